@@ -1,0 +1,30 @@
+//! Compiles the protocol definitions with a compiler written in Rust, so that no `protoc` has to be
+//! installed, and keeps the descriptors, comments included, for server reflection.
+
+use std::{env, error::Error, fs, path::PathBuf};
+
+use prost::Message as _;
+
+const ROOT: &str = "proto";
+const FILES: &[&str] = &[
+    "conversation/v1/conversation_service.proto",
+    "conversation/v1/group_service.proto",
+    "conversation/v1/message_service.proto",
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo:rerun-if-changed={ROOT}");
+
+    let descriptors = protox::Compiler::new([ROOT])?
+        .include_imports(true)
+        .include_source_info(true)
+        .open_files(FILES)?
+        .file_descriptor_set();
+
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
+    tonic_prost_build::configure()
+        .build_transport(true)
+        .compile_fds(descriptors)?;
+    Ok(())
+}
