@@ -12,6 +12,10 @@ const FILES: &[&str] = &[
     "conversation/v1/message_service.proto",
 ];
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "Cargo tells a build script through its environment"
+)]
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed={ROOT}");
 

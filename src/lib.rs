@@ -1,1 +1,95 @@
-//! ConversationService.
+//! A service that owns, for every user of a chat product, the list of that user's conversations and
+//! what of each conversation's history the user can still see; above all, one that gets deleting
+//! conversations right.
+//!
+//! # The map
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`domain`] | the rules, as plain values and pure functions; depends on `std` alone |
+//! | [`app`] | the use cases, one file each, named like the RPC |
+//! | [`grpc`] | the transport: parse, run the use case, render; errors to statuses |
+//! | [`store`] | the database: SQLite or PostgreSQL; statements by subject, migrations |
+//! | [`server`] | connects, migrates, assembles, serves |
+//! | [`lifecycle`] | signals, draining, tracked tasks |
+//! | [`config`] | settings from defaults, file, environment and flags |
+//! | [`telemetry`] | logs |
+//! | [`health_probe`] | asks a server whether it serves |
+//! | [`proto`] | the generated protocol, with its client |
+//!
+//! # Invariants
+//!
+//! 1. Dependencies point one way: `main -> server -> {grpc, store}`, `grpc -> app -> {store, domain}`,
+//!    `store -> domain`, `domain -> std`. The transport knows no SQL, the store no protocol.
+//! 2. Input is parsed once, at the edge. Inside, a [`domain::ConversationId`] is always valid, and
+//!    numbers that could be swapped have types of their own.
+//! 3. There is one [`store::Store`] for both databases. What differs between them stands in one file.
+//! 4. A use case is one statement or one transaction. It may run again after contention, so it has no
+//!    other effect.
+//! 5. One file maps errors to statuses. What the driver says goes to the log and nowhere else.
+//! 6. A row that does not parse is an error, never a panic.
+//! 7. Time and environment are passed in; tests turn the clock by hand.
+//! 8. Every task is tracked and told when to stop. There is no global state.
+//! 9. Every list has a limit and a total order.
+//! 10. The content of a message never reaches a log, an error or a `Debug` form.
+//!
+//! # What makes deletion right
+//!
+//! A user's row in `members` holds positions ("watermarks") in the shared log of a conversation:
+//! hidden through, cleared through, read through. Everything a user is shown is derived from them and
+//! from the conversation's head ([`domain::View`]), so nothing can drift, and deleting means moving
+//! watermarks, whatever the length of the history.
+//!
+//! - *No message is lost.* A message gets its position while its head is locked, so positions commit
+//!   in order. A deletion reaches only to a head that it has read before; what commits later has a
+//!   higher position.
+//! - *Watermarks never fall.* They are compared with the row at the moment it is written.
+//! - *Retries are exact.* The change is recorded in the same statement that makes it, and both the
+//!   first answer and every retry are read from that record.
+//! - *One order of changes.* Every change of a user raises the user's revision, which locks the user's
+//!   row until it commits. So revisions have neither gaps nor duplicates, and two changes of one user
+//!   cannot deadlock.
+//!
+//! # One deletion, from bytes to rows
+//!
+//! 1. `grpc::boundary` gives the call its ID and its deadline.
+//! 2. `grpc::convert::delete_conversations` parses the request, or names every violation.
+//! 3. [`app::delete_conversations()`] reads the heads of the conversations, by key: the first round
+//!    trip.
+//! 4. `store::deletions` holds the rule, as SQL over one row of `members`; `store::change` makes it
+//!    part of one statement that looks for an earlier run of the request, raises the revision, moves
+//!    the watermarks and records the change: the second round trip (on SQLite the steps are statements
+//!    of one transaction).
+//! 5. The recorded row becomes the response, now and for every retry.
+//!
+//! # A new RPC
+//!
+//! The protocol; a file in `grpc::convert` that parses and renders; a file in [`app`] of the same
+//! name; a rule or a statement in [`store`]; a handler of three lines; a test of the same name.
+//!
+//! # What is deliberately absent
+//!
+//! Caches, registration of users or groups, joins between a user's tables and a conversation's (they
+//! may be on different machines), and any use of message rows to delete.
+
+pub mod app;
+pub mod config;
+pub mod domain;
+pub mod grpc;
+pub mod health_probe;
+pub mod lifecycle;
+pub mod server;
+pub mod store;
+pub mod telemetry;
+
+/// The generated messages, clients and servers of `conversation.v1`, documented by the protocol.
+#[expect(
+    missing_docs,
+    clippy::pedantic,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    reason = "generated"
+)]
+pub mod proto {
+    tonic::include_proto!("conversation.v1");
+}

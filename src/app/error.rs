@@ -1,0 +1,41 @@
+//! Why a use case was not carried out, by what the caller does about it.
+
+use thiserror::Error;
+
+use crate::store::{AppendError, ChangeError, StoreError};
+
+/// A use case that was not carried out. Nothing was changed.
+#[derive(Debug, Error)]
+pub enum AppError {
+    /// The request's ID was used for another request: choose a new one.
+    #[error("the request ID was used for another request")]
+    RequestIdReused,
+    /// The client message ID was used for another body: choose a new one.
+    #[error("the client message ID was used for another message")]
+    ClientMessageIdReused,
+    /// The sender is no member of the group.
+    #[error("the sender is not a member of the group")]
+    NotAGroupMember,
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<ChangeError> for AppError {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::RequestIdReused => Self::RequestIdReused,
+            ChangeError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl From<AppendError> for AppError {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::NotAGroupMember => Self::NotAGroupMember,
+            AppendError::ClientMessageIdReused => Self::ClientMessageIdReused,
+            AppendError::Store(error) => Self::Store(error),
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! A conversation's history, as one user can see it.
+
+use super::{App, AppError};
+use crate::{
+    domain::{ConversationId, Message, PageSize, Seq, UserId},
+    store::ConversationKey,
+};
+
+/// Asks for a page of a history.
+#[derive(Debug)]
+pub struct ListMessages {
+    /// Who reads.
+    pub user: UserId,
+    /// What is read.
+    pub conversation_id: ConversationId,
+    /// How much of it.
+    pub page_size: PageSize,
+    /// Only what is older than this; `None` for the newest page.
+    pub before: Option<Seq>,
+}
+
+/// A page of a history.
+#[derive(Debug)]
+pub struct MessagePage {
+    /// Newest first.
+    pub messages: Vec<Message>,
+    /// The next page has what is older than this; `None` after the last.
+    pub next: Option<Seq>,
+}
+
+/// Lists the messages that a user can still see, newest first.
+///
+/// # Errors
+///
+/// That the database failed.
+pub async fn list_messages(app: &App, request: ListMessages) -> Result<MessagePage, AppError> {
+    let ListMessages {
+        user,
+        conversation_id,
+        page_size,
+        before,
+    } = request;
+    let nothing = MessagePage {
+        messages: Vec::new(),
+        next: None,
+    };
+    let key = ConversationKey::from(&conversation_id.canonical(&user));
+    let Some(member) = app.store.members(&user, vec![key]).await?.pop() else {
+        return Ok(nothing);
+    };
+    let heads = app.store.heads(vec![key]).await?;
+    let head = heads.get(&key).map_or(Seq::ZERO, |head| head.last_seq);
+    let Some(visible) = member.view.visible(head) else {
+        return Ok(nothing);
+    };
+    let newest = before.map_or(*visible.end(), |before| {
+        before.previous().min(*visible.end())
+    });
+
+    // One more than asked for tells whether there is another page.
+    let limit = page_size.get() + 1;
+    let mut stored = app
+        .store
+        .message_page(key, *visible.start()..=newest, limit)
+        .await?;
+    let has_more = stored.len() == limit;
+    stored.truncate(page_size.get());
+    let next = stored
+        .last()
+        .filter(|_| has_more)
+        .map(|message| message.seq);
+    let messages = stored
+        .into_iter()
+        .map(|message| message.seen_as(conversation_id.clone()))
+        .collect();
+    Ok(MessagePage { messages, next })
+}

@@ -1,0 +1,70 @@
+//! Storing a message of a user.
+
+use super::{App, AppError};
+use crate::{
+    domain::{ClientMessageId, ConversationId, GroupId, Message, MessageBody, UserId},
+    store::{Append, Audience},
+};
+
+/// Asks for a message to be stored.
+#[derive(Debug)]
+pub struct SendMessage {
+    /// Who sends it.
+    pub sender: UserId,
+    /// To whom.
+    pub recipient: Recipient,
+    /// What is sent.
+    pub body: MessageBody,
+    /// By what a retry is recognised.
+    pub client_message_id: Option<ClientMessageId>,
+}
+
+/// To whom a user can send a message.
+#[derive(Debug, Clone)]
+pub enum Recipient {
+    /// A user.
+    User(UserId),
+    /// The members of a group.
+    Group(GroupId),
+}
+
+/// Stores a message and returns it as its sender sees it.
+///
+/// # Errors
+///
+/// [`AppError::NotAGroupMember`], [`AppError::ClientMessageIdReused`], or that the database failed.
+pub async fn send_message(app: &App, request: SendMessage) -> Result<Message, AppError> {
+    let SendMessage {
+        sender,
+        recipient,
+        body,
+        client_message_id,
+    } = request;
+    let to = match &recipient {
+        Recipient::User(recipient) => Audience::C2c {
+            sender: &sender,
+            recipient,
+        },
+        Recipient::Group(group) => Audience::Group {
+            sender: &sender,
+            group,
+        },
+    };
+    let append = Append {
+        to,
+        body: &body,
+        client_message_id: client_message_id.as_ref(),
+        now: app.clock.now(),
+    };
+    let appended = app.store.append_one(&append).await?;
+    Ok(Message {
+        conversation_id: match recipient {
+            Recipient::User(user) => ConversationId::C2c(user),
+            Recipient::Group(group) => ConversationId::Group(group),
+        },
+        seq: appended.seq,
+        sender: Some(sender),
+        send_time: appended.send_time,
+        body,
+    })
+}

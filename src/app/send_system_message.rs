@@ -1,0 +1,51 @@
+//! Storing a system message for several users.
+
+use super::{App, AppError};
+use crate::{
+    domain::{Batch, ClientMessageId, ConversationId, Message, MessageBody, UserId},
+    store::{Append, Audience},
+};
+
+/// Asks for a system message to be stored.
+#[derive(Debug)]
+pub struct SendSystemMessage {
+    /// To whom.
+    pub users: Batch<UserId>,
+    /// What is sent.
+    pub body: MessageBody,
+    /// By what a retry is recognised, for each user.
+    pub client_message_id: Option<ClientMessageId>,
+}
+
+/// Stores a message in the system conversation of each user and returns each of them, in order.
+///
+/// # Errors
+///
+/// [`AppError::ClientMessageIdReused`], or that the database failed.
+pub async fn send_system_message(
+    app: &App,
+    request: SendSystemMessage,
+) -> Result<Vec<Message>, AppError> {
+    let SendSystemMessage {
+        users,
+        body,
+        client_message_id,
+    } = request;
+    let append = Append {
+        to: Audience::System { owners: &users },
+        body: &body,
+        client_message_id: client_message_id.as_ref(),
+        now: app.clock.now(),
+    };
+    let appended = app.store.append(&append).await?;
+    Ok(appended
+        .into_iter()
+        .map(|appended| Message {
+            conversation_id: ConversationId::System,
+            seq: appended.seq,
+            sender: None,
+            send_time: appended.send_time,
+            body: body.clone(),
+        })
+        .collect())
+}

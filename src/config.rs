@@ -1,0 +1,169 @@
+//! The settings of the service: where each one comes from, and what they come to.
+//!
+//! Every setting has one name, spelled three ways: `restore_window = "24h"` in the TOML file,
+//! `CONVERSATION_RESTORE_WINDOW` in the environment, `--restore-window` on the command line. A later
+//! one wins, all of them win over the default, and all of them go through the same parser
+//! ([`Settings`]), so that no value is right in one place and wrong in another.
+//!
+//! What holds here:
+//! - An unknown or malformed setting stops the start with a message that says where it stands, even
+//!   when another source overrides it: a typing error is never silently ignored.
+//! - The environment is passed in. Nothing here reads the process's own, so tests need not change it.
+//! - A database URL may hold a password. No message, no `Debug` and no `Display` shows it.
+//!
+//! Deliberately absent: reloading while the service runs, a file that is looked for in well-known
+//! places, and settings that have no effect.
+
+mod database_url;
+mod error;
+mod settings;
+mod sources;
+
+use std::{
+    ffi::OsString,
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+pub use self::{
+    database_url::{DatabaseUrl, DatabaseUrlError},
+    error::ConfigError,
+    settings::{LogFormat, Settings},
+};
+
+/// Everything that can be set, with its defaults filled in.
+///
+/// [`Config::default`] is what a start without any setting gives. Tests build theirs from it:
+///
+/// ```
+/// use conversation_service::config::{Config, DeletionConfig};
+///
+/// let config = Config {
+///     deletion: DeletionConfig { sync_by_default: true, ..DeletionConfig::default() },
+///     ..Config::default()
+/// };
+/// assert_eq!(config.listen.port(), 50051);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The address to accept calls on; port 0 takes a free one. Default: `127.0.0.1:50051`.
+    pub listen: SocketAddr,
+    /// Whether callers that nobody has authenticated may reach the service from other machines.
+    /// Default: false. See [`Config::refuse_open_listener`].
+    pub allow_anonymous: bool,
+    /// Which database, and how it is talked to.
+    pub database: DatabaseConfig,
+    /// What a deletion does beyond what its request says.
+    pub deletion: DeletionConfig,
+    /// How long calls in flight may go on after the service was told to stop. Default: 10 seconds.
+    pub drain_timeout: Duration,
+    /// How log lines are written. Default: text.
+    pub log_format: LogFormat,
+}
+
+/// Which database the service works on, and how it talks to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatabaseConfig {
+    /// Where the database is. Default: `sqlite://conversations.db`.
+    pub url: DatabaseUrl,
+    /// The most connections held at once, 1 to 1000. Default: 16.
+    pub pool_size: u32,
+    /// On PostgreSQL, whether connections ask for generic plans (`plan_cache_mode =
+    /// force_generic_plan`), which keeps the cost of planning out of every call. Citus refuses to
+    /// plan that way. Without effect on SQLite. Default: true.
+    pub generic_plans: bool,
+}
+
+/// What a deletion does beyond what its request says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeletionConfig {
+    /// Whether a deletion reaches the user's other clients when the request does not say. Default:
+    /// false.
+    pub sync_by_default: bool,
+    /// How long a deletion can be undone, at most 3650 days; zero turns undoing off. Default: 24
+    /// hours.
+    pub restore_window: Duration,
+}
+
+impl Config {
+    /// Puts the settings together: the defaults, then the TOML file, then `environment`, then
+    /// `flags`.
+    ///
+    /// The file is the one that `flags` names, or else `CONVERSATION_CONFIG`. Of `environment`,
+    /// which is the process's whole one, only names that begin with `CONVERSATION_` are looked at; a
+    /// variable that is set to nothing counts as unset.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, or a source holds a setting that is unknown or malformed.
+    pub fn load(
+        flags: Settings,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, ConfigError> {
+        let settings = flags.or(sources::from_environment(environment)?);
+        let settings = match settings.file() {
+            Some(path) => {
+                let from_file = sources::from_file(path)?;
+                settings.or(from_file)
+            }
+            None => settings,
+        };
+        Ok(settings.into_config())
+    }
+
+    /// Refuses to be reachable from other machines while callers are not authenticated, unless the
+    /// operator has said that this is meant.
+    ///
+    /// Only serving needs this check: the other commands listen on nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::OpenListener`] when `listen` is not a loopback address and `allow_anonymous`
+    /// is not set.
+    pub fn refuse_open_listener(&self) -> Result<(), ConfigError> {
+        // An IPv4 loopback address may be written as an IPv6 one (`::ffff:127.0.0.1`).
+        let loopback = self.listen.ip().to_canonical().is_loopback();
+        if loopback || self.allow_anonymous {
+            Ok(())
+        } else {
+            Err(ConfigError::OpenListener {
+                listen: self.listen,
+            })
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 50051)),
+            allow_anonymous: false,
+            database: DatabaseConfig::default(),
+            deletion: DeletionConfig::default(),
+            drain_timeout: Duration::from_secs(10),
+            log_format: LogFormat::default(),
+        }
+    }
+}
+
+impl Default for DatabaseConfig {
+    fn default() -> Self {
+        Self {
+            url: DatabaseUrl::default(),
+            pool_size: 16,
+            generic_plans: true,
+        }
+    }
+}
+
+impl Default for DeletionConfig {
+    fn default() -> Self {
+        Self {
+            sync_by_default: false,
+            restore_window: Duration::from_hours(24),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

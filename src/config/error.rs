@@ -1,0 +1,59 @@
+//! Why the settings were refused. Every variant says where the mistake stands, and none of them
+//! repeats a value that could be a password.
+
+use std::{io, net::SocketAddr, path::PathBuf};
+
+/// Why the service does not start with the settings it was given.
+///
+/// All of them are the operator's to mend; none goes away by trying again.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A source sets something that does not exist, as a typing error does.
+    #[error("{place}: there is no such setting; these exist: {known}")]
+    Unknown {
+        /// The variable, or the file and its key.
+        place: String,
+        /// The names that would have been right in that place, separated by commas.
+        known: String,
+    },
+
+    /// A setting has a value that it cannot take.
+    #[error("{place}: {reason}")]
+    Malformed {
+        /// The variable, or the file and its key.
+        place: String,
+        /// What is expected instead.
+        reason: String,
+    },
+
+    /// The settings file could not be read.
+    #[error("the settings file {} cannot be read", path.display())]
+    File {
+        /// The file that was asked for.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+
+    /// The settings file is not TOML.
+    #[error("{}, line {line}: {reason}", path.display())]
+    Syntax {
+        /// The file that was asked for.
+        path: PathBuf,
+        /// The line of the mistake, from 1.
+        line: usize,
+        /// What the parser stumbled over.
+        reason: String,
+    },
+
+    /// The service would have been open to every machine that can reach it.
+    #[error(
+        "refusing to listen on {listen}: callers are not authenticated; \
+         listen on a loopback address, or say --allow-anonymous if everyone who reaches it may call"
+    )]
+    OpenListener {
+        /// The address that was asked for.
+        listen: SocketAddr,
+    },
+}

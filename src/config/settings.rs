@@ -1,0 +1,190 @@
+//! What can be set, and how each value is read from text.
+//!
+//! The names of the fields are the names of the settings: the parser derives the flags from them,
+//! and [`super::sources`] the variables and the keys of the file. A new setting is a field here, a
+//! line in [`Settings::or`] and one in [`Settings::into_config`]; the compiler asks for both.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
+
+use super::{Config, DatabaseConfig, DatabaseUrl, DeletionConfig};
+
+const MAX_RESTORE_WINDOW: Duration = Duration::from_hours(3650 * 24);
+const MAX_DRAIN_TIMEOUT: Duration = Duration::from_hours(1);
+
+/// What one source sets: the command line, the environment or the file. What it leaves unset is
+/// `None`.
+///
+/// `Default` sets nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
+#[command(next_help_heading = "Settings")]
+pub struct Settings {
+    /// The TOML file to take settings from
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+
+    /// The address to accept calls on; port 0 takes a free one [default: 127.0.0.1:50051]
+    #[arg(long, global = true, value_name = "ADDRESS", value_parser = socket_address)]
+    pub(super) listen: Option<SocketAddr>,
+
+    /// Listen beyond loopback although callers are not authenticated [default: false]
+    #[arg(long, global = true, value_name = "BOOL", value_parser = switch,
+          num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(super) allow_anonymous: Option<bool>,
+
+    /// The database: a SQLite file, or PostgreSQL.
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        help = "The database, or postgres://… [default: sqlite://conversations.db]"
+    )]
+    pub(super) database_url: Option<DatabaseUrl>,
+
+    /// The most database connections held at once, 1 to 1000 [default: 16]
+    #[arg(long, global = true, value_name = "NUMBER", value_parser = pool_size)]
+    pub(super) database_pool_size: Option<u32>,
+
+    /// Ask PostgreSQL for generic plans; turn it off for Citus [default: true]
+    #[arg(long, global = true, value_name = "BOOL", value_parser = switch,
+          num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(super) postgres_generic_plans: Option<bool>,
+
+    /// Tell a user's other clients of a deletion when the request does not say [default: false]
+    #[arg(long, global = true, value_name = "BOOL", value_parser = switch,
+          num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(super) sync_deletions: Option<bool>,
+
+    /// How long a deletion can be undone; 0 turns undoing off [default: 24h]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = restore_window)]
+    pub(super) restore_window: Option<Duration>,
+
+    /// How long calls in flight may go on after the signal to stop [default: 10s]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = drain_timeout)]
+    pub(super) drain_timeout: Option<Duration>,
+
+    /// How log lines are written: text or json [default: text]
+    #[arg(long, global = true, value_name = "FORMAT")]
+    pub(super) log_format: Option<LogFormat>,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One line for a person to read.
+    #[default]
+    Text,
+    /// One JSON object a line, for a collector.
+    Json,
+}
+
+impl FromStr for LogFormat {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err("expected `text` or `json`"),
+        }
+    }
+}
+
+impl Settings {
+    /// These settings, and those of `lower` where they set nothing.
+    pub(super) fn or(self, lower: Self) -> Self {
+        Self {
+            config: self.config.or(lower.config),
+            listen: self.listen.or(lower.listen),
+            allow_anonymous: self.allow_anonymous.or(lower.allow_anonymous),
+            database_url: self.database_url.or(lower.database_url),
+            database_pool_size: self.database_pool_size.or(lower.database_pool_size),
+            postgres_generic_plans: self.postgres_generic_plans.or(lower.postgres_generic_plans),
+            sync_deletions: self.sync_deletions.or(lower.sync_deletions),
+            restore_window: self.restore_window.or(lower.restore_window),
+            drain_timeout: self.drain_timeout.or(lower.drain_timeout),
+            log_format: self.log_format.or(lower.log_format),
+        }
+    }
+
+    /// The file to take more settings from.
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.config.as_deref()
+    }
+
+    /// What the settings come to, with the defaults filled in.
+    pub(super) fn into_config(self) -> Config {
+        let Self {
+            config: _,
+            listen,
+            allow_anonymous,
+            database_url,
+            database_pool_size,
+            postgres_generic_plans,
+            sync_deletions,
+            restore_window,
+            drain_timeout,
+            log_format,
+        } = self;
+        let default = Config::default();
+        Config {
+            listen: listen.unwrap_or(default.listen),
+            allow_anonymous: allow_anonymous.unwrap_or(default.allow_anonymous),
+            database: DatabaseConfig {
+                url: database_url.unwrap_or(default.database.url),
+                pool_size: database_pool_size.unwrap_or(default.database.pool_size),
+                generic_plans: postgres_generic_plans.unwrap_or(default.database.generic_plans),
+            },
+            deletion: DeletionConfig {
+                sync_by_default: sync_deletions.unwrap_or(default.deletion.sync_by_default),
+                restore_window: restore_window.unwrap_or(default.deletion.restore_window),
+            },
+            drain_timeout: drain_timeout.unwrap_or(default.drain_timeout),
+            log_format: log_format.unwrap_or(default.log_format),
+        }
+    }
+}
+
+// The parsers below have their messages as errors: the source and the name are added to them where
+// they are known, and nobody tells one message from another.
+
+fn socket_address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse()
+        .map_err(|_| "expected an IP address and a port, such as `127.0.0.1:50051`")
+}
+
+fn switch(text: &str) -> Result<bool, &'static str> {
+    text.parse().map_err(|_| "expected `true` or `false`")
+}
+
+fn pool_size(text: &str) -> Result<u32, &'static str> {
+    match text.parse() {
+        Ok(connections @ 1..=1000) => Ok(connections),
+        _ => Err("expected a whole number from 1 to 1000"),
+    }
+}
+
+fn restore_window(text: &str) -> Result<Duration, String> {
+    duration(text, MAX_RESTORE_WINDOW)
+}
+
+fn drain_timeout(text: &str) -> Result<Duration, String> {
+    duration(text, MAX_DRAIN_TIMEOUT)
+}
+
+fn duration(text: &str, longest: Duration) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(duration) if duration <= longest => Ok(duration),
+        Ok(_) => Err(format!(
+            "expected at most {} hours",
+            longest.as_secs() / 3600
+        )),
+        Err(error) => Err(format!(
+            "expected a duration, such as `10s` or `24h`: {error}"
+        )),
+    }
+}

@@ -1,0 +1,297 @@
+//! The settings from end to end: which source wins, and what stops the start.
+
+use std::{ffi::OsString, io::Write as _, net::SocketAddr, time::Duration};
+
+use clap::Parser;
+use tempfile::NamedTempFile;
+
+use super::{Config, ConfigError, LogFormat, Settings};
+
+#[derive(Parser)]
+struct Line {
+    #[command(flatten)]
+    settings: Settings,
+}
+
+fn flags(line: &[&str]) -> Settings {
+    let line = std::iter::once("program").chain(line.iter().copied());
+    Line::try_parse_from(line).unwrap().settings
+}
+
+fn environment(variables: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
+    let own = |&(name, value): &(&str, &str)| (name.into(), value.into());
+    variables.iter().map(own).collect()
+}
+
+fn file(text: &str) -> NamedTempFile {
+    let mut file = NamedTempFile::new().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    file
+}
+
+/// The settings of a file alone.
+fn load_file(text: &str) -> Result<Config, ConfigError> {
+    let file = file(text);
+    let path = file.path().to_str().unwrap();
+    Config::load(flags(&["--config", path]), [])
+}
+
+/// The settings of the environment alone.
+fn load_environment(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    Config::load(Settings::default(), environment(variables))
+}
+
+fn message<T: std::fmt::Debug>(result: Result<T, ConfigError>) -> String {
+    result.unwrap_err().to_string()
+}
+
+#[test]
+fn nothing_set_gives_the_documented_defaults() {
+    let config = Config::load(Settings::default(), []).unwrap();
+    assert_eq!(config, Config::default());
+    assert_eq!(config.listen, "127.0.0.1:50051".parse().unwrap());
+    assert_eq!(config.database.url.expose(), "sqlite://conversations.db");
+    assert_eq!(config.database.pool_size, 16);
+    assert!(config.database.generic_plans);
+    assert!(!config.deletion.sync_by_default);
+    assert_eq!(config.deletion.restore_window, Duration::from_hours(24));
+    assert_eq!(config.drain_timeout, Duration::from_secs(10));
+    assert_eq!(config.log_format, LogFormat::Text);
+    assert!(!config.allow_anonymous);
+}
+
+#[test]
+fn each_source_can_set_everything() {
+    let expected = Config {
+        listen: "[::1]:0".parse().unwrap(),
+        allow_anonymous: true,
+        database: super::DatabaseConfig {
+            url: "postgres://db/chat".parse().unwrap(),
+            pool_size: 1000,
+            generic_plans: false,
+        },
+        deletion: super::DeletionConfig {
+            sync_by_default: true,
+            restore_window: Duration::from_mins(90),
+        },
+        drain_timeout: Duration::from_millis(2500),
+        log_format: LogFormat::Json,
+    };
+    let from_file = load_file(
+        r#"
+        listen = "[::1]:0"
+        allow_anonymous = true
+        database_url = "postgres://db/chat"
+        database_pool_size = 1000
+        postgres_generic_plans = false
+        sync_deletions = true
+        restore_window = "1h 30m"
+        drain_timeout = "2s 500ms"
+        log_format = "json"
+        "#,
+    );
+    let from_environment = load_environment(&[
+        ("CONVERSATION_LISTEN", "[::1]:0"),
+        ("CONVERSATION_ALLOW_ANONYMOUS", "true"),
+        ("CONVERSATION_DATABASE_URL", "postgres://db/chat"),
+        ("CONVERSATION_DATABASE_POOL_SIZE", "1000"),
+        ("CONVERSATION_POSTGRES_GENERIC_PLANS", "false"),
+        ("CONVERSATION_SYNC_DELETIONS", "true"),
+        ("CONVERSATION_RESTORE_WINDOW", "1h 30m"),
+        ("CONVERSATION_DRAIN_TIMEOUT", "2s 500ms"),
+        ("CONVERSATION_LOG_FORMAT", "json"),
+    ]);
+    let from_flags = flags(&[
+        "--listen=[::1]:0",
+        "--allow-anonymous",
+        "--database-url=postgres://db/chat",
+        "--database-pool-size=1000",
+        "--postgres-generic-plans=false",
+        "--sync-deletions",
+        "--restore-window=1h 30m",
+        "--drain-timeout=2s 500ms",
+        "--log-format=json",
+    ]);
+    assert_eq!(from_file.unwrap(), expected);
+    assert_eq!(from_environment.unwrap(), expected);
+    assert_eq!(Config::load(from_flags, []).unwrap(), expected);
+}
+
+#[test]
+fn flags_win_over_the_environment_and_the_environment_over_the_file() {
+    let file = file("database_pool_size = 2\nlisten = '127.0.0.1:2'\ndrain_timeout = '2s'");
+    let path = file.path().to_str().unwrap();
+    let environment = environment(&[
+        ("CONVERSATION_CONFIG", path),
+        ("CONVERSATION_LISTEN", "127.0.0.1:3"),
+        ("CONVERSATION_DRAIN_TIMEOUT", "3s"),
+    ]);
+    let config = Config::load(flags(&["--drain-timeout", "4s"]), environment).unwrap();
+    assert_eq!(config.database.pool_size, 2);
+    assert_eq!(config.listen.port(), 3);
+    assert_eq!(config.drain_timeout, Duration::from_secs(4));
+}
+
+#[test]
+fn the_file_of_the_command_line_replaces_that_of_the_environment() {
+    let file = file("sync_deletions = true");
+    let config = Config::load(
+        flags(&["--config", file.path().to_str().unwrap()]),
+        environment(&[("CONVERSATION_CONFIG", "there-is-no-such-file.toml")]),
+    );
+    assert!(config.unwrap().deletion.sync_by_default);
+}
+
+#[test]
+fn a_variable_set_to_nothing_counts_as_unset() {
+    let config = load_environment(&[
+        ("CONVERSATION_LISTEN", ""),
+        ("CONVERSATION_CONFIG", ""),
+        ("CONVERSATION_SYNC_DELETIONS", ""),
+    ]);
+    assert_eq!(config.unwrap(), Config::default());
+}
+
+#[test]
+fn variables_of_others_are_left_alone() {
+    let config = load_environment(&[
+        ("HOME", "/root"),
+        ("CONVERSATIONS", "1"),
+        ("CONVERSATION_SERVICE_SERVICE_HOST", "10.0.0.1"),
+        (
+            "CONVERSATION_SERVICE_PORT_50051_TCP",
+            "tcp://10.0.0.1:50051",
+        ),
+        ("CONVERSATION_PORT", "tcp://10.0.0.1:50051"),
+        ("CONVERSATION_PORT_50051_TCP_PROTO", "tcp"),
+    ]);
+    assert_eq!(config.unwrap(), Config::default());
+}
+
+#[test]
+fn an_unknown_variable_stops_the_start_and_is_named() {
+    for name in [
+        "CONVERSATION_LISTN",
+        "CONVERSATION_listen",
+        "CONVERSATION_",
+        "CONVERSATION_HELP",
+        "CONVERSATION_RESTORE-WINDOW",
+    ] {
+        let message = message(load_environment(&[(name, "1s")]));
+        assert!(message.starts_with(&format!("{name}: there is no such setting")));
+        assert!(message.contains("CONVERSATION_LISTEN"), "{message}");
+    }
+}
+
+#[test]
+fn an_unknown_key_stops_the_start_and_is_named_with_its_file() {
+    for key in ["listn", "Listen", "restore-window", "config", "help"] {
+        let file = file(&format!("sync_deletions = true\n{key} = 'x'"));
+        let path = file.path().to_str().unwrap();
+        let message = message(Config::load(flags(&["--config", path]), []));
+        assert!(message.starts_with(&format!("{path}: `{key}`: there is no such setting")));
+    }
+}
+
+#[test]
+fn a_table_in_the_file_stops_the_start() {
+    let message = message(load_file("[listen]\naddress = 'x'"));
+    assert!(message.contains("`listen`: expected a text"), "{message}");
+}
+
+#[test]
+fn a_malformed_value_stops_the_start_and_the_setting_is_named() {
+    for (name, value, reason) in [
+        ("LISTEN", "localhost", "IP address and a port"),
+        ("DATABASE_URL", "mysql://db/chat", "begins with `sqlite://`"),
+        ("DATABASE_URL", "sqlite::memory:", "in memory"),
+        ("DATABASE_POOL_SIZE", "0", "from 1 to 1000"),
+        ("DATABASE_POOL_SIZE", "1001", "from 1 to 1000"),
+        ("DATABASE_POOL_SIZE", "many", "from 1 to 1000"),
+        ("POSTGRES_GENERIC_PLANS", "yes", "`true` or `false`"),
+        ("SYNC_DELETIONS", "2", "`true` or `false`"),
+        ("RESTORE_WINDOW", "24", "expected a duration"),
+        ("RESTORE_WINDOW", "-1s", "expected a duration"),
+        ("RESTORE_WINDOW", "3651d", "at most 87600 hours"),
+        ("DRAIN_TIMEOUT", "2h", "at most 1 hours"),
+        ("LOG_FORMAT", "xml", "`text` or `json`"),
+    ] {
+        let variable = format!("CONVERSATION_{name}");
+        let from_environment = message(load_environment(&[(&variable, value)]));
+        assert!(from_environment.starts_with(&format!("{variable}: ")));
+        assert!(from_environment.contains(reason), "{from_environment}");
+
+        let key = name.to_lowercase();
+        let from_file = message(load_file(&format!("{key} = '{value}'")));
+        assert!(from_file.contains(&format!("`{key}`: ")), "{from_file}");
+        assert!(from_file.contains(reason), "{from_file}");
+    }
+}
+
+#[test]
+fn a_malformed_value_stops_the_start_even_when_it_is_overridden() {
+    let environment = environment(&[("CONVERSATION_LISTEN", "nowhere")]);
+    let result = Config::load(flags(&["--listen", "127.0.0.1:0"]), environment);
+    assert!(message(result).starts_with("CONVERSATION_LISTEN: "));
+}
+
+#[test]
+fn a_file_that_is_missing_or_not_toml_stops_the_start() {
+    let missing = Config::load(flags(&["--config", "there-is-no-such-file.toml"]), []);
+    assert!(message(missing).contains("there-is-no-such-file.toml"));
+
+    let broken = message(load_file("sync_deletions = true\nlisten = \n"));
+    assert!(broken.contains(", line 2: "), "{broken}");
+}
+
+#[test]
+fn no_message_repeats_a_password() {
+    let url = "postgre://user:hunter2@db/chat";
+    let variable = message(load_environment(&[("CONVERSATION_DATABASE_URL", url)]));
+    let key = message(load_file(&format!("database_url = '{url}'")));
+    let syntax = message(load_file(&format!("database_url = '{url}")));
+    let twice = message(load_file(&format!(
+        "database_url = '{url}'\ndatabase_url = '{url}'"
+    )));
+    for text in [variable, key, syntax, twice] {
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+}
+
+#[test]
+fn printing_the_settings_does_not_print_the_password() {
+    let flags = flags(&["--database-url=postgres://user:hunter2@db/chat"]);
+    let text = format!("{flags:?} {:?}", Config::load(flags.clone(), []).unwrap());
+    assert!(!text.contains("hunter2"), "{text}");
+    assert!(text.contains("postgres://db/chat"), "{text}");
+}
+
+#[test]
+fn a_restore_window_of_zero_needs_no_unit() {
+    for zero in ["'0'", "'0s'", "0"] {
+        let config = load_file(&format!("restore_window = {zero}")).unwrap();
+        assert_eq!(config.deletion.restore_window, Duration::ZERO);
+    }
+}
+
+#[test]
+fn listening_beyond_loopback_must_be_asked_for() {
+    let listening_on = |address: &str, allow_anonymous| Config {
+        listen: address.parse::<SocketAddr>().unwrap(),
+        allow_anonymous,
+        ..Config::default()
+    };
+    for address in [
+        "127.0.0.1:1",
+        "127.9.9.9:1",
+        "[::1]:1",
+        "[::ffff:127.0.0.1]:1",
+    ] {
+        assert!(listening_on(address, false).refuse_open_listener().is_ok());
+    }
+    for address in ["0.0.0.0:1", "[::]:1", "10.0.0.1:1", "[::ffff:10.0.0.1]:1"] {
+        let refused = listening_on(address, false).refuse_open_listener();
+        assert!(message(refused).contains("--allow-anonymous"));
+        assert!(listening_on(address, true).refuse_open_listener().is_ok());
+    }
+}

@@ -1,0 +1,58 @@
+//! What a deletion asks for and what it does.
+
+use super::{ConversationId, Revision, Seq, Timestamp};
+
+/// What becomes of the history when a conversation is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum History {
+    /// It stays readable.
+    Keep,
+    /// It is gone for this user.
+    Clear,
+}
+
+/// Whether the user's other clients are told of a deletion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Synchronisation {
+    /// They are not.
+    OriginOnly,
+    /// They are.
+    OtherClients,
+}
+
+/// What a deletion did to one conversation. Every outcome is a success.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeletionOutcome {
+    /// It was listed and is not any more.
+    Deleted,
+    /// It was not listed.
+    AlreadyDeleted,
+    /// It is deleted as far as the user had seen it, and listed for what is newer.
+    NewerMessagesKept,
+    /// The user never had it.
+    NotFound,
+}
+
+/// What a deletion did to one conversation, and how its watermarks stand since.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConversationDeletion {
+    /// The conversation.
+    pub conversation_id: ConversationId,
+    /// What happened.
+    pub outcome: DeletionOutcome,
+    /// The list leaves the conversation out up to here.
+    pub hidden_through: Seq,
+    /// The history is gone up to here.
+    pub cleared_through: Seq,
+}
+
+/// What a deletion did. A retry gets the same value, as it was recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deletion {
+    /// For each conversation, in the order of the request.
+    pub conversations: Vec<ConversationDeletion>,
+    /// The user's revision that the deletion made; it names the deletion too.
+    pub revision: Revision,
+    /// Until when it can be undone; `None` if it cannot.
+    pub restorable_until: Option<Timestamp>,
+}

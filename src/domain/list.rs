@@ -1,0 +1,125 @@
+//! The order of a user's list, and how a listing goes on from page to page.
+//!
+//! A listing follows the list as it stood at its first page. Nothing is copied for that: the cursor
+//! remembers the first page's revision and latest activity, and a conversation that has moved since is
+//! put back to where it was. So what others send meanwhile makes no conversation appear twice or not
+//! at all.
+
+use std::cmp::Reverse;
+
+use super::{ConversationId, ConversationKind, Mark, Marks, Revision, Seq, Timestamp, View};
+
+/// One of a user's conversations with all that its list entry says, but for the message itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListEntry {
+    /// The conversation, as its user sees it.
+    pub conversation_id: ConversationId,
+    /// The user's watermarks.
+    pub view: View,
+    /// The conversation's newest position.
+    pub head: Seq,
+    /// When the newest message that has reached the user was stored.
+    pub activity: Timestamp,
+    /// The revision that pinned it, if it is pinned.
+    pub pinned_at: Option<Revision>,
+    /// Whether it is muted.
+    pub muted: bool,
+    /// The user's marks.
+    pub marks: Marks,
+    /// The product's own data.
+    pub custom_data: Vec<u8>,
+}
+
+/// Chooses conversations; what is set must all hold.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ListFilter {
+    /// The kinds to list; empty for all.
+    pub kinds: Vec<ConversationKind>,
+    /// Only with unread messages.
+    pub unread_only: bool,
+    /// Only with this mark.
+    pub mark: Option<Mark>,
+}
+
+/// A place in the list. Places are totally ordered: pinned first (newest pin first), then by latest
+/// activity, then by the text form of the ID.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ListPosition {
+    /// The revision that pinned it. `Reverse(None)` comes after every `Reverse(Some(_))`.
+    pub pinned_at: Reverse<Option<Revision>>,
+    /// When the newest message came.
+    pub activity: Reverse<Timestamp>,
+    /// The text form of the conversation's ID.
+    pub id: String,
+}
+
+/// Where a listing stands between two pages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListCursor {
+    /// The user's revision at the first page.
+    pub revision: Revision,
+    /// The latest activity of all at the first page. Anything later has happened since.
+    pub as_of: Timestamp,
+    /// The place of the last conversation that was listed.
+    pub after: ListPosition,
+}
+
+impl ListFilter {
+    /// Whether `entry` is chosen.
+    #[must_use]
+    pub fn chooses(&self, entry: &ListEntry) -> bool {
+        (self.kinds.is_empty() || self.kinds.contains(&entry.conversation_id.kind()))
+            && (!self.unread_only || entry.view.unread(entry.head) > 0)
+            && self.mark.is_none_or(|mark| entry.marks.contain(mark))
+    }
+}
+
+impl ListEntry {
+    /// Where this entry stands in the list as it is now.
+    #[must_use]
+    pub fn position(&self) -> ListPosition {
+        ListPosition {
+            pinned_at: Reverse(self.pinned_at),
+            activity: Reverse(self.activity),
+            id: self.conversation_id.to_string(),
+        }
+    }
+
+    /// Where this entry stood when its listing began, if its newest message then came at `activity`.
+    /// A pin that came since is not counted.
+    #[must_use]
+    pub fn position_at(&self, cursor: &ListCursor, activity: Timestamp) -> ListPosition {
+        ListPosition {
+            pinned_at: Reverse(self.pinned_at.filter(|pinned| *pinned <= cursor.revision)),
+            activity: Reverse(activity),
+            id: self.conversation_id.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn position(pinned_at: Option<i64>, activity: i64, id: &str) -> ListPosition {
+        ListPosition {
+            pinned_at: Reverse(pinned_at.and_then(Revision::from_stored)),
+            activity: Reverse(Timestamp::from_micros(activity)),
+            id: id.to_owned(),
+        }
+    }
+
+    #[test]
+    fn pinned_come_first_and_newest_pins_before_older_ones_then_the_latest_active() {
+        let expected = vec![
+            position(Some(9), 1, "C2Cz"),
+            position(Some(3), 7, "C2Cy"),
+            position(None, 8, "C2Ca"),
+            position(None, 5, "C2Cb"),
+            position(None, 5, "GROUPa"),
+        ];
+        let mut sorted: Vec<_> = expected.iter().rev().cloned().collect();
+        sorted.sort();
+        assert_eq!(sorted, expected);
+    }
+}

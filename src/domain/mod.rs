@@ -1,0 +1,31 @@
+//! The rules of the product, as plain values and pure functions.
+//!
+//! Nothing here knows the protocol, the database or the runtime: the module depends on `std` alone.
+//! A value of one of these types is valid by construction, so the layers above and below never check
+//! it again.
+
+mod batch;
+mod clock;
+mod conversation_id;
+mod deletion;
+mod id;
+mod list;
+mod marks;
+mod message;
+mod page;
+mod quantity;
+mod request;
+mod view;
+
+pub use batch::{Batch, BatchError};
+pub use clock::{Clock, ManualClock, Timestamp};
+pub use conversation_id::{CanonicalId, ConversationId, ConversationIdError, ConversationKind};
+pub use deletion::{ConversationDeletion, Deletion, DeletionOutcome, History, Synchronisation};
+pub use id::{ClientId, ClientMessageId, GroupId, Id, IdError, PayloadType, UserId};
+pub use list::{ListCursor, ListEntry, ListFilter, ListPosition};
+pub use marks::{Mark, Marks};
+pub use message::{BodyError, Message, MessageBody};
+pub use page::{PageSize, PageSizeError};
+pub use quantity::{Revision, Seq};
+pub use request::{Origin, RequestDigest, RequestId, RequestKey};
+pub use view::View;

@@ -1,0 +1,43 @@
+//! How much of a list is asked for at once.
+
+use std::fmt;
+
+/// The number of items of a page: 1 to 500.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageSize(u16);
+
+/// A page size that is negative or above 500.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageSizeError;
+
+impl PageSize {
+    const DEFAULT: u16 = 50;
+    const MAX: u16 = 500;
+
+    /// The size that a request asks for; 0 asks for 50.
+    ///
+    /// # Errors
+    ///
+    /// A [`PageSizeError`] when it is negative or above 500.
+    pub fn new(size: i32) -> Result<Self, PageSizeError> {
+        match u16::try_from(size) {
+            Ok(0) => Ok(Self(Self::DEFAULT)),
+            Ok(size @ 1..=Self::MAX) => Ok(Self(size)),
+            _ => Err(PageSizeError),
+        }
+    }
+
+    /// The number of items.
+    #[must_use]
+    pub fn get(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+impl fmt::Display for PageSizeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "must be between 0 and {}", PageSize::MAX)
+    }
+}
+
+impl std::error::Error for PageSizeError {}

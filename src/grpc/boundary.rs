@@ -1,0 +1,182 @@
+//! What every call passes on its way in and out: its request ID, its deadline, its line in the log,
+//! and the promise that every error carries our details.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use http::{HeaderName, HeaderValue, Request, Response};
+use tokio::time::{Instant, Sleep};
+use tonic::{Code, Status, body::Body};
+use tower::{Layer, Service};
+use tracing::Instrument as _;
+use uuid::Uuid;
+
+use super::status;
+
+/// The ID of a call, in its request if the caller has one, and always in its response and the log.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+const LONGEST_REQUEST_ID: usize = 128;
+
+/// The layer around all services.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Boundary;
+
+/// A service within the [`Boundary`].
+#[derive(Debug, Clone)]
+pub struct Bounded<S> {
+    inner: S,
+}
+
+impl<S> Layer<S> for Boundary {
+    type Service = Bounded<S>;
+
+    fn layer(&self, inner: S) -> Bounded<S> {
+        Bounded { inner }
+    }
+}
+
+impl<S> Service<Request<Body>> for Bounded<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>>,
+    S::Future: Send + 'static,
+    S::Error: 'static,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "measures how long a call took, for the log"
+    )]
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let id = request_id(&request);
+        let method = request.uri().path().to_owned();
+        let span = tracing::info_span!("call", request_id = ?id, method);
+        // The transport has a timer for the same header outside of this layer, and answers
+        // CANCELLED. This one is started before that one and is asked first.
+        let deadline = request
+            .headers()
+            .get(TIMEOUT)
+            .and_then(timeout)
+            .map(tokio::time::sleep);
+        let started = Instant::now();
+        let answer = self.inner.call(request);
+        let bounded = async move {
+            let response = match deadline {
+                Some(deadline) => within(answer, deadline).await?,
+                None => answer.await?,
+            };
+            let mut response = with_details(response);
+            log(&response, started.elapsed());
+            response.headers_mut().insert(REQUEST_ID, id);
+            Ok(response)
+        };
+        Box::pin(bounded.instrument(span))
+    }
+}
+
+/// The answer, if it comes in time. What the call was doing is dropped otherwise, which rolls its
+/// transaction back.
+async fn within<F, E>(answer: F, deadline: Sleep) -> Result<Response<Body>, E>
+where
+    F: Future<Output = Result<Response<Body>, E>>,
+{
+    tokio::select! {
+        biased;
+        () = deadline => Ok(status::deadline_exceeded().into_http()),
+        response = answer => response,
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "names a call in the log; nothing depends on it"
+)]
+/// The caller's ID of the call if it is plain text of moderate length, and a new one otherwise.
+fn request_id(request: &Request<Body>) -> HeaderValue {
+    let plain =
+        |id: &&HeaderValue| id.len() <= LONGEST_REQUEST_ID && !id.is_empty() && id.to_str().is_ok();
+    match request.headers().get(REQUEST_ID).filter(plain) {
+        Some(id) => id.clone(),
+        None => HeaderValue::from_str(&Uuid::now_v7().to_string())
+            .unwrap_or_else(|_| HeaderValue::from_static("unknown")),
+    }
+}
+
+/// Reads a `grpc-timeout`: at most eight digits and a unit.
+fn timeout(header: &HeaderValue) -> Option<Duration> {
+    let text = header.to_str().ok()?;
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let number: u64 = digits.parse().ok()?;
+    Some(match unit {
+        "H" => Duration::from_hours(number),
+        "M" => Duration::from_mins(number),
+        "S" => Duration::from_secs(number),
+        "m" => Duration::from_millis(number),
+        "u" => Duration::from_micros(number),
+        "n" => Duration::from_nanos(number),
+        _ => return None,
+    })
+}
+
+/// The response, with a status of ours in place of one that the transport has made by itself.
+fn with_details(response: Response<Body>) -> Response<Body> {
+    match Status::from_header_map(response.headers()) {
+        Some(original) if original.code() != Code::Ok && original.details().is_empty() => {
+            status::of_transport(&original).into_http()
+        }
+        _ => response,
+    }
+}
+
+/// One line for each call. A caller's mistake is no trouble of the operator's.
+fn log(response: &Response<Body>, duration: Duration) {
+    let duration_ms = duration.as_secs_f64() * 1e3;
+    let Some(status) = Status::from_header_map(response.headers()) else {
+        tracing::debug!(duration_ms, "done");
+        return;
+    };
+    let (code, reason) = (status.code(), status.message());
+    match code {
+        Code::Ok => tracing::debug!(duration_ms, "done"),
+        Code::Internal | Code::Unknown | Code::DataLoss => {
+            tracing::error!(?code, reason, duration_ms, "failed");
+        }
+        Code::Unavailable | Code::Aborted | Code::DeadlineExceeded | Code::ResourceExhausted => {
+            tracing::warn!(?code, reason, duration_ms, "failed");
+        }
+        _ => tracing::info!(?code, reason, duration_ms, "refused"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeouts_are_read_in_all_units_and_nothing_else() {
+        let read = |text: &'static str| timeout(&HeaderValue::from_static(text));
+        assert_eq!(read("2H"), Some(Duration::from_hours(2)));
+        assert_eq!(read("3M"), Some(Duration::from_mins(3)));
+        assert_eq!(read("4S"), Some(Duration::from_secs(4)));
+        assert_eq!(read("5m"), Some(Duration::from_millis(5)));
+        assert_eq!(read("99999999u"), Some(Duration::from_micros(99_999_999)));
+        assert_eq!(read("0n"), Some(Duration::ZERO));
+        for text in ["", "S", "1", "1s", "123456789S", "-1S", "+1S", "1.5S"] {
+            assert_eq!(read(text), None, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Entries of a user's list.
+
+use super::{conversation_id, message, time};
+use crate::{app::Conversation, domain::ListEntry, proto};
+
+pub(super) fn render(conversation: Conversation) -> proto::Conversation {
+    let Conversation {
+        entry,
+        last_message,
+    } = conversation;
+    let ListEntry {
+        conversation_id,
+        view,
+        head,
+        activity,
+        pinned_at,
+        muted,
+        marks,
+        custom_data,
+    } = entry;
+    proto::Conversation {
+        conversation_id: Some(conversation_id::render(&conversation_id)),
+        last_message: last_message.map(message::render),
+        last_seq: view.last(head).get(),
+        unread_count: view.unread(head),
+        pinned: pinned_at.is_some(),
+        muted,
+        marks: marks.bits(),
+        custom_data,
+        update_time: Some(time::render(activity)),
+    }
+}

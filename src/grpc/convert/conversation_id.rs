@@ -1,0 +1,53 @@
+//! Typed conversation IDs.
+
+use super::batch::batch;
+use crate::{
+    domain::{Batch, ConversationId, GroupId, UserId},
+    grpc::violations::Violations,
+    proto::{self, SystemConversation, conversation_id::Id},
+};
+
+pub(super) fn parse(
+    path: &str,
+    id: Option<&proto::ConversationId>,
+    violations: &mut Violations,
+) -> Option<ConversationId> {
+    match id.and_then(|proto::ConversationId { id }| id.as_ref()) {
+        Some(Id::C2cUserId(user)) => violations
+            .check(format!("{path}.c2c_user_id"), UserId::new(user))
+            .map(ConversationId::C2c),
+        Some(Id::GroupId(group)) => violations
+            .check(format!("{path}.group_id"), GroupId::new(group))
+            .map(ConversationId::Group),
+        Some(Id::System(SystemConversation {})) => Some(ConversationId::System),
+        None => {
+            violations.add(
+                path,
+                "must have one of c2c_user_id, group_id and system set",
+            );
+            None
+        }
+    }
+}
+
+/// The field `conversation_ids`.
+pub(super) fn parse_batch(
+    ids: &[proto::ConversationId],
+    violations: &mut Violations,
+) -> Option<Batch<ConversationId>> {
+    batch(
+        "conversation_ids",
+        ids,
+        violations,
+        |path, id, violations| parse(path, Some(id), violations),
+    )
+}
+
+pub(super) fn render(id: &ConversationId) -> proto::ConversationId {
+    let id = match id {
+        ConversationId::C2c(user) => Id::C2cUserId(user.to_string()),
+        ConversationId::Group(group) => Id::GroupId(group.to_string()),
+        ConversationId::System => Id::System(SystemConversation {}),
+    };
+    proto::ConversationId { id: Some(id) }
+}

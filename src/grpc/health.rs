@@ -1,0 +1,73 @@
+//! The standard health service, which follows the database.
+
+use std::time::Duration;
+
+use tonic::server::NamedService;
+use tonic_health::{
+    ServingStatus,
+    pb::health_server::{Health as HealthApi, HealthServer},
+    server::{HealthReporter, health_reporter},
+};
+
+use super::Api;
+use crate::{
+    proto::{
+        conversation_service_server::ConversationServiceServer,
+        group_service_server::GroupServiceServer, message_service_server::MessageServiceServer,
+    },
+    store::Store,
+};
+
+/// How often the database is asked, and how long it may take to answer.
+const INTERVAL: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Says of the server as a whole and of each service whether it serves.
+#[derive(Clone)]
+pub struct Health {
+    reporter: HealthReporter,
+}
+
+/// The health service, and the handle that turns it.
+pub fn health() -> (Health, HealthServer<impl HealthApi>) {
+    let (reporter, service) = health_reporter();
+    (Health { reporter }, service)
+}
+
+impl Health {
+    /// Says that everything serves, or nothing.
+    pub async fn set(&self, serving: bool) {
+        let status = if serving {
+            ServingStatus::Serving
+        } else {
+            ServingStatus::NotServing
+        };
+        for service in [
+            "",
+            ConversationServiceServer::<Api>::NAME,
+            MessageServiceServer::<Api>::NAME,
+            GroupServiceServer::<Api>::NAME,
+        ] {
+            self.reporter.set_service_status(service, status).await;
+        }
+    }
+
+    /// Follows the state of the database until dropped.
+    pub async fn follow(&self, store: &Store) {
+        let mut was_serving = true;
+        loop {
+            let answer = tokio::time::timeout(PATIENCE, store.ping()).await;
+            let serving = matches!(answer, Ok(Ok(())));
+            if serving != was_serving {
+                if serving {
+                    tracing::info!("the database answers again: serving");
+                } else {
+                    tracing::warn!("the database does not answer: not serving");
+                }
+                self.set(serving).await;
+                was_serving = serving;
+            }
+            tokio::time::sleep(INTERVAL).await;
+        }
+    }
+}

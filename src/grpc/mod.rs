@@ -1,0 +1,52 @@
+//! The transport: each handler parses its request, runs the use case of the same name, and renders
+//! the answer. Nothing is decided here, and nothing of this module is known further inside.
+
+mod boundary;
+mod conversation_service;
+mod convert;
+mod group_service;
+mod health;
+mod message_service;
+mod page_token;
+mod reflection;
+mod status;
+mod violations;
+
+use tonic::service::Routes;
+
+use crate::{
+    app::App,
+    proto::{
+        conversation_service_server::ConversationServiceServer,
+        group_service_server::GroupServiceServer, message_service_server::MessageServiceServer,
+    },
+};
+
+pub use boundary::Boundary;
+pub use health::{Health, health};
+
+/// The most bytes of a request. The largest valid one has some 60 KiB.
+const MAX_REQUEST_BYTES: usize = 1024 * 1024;
+
+/// A service of the API: implements the generated traits.
+#[derive(Clone)]
+struct Api {
+    app: App,
+}
+
+/// All services, with their reflection, as one router. Health is beside them: see [`health`].
+#[must_use]
+pub fn routes(app: App) -> Routes {
+    let api = Api { app };
+    let (reflection_v1, reflection_v1alpha) = reflection::services();
+    Routes::new(reflection_v1)
+        .add_service(reflection_v1alpha)
+        .add_service(
+            ConversationServiceServer::new(api.clone())
+                .max_decoding_message_size(MAX_REQUEST_BYTES),
+        )
+        .add_service(
+            MessageServiceServer::new(api.clone()).max_decoding_message_size(MAX_REQUEST_BYTES),
+        )
+        .add_service(GroupServiceServer::new(api).max_decoding_message_size(MAX_REQUEST_BYTES))
+}

@@ -1,0 +1,34 @@
+//! Server reflection, v1 and v1alpha, with the error detail types, so that `grpcurl` and its kin need
+//! no files and print error details in clear.
+
+use tonic_reflection::server::{
+    Builder,
+    v1::{ServerReflection, ServerReflectionServer},
+    v1alpha::{
+        ServerReflection as ServerReflectionAlpha,
+        ServerReflectionServer as ServerReflectionServerAlpha,
+    },
+};
+
+/// The descriptors of this service, with comments and everything they import.
+const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
+/// The two reflection services.
+pub(super) fn services() -> (
+    ServerReflectionServer<impl ServerReflection>,
+    ServerReflectionServerAlpha<impl ServerReflectionAlpha>,
+) {
+    const PROOF: &str =
+        "the descriptors are compiled in and decode, as every start of a test shows";
+    (
+        builder().build_v1().expect(PROOF),
+        builder().build_v1alpha().expect(PROOF),
+    )
+}
+
+fn builder() -> Builder<'static> {
+    Builder::configure()
+        .register_encoded_file_descriptor_set(DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
+}

@@ -1,0 +1,146 @@
+//! From errors to gRPC statuses: the one place that decides code, reason and details.
+//!
+//! What a caller reads says what to do and nothing of how the service works inside; the driver's own
+//! words go to the log, under the request's ID.
+
+use std::{collections::HashMap, time::Duration};
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+use super::violations::InvalidRequest;
+use crate::{app::AppError, store::StoreError};
+
+/// The domain of all reasons.
+const DOMAIN: &str = "conversation.v1";
+/// When to try again after the database was away.
+const RETRY_UNAVAILABLE: Duration = Duration::from_secs(1);
+/// When to try again after others were in the way.
+const RETRY_CONTENTION: Duration = Duration::from_millis(100);
+
+/// A status with a reason and no more details.
+fn status(code: Code, reason: &str, message: &str) -> Status {
+    Status::with_error_details(code, message, details(reason))
+}
+
+fn details(reason: &str) -> ErrorDetails {
+    ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new())
+}
+
+fn retriable(code: Code, reason: &str, message: &str, delay: Duration) -> Status {
+    let mut details = details(reason);
+    details.set_retry_info(Some(delay));
+    Status::with_error_details(code, message, details)
+}
+
+/// The answer to a request that could not even be read.
+pub(super) fn malformed(message: &str) -> Status {
+    let mut details = details("INVALID_REQUEST");
+    details.add_bad_request_violation("", message);
+    Status::with_error_details(Code::InvalidArgument, message, details)
+}
+
+/// The answer to a request whose time is up.
+pub(super) fn deadline_exceeded() -> Status {
+    status(
+        Code::DeadlineExceeded,
+        "DEADLINE_EXCEEDED",
+        "the deadline has passed; nothing is half done: a retry with the same request_id tells what happened",
+    )
+}
+
+/// A status of ours in place of one that the transport made, which carries no details.
+pub(super) fn of_transport(original: &Status) -> Status {
+    match original.code() {
+        Code::OutOfRange | Code::ResourceExhausted => {
+            malformed("the request is larger than this service accepts")
+        }
+        Code::Internal => malformed("the request is no valid message of this method"),
+        Code::Unimplemented => status(
+            Code::Unimplemented,
+            "UNIMPLEMENTED",
+            "there is no such method, or it does not speak this encoding",
+        ),
+        Code::Cancelled | Code::DeadlineExceeded => deadline_exceeded(),
+        Code::NotFound => status(Code::NotFound, "NOT_FOUND", original.message()),
+        Code::Unavailable => status(Code::Unavailable, "UNAVAILABLE", original.message()),
+        code => status(code, "UNKNOWN", original.message()),
+    }
+}
+
+impl From<InvalidRequest> for Status {
+    fn from(request: InvalidRequest) -> Self {
+        let violations = request.into_violations();
+        let message = match violations.as_slice() {
+            [only] => format!("{}: {}", only.field, only.description),
+            [first, others @ ..] => {
+                format!(
+                    "{}: {} (and {} more)",
+                    first.field,
+                    first.description,
+                    others.len()
+                )
+            }
+            [] => "the request is invalid".to_owned(),
+        };
+        let mut details = details("INVALID_REQUEST");
+        details.set_bad_request(violations);
+        Self::with_error_details(Code::InvalidArgument, message, details)
+    }
+}
+
+impl From<AppError> for Status {
+    fn from(error: AppError) -> Self {
+        match error {
+            AppError::RequestIdReused => {
+                let message = "request_id was used for another request; choose a new one";
+                let mut details = details("REQUEST_ID_REUSED");
+                details.add_bad_request_violation("request_id", "was used for another request");
+                Self::with_error_details(Code::InvalidArgument, message, details)
+            }
+            AppError::ClientMessageIdReused => {
+                let message = "client_message_id was used for another body; choose a new one";
+                let mut details = details("CLIENT_MESSAGE_ID_REUSED");
+                details.add_bad_request_violation("client_message_id", "was used for another body");
+                Self::with_error_details(Code::InvalidArgument, message, details)
+            }
+            AppError::NotAGroupMember => status(
+                Code::FailedPrecondition,
+                "NOT_A_GROUP_MEMBER",
+                "only a member may send to the group; add the sender with AddGroupMembers",
+            ),
+            AppError::Store(error) => of_store(&error),
+        }
+    }
+}
+
+fn of_store(error: &StoreError) -> Status {
+    match error {
+        StoreError::Unavailable(_) => {
+            tracing::warn!(%error, "database unavailable");
+            retriable(
+                Code::Unavailable,
+                "DATABASE_UNAVAILABLE",
+                "the database is unavailable; try again",
+                RETRY_UNAVAILABLE,
+            )
+        }
+        StoreError::Contention(_) | StoreError::Duplicate(_) => {
+            tracing::warn!(%error, "contention");
+            retriable(
+                Code::Aborted,
+                "CONTENTION",
+                "others are changing the same data; try again",
+                RETRY_CONTENTION,
+            )
+        }
+        StoreError::Inconsistent { .. } | StoreError::Schema(_) | StoreError::Statement(_) => {
+            tracing::error!(%error, "the database did not do as expected");
+            status(
+                Code::Internal,
+                "INTERNAL",
+                "the service failed; its log has the cause under this call's x-request-id",
+            )
+        }
+    }
+}

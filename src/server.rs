@@ -1,0 +1,146 @@
+//! Puts the service together and serves it on a listener.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tonic::transport::{Server as Transport, server::TcpIncoming};
+
+use crate::{
+    app::{App, Policy},
+    config::Config,
+    domain::Clock,
+    grpc,
+    lifecycle::{Drained, Shutdown},
+    store::{self, Store, StoreError},
+};
+
+/// How often an idle connection is asked whether its other end is still there.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_mins(1);
+/// How long the other end may take to answer.
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A service that is ready: its schema is up to date and its address is taken.
+pub struct Server {
+    store: Store,
+    app: App,
+    listener: TcpListener,
+    address: SocketAddr,
+    drain_timeout: Duration,
+}
+
+/// Why the service could not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The database cannot be used.
+    #[error("cannot use the database")]
+    Database(#[from] StoreError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Why the service stopped other than by being told to.
+#[derive(Debug, Error)]
+#[error("the server failed")]
+pub struct ServeError(#[from] tonic::transport::Error);
+
+impl Server {
+    /// Connects to the database, brings its schema up to date, and listens.
+    ///
+    /// # Errors
+    ///
+    /// A [`StartError`] if the database cannot be used or the address is taken.
+    pub async fn bind(config: &Config, clock: Clock) -> Result<Self, StartError> {
+        let store = store::connect(&config.database).await?;
+        Self::bind_to(config, clock, store).await
+    }
+
+    /// As [`Server::bind`], on a store that is connected already.
+    ///
+    /// # Errors
+    ///
+    /// As [`Server::bind`].
+    pub async fn bind_to(config: &Config, clock: Clock, store: Store) -> Result<Self, StartError> {
+        store.migrate().await?;
+        let listen_error = |source| StartError::Listen {
+            address: config.listen,
+            source,
+        };
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .map_err(listen_error)?;
+        let address = listener.local_addr().map_err(listen_error)?;
+        let app = App {
+            store: store.clone(),
+            clock,
+            policy: Policy {
+                sync_deletions: config.deletion.sync_by_default,
+                restore_window: config.deletion.restore_window,
+            },
+        };
+        Ok(Self {
+            store,
+            app,
+            listener,
+            address,
+            drain_timeout: config.drain_timeout,
+        })
+    }
+
+    /// The address that calls are accepted on.
+    #[must_use]
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `shutdown` begins, then finishes what is in flight, for as long as the drain may
+    /// last, and closes the database.
+    ///
+    /// # Errors
+    ///
+    /// A [`ServeError`] if the transport fails.
+    pub async fn serve(self, shutdown: Shutdown) -> Result<(), ServeError> {
+        let (health, health_service) = grpc::health();
+        health.set(true).await;
+        shutdown.spawn({
+            let (shutdown, store) = (shutdown.clone(), self.store.clone());
+            async move {
+                tokio::select! {
+                    () = shutdown.draining() => {}
+                    () = health.follow(&store) => {}
+                }
+                health.set(false).await;
+            }
+        });
+
+        tracing::info!(address = %self.address, "serving");
+        let served = Transport::builder()
+            .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+            .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+            .layer(grpc::Boundary)
+            .add_routes(grpc::routes(self.app))
+            .add_service(health_service)
+            .serve_with_incoming_shutdown(
+                TcpIncoming::from(self.listener).with_nodelay(Some(true)),
+                shutdown.draining(),
+            );
+        match shutdown.drain(self.drain_timeout, served).await {
+            Drained::Completed(result) => {
+                result?;
+                if let Err(error) = self.store.close().await {
+                    tracing::warn!(%error, "the database was not closed in an orderly way");
+                }
+                tracing::info!("drained");
+            }
+            // What is still going on may be using the database.
+            Drained::CutShort(result) => result.transpose().map(|_| ())?,
+        }
+        Ok(())
+    }
+}

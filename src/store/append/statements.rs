@@ -1,0 +1,75 @@
+//! The statements that store a message.
+
+use crate::store::{
+    dialect::{ColumnType, Dialect},
+    messages,
+};
+
+/// Their texts.
+pub(in crate::store) struct Statements {
+    pub(super) earlier: String,
+    pub(super) raise_heads: String,
+    pub(super) insert: String,
+    pub(super) arrive: String,
+    pub(super) read_own: String,
+}
+
+impl Statements {
+    pub(in crate::store) fn new(dialect: Dialect) -> Self {
+        use ColumnType::{Integer, Key, Text};
+        let columns = messages::COLUMNS;
+        let (keys, _) = dialect.rows(3, &[("conversation_key", Key)]);
+        let (heads, _) = dialect.rows(2, &[("conversation_key", Key), ("canonical_id", Text)]);
+        let (messages, _) = dialect.rows(
+            5,
+            &[
+                ("conversation_key", Key),
+                ("seq", Integer),
+                ("send_time", Integer),
+            ],
+        );
+        let (arrivals, _) = dialect.rows(
+            1,
+            &[
+                ("user_id", Text),
+                ("conversation_key", Key),
+                ("read_through", Integer),
+            ],
+        );
+        Self {
+            earlier: format!(
+                "SELECT m.conversation_key, {columns} FROM {keys} CROSS JOIN messages AS m \
+                 WHERE m.conversation_key = i.conversation_key \
+                 AND m.sender_user_id = $1 AND m.client_message_id = $2"
+            ),
+            raise_heads: format!(
+                "INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time) \
+                 SELECT i.conversation_key, i.canonical_id, 1, $1 FROM {heads} \
+                 WHERE TRUE ORDER BY i.conversation_key \
+                 ON CONFLICT (conversation_key) DO UPDATE SET \
+                     last_seq = conversations.last_seq + 1, \
+                     last_time = CASE WHEN excluded.last_time > conversations.last_time \
+                                 THEN excluded.last_time ELSE conversations.last_time END \
+                 RETURNING conversation_key, canonical_id, last_seq, last_time"
+            ),
+            insert: format!(
+                "INSERT INTO messages (conversation_key, seq, sender_user_id, client_message_id, \
+                     send_time, payload_type, content) \
+                 SELECT i.conversation_key, i.seq, $1, $2, i.send_time, $3, $4 FROM {messages}"
+            ),
+            arrive: format!(
+                "INSERT INTO members (user_id, conversation_key, read_through) \
+                 SELECT i.user_id, i.conversation_key, i.read_through FROM {arrivals} \
+                 WHERE TRUE ORDER BY i.user_id \
+                 ON CONFLICT (user_id, conversation_key) DO UPDATE SET \
+                     read_through = CASE WHEN excluded.read_through > members.read_through \
+                                    THEN excluded.read_through ELSE members.read_through END"
+            ),
+            read_own: "UPDATE members SET \
+                     read_through = CASE WHEN $3 > read_through THEN $3 ELSE read_through END \
+                 WHERE user_id = $1 AND conversation_key = $2 AND left_at IS NULL \
+                 RETURNING read_through"
+                .to_owned(),
+        }
+    }
+}

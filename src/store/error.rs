@@ -1,0 +1,144 @@
+//! What can go wrong in the database, by what the caller does about it.
+
+use sea_orm::{DbErr, RuntimeErr};
+use sqlx::error::DatabaseError;
+use thiserror::Error;
+
+/// A failed use of the database. Its text is for the log: it may quote the driver.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The database cannot be reached, or is not able to work. It may be back in a moment.
+    #[error("the database is unavailable: {0}")]
+    Unavailable(#[source] DbErr),
+    /// Others worked on the same rows, and bounded retries did not get through.
+    #[error("the database reports contention: {0}")]
+    Contention(#[source] DbErr),
+    /// A row that must not exist already does.
+    #[error("a row with this key exists: {0}")]
+    Duplicate(#[source] DbErr),
+    /// A row does not hold what the service once wrote there.
+    #[error("inconsistent data: column {column} of table {table}, row {key}")]
+    Inconsistent {
+        /// The table of the row.
+        table: &'static str,
+        /// The column that does not parse.
+        column: &'static str,
+        /// Which row, in hexadecimal or as text.
+        key: String,
+    },
+    /// The schema was made by a newer version of the service, or the database cannot hold it.
+    #[error("unusable schema: {0}")]
+    Schema(String),
+    /// A statement failed for a reason that is a mistake in the service.
+    #[error("a statement failed: {0}")]
+    Statement(#[source] DbErr),
+}
+
+impl StoreError {
+    /// Whether running the same use case again may succeed at once.
+    pub(super) const fn is_transient(&self) -> bool {
+        matches!(self, Self::Contention(_) | Self::Duplicate(_))
+    }
+}
+
+impl From<DbErr> for StoreError {
+    fn from(error: DbErr) -> Self {
+        match kind(&error) {
+            Kind::Unavailable => Self::Unavailable(error),
+            Kind::Contention => Self::Contention(error),
+            Kind::Duplicate => Self::Duplicate(error),
+            Kind::Statement => Self::Statement(error),
+        }
+    }
+}
+
+enum Kind {
+    Unavailable,
+    Contention,
+    Duplicate,
+    Statement,
+}
+
+fn kind(error: &DbErr) -> Kind {
+    match error {
+        DbErr::Conn(_) | DbErr::ConnectionAcquire(_) => Kind::Unavailable,
+        DbErr::Query(RuntimeErr::SqlxError(error)) | DbErr::Exec(RuntimeErr::SqlxError(error)) => {
+            sqlx_kind(error)
+        }
+        _ => Kind::Statement,
+    }
+}
+
+fn sqlx_kind(error: &sqlx::Error) -> Kind {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed
+        | sqlx::Error::BeginFailed => Kind::Unavailable,
+        sqlx::Error::Database(error) => database_kind(error.as_ref()),
+        _ => Kind::Statement,
+    }
+}
+
+fn database_kind(error: &dyn DatabaseError) -> Kind {
+    if error.is_unique_violation() {
+        return Kind::Duplicate;
+    }
+    let Some(code) = error.code() else {
+        return Kind::Statement;
+    };
+    if code.len() == 5 {
+        postgres_kind(&code)
+    } else {
+        code.parse().map_or(Kind::Statement, sqlite_kind)
+    }
+}
+
+/// By `SQLSTATE`, see "PostgreSQL Error Codes" in its manual.
+fn postgres_kind(state: &str) -> Kind {
+    match state {
+        // serialization_failure, deadlock_detected, lock_not_available
+        "40001" | "40P01" | "55P03" => Kind::Contention,
+        // query_canceled (its time was up), read_only_sql_transaction (a standby)
+        "57014" | "25006" => Kind::Unavailable,
+        // connection exceptions; insufficient resources (disk full, too many connections);
+        // operator intervention (shutting down, starting up); system errors
+        _ if ["08", "53", "57", "58"].contains(&&state[..2]) => Kind::Unavailable,
+        _ => Kind::Statement,
+    }
+}
+
+/// By extended result code, see "Result and Error Codes" in SQLite's manual.
+const fn sqlite_kind(code: u32) -> Kind {
+    match code & 0xff {
+        // BUSY, LOCKED
+        5 | 6 => Kind::Contention,
+        // READONLY, IOERR, FULL, CANTOPEN
+        8 | 10 | 13 | 14 => Kind::Unavailable,
+        _ => Kind::Statement,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sqlstates_are_sorted_by_what_the_caller_can_do() {
+        assert!(matches!(postgres_kind("40P01"), Kind::Contention));
+        assert!(matches!(postgres_kind("53100"), Kind::Unavailable));
+        assert!(matches!(postgres_kind("57P01"), Kind::Unavailable));
+        assert!(matches!(postgres_kind("42601"), Kind::Statement));
+    }
+
+    #[test]
+    fn extended_sqlite_codes_count_as_their_primary_code() {
+        assert!(matches!(sqlite_kind(5), Kind::Contention));
+        assert!(matches!(sqlite_kind(517), Kind::Contention));
+        assert!(matches!(sqlite_kind(13), Kind::Unavailable));
+        assert!(matches!(sqlite_kind(1), Kind::Statement));
+    }
+}

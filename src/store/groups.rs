@@ -1,0 +1,148 @@
+//! Who is in a group chat: the bounds of each member's view.
+//!
+//! Both changes hold the lock of the group's head, so that a membership begins and ends between two
+//! messages and never in the midst of one.
+
+use sea_orm::{ConnectionTrait, DatabaseTransaction, Value};
+
+use super::{
+    Store, StoreError,
+    conversations::{Head, keyed_head},
+    dialect::{Column, ColumnType, Dialect},
+    key::ConversationKey,
+    row::Row,
+};
+use crate::domain::{CanonicalId, GroupId, Timestamp, UserId};
+
+pub(super) struct Statements {
+    lock_or_create_head: String,
+    lock_head: String,
+    join: String,
+    leave: String,
+}
+
+impl Statements {
+    pub(super) fn new(dialect: Dialect) -> Self {
+        let users = |first| dialect.rows(first, &[("user_id", ColumnType::Text)]).0;
+        let head = "RETURNING conversation_key, canonical_id, last_seq, last_time";
+        Self {
+            lock_or_create_head: format!(
+                "INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time) \
+                 VALUES ($1, $2, 0, $3) \
+                 ON CONFLICT (conversation_key) DO UPDATE SET last_seq = conversations.last_seq {head}"
+            ),
+            lock_head: format!(
+                "UPDATE conversations SET last_seq = last_seq WHERE conversation_key = $1 {head}"
+            ),
+            // Joining again ends the stay before, which is remembered if it showed the user anything.
+            join: format!(
+                "INSERT INTO members (user_id, conversation_key, joined_after) \
+                 SELECT i.user_id, $1, $2 FROM {} WHERE TRUE ORDER BY i.user_id \
+                 ON CONFLICT (user_id, conversation_key) DO UPDATE SET \
+                     appeared_before = CASE WHEN members.left_at > members.joined_after THEN 1 \
+                                       ELSE members.appeared_before END, \
+                     joined_after = excluded.joined_after, left_at = NULL, left_time = NULL \
+                 WHERE members.left_at IS NOT NULL \
+                 RETURNING user_id",
+                users(3)
+            ),
+            leave: format!(
+                "UPDATE members AS m SET left_at = $2, left_time = $3 FROM {} \
+                 WHERE m.user_id = i.user_id AND m.conversation_key = $1 AND m.left_at IS NULL \
+                 RETURNING left_at",
+                users(4)
+            ),
+        }
+    }
+}
+
+impl Store {
+    /// Makes users members of a group from its newest message on; returns how many were not before.
+    ///
+    /// # Errors
+    ///
+    /// A [`StoreError`]; nothing is changed then.
+    pub async fn join(
+        &self,
+        group: &GroupId,
+        users: &[UserId],
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        let id = CanonicalId::of_group(group);
+        let key = ConversationKey::from(&id);
+        self.retrying("join", || async {
+            let transaction = self.begin().await?;
+            let values = [
+                key.to_bytes().into(),
+                id.as_str().into(),
+                now.as_micros().into(),
+            ];
+            let statement = &self.statements.groups.lock_or_create_head;
+            let head = self.head(&transaction, statement, values).await?;
+            let Some(head) = head else { return Ok(0) };
+            let values = vec![key.to_bytes().into(), head.last_seq.to_stored().into()];
+            let changed = self
+                .change_members(&transaction, &self.statements.groups.join, values, users)
+                .await?;
+            transaction.commit().await?;
+            Ok(changed)
+        })
+        .await
+    }
+
+    /// Ends users' membership of a group at its newest message; returns how many were members.
+    ///
+    /// # Errors
+    ///
+    /// A [`StoreError`]; nothing is changed then.
+    pub async fn leave(&self, group: &GroupId, users: &[UserId]) -> Result<usize, StoreError> {
+        let key = ConversationKey::from(&CanonicalId::of_group(group));
+        self.retrying("leave", || async {
+            let transaction = self.begin().await?;
+            let statement = &self.statements.groups.lock_head;
+            let head = self
+                .head(&transaction, statement, [key.to_bytes().into()])
+                .await?;
+            let Some(head) = head else { return Ok(0) };
+            let values = vec![
+                key.to_bytes().into(),
+                head.last_seq.to_stored().into(),
+                head.last_time.as_micros().into(),
+            ];
+            let changed = self
+                .change_members(&transaction, &self.statements.groups.leave, values, users)
+                .await?;
+            transaction.commit().await?;
+            Ok(changed)
+        })
+        .await
+    }
+
+    async fn head(
+        &self,
+        transaction: &DatabaseTransaction,
+        sql: &str,
+        values: impl IntoIterator<Item = Value>,
+    ) -> Result<Option<Head>, StoreError> {
+        let row = transaction
+            .query_one_raw(self.statement(sql, values))
+            .await?;
+        row.map(|row| Ok(keyed_head(&Row::new("conversations", &row))?.1))
+            .transpose()
+    }
+
+    async fn change_members(
+        &self,
+        transaction: &DatabaseTransaction,
+        sql: &str,
+        mut values: Vec<Value>,
+        users: &[UserId],
+    ) -> Result<usize, StoreError> {
+        let users = users.iter().map(ToString::to_string).collect();
+        values.extend(self.dialect.row_values(vec![Column::Texts(users)]));
+        Ok(transaction
+            .query_all_raw(self.statement(sql, values))
+            .await?
+            .len())
+    }
+}

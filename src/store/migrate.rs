@@ -1,0 +1,88 @@
+//! Bringing the schema up to date, safely with several replicas at once.
+
+use sea_orm::{ConnectionTrait, DatabaseTransaction};
+use sea_orm_migration::MigratorTrait as _;
+
+use super::{
+    Store, StoreError, connect,
+    dialect::Dialect,
+    migration::{Migrator, TABLE},
+};
+use crate::config::DatabaseConfig;
+
+/// The key of the advisory lock under which the schema is migrated: "convmigr" in ASCII.
+const LOCK: i64 = 0x636f_6e76_6d69_6772;
+
+/// Connects, brings the schema up to date, and disconnects.
+///
+/// # Errors
+///
+/// A [`StoreError`] if the database cannot be reached or its schema cannot be used.
+pub async fn migrate(config: &DatabaseConfig) -> Result<(), StoreError> {
+    let store = connect(config).await?;
+    store.migrate().await?;
+    store.close().await
+}
+
+impl Store {
+    /// Brings the schema up to date. All of it happens in one transaction under a lock, so that of
+    /// several replicas one migrates, the others wait, and a failure leaves nothing half migrated.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Schema`] if the database was migrated by a newer version of the service or is
+    /// not encoded in UTF-8, or another error of the database.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        self.retrying("migrate", || async {
+            let transaction = self.begin().await?;
+            if self.dialect == Dialect::Postgres {
+                transaction
+                    .execute_raw(self.statement("SELECT pg_advisory_xact_lock($1)", [LOCK.into()]))
+                    .await?;
+                self.require_utf8(&transaction).await?;
+            }
+            self.refuse_newer_schema(&transaction).await?;
+            Migrator::up(&*transaction, None).await?;
+            transaction.commit().await
+        })
+        .await
+    }
+
+    /// Identifiers and texts may hold any Unicode character.
+    async fn require_utf8(&self, transaction: &DatabaseTransaction) -> Result<(), StoreError> {
+        let statement = self.statement("SELECT current_setting('server_encoding') AS encoding", []);
+        let row = transaction.query_one_raw(statement).await?;
+        let encoding = row
+            .map(|row| row.try_get::<String>("", "encoding"))
+            .transpose()?;
+        match encoding.as_deref() {
+            Some("UTF8") => Ok(()),
+            other => Err(StoreError::Schema(format!(
+                "the database must be encoded in UTF8, not {}",
+                other.unwrap_or("an unknown encoding")
+            ))),
+        }
+    }
+
+    async fn refuse_newer_schema(
+        &self,
+        transaction: &DatabaseTransaction,
+    ) -> Result<(), StoreError> {
+        Migrator::install(transaction).await?;
+        let statement = self.statement(&format!("SELECT version FROM {TABLE}"), []);
+        let known: Vec<_> = Migrator::migrations()
+            .iter()
+            .map(|migration| migration.name().to_owned())
+            .collect();
+        for row in transaction.query_all_raw(statement).await? {
+            let version: String = row.try_get("", "version")?;
+            if !known.contains(&version) {
+                return Err(StoreError::Schema(format!(
+                    "it holds migration {version}, which this version of the service does not know; \
+                     run the version that made it, or a newer one"
+                )));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,25 @@
+//! The schema, one migration after the other. A migration that was released is never edited.
+
+mod m20261124_000001_conversations;
+
+use sea_orm_migration::{
+    MigrationTrait, MigratorTrait, async_trait::async_trait, sea_query::DynIden,
+    sea_query::IntoIden as _,
+};
+
+/// Where the names of the migrations that have run are kept.
+pub(super) const TABLE: &str = "conversation_schema";
+
+/// All migrations, in order.
+pub(super) struct Migrator;
+
+#[async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m20261124_000001_conversations::Migration)]
+    }
+
+    fn migration_table_name() -> DynIden {
+        TABLE.into_iden()
+    }
+}

@@ -1,0 +1,116 @@
+//! The database: one [`Store`] for SQLite and PostgreSQL.
+//!
+//! The tables form two families that no statement joins: those of a user (`users`, `members`,
+//! `changes`) lead with `user_id`, those of a conversation (`conversations`, `messages`) with
+//! `conversation_key`. That is what lets the data be spread over machines.
+//!
+//! Order of locks: the head of a conversation, then the row of a user in `users`, then rows of
+//! `members`; several rows of one table in the order of their keys. A deletion takes no head, a
+//! message no row of `users`; so no two use cases can wait for each other in a circle.
+//!
+//! What is deliberately absent: caches, and any reading of a row to decide in the service what a
+//! statement could decide while it holds the row.
+
+mod append;
+mod change;
+mod connect;
+mod conversations;
+mod deletions;
+mod dialect;
+mod error;
+mod groups;
+mod key;
+mod members;
+mod messages;
+mod migrate;
+mod migration;
+mod row;
+mod transaction;
+
+use std::sync::Arc;
+
+use sea_orm::{DatabaseConnection, Statement, Value};
+use tokio::sync::Mutex;
+
+use dialect::Dialect;
+
+pub use connect::connect;
+pub use error::StoreError;
+pub use migrate::migrate;
+pub(crate) use {
+    append::{Append, AppendError, Audience},
+    change::ChangeError,
+    conversations::Head,
+    deletions::DeletionTarget,
+    key::ConversationKey,
+    members::Member,
+};
+
+/// The database, shared by all requests. Cloning is cheap.
+#[derive(Clone)]
+pub struct Store {
+    connection: DatabaseConnection,
+    dialect: Dialect,
+    statements: Arc<Statements>,
+    /// SQLite has one writer at a time and lets others in by chance: here they queue, first come,
+    /// first served.
+    sqlite_writer: Arc<Mutex<()>>,
+}
+
+/// The texts of all statements, made once for the dialect at hand.
+struct Statements {
+    conversations: conversations::Statements,
+    members: members::Statements,
+    messages: messages::Statements,
+    append: append::Statements,
+    groups: groups::Statements,
+    deletion: change::ChangeStatement,
+}
+
+impl Store {
+    fn new(connection: DatabaseConnection, dialect: Dialect) -> Self {
+        let statements = Statements {
+            conversations: conversations::Statements::new(dialect),
+            members: members::Statements::new(dialect),
+            messages: messages::Statements::new(dialect),
+            append: append::Statements::new(dialect),
+            groups: groups::Statements::new(dialect),
+            deletion: deletions::statement(dialect),
+        };
+        Self {
+            connection,
+            dialect,
+            statements: Arc::new(statements),
+            sqlite_writer: Arc::default(),
+        }
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`] if it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        Ok(self.connection.ping().await?)
+    }
+
+    /// Calls `observer` with each statement that this store and its clones run from now on: for tests
+    /// and benchmarks that count and explain statements. Takes effect on stores cloned afterwards.
+    pub fn observe(&mut self, observer: impl Fn(&Statement) + Send + Sync + 'static) {
+        self.connection
+            .set_metric_callback(move |info| observer(info.statement));
+    }
+
+    /// Closes all connections, having let their statements finish.
+    ///
+    /// # Errors
+    ///
+    /// A [`StoreError`] if a connection cannot be closed in an orderly way.
+    pub async fn close(self) -> Result<(), StoreError> {
+        Ok(self.connection.close().await?)
+    }
+
+    fn statement(&self, sql: &str, values: impl IntoIterator<Item = Value>) -> Statement {
+        Statement::from_sql_and_values(self.dialect.backend(), sql, values)
+    }
+}

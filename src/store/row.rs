@@ -1,0 +1,82 @@
+//! From the values of a row to values of the domain.
+//!
+//! A value that does not parse is [`StoreError::Inconsistent`], never a panic: the row was changed by
+//! somebody else, or a disk is failing.
+
+use sea_orm::QueryResult;
+
+use super::{StoreError, key::ConversationKey};
+use crate::domain::{Revision, Seq, Timestamp};
+
+/// Reads the columns of one row of `table`.
+pub(super) struct Row<'a> {
+    table: &'static str,
+    result: &'a QueryResult,
+}
+
+impl<'a> Row<'a> {
+    pub(super) const fn new(table: &'static str, result: &'a QueryResult) -> Self {
+        Self { table, result }
+    }
+
+    pub(super) fn get<T: sea_orm::TryGetable>(&self, column: &str) -> Result<T, StoreError> {
+        Ok(self.result.try_get("", column)?)
+    }
+
+    pub(super) fn key(&self) -> Result<ConversationKey, StoreError> {
+        let column = "conversation_key";
+        let bytes: Vec<u8> = self.get(column)?;
+        ConversationKey::from_stored(&bytes).ok_or_else(|| self.inconsistent(column))
+    }
+
+    pub(super) fn seq(&self, column: &'static str) -> Result<Seq, StoreError> {
+        Seq::from_stored(self.get(column)?).ok_or_else(|| self.inconsistent(column))
+    }
+
+    pub(super) fn optional_seq(&self, column: &'static str) -> Result<Option<Seq>, StoreError> {
+        let number: Option<i64> = self.get(column)?;
+        number
+            .map(|number| Seq::from_stored(number).ok_or_else(|| self.inconsistent(column)))
+            .transpose()
+    }
+
+    pub(super) fn revision(&self, column: &'static str) -> Result<Revision, StoreError> {
+        Revision::from_stored(self.get(column)?).ok_or_else(|| self.inconsistent(column))
+    }
+
+    pub(super) fn optional_revision(
+        &self,
+        column: &'static str,
+    ) -> Result<Option<Revision>, StoreError> {
+        let number: Option<i64> = self.get(column)?;
+        number
+            .map(|number| Revision::from_stored(number).ok_or_else(|| self.inconsistent(column)))
+            .transpose()
+    }
+
+    pub(super) fn time(&self, column: &str) -> Result<Timestamp, StoreError> {
+        Ok(Timestamp::from_micros(self.get(column)?))
+    }
+
+    pub(super) fn optional_time(&self, column: &str) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.get::<Option<i64>>(column)?.map(Timestamp::from_micros))
+    }
+
+    /// The error for a `column` of this row that does not parse. Names the row by its conversation
+    /// where it has one; a user's ID stays out of it.
+    pub(super) fn inconsistent(&self, column: &'static str) -> StoreError {
+        let key = self
+            .get::<Vec<u8>>("conversation_key")
+            .ok()
+            .and_then(|bytes| ConversationKey::from_stored(&bytes))
+            .map_or_else(
+                || "(without a conversation)".to_owned(),
+                |key| key.to_string(),
+            );
+        StoreError::Inconsistent {
+            table: self.table,
+            column,
+            key,
+        }
+    }
+}

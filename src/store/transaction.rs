@@ -1,0 +1,113 @@
+//! One transaction per use case, run again when others got in its way.
+//!
+//! This is the only place that begins transactions; `clippy.toml` forbids it elsewhere.
+
+use std::{ops::Deref, time::Duration};
+
+use sea_orm::{
+    DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait as _,
+};
+use tokio::sync::OwnedMutexGuard;
+
+use super::{Store, StoreError, dialect::Dialect};
+
+/// How often a use case is run at most.
+const ATTEMPTS: u32 = 10;
+/// The longest pause before the second run; it doubles with each further run, up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(2);
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+
+/// A transaction in progress. Dropped without [`Transaction::commit`] it is rolled back.
+pub(super) struct Transaction {
+    // Before the turn, so that it is rolled back before the next writer begins.
+    inner: DatabaseTransaction,
+    _turn: Option<OwnedMutexGuard<()>>,
+}
+
+/// An error of a use case that may be, or hold, an error of the store.
+pub(super) trait AsStoreError {
+    fn as_store_error(&self) -> Option<&StoreError>;
+}
+
+impl Store {
+    /// Runs `use_case`, and runs it again while it fails because others were in the way: a bounded
+    /// number of times, after a jittered pause. So it must have no effect but on the database, and
+    /// there only by one statement or one transaction.
+    pub(super) async fn retrying<T, E, F>(
+        &self,
+        name: &'static str,
+        use_case: impl Fn() -> F,
+    ) -> Result<T, E>
+    where
+        E: AsStoreError,
+        F: Future<Output = Result<T, E>>,
+    {
+        let mut longest_pause = FIRST_PAUSE;
+        for attempt in 1..ATTEMPTS {
+            let error = match use_case().await {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            match error.as_store_error() {
+                Some(cause) if cause.is_transient() => {
+                    tracing::debug!(use_case = name, attempt, error = %cause, "running again");
+                }
+                _ => return Err(error),
+            }
+            tokio::time::sleep(longest_pause.mul_f64(rand::random())).await;
+            longest_pause = (longest_pause * 2).min(LONGEST_PAUSE);
+        }
+        use_case().await
+    }
+
+    /// Begins a transaction. On SQLite it waits for its turn to write and takes the write lock at
+    /// once: a deferred transaction fails when it finds, at its first write, that another has written
+    /// since its first read.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that begins transactions"
+    )]
+    pub(super) async fn begin(&self) -> Result<Transaction, StoreError> {
+        let (turn, mode) = match self.dialect {
+            Dialect::Sqlite => (
+                Some(self.sqlite_writer.clone().lock_owned().await),
+                Some(SqliteTransactionMode::Immediate),
+            ),
+            Dialect::Postgres => (None, None),
+        };
+        let options = TransactionOptions {
+            sqlite_transaction_mode: mode,
+            ..TransactionOptions::default()
+        };
+        Ok(Transaction {
+            inner: self.connection.begin_with_options(options).await?,
+            _turn: turn,
+        })
+    }
+
+    /// The connection pool, for a statement that needs no transaction around it.
+    pub(super) const fn pool(&self) -> &DatabaseConnection {
+        &self.connection
+    }
+}
+
+impl Transaction {
+    pub(super) async fn commit(self) -> Result<(), StoreError> {
+        Ok(self.inner.commit().await?)
+    }
+}
+
+impl Deref for Transaction {
+    type Target = DatabaseTransaction;
+
+    fn deref(&self) -> &DatabaseTransaction {
+        &self.inner
+    }
+}
+
+impl AsStoreError for StoreError {
+    fn as_store_error(&self) -> Option<&StoreError> {
+        Some(self)
+    }
+}
