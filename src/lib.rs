@@ -14,7 +14,7 @@
 //! | [`lifecycle`] | signals, draining, tracked tasks |
 //! | [`config`] | settings from defaults, file, environment and flags |
 //! | [`telemetry`] | logs |
-//! | [`health_probe`] | asks a server whether it serves |
+//! | [`health_probe`], [`demo`] | the commands of the same names |
 //! | [`proto`] | the generated protocol, with its client |
 //!
 //! # Invariants
@@ -74,6 +74,7 @@
 
 pub mod app;
 pub mod config;
+pub mod demo;
 pub mod domain;
 pub mod grpc;
 pub mod health_probe;

@@ -17,6 +17,7 @@ use clap::{
 };
 use conversation_service::{
     config::{Config, Settings},
+    demo,
     domain::Clock,
     health_probe::{self, ProbeAddress},
     lifecycle::Shutdown,
@@ -55,6 +56,8 @@ enum Command {
         #[arg(long)]
         address: Option<ProbeAddress>,
     },
+    /// Tell the whole story on a throw-away database
+    Demo,
 }
 
 /// What keeps a command from its end; the exit status tells the two apart.
@@ -123,6 +126,11 @@ async fn run(
             store::migrate(&config.database).await.map_err(Failure::run)
         }
         Command::Health { address } => health(&config, address).await,
+        Command::Demo => {
+            // The story is what the reader came for; only trouble may interrupt it.
+            start_telemetry("warn")?;
+            demo::run(&mut io::stdout()).await.map_err(Failure::run)
+        }
     }
 }
 

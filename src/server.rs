@@ -33,8 +33,13 @@ pub struct Server {
 #[derive(Debug, Error)]
 pub enum StartError {
     /// The database cannot be used.
-    #[error("cannot use the database")]
-    Database(#[from] StoreError),
+    #[error("cannot use the database {url}")]
+    Database {
+        /// Where it is, without its password.
+        url: String,
+        /// What is wrong with it.
+        source: StoreError,
+    },
     /// The address cannot be listened on.
     #[error("cannot listen on {address}")]
     Listen {
@@ -50,6 +55,15 @@ pub enum StartError {
 #[error("the server failed")]
 pub struct ServeError(#[from] tonic::transport::Error);
 
+impl StartError {
+    fn database(config: &Config, source: StoreError) -> Self {
+        Self::Database {
+            url: config.database.url.to_string(),
+            source,
+        }
+    }
+}
+
 impl Server {
     /// Connects to the database, brings its schema up to date, and listens.
     ///
@@ -57,7 +71,9 @@ impl Server {
     ///
     /// A [`StartError`] if the database cannot be used or the address is taken.
     pub async fn bind(config: &Config, clock: Clock) -> Result<Self, StartError> {
-        let store = store::connect(&config.database).await?;
+        let store = store::connect(&config.database)
+            .await
+            .map_err(|source| StartError::database(config, source))?;
         Self::bind_to(config, clock, store).await
     }
 
@@ -67,7 +83,10 @@ impl Server {
     ///
     /// As [`Server::bind`].
     pub async fn bind_to(config: &Config, clock: Clock, store: Store) -> Result<Self, StartError> {
-        store.migrate().await?;
+        store
+            .migrate()
+            .await
+            .map_err(|source| StartError::database(config, source))?;
         let listen_error = |source| StartError::Listen {
             address: config.listen,
             source,

@@ -17,7 +17,7 @@ use tracing_subscriber::{EnvFilter, filter::ParseError};
 use crate::config::LogFormat;
 
 /// Which lines are written when `RUST_LOG` does not say.
-pub const DEFAULT_FILTER: &str = "info";
+pub const DEFAULT_FILTER: &str = "info,sqlx=warn,sea_orm_migration=warn";
 
 /// Why log lines cannot be written as asked.
 #[derive(Debug, thiserror::Error)]

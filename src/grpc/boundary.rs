@@ -11,6 +11,7 @@ use std::{
 use http::{HeaderName, HeaderValue, Request, Response};
 use tokio::time::{Instant, Sleep};
 use tonic::{Code, Status, body::Body};
+use tonic_types::StatusExt as _;
 use tower::{Layer, Service};
 use tracing::Instrument as _;
 use uuid::Uuid;
@@ -144,21 +145,20 @@ fn with_details(response: Response<Body>) -> Response<Body> {
 
 /// One line for each call. A caller's mistake is no trouble of the operator's.
 fn log(response: &Response<Body>, duration: Duration) {
-    let duration_ms = duration.as_secs_f64() * 1e3;
-    let Some(status) = Status::from_header_map(response.headers()) else {
-        tracing::debug!(duration_ms, "done");
-        return;
-    };
-    let (code, reason) = (status.code(), status.message());
+    let duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+    let status = Status::from_header_map(response.headers()).unwrap_or_else(|| Status::ok(""));
+    let (code, message) = (status.code(), status.message());
+    let info = status.get_details_error_info();
+    let reason = info.as_ref().map(|info| info.reason.as_str());
     match code {
-        Code::Ok => tracing::debug!(duration_ms, "done"),
+        Code::Ok => tracing::debug!(duration_us, "done"),
         Code::Internal | Code::Unknown | Code::DataLoss => {
-            tracing::error!(?code, reason, duration_ms, "failed");
+            tracing::error!(?code, reason, status = message, duration_us, "failed");
         }
         Code::Unavailable | Code::Aborted | Code::DeadlineExceeded | Code::ResourceExhausted => {
-            tracing::warn!(?code, reason, duration_ms, "failed");
+            tracing::warn!(?code, reason, status = message, duration_us, "failed");
         }
-        _ => tracing::info!(?code, reason, duration_ms, "refused"),
+        _ => tracing::info!(?code, reason, status = message, duration_us, "refused"),
     }
 }
 
