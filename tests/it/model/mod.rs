@@ -1,0 +1,340 @@
+//! What the service must answer, as a program that is too simple to be wrong.
+//!
+//! The model is written from the contract alone and shares nothing with the service but the protocol's
+//! message types. It keeps every message of every conversation in a plain vector and derives every
+//! answer from the rules, each time anew. It is told when the service stored a message, which is the
+//! only thing that it cannot know.
+//!
+//! Requests are taken to be valid; what refuses them is tested elsewhere. The one exception is
+//! membership of a group, which is state.
+
+pub(crate) mod compare;
+mod tests;
+mod view;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use conversation_service::proto::{
+    Conversation, ConversationId, ConversationType, DeletionResult, GetConversationsResponse,
+    ListFilter, Message, MessageBody, SystemConversation, conversation_id::Id,
+};
+use prost_types::Timestamp;
+
+use view::View;
+
+/// What a conversation is, whoever looks at it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    /// Two users, in byte order.
+    C2c(String, String),
+    Group(String),
+    /// The user whom the notifications are for.
+    System(String),
+}
+
+/// A message as it was stored; its sequence number is its position, counted from 1.
+#[derive(Clone, Debug)]
+struct Stored {
+    sender: String,
+    send_time: Timestamp,
+    body: MessageBody,
+}
+
+/// The sender is not in the group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NotAMember;
+
+/// All that the service knows.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Model {
+    messages: BTreeMap<Key, Vec<Stored>>,
+    views: BTreeMap<(String, Key), View>,
+    revisions: BTreeMap<String, u64>,
+}
+
+impl Model {
+    /// A user sends a message to a one-to-one or group conversation.
+    pub(crate) fn send(
+        &mut self,
+        sender: &str,
+        conversation: &ConversationId,
+        body: MessageBody,
+        send_time: Timestamp,
+    ) -> Result<Message, NotAMember> {
+        let key = key(sender, conversation);
+        match &key {
+            Key::C2c(one, other) => {
+                self.view(one, &key).begin(0);
+                self.view(other, &key).begin(0);
+            }
+            Key::Group(_) if !self.view(sender, &key).is_member() => return Err(NotAMember),
+            Key::Group(_) => {}
+            Key::System(_) => panic!("a user does not send system messages"),
+        }
+        let seq = self.store(&key, sender, body, send_time);
+        self.view(sender, &key).read_through = seq;
+        Ok(self.message(sender, &key, seq))
+    }
+
+    /// The product sends a system message to a user.
+    pub(crate) fn send_system(
+        &mut self,
+        user: &str,
+        body: MessageBody,
+        send_time: Timestamp,
+    ) -> Message {
+        let key = Key::System(user.to_owned());
+        self.view(user, &key).begin(0);
+        let seq = self.store(&key, "", body, send_time);
+        self.message(user, &key, seq)
+    }
+
+    /// Adds users to a group; returns how many were not in it.
+    pub(crate) fn join<'a>(
+        &mut self,
+        group: &str,
+        users: impl IntoIterator<Item = &'a str>,
+    ) -> usize {
+        let key = Key::Group(group.to_owned());
+        let head = self.head(&key);
+        let begun = users
+            .into_iter()
+            .filter(|user| self.view(user, &key).begin(head));
+        begun.count()
+    }
+
+    /// Removes users from a group; returns how many were in it.
+    pub(crate) fn leave<'a>(
+        &mut self,
+        group: &str,
+        users: impl IntoIterator<Item = &'a str>,
+    ) -> usize {
+        let key = Key::Group(group.to_owned());
+        let head = self.head(&key);
+        let ended = users
+            .into_iter()
+            .filter(|user| self.view(user, &key).end(head));
+        ended.count()
+    }
+
+    /// Deletes conversations from a user's list, as far as `seen` says where it says something.
+    pub(crate) fn delete(
+        &mut self,
+        user: &str,
+        conversations: &[ConversationId],
+        clear: bool,
+        seen: &[(ConversationId, u64)],
+    ) -> Vec<DeletionResult> {
+        *self.revisions.entry(user.to_owned()).or_default() += 1;
+        conversations
+            .iter()
+            .map(|id| {
+                let key = key(user, id);
+                let head = self.head(&key);
+                let seen = seen
+                    .iter()
+                    .find(|(seen, _)| seen == id)
+                    .map(|(_, seq)| *seq);
+                let view = self.view(user, &key);
+                let outcome = view.delete(head, clear, seen);
+                DeletionResult {
+                    conversation_id: Some(id.clone()),
+                    outcome: outcome.into(),
+                    hidden_through: view.hidden_through,
+                    cleared_through: view.cleared_through,
+                }
+            })
+            .collect()
+    }
+
+    /// How many changes the user has made.
+    pub(crate) fn revision(&self, user: &str) -> u64 {
+        self.revisions.get(user).copied().unwrap_or_default()
+    }
+
+    /// The user's whole list.
+    pub(crate) fn list(&self, user: &str) -> Vec<Conversation> {
+        self.list_filtered(user, &ListFilter::default())
+    }
+
+    /// What of the user's list the filter leaves.
+    pub(crate) fn list_filtered(&self, user: &str, filter: &ListFilter) -> Vec<Conversation> {
+        let mut list: Vec<Conversation> = self
+            .keys_of(user)
+            .filter_map(|key| self.entry(user, key))
+            .filter(|entry| passes(entry, filter))
+            .collect();
+        list.sort_by_cached_key(|entry| {
+            let time = entry.update_time.expect("an entry has a time");
+            let id = entry.conversation_id.as_ref().expect("an entry has an ID");
+            (std::cmp::Reverse((time.seconds, time.nanos)), text_form(id))
+        });
+        list
+    }
+
+    /// Those of the conversations that are in the user's list, and those that are not.
+    pub(crate) fn get(
+        &self,
+        user: &str,
+        conversations: &[ConversationId],
+    ) -> GetConversationsResponse {
+        let mut answer = GetConversationsResponse::default();
+        for id in conversations {
+            match self.entry(user, &key(user, id)) {
+                Some(entry) => answer.conversations.push(entry),
+                None => answer.missing.push(id.clone()),
+            }
+        }
+        answer
+    }
+
+    /// What the user can still read of a conversation, newest first.
+    pub(crate) fn history(&self, user: &str, conversation: &ConversationId) -> Vec<Message> {
+        let key = key(user, conversation);
+        let Some(view) = self.views.get(&(user.to_owned(), key.clone())) else {
+            return Vec::new();
+        };
+        let visible = view.visible(self.head(&key));
+        visible
+            .rev()
+            .map(|seq| self.message(user, &key, seq))
+            .collect()
+    }
+
+    /// The highest sequence number that has reached the user; 0 if none ever did.
+    pub(crate) fn last_seq(&self, user: &str, conversation: &ConversationId) -> u64 {
+        let key = key(user, conversation);
+        self.views
+            .get(&(user.to_owned(), key.clone()))
+            .map_or(0, |view| view.last(self.head(&key)))
+    }
+
+    /// Whether the user is in the group now.
+    pub(crate) fn is_member(&self, user: &str, group: &str) -> bool {
+        self.views
+            .get(&(user.to_owned(), Key::Group(group.to_owned())))
+            .is_some_and(View::is_member)
+    }
+
+    /// Everybody who has a conversation or has asked for a change.
+    pub(crate) fn users(&self) -> BTreeSet<String> {
+        let with_views = self.views.keys().map(|(user, _)| user.clone());
+        with_views.chain(self.revisions.keys().cloned()).collect()
+    }
+
+    /// Every conversation that the user has a part in, listed or not.
+    pub(crate) fn conversations_of(&self, user: &str) -> Vec<ConversationId> {
+        self.keys_of(user).map(|key| id(user, key)).collect()
+    }
+
+    fn keys_of(&self, user: &str) -> impl Iterator<Item = &Key> {
+        self.views
+            .keys()
+            .filter(move |(owner, _)| owner == user)
+            .map(|(_, key)| key)
+    }
+
+    fn view(&mut self, user: &str, key: &Key) -> &mut View {
+        self.views
+            .entry((user.to_owned(), key.clone()))
+            .or_default()
+    }
+
+    fn head(&self, key: &Key) -> u64 {
+        self.messages
+            .get(key)
+            .map_or(0, |messages| messages.len() as u64)
+    }
+
+    fn store(&mut self, key: &Key, sender: &str, body: MessageBody, send_time: Timestamp) -> u64 {
+        let messages = self.messages.entry(key.clone()).or_default();
+        if let Some(last) = messages.last() {
+            let (last, this) = (last.send_time, send_time);
+            assert!(
+                (last.seconds, last.nanos) <= (this.seconds, this.nanos),
+                "the times of {key:?} decrease from {last} to {this}"
+            );
+        }
+        messages.push(Stored {
+            sender: sender.to_owned(),
+            send_time,
+            body,
+        });
+        messages.len() as u64
+    }
+
+    fn message(&self, reader: &str, key: &Key, seq: u64) -> Message {
+        let index = usize::try_from(seq - 1).expect("a test has few messages");
+        let stored = &self.messages[key][index];
+        Message {
+            conversation_id: Some(id(reader, key)),
+            seq,
+            sender_user_id: stored.sender.clone(),
+            send_time: Some(stored.send_time),
+            body: Some(stored.body.clone()),
+        }
+    }
+
+    /// The entry of the user's list, if it is listed.
+    fn entry(&self, user: &str, key: &Key) -> Option<Conversation> {
+        let view = self.views.get(&(user.to_owned(), key.clone()))?;
+        let head = self.head(key);
+        if !view.is_listed(head) {
+            return None;
+        }
+        let last = view.last(head);
+        let newest = self.message(user, key, last);
+        let is_visible = view.visible(head).contains(&last);
+        Some(Conversation {
+            conversation_id: Some(id(user, key)),
+            update_time: newest.send_time,
+            last_message: is_visible.then_some(newest),
+            last_seq: last,
+            unread_count: view.unread(head),
+            ..Conversation::default()
+        })
+    }
+}
+
+/// The conversation that `user` calls `id`.
+fn key(user: &str, id: &ConversationId) -> Key {
+    match id.id.as_ref().expect("a valid ID is set") {
+        Id::C2cUserId(other) if user <= other.as_str() => Key::C2c(user.to_owned(), other.clone()),
+        Id::C2cUserId(other) => Key::C2c(other.clone(), user.to_owned()),
+        Id::GroupId(group) => Key::Group(group.clone()),
+        Id::System(_) => Key::System(user.to_owned()),
+    }
+}
+
+/// What `user` calls the conversation.
+fn id(user: &str, key: &Key) -> ConversationId {
+    let id = match key {
+        Key::C2c(one, other) if one == user => Id::C2cUserId(other.clone()),
+        Key::C2c(one, _) => Id::C2cUserId(one.clone()),
+        Key::Group(group) => Id::GroupId(group.clone()),
+        Key::System(_) => Id::System(SystemConversation {}),
+    };
+    ConversationId { id: Some(id) }
+}
+
+/// The text form of an ID, which decides between entries of the same time.
+fn text_form(id: &ConversationId) -> String {
+    match id.id.as_ref().expect("a valid ID is set") {
+        Id::C2cUserId(user) => format!("C2C{user}"),
+        Id::GroupId(group) => format!("GROUP{group}"),
+        Id::System(_) => "@TIM#SYSTEM".to_owned(),
+    }
+}
+
+/// Whether an entry has everything that the filter asks for. Nothing sets marks yet.
+fn passes(entry: &Conversation, filter: &ListFilter) -> bool {
+    let id = entry.conversation_id.as_ref().expect("an entry has an ID");
+    let kind = match id.id.as_ref().expect("a valid ID is set") {
+        Id::C2cUserId(_) => ConversationType::C2c,
+        Id::GroupId(_) => ConversationType::Group,
+        Id::System(_) => ConversationType::System,
+    };
+    (filter.types.is_empty() || filter.types.contains(&i32::from(kind)))
+        && (!filter.unread_only || entry.unread_count > 0)
+        && (filter.mark == 0 || entry.marks & filter.mark != 0)
+}

@@ -1,0 +1,290 @@
+//! The operations, and how they are drawn. Names are few, so that users meet often, and odd.
+
+use conversation_service::proto::{
+    ConversationId, ConversationType, ListFilter, MessageBody, Payload, message_body::Content,
+};
+use proptest::{
+    collection::vec,
+    option,
+    prelude::{Just, Strategy, any, prop_oneof},
+    sample::{Index, select},
+};
+
+use super::fault::Fault;
+use crate::support::ids::{c2c, group, system, text};
+
+/// Everybody. Case and composition make a difference, and what is special to some encoding, pattern
+/// or array syntax is not special here.
+pub(super) const USERS: [&str; 8] = [
+    "alice",
+    "Alice",
+    "b|ob^[away]_-`",
+    "c:\\{\"a\",'b',NULL}",
+    "%d_ave%",
+    "e\u{301}ve #1",
+    "\u{e9}ve #1",
+    "🦀小明",
+];
+
+/// The groups; one is called like a user.
+pub(super) const GROUPS: [&str; 3] = ["alice", "#ubuntu", "🎉|\\"];
+
+/// How many servers share the database.
+pub(super) const REPLICAS: usize = 2;
+
+type User = &'static str;
+
+/// One operation, which server it goes to, and whose list is compared afterwards.
+#[derive(Clone, Debug)]
+pub(super) struct Step {
+    pub(super) operation: Operation,
+    pub(super) replica: usize,
+    pub(super) onlooker: User,
+    pub(super) page_size: i32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    C2c(User),
+    Group(&'static str),
+    System,
+}
+
+/// The content of a message; few, so that retries with the same and with another content happen.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Words {
+    Text(u8),
+    Payload(u8),
+}
+
+/// One conversation to delete, and how far its user has seen it, counted from its newest message.
+pub(super) type Victim = (Target, Option<i64>);
+
+#[derive(Clone, Debug)]
+pub(super) enum Operation {
+    /// With a name, it may be the retry of an earlier message, or pretend to be.
+    Say {
+        from: User,
+        to: Target,
+        words: Words,
+        name: Option<u8>,
+    },
+    Announce {
+        to: Vec<User>,
+        words: Words,
+    },
+    RepeatAnnouncement(Index),
+    Join {
+        group: &'static str,
+        users: Vec<User>,
+    },
+    Leave {
+        group: &'static str,
+        users: Vec<User>,
+    },
+    /// With a name, it may reuse that of an earlier deletion.
+    Delete {
+        user: User,
+        victims: Vec<Victim>,
+        clear: Option<bool>,
+        name: Option<u8>,
+    },
+    RepeatDeletion(Index),
+    ReuseDeletionName(Index, Change),
+    List {
+        user: User,
+        filter: Filter,
+        page_size: i32,
+    },
+    /// A message arrives between two pages.
+    ListMeanwhile {
+        user: User,
+        page_size: i32,
+        from: User,
+        to: Target,
+    },
+    Get {
+        user: User,
+        targets: Vec<Target>,
+    },
+    Read {
+        user: User,
+        target: Target,
+        page_size: i32,
+    },
+    Refused(Fault),
+    Pass {
+        milliseconds: u64,
+    },
+    SetBack {
+        milliseconds: u64,
+    },
+    Restart {
+        replica: usize,
+    },
+}
+
+/// What makes a request another one.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Change {
+    Clear,
+    Conversations,
+    Seen,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Filter {
+    pub(super) types: Vec<ConversationType>,
+    pub(super) unread_only: bool,
+    pub(super) mark: u64,
+}
+
+impl Target {
+    pub(super) fn id(self) -> ConversationId {
+        match self {
+            Self::C2c(user) => c2c(user),
+            Self::Group(name) => group(name),
+            Self::System => system(),
+        }
+    }
+}
+
+impl Words {
+    pub(super) fn body(self) -> MessageBody {
+        match self {
+            Self::Text(number) => text(format!("words № {number}\n\t'\\")),
+            Self::Payload(length) => MessageBody {
+                content: Some(Content::Payload(Payload {
+                    r#type: "image/ref".to_owned(),
+                    data: vec![0xff; length.into()],
+                })),
+            },
+        }
+    }
+}
+
+impl Filter {
+    pub(super) fn message(&self) -> ListFilter {
+        ListFilter {
+            types: self.types.iter().copied().map(i32::from).collect(),
+            unread_only: self.unread_only,
+            mark: self.mark,
+        }
+    }
+}
+
+pub(super) fn step() -> impl Strategy<Value = Step> {
+    (operation(), 0..REPLICAS, user(), page_size()).prop_map(
+        |(operation, replica, onlooker, page_size)| Step {
+            operation,
+            replica,
+            onlooker,
+            page_size,
+        },
+    )
+}
+
+/// Mostly of one page, because every list is compared once for each step.
+fn page_size() -> impl Strategy<Value = i32> {
+    prop_oneof![5 => Just(100), 1 => 1..8]
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    prop_oneof![
+        24 => (user(), talk(), words(), option::weighted(0.2, 0..4_u8))
+            .prop_map(|(from, to, words, name)| Operation::Say { from, to, words, name }),
+        3 => (users(), words()).prop_map(|(to, words)| Operation::Announce { to, words }),
+        1 => any::<Index>().prop_map(Operation::RepeatAnnouncement),
+        6 => (select(&GROUPS), users()).prop_map(|(group, users)| Operation::Join { group, users }),
+        3 => (select(&GROUPS), users()).prop_map(|(group, users)| Operation::Leave { group, users }),
+        16 => (user(), victims(), any::<Option<bool>>(), option::weighted(0.4, 0..20_u8))
+            .prop_map(|(user, victims, clear, name)| Operation::Delete { user, victims, clear, name }),
+        4 => any::<Index>().prop_map(Operation::RepeatDeletion),
+        2 => (any::<Index>(), change())
+            .prop_map(|(which, change)| Operation::ReuseDeletionName(which, change)),
+        3 => (user(), filter(), 1..8)
+            .prop_map(|(user, filter, page_size)| Operation::List { user, filter, page_size }),
+        3 => (user(), 1..4, user(), talk())
+            .prop_map(|(user, page_size, from, to)| Operation::ListMeanwhile { user, page_size, from, to }),
+        3 => (user(), targets()).prop_map(|(user, targets)| Operation::Get { user, targets }),
+        5 => (user(), target(), 1..6)
+            .prop_map(|(user, target, page_size)| Operation::Read { user, target, page_size }),
+        3 => Fault::any().prop_map(Operation::Refused),
+        6 => (1..3_000_u64).prop_map(|milliseconds| Operation::Pass { milliseconds }),
+        1 => (1..3_000_u64).prop_map(|milliseconds| Operation::SetBack { milliseconds }),
+        1 => (0..REPLICAS).prop_map(|replica| Operation::Restart { replica }),
+    ]
+}
+
+pub(super) fn user() -> impl Strategy<Value = User> {
+    select(&USERS)
+}
+
+fn users() -> impl Strategy<Value = Vec<User>> {
+    vec(user(), 1..5).prop_map(|users| unique(users, |user| *user))
+}
+
+/// Where a user may send to.
+fn talk() -> impl Strategy<Value = Target> {
+    prop_oneof![
+        user().prop_map(Target::C2c),
+        select(&GROUPS).prop_map(Target::Group)
+    ]
+}
+
+pub(super) fn target() -> impl Strategy<Value = Target> {
+    prop_oneof![9 => talk(), 1 => Just(Target::System)]
+}
+
+pub(super) fn targets() -> impl Strategy<Value = Vec<Target>> {
+    vec(target(), 1..8).prop_map(|targets| unique(targets, |target| *target))
+}
+
+fn victims() -> impl Strategy<Value = Vec<Victim>> {
+    let seen = option::weighted(
+        0.3,
+        prop_oneof![4 => -3..=1_i64, 1 => Just(i64::MIN), 1 => Just(i64::MAX)],
+    );
+    vec((target(), seen), 1..8).prop_map(|victims| unique(victims, |(target, _)| *target))
+}
+
+fn words() -> impl Strategy<Value = Words> {
+    prop_oneof![
+        4 => (0..4_u8).prop_map(Words::Text),
+        1 => (0..3_u8).prop_map(Words::Payload),
+    ]
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    select(&[Change::Clear, Change::Conversations, Change::Seen])
+}
+
+fn filter() -> impl Strategy<Value = Filter> {
+    let types = [
+        ConversationType::C2c,
+        ConversationType::Group,
+        ConversationType::System,
+    ];
+    let mark = prop_oneof![3 => Just(0), 1 => select(&[1, 2, 4, 8, 1 << 32, 1 << 63])];
+    (
+        proptest::sample::subsequence(types.to_vec(), 0..=3),
+        any::<bool>(),
+        mark,
+    )
+        .prop_map(|(types, unread_only, mark)| Filter {
+            types,
+            unread_only,
+            mark,
+        })
+}
+
+/// Leaves the first of those that have the same key.
+fn unique<T, K: PartialEq>(all: Vec<T>, key: impl Fn(&T) -> K) -> Vec<T> {
+    let mut kept: Vec<T> = Vec::new();
+    for one in all {
+        if kept.iter().all(|other| key(other) != key(&one)) {
+            kept.push(one);
+        }
+    }
+    kept
+}

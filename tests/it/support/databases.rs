@@ -1,0 +1,174 @@
+//! A fresh, empty database for each test, and the macro that runs a test on every kind of database.
+
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    thread,
+};
+
+use sea_orm::{ConnectionTrait as _, Database, DbErr};
+use tempfile::TempDir;
+
+use super::postgres;
+
+/// The databases that the service supports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Backend {
+    Sqlite,
+    Postgres,
+}
+
+/// An empty database, which is deleted when this is dropped.
+pub(crate) struct TestDatabase {
+    backend: Backend,
+    url: String,
+    /// Held for what its destructor does.
+    _place: Place,
+}
+
+/// Where a test database lives.
+enum Place {
+    Directory { _files: TempDir },
+    Server { _database: PostgresDatabase },
+}
+
+impl TestDatabase {
+    /// Creates a database, or returns `None` when this kind of database is not there, which was said
+    /// on standard error.
+    pub(crate) async fn create(backend: Backend) -> Option<Self> {
+        match backend {
+            Backend::Sqlite => {
+                let files = tempfile::tempdir().expect("a temporary directory can be created");
+                let file = files.path().join("conversations.db");
+                Some(Self {
+                    backend,
+                    url: format!("sqlite://{}", file.display()),
+                    _place: Place::Directory { _files: files },
+                })
+            }
+            Backend::Postgres => {
+                let superuser = postgres::superuser_url()?;
+                let database = PostgresDatabase::create(superuser).await;
+                Some(Self {
+                    backend,
+                    url: database_url(superuser, &database.name),
+                    _place: Place::Server {
+                        _database: database,
+                    },
+                })
+            }
+        }
+    }
+
+    /// What the service is given to connect to this database.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Which kind of database this is.
+    pub(crate) fn backend(&self) -> Backend {
+        self.backend
+    }
+}
+
+/// A database on the PostgreSQL server. Dropping it disconnects whoever still uses it.
+struct PostgresDatabase {
+    superuser: &'static str,
+    name: String,
+}
+
+impl PostgresDatabase {
+    async fn create(superuser: &'static str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        // Several test processes may share one server.
+        let name = format!(
+            "it_{}_{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
+        // What an earlier process with the same ID has left behind, if it was killed.
+        execute(
+            superuser,
+            &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
+        )
+        .await
+        .expect("a left-over database can be dropped");
+        execute(superuser, &format!("CREATE DATABASE {name}"))
+            .await
+            .expect("a database can be created");
+        Self { superuser, name }
+    }
+}
+
+impl Drop for PostgresDatabase {
+    fn drop(&mut self) {
+        let superuser = self.superuser;
+        let statement = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
+        // The runtime of the test must not be blocked on, so this one has its own. A database that
+        // stays behind does no harm, so that it failed is of no interest.
+        let dropping = thread::spawn(move || {
+            tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .map(|runtime| runtime.block_on(execute(superuser, &statement)))
+        });
+        let _ = dropping.join();
+    }
+}
+
+/// Runs one statement on a connection of its own.
+async fn execute(url: &str, statement: &str) -> Result<(), DbErr> {
+    let connection = Database::connect(url).await?;
+    let done = connection.execute_unprepared(statement).await;
+    connection.close().await?;
+    done.map(drop)
+}
+
+/// The URL with its database replaced, user, host and parameters kept.
+fn database_url(url: &str, database: &str) -> String {
+    let (address, parameters) = match url.split_once('?') {
+        Some((address, parameters)) => (address, format!("?{parameters}")),
+        None => (url, String::new()),
+    };
+    let (scheme, rest) = address
+        .split_once("://")
+        .expect("a database URL has a scheme");
+    let authority = rest.split('/').next().unwrap_or_default();
+    format!("{scheme}://{authority}/{database}{parameters}")
+}
+
+/// Makes a test for each kind of database from `async fn name(database: TestDatabase)`: they are
+/// called `name::sqlite` and `name::postgres`.
+macro_rules! on_every_database {
+    ($($name:ident),+ $(,)?) => {
+        $(
+            mod $name {
+                use crate::support::databases::{Backend, TestDatabase};
+
+                #[tokio::test(flavor = "multi_thread")]
+                async fn sqlite() {
+                    if let Some(database) = TestDatabase::create(Backend::Sqlite).await {
+                        super::$name(database).await;
+                    }
+                }
+
+                #[tokio::test(flavor = "multi_thread")]
+                async fn postgres() {
+                    if let Some(database) = TestDatabase::create(Backend::Postgres).await {
+                        super::$name(database).await;
+                    }
+                }
+            }
+        )+
+    };
+}
+
+pub(crate) use on_every_database;
+
+#[test]
+fn the_database_of_a_url_is_replaced_and_the_rest_is_kept() {
+    assert_eq!(
+        database_url("postgres://u:p@h:5/postgres?sslmode=disable", "it_1_2"),
+        "postgres://u:p@h:5/it_1_2?sslmode=disable"
+    );
+    assert_eq!(database_url("postgres://h", "it"), "postgres://h/it");
+}

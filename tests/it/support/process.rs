@@ -1,0 +1,130 @@
+//! The real program as a process of its own: it can be killed, which a server in the test cannot.
+
+use std::{
+    ffi::OsStr,
+    io::{BufRead as _, BufReader},
+    net::SocketAddr,
+    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
+    thread,
+    time::Duration,
+};
+
+use tokio::{sync::oneshot, time::timeout};
+
+use super::{client::Client, databases::TestDatabase};
+
+/// What the program prints in front of its address once it accepts calls.
+const LISTENING: &str = "conversation-service listening on ";
+
+/// How long a start may take before it counts as a hang.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A running `conversation-service`, which is killed when this is dropped.
+pub(crate) struct Process {
+    arguments: Vec<String>,
+    child: Child,
+    address: SocketAddr,
+}
+
+/// The program, ready to be given arguments, with a clean configuration: no setting of the
+/// surrounding environment reaches it.
+pub(crate) fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_conversation-service"));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_setting(name)) {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn is_setting(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    name.starts_with("CONVERSATION_") || name.starts_with("OTEL_")
+}
+
+impl Process {
+    /// Starts the program on a free port and waits until it accepts calls.
+    pub(crate) async fn start(database: &TestDatabase) -> Self {
+        Self::start_with(database, &[]).await
+    }
+
+    /// The same with more arguments.
+    pub(crate) async fn start_with(database: &TestDatabase, more: &[&str]) -> Self {
+        let usual = ["--listen", "127.0.0.1:0", "--database-url", database.url()];
+        Self::run(usual.iter().chain(more).map(ToString::to_string).collect()).await
+    }
+
+    async fn run(arguments: Vec<String>) -> Self {
+        let mut child = program()
+            .args(&arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program can be started");
+        let said = child.stdout.take().expect("standard output is a pipe");
+        let (found, address) = oneshot::channel();
+        thread::spawn(move || read(said, found));
+        let address = timeout(PATIENCE, address).await;
+        let Ok(Ok(address)) = address else {
+            let _ = child.kill();
+            panic!("{arguments:?} ended or hung before it accepted calls");
+        };
+        Self {
+            arguments,
+            child,
+            address,
+        }
+    }
+
+    /// Where the server listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A client that is connected to this server.
+    pub(crate) async fn client(&self) -> Client {
+        Client::connect(self.address).await
+    }
+
+    /// Ends the program at once, in the middle of whatever it does (`kill -9`).
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("the program runs");
+        self.child.wait().expect("the program is ours to wait for");
+    }
+
+    /// Kills the program and starts it again with the same arguments, on another port.
+    pub(crate) async fn kill_and_restart(mut self) -> Self {
+        self.kill();
+        Self::run(self.arguments.clone()).await
+    }
+
+    /// Asks the program to stop, as an orchestrator does, and waits until it has.
+    pub(crate) fn terminate(mut self) -> ExitStatus {
+        let asked = Command::new("kill")
+            .args(["-s", "TERM", &self.child.id().to_string()])
+            .status()
+            .expect("there is a `kill`");
+        assert!(asked.success(), "the program runs");
+        self.child.wait().expect("the program is ours to wait for")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Reads what the program says until it ends, so that it never waits for a reader, and passes its
+/// address on.
+fn read(said: ChildStdout, found: oneshot::Sender<SocketAddr>) {
+    let mut found = Some(found);
+    for line in BufReader::new(said).lines().map_while(Result::ok) {
+        let address = line
+            .strip_prefix(LISTENING)
+            .and_then(|rest| rest.parse().ok());
+        if let Some((address, found)) = address.zip(found.take_if(|_| address.is_some())) {
+            let _ = found.send(address);
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Servers in the test's own process, on free ports. Several of them on one database are replicas.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use conversation_service::{config::Config, lifecycle::Shutdown, server::Server};
+use tokio::task::JoinHandle;
+
+use super::{client::Client, clock::TestClock, databases::TestDatabase};
+
+/// How a test server is configured if the test does not say otherwise: on a free port, with this
+/// database.
+pub(crate) fn config(database: &TestDatabase) -> Config {
+    let mut config = Config {
+        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        ..Config::default()
+    };
+    config.database.url = database
+        .url()
+        .parse()
+        .expect("the URL of a test database is valid");
+    config
+}
+
+/// A server that accepts calls. Dropping it cuts it off; [`TestServer::stop`] lets it finish.
+pub(crate) struct TestServer {
+    config: Config,
+    clock: TestClock,
+    address: SocketAddr,
+    shutdown: Shutdown,
+    serving: JoinHandle<()>,
+}
+
+impl TestServer {
+    /// Starts a server with the usual configuration.
+    pub(crate) async fn start(database: &TestDatabase, clock: &TestClock) -> Self {
+        Self::start_with(config(database), clock).await
+    }
+
+    /// Starts a server with a configuration of the test's own.
+    pub(crate) async fn start_with(config: Config, clock: &TestClock) -> Self {
+        let server = Server::bind(&config, clock.clock())
+            .await
+            .unwrap_or_else(|error| panic!("the server does not start: {error:?}"));
+        let address = server.local_addr();
+        let shutdown = Shutdown::new();
+        let until = shutdown.clone();
+        let serving = tokio::spawn(async move {
+            server
+                .serve(until)
+                .await
+                .expect("the transport does not fail");
+        });
+        Self {
+            config,
+            clock: clock.clone(),
+            address,
+            shutdown,
+            serving,
+        }
+    }
+
+    /// Where the server listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A client that is connected to this server.
+    pub(crate) async fn client(&self) -> Client {
+        Client::connect(self.address).await
+    }
+
+    /// Stops the server in order: it answers the calls that it has accepted and releases the
+    /// database.
+    pub(crate) async fn stop(mut self) {
+        self.end().await;
+    }
+
+    /// Stops the server in order and starts it again. Its address is another one then.
+    pub(crate) async fn restart(mut self) -> Self {
+        self.end().await;
+        Self::start_with(self.config.clone(), &self.clock).await
+    }
+
+    async fn end(&mut self) {
+        self.shutdown.begin();
+        (&mut self.serving)
+            .await
+            .expect("the server does not panic");
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
