@@ -34,7 +34,7 @@ struct Api {
     app: App,
 }
 
-/// All services, with their reflection, as one router. Health is beside them: see [`health`].
+/// All services, with their reflection, as one router. Health is beside them: see [`health()`].
 #[must_use]
 pub fn routes(app: App) -> Routes {
     let api = Api { app };
