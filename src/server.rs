@@ -20,6 +20,10 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_mins(1);
 /// How long the other end may take to answer.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// How many calls of one connection may have been cancelled before they were looked at. More than a
+/// transport takes by itself: a busy back-end that gives up on its calls all at once is no attacker.
+const MOST_CANCELLED_AT_ONCE: usize = 1000;
+
 /// A service that is ready: its schema is up to date and its address is taken.
 pub struct Server {
     store: Store,
@@ -142,6 +146,7 @@ impl Server {
         let served = Transport::builder()
             .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
             .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+            .http2_max_pending_accept_reset_streams(Some(MOST_CANCELLED_AT_ONCE))
             .layer(grpc::Boundary)
             .add_routes(grpc::routes(self.app))
             .add_service(health_service)

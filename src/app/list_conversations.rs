@@ -1,15 +1,27 @@
 //! A user's list, a page at a time.
 
-use std::collections::HashMap;
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use super::{
     App, AppError,
     entries::{Conversation, listed, with_last_messages},
 };
 use crate::{
-    domain::{ListCursor, ListEntry, ListFilter, ListPosition, PageSize, Revision, UserId},
+    domain::{
+        ListCursor, ListEntry, ListFilter, ListPosition, PageSize, Revision, Timestamp, UserId,
+    },
     store::{ConversationKey, Store},
 };
+
+/// How much later than another message one may arrive that carries an earlier time: the longest that
+/// a message is under way, and the most that the clocks of replicas differ.
+const UNSETTLED: Duration = Duration::from_mins(1);
+/// How many conversations a page token remembers at most.
+const MOST_RECENT: usize = 256;
 
 /// Asks for a page of a user's list.
 #[derive(Debug)]
@@ -61,13 +73,9 @@ pub async fn list_conversations(
         entries.extend(listed(&user, member, &heads)?);
     }
 
-    let as_of = match &cursor {
-        Some(cursor) => cursor.as_of,
-        None => entries
-            .iter()
-            .map(|entry| entry.activity)
-            .max()
-            .unwrap_or_default(),
+    let (as_of, recent) = match &cursor {
+        Some(cursor) => (cursor.as_of, cursor.recent.clone()),
+        None => recently_active(&user, &entries),
     };
     let revision = cursor.as_ref().map_or(revision, |cursor| cursor.revision);
     entries.retain(|entry| filter.chooses(entry));
@@ -86,6 +94,7 @@ pub async fn list_conversations(
         Some((after, _)) if !is_last => Some(ListCursor {
             revision,
             as_of,
+            recent,
             after: after.clone(),
         }),
         _ => None,
@@ -98,6 +107,33 @@ pub async fn list_conversations(
     })
 }
 
+/// The latest moment that is far enough in the past, and what has been active since.
+fn recently_active(
+    user: &UserId,
+    entries: &[ListEntry],
+) -> (Timestamp, BTreeMap<String, Timestamp>) {
+    let mut newest_first: Vec<_> = entries.iter().collect();
+    newest_first.sort_unstable_by_key(|entry| Reverse(entry.activity));
+    let newest = newest_first.first().map(|entry| entry.activity);
+    let settled = newest.unwrap_or_default().saturating_sub(UNSETTLED);
+    let as_of = newest_first
+        .get(MOST_RECENT)
+        .map_or(settled, |entry| entry.activity.max(settled));
+    let recent = newest_first
+        .into_iter()
+        .take_while(|entry| entry.activity > as_of)
+        .map(|entry| (short_name(user, entry), entry.activity))
+        .collect();
+    (as_of, recent)
+}
+
+/// Half the key of a conversation, in hexadecimal: enough to tell a user's conversations apart.
+fn short_name(user: &UserId, entry: &ListEntry) -> String {
+    let mut name = ConversationKey::from(&entry.conversation_id.canonical(user)).to_string();
+    name.truncate(16);
+    name
+}
+
 /// The entries that come after the cursor, each at its place when the listing began. What was not
 /// listed then is left out.
 async fn placed_after(
@@ -106,19 +142,20 @@ async fn placed_after(
     cursor: &ListCursor,
     entries: Vec<ListEntry>,
 ) -> Result<Vec<(ListPosition, ListEntry)>, AppError> {
+    let is_recent = |entry: &&ListEntry| {
+        entry.activity > cursor.as_of && !cursor.recent.contains_key(&short_name(user, entry))
+    };
     let key = |entry: &ListEntry| ConversationKey::from(&entry.conversation_id.canonical(user));
-    let moved = entries
-        .iter()
-        .filter(|entry| entry.activity > cursor.as_of)
-        .map(key)
-        .collect();
+    let moved = entries.iter().filter(is_recent).map(key).collect();
     let before: HashMap<_, _> = store.newest_as_of(moved, cursor.as_of).await?;
     let place = |entry: &ListEntry| {
-        let activity = if entry.activity > cursor.as_of {
+        let activity = if entry.activity <= cursor.as_of {
+            entry.activity
+        } else if let Some(then) = cursor.recent.get(&short_name(user, entry)) {
+            *then
+        } else {
             let then = before.get(&key(entry))?;
             entry.view.is_listed(then.seq).then_some(then.send_time)?
-        } else {
-            entry.activity
         };
         Some(entry.position_at(cursor, activity))
     };

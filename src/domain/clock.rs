@@ -40,6 +40,13 @@ impl Timestamp {
         self.0
     }
 
+    /// This much earlier; the beginning of time at least.
+    #[must_use]
+    pub fn saturating_sub(self, duration: Duration) -> Self {
+        let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(micros))
+    }
+
     /// This much later; the end of time at most.
     #[must_use]
     pub fn saturating_add(self, duration: Duration) -> Self {

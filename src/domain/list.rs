@@ -1,11 +1,11 @@
 //! The order of a user's list, and how a listing goes on from page to page.
 //!
 //! A listing follows the list as it stood at its first page. Nothing is copied for that: the cursor
-//! remembers the first page's revision and latest activity, and a conversation that has moved since is
-//! put back to where it was. So what others send meanwhile makes no conversation appear twice or not
-//! at all.
+//! remembers the first page's revision and what had been active most recently, and a conversation that
+//! has moved since is put back to where it was. So what others send meanwhile makes no conversation
+//! appear twice or not at all.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use super::{ConversationId, ConversationKind, Mark, Marks, Revision, Seq, Timestamp, View};
 
@@ -58,8 +58,12 @@ pub struct ListPosition {
 pub struct ListCursor {
     /// The user's revision at the first page.
     pub revision: Revision,
-    /// The latest activity of all at the first page. Anything later has happened since.
+    /// Whatever is active later than this was so at the first page if it is in `recent`, and has moved
+    /// since if it is not. It lies well before the first page, because messages that were under way
+    /// then may carry earlier times than those that had arrived, as may those of a slow clock.
     pub as_of: Timestamp,
+    /// What had been active after `as_of` at the first page, by a short name, and when.
+    pub recent: BTreeMap<String, Timestamp>,
     /// The place of the last conversation that was listed.
     pub after: ListPosition,
 }

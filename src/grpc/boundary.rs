@@ -22,6 +22,9 @@ use super::status;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 const LONGEST_REQUEST_ID: usize = 128;
+/// How much earlier than asked a deadline is kept. The transport keeps it too, outside of this layer,
+/// and answers without our details; timers are exact to a millisecond.
+const AHEAD_OF_TRANSPORT: Duration = Duration::from_millis(2);
 
 /// The layer around all services.
 #[derive(Debug, Clone, Copy, Default)]
@@ -63,18 +66,14 @@ where
         let id = request_id(&request);
         let method = request.uri().path().to_owned();
         let span = tracing::info_span!("call", request_id = ?id, method);
-        // The transport has a timer for the same header outside of this layer, and answers
-        // CANCELLED. This one is started before that one and is asked first.
-        let deadline = request
-            .headers()
-            .get(TIMEOUT)
-            .and_then(timeout)
-            .map(tokio::time::sleep);
         let started = Instant::now();
+        let timeout = request.headers().get(TIMEOUT).and_then(timeout);
+        let deadline = timeout.map(|timeout| timeout.saturating_sub(AHEAD_OF_TRANSPORT));
         let answer = self.inner.call(request);
         let bounded = async move {
             let response = match deadline {
-                Some(deadline) => within(answer, deadline).await?,
+                Some(Duration::ZERO) => status::deadline_exceeded().into_http(),
+                Some(deadline) => within(answer, tokio::time::sleep(deadline)).await?,
                 None => answer.await?,
             };
             let mut response = with_details(response);

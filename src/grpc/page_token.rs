@@ -4,7 +4,7 @@
 //! cut, or passed with another request's arguments is refused. It is no secret and proves nothing:
 //! whoever may list may list from anywhere.
 
-use std::{cmp::Reverse, fmt};
+use std::{cmp::Reverse, collections::BTreeMap, fmt};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use prost::Message;
@@ -63,7 +63,7 @@ fn digest(request: &impl Message, place: &[u8]) -> Vec<u8> {
 }
 
 impl Place for ListCursor {
-    type Stored = (i64, i64, Option<i64>, i64, String);
+    type Stored = (i64, i64, BTreeMap<String, i64>, Option<i64>, i64, String);
 
     fn store(&self) -> Self::Stored {
         let ListPosition {
@@ -74,13 +74,17 @@ impl Place for ListCursor {
         (
             self.revision.to_stored(),
             self.as_of.as_micros(),
+            self.recent
+                .iter()
+                .map(|(name, time)| (name.clone(), time.as_micros()))
+                .collect(),
             pinned_at.0.map(Revision::to_stored),
             activity.0.as_micros(),
             id.clone(),
         )
     }
 
-    fn restore((revision, as_of, pinned_at, activity, id): Self::Stored) -> Option<Self> {
+    fn restore((revision, as_of, recent, pinned_at, activity, id): Self::Stored) -> Option<Self> {
         let pinned_at = match pinned_at {
             Some(number) => Some(Revision::from_stored(number)?),
             None => None,
@@ -88,6 +92,10 @@ impl Place for ListCursor {
         Some(Self {
             revision: Revision::from_stored(revision)?,
             as_of: Timestamp::from_micros(as_of),
+            recent: recent
+                .into_iter()
+                .map(|(name, time)| (name, Timestamp::from_micros(time)))
+                .collect(),
             after: ListPosition {
                 pinned_at: Reverse(pinned_at),
                 activity: Reverse(Timestamp::from_micros(activity)),

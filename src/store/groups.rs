@@ -46,10 +46,18 @@ impl Statements {
                  RETURNING user_id",
                 users(3)
             ),
+            // An insertion that always conflicts: it locks the rows in order, which an update does not
+            // promise.
             leave: format!(
-                "UPDATE members AS m SET left_at = $2, left_time = $3 FROM {} \
-                 WHERE m.user_id = i.user_id AND m.conversation_key = $1 AND m.left_at IS NULL \
-                 RETURNING left_at",
+                "INSERT INTO members (user_id, conversation_key, left_at, left_time) \
+                 SELECT i.user_id, $1, $2, $3 FROM {} WHERE EXISTS \
+                     (SELECT 1 FROM members AS m \
+                      WHERE m.user_id = i.user_id AND m.conversation_key = $1) \
+                 ORDER BY i.user_id \
+                 ON CONFLICT (user_id, conversation_key) DO UPDATE SET \
+                     left_at = excluded.left_at, left_time = excluded.left_time \
+                 WHERE members.left_at IS NULL \
+                 RETURNING user_id",
                 users(4)
             ),
         }

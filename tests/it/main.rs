@@ -4,9 +4,23 @@
 //! - [`support`] starts databases, servers and clients;
 //! - [`model`] says what the service must answer, independently of how it is built;
 //! - [`replay`] feeds real conversations through the API and compares every user's view;
-//! - [`properties`] does so for random operations.
+//! - [`properties`] does so for random operations;
+//! - [`conformance`] checks the promises of the contract, one by one;
+//! - [`samples`] does what the samples of the modelled API do;
+//! - [`errors`] checks what callers are told when something is wrong;
+//! - [`statements`] counts and explains what the databases are asked;
+//! - [`concurrency`] has many callers, replicas and migrations at once;
+//! - [`crash`] kills the program in the midst of its work;
+//! - [`command`] starts, sets and stops it as an operator does.
 
+mod command;
+mod concurrency;
+mod conformance;
+mod crash;
+mod errors;
 mod model;
 mod properties;
 mod replay;
+mod samples;
+mod statements;
 mod support;

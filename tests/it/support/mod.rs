@@ -16,11 +16,17 @@ pub(crate) mod client;
 pub(crate) mod clock;
 pub(crate) mod concurrently;
 pub(crate) mod databases;
+pub(crate) mod dice;
 pub(crate) mod errors;
 pub(crate) mod ids;
 pub(crate) mod postgres;
 pub(crate) mod process;
+pub(crate) mod proxy;
+pub(crate) mod rows;
+pub(crate) mod seed;
 pub(crate) mod server;
+pub(crate) mod stage;
+pub(crate) mod wire;
 
 /// That the support itself works, where a mistake in it would make other tests pass for nothing.
 mod tests {

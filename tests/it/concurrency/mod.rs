@@ -1,0 +1,6 @@
+//! Many callers at once: nothing that was acknowledged is lost, and nobody is told to try again.
+
+mod cancelled;
+mod circles;
+mod migrations;
+mod traffic;

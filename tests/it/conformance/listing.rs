@@ -1,0 +1,174 @@
+//! What a list shows, and in which order.
+
+use std::time::Duration;
+
+use conversation_service::proto::{ConversationId, ConversationType, ListFilter};
+
+use crate::support::{
+    client::Client,
+    databases::{TestDatabase, on_every_database},
+    ids::{c2c, group, system},
+    rows::Rows,
+    stage::Stage,
+};
+
+on_every_database!(
+    a_user_who_never_did_anything_has_an_empty_list,
+    the_latest_active_comes_first_and_equal_times_are_ordered_by_id,
+    pinned_ones_come_first_and_the_newest_pin_before_older_ones,
+    filters_choose_by_type_by_unread_and_by_mark_and_all_must_hold,
+    an_entry_shows_the_newest_visible_message,
+);
+
+async fn listed_with(client: &Client, filter: ListFilter) -> Vec<ConversationId> {
+    let listing = client.list_in_pages("alice", Some(filter), 50).await;
+    let listing = listing.expect("the list can be read");
+    let ids = listing
+        .conversations
+        .into_iter()
+        .map(|entry| entry.conversation_id);
+    ids.map(|id| id.expect("an entry has an ID")).collect()
+}
+
+async fn a_user_who_never_did_anything_has_an_empty_list(database: TestDatabase) {
+    let Stage {
+        client,
+        server: _server,
+        ..
+    } = Stage::open(&database).await;
+    let listing = client
+        .list_in_pages("nobody", None, 1)
+        .await
+        .expect("readable");
+    assert_eq!((listing.conversations.len(), listing.revision), (0, 0));
+    assert_eq!(client.history("nobody", c2c("alice")).await, []);
+}
+
+async fn the_latest_active_comes_first_and_equal_times_are_ordered_by_id(database: TestDatabase) {
+    let Stage {
+        client,
+        clock,
+        server: _server,
+    } = Stage::open(&database).await;
+    for (user, step) in [("dora", 0), ("bob", 1), ("carol", 1), ("anna", 0)] {
+        clock.advance(Duration::from_micros(step));
+        client.send(user, c2c("alice"), "hi").await;
+    }
+    let expected = [c2c("anna"), c2c("carol"), c2c("bob"), c2c("dora")];
+    assert_eq!(client.listed("alice").await, expected);
+    clock.advance(Duration::from_micros(1));
+    client
+        .send("alice", c2c("dora"), "one's own message counts")
+        .await;
+    let expected = [c2c("dora"), c2c("anna"), c2c("carol"), c2c("bob")];
+    assert_eq!(client.listed("alice").await, expected);
+}
+
+async fn pinned_ones_come_first_and_the_newest_pin_before_older_ones(database: TestDatabase) {
+    let Stage {
+        client,
+        clock,
+        server: _server,
+    } = Stage::open(&database).await;
+    let rows = Rows::of(&database).await;
+    // There is no RPC yet that pins; each conversation is the only one not pinned at that time.
+    rows.run("INSERT INTO users (user_id, revision) VALUES ('alice', 9)")
+        .await;
+    for (user, pin) in [("bob", 3), ("carol", 9)] {
+        client.send(user, c2c("alice"), "hi").await;
+        rows.run(&format!(
+            "UPDATE members SET pinned_at = {pin} WHERE user_id = 'alice' AND pinned_at IS NULL"
+        ))
+        .await;
+    }
+    clock.advance(Duration::from_secs(1));
+    client.send("dora", c2c("alice"), "hi").await;
+    assert_eq!(
+        client.listed("alice").await,
+        [c2c("carol"), c2c("bob"), c2c("dora")]
+    );
+    assert_eq!(
+        client
+            .list_all("alice")
+            .await
+            .iter()
+            .map(|entry| entry.pinned)
+            .collect::<Vec<_>>(),
+        [true, true, false]
+    );
+    for size in 1..=3 {
+        let pages = client
+            .list_in_pages("alice", None, size)
+            .await
+            .expect("readable");
+        assert_eq!(pages.conversations, client.list_all("alice").await);
+    }
+}
+
+async fn filters_choose_by_type_by_unread_and_by_mark_and_all_must_hold(database: TestDatabase) {
+    let Stage {
+        client,
+        server: _server,
+        ..
+    } = Stage::open(&database).await;
+    client.send("bob", c2c("alice"), "unread").await;
+    let rows = Rows::of(&database).await;
+    rows.run("UPDATE members SET marks = 9 WHERE user_id = 'alice'")
+        .await;
+    client.send("alice", c2c("carol"), "read").await;
+    client.join("crew", &["alice", "bob"]).await;
+    client.send("bob", group("crew"), "unread").await;
+    client.send_system(&["alice"], "unread").await;
+
+    let types = |types: &[ConversationType]| ListFilter {
+        types: types.iter().map(|kind| i32::from(*kind)).collect(),
+        ..ListFilter::default()
+    };
+    let (people, groups) = (ConversationType::C2c, ConversationType::Group);
+    assert_eq!(listed_with(&client, ListFilter::default()).await.len(), 4);
+    assert_eq!(
+        listed_with(&client, types(&[people])).await,
+        [c2c("bob"), c2c("carol")]
+    );
+    assert_eq!(
+        listed_with(&client, types(&[groups, ConversationType::System])).await,
+        [system(), group("crew")]
+    );
+    let unread = ListFilter {
+        unread_only: true,
+        ..types(&[people, groups])
+    };
+    assert_eq!(
+        listed_with(&client, unread).await,
+        [c2c("bob"), group("crew")]
+    );
+    for (mark, chosen) in [(1, vec![c2c("bob")]), (8, vec![c2c("bob")]), (2, vec![])] {
+        let filter = ListFilter {
+            mark,
+            ..ListFilter::default()
+        };
+        assert_eq!(listed_with(&client, filter).await, chosen, "mark {mark}");
+    }
+    let filter = ListFilter {
+        mark: 1,
+        ..types(&[groups])
+    };
+    assert_eq!(listed_with(&client, filter).await, []);
+}
+
+async fn an_entry_shows_the_newest_visible_message(database: TestDatabase) {
+    let Stage {
+        client,
+        server: _server,
+        ..
+    } = Stage::open(&database).await;
+    client.join("crew", &["alice", "bob"]).await;
+    client.send("bob", group("crew"), "one").await;
+    let two = client.send("bob", group("crew"), "two").await;
+    client.leave("crew", &["alice"]).await;
+    client.send("bob", group("crew"), "three").await;
+    let entry = &client.list_all("alice").await[0];
+    assert_eq!(entry.last_message, Some(two.clone()));
+    assert_eq!(entry.update_time, two.send_time);
+    assert_eq!(entry.last_seq, 2);
+}

@@ -1,0 +1,166 @@
+//! A database that cannot be reached for a while.
+
+use conversation_service::proto::{
+    AddGroupMembersRequest, GetConversationsRequest, ListConversationsRequest, ListMessagesRequest,
+    SendMessageRequest, SendSystemMessageRequest,
+};
+use tokio::time::timeout;
+use tonic::{Code, Status, transport::Channel};
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
+use tonic_types::StatusExt as _;
+
+use super::assert_ours;
+use crate::support::{
+    client::Client,
+    clock::TestClock,
+    databases::{Backend, TestDatabase},
+    errors::reason,
+    ids::{c2c, text},
+    proxy::Proxy,
+    rows::Rows,
+    server::{TestServer, config},
+    stage::PATIENCE,
+};
+
+/// Every service whose health can be asked for.
+const SERVICES: [&str; 4] = [
+    "",
+    "conversation.v1.ConversationService",
+    "conversation.v1.MessageService",
+    "conversation.v1.GroupService",
+];
+
+/// Waits until all services say that they are as they must become.
+async fn becomes(channel: &Channel, expected: ServingStatus) {
+    for service in SERVICES {
+        let request = HealthCheckRequest {
+            service: service.to_owned(),
+        };
+        let mut changes = HealthClient::new(channel.clone()).watch(request).await;
+        let changes = changes.as_mut().expect("health is served").get_mut();
+        let reached = timeout(PATIENCE, async {
+            while let Some(change) = changes.message().await.expect("the stream goes on") {
+                if change.status() == expected {
+                    return;
+                }
+            }
+            panic!("the stream ended");
+        });
+        reached
+            .await
+            .unwrap_or_else(|_| panic!("{service:?} never became {expected:?}"));
+    }
+}
+
+/// One call of every RPC.
+async fn every_rpc(client: &Client) -> Vec<Result<(), Status>> {
+    let Client {
+        mut conversations,
+        mut messages,
+        mut groups,
+    } = client.clone();
+    let user_id = || "alice".to_owned();
+    let (list, get, history, send, system, join, delete) = tokio::join!(
+        conversations.list_conversations(ListConversationsRequest {
+            user_id: user_id(),
+            ..ListConversationsRequest::default()
+        }),
+        async {
+            let request = GetConversationsRequest {
+                user_id: user_id(),
+                conversation_ids: vec![c2c("bob")],
+            };
+            client
+                .conversations
+                .clone()
+                .get_conversations(request)
+                .await
+        },
+        messages.list_messages(ListMessagesRequest {
+            user_id: user_id(),
+            conversation_id: Some(c2c("bob")),
+            ..ListMessagesRequest::default()
+        }),
+        async {
+            let request = SendMessageRequest {
+                sender_user_id: "bob".to_owned(),
+                conversation_id: Some(c2c("alice")),
+                body: Some(text("hi")),
+                client_message_id: String::new(),
+            };
+            client.messages.clone().send_message(request).await
+        },
+        async {
+            let request = SendSystemMessageRequest {
+                user_ids: vec![user_id()],
+                body: Some(text("hi")),
+                client_message_id: String::new(),
+            };
+            client.messages.clone().send_system_message(request).await
+        },
+        groups.add_group_members(AddGroupMembersRequest {
+            group_id: "crew".to_owned(),
+            user_ids: vec![user_id()],
+        }),
+        client.delete("alice", [c2c("bob")]).result(),
+    );
+    vec![
+        list.map(drop),
+        get.map(drop),
+        history.map(drop),
+        send.map(drop),
+        system.map(drop),
+        join.map(drop),
+        delete.map(drop),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_is_unavailable_while_postgres_is_away_and_recovers() {
+    let Some(database) = TestDatabase::create(Backend::Postgres).await else {
+        return;
+    };
+    let (scheme, rest) = database.url().split_once("://").expect("a URL");
+    let (authority, path) = rest.split_once('/').expect("a database");
+    let (user, host) = authority.split_once('@').unwrap_or(("postgres", authority));
+    let proxy = Proxy::start(host.to_owned()).await;
+    let mut config = config(&database);
+    let url = format!("{scheme}://{user}@{}/{path}", proxy.address());
+    config.database.url = url.parse().expect("a valid URL");
+    let server = TestServer::start_with(config, &TestClock::new()).await;
+    let client = server.client().await;
+    let endpoint = Channel::from_shared(format!("http://{}", server.address()));
+    let channel = endpoint
+        .expect("a valid URI")
+        .connect()
+        .await
+        .expect("it listens");
+
+    for round in 0..2 {
+        becomes(&channel, ServingStatus::Serving).await;
+        for answer in every_rpc(&client).await {
+            answer.unwrap_or_else(|status| panic!("round {round}: {status:?}"));
+        }
+        proxy.cut();
+        for answer in every_rpc(&client).await {
+            let status = answer.expect_err("the database is away");
+            assert_eq!(
+                (status.code(), reason(&status).as_str()),
+                (Code::Unavailable, "DATABASE_UNAVAILABLE")
+            );
+            assert_ours(&status);
+            let details = status.get_error_details();
+            let retry = details.retry_info().and_then(|retry| retry.retry_delay);
+            assert!(retry.is_some_and(|delay| !delay.is_zero()), "{status:?}");
+        }
+        becomes(&channel, ServingStatus::NotServing).await;
+        proxy.mend();
+    }
+    becomes(&channel, ServingStatus::Serving).await;
+    for answer in every_rpc(&client).await {
+        answer.expect("the database is back");
+    }
+    Rows::of(&database).await.assert_whole().await;
+}

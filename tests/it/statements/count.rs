@@ -1,0 +1,149 @@
+//! How many statements a call runs: the same for one conversation and for a hundred.
+
+use super::{FAMILIES, Observed, recorder, tables, use_everything};
+use crate::support::{
+    databases::{TestDatabase, on_every_database},
+    ids::{c2c, group},
+    rows::is_sqlite,
+    seed,
+};
+
+on_every_database!(
+    every_call_runs_as_many_statements_for_a_hundred_as_for_one,
+    no_statement_names_tables_of_both_families,
+    a_deletion_names_no_messages,
+);
+
+async fn every_call_runs_as_many_statements_for_a_hundred_as_for_one(database: TestDatabase) {
+    let sqlite = is_sqlite(&database);
+    let observed = Observed::open(&database).await;
+    let client = &observed.client;
+    let chats = seed::chats(&database, "alice", 300).await;
+
+    for (ids, count) in [(&chats[..1], 1), (&chats[1..101], 100)] {
+        let page = i32::try_from(count).expect("a small number");
+        let get = observed.count(client.get("alice", ids.to_vec())).await;
+        assert_eq!(get, 3, "GetConversations of {count}");
+        let list = observed
+            .count(client.list_page("alice", None, page, String::new()))
+            .await;
+        assert_eq!(list, 3, "ListConversations of {count}");
+
+        // The heads and the change; on SQLite the change is four statements of one transaction.
+        let deletion = client.delete("alice", ids.to_vec()).clear(count == 1);
+        let deletion = deletion.request_id(uuid::Uuid::from_u128(count).to_string());
+        let again = client.delete("alice", ids.to_vec()).clear(count == 1);
+        let again = again.request_id(uuid::Uuid::from_u128(count).to_string());
+        let delete = observed.count(deletion.result()).await;
+        assert_eq!(
+            delete,
+            if sqlite { 5 } else { 2 },
+            "DeleteConversations of {count}"
+        );
+        let retry = observed.count(again.result()).await;
+        assert_eq!(retry, 2, "a retry of DeleteConversations of {count}");
+
+        let users: Vec<_> = (0..count)
+            .map(|n| format!("member {n} of {count}"))
+            .collect();
+        let users: Vec<_> = users.iter().map(String::as_str).collect();
+        let name = format!("group of {count}");
+        let join = observed.count(client.join(&name, &users)).await;
+        assert_eq!(join, 2, "AddGroupMembers of {count}");
+        let send = observed
+            .count(client.send(users[0], group(&name), "hi"))
+            .await;
+        assert_eq!(send, 3, "SendMessage to a group of {count}");
+        let leave = observed.count(client.leave(&name, &users)).await;
+        assert_eq!(leave, 2, "RemoveGroupMembers of {count}");
+
+        let first = observed.count(client.send_system(&users, "hi")).await;
+        assert_eq!(first, 3, "the first SendSystemMessage to {count}");
+        let next = observed.count(client.send_system(&users, "hi")).await;
+        assert_eq!(next, 2, "a later SendSystemMessage to {count}");
+        let named = recorder::send_system_named(client, &users, "n1");
+        assert_eq!(
+            observed.count(named).await,
+            3,
+            "a named SendSystemMessage to {count}"
+        );
+        let retry = recorder::send_system_named(client, &users, "n1");
+        assert_eq!(
+            observed.count(retry).await,
+            1,
+            "a retry of SendSystemMessage to {count}"
+        );
+    }
+
+    assert_eq!(
+        observed.count(client.send("bob", c2c("carol"), "hi")).await,
+        3
+    );
+    assert_eq!(
+        observed.count(client.send("bob", c2c("carol"), "hi")).await,
+        3
+    );
+    let named = || recorder::send_named(client, "bob", c2c("carol"), "m1");
+    assert_eq!(
+        observed.count(named()).await,
+        4,
+        "a message that can be retried"
+    );
+    assert_eq!(observed.count(named()).await, 1, "its retry");
+    let history = client.history_in_pages("carol", c2c("bob"), 50);
+    assert_eq!(observed.count(history).await, 3, "ListMessages");
+    assert_eq!(
+        observed.count(client.list_all("nobody")).await,
+        1,
+        "an empty list"
+    );
+    let page = client
+        .list_page("alice", None, 1, String::new())
+        .await
+        .expect("readable");
+    client.send(&seed::user(0), c2c("alice"), "moves").await;
+    let next = client.list_page("alice", None, 100, page.next_page_token);
+    assert_eq!(
+        observed.count(next).await,
+        4,
+        "a page after something has moved"
+    );
+}
+
+async fn no_statement_names_tables_of_both_families(database: TestDatabase) {
+    let observed = Observed::open(&database).await;
+    seed::chats(&database, "alice", 3).await;
+    use_everything(&observed.client).await;
+    let mut seen = 0;
+    for statement in observed.recorder.take() {
+        let tables = tables(&statement.sql);
+        assert!(!tables.is_empty(), "of no table: {}", statement.sql);
+        let families = FAMILIES
+            .iter()
+            .filter(|family| family.iter().any(|table| tables.contains(table)))
+            .count();
+        assert_eq!(families, 1, "{tables:?} in {}", statement.sql);
+        seen += 1;
+    }
+    assert!(seen > 50, "the API was used");
+}
+
+async fn a_deletion_names_no_messages(database: TestDatabase) {
+    let observed = Observed::open(&database).await;
+    let client = &observed.client;
+    client.send("bob", c2c("alice"), "hi").await;
+    observed.recorder.take();
+    for clear in [false, true] {
+        client
+            .delete("alice", [c2c("bob"), c2c("nobody")])
+            .clear(clear)
+            .await;
+    }
+    for statement in observed.recorder.take() {
+        assert!(
+            !tables(&statement.sql).contains("messages"),
+            "{}",
+            statement.sql
+        );
+    }
+}

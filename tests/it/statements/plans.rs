@@ -1,0 +1,190 @@
+//! How the databases carry the statements out when there is much data: by an index, always.
+
+use std::collections::BTreeMap;
+
+use sea_orm::{DbBackend, Statement, Value, sea_query::ArrayType};
+use serde_json::Value as Json;
+
+use super::{FAMILIES, Observed, tables, use_everything};
+use crate::support::{
+    databases::{TestDatabase, on_every_database},
+    rows::Rows,
+    seed,
+};
+
+on_every_database!(every_statement_uses_an_index);
+
+/// So much that reading all of a table would be noticed.
+const SEED_POSTGRES: &str = "
+    INSERT INTO members (user_id, conversation_key)
+        SELECT 'seed ' || (n % 2000), decode(md5(n::text), 'hex') FROM generate_series(1, 200000) AS n;
+    INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time)
+        SELECT decode(md5(n::text), 'hex'), 'seed ' || n, 100, n FROM generate_series(1, 50000) AS n;
+    INSERT INTO messages (conversation_key, seq, sender_user_id, client_message_id, send_time, content)
+        SELECT decode(md5((n % 1000)::text), 'hex'), n / 1000, 'seed', 'm' || n, n, ''
+        FROM generate_series(0, 99999) AS n;
+    INSERT INTO users (user_id, revision) SELECT 'seed ' || n, 10 FROM generate_series(0, 19999) AS n;
+    INSERT INTO changes (user_id, revision, request_id, kind, changed_at, synced, conversations, results)
+        SELECT 'seed ' || (n % 2000), n / 2000, decode(md5(n::text), 'hex'), 1, 1, 0, '[]', '[]'
+        FROM generate_series(0, 19999) AS n;
+    ANALYZE";
+
+const SEED_SQLITE: &str = "
+    CREATE TEMP TABLE n AS
+        WITH RECURSIVE r(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM r WHERE n < 199999) SELECT n FROM r;
+    INSERT INTO members (user_id, conversation_key)
+        SELECT 'seed ' || (n % 2000), unhex(printf('%032x', n)) FROM n;
+    INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time)
+        SELECT unhex(printf('%032x', n)), 'seed ' || n, 100, n FROM n WHERE n < 50000;
+    INSERT INTO messages (conversation_key, seq, sender_user_id, client_message_id, send_time, content)
+        SELECT unhex(printf('%032x', n % 1000)), n / 1000, 'seed', 'm' || n, n, x'' FROM n WHERE n < 100000;
+    INSERT INTO users (user_id, revision) SELECT 'seed ' || n, 10 FROM n WHERE n < 20000;
+    INSERT INTO changes (user_id, revision, request_id, kind, changed_at, synced, conversations, results)
+        SELECT 'seed ' || (n % 2000), n / 2000, unhex(printf('%032x', n)), 1, 1, 0, '[]', '[]'
+        FROM n WHERE n < 20000;
+    DROP TABLE n;
+    ANALYZE";
+
+/// How many different statements the service is known to run, at least.
+const AT_LEAST: usize = 15;
+
+async fn every_statement_uses_an_index(database: TestDatabase) {
+    let observed = Observed::open(&database).await;
+    let rows = Rows::of(&database).await;
+    seed::chats(&database, "alice", 300).await;
+    rows.run(match rows.backend() {
+        DbBackend::Postgres => SEED_POSTGRES,
+        _ => SEED_SQLITE,
+    })
+    .await;
+    observed.recorder.take();
+    use_everything(&observed.client).await;
+
+    let distinct: BTreeMap<String, Statement> = observed
+        .recorder
+        .take()
+        .into_iter()
+        .map(|statement| (statement.sql.clone(), statement))
+        .collect();
+    assert!(
+        distinct.len() >= AT_LEAST,
+        "only {} different statements",
+        distinct.len()
+    );
+    for statement in distinct.into_values() {
+        match rows.backend() {
+            DbBackend::Postgres => check_postgres(&rows, statement).await,
+            _ => check_sqlite(&rows, statement).await,
+        }
+    }
+}
+
+fn is_ours(table: &str) -> bool {
+    FAMILIES.iter().any(|family| family.contains(&table))
+}
+
+/// The plan for these very values, and the plan for any values, which is the one that the service's
+/// connections ask for.
+async fn check_postgres(rows: &Rows, statement: Statement) {
+    let sql = statement.sql.clone();
+    let values = statement
+        .values
+        .clone()
+        .map_or_else(Vec::new, |values| values.0);
+    let types: Vec<_> = values.iter().map(postgres_type).collect();
+
+    let explain = Statement::from_sql_and_values(
+        DbBackend::Postgres,
+        format!("EXPLAIN (FORMAT JSON) {sql}"),
+        values,
+    );
+    check_plan(rows, explain, &sql).await;
+
+    let (types, nulls) = (types.join(", "), vec!["NULL"; types.len()].join(", "));
+    rows.run(&format!(
+        "SET plan_cache_mode = force_generic_plan; PREPARE checked ({types}) AS {sql}"
+    ))
+    .await;
+    let explain = format!("EXPLAIN (FORMAT JSON) EXECUTE checked ({nulls})");
+    check_plan(
+        rows,
+        Statement::from_string(DbBackend::Postgres, explain),
+        &sql,
+    )
+    .await;
+    rows.run("DEALLOCATE checked").await;
+}
+
+async fn check_plan(rows: &Rows, explain: Statement, sql: &str) {
+    let plan: Json = rows.query_statement(explain).await[0]
+        .try_get_by_index(0)
+        .expect("a plan in JSON");
+    let mut scans = Vec::new();
+    find_scans(&plan, &mut scans);
+    let read_by_scan: Vec<_> = scans
+        .iter()
+        .filter(|(kind, table)| is_ours(table) && kind == "Seq Scan")
+        .collect();
+    assert!(
+        read_by_scan.is_empty(),
+        "{read_by_scan:?}\nin: {sql}\n{plan:#}"
+    );
+}
+
+/// The nodes of a plan that read a table: kind and table.
+fn find_scans(plan: &Json, scans: &mut Vec<(String, String)>) {
+    match plan {
+        Json::Array(items) => items.iter().for_each(|item| find_scans(item, scans)),
+        Json::Object(fields) => {
+            let text = |name: &str| {
+                fields
+                    .get(name)
+                    .and_then(Json::as_str)
+                    .map(ToOwned::to_owned)
+            };
+            scans.extend(text("Node Type").zip(text("Relation Name")));
+            fields.values().for_each(|value| find_scans(value, scans));
+        }
+        _ => {}
+    }
+}
+
+fn postgres_type(value: &Value) -> &'static str {
+    match value {
+        Value::SmallInt(_) => "smallint",
+        Value::BigInt(_) => "bigint",
+        Value::String(_) => "text",
+        Value::Bytes(_) => "bytea",
+        Value::Array(ArrayType::BigInt, _) => "bigint[]",
+        Value::Array(ArrayType::String, _) => "text[]",
+        Value::Array(ArrayType::Bytes, _) => "bytea[]",
+        other => panic!("a value of a type that is new here: {other:?}"),
+    }
+}
+
+async fn check_sqlite(rows: &Rows, statement: Statement) {
+    let sql = statement.sql.clone();
+    let explain = Statement {
+        sql: format!("EXPLAIN QUERY PLAN {sql}"),
+        ..statement
+    };
+    let steps: Vec<String> = rows
+        .query_statement(explain)
+        .await
+        .iter()
+        .map(|row| {
+            row.try_get_by_index(3)
+                .expect("the fourth column is the step")
+        })
+        .collect();
+    assert!(!tables(&sql).is_empty());
+    for step in &steps {
+        let words: Vec<_> = step.split(' ').collect();
+        // The aliases of our tables in the statements are one letter each; `r` and `i` are input.
+        let ours = words
+            .get(1)
+            .is_some_and(|name| is_ours(name) || ["m", "c", "u"].contains(name));
+        let whole = words[0] == "SCAN" || step.contains("AUTOMATIC");
+        assert!(!(ours && whole), "{step}\nin: {sql}\n{steps:#?}");
+    }
+}

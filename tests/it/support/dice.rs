@@ -1,0 +1,33 @@
+//! Randomness from a seed that is printed, so that a failing test says what it did.
+
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+
+/// A source of random numbers.
+pub(crate) struct Dice(StdRng);
+
+impl Dice {
+    /// From a seed, which a failing test shows.
+    #[expect(
+        clippy::print_stdout,
+        reason = "the harness shows it when the test fails"
+    )]
+    pub(crate) fn new(seed: u64) -> Self {
+        println!("dice from seed {seed}");
+        Self(StdRng::seed_from_u64(seed))
+    }
+
+    /// A number below `bound`.
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        self.0.random_range(0..bound)
+    }
+
+    /// One of these.
+    pub(crate) fn one_of<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+        &items[self.0.random_range(0..items.len())]
+    }
+
+    /// True once in so many times.
+    pub(crate) fn once_in(&mut self, times: u64) -> bool {
+        self.below(times) == 0
+    }
+}

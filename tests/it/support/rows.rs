@@ -1,0 +1,148 @@
+//! The rows behind the API, for what no caller can see and for data that would be slow to feed in.
+
+use sea_orm::{
+    ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DbBackend, QueryResult,
+    Statement,
+};
+
+use tokio::time::timeout;
+
+use super::{
+    databases::{Backend, TestDatabase},
+    stage::PATIENCE,
+};
+
+/// A connection of the test's own to a database of the service.
+pub(crate) struct Rows {
+    connection: DatabaseConnection,
+}
+
+impl Rows {
+    /// Connects.
+    pub(crate) async fn of(database: &TestDatabase) -> Self {
+        let mut options = ConnectOptions::new(database.url());
+        options.max_connections(1).sqlx_logging(false);
+        let connection = Database::connect(options).await;
+        Self {
+            connection: connection.expect("the test database can be reached"),
+        }
+    }
+
+    /// Runs statements that return nothing, separated by semicolons.
+    pub(crate) async fn run(&self, sql: &str) {
+        let done = self.connection.execute_unprepared(sql).await;
+        done.unwrap_or_else(|error| panic!("{error}\nin: {sql}"));
+    }
+
+    /// The rows of a query.
+    pub(crate) async fn query(&self, sql: &str) -> Vec<QueryResult> {
+        let statement = Statement::from_string(self.backend(), sql);
+        self.query_statement(statement).await
+    }
+
+    /// The rows of a query with values.
+    pub(crate) async fn query_statement(&self, statement: Statement) -> Vec<QueryResult> {
+        let sql = statement.sql.clone();
+        let rows = self.connection.query_all_raw(statement).await;
+        rows.unwrap_or_else(|error| panic!("{error}\nin: {sql}"))
+    }
+
+    /// The one number of a query such as `SELECT count(*) …`.
+    pub(crate) async fn number(&self, sql: &str) -> i64 {
+        let rows = self.query(sql).await;
+        let number = rows.first().and_then(|row| row.try_get_by_index(0).ok());
+        number.unwrap_or_else(|| panic!("not one number: {sql}"))
+    }
+
+    /// Asks for a number until it is as it must become; not finding it so in time is a failure.
+    pub(crate) async fn until(&self, sql: &str, holds: impl Fn(i64) -> bool) {
+        let asked = timeout(PATIENCE, async {
+            while !holds(self.number(sql).await) {
+                tokio::task::yield_now().await;
+            }
+        });
+        asked
+            .await
+            .unwrap_or_else(|_| panic!("it never became so: {sql}"));
+    }
+
+    /// Which kind of database it is, as the driver names it.
+    pub(crate) fn backend(&self) -> DbBackend {
+        self.connection.get_database_backend()
+    }
+
+    /// Disconnects.
+    pub(crate) async fn close(self) {
+        let closed = self.connection.close().await;
+        closed.expect("the connection can be closed");
+    }
+
+    /// Checks what must hold of the rows at any time, whatever happened to the service.
+    pub(crate) async fn assert_whole(&self) {
+        for (what, sql) in WHOLE {
+            assert_eq!(self.number(sql).await, 0, "{what}");
+        }
+    }
+}
+
+/// What must never be found, and how to count it.
+const WHOLE: &[(&str, &str)] = &[
+    (
+        "messages without a head",
+        "SELECT count(*) FROM messages AS m LEFT JOIN conversations AS c \
+         ON c.conversation_key = m.conversation_key WHERE c.conversation_key IS NULL",
+    ),
+    (
+        "conversations whose messages are not 1, 2, 3, … up to the head",
+        "SELECT count(*) FROM conversations AS c LEFT JOIN \
+         (SELECT conversation_key, count(*) AS n, min(seq) AS low, max(seq) AS high \
+          FROM messages GROUP BY conversation_key) AS m \
+         ON m.conversation_key = c.conversation_key \
+         WHERE COALESCE(m.n, 0) <> c.last_seq OR COALESCE(m.high, 0) <> c.last_seq \
+         OR COALESCE(m.low, 1) <> 1",
+    ),
+    (
+        "messages sent before their predecessors",
+        "SELECT count(*) FROM messages AS a JOIN messages AS b \
+         ON b.conversation_key = a.conversation_key AND b.seq = a.seq + 1 \
+         WHERE b.send_time < a.send_time",
+    ),
+    (
+        "heads older than their newest message",
+        "SELECT count(*) FROM conversations AS c JOIN messages AS m \
+         ON m.conversation_key = c.conversation_key AND m.seq = c.last_seq \
+         WHERE m.send_time <> c.last_time",
+    ),
+    (
+        "users whose changes are not 1, 2, 3, … up to the revision",
+        "SELECT count(*) FROM users AS u LEFT JOIN \
+         (SELECT user_id, count(*) AS n, min(revision) AS low, max(revision) AS high \
+          FROM changes GROUP BY user_id) AS c ON c.user_id = u.user_id \
+         WHERE COALESCE(c.n, 0) <> u.revision OR COALESCE(c.high, 0) <> u.revision \
+         OR COALESCE(c.low, 1) <> 1",
+    ),
+    (
+        "changes of users without a revision",
+        "SELECT count(*) FROM changes AS c LEFT JOIN users AS u ON u.user_id = c.user_id \
+         WHERE u.user_id IS NULL",
+    ),
+    (
+        "watermarks beyond the head",
+        "SELECT count(*) FROM members AS m JOIN conversations AS c \
+         ON c.conversation_key = m.conversation_key \
+         WHERE m.hidden_through > c.last_seq OR m.cleared_through > c.last_seq \
+         OR m.read_through > c.last_seq OR m.joined_after > c.last_seq OR m.left_at > c.last_seq",
+    ),
+    (
+        "watermarks that were moved without a recorded change",
+        "SELECT count(*) FROM members AS m LEFT JOIN changes AS c \
+         ON c.user_id = m.user_id AND c.revision = m.taken_by \
+         WHERE (m.hidden_through > 0 OR m.cleared_through > 0 OR m.taken_by IS NOT NULL) \
+         AND c.revision IS NULL",
+    ),
+];
+
+/// Whether the database is the embedded one.
+pub(crate) fn is_sqlite(database: &TestDatabase) -> bool {
+    database.backend() == Backend::Sqlite
+}
