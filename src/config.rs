@@ -25,6 +25,8 @@ use std::{
     time::Duration,
 };
 
+use crate::jobs::Schedule;
+
 pub use self::{
     database_url::{DatabaseUrl, DatabaseUrlError},
     error::ConfigError,
@@ -55,6 +57,10 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// What a deletion does beyond what its request says.
     pub deletion: DeletionConfig,
+    /// How changes are followed.
+    pub watch: WatchConfig,
+    /// When the background jobs run, and what they keep.
+    pub jobs: JobsConfig,
     /// How long calls in flight may go on after the service was told to stop. Default: 10 seconds.
     pub drain_timeout: Duration,
     /// How log lines are written. Default: text.
@@ -85,6 +91,38 @@ pub struct DeletionConfig {
     pub restore_window: Duration,
 }
 
+/// How changes are followed. These cannot be set from outside: no deployment needs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WatchConfig {
+    /// The time between two bookmarks. Default: 30 seconds.
+    pub bookmark_interval: Duration,
+    /// How long a watcher may leave its events unread before it is cut off. Default: 30 seconds.
+    pub patience: Duration,
+    /// How often the database is asked for changes that nobody has told of. Default: 5 seconds.
+    pub poll_interval: Duration,
+}
+
+/// When the background jobs run, and what they keep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobsConfig {
+    /// The time between two rounds. Default: 1 minute.
+    pub purge_interval: Duration,
+    /// How long changes are kept: for retries, for clients that were away, and to be undone. Default:
+    /// 7 days.
+    pub change_retention: Duration,
+}
+
+impl JobsConfig {
+    /// What the jobs go by.
+    #[must_use]
+    pub const fn schedule(&self) -> Schedule {
+        Schedule {
+            interval: self.purge_interval,
+            retention: self.change_retention,
+        }
+    }
+}
+
 impl Config {
     /// Puts the settings together: the defaults, then the TOML file, then `environment`, then
     /// `flags`.
@@ -108,7 +146,11 @@ impl Config {
             }
             None => settings,
         };
-        Ok(settings.into_config())
+        let config = settings.into_config();
+        if config.jobs.change_retention < config.deletion.restore_window {
+            return Err(ConfigError::RetentionTooShort);
+        }
+        Ok(config)
     }
 
     /// Refuses to be reachable from other machines while callers are not authenticated, unless the
@@ -140,6 +182,8 @@ impl Default for Config {
             allow_anonymous: false,
             database: DatabaseConfig::default(),
             deletion: DeletionConfig::default(),
+            watch: WatchConfig::default(),
+            jobs: JobsConfig::default(),
             drain_timeout: Duration::from_secs(10),
             log_format: LogFormat::default(),
         }
@@ -161,6 +205,25 @@ impl Default for DeletionConfig {
         Self {
             sync_by_default: false,
             restore_window: Duration::from_hours(24),
+        }
+    }
+}
+
+impl Default for WatchConfig {
+    fn default() -> Self {
+        Self {
+            bookmark_interval: Duration::from_secs(30),
+            patience: Duration::from_secs(30),
+            poll_interval: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Default for JobsConfig {
+    fn default() -> Self {
+        Self {
+            purge_interval: Duration::from_mins(1),
+            change_retention: Duration::from_hours(7 * 24),
         }
     }
 }

@@ -10,6 +10,8 @@
 //! | [`app`] | the use cases, one file each, named like the RPC |
 //! | [`grpc`] | the transport: parse, run the use case, render; errors to statuses |
 //! | [`store`] | the database: SQLite or PostgreSQL; statements by subject, migrations |
+//! | [`sync`] | wakes those who watch a user; the database is the truth |
+//! | [`jobs`] | erasing what nobody can see, trimming the log; a table of every job |
 //! | [`server`] | connects, migrates, assembles, serves |
 //! | [`lifecycle`] | signals, draining, tracked tasks |
 //! | [`config`] | settings from defaults, file, environment and flags |
@@ -19,8 +21,9 @@
 //!
 //! # Invariants
 //!
-//! 1. Dependencies point one way: `main -> server -> {grpc, store}`, `grpc -> app -> {store, domain}`,
-//!    `store -> domain`, `domain -> std`. The transport knows no SQL, the store no protocol.
+//! 1. Dependencies point one way: `main -> server -> {grpc, jobs, sync, store}`,
+//!    `grpc -> app -> {sync, store, domain}`, `{jobs, sync} -> store -> domain -> std`. The transport
+//!    knows no SQL, the store no protocol.
 //! 2. Input is parsed once, at the edge. Inside, a [`domain::ConversationId`] is always valid, and
 //!    numbers that could be swapped have types of their own.
 //! 3. There is one [`store::Store`] for both databases. What differs between them stands in one file.
@@ -62,6 +65,16 @@
 //!    of one transaction).
 //! 5. The recorded row becomes the response, now and for every retry.
 //!
+//! # Undoing, following and erasing
+//!
+//! - *Undo* puts back what a deletion took. That stands in the same row, under the deletion's revision,
+//!   until another deletion takes something: superseded is a revision that no longer matches, and
+//!   undoing is one guarded update.
+//! - *Following*: the record of a change is also the event of it. A watcher reads the log from where it
+//!   is; [`sync`] only tells it when to look, and losing a wake costs time and nothing else.
+//! - *Erasing*: views only ever shrink, but for undoing, so a message that lies in no view and in no
+//!   view that could come back can be erased without a lock (`store::erasure` has the argument).
+//!
 //! # A new RPC
 //!
 //! The protocol; a file in `grpc::convert` that parses and renders; a file in [`app`] of the same
@@ -78,9 +91,11 @@ pub mod demo;
 pub mod domain;
 pub mod grpc;
 pub mod health_probe;
+pub mod jobs;
 pub mod lifecycle;
 pub mod server;
 pub mod store;
+pub mod sync;
 pub mod telemetry;
 
 /// The generated messages, clients and servers of `conversation.v1`, documented by the protocol.

@@ -20,6 +20,7 @@ use conversation_service::{
     demo,
     domain::Clock,
     health_probe::{self, ProbeAddress},
+    jobs,
     lifecycle::Shutdown,
     server::Server,
     store, telemetry,
@@ -50,6 +51,8 @@ enum Command {
     Serve,
     /// Bring the database up to date and exit
     Migrate,
+    /// Run the background jobs once and exit, saying what they have removed
+    Purge,
     /// Exit with status 0 if a server serves, for probes
     Health {
         /// The server, as host:port or http://host:port [default: the address to accept calls on]
@@ -125,6 +128,10 @@ async fn run(
             start_telemetry(telemetry::DEFAULT_FILTER)?;
             store::migrate(&config.database).await.map_err(Failure::run)
         }
+        Command::Purge => {
+            start_telemetry(telemetry::DEFAULT_FILTER)?;
+            purge(&config).await
+        }
         Command::Health { address } => health(&config, address).await,
         Command::Demo => {
             // The story is what the reader came for; only trouble may interrupt it.
@@ -145,6 +152,23 @@ async fn serve(config: &Config, shutdown: Shutdown) -> Result<(), Failure> {
         server.local_addr()
     ));
     server.serve(shutdown).await.map_err(Failure::run)
+}
+
+async fn purge(config: &Config) -> Result<(), Failure> {
+    let store = store::connect(&config.database)
+        .await
+        .map_err(Failure::run)?;
+    store.migrate().await.map_err(Failure::run)?;
+    let now = Clock::system().now();
+    let erased = jobs::run_once(&store, now, config.jobs.schedule())
+        .await
+        .map_err(Failure::run)?;
+    store.close().await.map_err(Failure::run)?;
+    say(&format!(
+        "erased {} messages that nobody can see; removed {} changes past their retention",
+        erased.messages, erased.changes
+    ));
+    Ok(())
 }
 
 async fn health(config: &Config, address: Option<ProbeAddress>) -> Result<(), Failure> {

@@ -7,12 +7,14 @@ use tokio::net::TcpListener;
 use tonic::transport::{Server as Transport, server::TcpIncoming};
 
 use crate::{
-    app::{App, Policy},
+    app::{App, Policy, WatchPolicy},
     config::Config,
     domain::Clock,
     grpc,
+    jobs::{self, Schedule},
     lifecycle::{Drained, Shutdown},
     store::{self, Store, StoreError},
+    sync::{self, Changed, Wakes},
 };
 
 /// How often an idle connection is asked whether its other end is still there.
@@ -30,6 +32,9 @@ pub struct Server {
     app: App,
     listener: TcpListener,
     address: SocketAddr,
+    changed: Changed,
+    schedule: Schedule,
+    poll_interval: Duration,
     drain_timeout: Duration,
 }
 
@@ -99,6 +104,7 @@ impl Server {
             .await
             .map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
+        let (wakes, changed) = Wakes::new();
         let app = App {
             store: store.clone(),
             clock,
@@ -106,12 +112,20 @@ impl Server {
                 sync_deletions: config.deletion.sync_by_default,
                 restore_window: config.deletion.restore_window,
             },
+            wakes,
+            watch: WatchPolicy {
+                bookmark_interval: config.watch.bookmark_interval,
+                patience: config.watch.patience,
+            },
         };
         Ok(Self {
             store,
             app,
             listener,
             address,
+            changed,
+            schedule: config.jobs.schedule(),
+            poll_interval: config.watch.poll_interval,
             drain_timeout: config.drain_timeout,
         })
     }
@@ -142,13 +156,21 @@ impl Server {
             }
         });
 
+        let (store, wakes) = (self.store.clone(), self.app.wakes.clone());
+        until_draining(
+            &shutdown,
+            sync::run(store, wakes, self.changed, self.poll_interval),
+        );
+        let (store, clock) = (self.store.clone(), self.app.clock.clone());
+        until_draining(&shutdown, jobs::run(store, clock, self.schedule));
+
         tracing::info!(address = %self.address, "serving");
         let served = Transport::builder()
             .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
             .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
             .http2_max_pending_accept_reset_streams(Some(MOST_CANCELLED_AT_ONCE))
             .layer(grpc::Boundary)
-            .add_routes(grpc::routes(self.app))
+            .add_routes(grpc::routes(self.app, shutdown.clone()))
             .add_service(health_service)
             .serve_with_incoming_shutdown(
                 TcpIncoming::from(self.listener).with_nodelay(Some(true)),
@@ -167,4 +189,15 @@ impl Server {
         }
         Ok(())
     }
+}
+
+/// Runs a background task that never ends by itself until the server drains.
+fn until_draining(shutdown: &Shutdown, task: impl Future<Output = ()> + Send + 'static) {
+    let draining = shutdown.draining();
+    shutdown.spawn(async move {
+        tokio::select! {
+            () = draining => {}
+            () = task => {}
+        }
+    });
 }

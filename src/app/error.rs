@@ -16,6 +16,15 @@ pub enum AppError {
     /// The sender is no member of the group.
     #[error("the sender is not a member of the group")]
     NotAGroupMember,
+    /// The ID names no deletion or clearing of this user.
+    #[error("no such deletion")]
+    UnknownDeletion,
+    /// The deletion can no longer be undone.
+    #[error("the restore window has passed")]
+    RestoreWindowExpired,
+    /// The user has not come to this revision yet.
+    #[error("the revision is ahead of the user")]
+    RevisionAhead,
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),

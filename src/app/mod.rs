@@ -2,30 +2,38 @@
 //! values; they know the store and neither protocol nor transport.
 
 mod add_group_members;
+mod clear_history;
 mod delete_conversations;
+mod deletion;
 mod entries;
 mod error;
 mod get_conversations;
 mod list_conversations;
 mod list_messages;
 mod remove_group_members;
+mod restore_conversations;
 mod send_message;
 mod send_system_message;
+mod watch_conversations;
 
 use std::time::Duration;
 
-use crate::{domain::Clock, store::Store};
+use crate::{domain::Clock, store::Store, sync::Wakes};
 
 pub use add_group_members::add_group_members;
-pub use delete_conversations::{DeleteConversations, delete_conversations};
+pub use clear_history::clear_history;
+pub use delete_conversations::{History, delete_conversations};
+pub use deletion::DeletionRequest;
 pub use entries::Conversation;
 pub use error::AppError;
 pub use get_conversations::{Found, get_conversations};
 pub use list_conversations::{ConversationPage, ListConversations, list_conversations};
 pub use list_messages::{ListMessages, MessagePage, list_messages};
 pub use remove_group_members::remove_group_members;
+pub use restore_conversations::restore_conversations;
 pub use send_message::{Recipient, SendMessage, send_message};
 pub use send_system_message::{SendSystemMessage, send_system_message};
+pub use watch_conversations::{Watch, WatchConversations, WatchEnd, WatchEvent, WatchPolicy};
 
 /// What every use case needs.
 #[derive(Clone)]
@@ -36,6 +44,10 @@ pub struct App {
     pub clock: Clock,
     /// What the deployment has decided.
     pub policy: Policy,
+    /// Who is told of changes.
+    pub wakes: Wakes,
+    /// The rules of watching.
+    pub watch: WatchPolicy,
 }
 
 /// The rules that a deployment decides.

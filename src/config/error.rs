@@ -47,6 +47,10 @@ pub enum ConfigError {
         reason: String,
     },
 
+    /// Changes would be forgotten while they can still be undone.
+    #[error("change_retention must not be shorter than restore_window")]
+    RetentionTooShort,
+
     /// The service would have been open to every machine that can reach it.
     #[error(
         "refusing to listen on {listen}: callers are not authenticated; \

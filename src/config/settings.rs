@@ -11,9 +11,10 @@ use std::{
     time::Duration,
 };
 
-use super::{Config, DatabaseConfig, DatabaseUrl, DeletionConfig};
+use super::{Config, DatabaseConfig, DatabaseUrl, DeletionConfig, JobsConfig};
 
-const MAX_RESTORE_WINDOW: Duration = Duration::from_hours(3650 * 24);
+const LONGEST: Duration = Duration::from_hours(3650 * 24);
+const MAX_PURGE_INTERVAL: Duration = Duration::from_hours(24);
 const MAX_DRAIN_TIMEOUT: Duration = Duration::from_hours(1);
 
 /// What one source sets: the command line, the environment or the file. What it leaves unset is
@@ -63,6 +64,14 @@ pub struct Settings {
     #[arg(long, global = true, value_name = "DURATION", value_parser = restore_window)]
     pub(super) restore_window: Option<Duration>,
 
+    /// How long changes are kept, for retries and for clients that were away [default: 7d]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = change_retention)]
+    pub(super) change_retention: Option<Duration>,
+
+    /// The time between two rounds of the background jobs [default: 1m]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = purge_interval)]
+    pub(super) purge_interval: Option<Duration>,
+
     /// How long calls in flight may go on after the signal to stop [default: 10s]
     #[arg(long, global = true, value_name = "DURATION", value_parser = drain_timeout)]
     pub(super) drain_timeout: Option<Duration>,
@@ -106,6 +115,8 @@ impl Settings {
             postgres_generic_plans: self.postgres_generic_plans.or(lower.postgres_generic_plans),
             sync_deletions: self.sync_deletions.or(lower.sync_deletions),
             restore_window: self.restore_window.or(lower.restore_window),
+            change_retention: self.change_retention.or(lower.change_retention),
+            purge_interval: self.purge_interval.or(lower.purge_interval),
             drain_timeout: self.drain_timeout.or(lower.drain_timeout),
             log_format: self.log_format.or(lower.log_format),
         }
@@ -127,6 +138,8 @@ impl Settings {
             postgres_generic_plans,
             sync_deletions,
             restore_window,
+            change_retention,
+            purge_interval,
             drain_timeout,
             log_format,
         } = self;
@@ -142,6 +155,11 @@ impl Settings {
             deletion: DeletionConfig {
                 sync_by_default: sync_deletions.unwrap_or(default.deletion.sync_by_default),
                 restore_window: restore_window.unwrap_or(default.deletion.restore_window),
+            },
+            watch: default.watch,
+            jobs: JobsConfig {
+                purge_interval: purge_interval.unwrap_or(default.jobs.purge_interval),
+                change_retention: change_retention.unwrap_or(default.jobs.change_retention),
             },
             drain_timeout: drain_timeout.unwrap_or(default.drain_timeout),
             log_format: log_format.unwrap_or(default.log_format),
@@ -169,7 +187,18 @@ fn pool_size(text: &str) -> Result<u32, &'static str> {
 }
 
 fn restore_window(text: &str) -> Result<Duration, String> {
-    duration(text, MAX_RESTORE_WINDOW)
+    duration(text, LONGEST)
+}
+
+fn change_retention(text: &str) -> Result<Duration, String> {
+    duration(text, LONGEST)
+}
+
+fn purge_interval(text: &str) -> Result<Duration, String> {
+    match duration(text, MAX_PURGE_INTERVAL)? {
+        Duration::ZERO => Err("expected more than nothing".to_owned()),
+        interval => Ok(interval),
+    }
 }
 
 fn drain_timeout(text: &str) -> Result<Duration, String> {

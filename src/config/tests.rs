@@ -55,9 +55,20 @@ fn nothing_set_gives_the_documented_defaults() {
     assert!(config.database.generic_plans);
     assert!(!config.deletion.sync_by_default);
     assert_eq!(config.deletion.restore_window, Duration::from_hours(24));
+    assert_eq!(config.jobs.change_retention, Duration::from_hours(7 * 24));
+    assert_eq!(config.jobs.purge_interval, Duration::from_mins(1));
     assert_eq!(config.drain_timeout, Duration::from_secs(10));
     assert_eq!(config.log_format, LogFormat::Text);
     assert!(!config.allow_anonymous);
+}
+
+#[test]
+fn changes_are_not_forgotten_while_they_can_be_undone() {
+    let error = message(load_file("restore_window = '8d'"));
+    assert_eq!(
+        error,
+        "change_retention must not be shorter than restore_window"
+    );
 }
 
 #[test]
@@ -74,6 +85,11 @@ fn each_source_can_set_everything() {
             sync_by_default: true,
             restore_window: Duration::from_mins(90),
         },
+        watch: super::WatchConfig::default(),
+        jobs: super::JobsConfig {
+            change_retention: Duration::from_hours(48),
+            purge_interval: Duration::from_secs(30),
+        },
         drain_timeout: Duration::from_millis(2500),
         log_format: LogFormat::Json,
     };
@@ -86,6 +102,8 @@ fn each_source_can_set_everything() {
         postgres_generic_plans = false
         sync_deletions = true
         restore_window = "1h 30m"
+        change_retention = "2d"
+        purge_interval = "30s"
         drain_timeout = "2s 500ms"
         log_format = "json"
         "#,
@@ -98,6 +116,8 @@ fn each_source_can_set_everything() {
         ("CONVERSATION_POSTGRES_GENERIC_PLANS", "false"),
         ("CONVERSATION_SYNC_DELETIONS", "true"),
         ("CONVERSATION_RESTORE_WINDOW", "1h 30m"),
+        ("CONVERSATION_CHANGE_RETENTION", "2d"),
+        ("CONVERSATION_PURGE_INTERVAL", "30s"),
         ("CONVERSATION_DRAIN_TIMEOUT", "2s 500ms"),
         ("CONVERSATION_LOG_FORMAT", "json"),
     ]);
@@ -109,6 +129,8 @@ fn each_source_can_set_everything() {
         "--postgres-generic-plans=false",
         "--sync-deletions",
         "--restore-window=1h 30m",
+        "--change-retention=2d",
+        "--purge-interval=30s",
         "--drain-timeout=2s 500ms",
         "--log-format=json",
     ]);

@@ -2,13 +2,15 @@
 
 use super::{ConversationId, Revision, Seq, Timestamp};
 
-/// What becomes of the history when a conversation is deleted.
+/// What a deletion takes from the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum History {
-    /// It stays readable.
-    Keep,
-    /// It is gone for this user.
-    Clear,
+pub enum Taking {
+    /// The list entry; the history stays readable.
+    Entry,
+    /// The list entry and the history.
+    EntryAndHistory,
+    /// The history; the conversation stays listed.
+    History,
 }
 
 /// Whether the user's other clients are told of a deletion.
@@ -23,7 +25,7 @@ pub enum Synchronisation {
 /// What a deletion did to one conversation. Every outcome is a success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeletionOutcome {
-    /// It was listed and is not any more.
+    /// It was listed, and what was to be taken is gone.
     Deleted,
     /// It was not listed.
     AlreadyDeleted,
@@ -55,4 +57,24 @@ pub struct Deletion {
     pub revision: Revision,
     /// Until when it can be undone; `None` if it cannot.
     pub restorable_until: Option<Timestamp>,
+}
+
+/// What undoing a deletion did to one conversation. Every outcome is a success.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RestorationOutcome {
+    /// What the deletion took is back.
+    Restored,
+    /// It has been deleted or cleared again since, and is left alone.
+    Superseded,
+    /// The deletion took nothing from it.
+    NothingTaken,
+}
+
+/// What undoing a deletion did. A retry gets the same value, as it was recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restoration {
+    /// For each conversation of the deletion, in its order.
+    pub conversations: Vec<(ConversationId, RestorationOutcome)>,
+    /// The user's revision that the restoration made.
+    pub revision: Revision,
 }

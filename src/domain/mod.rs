@@ -5,6 +5,7 @@
 //! it again.
 
 mod batch;
+mod change;
 mod clock;
 mod conversation_id;
 mod deletion;
@@ -18,9 +19,13 @@ mod request;
 mod view;
 
 pub use batch::{Batch, BatchError};
+pub use change::{ChangeKind, RecordedChange, Watermarks};
 pub use clock::{Clock, ManualClock, Timestamp};
 pub use conversation_id::{CanonicalId, ConversationId, ConversationIdError, ConversationKind};
-pub use deletion::{ConversationDeletion, Deletion, DeletionOutcome, History, Synchronisation};
+pub use deletion::{
+    ConversationDeletion, Deletion, DeletionOutcome, Restoration, RestorationOutcome,
+    Synchronisation, Taking,
+};
 pub use id::{ClientId, ClientMessageId, GroupId, Id, IdError, PayloadType, UserId};
 pub use list::{ListCursor, ListEntry, ListFilter, ListPosition};
 pub use marks::{Mark, Marks};

@@ -71,6 +71,18 @@ impl Revision {
     pub const fn get(self) -> u64 {
         self.0.unsigned_abs()
     }
+
+    /// The revision that a caller gave. One beyond what can exist means the highest that can.
+    #[must_use]
+    pub fn saturating(number: u64) -> Self {
+        Self(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+
+    /// The revision of the next change.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
 }
 
 impl fmt::Display for Seq {

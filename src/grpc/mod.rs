@@ -11,11 +11,13 @@ mod page_token;
 mod reflection;
 mod status;
 mod violations;
+mod watch;
 
 use tonic::service::Routes;
 
 use crate::{
     app::App,
+    lifecycle::Shutdown,
     proto::{
         conversation_service_server::ConversationServiceServer,
         group_service_server::GroupServiceServer, message_service_server::MessageServiceServer,
@@ -32,12 +34,13 @@ const MAX_REQUEST_BYTES: usize = 1024 * 1024;
 #[derive(Clone)]
 struct Api {
     app: App,
+    shutdown: Shutdown,
 }
 
 /// All services, with their reflection, as one router. Health is beside them: see [`health()`].
 #[must_use]
-pub fn routes(app: App) -> Routes {
-    let api = Api { app };
+pub fn routes(app: App, shutdown: Shutdown) -> Routes {
+    let api = Api { app, shutdown };
     let (reflection_v1, reflection_v1alpha) = reflection::services();
     Routes::new(reflection_v1)
         .add_service(reflection_v1alpha)

@@ -33,6 +33,14 @@ fn retriable(code: Code, reason: &str, message: &str, delay: Duration) -> Status
     Status::with_error_details(code, message, details)
 }
 
+/// The answer to a request that has the name of another one in `field`.
+fn reused(reason: &str, field: &str) -> Status {
+    let mut details = details(reason);
+    details.add_bad_request_violation(field, "was used for something else");
+    let message = format!("{field} was used for something else; choose a new one");
+    Status::with_error_details(Code::InvalidArgument, message, details)
+}
+
 /// The answer to a request that could not even be read.
 pub(super) fn malformed(message: &str) -> Status {
     let mut details = details("INVALID_REQUEST");
@@ -92,29 +100,63 @@ impl From<InvalidRequest> for Status {
 impl From<AppError> for Status {
     fn from(error: AppError) -> Self {
         match error {
-            AppError::RequestIdReused => {
-                let message = "request_id was used for another request; choose a new one";
-                let mut details = details("REQUEST_ID_REUSED");
-                details.add_bad_request_violation("request_id", "was used for another request");
-                Self::with_error_details(Code::InvalidArgument, message, details)
-            }
+            AppError::RequestIdReused => reused("REQUEST_ID_REUSED", "request_id"),
             AppError::ClientMessageIdReused => {
-                let message = "client_message_id was used for another body; choose a new one";
-                let mut details = details("CLIENT_MESSAGE_ID_REUSED");
-                details.add_bad_request_violation("client_message_id", "was used for another body");
-                Self::with_error_details(Code::InvalidArgument, message, details)
+                reused("CLIENT_MESSAGE_ID_REUSED", "client_message_id")
             }
             AppError::NotAGroupMember => status(
                 Code::FailedPrecondition,
                 "NOT_A_GROUP_MEMBER",
                 "only a member may send to the group; add the sender with AddGroupMembers",
             ),
+            AppError::UnknownDeletion => Self::from(InvalidRequest::one(
+                "deletion_id",
+                "names no deletion or clearing of this user",
+            )),
+            AppError::RestoreWindowExpired => status(
+                Code::FailedPrecondition,
+                "RESTORE_WINDOW_EXPIRED",
+                "restorable_until has passed: the deletion can no longer be undone",
+            ),
+            AppError::RevisionAhead => Self::from(InvalidRequest::one(
+                "after_revision",
+                "is ahead of the user's revision",
+            )),
             AppError::Store(error) => of_store(&error),
         }
     }
 }
 
-fn of_store(error: &StoreError) -> Status {
+/// The end of a watch whose client knows less than the log.
+pub(super) fn revision_compacted() -> Status {
+    status(
+        Code::OutOfRange,
+        "REVISION_COMPACTED",
+        "the change log does not reach back to after_revision; list again and watch from there",
+    )
+}
+
+/// The end of a watch whose client does not read.
+pub(super) fn watcher_too_slow() -> Status {
+    retriable(
+        Code::Aborted,
+        "WATCHER_TOO_SLOW",
+        "the client does not read its events; watch again from the last revision received",
+        RETRY_UNAVAILABLE,
+    )
+}
+
+/// The end of a watch when the server stops.
+pub(super) fn shutting_down() -> Status {
+    retriable(
+        Code::Unavailable,
+        "SHUTTING_DOWN",
+        "the server is stopping; watch again from the last revision received",
+        RETRY_UNAVAILABLE,
+    )
+}
+
+pub(super) fn of_store(error: &StoreError) -> Status {
     match error {
         StoreError::Unavailable(_) => {
             tracing::warn!(%error, "database unavailable");

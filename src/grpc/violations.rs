@@ -60,6 +60,11 @@ impl Violations {
 }
 
 impl InvalidRequest {
+    /// A request with one violation, found where requests are carried out.
+    pub(super) fn one(path: &str, description: &str) -> Self {
+        Self(vec![FieldViolation::new(path, description)])
+    }
+
     pub(super) fn into_violations(self) -> Vec<FieldViolation> {
         self.0
     }

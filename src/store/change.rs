@@ -14,6 +14,7 @@ use sea_orm::{ConnectionTrait, QueryResult, Value};
 use super::{
     Store, StoreError,
     dialect::{Column, ColumnType, Dialect},
+    log::{self, RECORDED, Recorded},
     row::Row,
     transaction::AsStoreError,
 };
@@ -55,30 +56,28 @@ pub(super) struct Steps {
 /// One change to make.
 pub(super) struct Change<'a> {
     pub(super) origin: &'a Origin,
-    pub(super) kind: ChangeKind,
+    pub(super) kind: StoredKind,
     pub(super) time: Timestamp,
     pub(super) synchronisation: Synchronisation,
     pub(super) restorable_until: Option<Timestamp>,
+    /// From when on the histories of the conversations may have something to erase.
+    pub(super) erasable_from: Option<Timestamp>,
+    /// The deletion that this change undoes.
+    pub(super) undoes: Option<Revision>,
     /// The text forms of the conversations, in the order of the request.
     pub(super) conversations: Vec<String>,
     /// The columns of [`ChangeRule::input`].
     pub(super) input: Vec<Column>,
 }
 
-/// What kind of change a recorded row is.
+/// The kinds of change, as they are recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(i16)]
-pub(super) enum ChangeKind {
+pub(super) enum StoredKind {
     Delete = 1,
     DeleteAndClear = 2,
-}
-
-/// A change as it is recorded, whether just now or when the request came first.
-pub(super) struct Recorded {
-    pub(super) revision: Revision,
-    pub(super) restorable_until: Option<Timestamp>,
-    /// The numbers of each conversation, in the order of the request.
-    pub(super) results: Vec<Vec<i64>>,
+    Clear = 3,
+    Restore = 4,
 }
 
 /// Why a change was not made.
@@ -92,10 +91,8 @@ pub(crate) enum ChangeError {
     Store(#[from] StoreError),
 }
 
-const TABLE: &str = "changes";
-const RECORDED: &str = "revision, request_digest, restorable_until, results";
-/// Parameters `$1` to `$9` are the user and the columns that every change has.
-const FIRST_INPUT: usize = 10;
+/// Parameters `$1` to `$11` are the user and the columns that every change has.
+const FIRST_INPUT: usize = 12;
 
 impl ChangeStatement {
     pub(super) fn new(dialect: Dialect, rule: &ChangeRule<'_>) -> Self {
@@ -133,8 +130,8 @@ fn one_statement(rows: &str, rule: &ChangeRule<'_>) -> String {
              RETURNING i.ord, {returning}), \
          recorded AS ( \
              INSERT INTO changes (user_id, revision, request_id, request_digest, client_id, kind, \
-                 changed_at, synced, restorable_until, conversations, results) \
-             SELECT $1, b.revision, $2, $3, $4, $5, $6, $7, $8, $9, {results} FROM raised AS b \
+                 changed_at, synced, restorable_until, erasable_from, undoes, conversations, results) \
+             SELECT $1, b.revision, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, {results} FROM raised AS b \
              RETURNING {RECORDED}) \
          SELECT {RECORDED} FROM recorded UNION ALL SELECT {RECORDED} FROM earlier",
         assignments = of_bumped(&rule.assignments),
@@ -180,8 +177,8 @@ fn steps(rows: &str, revision: usize, rule: &ChangeRule<'_>) -> Steps {
         ),
         record: format!(
             "INSERT INTO changes (user_id, revision, request_id, request_digest, client_id, kind, \
-                 changed_at, synced, restorable_until, conversations, results) \
-             VALUES ($1, ${revision}, $2, $3, $4, $5, $6, $7, $8, $9, {results}) \
+                 changed_at, synced, restorable_until, erasable_from, undoes, conversations, results) \
+             VALUES ($1, ${revision}, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, {results}) \
              RETURNING {RECORDED}"
         ),
     }
@@ -216,12 +213,10 @@ impl Store {
                 .await?
             }
         };
-        let (recorded, recorded_digest) = recorded(&row)?;
+        let row = Row::new(log::TABLE, &row);
         match digest {
-            Some(digest) if recorded_digest.as_deref() != Some(&digest.0[..]) => {
-                Err(ChangeError::RequestIdReused)
-            }
-            _ => Ok(recorded),
+            Some(digest) => log::recorded_as(&row, digest),
+            None => Ok(log::recorded(&row)?),
         }
     }
 
@@ -271,6 +266,8 @@ impl Store {
             change.time.as_micros().into(),
             synced.into(),
             change.restorable_until.map(Timestamp::as_micros).into(),
+            change.erasable_from.map(Timestamp::as_micros).into(),
+            change.undoes.map(Revision::to_stored).into(),
             serde_json::json!(change.conversations).to_string().into(),
         ];
         values.extend(self.dialect.row_values(change.input));
@@ -278,15 +275,16 @@ impl Store {
     }
 }
 
-fn recorded(row: &QueryResult) -> Result<(Recorded, Option<Vec<u8>>), StoreError> {
-    let row = Row::new(TABLE, row);
-    let results: String = row.get("results")?;
-    let recorded = Recorded {
-        revision: row.revision("revision")?,
-        restorable_until: row.optional_time("restorable_until")?,
-        results: serde_json::from_str(&results).map_err(|_| row.inconsistent("results"))?,
-    };
-    Ok((recorded, row.get("request_digest")?))
+impl StoredKind {
+    pub(super) const fn from_stored(number: i16) -> Option<Self> {
+        match number {
+            1 => Some(Self::Delete),
+            2 => Some(Self::DeleteAndClear),
+            3 => Some(Self::Clear),
+            4 => Some(Self::Restore),
+            _ => None,
+        }
+    }
 }
 
 /// The error for a statement that returned no row although it always returns one.

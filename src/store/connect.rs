@@ -47,6 +47,8 @@ pub async fn connect(config: &DatabaseConfig) -> Result<Store, StoreError> {
                     .journal_mode(SqliteJournalMode::Wal)
                     // What was acknowledged survives a loss of power, not only of the process.
                     .synchronous(SqliteSynchronous::Full)
+                    // What is deleted is overwritten.
+                    .pragma("secure_delete", "ON")
                     .busy_timeout(BUSY_TIMEOUT)
             });
         }

@@ -46,6 +46,15 @@ impl Dialect {
         }
     }
 
+    /// What makes a `SELECT` lock its rows and pass over those that others have locked. SQLite has one
+    /// writer at a time, so nobody else has.
+    pub(super) const fn skip_locked(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => "FOR UPDATE SKIP LOCKED",
+        }
+    }
+
     /// A table expression named `i` for a list of rows that is passed as parameters from `$first` on.
     /// It has the named columns and `ord`, which rises in the order of the list. The second value is
     /// the number of the next free parameter.

@@ -19,6 +19,7 @@ pub(super) struct Statements {
     lock_head: String,
     join: String,
     leave: String,
+    lost_sight: String,
 }
 
 impl Statements {
@@ -43,9 +44,12 @@ impl Statements {
                                        ELSE members.appeared_before END, \
                      joined_after = excluded.joined_after, left_at = NULL, left_time = NULL \
                  WHERE members.left_at IS NOT NULL \
-                 RETURNING user_id",
+                 RETURNING appeared_before",
                 users(3)
             ),
+            // Somebody no longer sees what was before: some of it may be for nobody now.
+            lost_sight: "UPDATE conversations SET erasable_from = $2 WHERE conversation_key = $1"
+                .to_owned(),
             // An insertion that always conflicts: it locks the rows in order, which an update does not
             // promise.
             leave: format!(
@@ -57,7 +61,7 @@ impl Statements {
                  ON CONFLICT (user_id, conversation_key) DO UPDATE SET \
                      left_at = excluded.left_at, left_time = excluded.left_time \
                  WHERE members.left_at IS NULL \
-                 RETURNING user_id",
+                 RETURNING appeared_before",
                 users(4)
             ),
         }
@@ -89,11 +93,16 @@ impl Store {
             let head = self.head(&transaction, statement, values).await?;
             let Some(head) = head else { return Ok(0) };
             let values = vec![key.to_bytes().into(), head.last_seq.to_stored().into()];
-            let changed = self
+            let joined = self
                 .change_members(&transaction, &self.statements.groups.join, values, users)
                 .await?;
+            if joined.contains(&1) {
+                let values = [key.to_bytes().into(), now.as_micros().into()];
+                let statement = self.statement(&self.statements.groups.lost_sight, values);
+                transaction.execute_raw(statement).await?;
+            }
             transaction.commit().await?;
-            Ok(changed)
+            Ok(joined.len())
         })
         .await
     }
@@ -117,11 +126,11 @@ impl Store {
                 head.last_seq.to_stored().into(),
                 head.last_time.as_micros().into(),
             ];
-            let changed = self
+            let left = self
                 .change_members(&transaction, &self.statements.groups.leave, values, users)
                 .await?;
             transaction.commit().await?;
-            Ok(changed)
+            Ok(left.len())
         })
         .await
     }
@@ -139,18 +148,22 @@ impl Store {
             .transpose()
     }
 
+    /// Runs a statement on the rows of members; returns for each that it changed whether the member
+    /// had seen something in an earlier stay.
     async fn change_members(
         &self,
         transaction: &DatabaseTransaction,
         sql: &str,
         mut values: Vec<Value>,
         users: &[UserId],
-    ) -> Result<usize, StoreError> {
+    ) -> Result<Vec<i16>, StoreError> {
         let users = users.iter().map(ToString::to_string).collect();
         values.extend(self.dialect.row_values(vec![Column::Texts(users)]));
-        Ok(transaction
+        let rows = transaction
             .query_all_raw(self.statement(sql, values))
-            .await?
-            .len())
+            .await?;
+        rows.iter()
+            .map(|row| Row::new("members", row).get("appeared_before"))
+            .collect()
     }
 }

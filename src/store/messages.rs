@@ -67,7 +67,9 @@ impl Statements {
                       ORDER BY m.seq DESC LIMIT 1) AS seq, \
                      (SELECT m.send_time FROM messages AS m \
                       WHERE m.conversation_key = i.conversation_key AND m.send_time <= $1 \
-                      ORDER BY m.seq DESC LIMIT 1) AS send_time \
+                      ORDER BY m.seq DESC LIMIT 1) AS send_time, \
+                     (SELECT MIN(m.seq) FROM messages AS m \
+                      WHERE m.conversation_key = i.conversation_key) AS oldest \
                  FROM {keys}"
             ),
         }
@@ -122,7 +124,8 @@ impl Store {
     }
 
     /// What was the newest message of each of these conversations at `time`. Reads no more than what
-    /// has been sent since then.
+    /// has been sent since then. If it has been erased, its time is not known: it counts as the
+    /// earliest there is.
     pub(crate) async fn newest_as_of(
         &self,
         keys: Vec<ConversationKey>,
@@ -145,11 +148,19 @@ impl Store {
 }
 
 fn newest(row: &Row<'_>) -> Result<Option<(ConversationKey, Appended)>, StoreError> {
-    let Some(seq) = row.optional_seq("seq")? else {
-        return Ok(None);
+    let newest = match (row.optional_seq("seq")?, row.optional_seq("oldest")?) {
+        (Some(seq), _) => Appended {
+            seq,
+            send_time: row.time("send_time")?,
+        },
+        // All that is left was sent later.
+        (None, Some(oldest)) => Appended {
+            seq: oldest.previous(),
+            send_time: Timestamp::from_micros(i64::MIN),
+        },
+        (None, None) => return Ok(None),
     };
-    let send_time = row.time("send_time")?;
-    Ok(Some((row.key()?, Appended { seq, send_time })))
+    Ok(Some((row.key()?, newest)))
 }
 
 /// Reads [`COLUMNS`].

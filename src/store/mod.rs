@@ -17,13 +17,16 @@ mod connect;
 mod conversations;
 mod deletions;
 mod dialect;
+mod erasure;
 mod error;
 mod groups;
 mod key;
+mod log;
 mod members;
 mod messages;
 mod migrate;
 mod migration;
+mod notify;
 mod row;
 mod transaction;
 
@@ -35,14 +38,17 @@ use tokio::sync::Mutex;
 use dialect::Dialect;
 
 pub use connect::connect;
+pub use erasure::Erased;
 pub use error::StoreError;
 pub use migrate::migrate;
 pub(crate) use {
     append::{Append, AppendError, Audience},
     change::ChangeError,
     conversations::Head,
-    deletions::DeletionTarget,
+    deletions::{DeletionTarget, Take},
+    erasure::{Claim, TRIM_BATCH},
     key::ConversationKey,
+    log::Recorded,
     members::Member,
 };
 
@@ -64,7 +70,10 @@ struct Statements {
     messages: messages::Statements,
     append: append::Statements,
     groups: groups::Statements,
-    deletion: change::ChangeStatement,
+    log: log::Statements,
+    erasure: erasure::Statements,
+    take: change::ChangeStatement,
+    restore: change::ChangeStatement,
 }
 
 impl Store {
@@ -75,7 +84,10 @@ impl Store {
             messages: messages::Statements::new(dialect),
             append: append::Statements::new(dialect),
             groups: groups::Statements::new(dialect),
-            deletion: deletions::statement(dialect),
+            log: log::Statements::new(dialect),
+            erasure: erasure::Statements::new(dialect),
+            take: deletions::take_statement(dialect),
+            restore: deletions::restore_statement(dialect),
         };
         Self {
             connection,

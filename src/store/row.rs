@@ -23,6 +23,15 @@ impl<'a> Row<'a> {
         Ok(self.result.try_get("", column)?)
     }
 
+    /// The value of a column of JSON text.
+    pub(super) fn json<T: serde::de::DeserializeOwned>(
+        &self,
+        column: &'static str,
+    ) -> Result<T, StoreError> {
+        let text: String = self.get(column)?;
+        serde_json::from_str(&text).map_err(|_| self.inconsistent(column))
+    }
+
     pub(super) fn key(&self) -> Result<ConversationKey, StoreError> {
         let column = "conversation_key";
         let bytes: Vec<u8> = self.get(column)?;

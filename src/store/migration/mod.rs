@@ -1,6 +1,7 @@
 //! The schema, one migration after the other. A migration that was released is never edited.
 
 mod m20261124_000001_conversations;
+mod m20261124_000002_undo_and_erasure;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, async_trait::async_trait, sea_query::DynIden,
@@ -16,7 +17,10 @@ pub(super) struct Migrator;
 #[async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261124_000001_conversations::Migration)]
+        vec![
+            Box::new(m20261124_000001_conversations::Migration),
+            Box::new(m20261124_000002_undo_and_erasure::Migration),
+        ]
     }
 
     fn migration_table_name() -> DynIden {

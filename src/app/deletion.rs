@@ -1,0 +1,71 @@
+//! What `DeleteConversations` and `ClearHistory` have in common.
+
+use std::collections::HashMap;
+
+use super::{App, AppError};
+use crate::{
+    domain::{Batch, ConversationId, Deletion, Origin, Seq, Synchronisation, Taking},
+    store::{ConversationKey, DeletionTarget, Take},
+};
+
+/// Asks for something to be taken from a user's conversations.
+#[derive(Debug)]
+pub struct DeletionRequest {
+    /// Whose view changes, and who asks.
+    pub origin: Origin,
+    /// From which conversations.
+    pub conversations: Batch<ConversationId>,
+    /// Whether other clients are told; `None` as the deployment has decided.
+    pub synchronisation: Option<Synchronisation>,
+    /// How far the user had seen conversations; the deletion reaches no further in them.
+    pub seen_through: HashMap<ConversationId, Seq>,
+}
+
+/// Two round trips: the heads, which say how far a deletion may reach, then one statement on the
+/// user's rows. A message that commits after the heads were read has a higher position than any of
+/// them, so the deletion cannot hide it.
+pub(super) async fn take(
+    app: &App,
+    request: DeletionRequest,
+    taking: Taking,
+) -> Result<Deletion, AppError> {
+    let DeletionRequest {
+        origin,
+        conversations,
+        synchronisation,
+        seen_through,
+    } = request;
+    let keys: Vec<_> = conversations
+        .iter()
+        .map(|id| ConversationKey::from(&id.canonical(&origin.user)))
+        .collect();
+    let heads = app.store.heads(keys.clone()).await?;
+    let targets = conversations
+        .into_iter()
+        .zip(keys)
+        .map(|(conversation_id, key)| DeletionTarget {
+            head: heads.get(&key).map_or(Seq::ZERO, |head| head.last_seq),
+            seen_through: seen_through.get(&conversation_id).copied(),
+            key,
+            conversation_id,
+        })
+        .collect();
+    let default = if app.policy.sync_deletions {
+        Synchronisation::OtherClients
+    } else {
+        Synchronisation::OriginOnly
+    };
+    let time = app.clock.now();
+    let window = app.policy.restore_window;
+    let take = Take {
+        origin: &origin,
+        targets,
+        taking,
+        synchronisation: synchronisation.unwrap_or(default),
+        time,
+        restorable_until: (!window.is_zero()).then(|| time.saturating_add(window)),
+    };
+    let deletion = app.store.take(take).await?;
+    app.wakes.changed(&origin.user, deletion.revision);
+    Ok(deletion)
+}

@@ -1,0 +1,171 @@
+//! Following a user's changes.
+
+use std::time::Duration;
+
+use tokio::{sync::mpsc, time::MissedTickBehavior};
+
+use super::{App, AppError};
+use crate::{
+    domain::{ClientId, RecordedChange, Revision, Timestamp, UserId},
+    store::StoreError,
+    sync::Subscription,
+};
+
+/// How many changes are read at once.
+const BATCH: u16 = 16;
+
+/// Asks to follow a user's changes.
+#[derive(Debug)]
+pub struct WatchConversations {
+    /// Whose changes.
+    pub user: UserId,
+    /// The watching client, whose own changes are left out.
+    pub client: Option<ClientId>,
+    /// What the client knows; `None` to begin with what comes next.
+    pub after: Option<Revision>,
+}
+
+/// The rules of watching.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WatchPolicy {
+    /// The time between two bookmarks.
+    pub bookmark_interval: Duration,
+    /// How long a watcher may take to read what waits for it.
+    pub patience: Duration,
+}
+
+/// What a watcher is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WatchEvent {
+    /// Everything up to this revision has been sent.
+    Bookmark(Revision, Timestamp),
+    /// A change.
+    Change(RecordedChange),
+}
+
+/// Why a watch ended by itself.
+#[derive(Debug)]
+pub enum WatchEnd {
+    /// The log does not reach back to what the client knows.
+    Compacted,
+    /// The client does not read.
+    TooSlow,
+    /// The client is gone.
+    ClientGone,
+    /// The database failed.
+    Store(StoreError),
+}
+
+/// A watch that has begun.
+pub struct Watch {
+    app: App,
+    request: WatchConversations,
+    subscription: Subscription,
+    /// Everything up to here has been read from the log.
+    position: Revision,
+    /// The user's revision when the watch began.
+    present: Revision,
+}
+
+impl Watch {
+    /// Begins to watch.
+    ///
+    /// # Errors
+    ///
+    /// [`AppError::RevisionAhead`], or that the database failed.
+    pub async fn begin(app: &App, request: WatchConversations) -> Result<Self, AppError> {
+        // Before the first look, so that no change falls between the two.
+        let subscription = app.wakes.subscribe(&request.user);
+        let present = app.store.revision(&request.user).await?;
+        let position = request.after.unwrap_or(present);
+        if position > present {
+            return Err(AppError::RevisionAhead);
+        }
+        Ok(Self {
+            app: app.clone(),
+            request,
+            subscription,
+            position,
+            present,
+        })
+    }
+
+    /// Sends a bookmark, what is newer, what comes, and bookmarks at intervals. The channel bounds
+    /// what waits for the client.
+    pub async fn run(mut self, events: mpsc::Sender<WatchEvent>) -> WatchEnd {
+        match self.follow(&events).await {
+            Ok(never) => match never {},
+            Err(end) => end,
+        }
+    }
+
+    async fn follow(
+        &mut self,
+        events: &mpsc::Sender<WatchEvent>,
+    ) -> Result<std::convert::Infallible, WatchEnd> {
+        let mut bookmarks = tokio::time::interval(self.app.watch.bookmark_interval);
+        bookmarks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // The first tick comes at once: the stream begins with a bookmark.
+        bookmarks.tick().await;
+        self.bookmark(events).await?;
+        self.replay(self.present, events).await?;
+        loop {
+            tokio::select! {
+                known = self.subscription.newer_than(self.position) => {
+                    self.replay(known, events).await?;
+                }
+                _ = bookmarks.tick() => self.bookmark(events).await?,
+                () = events.closed() => return Err(WatchEnd::ClientGone),
+            }
+        }
+    }
+
+    /// Sends what the log has beyond the position, at least through `known`, which has been made.
+    async fn replay(
+        &mut self,
+        known: Revision,
+        events: &mpsc::Sender<WatchEvent>,
+    ) -> Result<(), WatchEnd> {
+        while self.position < known {
+            let (user, store) = (&self.request.user, &self.app.store);
+            let changes = store
+                .changes_after(user, self.position, BATCH)
+                .await
+                .map_err(WatchEnd::Store)?;
+            if changes.is_empty() {
+                return Err(WatchEnd::Compacted);
+            }
+            for change in changes {
+                // Revisions have no gaps: one that is missing has been trimmed. Not only the oldest
+                // can be missing: the log is trimmed by time, and clocks differ.
+                if change.revision != self.position.next() {
+                    return Err(WatchEnd::Compacted);
+                }
+                self.position = change.revision;
+                if change.concerns(self.request.client.as_ref()) {
+                    self.send(events, WatchEvent::Change(change)).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn bookmark(&self, events: &mpsc::Sender<WatchEvent>) -> Result<(), WatchEnd> {
+        let bookmark = WatchEvent::Bookmark(self.position, self.app.clock.now());
+        self.send(events, bookmark).await
+    }
+
+    async fn send(
+        &self,
+        events: &mpsc::Sender<WatchEvent>,
+        event: WatchEvent,
+    ) -> Result<(), WatchEnd> {
+        events
+            .send_timeout(event, self.app.watch.patience)
+            .await
+            .map_err(|error| match error {
+                mpsc::error::SendTimeoutError::Timeout(_) => WatchEnd::TooSlow,
+                mpsc::error::SendTimeoutError::Closed(_) => WatchEnd::ClientGone,
+            })
+    }
+}

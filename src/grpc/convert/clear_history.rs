@@ -1,0 +1,56 @@
+//! `ClearHistory`.
+
+use super::{deletion, origin, time};
+use crate::{
+    app::DeletionRequest,
+    domain::Deletion,
+    grpc::violations::{InvalidRequest, Violations},
+    proto::{ClearHistoryRequest, ClearHistoryResponse},
+};
+
+pub(crate) fn parse(mut request: ClearHistoryRequest) -> Result<DeletionRequest, InvalidRequest> {
+    let request_id = std::mem::take(&mut request.request_id);
+    let ClearHistoryRequest {
+        user_id,
+        conversation_ids,
+        request_id: _,
+        client_id,
+        sync_to_other_clients,
+        seen_through,
+    } = &request;
+
+    let mut violations = Violations::default();
+    let origin = origin::parse(
+        "ClearHistory",
+        user_id,
+        client_id,
+        &request_id,
+        &request,
+        &mut violations,
+    );
+    let parsed = deletion::parse(
+        origin,
+        conversation_ids,
+        *sync_to_other_clients,
+        seen_through,
+        &mut violations,
+    );
+    violations.finish(parsed)
+}
+
+pub(crate) fn render(deletion: Deletion) -> ClearHistoryResponse {
+    let Deletion {
+        conversations,
+        revision,
+        restorable_until,
+    } = deletion;
+    ClearHistoryResponse {
+        results: conversations
+            .into_iter()
+            .map(deletion::render_result)
+            .collect(),
+        deletion_id: revision.to_string(),
+        restorable_until: restorable_until.map(time::render),
+        revision: revision.get(),
+    }
+}

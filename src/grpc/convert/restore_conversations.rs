@@ -1,0 +1,65 @@
+//! `RestoreConversations`.
+
+use super::{conversation_id, origin};
+use crate::{
+    domain::{Origin, Restoration, RestorationOutcome, Revision},
+    grpc::violations::{InvalidRequest, Violations},
+    proto::{self, RestoreConversationsRequest, RestoreConversationsResponse},
+};
+
+pub(crate) fn parse(
+    mut request: RestoreConversationsRequest,
+) -> Result<(Origin, Revision), InvalidRequest> {
+    let request_id = std::mem::take(&mut request.request_id);
+    let RestoreConversationsRequest {
+        user_id,
+        deletion_id,
+        request_id: _,
+        client_id,
+    } = &request;
+
+    let mut violations = Violations::default();
+    let origin = origin::parse(
+        "RestoreConversations",
+        user_id,
+        client_id,
+        &request_id,
+        &request,
+        &mut violations,
+    );
+    let deletion = violations.check("deletion_id", parse_deletion_id(deletion_id));
+    violations.finish(origin.zip(deletion))
+}
+
+/// A deletion is named by the revision that it made.
+fn parse_deletion_id(id: &str) -> Result<Revision, &'static str> {
+    let number = id.parse().ok().and_then(Revision::from_stored);
+    number
+        .filter(|revision| revision.to_string() == id)
+        .ok_or("must be the deletion_id of a response")
+}
+
+pub(crate) fn render(restoration: Restoration) -> RestoreConversationsResponse {
+    let Restoration {
+        conversations,
+        revision,
+    } = restoration;
+    let results = conversations
+        .into_iter()
+        .map(|(id, outcome)| proto::RestorationResult {
+            conversation_id: Some(conversation_id::render(&id)),
+            outcome: render_outcome(outcome).into(),
+        });
+    RestoreConversationsResponse {
+        results: results.collect(),
+        revision: revision.get(),
+    }
+}
+
+const fn render_outcome(outcome: RestorationOutcome) -> proto::RestorationOutcome {
+    match outcome {
+        RestorationOutcome::Restored => proto::RestorationOutcome::Restored,
+        RestorationOutcome::Superseded => proto::RestorationOutcome::Superseded,
+        RestorationOutcome::NothingTaken => proto::RestorationOutcome::NothingTaken,
+    }
+}

@@ -1,0 +1,69 @@
+//! What happens by itself, without a request.
+//!
+//! | job | when | needs | leaves |
+//! |---|---|---|---|
+//! | erasure | every purge interval, or by `purge` | changes whose restore window has passed; groups that somebody joined again | no message that nobody can ever see; no text of it in SQLite's files (it writes them anew) |
+//! | trimming | as erasure | changes older than the retention | a log that reaches back as far as the retention |
+//!
+//! Both take no input but the time, may run on any number of replicas at once, do a bounded piece of
+//! work at a time, and go on where they, or another replica, have stopped.
+
+mod erasure;
+
+use std::time::Duration;
+
+use crate::{
+    domain::{Clock, Timestamp},
+    store::{Erased, Store, StoreError, TRIM_BATCH},
+};
+
+/// What the jobs go by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Schedule {
+    /// The time between two rounds.
+    pub interval: Duration,
+    /// How long changes are kept.
+    pub retention: Duration,
+}
+
+/// One round of all jobs: everything that is due at `now`.
+///
+/// # Errors
+///
+/// A [`StoreError`] when the database fails; what was done until then stays done.
+pub async fn run_once(
+    store: &Store,
+    now: Timestamp,
+    schedule: Schedule,
+) -> Result<Erased, StoreError> {
+    let messages = erasure::run_once(store, now).await?;
+    let mut changes = 0;
+    let horizon = now.saturating_sub(schedule.retention);
+    loop {
+        let trimmed = store.trim_changes(horizon).await?;
+        changes += trimmed;
+        if trimmed < u64::from(TRIM_BATCH) {
+            break;
+        }
+    }
+    Ok(Erased { messages, changes })
+}
+
+/// Rounds of all jobs, for ever. A round that fails is logged, and the next one comes in its time.
+pub async fn run(store: Store, clock: Clock, schedule: Schedule) {
+    loop {
+        // Replicas that were started together do not stay in step.
+        let jitter = 0.75 + 0.5 * rand::random::<f64>();
+        tokio::time::sleep(schedule.interval.mul_f64(jitter)).await;
+        match run_once(&store, clock.now(), schedule).await {
+            Ok(Erased {
+                messages: 0,
+                changes: 0,
+            }) => {}
+            Ok(Erased { messages, changes }) => {
+                tracing::info!(messages, changes, "purged");
+            }
+            Err(error) => tracing::warn!(%error, "a round of the background jobs failed"),
+        }
+    }
+}
