@@ -6,6 +6,9 @@
 //! - [`replay`] feeds real conversations through the API and compares every user's view;
 //! - [`properties`] does so for random operations;
 //! - [`conformance`] checks the promises of the contract, one by one;
+//! - [`watching`] follows a user's changes, and [`convergence`] keeps a copy of a list by them;
+//! - [`undo`] takes deletions back;
+//! - [`erasure`] looks for what must be gone, and for what must not;
 //! - [`samples`] does what the samples of the modelled API do;
 //! - [`errors`] checks what callers are told when something is wrong;
 //! - [`statements`] counts and explains what the databases are asked;
@@ -16,7 +19,9 @@
 mod command;
 mod concurrency;
 mod conformance;
+mod convergence;
 mod crash;
+mod erasure;
 mod errors;
 mod model;
 mod properties;
@@ -24,3 +29,5 @@ mod replay;
 mod samples;
 mod statements;
 mod support;
+mod undo;
+mod watching;

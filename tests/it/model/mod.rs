@@ -9,6 +9,7 @@
 //! membership of a group, which is state.
 
 pub(crate) mod compare;
+mod past;
 mod tests;
 mod view;
 
@@ -20,6 +21,9 @@ use conversation_service::proto::{
 };
 use prost_types::Timestamp;
 
+use past::{Change, Kind};
+pub(crate) use past::{NotRestored, Policy, Removed};
+pub(crate) use view::Taking;
 use view::View;
 
 /// What a conversation is, whoever looks at it.
@@ -50,6 +54,15 @@ pub(crate) struct Model {
     messages: BTreeMap<Key, Vec<Stored>>,
     views: BTreeMap<(String, Key), View>,
     revisions: BTreeMap<String, u64>,
+    policy: Policy,
+    /// The time, in microseconds. It is told, too.
+    pub(crate) now: i64,
+    /// Changes by user and revision, as long as they are remembered.
+    past: BTreeMap<(String, u64), Change>,
+    /// Groups that somebody has joined again, and when.
+    rejoined: BTreeMap<Key, i64>,
+    /// Messages that are gone.
+    erased: BTreeSet<(Key, u64)>,
 }
 
 impl Model {
@@ -97,10 +110,18 @@ impl Model {
     ) -> usize {
         let key = Key::Group(group.to_owned());
         let head = self.head(&key);
-        let begun = users
-            .into_iter()
-            .filter(|user| self.view(user, &key).begin(head));
-        begun.count()
+        let mut begun = 0;
+        for user in users {
+            let view = self.view(user, &key);
+            if view.begin(head) {
+                begun += 1;
+                // What they have lost sight of may be for nobody now.
+                if view.ever_reached(head) {
+                    self.rejoined.insert(key.clone(), self.now);
+                }
+            }
+        }
+        begun
     }
 
     /// Removes users from a group; returns how many were in it.
@@ -125,26 +146,52 @@ impl Model {
         clear: bool,
         seen: &[(ConversationId, u64)],
     ) -> Vec<DeletionResult> {
-        *self.revisions.entry(user.to_owned()).or_default() += 1;
-        conversations
-            .iter()
-            .map(|id| {
-                let key = key(user, id);
-                let head = self.head(&key);
-                let seen = seen
-                    .iter()
-                    .find(|(seen, _)| seen == id)
-                    .map(|(_, seq)| *seq);
-                let view = self.view(user, &key);
-                let outcome = view.delete(head, clear, seen);
-                DeletionResult {
-                    conversation_id: Some(id.clone()),
-                    outcome: outcome.into(),
-                    hidden_through: view.hidden_through,
-                    cleared_through: view.cleared_through,
-                }
-            })
-            .collect()
+        let taking = if clear {
+            Taking::EntryAndHistory
+        } else {
+            Taking::Entry
+        };
+        self.take(user, conversations, taking, seen)
+    }
+
+    /// Takes something from conversations, as far as `seen` says where it says something.
+    pub(crate) fn take(
+        &mut self,
+        user: &str,
+        conversations: &[ConversationId],
+        taking: Taking,
+        seen: &[(ConversationId, u64)],
+    ) -> Vec<DeletionResult> {
+        let by = self.revision(user) + 1;
+        let mut took = Vec::new();
+        let mut results = Vec::new();
+        for id in conversations {
+            let key = key(user, id);
+            let head = self.head(&key);
+            let seen = seen.iter().find(|(seen, _)| seen == id);
+            let view = self.view(user, &key);
+            let (outcome, something) = view.take(by, taking, head, seen.map(|(_, seq)| *seq));
+            took.push((id.clone(), something));
+            results.push(DeletionResult {
+                conversation_id: Some(id.clone()),
+                outcome: outcome.into(),
+                hidden_through: view.hidden_through,
+                cleared_through: view.cleared_through,
+            });
+        }
+        let window = i64::try_from(self.policy.window.as_micros()).unwrap_or(i64::MAX);
+        let until = (window > 0).then(|| self.now.saturating_add(window));
+        let due = (taking != Taking::Entry).then_some(until.unwrap_or(self.now));
+        let conversations = took;
+        self.record(
+            user,
+            Kind::Taken {
+                until,
+                conversations,
+            },
+            due,
+        );
+        results
     }
 
     /// How many changes the user has made.

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use conversation_service::proto::DeletionOutcome;
+use conversation_service::proto::{DeletionOutcome, RestorationOutcome};
 
 /// A stretch of membership: from the head at joining to the head at leaving. In a conversation that
 /// nobody joins or leaves there is one, from 0 on.
@@ -19,6 +19,26 @@ impl Stint {
     }
 }
 
+/// What a deletion or clearing is to take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taking {
+    Entry,
+    EntryAndHistory,
+    History,
+}
+
+/// What the last deletion that took something has left behind.
+#[derive(Clone, Copy, Debug, Default)]
+enum Memory {
+    /// There was none, or it cannot be undone any more.
+    #[default]
+    Nothing,
+    /// How things stood before it.
+    Taken { by: u64, hidden: u64, cleared: u64 },
+    /// It has been undone.
+    Restored(u64),
+}
+
 /// What one user has done with one conversation. Every `head` below is the sequence number of the
 /// conversation's newest message.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +48,7 @@ pub(super) struct View {
     pub(super) hidden_through: u64,
     pub(super) cleared_through: u64,
     pub(super) read_through: u64,
+    memory: Memory,
 }
 
 impl View {
@@ -74,18 +95,34 @@ impl View {
         self.cleared_through.max(self.joined()) + 1..=self.last(head)
     }
 
+    /// What the user can read, or could after an undo.
+    pub(super) fn kept(&self, head: u64) -> RangeInclusive<u64> {
+        let cleared = match self.memory {
+            Memory::Taken { cleared, .. } => cleared.min(self.cleared_through),
+            Memory::Nothing | Memory::Restored(_) => self.cleared_through,
+        };
+        cleared.max(self.joined()) + 1..=self.last(head)
+    }
+
     pub(super) fn unread(&self, head: u64) -> u64 {
         let seen = self.read_through.max(self.hidden_through);
         let gone = self.cleared_through.max(self.joined());
         self.last(head).saturating_sub(seen.max(gone))
     }
 
-    /// Hides, and clears if told so, as far as the user has seen.
-    pub(super) fn delete(&mut self, head: u64, clear: bool, seen: Option<u64>) -> DeletionOutcome {
+    /// Takes what is to be taken, as far as the user has seen. `by` is the revision of the deletion.
+    /// Returns, too, whether it took anything.
+    pub(super) fn take(
+        &mut self,
+        by: u64,
+        taking: Taking,
+        head: u64,
+        seen: Option<u64>,
+    ) -> (DeletionOutcome, bool) {
         let last = self.last(head);
         let reach = seen.map_or(last, |seen| seen.min(last));
         let outcome = if !self.ever_reached(head) {
-            return DeletionOutcome::NotFound;
+            return (DeletionOutcome::NotFound, false);
         } else if !self.is_listed(head) {
             DeletionOutcome::AlreadyDeleted
         } else if reach < last {
@@ -93,13 +130,52 @@ impl View {
         } else {
             DeletionOutcome::Deleted
         };
-        if reach > self.hidden_through.max(self.joined()) {
+        let (hidden, cleared) = (self.hidden_through, self.cleared_through);
+        let (hides, clears) = match taking {
+            Taking::Entry => (true, false),
+            Taking::EntryAndHistory => (true, true),
+            Taking::History => (false, true),
+        };
+        if hides && reach > hidden.max(self.joined()) {
             self.hidden_through = reach;
         }
-        if clear && reach > self.cleared_through.max(self.joined()) {
+        if clears && reach > cleared.max(self.joined()) {
             self.cleared_through = reach;
         }
-        outcome
+        let took = (hidden, cleared) != (self.hidden_through, self.cleared_through);
+        if took {
+            self.memory = Memory::Taken {
+                by,
+                hidden,
+                cleared,
+            };
+        }
+        (outcome, took)
+    }
+
+    /// Undoes a deletion that took something.
+    pub(super) fn restore(&mut self, deletion: u64) -> RestorationOutcome {
+        match self.memory {
+            Memory::Taken {
+                by,
+                hidden,
+                cleared,
+            } if by == deletion => {
+                self.hidden_through = hidden;
+                self.cleared_through = cleared;
+                self.memory = Memory::Restored(deletion);
+                RestorationOutcome::Restored
+            }
+            Memory::Restored(by) if by == deletion => RestorationOutcome::Restored,
+            _ => RestorationOutcome::Superseded,
+        }
+    }
+
+    /// Gives up the undo of a deletion.
+    pub(super) fn forget(&mut self, deletion: u64) {
+        if matches!(self.memory, Memory::Taken { by, .. } if by == deletion) {
+            self.memory = Memory::Nothing;
+        }
     }
 
     fn joined(&self) -> u64 {
@@ -107,7 +183,7 @@ impl View {
     }
 
     /// Whether any message ever reached the user.
-    fn ever_reached(&self, head: u64) -> bool {
+    pub(super) fn ever_reached(&self, head: u64) -> bool {
         self.stints
             .iter()
             .any(|stint| stint.last(head) > stint.joined)

@@ -16,7 +16,7 @@ use crate::{
     model::compare::{Difference, same},
     support::{
         client::Client,
-        errors::violated,
+        errors::{reason, violated},
         ids::{c2c, group, system, text},
     },
 };
@@ -167,6 +167,16 @@ pub(super) fn is_refused<T>(
         [violated] if violated.starts_with(path) => Ok(()),
         others => Err(format!("{others:?} instead of one violation at {path}")),
     }
+}
+
+/// Checks that a message was refused because its sender is not in the group.
+pub(super) fn is_no_member(status: &Status) -> Result<(), Difference> {
+    let actual = (status.code(), reason(status));
+    same(
+        "refusal",
+        &actual,
+        &(Code::FailedPrecondition, "NOT_A_GROUP_MEMBER".to_owned()),
+    )
 }
 
 impl WrongDeletion {

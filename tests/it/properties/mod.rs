@@ -5,9 +5,9 @@
 //! fixed and stands in every failure, so that a run can be repeated; `TEST_SEED` sets another one and `TEST_OPERATIONS` the least
 //! number of operations.
 
-mod deletions;
 mod fault;
 mod operation;
+mod requests;
 mod world;
 
 use std::{cell::Cell, env, str::FromStr};

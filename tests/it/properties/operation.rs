@@ -29,6 +29,18 @@ pub(super) const USERS: [&str; 8] = [
 /// The groups; one is called like a user.
 pub(super) const GROUPS: [&str; 3] = ["alice", "#ubuntu", "🎉|\\"];
 
+/// What never names a deletion.
+const NO_DELETIONS: [&str; 8] = [
+    "",
+    "x",
+    "0",
+    "-1",
+    "+1",
+    "01",
+    "99999",
+    "18446744073709551616",
+];
+
 /// How many servers share the database.
 pub(super) const REPLICAS: usize = 2;
 
@@ -89,8 +101,19 @@ pub(super) enum Operation {
         clear: Option<bool>,
         name: Option<u8>,
     },
-    RepeatDeletion(Index),
-    ReuseDeletionName(Index, Change),
+    ClearHistory {
+        user: User,
+        victims: Vec<Victim>,
+        name: Option<u8>,
+    },
+    Restore {
+        user: User,
+        which: Which,
+        name: Option<u8>,
+    },
+    /// Repeats one of the named changes, or says something else under its name.
+    RepeatChange(Index),
+    ReuseChangeName(Index, Change),
     List {
         user: User,
         filter: Filter,
@@ -119,9 +142,20 @@ pub(super) enum Operation {
     SetBack {
         milliseconds: u64,
     },
+    /// The background jobs run.
+    Round {
+        replica: usize,
+    },
     Restart {
         replica: usize,
     },
+}
+
+/// What is to be undone: the change that was so many changes ago, or a name of the test's own.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Which {
+    Back(u64),
+    Text(&'static str),
 }
 
 /// What makes a request another one.
@@ -199,9 +233,13 @@ fn operation() -> impl Strategy<Value = Operation> {
         3 => (select(&GROUPS), users()).prop_map(|(group, users)| Operation::Leave { group, users }),
         16 => (user(), victims(), any::<Option<bool>>(), option::weighted(0.4, 0..20_u8))
             .prop_map(|(user, victims, clear, name)| Operation::Delete { user, victims, clear, name }),
-        4 => any::<Index>().prop_map(Operation::RepeatDeletion),
+        6 => (user(), victims(), option::weighted(0.4, 0..20_u8))
+            .prop_map(|(user, victims, name)| Operation::ClearHistory { user, victims, name }),
+        12 => (user(), which(), option::weighted(0.4, 0..20_u8))
+            .prop_map(|(user, which, name)| Operation::Restore { user, which, name }),
+        5 => any::<Index>().prop_map(Operation::RepeatChange),
         2 => (any::<Index>(), change())
-            .prop_map(|(which, change)| Operation::ReuseDeletionName(which, change)),
+            .prop_map(|(which, change)| Operation::ReuseChangeName(which, change)),
         3 => (user(), filter(), 1..8)
             .prop_map(|(user, filter, page_size)| Operation::List { user, filter, page_size }),
         3 => (user(), 1..4, user(), talk())
@@ -212,6 +250,9 @@ fn operation() -> impl Strategy<Value = Operation> {
         3 => Fault::any().prop_map(Operation::Refused),
         6 => (1..3_000_u64).prop_map(|milliseconds| Operation::Pass { milliseconds }),
         1 => (1..3_000_u64).prop_map(|milliseconds| Operation::SetBack { milliseconds }),
+        // Longer than anything can be undone.
+        1 => (10_000..50_000_u64).prop_map(|milliseconds| Operation::Pass { milliseconds }),
+        4 => (0..REPLICAS).prop_map(|replica| Operation::Round { replica }),
         1 => (0..REPLICAS).prop_map(|replica| Operation::Restart { replica }),
     ]
 }
@@ -246,6 +287,14 @@ fn victims() -> impl Strategy<Value = Vec<Victim>> {
         prop_oneof![4 => -3..=1_i64, 1 => Just(i64::MIN), 1 => Just(i64::MAX)],
     );
     vec((target(), seen), 1..8).prop_map(|victims| unique(victims, |(target, _)| *target))
+}
+
+fn which() -> impl Strategy<Value = Which> {
+    prop_oneof![
+        20 => (0..4_u64).prop_map(Which::Back),
+        4 => (4..40_u64).prop_map(Which::Back),
+        1 => select(&NO_DELETIONS).prop_map(Which::Text),
+    ]
 }
 
 fn words() -> impl Strategy<Value = Words> {

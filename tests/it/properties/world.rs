@@ -7,25 +7,32 @@ use conversation_service::proto::{
     SendSystemMessageRequest, SendSystemMessageResponse,
 };
 use proptest::sample::Index;
-use tonic::{Code, Status};
 
 use super::{
-    deletions::{self, Deletions},
-    fault::is_refused,
+    fault::{is_no_member, is_refused},
     operation::{GROUPS, Operation, REPLICAS, Step, Target, USERS, Words},
+    requests::{self, Requests},
 };
 use crate::{
     model::{
-        Model, NotAMember,
+        Model, NotAMember, Policy, Removed,
         compare::{self, Difference, same},
     },
     support::{
         client::{Client, LARGEST_PAGE},
         clock::TestClock,
         databases::TestDatabase,
-        errors::reason,
-        server::TestServer,
+        rounds::Rounds,
+        server::{TestServer, config},
+        stored::Stored,
     },
+};
+
+/// So short that every run sees deletions that can be undone and deletions that cannot, and changes that
+/// are remembered and changes that are not.
+const POLICY: Policy = Policy {
+    window: Duration::from_secs(20),
+    retention: Duration::from_mins(1),
 };
 
 type Done = Result<(), Difference>;
@@ -43,7 +50,9 @@ pub(super) struct World {
     /// The named messages, and what they were answered with.
     said: BTreeMap<MessageName, (MessageBody, Message)>,
     announced: Vec<(SendSystemMessageRequest, SendSystemMessageResponse)>,
-    deletions: Deletions,
+    requests: Requests,
+    rounds: Vec<Rounds>,
+    stored: Stored,
     _database: TestDatabase,
 }
 
@@ -52,20 +61,26 @@ impl World {
         let clock = TestClock::new();
         let mut servers = Vec::new();
         let mut clients = Vec::new();
+        let mut rounds = Vec::new();
         for _ in 0..REPLICAS {
-            let server = TestServer::start(&database, &clock).await;
+            let mut config = config(&database);
+            config.deletion.restore_window = POLICY.window;
+            let server = TestServer::start_with(config, &clock).await;
             clients.push(server.client().await);
             servers.push(server);
+            rounds.push(Rounds::on(&database, &clock, POLICY.retention).await);
         }
         Self {
             servers,
             clients,
             clock,
             behind: Duration::ZERO,
-            model: Model::default(),
+            model: Model::with(POLICY),
             said: BTreeMap::new(),
             announced: Vec::new(),
-            deletions: Deletions::default(),
+            requests: Requests::default(),
+            rounds,
+            stored: Stored::open(&database).await,
             _database: database,
         }
     }
@@ -80,7 +95,11 @@ impl World {
     }
 
     /// Compares what everybody sees, and stops the servers in order.
-    pub(super) async fn end(self) -> Done {
+    pub(super) async fn end(mut self) -> Done {
+        self.pass(POLICY.window + POLICY.retention);
+        self.model.now = self.clock.now().as_micros();
+        self.round(0).await?;
+        same("what is left", &self.model.stored(), &self.model.readable())?;
         for user in USERS {
             compare::list(&self.clients[0], &self.model, user, None, 3).await?;
             let chats = USERS.into_iter().map(Target::C2c);
@@ -98,6 +117,7 @@ impl World {
     }
 
     async fn operate(&mut self, client: &Client, operation: &Operation) -> Done {
+        self.model.now = self.clock.now().as_micros();
         match operation {
             Operation::Say {
                 from,
@@ -123,20 +143,33 @@ impl World {
                 clear,
                 name,
             } => {
-                let request = deletions::request(&self.model, user, victims, *clear, *name);
-                self.deletions.ask(client, &mut self.model, request).await
+                let request = requests::deletion(&self.model, user, victims, *clear, *name);
+                self.requests.ask(client, &mut self.model, request).await
             }
-            Operation::RepeatDeletion(which) => match self.deletions.earlier(*which) {
-                Some(request) => self.deletions.ask(client, &mut self.model, request).await,
+            Operation::ClearHistory {
+                user,
+                victims,
+                name,
+            } => {
+                let request = requests::clearing(&self.model, user, victims, *name);
+                self.requests.ask(client, &mut self.model, request).await
+            }
+            Operation::Restore { user, which, name } => {
+                let request = requests::restoration(&self.model, user, *which, *name);
+                self.requests.ask(client, &mut self.model, request).await
+            }
+            Operation::RepeatChange(which) => match self.requests.earlier(*which) {
+                Some(request) => self.requests.ask(client, &mut self.model, request).await,
                 None => Ok(()),
             },
-            Operation::ReuseDeletionName(which, change) => match self.deletions.earlier(*which) {
+            Operation::ReuseChangeName(which, change) => match self.requests.earlier(*which) {
                 Some(request) => {
-                    let request = deletions::changed(request, *change);
-                    self.deletions.ask(client, &mut self.model, request).await
+                    let request = request.changed(*change);
+                    self.requests.ask(client, &mut self.model, request).await
                 }
                 None => Ok(()),
             },
+            Operation::Round { replica } => self.round(*replica).await,
             Operation::List {
                 user,
                 filter,
@@ -180,6 +213,19 @@ impl World {
         }
     }
 
+    /// Exactly what nobody can see or ask back any more goes, as far as it is due.
+    async fn round(&mut self, replica: usize) -> Done {
+        let erased = self.rounds[replica].run().await;
+        let removed = Removed {
+            messages: erased.messages,
+            changes: erased.changes,
+        };
+        let expected = self.model.round();
+        let stored = self.stored.messages().await;
+        same("stored messages", &stored, &self.model.stored())?;
+        same("round", &removed, &expected)
+    }
+
     fn pass(&mut self, time: Duration) {
         self.clock.advance(time);
         self.behind = self.behind.saturating_sub(time);
@@ -201,8 +247,10 @@ impl World {
         };
         let name = name.map(|name| (from, format!("{to:?}"), name));
         let earlier = name.as_ref().and_then(|name| self.said.get(name));
-        if earlier.is_some() && !self.may_send(from, to) {
-            // The contract does not say which comes first, the retry or the membership.
+        let is_erased = earlier.is_some_and(|(_, message)| self.is_erased(from, message));
+        if earlier.is_some() && (is_erased || !self.may_send(from, to)) {
+            // The contract does not say which comes first, the retry or the membership; nor what
+            // becomes of the retry when the message has been erased.
             return Ok(());
         }
         let response = client.messages.clone().send_message(request).await;
@@ -228,6 +276,11 @@ impl World {
         self.said
             .extend(name.map(|name| (name, (words.body(), sent))));
         Ok(())
+    }
+
+    fn is_erased(&self, user: &str, message: &Message) -> bool {
+        let id = message.conversation_id.clone().unwrap_or_default();
+        self.model.is_erased(user, &id, message.seq)
     }
 
     fn may_send(&self, user: &str, to: Target) -> bool {
@@ -271,6 +324,10 @@ impl World {
             return Ok(());
         }
         let (request, first) = which.get(&self.announced);
+        let mut sent = request.user_ids.iter().zip(&first.messages);
+        if sent.any(|(user, message)| self.is_erased(user, message)) {
+            return Ok(());
+        }
         let again = client
             .messages
             .clone()
@@ -332,13 +389,4 @@ impl World {
             .into_inner();
         same(("get", user), &response, &self.model.get(user, &ids))
     }
-}
-
-fn is_no_member(status: &Status) -> Done {
-    let actual = (status.code(), reason(status));
-    same(
-        "refusal",
-        &actual,
-        &(Code::FailedPrecondition, "NOT_A_GROUP_MEMBER".to_owned()),
-    )
 }

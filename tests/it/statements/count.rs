@@ -43,6 +43,15 @@ async fn every_call_runs_as_many_statements_for_a_hundred_as_for_one(database: T
         let retry = observed.count(again.result()).await;
         assert_eq!(retry, 2, "a retry of DeleteConversations of {count}");
 
+        // These are changes like a deletion; what is undone is looked up first, as heads are.
+        observed.recorder.take();
+        let cleared = client.clear_history("alice", ids.to_vec()).await;
+        let clear = observed.recorder.take().len();
+        assert_eq!(clear, delete, "ClearHistory of {count}");
+        let undo = client.restore("alice", &cleared.deletion_id, "");
+        let restore = observed.count(undo).await;
+        assert_eq!(restore, delete, "RestoreConversations of {count}");
+
         let users: Vec<_> = (0..count)
             .map(|n| format!("member {n} of {count}"))
             .collect();
@@ -114,6 +123,7 @@ async fn no_statement_names_tables_of_both_families(database: TestDatabase) {
     let observed = Observed::open(&database).await;
     seed::chats(&database, "alice", 3).await;
     use_everything(&observed.client).await;
+    observed.run_jobs().await;
     let mut seen = 0;
     for statement in observed.recorder.take() {
         let tables = tables(&statement.sql);

@@ -5,9 +5,9 @@ mod count;
 mod plans;
 mod recorder;
 
-use std::{collections::BTreeSet, future::Future};
+use std::{collections::BTreeSet, future::Future, time::Duration};
 
-use conversation_service::domain::Clock;
+use conversation_service::{config::JobsConfig, domain::Clock, jobs, store::Store};
 
 use crate::support::{
     client::Client,
@@ -29,6 +29,7 @@ const FAMILIES: [&[&str]; 2] = [
 struct Observed {
     client: Client,
     recorder: Recorder,
+    store: Store,
     _server: Assembled,
 }
 
@@ -37,14 +38,25 @@ impl Observed {
         let config = config(database);
         let recorder = Recorder::default();
         let store = recorder.connect(&config).await;
-        let server = Assembled::with_store(&config, Clock::system(), store).await;
+        let server = Assembled::with_store(&config, Clock::system(), store.clone()).await;
         let client = server.client().await;
         recorder.take();
         Self {
             client,
             recorder,
+            store,
             _server: server,
         }
+    }
+
+    /// Runs the background jobs as they will be long after now.
+    async fn run_jobs(&self) {
+        let later = Clock::system()
+            .now()
+            .saturating_add(Duration::from_hours(240));
+        let schedule = JobsConfig::default().schedule();
+        let done = jobs::run_once(&self.store, later, schedule).await;
+        done.expect("the jobs run");
     }
 
     /// How many statements a call runs.
@@ -112,6 +124,13 @@ async fn use_everything(client: &Client) {
             .await;
         client.delete("alice", [c2c("carol")]).clear(false).await;
     }
+    client.clear_history("alice", [c2c("dora")]).await;
+    for (deletion, name) in [("2", id(2)), ("2", id(2)), ("2", id(3)), ("99", id(4))] {
+        // The last one is refused, which takes a look of its own.
+        let _ = client.restore("alice", deletion, &name).await;
+    }
+    let mut watcher = client.follow("alice", "tablet", Some(0)).await;
+    watcher.change().await;
     client.leave("crew", &["alice", "nobody"]).await;
     client.join("crew", &["alice", "dora"]).await;
     client.list_all("nobody").await;

@@ -11,6 +11,10 @@ use sea_orm::Statement;
 
 use crate::support::{client::Client, ids::text};
 
+/// How statements begin that name no table: news for other replicas, which go their own way beside the
+/// requests, and SQLite's housekeeping.
+const BESIDE: [&str; 3] = ["SELECT pg_notify", "VACUUM", "PRAGMA"];
+
 /// What a server has run. Clones record in the same place.
 #[derive(Clone, Default)]
 pub(super) struct Recorder {
@@ -24,6 +28,9 @@ impl Recorder {
         let mut store = store.expect("the database can be reached");
         let statements = Arc::clone(&self.statements);
         store.observe(move |statement| {
+            if BESIDE.iter().any(|word| statement.sql.starts_with(word)) {
+                return;
+            }
             let mut statements = statements.lock().unwrap_or_else(PoisonError::into_inner);
             statements.push(statement.clone());
         });

@@ -10,11 +10,13 @@ use std::{
 };
 
 use conversation_service::proto::{
-    AddGroupMembersRequest, Conversation, ConversationId, DeleteConversationsRequest,
-    DeleteConversationsResponse, DeletionOutcome, DeletionResult, GetConversationsRequest,
-    GetConversationsResponse, ListConversationsRequest, ListConversationsResponse, ListFilter,
-    ListMessagesRequest, Message, RemoveGroupMembersRequest, SeenThrough, SendMessageRequest,
-    SendSystemMessageRequest, conversation_service_client::ConversationServiceClient,
+    AddGroupMembersRequest, ClearHistoryRequest, ClearHistoryResponse, Conversation,
+    ConversationId, DeleteConversationsRequest, DeleteConversationsResponse, DeletionOutcome,
+    DeletionResult, GetConversationsRequest, GetConversationsResponse, ListConversationsRequest,
+    ListConversationsResponse, ListFilter, ListMessagesRequest, Message, RemoveGroupMembersRequest,
+    RestorationOutcome, RestorationResult, RestoreConversationsRequest,
+    RestoreConversationsResponse, SeenThrough, SendMessageRequest, SendSystemMessageRequest,
+    conversation_service_client::ConversationServiceClient,
     group_service_client::GroupServiceClient, message_service_client::MessageServiceClient,
 };
 use tonic::{Status, transport::Channel};
@@ -129,6 +131,46 @@ impl Client {
                 ..DeleteConversationsRequest::default()
             },
         }
+    }
+
+    /// Empties histories.
+    pub(crate) async fn clear_history(
+        &self,
+        user: &str,
+        conversations: impl IntoIterator<Item = ConversationId>,
+    ) -> ClearHistoryResponse {
+        let request = ClearHistoryRequest {
+            user_id: user.to_owned(),
+            conversation_ids: conversations.into_iter().collect(),
+            ..ClearHistoryRequest::default()
+        };
+        let response = self.conversations.clone().clear_history(request).await;
+        response.expect("the clearing is accepted").into_inner()
+    }
+
+    /// Undoes a deletion or clearing; named if `request_id` is not empty.
+    pub(crate) async fn restore(
+        &self,
+        user: &str,
+        deletion_id: &str,
+        request_id: &str,
+    ) -> Result<RestoreConversationsResponse, Status> {
+        let request = RestoreConversationsRequest {
+            user_id: user.to_owned(),
+            deletion_id: deletion_id.to_owned(),
+            request_id: request_id.to_owned(),
+            client_id: String::new(),
+        };
+        let mut client = self.conversations.clone();
+        let response = client.restore_conversations(request).await;
+        response.map(tonic::Response::into_inner)
+    }
+
+    /// Undoes a deletion or clearing, and returns only the outcomes.
+    pub(crate) async fn restored(&self, user: &str, deletion_id: &str) -> Vec<RestorationOutcome> {
+        let response = self.restore(user, deletion_id, "").await;
+        let results = response.expect("the deletion can be undone").results;
+        results.iter().map(RestorationResult::outcome).collect()
     }
 
     /// The whole list of a user.
@@ -284,6 +326,12 @@ impl Deletion {
     /// Names the client that asks.
     pub(crate) fn client_id(mut self, id: impl Into<String>) -> Self {
         self.request.client_id = id.into();
+        self
+    }
+
+    /// Says whether the user's other clients are told.
+    pub(crate) fn sync(mut self, sync: bool) -> Self {
+        self.request.sync_to_other_clients = Some(sync);
         self
     }
 

@@ -23,6 +23,11 @@ impl TestClock {
         self.0.clock()
     }
 
+    /// What it shows.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.clock().now()
+    }
+
     /// Lets time pass.
     pub(crate) fn advance(&self, time: Duration) {
         self.0.advance(time);

@@ -22,10 +22,13 @@ pub(crate) mod ids;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod proxy;
+pub(crate) mod rounds;
 pub(crate) mod rows;
 pub(crate) mod seed;
 pub(crate) mod server;
 pub(crate) mod stage;
+pub(crate) mod stored;
+pub(crate) mod watcher;
 pub(crate) mod wire;
 
 /// That the support itself works, where a mistake in it would make other tests pass for nothing.

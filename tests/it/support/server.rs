@@ -1,8 +1,16 @@
 //! Servers in the test's own process, on free ports. Several of them on one database are replicas.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
-use conversation_service::{config::Config, lifecycle::Shutdown, server::Server};
+use conversation_service::{
+    config::Config,
+    lifecycle::Shutdown,
+    server::{Server, StartError},
+    store::Store,
+};
 use tokio::task::JoinHandle;
 
 use super::{client::Client, clock::TestClock, databases::TestDatabase};
@@ -18,6 +26,8 @@ pub(crate) fn config(database: &TestDatabase) -> Config {
         .url()
         .parse()
         .expect("the URL of a test database is valid");
+    // The tests say when a round is due.
+    config.jobs.purge_interval = Duration::from_hours(24);
     config
 }
 
@@ -38,9 +48,18 @@ impl TestServer {
 
     /// Starts a server with a configuration of the test's own.
     pub(crate) async fn start_with(config: Config, clock: &TestClock) -> Self {
-        let server = Server::bind(&config, clock.clock())
-            .await
-            .unwrap_or_else(|error| panic!("the server does not start: {error:?}"));
+        let server = Server::bind(&config, clock.clock()).await;
+        Self::serve(server, config, clock)
+    }
+
+    /// Starts a server on a store of the test's own.
+    pub(crate) async fn start_on(store: Store, config: Config, clock: &TestClock) -> Self {
+        let server = Server::bind_to(&config, clock.clock(), store).await;
+        Self::serve(server, config, clock)
+    }
+
+    fn serve(server: Result<Server, StartError>, config: Config, clock: &TestClock) -> Self {
+        let server = server.unwrap_or_else(|error| panic!("the server does not start: {error:?}"));
         let address = server.local_addr();
         let shutdown = Shutdown::new();
         let until = shutdown.clone();

@@ -1,0 +1,204 @@
+//! A client that lists and then watches keeps a copy that is the server's list.
+//!
+//! Eight writers change everything at random, on two replicas (SQLite: on one server), while a
+//! follower for each user watches, hangs up, comes back from old revisions, and finds its server
+//! restarted. On PostgreSQL the second replica is a process of its own that is killed (`kill -9`). The
+//! writers repeat what failed under its request ID, so it is known what was done.
+//!
+//! The copy is built from the first list and the events alone. It is compared with the server's list
+//! whenever it comes to the revision of one, and exactly when all is quiet; what came is compared,
+//! event by event, with what comes again, and in the end with a replay from the beginning.
+//!
+//! The seed is fixed and stands in every failure; `TEST_SEED` sets another one.
+
+mod copy;
+mod follower;
+mod writer;
+
+use std::{
+    collections::BTreeMap,
+    env,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use conversation_service::{domain::Clock, proto::ConversationId};
+use tokio::{sync::watch, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+use self::{copy::Copy, follower::Follower, writer::Writer};
+use crate::support::{
+    client::{Client, LARGEST_PAGE},
+    clock::TestClock,
+    concurrently::concurrently,
+    databases::{Backend, TestDatabase, on_every_database},
+    ids::{c2c, group},
+    process::Process,
+    server::{TestServer, config},
+};
+
+on_every_database!(a_copy_made_of_a_list_and_events_is_the_servers_list);
+
+/// Where randomness begins, if `TEST_SEED` does not say otherwise.
+const SEED: u64 = 20_231_114;
+const WRITERS: u64 = 8;
+const USERS: [&str; 3] = ["alice", "bob", "carol"];
+const TEAM: &str = "team";
+/// How often everything comes to rest and is compared exactly.
+const ROUNDS: usize = 4;
+/// How many operations each writer does in a round.
+const OPERATIONS: usize = 40;
+/// How long the whole may take before it counts as a hang.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// What writers and followers share.
+struct World {
+    /// The replicas that serve.
+    clients: Mutex<Vec<Client>>,
+    /// The highest position that is known to be stored, by conversation: see [`shared_name`].
+    heads: Mutex<BTreeMap<String, u64>>,
+    /// How many operations the writers have done.
+    done: watch::Sender<usize>,
+}
+
+impl World {
+    /// One of the replicas.
+    fn client(&self, number: usize) -> Client {
+        let clients = lock(&self.clients);
+        clients[number % clients.len()].clone()
+    }
+
+    async fn serve_with(&self, one: &TestServer, two: Option<&Process>) {
+        let mut clients = vec![one.client().await];
+        if let Some(two) = two {
+            clients.push(two.client().await);
+        }
+        *lock(&self.clients) = clients;
+    }
+
+    /// The heads as they are known now.
+    fn heads(&self) -> BTreeMap<String, u64> {
+        lock(&self.heads).clone()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("no holder of the lock panics")
+}
+
+/// Everything that a user may have in the list.
+fn conversations(user: &str) -> Vec<ConversationId> {
+    let friends = (0..4).map(|number| c2c(format!("friend {number}")));
+    let users = USERS.iter().filter(|other| **other != user);
+    friends
+        .chain(users.map(|other| c2c(*other)))
+        .chain([group(TEAM)])
+        .collect()
+}
+
+/// What a conversation is called by all who are in it.
+fn shared_name(user: &str, id: &ConversationId) -> String {
+    use conversation_service::proto::conversation_id::Id;
+    match id.id.as_ref().expect("an ID") {
+        Id::C2cUserId(other) if other.as_str() < user => format!("{other}, {user}"),
+        Id::C2cUserId(other) => format!("{user}, {other}"),
+        Id::GroupId(group) => format!("group {group}"),
+        Id::System(_) => format!("system of {user}"),
+    }
+}
+
+async fn a_copy_made_of_a_list_and_events_is_the_servers_list(database: TestDatabase) {
+    let seed = seed();
+    #[expect(clippy::print_stdout, reason = "the harness shows it with a failure")]
+    {
+        println!("TEST_SEED={seed}");
+    }
+    let converged = timeout(PATIENCE, converge(&database, seed)).await;
+    converged.unwrap_or_else(|_| panic!("TEST_SEED={seed}: it hangs"));
+}
+
+async fn converge(database: &TestDatabase, seed: u64) {
+    let mut settings = config(database);
+    settings.watch.bookmark_interval = Duration::from_millis(20);
+    settings.watch.poll_interval = Duration::from_millis(100);
+    let mut one = TestServer::start_with(settings, &present()).await;
+    let mut two = match database.backend() {
+        Backend::Sqlite => None,
+        Backend::Postgres => Some(Process::start(database).await),
+    };
+    let world = Arc::new(World {
+        clients: Mutex::default(),
+        heads: Mutex::default(),
+        done: watch::Sender::default(),
+    });
+    world.serve_with(&one, two.as_ref()).await;
+    world.client(0).join(TEAM, &USERS).await;
+    let writers = (0..WRITERS).map(|number| Writer::new(&world, seed, number));
+    // So that there is something in the lists that the copies begin with.
+    let mut writers = write(writers.collect()).await;
+    let mut followers = Vec::new();
+    for (user, number) in USERS.into_iter().zip(0..) {
+        let client = world.client(0);
+        let listing = client.list_in_pages(user, None, LARGEST_PAGE).await;
+        let listing = listing.expect("the list can be read");
+        let copy = Copy::of(user, &listing, &world.heads());
+        followers.push(Follower::new(&world, user, copy, seed ^ number));
+    }
+
+    for round in 1..=ROUNDS {
+        let calm = CancellationToken::new();
+        let following = followers
+            .into_iter()
+            .map(|follower| follower.follow(calm.clone()));
+        let following = concurrently(following.collect::<Vec<_>>());
+        let writing = async {
+            let written = write(writers).await;
+            calm.cancel();
+            written
+        };
+        let killing = async {
+            let half = operations_of(round) + operations_of(1) / 2;
+            let mut done = world.done.subscribe();
+            let done = done.wait_for(|done| *done >= half).await;
+            done.expect("the world goes on");
+            if let Some(process) = two.take() {
+                two = Some(process.kill_and_restart().await);
+                world.serve_with(&one, two.as_ref()).await;
+            }
+        };
+        (followers, writers, ()) = tokio::join!(following, writing, killing);
+        if two.is_none() {
+            one = one.restart().await;
+            world.serve_with(&one, None).await;
+        }
+    }
+    for follower in &mut followers {
+        follower.got_everything_once(&writers).await;
+    }
+}
+
+/// How many operations have been done after that many rounds.
+fn operations_of(rounds: usize) -> usize {
+    rounds * OPERATIONS * usize::try_from(WRITERS).expect("few")
+}
+
+async fn write(writers: Vec<Writer>) -> Vec<Writer> {
+    let writing = writers.into_iter().map(|writer| writer.write(OPERATIONS));
+    concurrently(writing.collect::<Vec<_>>()).await
+}
+
+/// A clock that shows the present, as that of the process does.
+fn present() -> TestClock {
+    let (clock, now) = (TestClock::new(), Clock::system().now().as_micros());
+    let ahead = u64::try_from(now - clock.clock().now().as_micros());
+    clock.advance(Duration::from_micros(ahead.expect("the present is later")));
+    clock
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "where a test begins is no setting of the service"
+)]
+fn seed() -> u64 {
+    env::var("TEST_SEED").map_or(SEED, |seed| seed.parse().expect("TEST_SEED is a number"))
+}

@@ -1,0 +1,207 @@
+//! A writer: it changes at random what it can, and repeats under the same name what has failed.
+
+use std::{collections::BTreeSet, future::Future, sync::Arc};
+
+use conversation_service::proto::{
+    ClearHistoryRequest, ConversationId, DeleteConversationsRequest, DeletionOutcome,
+    DeletionResult, RestorationOutcome, RestorationResult, RestoreConversationsRequest,
+    SeenThrough, SendMessageRequest, conversation_id::Id,
+};
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+use tonic::{Response, Status};
+
+use super::{TEAM, USERS, World, conversations, lock, shared_name};
+use crate::support::{client::Client, ids::text};
+
+/// How often an operation is tried: once on each replica, and once more after a restart, would do.
+const TRIES: usize = 20;
+
+/// One of several that write at the same time.
+pub(super) struct Writer {
+    world: Arc<World>,
+    random: StdRng,
+    number: u64,
+    /// How many operations have got a name.
+    names: u64,
+    /// Its deletions and clearings, by user.
+    deletions: Vec<(&'static str, String)>,
+    /// The revisions of users that have certainly changed something.
+    pub(super) certain: BTreeSet<(&'static str, u64)>,
+}
+
+impl Writer {
+    pub(super) fn new(world: &Arc<World>, seed: u64, number: u64) -> Self {
+        Self {
+            world: Arc::clone(world),
+            random: StdRng::seed_from_u64(seed.wrapping_mul(31).wrapping_add(number)),
+            number,
+            names: 0,
+            deletions: Vec::new(),
+            certain: BTreeSet::new(),
+        }
+    }
+
+    /// Does a number of operations.
+    pub(super) async fn write(mut self, operations: usize) -> Self {
+        for _ in 0..operations {
+            let user = USERS[self.random.random_range(0..USERS.len())];
+            match self.random.random_range(0..10) {
+                0..4 => self.send(user).await,
+                4..7 => self.delete(user).await,
+                7 => self.clear(user).await,
+                _ => self.restore().await,
+            }
+            self.world.done.send_modify(|done| *done += 1);
+        }
+        self
+    }
+
+    async fn send(&mut self, user: &'static str) {
+        let ids = conversations(user);
+        let id = ids[self.random.random_range(0..ids.len())].clone();
+        // Friends write, too.
+        let (sender, to) = match id.id.clone() {
+            Some(Id::C2cUserId(friend)) if self.random.random_bool(0.5) => {
+                (friend, crate::support::ids::c2c(user))
+            }
+            _ => (user.to_owned(), id.clone()),
+        };
+        let request = SendMessageRequest {
+            sender_user_id: sender,
+            conversation_id: Some(to),
+            body: Some(text("hi")),
+            client_message_id: self.name(),
+        };
+        let sent = self
+            .until_done(async |client: Client| {
+                client.messages.clone().send_message(request.clone()).await
+            })
+            .await;
+        let seq = sent.message.expect("what was stored is returned").seq;
+        let mut heads = lock(&self.world.heads);
+        let head = heads.entry(shared_name(user, &id)).or_default();
+        *head = seq.max(*head);
+    }
+
+    async fn delete(&mut self, user: &'static str) {
+        let conversation_ids = self.some(user);
+        let request = DeleteConversationsRequest {
+            user_id: user.to_owned(),
+            seen_through: self.seen(user, &conversation_ids),
+            conversation_ids,
+            clear_history: [None, Some(true), Some(false)][self.random.random_range(0..3)],
+            request_id: self.name(),
+            client_id: self.client_id(),
+            sync_to_other_clients: Some(true),
+        };
+        let deleted = self
+            .until_done(async |client: Client| {
+                let mut conversations = client.conversations.clone();
+                conversations.delete_conversations(request.clone()).await
+            })
+            .await;
+        let mut outcomes = deleted.results.iter().map(DeletionResult::outcome);
+        if outcomes.any(|outcome| outcome == DeletionOutcome::Deleted) {
+            self.certain.insert((user, deleted.revision));
+        }
+        self.deletions.push((user, deleted.deletion_id));
+    }
+
+    async fn clear(&mut self, user: &'static str) {
+        let conversation_ids = self.some(user);
+        let request = ClearHistoryRequest {
+            user_id: user.to_owned(),
+            seen_through: self.seen(user, &conversation_ids),
+            conversation_ids,
+            request_id: self.name(),
+            client_id: self.client_id(),
+            sync_to_other_clients: Some(true),
+        };
+        let cleared = self
+            .until_done(async |client: Client| {
+                let mut conversations = client.conversations.clone();
+                conversations.clear_history(request.clone()).await
+            })
+            .await;
+        self.deletions.push((user, cleared.deletion_id));
+    }
+
+    /// Undoes one of its deletions, rather a recent one.
+    async fn restore(&mut self) {
+        let recent = self.deletions.len().saturating_sub(4);
+        if recent == self.deletions.len() {
+            return;
+        }
+        let which = self.random.random_range(recent..self.deletions.len());
+        let (user, deletion_id) = self.deletions[which].clone();
+        let request = RestoreConversationsRequest {
+            user_id: user.to_owned(),
+            deletion_id,
+            request_id: self.name(),
+            client_id: self.client_id(),
+        };
+        let restored = self
+            .until_done(async |client: Client| {
+                let mut conversations = client.conversations.clone();
+                conversations.restore_conversations(request.clone()).await
+            })
+            .await;
+        let mut outcomes = restored.results.iter().map(RestorationResult::outcome);
+        if outcomes.any(|outcome| outcome == RestorationOutcome::Restored) {
+            self.certain.insert((user, restored.revision));
+        }
+    }
+
+    /// Some of a user's conversations, in any order.
+    fn some(&mut self, user: &str) -> Vec<ConversationId> {
+        let mut ids = conversations(user);
+        for _ in 0..self.random.random_range(1..ids.len()) {
+            ids.remove(self.random.random_range(0..ids.len()));
+        }
+        let turn = self.random.random_range(0..ids.len());
+        ids.rotate_left(turn);
+        ids
+    }
+
+    /// How far the user has seen one of them, sometimes.
+    fn seen(&mut self, user: &str, ids: &[ConversationId]) -> Vec<SeenThrough> {
+        if self.random.random_bool(0.7) {
+            return Vec::new();
+        }
+        let id = ids[self.random.random_range(0..ids.len())].clone();
+        let heads = self.world.heads();
+        let head = heads.get(&shared_name(user, &id)).copied().unwrap_or(0);
+        let seq = head.saturating_sub(self.random.random_range(0..3));
+        let conversation_id = Some(id);
+        vec![SeenThrough {
+            conversation_id,
+            seq,
+        }]
+    }
+
+    fn client_id(&mut self) -> String {
+        ["", "phone", "web"][self.random.random_range(0..3)].to_owned()
+    }
+
+    /// A UUID that nobody else uses.
+    fn name(&mut self) -> String {
+        self.names += 1;
+        format!("{:08x}-0000-4000-8000-{:012x}", self.number, self.names)
+    }
+
+    /// Asks one replica, and another one as long as that fails.
+    async fn until_done<T, F>(&mut self, ask: impl Fn(Client) -> F) -> T
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        let first: usize = self.random.random_range(0..2);
+        let mut refusal = None;
+        for attempt in first..first + TRIES {
+            match ask(self.world.client(attempt)).await {
+                Ok(response) => return response.into_inner(),
+                Err(status) => refusal = Some(status),
+            }
+        }
+        panic!("refused by all replicas of {TEAM}: {refusal:?}");
+    }
+}

@@ -1,0 +1,223 @@
+//! Rounds that share their work, die in the middle of it, and forget old changes.
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use tokio::{sync::oneshot, task::AbortHandle};
+
+use crate::support::{
+    client::Client,
+    clock::TestClock,
+    concurrently::concurrently,
+    databases::{TestDatabase, on_every_database},
+    ids::{c2c, group},
+    process::program,
+    rounds::Rounds,
+    server::{TestServer, config},
+    stored::Stored,
+};
+
+const WINDOW: Duration = Duration::from_hours(1);
+const RETENTION: Duration = Duration::from_hours(2);
+/// How long a round that has died keeps others from its work.
+const LEASE: Duration = Duration::from_mins(10);
+const MOMENT: Duration = Duration::from_micros(1);
+const NAME: &str = "6f1c1d0e-8c0b-4a53-9d7a-000000000001";
+/// More than are erased at a time.
+const MANY: usize = 700;
+
+async fn start(database: &TestDatabase, clock: &TestClock) -> (TestServer, Client) {
+    let mut config = config(database);
+    config.deletion.restore_window = WINDOW;
+    let server = TestServer::start_with(config, clock).await;
+    let client = server.client().await;
+    (server, client)
+}
+
+/// Messages to oneself, which nobody else can see.
+async fn notes(client: &Client, count: usize) {
+    let sending = (0..count).map(|_| {
+        let client = client.clone();
+        async move { client.send("alice", c2c("alice"), "note").await }
+    });
+    concurrently(sending).await;
+}
+
+async fn what_a_dead_round_had_claimed_is_taken_over_after_the_lease(database: TestDatabase) {
+    let clock = TestClock::new();
+    let (_server, client) = start(&database, &clock).await;
+    notes(&client, MANY).await;
+    client.delete("alice", [c2c("alice")]).await;
+    client.send("alice", c2c("alice"), "kept").await;
+    clock.advance(WINDOW);
+
+    let rounds = Rounds::on(&database, &clock, RETENTION).await;
+    // It dies while it commits its first batch.
+    let this_round = Arc::new(OnceLock::<AbortHandle>::new());
+    let doomed = rounds.clone().observed({
+        let this_round = Arc::clone(&this_round);
+        move |statement| {
+            if statement.sql.starts_with("DELETE FROM messages") {
+                this_round.get().expect("it was set before").abort();
+            }
+        }
+    });
+    let (start_it, started) = oneshot::channel();
+    #[expect(clippy::disallowed_methods, reason = "the test waits for it")]
+    let round = tokio::spawn(async move {
+        started.await.expect("it is told to begin");
+        doomed.run().await
+    });
+    this_round
+        .set(round.abort_handle())
+        .expect("it is set once");
+    start_it.send(()).expect("the round waits");
+    assert!(round.await.expect_err("it dies").is_cancelled());
+
+    let stored = Stored::open(&database)
+        .await
+        .number("SELECT COUNT(*) - 1 FROM messages")
+        .await;
+    let left = u64::try_from(stored).expect("what is kept is there");
+    assert!(left > 0, "it has not done everything");
+    assert_eq!(rounds.run().await.messages, 0, "another may be at it");
+    clock.advance(LEASE);
+    clock.set_back(MOMENT);
+    assert_eq!(rounds.run().await.messages, 0, "another may be at it");
+    clock.advance(MOMENT);
+    assert_eq!(rounds.run().await.messages, left);
+    let history = client.history("alice", c2c("alice")).await;
+    assert_eq!(history.len(), 1);
+}
+
+async fn many_rounds_at_once_erase_everything_once(database: TestDatabase) {
+    let clock = TestClock::new();
+    let (_server, client) = start(&database, &clock).await;
+    for friend in 0..40 {
+        client
+            .send("alice", c2c(format!("friend {friend}")), "hi")
+            .await;
+        client
+            .delete("alice", [c2c(format!("friend {friend}"))])
+            .await;
+        client
+            .delete(&format!("friend {friend}"), [c2c("alice")])
+            .await;
+    }
+    clock.advance(WINDOW);
+    clock.set_back(MOMENT);
+    let mut replicas = Vec::new();
+    for _ in 0..4 {
+        replicas.push(Rounds::on(&database, &clock, RETENTION).await);
+    }
+    assert_eq!(replicas[0].run().await.messages, 0);
+    clock.advance(MOMENT);
+    let running = replicas
+        .into_iter()
+        .map(|rounds| async move { rounds.run().await });
+    let erased = concurrently(running).await;
+    let erased: u64 = erased.iter().map(|erased| erased.messages).sum();
+    assert_eq!(erased, 40);
+    let stored = Stored::open(&database).await;
+    assert_eq!(stored.messages().await.len(), 0);
+    let pending = "SELECT COUNT(*) FROM changes WHERE erasable_from IS NOT NULL";
+    assert_eq!(stored.number(pending).await, 0);
+}
+
+async fn joining_again_gives_up_what_was_seen_before(database: TestDatabase) {
+    let clock = TestClock::new();
+    let (_server, client) = start(&database, &clock).await;
+    let rounds = Rounds::on(&database, &clock, RETENTION).await;
+    client.join("g", &["alice", "bob"]).await;
+    for _ in 0..3 {
+        client.send("alice", group("g"), "hi").await;
+    }
+    client.leave("g", &["alice", "bob"]).await;
+    assert_eq!(rounds.run().await.messages, 0);
+    client.join("g", &["alice"]).await;
+    assert_eq!(rounds.run().await.messages, 0, "bob keeps what he saw");
+    client.send("alice", group("g"), "for alice alone").await;
+    client.join("g", &["bob"]).await;
+    assert_eq!(rounds.run().await.messages, 3);
+    assert_eq!(client.history("alice", group("g")).await.len(), 1);
+    assert_eq!(client.history("bob", group("g")).await, []);
+}
+
+async fn changes_are_forgotten_after_their_retention_unless_they_wait_for_erasure(
+    database: TestDatabase,
+) {
+    let clock = TestClock::new();
+    let (_server, client) = start(&database, &clock).await;
+    let stored = Stored::open(&database).await;
+    client.send("bob", c2c("alice"), "hi").await;
+    let keep = || {
+        client
+            .delete("alice", [c2c("bob")])
+            .clear(false)
+            .request_id(NAME)
+    };
+    let first = keep().await;
+    client.clear_history("bob", [c2c("alice")]).await;
+    let impatient = Rounds::on(&database, &clock, WINDOW / 2).await;
+    clock.advance(WINDOW / 2);
+    client.send("bob", c2c("alice"), "and another").await;
+    assert_eq!(
+        impatient.run().await.changes,
+        0,
+        "it is just as old as it may be"
+    );
+    assert_eq!(keep().await, first, "a retry within the retention");
+    assert_eq!(client.listed("alice").await, [c2c("bob")]);
+    clock.advance(MOMENT);
+    assert_eq!(impatient.run().await.changes, 1, "the clearing waits");
+    let kinds = "SELECT COUNT(*) FROM changes WHERE user_id = 'bob'";
+    assert_eq!(stored.number(kinds).await, 1);
+    // The name is free again, and the request a new one.
+    assert_eq!(keep().await.revision, first.revision + 1);
+    assert_eq!(client.listed("alice").await, []);
+    clock.advance(WINDOW / 2);
+    assert_eq!(
+        impatient.run().await.changes,
+        1,
+        "the clearing has been seen to"
+    );
+    assert_eq!(client.history("alice", c2c("bob")).await.len(), 2);
+}
+
+async fn the_purge_command_says_what_it_has_erased(database: TestDatabase) {
+    // The tests' time is years ago for the program, so that everything is due.
+    let (server, client) = start(&database, &TestClock::new()).await;
+    notes(&client, 3).await;
+    client.clear_history("alice", [c2c("alice")]).await;
+    client.send("alice", c2c("alice"), "kept").await;
+    drop(client);
+    server.stop().await;
+    let mut said = Vec::new();
+    for _ in 0..2 {
+        let purge = program()
+            .args(["purge", "--database-url", database.url()])
+            .output();
+        let purge = purge.expect("the program can be started");
+        assert!(purge.status.success(), "{purge:?}");
+        said.push(String::from_utf8(purge.stdout).expect("words"));
+    }
+    assert_eq!(
+        said,
+        [
+            "erased 3 messages that nobody can see; removed 1 changes past their retention\n",
+            "erased 0 messages that nobody can see; removed 0 changes past their retention\n",
+        ]
+    );
+    let stored = Stored::open(&database).await;
+    assert_eq!(stored.number("SELECT COUNT(*) FROM messages").await, 1);
+}
+
+on_every_database!(
+    what_a_dead_round_had_claimed_is_taken_over_after_the_lease,
+    many_rounds_at_once_erase_everything_once,
+    joining_again_gives_up_what_was_seen_before,
+    changes_are_forgotten_after_their_retention_unless_they_wait_for_erasure,
+    the_purge_command_says_what_it_has_erased,
+);

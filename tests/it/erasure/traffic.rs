@@ -1,0 +1,351 @@
+//! Erasing while everybody goes on: sending, deleting, clearing, undoing and reading, with two rounds
+//! of the background jobs under way all the time and a clock that jumps.
+//!
+//! Each user does one thing after the other, so they know what they must see: everything from the
+//! lowest position that they have not cleared, or have got back, without a gap.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use conversation_service::proto::{ConversationId, DeletionResult, RestorationOutcome};
+use proptest::{
+    collection::vec,
+    prelude::{Just, any, prop_oneof},
+    sample::subsequence,
+    strategy::{Strategy, ValueTree as _},
+    test_runner::{Config, RngSeed, TestRunner},
+};
+use tokio::{sync::watch, task::JoinHandle};
+use tonic::Code;
+
+use crate::support::{
+    client::Client,
+    clock::TestClock,
+    concurrently::concurrently,
+    databases::{TestDatabase, on_every_database},
+    errors::reason,
+    ids::{c2c, group},
+    rounds::Rounds,
+    server::{TestServer, config},
+    stored::{Stored, marked, markers},
+};
+
+const SEED: u64 = 20_231_114;
+const USERS: [&str; 4] = ["alice", "bob", "carol", "dave"];
+const GROUP: &str = "everybody";
+const WINDOW: Duration = Duration::from_hours(1);
+const RETENTION: Duration = Duration::from_hours(3);
+/// How far the clock jumps at a time.
+const JUMP: Duration = Duration::from_mins(7);
+/// How many things each user does.
+const DEEDS: usize = 130;
+/// How many things happen at least from one round to the next.
+const BETWEEN_ROUNDS: usize = 4;
+
+/// What a user does; chats are counted, the last one is the group.
+#[derive(Clone, Debug)]
+enum Deed {
+    Send {
+        chat: usize,
+        length: usize,
+    },
+    Delete {
+        chats: Vec<usize>,
+        clear: bool,
+    },
+    Clear {
+        chats: Vec<usize>,
+    },
+    /// The last deletion, or the one before that, and so on.
+    Restore {
+        back: usize,
+    },
+    Read {
+        chat: usize,
+    },
+    Jump,
+}
+
+/// One user, and what they know.
+struct User {
+    name: &'static str,
+    client: Client,
+    clock: TestClock,
+    chats: Vec<Chat>,
+    /// Their deletions: which, until when, and of which chats.
+    deletions: Vec<(String, i64, Vec<usize>)>,
+    next: Arc<AtomicU32>,
+}
+
+struct Chat {
+    id: ConversationId,
+    canonical: String,
+    /// Everything above this can be read.
+    floor: u64,
+    /// The highest position that they know of.
+    known: u64,
+    /// The list leaves it out up to here.
+    hidden: u64,
+    /// The last deletion that took something, and how floor and list entry stood before it.
+    taken: Option<(String, u64, u64)>,
+    /// Their own messages: position and number of the marker.
+    sent: Vec<(u64, u32)>,
+}
+
+async fn nothing_that_can_be_seen_or_asked_back_is_erased_amid_traffic(database: TestDatabase) {
+    let mut runner = TestRunner::new(Config {
+        rng_seed: RngSeed::Fixed(SEED),
+        failure_persistence: None,
+        ..Config::default()
+    });
+    let clock = TestClock::new();
+    let mut servers = Vec::new();
+    for _ in 0..2 {
+        let mut config = config(&database);
+        config.deletion.restore_window = WINDOW;
+        servers.push(TestServer::start_with(config, &clock).await);
+    }
+    servers[0].client().await.join(GROUP, &USERS).await;
+    let rounds = [
+        Rounds::on(&database, &clock, RETENTION).await,
+        Rounds::on(&database, &clock, RETENTION).await,
+    ];
+    let deeds = watch::Sender::new(0);
+    let purging: Vec<_> = rounds
+        .iter()
+        .cloned()
+        .map(|rounds| purge(rounds, deeds.subscribe()))
+        .collect();
+
+    let next = Arc::new(AtomicU32::new(0));
+    let mut living = Vec::new();
+    for (place, name) in USERS.into_iter().enumerate() {
+        let plan = vec(deed(), DEEDS)
+            .new_tree(&mut runner)
+            .expect("nothing is filtered out");
+        let client = servers[place % servers.len()].client().await;
+        let user = User::new(name, client, &clock, &next);
+        living.push(user.live(plan.current(), deeds.clone()));
+    }
+    let users = concurrently(living).await;
+    drop(deeds);
+    let mut erased_meanwhile = 0;
+    for purging in purging {
+        erased_meanwhile += purging.await.expect("no round fails");
+    }
+    assert!(
+        erased_meanwhile > 0,
+        "the traffic was too short for anything to be erased"
+    );
+
+    clock.advance(WINDOW);
+    concurrently(rounds.map(|rounds| async move { rounds.run().await })).await;
+    exactly_what_somebody_reads_is_left(&database, users).await;
+}
+
+/// Round after round, as long as anybody does anything; returns how many messages they erased.
+fn purge(rounds: Rounds, mut deeds: watch::Receiver<usize>) -> JoinHandle<u64> {
+    #[expect(clippy::disallowed_methods, reason = "the test waits for it")]
+    tokio::spawn(async move {
+        let mut erased = 0;
+        let mut seen = 0;
+        let is_enough = |seen| move |done: &usize| *done >= seen + BETWEEN_ROUNDS;
+        while deeds.wait_for(is_enough(seen)).await.is_ok() {
+            seen = *deeds.borrow();
+            erased += rounds.run().await.messages;
+        }
+        erased
+    })
+}
+
+async fn exactly_what_somebody_reads_is_left(database: &TestDatabase, users: Vec<User>) {
+    let mut readable: BTreeMap<String, BTreeSet<u64>> = BTreeMap::new();
+    let mut sent = Vec::new();
+    for mut user in users {
+        for place in 0..user.chats.len() {
+            let seqs = user.read(place).await;
+            let chat = &user.chats[place];
+            readable
+                .entry(chat.canonical.clone())
+                .or_default()
+                .extend(seqs);
+            let numbered = chat.sent.iter();
+            sent.extend(numbered.map(|(seq, number)| (chat.canonical.clone(), *seq, *number)));
+        }
+    }
+    readable.retain(|_, seqs| !seqs.is_empty());
+    let stored = Stored::open(database).await;
+    assert_eq!(stored.messages().await, readable);
+    let left = sent
+        .iter()
+        .filter(|(chat, seq, _)| readable.get(chat).is_some_and(|seqs| seqs.contains(seq)));
+    let left: BTreeSet<u32> = left.map(|(_, _, number)| *number).collect();
+    assert_eq!(markers(&stored.everything().await), left);
+}
+
+impl User {
+    fn new(name: &'static str, client: Client, clock: &TestClock, next: &Arc<AtomicU32>) -> Self {
+        let chat = |id, canonical| Chat {
+            id,
+            canonical,
+            floor: 0,
+            hidden: 0,
+            known: 0,
+            taken: None,
+            sent: Vec::new(),
+        };
+        let mut chats: Vec<_> = USERS
+            .into_iter()
+            .map(|other| {
+                let (one, two) = (name.min(other), name.max(other));
+                chat(c2c(other), format!("C2C\n{one}\n{two}"))
+            })
+            .collect();
+        chats.push(chat(group(GROUP), format!("GROUP\n{GROUP}")));
+        Self {
+            name,
+            client,
+            clock: clock.clone(),
+            chats,
+            deletions: Vec::new(),
+            next: Arc::clone(next),
+        }
+    }
+
+    async fn live(mut self, plan: Vec<Deed>, deeds: watch::Sender<usize>) -> Self {
+        for deed in plan {
+            match deed {
+                Deed::Send { chat, length } => self.send(chat, length).await,
+                Deed::Delete { chats, clear } => {
+                    let now = self.clock.now();
+                    let deletion = self.client.delete(self.name, self.ids(&chats)).clear(clear);
+                    let deletion = deletion.await;
+                    self.took(
+                        chats,
+                        now.as_micros(),
+                        deletion.deletion_id,
+                        &deletion.results,
+                    );
+                }
+                Deed::Clear { chats } => {
+                    let now = self.clock.now();
+                    let clearing = self.client.clear_history(self.name, self.ids(&chats)).await;
+                    self.took(
+                        chats,
+                        now.as_micros(),
+                        clearing.deletion_id,
+                        &clearing.results,
+                    );
+                }
+                Deed::Restore { back } => self.restore(back).await,
+                Deed::Read { chat } => drop(self.read(chat).await),
+                Deed::Jump => self.clock.advance(JUMP),
+            }
+            deeds.send_modify(|deeds| *deeds += 1);
+        }
+        self
+    }
+
+    fn ids(&self, chats: &[usize]) -> Vec<ConversationId> {
+        chats
+            .iter()
+            .map(|chat| self.chats[*chat].id.clone())
+            .collect()
+    }
+
+    async fn send(&mut self, chat: usize, length: usize) {
+        let number = self.next.fetch_add(1, Ordering::SeqCst);
+        let chat = &mut self.chats[chat];
+        let words = marked(number, length);
+        let message = self.client.send(self.name, chat.id.clone(), &words).await;
+        chat.sent.push((message.seq, number));
+        chat.known = message.seq;
+    }
+
+    /// What a deletion that began at `time` or later did.
+    fn took(&mut self, chats: Vec<usize>, time: i64, id: String, results: &[DeletionResult]) {
+        for (place, result) in chats.iter().zip(results) {
+            let chat = &mut self.chats[*place];
+            let after = (result.cleared_through, result.hidden_through);
+            if after != (chat.floor, chat.hidden) {
+                chat.taken = Some((id.clone(), chat.floor, chat.hidden));
+                (chat.floor, chat.hidden) = after;
+            }
+            chat.known = chat
+                .known
+                .max(result.hidden_through)
+                .max(result.cleared_through);
+        }
+        let until = time + i64::try_from(WINDOW.as_micros()).expect("an hour");
+        self.deletions.push((id, until, chats));
+    }
+
+    async fn restore(&mut self, back: usize) {
+        let Some((id, until, chats)) = self.deletions.iter().rev().nth(back).cloned() else {
+            return;
+        };
+        let response = self.client.restore(self.name, &id, "").await;
+        let may_be_late = self.clock.now().as_micros() >= until;
+        let results = match response {
+            Ok(response) => response.results,
+            Err(status) => {
+                assert_eq!(
+                    (status.code(), reason(&status).as_str(), may_be_late),
+                    (Code::FailedPrecondition, "RESTORE_WINDOW_EXPIRED", true)
+                );
+                return;
+            }
+        };
+        for (place, result) in chats.into_iter().zip(results) {
+            let chat = &mut self.chats[place];
+            let (outcome, taken) = (result.outcome(), chat.taken.take_if(|(by, ..)| *by == id));
+            if let Some((_, floor, hidden)) = taken {
+                if outcome == RestorationOutcome::Restored {
+                    (chat.floor, chat.hidden) = (floor, hidden);
+                } else {
+                    // The window has closed between the look at it and the undoing.
+                    let late = (RestorationOutcome::Superseded, true);
+                    assert_eq!((outcome, may_be_late), late);
+                }
+            }
+            self.read(place).await;
+        }
+    }
+
+    /// Reads a history: nothing is missing from it.
+    async fn read(&mut self, place: usize) -> Vec<u64> {
+        let chat = &mut self.chats[place];
+        let history = self.client.history(self.name, chat.id.clone()).await;
+        let seqs: Vec<u64> = history.iter().rev().map(|message| message.seq).collect();
+        let head = seqs.last().copied().unwrap_or(chat.floor).max(chat.known);
+        let expected: Vec<u64> = (chat.floor + 1..=head).collect();
+        assert_eq!(seqs, expected, "{} in {:?}", self.name, chat.canonical);
+        chat.known = head;
+        seqs
+    }
+}
+
+fn deed() -> impl Strategy<Value = Deed> {
+    let chat = || 0..=USERS.len();
+    let chats = || {
+        let all: Vec<usize> = chat().collect();
+        subsequence(all, 1..=4).prop_shuffle()
+    };
+    prop_oneof![
+        10 => (chat(), prop_oneof![Just(20_usize), Just(500), Just(5_000)])
+            .prop_map(|(chat, length)| Deed::Send { chat, length }),
+        4 => (chats(), any::<bool>()).prop_map(|(chats, clear)| Deed::Delete { chats, clear }),
+        2 => chats().prop_map(|chats| Deed::Clear { chats }),
+        4 => (0..3_usize).prop_map(|back| Deed::Restore { back }),
+        4 => chat().prop_map(|chat| Deed::Read { chat }),
+        2 => Just(Deed::Jump),
+    ]
+}
+
+on_every_database!(nothing_that_can_be_seen_or_asked_back_is_erased_amid_traffic);

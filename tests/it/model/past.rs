@@ -1,0 +1,228 @@
+//! What is remembered of changes: to undo them, to answer their retries, and to erase what they have
+//! put out of everybody's sight.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use conversation_service::proto::{ConversationId, RestorationOutcome, RestorationResult};
+use prost_types::Timestamp;
+
+use super::{Key, Model, key};
+
+/// What the deployment has decided.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Policy {
+    /// How long a deletion can be undone.
+    pub(crate) window: Duration,
+    /// How long changes are remembered.
+    pub(crate) retention: Duration,
+}
+
+/// A deletion is not undone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotRestored {
+    /// The ID names no deletion.
+    Unknown,
+    /// It is too late.
+    Expired,
+}
+
+/// How much a round of the background jobs has removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Removed {
+    pub(crate) messages: u64,
+    pub(crate) changes: u64,
+}
+
+/// One change of a user. Times are microseconds.
+#[derive(Clone, Debug)]
+pub(super) struct Change {
+    pub(super) time: i64,
+    pub(super) kind: Kind,
+    /// When what it has cleared is due to be erased, until that has been seen to.
+    pub(super) due: Option<i64>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Kind {
+    /// A deletion or clearing: until when it can be undone, and from what it took something.
+    Taken {
+        until: Option<i64>,
+        conversations: Vec<(ConversationId, bool)>,
+    },
+    Restored,
+}
+
+impl Model {
+    /// A model of a deployment that has decided so.
+    pub(crate) fn with(policy: Policy) -> Self {
+        Self {
+            policy,
+            ..Self::default()
+        }
+    }
+
+    /// Undoes a deletion or clearing.
+    pub(crate) fn restore(
+        &mut self,
+        user: &str,
+        deletion_id: &str,
+    ) -> Result<Vec<RestorationResult>, NotRestored> {
+        let number: u64 = deletion_id.parse().map_err(|_| NotRestored::Unknown)?;
+        if number.to_string() != deletion_id || number == 0 || number > self.revision(user) {
+            return Err(NotRestored::Unknown);
+        }
+        let conversations = match self.past.get(&(user.to_owned(), number)) {
+            None => return Err(NotRestored::Expired),
+            Some(Change {
+                kind: Kind::Restored,
+                ..
+            }) => return Err(NotRestored::Unknown),
+            Some(Change {
+                kind:
+                    Kind::Taken {
+                        until,
+                        conversations,
+                    },
+                ..
+            }) => {
+                if until.is_none_or(|until| self.now >= until) {
+                    return Err(NotRestored::Expired);
+                }
+                conversations.clone()
+            }
+        };
+        self.record(user, Kind::Restored, None);
+        let results = conversations.into_iter().map(|(id, took)| {
+            let outcome = if took {
+                self.view(user, &key(user, &id)).restore(number)
+            } else {
+                RestorationOutcome::NothingTaken
+            };
+            RestorationResult {
+                conversation_id: Some(id),
+                outcome: outcome.into(),
+            }
+        });
+        Ok(results.collect())
+    }
+
+    /// The background jobs do all that is due now.
+    pub(crate) fn round(&mut self) -> Removed {
+        let is_due = |due: i64| due <= self.now;
+        let mut cleared = Vec::new();
+        for ((user, revision), change) in &mut self.past {
+            if change.due.is_some_and(is_due) {
+                change.due = None;
+                if let Kind::Taken { conversations, .. } = &change.kind {
+                    let keys = conversations.iter().map(|(id, _)| key(user, id));
+                    cleared.extend(keys.map(|key| (user.clone(), *revision, key)));
+                }
+            }
+        }
+        let mut keys: BTreeSet<Key> = BTreeSet::new();
+        for (user, revision, key) in cleared {
+            if let Some(view) = self.views.get_mut(&(user, key.clone())) {
+                view.forget(revision);
+            }
+            keys.insert(key);
+        }
+        let rejoined = self.rejoined.extract_if(.., |_, due| *due <= self.now);
+        keys.extend(rejoined.map(|(key, _)| key));
+
+        let before = self.erased.len();
+        for key in keys {
+            let kept = self.kept(&key);
+            let all = 1..=self.head(&key);
+            self.erased.extend(
+                all.filter(|seq| !kept.contains(seq))
+                    .map(|seq| (key.clone(), seq)),
+            );
+        }
+        let retention = i64::try_from(self.policy.retention.as_micros()).unwrap_or(i64::MAX);
+        let horizon = self.now.saturating_sub(retention);
+        let remembered = self.past.len();
+        self.past
+            .retain(|_, change| change.due.is_some() || change.time >= horizon);
+        Removed {
+            messages: (self.erased.len() - before) as u64,
+            changes: (remembered - self.past.len()) as u64,
+        }
+    }
+
+    /// Whether the change is still remembered.
+    pub(crate) fn remembers(&self, user: &str, revision: u64) -> bool {
+        self.past.contains_key(&(user.to_owned(), revision))
+    }
+
+    /// Until when a deletion can be undone.
+    pub(crate) fn restorable_until(&self, user: &str, revision: u64) -> Option<Timestamp> {
+        match self.past.get(&(user.to_owned(), revision))?.kind {
+            Kind::Taken { until, .. } => until.map(|until| Timestamp {
+                seconds: until.div_euclid(1_000_000),
+                nanos: i32::try_from(until.rem_euclid(1_000_000) * 1_000).expect("below a second"),
+            }),
+            Kind::Restored => None,
+        }
+    }
+
+    /// Whether a message is gone.
+    pub(crate) fn is_erased(&self, user: &str, id: &ConversationId, seq: u64) -> bool {
+        self.erased.contains(&(key(user, id), seq))
+    }
+
+    /// The sequence numbers of the messages that have to be there, by the canonical text of their
+    /// conversation.
+    pub(crate) fn stored(&self) -> BTreeMap<String, BTreeSet<u64>> {
+        let keys = self.messages.keys().map(|key| {
+            let all = 1..=self.head(key);
+            let left = all.filter(|seq| !self.erased.contains(&(key.clone(), *seq)));
+            (key.canonical(), left.collect::<BTreeSet<_>>())
+        });
+        keys.filter(|(_, left)| !left.is_empty()).collect()
+    }
+
+    /// The same of the messages that somebody can read now.
+    pub(crate) fn readable(&self) -> BTreeMap<String, BTreeSet<u64>> {
+        let mut readable: BTreeMap<String, BTreeSet<u64>> = BTreeMap::new();
+        for ((_, key), view) in &self.views {
+            let visible = view.visible(self.head(key));
+            readable.entry(key.canonical()).or_default().extend(visible);
+        }
+        readable.retain(|_, visible| !visible.is_empty());
+        readable
+    }
+
+    /// What somebody can read, or could after an undo.
+    pub(super) fn kept(&self, key: &Key) -> BTreeSet<u64> {
+        let head = self.head(key);
+        let views = self.views.iter().filter(|((_, of), _)| of == key);
+        views.flat_map(|(_, view)| view.kept(head)).collect()
+    }
+
+    /// Makes the next revision of a user.
+    pub(super) fn record(&mut self, user: &str, kind: Kind, due: Option<i64>) -> u64 {
+        let revision = self.revisions.entry(user.to_owned()).or_default();
+        *revision += 1;
+        let change = Change {
+            time: self.now,
+            kind,
+            due,
+        };
+        self.past.insert((user.to_owned(), *revision), change);
+        *revision
+    }
+}
+
+impl Key {
+    /// How the service writes it down.
+    fn canonical(&self) -> String {
+        match self {
+            Self::C2c(one, other) => format!("C2C\n{one}\n{other}"),
+            Self::Group(group) => format!("GROUP\n{group}"),
+            Self::System(user) => format!("@TIM#SYSTEM\n{user}"),
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Undoing deletions and clearings, as the contract tells it (rule 11), and clearing itself.
+
+mod refusals;
+mod retries;
+mod takes;
+
+use std::time::Duration;
+
+use conversation_service::proto::{Conversation, ConversationId, Message};
+
+use crate::support::{
+    client::{Client, LARGEST_PAGE},
+    clock::TestClock,
+    databases::TestDatabase,
+    server::{TestServer, config},
+};
+
+/// How long a deletion can be undone in these tests.
+const WINDOW: Duration = Duration::from_hours(1);
+
+/// A server whose deletions can be undone for a while.
+struct Service {
+    _server: TestServer,
+    client: Client,
+    clock: TestClock,
+}
+
+impl Service {
+    async fn start(database: &TestDatabase) -> Self {
+        Self::start_with(database, WINDOW).await
+    }
+
+    async fn start_with(database: &TestDatabase, window: Duration) -> Self {
+        let clock = TestClock::new();
+        let mut config = config(database);
+        config.deletion.restore_window = window;
+        let server = TestServer::start_with(config, &clock).await;
+        Self {
+            client: server.client().await,
+            _server: server,
+            clock,
+        }
+    }
+
+    /// `count` messages that nobody has read but their sender, each at a time of its own.
+    async fn chat(&self, sender: &str, conversation: &ConversationId, count: usize) {
+        for number in 1..=count {
+            self.clock.advance(Duration::from_millis(1));
+            let words = format!("{sender} {number}");
+            self.client.send(sender, conversation.clone(), &words).await;
+        }
+    }
+
+    /// All that a user sees: the list, and the histories of these conversations.
+    async fn sight(&self, user: &str, conversations: &[ConversationId]) -> Sight {
+        let mut histories = Vec::new();
+        for conversation in conversations {
+            histories.push(self.client.history(user, conversation.clone()).await);
+        }
+        let listing = self.client.list_in_pages(user, None, LARGEST_PAGE).await;
+        Sight {
+            list: listing.expect("the list can be read").conversations,
+            histories,
+        }
+    }
+
+    /// The sequence numbers that a user can read, oldest first.
+    async fn readable(&self, user: &str, conversation: ConversationId) -> Vec<u64> {
+        let history = self.client.history(user, conversation).await;
+        history.iter().rev().map(|message| message.seq).collect()
+    }
+}
+
+#[derive(Debug, PartialEq)]
+struct Sight {
+    list: Vec<Conversation>,
+    histories: Vec<Vec<Message>>,
+}

@@ -1,0 +1,53 @@
+//! Following a user's changes with `WatchConversations`.
+//!
+//! - [`following`]: what the stream says, and from where;
+//! - [`synchronisation`]: which deletions other clients are told of;
+//! - [`trimming`]: watching from a revision that the log has forgotten;
+//! - [`replicas`]: changes that are made elsewhere, with and without `NOTIFY`;
+//! - [`ending`]: watchers that do not read, servers that stop, and what is left of those who leave.
+//!
+//! That something is *not* said is never shown by waiting for it: a later event that has to come is
+//! waited for, and it must be the next one.
+
+mod ending;
+mod following;
+mod replicas;
+mod synchronisation;
+mod trimming;
+
+use conversation_service::proto::{ConversationId, WatchConversationsResponse, change::Kind};
+
+use crate::support::{client::Client, ids::c2c};
+
+/// The user who is watched.
+const USER: &str = "alice";
+
+/// Lets `count` others write to the user; returns the conversations as the user sees them.
+async fn conversations(client: &Client, user: &str, count: usize) -> Vec<ConversationId> {
+    let mut ids = Vec::new();
+    for number in 0..count {
+        let friend = format!("friend {number}");
+        client.send(&friend, c2c(user), "hi").await;
+        ids.push(c2c(friend));
+    }
+    ids
+}
+
+/// The conversations that a change names, in its order.
+fn named(event: &WatchConversationsResponse) -> Vec<ConversationId> {
+    let change = event.change.clone().expect("a change, no bookmark");
+    let conversations = match change.kind.expect("a change is of some kind") {
+        Kind::ConversationsDeleted(deleted) => deleted.conversations,
+        Kind::HistoryCleared(cleared) => cleared.conversations,
+        Kind::ConversationsRestored(restored) => restored.conversations,
+    };
+    conversations
+        .into_iter()
+        .map(|watermarks| watermarks.conversation_id.expect("watermarks of something"))
+        .collect()
+}
+
+/// The revisions of events.
+fn revisions(events: &[WatchConversationsResponse]) -> Vec<u64> {
+    events.iter().map(|event| event.revision).collect()
+}
