@@ -7,7 +7,8 @@ use tonic_types::StatusExt as _;
 
 use crate::proto::{
     Conversation, ConversationId, DeleteConversationsRequest, DeleteConversationsResponse, Message,
-    conversation_id::Id, message_body::Content,
+    RestoreConversationsRequest, RestoreConversationsResponse, conversation_id::Id,
+    message_body::Content,
 };
 
 /// The width of a conversation's name, which begins most lines.
@@ -74,6 +75,26 @@ pub(super) fn readable(user: &str, conversation: &ConversationId, messages: &[Me
         }
     };
     format!("   {name}, as {user} reads it: {extent}\n")
+}
+
+/// What is asked to be taken back.
+pub(super) fn asked_back(request: &RestoreConversationsRequest) -> String {
+    format!(
+        "   > RestoreConversations user_id={} deletion_id={}\n",
+        request.user_id, request.deletion_id
+    )
+}
+
+/// What is back.
+pub(super) fn restored(answer: &RestoreConversationsResponse) -> String {
+    let mut page = String::new();
+    for result in &answer.results {
+        let name = name(result.conversation_id.as_ref());
+        let outcome = result.outcome().as_str_name();
+        let outcome = outcome.trim_start_matches("RESTORATION_OUTCOME_");
+        line(&mut page, format_args!("     {name:<NAME$}  {outcome}"));
+    }
+    page
 }
 
 /// What is asked for. What the request leaves out is left out here, too; of the UUID, the start will

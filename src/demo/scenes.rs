@@ -12,7 +12,10 @@ use super::{
 };
 use crate::{
     config::Config,
-    proto::{ConversationId, DeleteConversationsRequest, DeleteConversationsResponse, SeenThrough},
+    proto::{
+        ConversationId, DeleteConversationsRequest, DeleteConversationsResponse,
+        RestoreConversationsRequest, SeenThrough,
+    },
 };
 
 const ALICE: &str = "alice";
@@ -40,6 +43,7 @@ pub(super) async fn play(
     back_with_what_is_new(service, out).await?;
     asked_again(service, out, &request, &answer).await?;
     only_what_was_seen(service, out).await?;
+    taken_back(service, out).await?;
     refused(service, out).await?;
     what_next(out)
 }
@@ -158,10 +162,25 @@ async fn only_what_was_seen(service: &mut Service, out: &mut impl Write) -> Resu
     show_list(service, out, ALICE).await
 }
 
+async fn taken_back(service: &mut Service, out: &mut impl Write) -> Result<(), DemoError> {
+    heading(out, "8. A slip of the thumb, and Alice takes it back")?;
+    let slip = delete(service, out, &deletion_of([c2c(BOB)])).await?;
+    let request = RestoreConversationsRequest {
+        user_id: ALICE.to_owned(),
+        deletion_id: slip.deletion_id,
+        ..RestoreConversationsRequest::default()
+    };
+    write!(out, "{}", page::asked_back(&request))?;
+    let answer = service.restore(&request).await?;
+    write!(out, "{}", page::restored(&answer))?;
+    show_list(service, out, ALICE).await?;
+    show_readable(service, out, ALICE, &c2c(BOB)).await
+}
+
 async fn refused(service: &mut Service, out: &mut impl Write) -> Result<(), DemoError> {
     heading(
         out,
-        "8. A request with mistakes changes nothing, and every mistake is named",
+        "9. A request with mistakes changes nothing, and every mistake is named",
     )?;
     let before = service.list(ALICE).await?.revision;
     let request = deletion_of([c2c(CAROL), group(""), c2c(CAROL)]);

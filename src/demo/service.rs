@@ -13,7 +13,8 @@ use crate::{
     proto::{
         AddGroupMembersRequest, ConversationId, DeleteConversationsRequest,
         DeleteConversationsResponse, ListConversationsRequest, ListConversationsResponse,
-        ListMessagesRequest, Message, MessageBody, SendMessageRequest, conversation_id,
+        ListMessagesRequest, Message, MessageBody, RestoreConversationsRequest,
+        RestoreConversationsResponse, SendMessageRequest, conversation_id,
         conversation_service_client::ConversationServiceClient,
         group_service_client::GroupServiceClient, message_body,
         message_service_client::MessageServiceClient,
@@ -125,6 +126,14 @@ impl Service {
         request: &DeleteConversationsRequest,
     ) -> Result<DeleteConversationsResponse, Status> {
         let answer = self.conversations.delete_conversations(request.clone());
+        Ok(answer.await?.into_inner())
+    }
+
+    pub(super) async fn restore(
+        &mut self,
+        request: &RestoreConversationsRequest,
+    ) -> Result<RestoreConversationsResponse, Status> {
+        let answer = self.conversations.restore_conversations(request.clone());
         Ok(answer.await?.into_inner())
     }
 }
