@@ -28,7 +28,6 @@ const MOST_CANCELLED_AT_ONCE: usize = 1000;
 
 /// A service that is ready: its schema is up to date and its address is taken.
 pub struct Server {
-    store: Store,
     app: App,
     listener: TcpListener,
     address: SocketAddr,
@@ -106,7 +105,7 @@ impl Server {
         let address = listener.local_addr().map_err(listen_error)?;
         let (wakes, changed) = Wakes::new();
         let app = App {
-            store: store.clone(),
+            store,
             clock,
             policy: Policy {
                 sync_deletions: config.deletion.sync_by_default,
@@ -119,7 +118,6 @@ impl Server {
             },
         };
         Ok(Self {
-            store,
             app,
             listener,
             address,
@@ -143,10 +141,11 @@ impl Server {
     ///
     /// A [`ServeError`] if the transport fails.
     pub async fn serve(self, shutdown: Shutdown) -> Result<(), ServeError> {
+        let store = self.app.store.clone();
         let (health, health_service) = grpc::health();
         health.set(true).await;
         shutdown.spawn({
-            let (shutdown, store) = (shutdown.clone(), self.store.clone());
+            let (shutdown, store) = (shutdown.clone(), store.clone());
             async move {
                 tokio::select! {
                     () = shutdown.draining() => {}
@@ -156,13 +155,13 @@ impl Server {
             }
         });
 
-        let (store, wakes) = (self.store.clone(), self.app.wakes.clone());
+        let wakes = self.app.wakes.clone();
         until_draining(
             &shutdown,
-            sync::run(store, wakes, self.changed, self.poll_interval),
+            sync::run(store.clone(), wakes, self.changed, self.poll_interval),
         );
-        let (store, clock) = (self.store.clone(), self.app.clock.clone());
-        until_draining(&shutdown, jobs::run(store, clock, self.schedule));
+        let clock = self.app.clock.clone();
+        until_draining(&shutdown, jobs::run(store.clone(), clock, self.schedule));
 
         tracing::info!(address = %self.address, "serving");
         let served = Transport::builder()
@@ -179,7 +178,7 @@ impl Server {
         match shutdown.drain(self.drain_timeout, served).await {
             Drained::Completed(result) => {
                 result?;
-                if let Err(error) = self.store.close().await {
+                if let Err(error) = store.close().await {
                     tracing::warn!(%error, "the database was not closed in an orderly way");
                 }
                 tracing::info!("drained");

@@ -17,12 +17,18 @@ pub struct Conversation {
     pub last_message: Option<Message>,
 }
 
+/// An entry of a user's list under the key of its conversation, which takes a hash to compute.
+pub(super) struct Listed {
+    pub(super) key: ConversationKey,
+    pub(super) entry: ListEntry,
+}
+
 /// The entry for a user's row, if the conversation is in the user's list.
 pub(super) fn listed(
     user: &UserId,
     member: Member,
     heads: &HashMap<ConversationKey, Head>,
-) -> Result<Option<ListEntry>, StoreError> {
+) -> Result<Option<Listed>, StoreError> {
     let Some(head) = heads.get(&member.key) else {
         return Err(StoreError::Inconsistent {
             table: "members",
@@ -41,7 +47,7 @@ pub(super) fn listed(
                 column: "canonical_id",
                 key: member.key.to_string(),
             })?;
-    Ok(Some(ListEntry {
+    let entry = ListEntry {
         conversation_id,
         view: member.view,
         head: head.last_seq,
@@ -50,26 +56,28 @@ pub(super) fn listed(
         muted: member.muted,
         marks: member.marks,
         custom_data: member.custom_data,
+    };
+    Ok(Some(Listed {
+        key: member.key,
+        entry,
     }))
 }
 
 /// Adds to each entry its newest visible message.
 pub(super) async fn with_last_messages(
     store: &Store,
-    user: &UserId,
-    entries: Vec<ListEntry>,
+    entries: Vec<Listed>,
 ) -> Result<Vec<Conversation>, AppError> {
-    let key = |entry: &ListEntry| ConversationKey::from(&entry.conversation_id.canonical(user));
     let positions = entries
         .iter()
-        .filter_map(|entry| Some((key(entry), *entry.view.visible(entry.head)?.end())))
+        .filter_map(|Listed { key, entry }| Some((*key, *entry.view.visible(entry.head)?.end())))
         .collect();
     let mut messages = store.messages_at(positions).await?;
     let conversations = entries
         .into_iter()
-        .map(|entry| Conversation {
+        .map(|Listed { key, entry }| Conversation {
             last_message: messages
-                .remove(&key(&entry))
+                .remove(&key)
                 .map(|message| message.seen_as(entry.conversation_id.clone())),
             entry,
         })

@@ -42,8 +42,8 @@ pub async fn get_conversations(
 
     let mut by_id = HashMap::new();
     for member in members {
-        if let Some(entry) = listed(user, member, &heads)? {
-            by_id.insert(entry.conversation_id.clone(), entry);
+        if let Some(listed) = listed(user, member, &heads)? {
+            by_id.insert(listed.entry.conversation_id.clone(), listed);
         }
     }
     let (mut entries, mut missing) = (Vec::new(), Vec::new());
@@ -54,7 +54,7 @@ pub async fn get_conversations(
         }
     }
     Ok(Found {
-        conversations: with_last_messages(&app.store, user, entries).await?,
+        conversations: with_last_messages(&app.store, entries).await?,
         missing,
     })
 }

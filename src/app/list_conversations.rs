@@ -8,12 +8,10 @@ use std::{
 
 use super::{
     App, AppError,
-    entries::{Conversation, listed, with_last_messages},
+    entries::{Conversation, Listed, listed, with_last_messages},
 };
 use crate::{
-    domain::{
-        ListCursor, ListEntry, ListFilter, ListPosition, PageSize, Revision, Timestamp, UserId,
-    },
+    domain::{ListCursor, ListFilter, ListPosition, PageSize, Revision, Timestamp, UserId},
     store::{ConversationKey, Store},
 };
 
@@ -75,16 +73,16 @@ pub async fn list_conversations(
 
     let (as_of, recent) = match &cursor {
         Some(cursor) => (cursor.as_of, cursor.recent.clone()),
-        None => recently_active(&user, &entries),
+        None => recently_active(&entries),
     };
     let revision = cursor.as_ref().map_or(revision, |cursor| cursor.revision);
-    entries.retain(|entry| filter.chooses(entry));
+    entries.retain(|listed| filter.chooses(&listed.entry));
     let mut placed = match &cursor {
         None => entries
             .into_iter()
-            .map(|entry| (entry.position(), entry))
+            .map(|listed| (listed.entry.position(), listed))
             .collect(),
-        Some(cursor) => placed_after(&app.store, &user, cursor, entries).await?,
+        Some(cursor) => placed_after(&app.store, cursor, entries).await?,
     };
     placed.sort_by(|(left, _), (right, _)| left.cmp(right));
     let is_last = placed.len() <= page_size.get();
@@ -99,37 +97,34 @@ pub async fn list_conversations(
         }),
         _ => None,
     };
-    let entries = placed.into_iter().map(|(_, entry)| entry).collect();
+    let entries = placed.into_iter().map(|(_, listed)| listed).collect();
     Ok(ConversationPage {
-        conversations: with_last_messages(&app.store, &user, entries).await?,
+        conversations: with_last_messages(&app.store, entries).await?,
         next,
         revision,
     })
 }
 
 /// The latest moment that is far enough in the past, and what has been active since.
-fn recently_active(
-    user: &UserId,
-    entries: &[ListEntry],
-) -> (Timestamp, BTreeMap<String, Timestamp>) {
+fn recently_active(entries: &[Listed]) -> (Timestamp, BTreeMap<String, Timestamp>) {
     let mut newest_first: Vec<_> = entries.iter().collect();
-    newest_first.sort_unstable_by_key(|entry| Reverse(entry.activity));
-    let newest = newest_first.first().map(|entry| entry.activity);
+    newest_first.sort_unstable_by_key(|listed| Reverse(listed.entry.activity));
+    let newest = newest_first.first().map(|listed| listed.entry.activity);
     let settled = newest.unwrap_or_default().saturating_sub(UNSETTLED);
     let as_of = newest_first
         .get(MOST_RECENT)
-        .map_or(settled, |entry| entry.activity.max(settled));
+        .map_or(settled, |listed| listed.entry.activity.max(settled));
     let recent = newest_first
         .into_iter()
-        .take_while(|entry| entry.activity > as_of)
-        .map(|entry| (short_name(user, entry), entry.activity))
+        .take_while(|listed| listed.entry.activity > as_of)
+        .map(|listed| (short_name(listed.key), listed.entry.activity))
         .collect();
     (as_of, recent)
 }
 
 /// Half the key of a conversation, in hexadecimal: enough to tell a user's conversations apart.
-fn short_name(user: &UserId, entry: &ListEntry) -> String {
-    let mut name = ConversationKey::from(&entry.conversation_id.canonical(user)).to_string();
+fn short_name(key: ConversationKey) -> String {
+    let mut name = key.to_string();
     name.truncate(16);
     name
 }
@@ -138,30 +133,32 @@ fn short_name(user: &UserId, entry: &ListEntry) -> String {
 /// listed then is left out.
 async fn placed_after(
     store: &Store,
-    user: &UserId,
     cursor: &ListCursor,
-    entries: Vec<ListEntry>,
-) -> Result<Vec<(ListPosition, ListEntry)>, AppError> {
-    let is_recent = |entry: &&ListEntry| {
-        entry.activity > cursor.as_of && !cursor.recent.contains_key(&short_name(user, entry))
-    };
-    let key = |entry: &ListEntry| ConversationKey::from(&entry.conversation_id.canonical(user));
-    let moved = entries.iter().filter(is_recent).map(key).collect();
+    entries: Vec<Listed>,
+) -> Result<Vec<(ListPosition, Listed)>, AppError> {
+    // What has moved, but for what the cursor remembers the place of.
+    let moved = entries
+        .iter()
+        .filter(|Listed { key, entry }| {
+            entry.activity > cursor.as_of && !cursor.recent.contains_key(&short_name(*key))
+        })
+        .map(|listed| listed.key)
+        .collect();
     let before: HashMap<_, _> = store.newest_as_of(moved, cursor.as_of).await?;
-    let place = |entry: &ListEntry| {
+    let place = |Listed { key, entry }: &Listed| {
         let activity = if entry.activity <= cursor.as_of {
             entry.activity
-        } else if let Some(then) = cursor.recent.get(&short_name(user, entry)) {
+        } else if let Some(then) = cursor.recent.get(&short_name(*key)) {
             *then
         } else {
-            let then = before.get(&key(entry))?;
+            let then = before.get(key)?;
             entry.view.is_listed(then.seq).then_some(then.send_time)?
         };
         Some(entry.position_at(cursor, activity))
     };
     Ok(entries
         .into_iter()
-        .filter_map(|entry| Some((place(&entry)?, entry)))
+        .filter_map(|listed| Some((place(&listed)?, listed)))
         .filter(|(position, _)| *position > cursor.after)
         .collect())
 }

@@ -118,7 +118,7 @@ fn one_statement(rows: &str, rule: &ChangeRule<'_>) -> String {
         .collect();
     let recorded: Vec<_> = recorded.iter().map(String::as_str).collect();
     format!(
-        "WITH earlier AS (SELECT {RECORDED} FROM changes WHERE user_id = $1 AND request_id = $2), \
+        "WITH earlier AS ({earlier}), \
          input AS (SELECT * FROM {rows}), \
          raised AS ( \
              INSERT INTO users (user_id, revision) SELECT $1, 1 WHERE NOT EXISTS (SELECT 1 FROM earlier) \
@@ -134,6 +134,7 @@ fn one_statement(rows: &str, rule: &ChangeRule<'_>) -> String {
              SELECT $1, b.revision, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, {results} FROM raised AS b \
              RETURNING {RECORDED}) \
          SELECT {RECORDED} FROM recorded UNION ALL SELECT {RECORDED} FROM earlier",
+        earlier = log::of_request(),
         assignments = of_bumped(&rule.assignments),
         returning = returning.join(", "),
         results =
@@ -165,7 +166,7 @@ fn steps(rows: &str, revision: usize, rule: &ChangeRule<'_>) -> Steps {
         ),
     );
     Steps {
-        earlier: format!("SELECT {RECORDED} FROM changes WHERE user_id = $1 AND request_id = $2"),
+        earlier: log::of_request(),
         raise: "INSERT INTO users (user_id, revision) VALUES ($1, 1) \
                 ON CONFLICT (user_id) DO UPDATE SET revision = users.revision + 1 \
                 RETURNING revision"

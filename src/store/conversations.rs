@@ -61,7 +61,10 @@ impl Store {
     }
 }
 
-/// Reads `conversation_key`, `canonical_id`, `last_seq` and `last_time`.
+/// What [`keyed_head`] reads, of `conversations`.
+pub(super) const COLUMNS: &str = "conversation_key, canonical_id, last_seq, last_time";
+
+/// Reads [`COLUMNS`].
 pub(super) fn keyed_head(row: &Row<'_>) -> Result<(ConversationKey, Head), StoreError> {
     let key = row.key()?;
     let head = Head {

@@ -11,7 +11,7 @@
 //! in `erasable_from`. Claiming one moves it into the future: another job leaves it alone, and takes
 //! it over if this one dies.
 
-use sea_orm::{ConnectionTrait, QueryResult, Value};
+use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
 
 use super::{
     Store, StoreError,
@@ -161,13 +161,19 @@ impl Store {
         let statements = &self.statements.erasure;
         let values = [now.as_micros().into(), lease.as_micros().into()];
         let row = self
-            .write_one("claim_change", &statements.claim_change, values.clone())
+            .write_one(
+                "claim_change",
+                self.statement(&statements.claim_change, values.clone()),
+            )
             .await?;
         if let Some(row) = row {
             return claim(&row).map(Some);
         }
         let row = self
-            .write_one("claim_group", &statements.claim_group, values)
+            .write_one(
+                "claim_group",
+                self.statement(&statements.claim_group, values),
+            )
             .await?;
         row.map(|row| Row::new("conversations", &row).key().map(Claim::Rejoined))
             .transpose()
@@ -182,8 +188,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut values: Vec<Value> = vec![user.as_str().into(), revision.to_stored().into()];
         values.extend(self.dialect.row_values(vec![Column::Keys(conversations)]));
-        self.write_one("end_undo", &self.statements.erasure.end_undo, values)
-            .await?;
+        let end_undo = self.statement(&self.statements.erasure.end_undo, values);
+        self.execute_one("end_undo", end_undo).await?;
         Ok(())
     }
 
@@ -247,17 +253,7 @@ impl Store {
         };
         let last = Seq::saturating(oldest.get() + u64::from(limit) - 1).min(unseen.through);
         let erase = self.statement(&statements.erase, bounds(oldest, last));
-        let erased = self
-            .retrying("erase", || async {
-                let transaction = self.begin().await?;
-                let erased = transaction
-                    .execute_raw(erase.clone())
-                    .await?
-                    .rows_affected();
-                transaction.commit().await?;
-                Ok::<_, StoreError>(erased)
-            })
-            .await?;
+        let erased = self.execute_one("erase", erase).await?;
         let rest = (last < unseen.through).then_some(Unseen {
             after: last,
             ..unseen
@@ -282,7 +278,8 @@ impl Store {
                 [key.to_bytes().into(), lease.as_micros().into()],
             ),
         };
-        self.write_one("finish_erasure", sql, values).await?;
+        self.execute_one("finish_erasure", self.statement(sql, values))
+            .await?;
         Ok(())
     }
 
@@ -291,16 +288,7 @@ impl Store {
     pub(crate) async fn trim_changes(&self, time: Timestamp) -> Result<u64, StoreError> {
         let values = [time.as_micros().into()];
         let statement = self.statement(&self.statements.erasure.trim, values);
-        self.retrying("trim_changes", || async {
-            let transaction = self.begin().await?;
-            let trimmed = transaction
-                .execute_raw(statement.clone())
-                .await?
-                .rows_affected();
-            transaction.commit().await?;
-            Ok(trimmed)
-        })
-        .await
+        self.execute_one("trim_changes", statement).await
     }
 
     /// Makes sure that what was erased stands in no file any more. SQLite overwrites what it deletes
@@ -325,19 +313,32 @@ impl Store {
         Ok(())
     }
 
-    /// One statement in a transaction of its own; on SQLite, in its turn.
+    /// Runs one statement in a transaction of its own, on SQLite in its turn; returns its row.
     async fn write_one(
         &self,
         name: &'static str,
-        sql: &str,
-        values: impl IntoIterator<Item = Value>,
+        statement: Statement,
     ) -> Result<Option<QueryResult>, StoreError> {
-        let statement = self.statement(sql, values);
         self.retrying(name, || async {
             let transaction = self.begin().await?;
             let row = transaction.query_one_raw(statement.clone()).await?;
             transaction.commit().await?;
             Ok(row)
+        })
+        .await
+    }
+
+    /// As [`Store::write_one`], for a statement that returns none; returns how many rows it changed.
+    async fn execute_one(
+        &self,
+        name: &'static str,
+        statement: Statement,
+    ) -> Result<u64, StoreError> {
+        self.retrying(name, || async {
+            let transaction = self.begin().await?;
+            let changed = transaction.execute_raw(statement.clone()).await?;
+            transaction.commit().await?;
+            Ok(changed.rows_affected())
         })
         .await
     }

@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, Value};
 
 use super::{
     Store, StoreError,
-    conversations::{Head, keyed_head},
+    conversations::{COLUMNS, Head, keyed_head},
     dialect::{Column, ColumnType, Dialect},
     key::ConversationKey,
     row::Row,
@@ -25,7 +25,7 @@ pub(super) struct Statements {
 impl Statements {
     pub(super) fn new(dialect: Dialect) -> Self {
         let users = |first| dialect.rows(first, &[("user_id", ColumnType::Text)]).0;
-        let head = "RETURNING conversation_key, canonical_id, last_seq, last_time";
+        let head = format!("RETURNING {COLUMNS}");
         Self {
             lock_or_create_head: format!(
                 "INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time) \

@@ -57,9 +57,7 @@ impl Statements {
         let (users, _) = dialect.rows(1, &[("user_id", ColumnType::Text)]);
         Self {
             one: format!("SELECT {RECORDED} FROM changes WHERE user_id = $1 AND revision = $2"),
-            of_request: format!(
-                "SELECT {RECORDED} FROM changes WHERE user_id = $1 AND request_id = $2"
-            ),
+            of_request: of_request(),
             after: format!(
                 "SELECT {RECORDED}, client_id, changed_at, synced, undoes FROM changes \
                  WHERE user_id = $1 AND revision > $2 ORDER BY revision LIMIT $3"
@@ -71,6 +69,11 @@ impl Statements {
             ),
         }
     }
+}
+
+/// The change that a user's request of this name has made.
+pub(super) fn of_request() -> String {
+    format!("SELECT {RECORDED} FROM changes WHERE user_id = $1 AND request_id = $2")
 }
 
 impl Recorded {

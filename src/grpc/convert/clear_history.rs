@@ -1,11 +1,11 @@
 //! `ClearHistory`.
 
-use super::{deletion, origin, time};
+use super::{delete_conversations, deletion, origin};
 use crate::{
     app::DeletionRequest,
     domain::Deletion,
     grpc::violations::{InvalidRequest, Violations},
-    proto::{ClearHistoryRequest, ClearHistoryResponse},
+    proto::{ClearHistoryRequest, ClearHistoryResponse, DeleteConversationsResponse},
 };
 
 pub(crate) fn parse(mut request: ClearHistoryRequest) -> Result<DeletionRequest, InvalidRequest> {
@@ -38,19 +38,18 @@ pub(crate) fn parse(mut request: ClearHistoryRequest) -> Result<DeletionRequest,
     violations.finish(parsed)
 }
 
+/// As the response to a deletion.
 pub(crate) fn render(deletion: Deletion) -> ClearHistoryResponse {
-    let Deletion {
-        conversations,
-        revision,
+    let DeleteConversationsResponse {
+        results,
+        deletion_id,
         restorable_until,
-    } = deletion;
+        revision,
+    } = delete_conversations::render(deletion);
     ClearHistoryResponse {
-        results: conversations
-            .into_iter()
-            .map(deletion::render_result)
-            .collect(),
-        deletion_id: revision.to_string(),
-        restorable_until: restorable_until.map(time::render),
-        revision: revision.get(),
+        results,
+        deletion_id,
+        restorable_until,
+        revision,
     }
 }

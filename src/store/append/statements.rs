@@ -1,6 +1,7 @@
 //! The statements that store a message.
 
 use crate::store::{
+    conversations,
     dialect::{ColumnType, Dialect},
     messages,
 };
@@ -17,7 +18,7 @@ pub(in crate::store) struct Statements {
 impl Statements {
     pub(in crate::store) fn new(dialect: Dialect) -> Self {
         use ColumnType::{Integer, Key, Text};
-        let columns = messages::COLUMNS;
+        let (columns, head) = (messages::COLUMNS, conversations::COLUMNS);
         let (keys, _) = dialect.rows(3, &[("conversation_key", Key)]);
         let (heads, _) = dialect.rows(2, &[("conversation_key", Key), ("canonical_id", Text)]);
         let (messages, _) = dialect.rows(
@@ -50,7 +51,7 @@ impl Statements {
                      last_seq = conversations.last_seq + 1, \
                      last_time = CASE WHEN excluded.last_time > conversations.last_time \
                                  THEN excluded.last_time ELSE conversations.last_time END \
-                 RETURNING conversation_key, canonical_id, last_seq, last_time"
+                 RETURNING {head}"
             ),
             insert: format!(
                 "INSERT INTO messages (conversation_key, seq, sender_user_id, client_message_id, \
