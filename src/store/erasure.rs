@@ -60,6 +60,7 @@ pub(crate) struct Unseen {
 pub(super) struct Statements {
     claim_change: String,
     claim_group: String,
+    lock_user: String,
     end_undo: String,
     unseen: String,
     oldest: String,
@@ -93,6 +94,8 @@ impl Statements {
                      ORDER BY erasable_from LIMIT 1 {skip_locked}) \
                  RETURNING conversation_key"
             ),
+            // As every change of the user's rows does first.
+            lock_user: "UPDATE users SET revision = revision WHERE user_id = $1".to_owned(),
             end_undo: format!(
                 "UPDATE members AS m SET taken_by = NULL FROM {cleared} \
                  WHERE m.user_id = $1 AND m.conversation_key = i.conversation_key \
@@ -188,9 +191,16 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut values: Vec<Value> = vec![user.as_str().into(), revision.to_stored().into()];
         values.extend(self.dialect.row_values(vec![Column::Keys(conversations)]));
-        let end_undo = self.statement(&self.statements.erasure.end_undo, values);
-        self.execute_one("end_undo", end_undo).await?;
-        Ok(())
+        let statements = &self.statements.erasure;
+        let lock_user = self.statement(&statements.lock_user, [user.as_str().into()]);
+        let end_undo = self.statement(&statements.end_undo, values);
+        self.retrying("end_undo", || async {
+            let transaction = self.begin().await?;
+            transaction.execute_raw(lock_user.clone()).await?;
+            transaction.execute_raw(end_undo.clone()).await?;
+            transaction.commit().await
+        })
+        .await
     }
 
     /// What is in nobody's view of these conversations. Their heads have to be read before this is
