@@ -57,6 +57,8 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// What a deletion does beyond what its request says.
     pub deletion: DeletionConfig,
+    /// The most pins of a user, at most 1000. Default: 50.
+    pub pin_limit: u32,
     /// How changes are followed.
     pub watch: WatchConfig,
     /// When the background jobs run, and what they keep.
@@ -182,6 +184,7 @@ impl Default for Config {
             allow_anonymous: false,
             database: DatabaseConfig::default(),
             deletion: DeletionConfig::default(),
+            pin_limit: 50,
             watch: WatchConfig::default(),
             jobs: JobsConfig::default(),
             drain_timeout: Duration::from_secs(10),

@@ -110,6 +110,7 @@ impl Server {
             policy: Policy {
                 sync_deletions: config.deletion.sync_by_default,
                 restore_window: config.deletion.restore_window,
+                pin_limit: config.pin_limit,
             },
             wakes,
             watch: WatchPolicy {

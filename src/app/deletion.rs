@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::{App, AppError};
+use super::{App, AppError, positions::positioned};
 use crate::{
     domain::{Batch, ConversationId, Deletion, Origin, Seq, Synchronisation, Taking},
-    store::{ConversationKey, DeletionTarget, Take},
+    store::{DeletionTarget, Positioned, Take},
 };
 
 /// Asks for something to be taken from a user's conversations.
@@ -35,20 +35,21 @@ pub(super) async fn take(
         synchronisation,
         seen_through,
     } = request;
-    let keys: Vec<_> = conversations
-        .iter()
-        .map(|id| ConversationKey::from(&id.canonical(&origin.user)))
-        .collect();
-    let heads = app.store.heads(keys.clone()).await?;
-    let targets = conversations
+    let targets = positioned(app, &origin.user, conversations)
+        .await?
         .into_iter()
-        .zip(keys)
-        .map(|(conversation_id, key)| DeletionTarget {
-            head: heads.get(&key).map_or(Seq::ZERO, |head| head.last_seq),
-            seen_through: seen_through.get(&conversation_id).copied(),
-            key,
-            conversation_id,
-        })
+        .map(
+            |Positioned {
+                 conversation_id,
+                 key,
+                 position,
+             }| DeletionTarget {
+                head: position,
+                seen_through: seen_through.get(&conversation_id).copied(),
+                key,
+                conversation_id,
+            },
+        )
         .collect();
     let default = if app.policy.sync_deletions {
         Synchronisation::OtherClients

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::AppError;
 use crate::{
     domain::{ListEntry, Message, UserId},
-    store::{ConversationKey, Head, Member, Store, StoreError},
+    store::{ConversationKey, Head, Latest, Member, Store, StoreError},
 };
 
 /// An entry of a user's list with its newest visible message.
@@ -17,70 +17,88 @@ pub struct Conversation {
     pub last_message: Option<Message>,
 }
 
-/// An entry of a user's list under the key of its conversation, which takes a hash to compute.
+/// A listed row, and the newest message that has reached its user.
 pub(super) struct Listed {
-    pub(super) key: ConversationKey,
-    pub(super) entry: ListEntry,
+    pub(super) member: Member,
+    pub(super) latest: Latest,
 }
 
-/// The entry for a user's row, if the conversation is in the user's list.
-pub(super) fn listed(
-    user: &UserId,
-    member: Member,
-    heads: &HashMap<ConversationKey, Head>,
-) -> Result<Option<Listed>, StoreError> {
-    let Some(head) = heads.get(&member.key) else {
-        return Err(StoreError::Inconsistent {
-            table: "members",
-            column: "conversation_key",
-            key: member.key.to_string(),
-        });
-    };
-    if !member.view.is_listed(head.last_seq) {
-        return Ok(None);
-    }
-    let conversation_id =
-        head.canonical_id
-            .seen_by(user)
-            .ok_or_else(|| StoreError::Inconsistent {
-                table: "conversations",
-                column: "canonical_id",
-                key: member.key.to_string(),
-            })?;
-    let entry = ListEntry {
-        conversation_id,
-        view: member.view,
-        head: head.last_seq,
-        activity: member.left_time.unwrap_or(head.last_time),
-        pinned_at: member.pinned_at,
-        muted: member.muted,
-        marks: member.marks,
-        custom_data: member.custom_data,
-    };
-    Ok(Some(Listed {
-        key: member.key,
-        entry,
-    }))
-}
-
-/// Adds to each entry its newest visible message.
-pub(super) async fn with_last_messages(
+/// Those of a user's rows that are listed, and the heads that had to be read to know it: those of
+/// large groups, whose members have no copy.
+pub(super) async fn listed(
     store: &Store,
-    entries: Vec<Listed>,
+    members: Vec<Member>,
+) -> Result<(Vec<Listed>, HashMap<ConversationKey, Head>), StoreError> {
+    let without_copy = members.iter().filter(|member| member.latest.is_none());
+    let heads = store
+        .heads(without_copy.map(|member| member.key).collect())
+        .await?;
+    let mut listed = Vec::with_capacity(members.len());
+    for member in members {
+        let latest = member.latest_in(&heads)?;
+        if member.view.is_listed(latest.seq) {
+            listed.push(Listed { member, latest });
+        }
+    }
+    Ok((listed, heads))
+}
+
+/// Adds those heads that are not among `heads` yet.
+pub(super) async fn with_heads(
+    store: &Store,
+    listed: &[Listed],
+    mut heads: HashMap<ConversationKey, Head>,
+) -> Result<HashMap<ConversationKey, Head>, StoreError> {
+    let keys = listed.iter().map(|listed| listed.member.key);
+    let missing = keys.filter(|key| !heads.contains_key(key)).collect();
+    heads.extend(store.heads(missing).await?);
+    Ok(heads)
+}
+
+/// The entries for listed rows, each with its newest visible message. `heads` are those that are known
+/// already.
+pub(super) async fn conversations(
+    store: &Store,
+    user: &UserId,
+    listed: Vec<Listed>,
+    heads: HashMap<ConversationKey, Head>,
 ) -> Result<Vec<Conversation>, AppError> {
-    let positions = entries
+    let heads = with_heads(store, &listed, heads).await?;
+    let positions = listed
         .iter()
-        .filter_map(|Listed { key, entry }| Some((*key, *entry.view.visible(entry.head)?.end())))
-        .collect();
-    let mut messages = store.messages_at(positions).await?;
-    let conversations = entries
-        .into_iter()
-        .map(|Listed { key, entry }| Conversation {
-            last_message: messages
-                .remove(&key)
-                .map(|message| message.seen_as(entry.conversation_id.clone())),
-            entry,
+        .filter_map(|Listed { member, latest }| {
+            Some((member.key, *member.view.visible(latest.seq)?.end()))
         })
         .collect();
-    Ok(conversations)
+    let mut messages = store.messages_at(positions).await?;
+    listed
+        .into_iter()
+        .map(|Listed { member, latest }| {
+            let conversation_id = member.id_in(user, &heads)?;
+            let last_message = messages
+                .remove(&member.key)
+                .map(|message| message.seen_as(conversation_id.clone()));
+            let entry = ListEntry {
+                conversation_id,
+                view: member.view,
+                head: latest.seq,
+                activity: latest.time,
+                pinned_at: member.pinned_at,
+                muted: member.muted,
+                marks: member.marks,
+                custom_data: member.custom_data,
+                folders: member.folders,
+            };
+            Ok(Conversation {
+                entry,
+                last_message,
+            })
+        })
+        .collect()
+}
+
+impl Listed {
+    pub(super) fn unread(&self) -> u64 {
+        self.member.view.unread(self.latest.seq)
+    }
 }

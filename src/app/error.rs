@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::store::{AppendError, ChangeError, StoreError};
+use crate::store::{AppendError, ChangeError, FolderError, StoreError};
 
 /// A use case that was not carried out. Nothing was changed.
 #[derive(Debug, Error)]
@@ -22,6 +22,21 @@ pub enum AppError {
     /// The deletion can no longer be undone.
     #[error("the restore window has passed")]
     RestoreWindowExpired,
+    /// The user would have more pins than the deployment allows: unpin something first.
+    #[error("the limit of pins is reached")]
+    PinLimitReached(u32),
+    /// The user has no folder of this name: create it.
+    #[error("there is no such folder")]
+    FolderNotFound,
+    /// The user has a folder of this name: choose another name.
+    #[error("there is a folder of this name")]
+    FolderAlreadyExists,
+    /// The user has as many folders as a user may have: delete one first.
+    #[error("the limit of folders is reached")]
+    FolderLimitReached,
+    /// The user's folders would hold too many conversations: take some out first.
+    #[error("the limit of conversations in folders is reached")]
+    FolderConversationLimitReached,
     /// The user has not come to this revision yet.
     #[error("the revision is ahead of the user")]
     RevisionAhead,
@@ -34,6 +49,7 @@ impl From<ChangeError> for AppError {
     fn from(error: ChangeError) -> Self {
         match error {
             ChangeError::RequestIdReused => Self::RequestIdReused,
+            ChangeError::PinLimitReached(limit) => Self::PinLimitReached(limit),
             ChangeError::Store(error) => Self::Store(error),
         }
     }
@@ -45,6 +61,18 @@ impl From<AppendError> for AppError {
             AppendError::NotAGroupMember => Self::NotAGroupMember,
             AppendError::ClientMessageIdReused => Self::ClientMessageIdReused,
             AppendError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl From<FolderError> for AppError {
+    fn from(error: FolderError) -> Self {
+        match error {
+            FolderError::NotFound => Self::FolderNotFound,
+            FolderError::AlreadyExists => Self::FolderAlreadyExists,
+            FolderError::TooMany => Self::FolderLimitReached,
+            FolderError::TooManyConversations => Self::FolderConversationLimitReached,
+            FolderError::Change(error) => error.into(),
         }
     }
 }

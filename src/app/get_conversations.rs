@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{
     App, AppError,
-    entries::{Conversation, listed, with_last_messages},
+    entries::{Conversation, conversations, listed},
 };
 use crate::{
     domain::{Batch, ConversationId, UserId},
@@ -30,31 +30,22 @@ pub async fn get_conversations(
     user: &UserId,
     ids: Batch<ConversationId>,
 ) -> Result<Found, AppError> {
-    let keys: Vec<_> = ids
-        .iter()
-        .map(|id| ConversationKey::from(&id.canonical(user)))
+    let keys: Vec<_> = ids.iter().map(|id| ConversationKey::of(id, user)).collect();
+    let members = app.store.members(user, keys.clone()).await?;
+    let (entries, heads) = listed(&app.store, members).await?;
+    let mut by_key: HashMap<_, _> = entries
+        .into_iter()
+        .map(|entry| (entry.member.key, entry))
         .collect();
-    let members = app.store.members(user, keys).await?;
-    let heads = app
-        .store
-        .heads(members.iter().map(|member| member.key).collect())
-        .await?;
-
-    let mut by_id = HashMap::new();
-    for member in members {
-        if let Some(listed) = listed(user, member, &heads)? {
-            by_id.insert(listed.entry.conversation_id.clone(), listed);
-        }
-    }
-    let (mut entries, mut missing) = (Vec::new(), Vec::new());
-    for id in ids {
-        match by_id.remove(&id) {
-            Some(entry) => entries.push(entry),
+    let (mut found, mut missing) = (Vec::new(), Vec::new());
+    for (id, key) in ids.into_iter().zip(keys) {
+        match by_key.remove(&key) {
+            Some(entry) => found.push(entry),
             None => missing.push(id),
         }
     }
     Ok(Found {
-        conversations: with_last_messages(&app.store, entries).await?,
+        conversations: conversations(&app.store, user, found, heads).await?,
         missing,
     })
 }

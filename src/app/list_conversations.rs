@@ -1,24 +1,20 @@
 //! A user's list, a page at a time.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, HashMap},
-    time::Duration,
-};
+use std::{cmp::Reverse, collections::HashMap, time::Duration};
 
 use super::{
     App, AppError,
-    entries::{Conversation, Listed, listed, with_last_messages},
+    entries::{Conversation, Listed, conversations, listed},
 };
 use crate::{
-    domain::{ListCursor, ListFilter, ListPosition, PageSize, Revision, Timestamp, UserId},
-    store::{ConversationKey, Store},
+    domain::{ListBeginning, ListCursor, ListFilter, ListPosition, PageSize, Revision, UserId},
+    store::{ConversationKey, Part, Store},
 };
 
 /// How much later than another message one may arrive that carries an earlier time: the longest that
 /// a message is under way, and the most that the clocks of replicas differ.
 const UNSETTLED: Duration = Duration::from_mins(1);
-/// How many conversations a page token remembers at most.
+/// How many conversations a page token remembers at most, besides the pinned ones.
 const MOST_RECENT: usize = 256;
 
 /// Asks for a page of a user's list.
@@ -45,8 +41,11 @@ pub struct ConversationPage {
     pub revision: Revision,
 }
 
-/// Lists conversations: pinned first, then by latest activity. Four statements at most, whatever the
+/// Lists conversations: pinned first, then by latest activity. Five statements at most, whatever the
 /// number of conversations; no message is read but those that the page shows.
+///
+/// What is read is the page, what is pinned, the user's large groups, and what has moved since the
+/// listing began; for a first page also what was active most recently, which its token remembers.
 ///
 /// # Errors
 ///
@@ -61,65 +60,100 @@ pub async fn list_conversations(
         cursor,
         filter,
     } = request;
-    let (revision, members) = app.store.members_of(&user).await?;
-    let heads = app
-        .store
-        .heads(members.iter().map(|member| member.key).collect())
-        .await?;
-    let mut entries = Vec::with_capacity(members.len());
-    for member in members {
-        entries.extend(listed(&user, member, &heads)?);
+    let part = part(page_size, cursor.as_ref());
+    let (revision, members) = app.store.list(&user, &filter, &part).await?;
+    let (mut entries, heads) = listed(&app.store, members).await?;
+    if filter.unread_only {
+        entries.retain(|entry| entry.unread() > 0);
     }
 
-    let (as_of, recent) = match &cursor {
-        Some(cursor) => (cursor.as_of, cursor.recent.clone()),
-        None => recently_active(&entries),
-    };
-    let revision = cursor.as_ref().map_or(revision, |cursor| cursor.revision);
-    entries.retain(|listed| filter.chooses(&listed.entry));
-    let mut placed = match &cursor {
-        None => entries
-            .into_iter()
-            .map(|listed| (listed.entry.position(), listed))
-            .collect(),
-        Some(cursor) => placed_after(&app.store, cursor, entries).await?,
+    let (mut placed, beginning) = match cursor {
+        None => {
+            let beginning = begin(revision, &entries);
+            let placed = entries.into_iter().map(|entry| (position(&entry), entry));
+            (placed.collect(), beginning)
+        }
+        Some(cursor) => (
+            placed_after(&app.store, &cursor, entries).await?,
+            cursor.beginning,
+        ),
     };
     placed.sort_by(|(left, _), (right, _)| left.cmp(right));
     let is_last = placed.len() <= page_size.get();
     placed.truncate(page_size.get());
 
+    let revision = beginning.revision;
     let next = match placed.last() {
         Some((after, _)) if !is_last => Some(ListCursor {
-            revision,
-            as_of,
-            recent,
+            beginning,
             after: after.clone(),
         }),
         _ => None,
     };
-    let entries = placed.into_iter().map(|(_, listed)| listed).collect();
+    let page = placed.into_iter().map(|(_, entry)| entry).collect();
     Ok(ConversationPage {
-        conversations: with_last_messages(&app.store, entries).await?,
+        conversations: conversations(&app.store, &user, page, heads).await?,
         next,
         revision,
     })
 }
 
-/// The latest moment that is far enough in the past, and what has been active since.
-fn recently_active(entries: &[Listed]) -> (Timestamp, BTreeMap<String, Timestamp>) {
+/// What has to be read for a page. One more than it shows tells whether there is another.
+fn part(page_size: PageSize, cursor: Option<&ListCursor>) -> Part {
+    let Some(ListCursor { beginning, after }) = cursor else {
+        return Part {
+            active_after: None,
+            after: None,
+            limit: page_size.get().max(MOST_RECENT) + 1,
+        };
+    };
+    // What was active later than `as_of` is read in any case.
+    let is_settled = after.pinned_at.0.is_none() && after.activity.0 <= beginning.as_of;
+    Part {
+        active_after: Some(beginning.as_of),
+        after: Some(if is_settled {
+            (after.activity.0, ConversationKey::parse(&after.name))
+        } else {
+            (beginning.as_of, None)
+        }),
+        // What was pinned at the first page, and no longer is, is among them and has been shown.
+        limit: page_size.get() + 1 + beginning.pinned.len(),
+    }
+}
+
+/// Where an entry stands in the list as it is now.
+fn position(Listed { member, latest }: &Listed) -> ListPosition {
+    ListPosition {
+        pinned_at: Reverse(member.pinned_at),
+        activity: Reverse(latest.time),
+        name: member.key.to_string(),
+    }
+}
+
+/// What the pages after the first one have to know of it.
+fn begin(revision: Revision, entries: &[Listed]) -> ListBeginning {
     let mut newest_first: Vec<_> = entries.iter().collect();
-    newest_first.sort_unstable_by_key(|listed| Reverse(listed.entry.activity));
-    let newest = newest_first.first().map(|listed| listed.entry.activity);
+    newest_first.sort_unstable_by_key(|entry| Reverse(entry.latest.time));
+    let newest = newest_first.first().map(|entry| entry.latest.time);
     let settled = newest.unwrap_or_default().saturating_sub(UNSETTLED);
     let as_of = newest_first
         .get(MOST_RECENT)
-        .map_or(settled, |listed| listed.entry.activity.max(settled));
+        .map_or(settled, |entry| entry.latest.time.max(settled));
     let recent = newest_first
         .into_iter()
-        .take_while(|listed| listed.entry.activity > as_of)
-        .map(|listed| (short_name(listed.key), listed.entry.activity))
+        .take_while(|entry| entry.latest.time > as_of)
+        .map(|entry| (short_name(entry.member.key), entry.latest.time))
         .collect();
-    (as_of, recent)
+    let pinned = entries
+        .iter()
+        .filter_map(|entry| Some((short_name(entry.member.key), entry.member.pinned_at?)))
+        .collect();
+    ListBeginning {
+        revision,
+        pinned,
+        as_of,
+        recent,
+    }
 }
 
 /// Half the key of a conversation, in hexadecimal: enough to tell a user's conversations apart.
@@ -133,32 +167,37 @@ fn short_name(key: ConversationKey) -> String {
 /// listed then is left out.
 async fn placed_after(
     store: &Store,
-    cursor: &ListCursor,
+    ListCursor { beginning, after }: &ListCursor,
     entries: Vec<Listed>,
 ) -> Result<Vec<(ListPosition, Listed)>, AppError> {
-    // What has moved, but for what the cursor remembers the place of.
+    // What has moved, but for what the beginning remembers the place of.
     let moved = entries
         .iter()
-        .filter(|Listed { key, entry }| {
-            entry.activity > cursor.as_of && !cursor.recent.contains_key(&short_name(*key))
+        .filter(|Listed { member, latest }| {
+            latest.time > beginning.as_of && !beginning.recent.contains_key(&short_name(member.key))
         })
-        .map(|listed| listed.key)
+        .map(|entry| entry.member.key)
         .collect();
-    let before: HashMap<_, _> = store.newest_as_of(moved, cursor.as_of).await?;
-    let place = |Listed { key, entry }: &Listed| {
-        let activity = if entry.activity <= cursor.as_of {
-            entry.activity
-        } else if let Some(then) = cursor.recent.get(&short_name(*key)) {
+    let before: HashMap<_, _> = store.newest_as_of(moved, beginning.as_of).await?;
+    let place = |Listed { member, latest }: &Listed| {
+        let short_name = short_name(member.key);
+        let activity = if latest.time <= beginning.as_of {
+            latest.time
+        } else if let Some(then) = beginning.recent.get(&short_name) {
             *then
         } else {
-            let then = before.get(key)?;
-            entry.view.is_listed(then.seq).then_some(then.send_time)?
+            let then = before.get(&member.key)?;
+            member.view.is_listed(then.seq).then_some(then.send_time)?
         };
-        Some(entry.position_at(cursor, activity))
+        Some(ListPosition {
+            pinned_at: Reverse(beginning.pinned.get(&short_name).copied()),
+            activity: Reverse(activity),
+            name: member.key.to_string(),
+        })
     };
     Ok(entries
         .into_iter()
-        .filter_map(|listed| Some((place(&listed)?, listed)))
-        .filter(|(position, _)| *position > cursor.after)
+        .filter_map(|entry| Some((place(&entry)?, entry)))
+        .filter(|(position, _)| position > after)
         .collect())
 }

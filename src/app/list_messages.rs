@@ -44,7 +44,7 @@ pub async fn list_messages(app: &App, request: ListMessages) -> Result<MessagePa
         messages: Vec::new(),
         next: None,
     };
-    let key = ConversationKey::from(&conversation_id.canonical(&user));
+    let key = ConversationKey::of(&conversation_id, &user);
     let Some(member) = app.store.members(&user, vec![key]).await?.pop() else {
         return Ok(nothing);
     };

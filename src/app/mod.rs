@@ -2,37 +2,67 @@
 //! values; they know the store and neither protocol nor transport.
 
 mod add_group_members;
+mod add_to_folder;
 mod clear_history;
+mod create_folder;
 mod delete_conversations;
+mod delete_folder;
 mod deletion;
 mod entries;
 mod error;
+mod folders;
 mod get_conversations;
+mod get_unread_count;
 mod list_conversations;
+mod list_folders;
 mod list_messages;
+mod mark_conversations;
+mod mark_conversations_read;
+mod mute_conversations;
+mod pin_conversations;
+mod positions;
+mod remove_from_folder;
 mod remove_group_members;
+mod rename_folder;
 mod restore_conversations;
 mod send_message;
 mod send_system_message;
+mod set_custom_data;
 mod watch_conversations;
 
 use std::time::Duration;
 
-use crate::{domain::Clock, store::Store, sync::Wakes};
+use crate::{
+    domain::{Batch, Clock, ConversationId, UserId},
+    store::{ConversationKey, Store},
+    sync::Wakes,
+};
 
 pub use add_group_members::add_group_members;
+pub use add_to_folder::add_to_folder;
 pub use clear_history::clear_history;
+pub use create_folder::create_folder;
 pub use delete_conversations::{History, delete_conversations};
+pub use delete_folder::delete_folder;
 pub use deletion::DeletionRequest;
 pub use entries::Conversation;
 pub use error::AppError;
 pub use get_conversations::{Found, get_conversations};
+pub use get_unread_count::get_unread_count;
 pub use list_conversations::{ConversationPage, ListConversations, list_conversations};
+pub use list_folders::list_folders;
 pub use list_messages::{ListMessages, MessagePage, list_messages};
+pub use mark_conversations::mark_conversations;
+pub use mark_conversations_read::{MarkConversationsRead, Which, mark_conversations_read};
+pub use mute_conversations::mute_conversations;
+pub use pin_conversations::pin_conversations;
+pub use remove_from_folder::remove_from_folder;
 pub use remove_group_members::remove_group_members;
+pub use rename_folder::rename_folder;
 pub use restore_conversations::restore_conversations;
 pub use send_message::{Recipient, SendMessage, send_message};
 pub use send_system_message::{SendSystemMessage, send_system_message};
+pub use set_custom_data::set_custom_data;
 pub use watch_conversations::{Watch, WatchConversations, WatchEnd, WatchEvent, WatchPolicy};
 
 /// What every use case needs.
@@ -57,4 +87,18 @@ pub struct Policy {
     pub sync_deletions: bool,
     /// How long a deletion can be undone; zero turns undo off.
     pub restore_window: Duration,
+    /// The most pins of a user.
+    pub pin_limit: u32,
+}
+
+/// Conversations of `user` with the keys of their rows.
+fn keyed(
+    user: &UserId,
+    conversations: Batch<ConversationId>,
+) -> Vec<(ConversationId, ConversationKey)> {
+    let keyed = conversations.into_iter().map(|id| {
+        let key = ConversationKey::of(&id, user);
+        (id, key)
+    });
+    keyed.collect()
 }

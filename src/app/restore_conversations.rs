@@ -30,7 +30,8 @@ pub async fn restore_conversations(
         }
         Err(error) => return Err(error),
     };
-    let restoration = app.store.restore(&origin, &recorded, now).await?;
+    let limit = app.policy.pin_limit;
+    let restoration = app.store.restore(&origin, &recorded, now, limit).await?;
     app.wakes.changed(&origin.user, restoration.revision);
     Ok(restoration)
 }

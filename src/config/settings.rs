@@ -72,6 +72,10 @@ pub struct Settings {
     #[arg(long, global = true, value_name = "DURATION", value_parser = purge_interval)]
     pub(super) purge_interval: Option<Duration>,
 
+    /// The most conversations that a user can pin, at most 1000 [default: 50]
+    #[arg(long, global = true, value_name = "NUMBER", value_parser = pin_limit)]
+    pub(super) pin_limit: Option<u32>,
+
     /// How long calls in flight may go on after the signal to stop [default: 10s]
     #[arg(long, global = true, value_name = "DURATION", value_parser = drain_timeout)]
     pub(super) drain_timeout: Option<Duration>,
@@ -117,6 +121,7 @@ impl Settings {
             restore_window: self.restore_window.or(lower.restore_window),
             change_retention: self.change_retention.or(lower.change_retention),
             purge_interval: self.purge_interval.or(lower.purge_interval),
+            pin_limit: self.pin_limit.or(lower.pin_limit),
             drain_timeout: self.drain_timeout.or(lower.drain_timeout),
             log_format: self.log_format.or(lower.log_format),
         }
@@ -140,6 +145,7 @@ impl Settings {
             restore_window,
             change_retention,
             purge_interval,
+            pin_limit,
             drain_timeout,
             log_format,
         } = self;
@@ -156,6 +162,7 @@ impl Settings {
                 sync_by_default: sync_deletions.unwrap_or(default.deletion.sync_by_default),
                 restore_window: restore_window.unwrap_or(default.deletion.restore_window),
             },
+            pin_limit: pin_limit.unwrap_or(default.pin_limit),
             watch: default.watch,
             jobs: JobsConfig {
                 purge_interval: purge_interval.unwrap_or(default.jobs.purge_interval),
@@ -183,6 +190,13 @@ fn pool_size(text: &str) -> Result<u32, &'static str> {
     match text.parse() {
         Ok(connections @ 1..=1000) => Ok(connections),
         _ => Err("expected a whole number from 1 to 1000"),
+    }
+}
+
+fn pin_limit(text: &str) -> Result<u32, &'static str> {
+    match text.parse() {
+        Ok(pins @ 0..=1000) => Ok(pins),
+        _ => Err("expected a whole number from 0 to 1000"),
     }
 }
 

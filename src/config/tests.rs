@@ -57,6 +57,7 @@ fn nothing_set_gives_the_documented_defaults() {
     assert_eq!(config.deletion.restore_window, Duration::from_hours(24));
     assert_eq!(config.jobs.change_retention, Duration::from_hours(7 * 24));
     assert_eq!(config.jobs.purge_interval, Duration::from_mins(1));
+    assert_eq!(config.pin_limit, 50);
     assert_eq!(config.drain_timeout, Duration::from_secs(10));
     assert_eq!(config.log_format, LogFormat::Text);
     assert!(!config.allow_anonymous);
@@ -90,6 +91,7 @@ fn each_source_can_set_everything() {
             change_retention: Duration::from_hours(48),
             purge_interval: Duration::from_secs(30),
         },
+        pin_limit: 7,
         drain_timeout: Duration::from_millis(2500),
         log_format: LogFormat::Json,
     };
@@ -104,6 +106,7 @@ fn each_source_can_set_everything() {
         restore_window = "1h 30m"
         change_retention = "2d"
         purge_interval = "30s"
+        pin_limit = 7
         drain_timeout = "2s 500ms"
         log_format = "json"
         "#,
@@ -118,6 +121,7 @@ fn each_source_can_set_everything() {
         ("CONVERSATION_RESTORE_WINDOW", "1h 30m"),
         ("CONVERSATION_CHANGE_RETENTION", "2d"),
         ("CONVERSATION_PURGE_INTERVAL", "30s"),
+        ("CONVERSATION_PIN_LIMIT", "7"),
         ("CONVERSATION_DRAIN_TIMEOUT", "2s 500ms"),
         ("CONVERSATION_LOG_FORMAT", "json"),
     ]);
@@ -131,6 +135,7 @@ fn each_source_can_set_everything() {
         "--restore-window=1h 30m",
         "--change-retention=2d",
         "--purge-interval=30s",
+        "--pin-limit=7",
         "--drain-timeout=2s 500ms",
         "--log-format=json",
     ]);

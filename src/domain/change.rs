@@ -1,6 +1,9 @@
 //! A user's changes, as the user's clients follow them.
 
-use super::{ClientId, ConversationId, Revision, Seq, Synchronisation, Taking, Timestamp};
+use super::{
+    ClientId, ConversationId, CustomData, FolderName, Marks, Muting, Pinning, Revision, Seq,
+    Synchronisation, Taking, Timestamp,
+};
 
 /// A change that was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,22 +14,57 @@ pub struct RecordedChange {
     pub time: Timestamp,
     /// The client that made it, if it gave its name.
     pub client: Option<ClientId>,
-    /// What kind of change it is.
-    pub kind: ChangeKind,
-    /// The conversations that it changed, in the order of its request.
-    pub conversations: Vec<Watermarks>,
+    /// What was changed.
+    pub change: Change,
 }
 
-/// What kind a change is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChangeKind {
-    /// A deletion or a clearing.
-    Taken(Taking, Synchronisation),
-    /// The deletion or clearing of this revision was undone.
-    Restored(Revision),
+/// What was changed. Conversations are those that the request did change, in its order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Conversations were deleted or cleared.
+    Taken {
+        /// What was taken from them.
+        taking: Taking,
+        /// Whether other clients are told.
+        synchronisation: Synchronisation,
+        /// How they stand since.
+        conversations: Vec<Watermarks>,
+    },
+    /// A deletion or clearing was undone.
+    Restored {
+        /// The revision of what was undone.
+        deletion: Revision,
+        /// How they stand since.
+        conversations: Vec<Watermarks>,
+    },
+    /// Conversations were read through these positions.
+    Read(Vec<(ConversationId, Seq)>),
+    /// Conversations were pinned or unpinned.
+    Pinned(Pinning, Vec<ConversationId>),
+    /// Conversations were muted or unmuted.
+    Muted(Muting, Vec<ConversationId>),
+    /// Conversations have these marks since.
+    Marked(Vec<(ConversationId, Marks)>),
+    /// Conversations have this data since.
+    CustomDataSet(CustomData, Vec<ConversationId>),
+    /// A folder was made, with these conversations.
+    FolderCreated(FolderName, Vec<ConversationId>),
+    /// A folder was removed.
+    FolderDeleted(FolderName),
+    /// A folder was renamed.
+    FolderRenamed {
+        /// What it was called.
+        from: FolderName,
+        /// What it is called since.
+        to: FolderName,
+    },
+    /// Conversations were put into a folder.
+    AddedToFolder(FolderName, Vec<ConversationId>),
+    /// Conversations were taken out of a folder.
+    RemovedFromFolder(FolderName, Vec<ConversationId>),
 }
 
-/// How a conversation stands after a change.
+/// How a conversation stands after a deletion, a clearing, or the undoing of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Watermarks {
     /// The conversation.
@@ -35,6 +73,8 @@ pub struct Watermarks {
     pub hidden_through: Seq,
     /// Its history is gone up to here.
     pub cleared_through: Seq,
+    /// Whether it is pinned.
+    pub is_pinned: bool,
 }
 
 impl RecordedChange {
@@ -43,7 +83,35 @@ impl RecordedChange {
     #[must_use]
     pub fn concerns(&self, watcher: Option<&ClientId>) -> bool {
         let own = self.client.is_some() && self.client.as_ref() == watcher;
-        let synchronised = !matches!(self.kind, ChangeKind::Taken(_, Synchronisation::OriginOnly));
-        !own && synchronised && !self.conversations.is_empty()
+        !own && self.change.is_synchronised() && self.change.is_something()
+    }
+}
+
+impl Change {
+    const fn is_synchronised(&self) -> bool {
+        !matches!(
+            self,
+            Self::Taken {
+                synchronisation: Synchronisation::OriginOnly,
+                ..
+            }
+        )
+    }
+
+    fn is_something(&self) -> bool {
+        match self {
+            Self::Taken { conversations, .. } | Self::Restored { conversations, .. } => {
+                !conversations.is_empty()
+            }
+            Self::Read(conversations) => !conversations.is_empty(),
+            Self::Marked(conversations) => !conversations.is_empty(),
+            Self::Pinned(_, conversations)
+            | Self::Muted(_, conversations)
+            | Self::CustomDataSet(_, conversations)
+            | Self::AddedToFolder(_, conversations)
+            | Self::RemovedFromFolder(_, conversations) => !conversations.is_empty(),
+            Self::FolderRenamed { from, to } => from != to,
+            Self::FolderCreated(..) | Self::FolderDeleted(_) => true,
+        }
     }
 }

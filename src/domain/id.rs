@@ -1,18 +1,22 @@
-//! Identifiers that other systems choose: of users, groups, clients and their messages.
+//! Identifiers that other systems choose: of users, groups, clients and their messages, and the names
+//! that users give their folders.
 
 use std::{fmt, marker::PhantomData, sync::Arc};
 
-/// The most bytes an identifier may have.
-const MAX_BYTES: usize = 128;
-
-/// An identifier of one kind: 1 to 128 bytes of UTF-8, compared byte for byte, without control
-/// characters and without leading or trailing white space.
+/// An identifier of one kind: UTF-8, compared byte for byte, without control characters and without
+/// leading or trailing white space; 1 to 128 bytes, or as many as its kind allows.
 ///
 /// `K` keeps identifiers of different kinds apart; cloning is cheap.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Id<K> {
     text: Arc<str>,
     kind: PhantomData<fn() -> K>,
+}
+
+/// What an [`Id`] can name.
+pub trait Named {
+    /// The most bytes an identifier of this kind may have.
+    const MAX_BYTES: usize = 128;
 }
 
 /// Marks an [`Id`] as naming a user. Users are not registered: an ID exists once it is used.
@@ -35,6 +39,19 @@ pub enum OfMessage {}
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum OfPayload {}
 
+/// Marks an [`Id`] as the name that a user has given a folder, at most 32 bytes.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum OfFolder {}
+
+impl Named for User {}
+impl Named for Group {}
+impl Named for Client {}
+impl Named for OfMessage {}
+impl Named for OfPayload {}
+impl Named for OfFolder {
+    const MAX_BYTES: usize = 32;
+}
+
 /// A user's ID.
 pub type UserId = Id<User>;
 /// A group chat's ID.
@@ -45,21 +62,26 @@ pub type ClientId = Id<Client>;
 pub type ClientMessageId = Id<OfMessage>;
 /// What the bytes of a message's payload are.
 pub type PayloadType = Id<OfPayload>;
+/// The name of a folder, which is its identity among its user's folders.
+pub type FolderName = Id<OfFolder>;
 
 /// Why a text is no identifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IdError {
     /// It has no bytes.
     Empty,
-    /// It has more than 128 bytes.
-    TooLong,
+    /// It has more bytes than its kind allows.
+    TooLong {
+        /// The most bytes that are allowed.
+        limit: usize,
+    },
     /// It holds a control character.
     ControlCharacter,
     /// It begins or ends with white space.
     OuterWhiteSpace,
 }
 
-impl<K> Id<K> {
+impl<K: Named> Id<K> {
     /// Takes `text` as an identifier.
     ///
     /// # Errors
@@ -69,8 +91,10 @@ impl<K> Id<K> {
         if text.is_empty() {
             return Err(IdError::Empty);
         }
-        if text.len() > MAX_BYTES {
-            return Err(IdError::TooLong);
+        if text.len() > K::MAX_BYTES {
+            return Err(IdError::TooLong {
+                limit: K::MAX_BYTES,
+            });
         }
         if text.chars().any(char::is_control) {
             return Err(IdError::ControlCharacter);
@@ -83,7 +107,9 @@ impl<K> Id<K> {
             kind: PhantomData,
         })
     }
+}
 
+impl<K> Id<K> {
     /// The identifier's text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -107,7 +133,7 @@ impl fmt::Display for IdError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("must not be empty"),
-            Self::TooLong => write!(f, "must be at most {MAX_BYTES} bytes long"),
+            Self::TooLong { limit } => write!(f, "must be at most {limit} bytes long"),
             Self::ControlCharacter => f.write_str("must not contain control characters"),
             Self::OuterWhiteSpace => f.write_str("must not begin or end with white space"),
         }
@@ -141,8 +167,12 @@ mod tests {
     #[test]
     fn a_text_that_breaks_a_rule_is_refused_by_that_rule() {
         assert_eq!(UserId::new(""), Err(IdError::Empty));
-        assert_eq!(UserId::new(&"x".repeat(129)), Err(IdError::TooLong));
-        assert_eq!(UserId::new(&"é".repeat(65)), Err(IdError::TooLong));
+        let too_long = IdError::TooLong { limit: 128 };
+        assert_eq!(UserId::new(&"x".repeat(129)), Err(too_long));
+        assert_eq!(UserId::new(&"é".repeat(65)), Err(too_long));
+        let too_long = IdError::TooLong { limit: 32 };
+        assert!(FolderName::new(&"x".repeat(32)).is_ok());
+        assert_eq!(FolderName::new(&"é".repeat(17)), Err(too_long));
         for text in ["a\0b", "a\nb", "\u{7f}", "a\u{85}b"] {
             assert_eq!(
                 UserId::new(text),

@@ -7,7 +7,10 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
-use super::{ConversationId, ConversationKind, Mark, Marks, Revision, Seq, Timestamp, View};
+use super::{
+    ConversationId, ConversationKind, CustomData, FolderName, Mark, Marks, Revision, Seq,
+    Timestamp, View,
+};
 
 /// One of a user's conversations with all that its list entry says, but for the message itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +19,7 @@ pub struct ListEntry {
     pub conversation_id: ConversationId,
     /// The user's watermarks.
     pub view: View,
-    /// The conversation's newest position.
+    /// The conversation's newest position, or the newest that has reached this user.
     pub head: Seq,
     /// When the newest message that has reached the user was stored.
     pub activity: Timestamp,
@@ -27,7 +30,9 @@ pub struct ListEntry {
     /// The user's marks.
     pub marks: Marks,
     /// The product's own data.
-    pub custom_data: Vec<u8>,
+    pub custom_data: CustomData,
+    /// The folders that it is in, oldest first.
+    pub folders: Vec<FolderName>,
 }
 
 /// Chooses conversations; what is set must all hold.
@@ -39,66 +44,45 @@ pub struct ListFilter {
     pub unread_only: bool,
     /// Only with this mark.
     pub mark: Option<Mark>,
+    /// Only in the folder of this name.
+    pub folder: Option<FolderName>,
 }
 
 /// A place in the list. Places are totally ordered: pinned first (newest pin first), then by latest
-/// activity, then by the text form of the ID.
+/// activity, then by the name under which the conversation is stored.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ListPosition {
     /// The revision that pinned it. `Reverse(None)` comes after every `Reverse(Some(_))`.
     pub pinned_at: Reverse<Option<Revision>>,
     /// When the newest message came.
     pub activity: Reverse<Timestamp>,
-    /// The text form of the conversation's ID.
-    pub id: String,
+    /// What tells conversations of the same time apart: a name that is always the same and says
+    /// nothing.
+    pub name: String,
 }
 
 /// Where a listing stands between two pages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListCursor {
+    /// How the list was at the first page.
+    pub beginning: ListBeginning,
+    /// The place of the last conversation that was listed.
+    pub after: ListPosition,
+}
+
+/// What is remembered of a list as it was at the first page of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListBeginning {
     /// The user's revision at the first page.
     pub revision: Revision,
+    /// What was pinned at the first page, by a short name, and the revision that pinned it.
+    pub pinned: BTreeMap<String, Revision>,
     /// Whatever is active later than this was so at the first page if it is in `recent`, and has moved
     /// since if it is not. It lies well before the first page, because messages that were under way
     /// then may carry earlier times than those that had arrived, as may those of a slow clock.
     pub as_of: Timestamp,
     /// What had been active after `as_of` at the first page, by a short name, and when.
     pub recent: BTreeMap<String, Timestamp>,
-    /// The place of the last conversation that was listed.
-    pub after: ListPosition,
-}
-
-impl ListFilter {
-    /// Whether `entry` is chosen.
-    #[must_use]
-    pub fn chooses(&self, entry: &ListEntry) -> bool {
-        (self.kinds.is_empty() || self.kinds.contains(&entry.conversation_id.kind()))
-            && (!self.unread_only || entry.view.unread(entry.head) > 0)
-            && self.mark.is_none_or(|mark| entry.marks.contain(mark))
-    }
-}
-
-impl ListEntry {
-    /// Where this entry stands in the list as it is now.
-    #[must_use]
-    pub fn position(&self) -> ListPosition {
-        ListPosition {
-            pinned_at: Reverse(self.pinned_at),
-            activity: Reverse(self.activity),
-            id: self.conversation_id.to_string(),
-        }
-    }
-
-    /// Where this entry stood when its listing began, if its newest message then came at `activity`.
-    /// A pin that came since is not counted.
-    #[must_use]
-    pub fn position_at(&self, cursor: &ListCursor, activity: Timestamp) -> ListPosition {
-        ListPosition {
-            pinned_at: Reverse(self.pinned_at.filter(|pinned| *pinned <= cursor.revision)),
-            activity: Reverse(activity),
-            id: self.conversation_id.to_string(),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -109,7 +93,7 @@ mod tests {
         ListPosition {
             pinned_at: Reverse(pinned_at.and_then(Revision::from_stored)),
             activity: Reverse(Timestamp::from_micros(activity)),
-            id: id.to_owned(),
+            name: id.to_owned(),
         }
     }
 

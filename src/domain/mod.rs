@@ -9,6 +9,7 @@ mod change;
 mod clock;
 mod conversation_id;
 mod deletion;
+mod folder;
 mod id;
 mod list;
 mod marks;
@@ -16,21 +17,27 @@ mod message;
 mod page;
 mod quantity;
 mod request;
+mod setting;
 mod view;
 
 pub use batch::{Batch, BatchError};
-pub use change::{ChangeKind, RecordedChange, Watermarks};
+pub use change::{Change, RecordedChange, Watermarks};
 pub use clock::{Clock, ManualClock, Timestamp};
 pub use conversation_id::{CanonicalId, ConversationId, ConversationIdError, ConversationKind};
 pub use deletion::{
     ConversationDeletion, Deletion, DeletionOutcome, Restoration, RestorationOutcome,
     Synchronisation, Taking,
 };
-pub use id::{ClientId, ClientMessageId, GroupId, Id, IdError, PayloadType, UserId};
-pub use list::{ListCursor, ListEntry, ListFilter, ListPosition};
-pub use marks::{Mark, Marks};
+pub use folder::{Folder, FolderAction, FolderChanged, MAX_FOLDER_CONVERSATIONS, MAX_FOLDERS};
+pub use id::{ClientId, ClientMessageId, FolderName, GroupId, Id, IdError, PayloadType, UserId};
+pub use list::{ListBeginning, ListCursor, ListEntry, ListFilter, ListPosition};
+pub use marks::{Mark, MarkChange, Marks, MarksError};
 pub use message::{BodyError, Message, MessageBody};
 pub use page::{PageSize, PageSizeError};
 pub use quantity::{Revision, Seq};
 pub use request::{Origin, RequestDigest, RequestId, RequestKey};
+pub use setting::{
+    ChangeOutcome, Changed, CustomData, CustomDataError, MarksChanged, Muting, Pinning,
+    ReadingChanged,
+};
 pub use view::View;

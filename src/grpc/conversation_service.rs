@@ -9,11 +9,18 @@ use super::{
 use crate::{
     app,
     proto::{
-        ClearHistoryRequest, ClearHistoryResponse, DeleteConversationsRequest,
-        DeleteConversationsResponse, GetConversationsRequest, GetConversationsResponse,
-        ListConversationsRequest, ListConversationsResponse, RestoreConversationsRequest,
-        RestoreConversationsResponse, WatchConversationsRequest,
-        conversation_service_server::ConversationService,
+        AddToFolderRequest, AddToFolderResponse, ClearHistoryRequest, ClearHistoryResponse,
+        CreateFolderRequest, CreateFolderResponse, DeleteConversationsRequest,
+        DeleteConversationsResponse, DeleteFolderRequest, DeleteFolderResponse,
+        GetConversationsRequest, GetConversationsResponse, GetUnreadCountRequest,
+        GetUnreadCountResponse, ListConversationsRequest, ListConversationsResponse,
+        ListFoldersRequest, ListFoldersResponse, MarkConversationsReadRequest,
+        MarkConversationsReadResponse, MarkConversationsRequest, MarkConversationsResponse,
+        MuteConversationsRequest, MuteConversationsResponse, PinConversationsRequest,
+        PinConversationsResponse, RemoveFromFolderRequest, RemoveFromFolderResponse,
+        RenameFolderRequest, RenameFolderResponse, RestoreConversationsRequest,
+        RestoreConversationsResponse, SetCustomDataRequest, SetCustomDataResponse,
+        WatchConversationsRequest, conversation_service_server::ConversationService,
     },
 };
 
@@ -79,5 +86,117 @@ impl ConversationService for Api {
         let (user, ids) = convert::get_conversations::parse(&request.into_inner())?;
         let found = app::get_conversations(&self.app, &user, ids).await?;
         Ok(Response::new(convert::get_conversations::render(found)))
+    }
+
+    async fn get_unread_count(
+        &self,
+        request: Request<GetUnreadCountRequest>,
+    ) -> Result<Response<GetUnreadCountResponse>, Status> {
+        let (user, filter) = convert::get_unread_count::parse(&request.into_inner())?;
+        let unread_count = app::get_unread_count(&self.app, &user, &filter).await?;
+        Ok(Response::new(GetUnreadCountResponse { unread_count }))
+    }
+
+    async fn mark_conversations_read(
+        &self,
+        request: Request<MarkConversationsReadRequest>,
+    ) -> Result<Response<MarkConversationsReadResponse>, Status> {
+        let request = convert::mark_conversations_read::parse(request.into_inner())?;
+        let read = app::mark_conversations_read(&self.app, request).await?;
+        Ok(Response::new(convert::mark_conversations_read::render(
+            read,
+        )))
+    }
+
+    async fn pin_conversations(
+        &self,
+        request: Request<PinConversationsRequest>,
+    ) -> Result<Response<PinConversationsResponse>, Status> {
+        let (origin, ids, pinning) = convert::pin_conversations::parse(request.into_inner())?;
+        let changed = app::pin_conversations(&self.app, origin, ids, pinning).await?;
+        Ok(Response::new(convert::pin_conversations::render(changed)))
+    }
+
+    async fn mute_conversations(
+        &self,
+        request: Request<MuteConversationsRequest>,
+    ) -> Result<Response<MuteConversationsResponse>, Status> {
+        let (origin, ids, muting) = convert::mute_conversations::parse(request.into_inner())?;
+        let changed = app::mute_conversations(&self.app, origin, ids, muting).await?;
+        Ok(Response::new(convert::mute_conversations::render(changed)))
+    }
+
+    async fn mark_conversations(
+        &self,
+        request: Request<MarkConversationsRequest>,
+    ) -> Result<Response<MarkConversationsResponse>, Status> {
+        let (origin, ids, marks) = convert::mark_conversations::parse(request.into_inner())?;
+        let changed = app::mark_conversations(&self.app, origin, ids, marks).await?;
+        Ok(Response::new(convert::mark_conversations::render(changed)))
+    }
+
+    async fn set_custom_data(
+        &self,
+        request: Request<SetCustomDataRequest>,
+    ) -> Result<Response<SetCustomDataResponse>, Status> {
+        let (origin, ids, data) = convert::set_custom_data::parse(request.into_inner())?;
+        let changed = app::set_custom_data(&self.app, origin, ids, &data).await?;
+        Ok(Response::new(convert::set_custom_data::render(changed)))
+    }
+
+    async fn create_folder(
+        &self,
+        request: Request<CreateFolderRequest>,
+    ) -> Result<Response<CreateFolderResponse>, Status> {
+        let (origin, name, ids) = convert::create_folder::parse(request.into_inner())?;
+        let changed = app::create_folder(&self.app, &origin, &name, ids).await?;
+        Ok(Response::new(convert::create_folder::render(&changed)))
+    }
+
+    async fn delete_folder(
+        &self,
+        request: Request<DeleteFolderRequest>,
+    ) -> Result<Response<DeleteFolderResponse>, Status> {
+        let (origin, name) = convert::delete_folder::parse(request.into_inner())?;
+        let changed = app::delete_folder(&self.app, &origin, &name).await?;
+        Ok(Response::new(convert::delete_folder::render(&changed)))
+    }
+
+    async fn rename_folder(
+        &self,
+        request: Request<RenameFolderRequest>,
+    ) -> Result<Response<RenameFolderResponse>, Status> {
+        let (origin, name, new_name) = convert::rename_folder::parse(request.into_inner())?;
+        let changed = app::rename_folder(&self.app, &origin, &name, new_name).await?;
+        Ok(Response::new(convert::rename_folder::render(&changed)))
+    }
+
+    async fn add_to_folder(
+        &self,
+        request: Request<AddToFolderRequest>,
+    ) -> Result<Response<AddToFolderResponse>, Status> {
+        let (origin, name, ids) = convert::add_to_folder::parse(request.into_inner())?;
+        let changed = app::add_to_folder(&self.app, &origin, &name, ids).await?;
+        Ok(Response::new(convert::add_to_folder::render(&changed)))
+    }
+
+    async fn remove_from_folder(
+        &self,
+        request: Request<RemoveFromFolderRequest>,
+    ) -> Result<Response<RemoveFromFolderResponse>, Status> {
+        let (origin, name, ids) = convert::remove_from_folder::parse(request.into_inner())?;
+        let changed = app::remove_from_folder(&self.app, &origin, &name, ids).await?;
+        Ok(Response::new(convert::remove_from_folder::render(&changed)))
+    }
+
+    async fn list_folders(
+        &self,
+        request: Request<ListFoldersRequest>,
+    ) -> Result<Response<ListFoldersResponse>, Status> {
+        let user = convert::list_folders::parse(&request.into_inner())?;
+        let (folders, revision) = app::list_folders(&self.app, &user).await?;
+        Ok(Response::new(convert::list_folders::render(
+            &folders, revision,
+        )))
     }
 }

@@ -11,7 +11,7 @@ use prost::Message;
 use ring::digest::{Context, SHA256};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::domain::{ListCursor, ListPosition, Revision, Seq, Timestamp};
+use crate::domain::{ListBeginning, ListCursor, ListPosition, Revision, Seq, Timestamp};
 
 const DIGEST_BYTES: usize = 12;
 
@@ -63,43 +63,67 @@ fn digest(request: &impl Message, place: &[u8]) -> Vec<u8> {
 }
 
 impl Place for ListCursor {
-    type Stored = (i64, i64, BTreeMap<String, i64>, Option<i64>, i64, String);
+    type Stored = (
+        (i64, BTreeMap<String, i64>, i64, BTreeMap<String, i64>),
+        (Option<i64>, i64, String),
+    );
 
     fn store(&self) -> Self::Stored {
+        let ListBeginning {
+            revision,
+            pinned,
+            as_of,
+            recent,
+        } = &self.beginning;
         let ListPosition {
             pinned_at,
             activity,
-            id,
+            name,
         } = &self.after;
+        let pinned = pinned.iter();
+        let recent = recent.iter();
         (
-            self.revision.to_stored(),
-            self.as_of.as_micros(),
-            self.recent
-                .iter()
-                .map(|(name, time)| (name.clone(), time.as_micros()))
-                .collect(),
-            pinned_at.0.map(Revision::to_stored),
-            activity.0.as_micros(),
-            id.clone(),
+            (
+                revision.to_stored(),
+                pinned
+                    .map(|(name, revision)| (name.clone(), revision.to_stored()))
+                    .collect(),
+                as_of.as_micros(),
+                recent
+                    .map(|(name, time)| (name.clone(), time.as_micros()))
+                    .collect(),
+            ),
+            (
+                pinned_at.0.map(Revision::to_stored),
+                activity.0.as_micros(),
+                name.clone(),
+            ),
         )
     }
 
-    fn restore((revision, as_of, recent, pinned_at, activity, id): Self::Stored) -> Option<Self> {
+    fn restore(stored: Self::Stored) -> Option<Self> {
+        let ((revision, pinned, as_of, recent), (pinned_at, activity, name)) = stored;
+        let pinned = pinned
+            .into_iter()
+            .map(|(name, revision)| Some((name, Revision::from_stored(revision)?)));
+        let recent = recent
+            .into_iter()
+            .map(|(name, time)| (name, Timestamp::from_micros(time)));
         let pinned_at = match pinned_at {
             Some(number) => Some(Revision::from_stored(number)?),
             None => None,
         };
         Some(Self {
-            revision: Revision::from_stored(revision)?,
-            as_of: Timestamp::from_micros(as_of),
-            recent: recent
-                .into_iter()
-                .map(|(name, time)| (name, Timestamp::from_micros(time)))
-                .collect(),
+            beginning: ListBeginning {
+                revision: Revision::from_stored(revision)?,
+                pinned: pinned.collect::<Option<_>>()?,
+                as_of: Timestamp::from_micros(as_of),
+                recent: recent.collect(),
+            },
             after: ListPosition {
                 pinned_at: Reverse(pinned_at),
                 activity: Reverse(Timestamp::from_micros(activity)),
-                id,
+                name,
             },
         })
     }

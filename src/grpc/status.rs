@@ -9,7 +9,11 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 use super::violations::InvalidRequest;
-use crate::{app::AppError, store::StoreError};
+use crate::{
+    app::AppError,
+    domain::{MAX_FOLDER_CONVERSATIONS, MAX_FOLDERS},
+    store::StoreError,
+};
 
 /// The domain of all reasons.
 const DOMAIN: &str = "conversation.v1";
@@ -31,6 +35,13 @@ fn retriable(code: Code, reason: &str, message: &str, delay: Duration) -> Status
     let mut details = details(reason);
     details.set_retry_info(Some(delay));
     Status::with_error_details(code, message, details)
+}
+
+/// The answer to a request that would exceed a limit of the product.
+fn limit_reached(reason: &str, limit: u32, message: &str) -> Status {
+    let metadata = HashMap::from([("limit".to_owned(), limit.to_string())]);
+    let details = ErrorDetails::with_error_info(reason, DOMAIN, metadata);
+    Status::with_error_details(Code::FailedPrecondition, message, details)
 }
 
 /// The answer to a request that has the name of another one in `field`.
@@ -122,6 +133,31 @@ impl From<AppError> for Status {
                 "after_revision",
                 "is ahead of the user's revision",
             )),
+            AppError::PinLimitReached(limit) => limit_reached(
+                "PIN_LIMIT_REACHED",
+                limit,
+                "the user would have too many pins; unpin something first",
+            ),
+            AppError::FolderLimitReached => limit_reached(
+                "FOLDER_LIMIT_REACHED",
+                MAX_FOLDERS.into(),
+                "the user has as many folders as a user may have; delete one first",
+            ),
+            AppError::FolderConversationLimitReached => limit_reached(
+                "FOLDER_CONVERSATION_LIMIT_REACHED",
+                MAX_FOLDER_CONVERSATIONS.into(),
+                "the user's folders would hold too many conversations; take some out first",
+            ),
+            AppError::FolderNotFound => status(
+                Code::NotFound,
+                "FOLDER_NOT_FOUND",
+                "the user has no folder of this name",
+            ),
+            AppError::FolderAlreadyExists => status(
+                Code::AlreadyExists,
+                "FOLDER_ALREADY_EXISTS",
+                "the user has a folder of this name; choose another",
+            ),
             AppError::Store(error) => of_store(&error),
         }
     }

@@ -1,4 +1,9 @@
 //! Storing messages: a message takes the next position of its conversation and reaches its members.
+//!
+//! The members of a conversation that has few of them get a copy of the new head into their rows, so
+//! that a user's list can be read from an index, in its order. That bounds what a message writes: the
+//! members of a larger group (more than [`COPIES`] at once, ever) have no copy and read the head. Head
+//! and copies change in one transaction, while the head is locked, so they cannot differ.
 
 mod statements;
 
@@ -11,15 +16,20 @@ use super::{
     conversations::keyed_head,
     dialect::Column,
     key::ConversationKey,
+    members::stored_kind,
     messages::{self, message},
     row::Row,
     transaction::AsStoreError,
 };
 use crate::domain::{
-    CanonicalId, ClientMessageId, ConversationId, GroupId, MessageBody, Seq, Timestamp, UserId,
+    CanonicalId, ClientMessageId, ConversationId, ConversationKind, GroupId, MessageBody, Seq,
+    Timestamp, UserId,
 };
 
 pub(super) use statements::Statements;
+
+/// The most members of a group who get a copy of its head with each message.
+pub(super) const COPIES: usize = 8;
 
 /// A message to store, in one or several conversations.
 #[derive(Debug)]
@@ -65,6 +75,23 @@ pub(crate) struct Appended {
     pub(crate) seq: Seq,
     /// When it was stored.
     pub(crate) send_time: Timestamp,
+}
+
+/// A message that has its place, and whether its group is too large for copies.
+#[derive(Debug, Clone, Copy)]
+struct Placed {
+    appended: Appended,
+    in_large_group: bool,
+}
+
+/// A message that has reached a user.
+struct Arrival<'a> {
+    user: &'a UserId,
+    key: ConversationKey,
+    kind: ConversationKind,
+    /// How far the user has read by it.
+    read_through: Seq,
+    appended: Appended,
 }
 
 /// Why a message was not stored.
@@ -167,11 +194,26 @@ impl Store {
         append: &Append<'_>,
         conversations: Vec<(ConversationKey, CanonicalId)>,
     ) -> Result<HashMap<ConversationKey, Appended>, AppendError> {
-        let appended = self
+        let placed = self
             .raise_heads(transaction, append.now, conversations)
             .await?;
+        let appended = placed
+            .iter()
+            .map(|(key, placed)| (*key, placed.appended))
+            .collect();
         self.insert(transaction, append, &appended).await?;
-        self.arrive(transaction, &append.to, &appended).await?;
+        match append.to {
+            Audience::C2c { .. } | Audience::System { .. } => {
+                let arrivals = arrivals(&append.to, &appended);
+                self.arrive(transaction, arrivals).await?;
+            }
+            Audience::Group { sender, .. } => {
+                for (key, placed) in &placed {
+                    self.arrive_in_group(transaction, sender, *key, *placed)
+                        .await?;
+                }
+            }
+        }
         Ok(appended)
     }
 
@@ -218,7 +260,7 @@ impl Store {
         transaction: &DatabaseTransaction,
         now: Timestamp,
         conversations: Vec<(ConversationKey, CanonicalId)>,
-    ) -> Result<HashMap<ConversationKey, Appended>, StoreError> {
+    ) -> Result<HashMap<ConversationKey, Placed>, StoreError> {
         let (keys, ids): (Vec<_>, Vec<_>) = conversations.into_iter().unzip();
         let ids: Vec<_> = ids.iter().map(|id| id.as_str().to_owned()).collect();
         let expected: HashMap<_, _> = keys.iter().copied().zip(ids.iter().cloned()).collect();
@@ -236,11 +278,14 @@ impl Store {
                 if expected.get(&key).map(String::as_str) != Some(head.canonical_id.as_str()) {
                     return Err(row.inconsistent("canonical_id"));
                 }
-                let appended = Appended {
-                    seq: head.last_seq,
-                    send_time: head.last_time,
+                let placed = Placed {
+                    appended: Appended {
+                        seq: head.last_seq,
+                        send_time: head.last_time,
+                    },
+                    in_large_group: head.is_large,
                 };
-                Ok((key, appended))
+                Ok((key, placed))
             })
             .collect()
     }
@@ -276,82 +321,98 @@ impl Store {
         Ok(())
     }
 
-    /// Lets the message reach its members. A conversation's first message makes it known to them;
-    /// later ones need no row of anybody but the sender.
+    /// Makes the conversations known to these users, and copies their new heads.
     async fn arrive(
         &self,
         transaction: &DatabaseTransaction,
-        to: &Audience<'_>,
-        appended: &HashMap<ConversationKey, Appended>,
-    ) -> Result<(), AppendError> {
-        let mut arrivals: Vec<(String, ConversationKey, Seq)> = Vec::new();
-        let is_first = |seq: Seq| seq == Seq::ZERO.next();
-        match to {
-            Audience::C2c { sender, recipient } => {
-                for (key, message) in appended {
-                    arrivals.push((sender.to_string(), *key, message.seq));
-                    if is_first(message.seq) && sender != recipient {
-                        arrivals.push((recipient.to_string(), *key, Seq::ZERO));
-                    }
-                }
-            }
-            Audience::Group { sender, .. } => {
-                for (key, message) in appended {
-                    self.read_own(transaction, sender, *key, message.seq)
-                        .await?;
-                }
-            }
-            Audience::System { owners } => {
-                for owner in *owners {
-                    let key = ConversationKey::from(&ConversationId::System.canonical(owner));
-                    if appended
-                        .get(&key)
-                        .is_some_and(|message| is_first(message.seq))
-                    {
-                        arrivals.push((owner.to_string(), key, Seq::ZERO));
-                    }
-                }
-            }
-        }
-        if arrivals.is_empty() {
-            return Ok(());
-        }
+        arrivals: Vec<Arrival<'_>>,
+    ) -> Result<(), StoreError> {
+        let integers =
+            |of: fn(&Arrival<'_>) -> i64| Column::Integers(arrivals.iter().map(of).collect());
         let values = self.dialect.row_values(vec![
-            Column::Texts(arrivals.iter().map(|(user, ..)| user.clone()).collect()),
-            Column::Keys(arrivals.iter().map(|(_, key, _)| *key).collect()),
-            Column::Integers(arrivals.iter().map(|(.., read)| read.to_stored()).collect()),
+            Column::Texts(
+                arrivals
+                    .iter()
+                    .map(|arrival| arrival.user.to_string())
+                    .collect(),
+            ),
+            Column::Keys(arrivals.iter().map(|arrival| arrival.key).collect()),
+            integers(|arrival| stored_kind(arrival.kind).into()),
+            integers(|arrival| arrival.read_through.to_stored()),
+            integers(|arrival| arrival.appended.seq.to_stored()),
+            integers(|arrival| arrival.appended.send_time.as_micros()),
         ]);
         let statement = self.statement(&self.statements.append.arrive, values);
-        transaction
-            .execute_raw(statement)
-            .await
-            .map_err(StoreError::from)?;
+        transaction.execute_raw(statement).await?;
         Ok(())
     }
 
-    /// Marks a group read for the sender of its newest message, who has to be a member. The head is
-    /// locked, so nobody can leave at the same time.
-    async fn read_own(
+    /// The same in a group, whose sender has to be a member. The head is locked, so nobody can join or
+    /// leave at the same time.
+    async fn arrive_in_group(
         &self,
         transaction: &DatabaseTransaction,
         sender: &UserId,
         key: ConversationKey,
-        seq: Seq,
+        placed: Placed,
     ) -> Result<(), AppendError> {
-        let values = [
+        let Appended { seq, send_time } = placed.appended;
+        let mut values: Vec<Value> = vec![
             sender.as_str().into(),
             key.to_bytes().into(),
             seq.to_stored().into(),
         ];
-        let statement = self.statement(&self.statements.append.read_own, values);
-        match transaction
-            .query_one_raw(statement)
+        let statements = &self.statements.append;
+        let sql = if placed.in_large_group {
+            &statements.read_own
+        } else {
+            values.push(send_time.as_micros().into());
+            &statements.arrive_in_small_group
+        };
+        let rows = transaction
+            .query_all_raw(self.statement(sql, values))
             .await
-            .map_err(StoreError::from)?
-        {
-            Some(_) => Ok(()),
-            None => Err(AppendError::NotAGroupMember),
+            .map_err(StoreError::from)?;
+        for row in &rows {
+            let user: String = Row::new("members", row).get("user_id")?;
+            if user == sender.as_str() {
+                return Ok(());
+            }
         }
+        Err(AppendError::NotAGroupMember)
+    }
+}
+
+/// Whom a message that is not for a group reaches. It is read by its sender.
+fn arrivals<'a>(
+    to: &Audience<'a>,
+    appended: &HashMap<ConversationKey, Appended>,
+) -> Vec<Arrival<'a>> {
+    let arrival = |user: &'a UserId, key, kind, own| {
+        appended.get(&key).map(|&appended| Arrival {
+            user,
+            key,
+            kind,
+            read_through: if own { appended.seq } else { Seq::ZERO },
+            appended,
+        })
+    };
+    match *to {
+        Audience::C2c { sender, recipient } => {
+            let key = ConversationKey::of(&ConversationId::C2c(recipient.clone()), sender);
+            let own = arrival(sender, key, ConversationKind::C2c, true);
+            let others = (sender != recipient)
+                .then(|| arrival(recipient, key, ConversationKind::C2c, false));
+            own.into_iter().chain(others.flatten()).collect()
+        }
+        Audience::System { owners } => owners
+            .iter()
+            .filter_map(|owner| {
+                let key = ConversationKey::of(&ConversationId::System, owner);
+                arrival(owner, key, ConversationKind::System, false)
+            })
+            .collect(),
+        Audience::Group { .. } => Vec::new(),
     }
 }
 

@@ -6,10 +6,14 @@
 //! statement, so one round trip; on SQLite they are four statements of one transaction. Both are
 //! made here from one [`ChangeRule`], so a rule is written once.
 //!
+//! A change that the limit of pins applies to is a transaction on PostgreSQL, too. A single statement
+//! sees the database as it was when it began; if it then waits for the user's lock, it would count the
+//! pins as they were before the change that it has waited for.
+//!
 //! The recorded row is at once the response to a retry, the event for the user's other clients and
 //! the audit trail. The first response is read back from it too: a retry cannot tell the difference.
 
-use sea_orm::{ConnectionTrait, QueryResult, Value};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, QueryResult, Statement, Value};
 
 use super::{
     Store, StoreError,
@@ -23,12 +27,26 @@ use crate::domain::{Origin, Revision, Synchronisation, Timestamp};
 /// What distinguishes one kind of change: SQL over `m`, the user's row of `members`, `i`, the row of
 /// the request, and `{revision}`, the revision that the change makes.
 pub(super) struct ChangeRule<'a> {
+    /// How many parameters the request has beside its rows. The first is [`FIRST_SCALAR`].
+    pub(super) scalars: usize,
     /// The columns of `i`. The first is `conversation_key`.
     pub(super) input: &'a [(&'a str, ColumnType)],
     /// The `SET` list of the update of `m`.
     pub(super) assignments: String,
     /// What is recorded of each conversation, worked out after the update.
     pub(super) results: &'a [ResultField<'a>],
+    /// What becomes of pins beyond the limit; `None` for a rule that pins nothing.
+    pub(super) surplus: Option<Surplus>,
+}
+
+/// What becomes of the pins of a change after which the user has more than the limit allows. What a
+/// change has pinned has its revision in `changed_by`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Surplus {
+    /// The change is not made.
+    Refused,
+    /// The change pins nothing.
+    LeftOut,
 }
 
 /// One number that is recorded for each conversation of a change.
@@ -47,10 +65,18 @@ pub(super) enum ChangeStatement {
 }
 
 pub(super) struct Steps {
+    apply: String,
+    surplus: Option<Surplus>,
+    record: String,
+}
+
+/// The statements that all changes have in common.
+pub(super) struct Statements {
     earlier: String,
     raise: String,
-    apply: String,
     record: String,
+    pins: String,
+    unpin: String,
 }
 
 /// One change to make.
@@ -64,10 +90,16 @@ pub(super) struct Change<'a> {
     pub(super) erasable_from: Option<Timestamp>,
     /// The deletion that this change undoes.
     pub(super) undoes: Option<Revision>,
+    /// What the change has beside its conversations.
+    pub(super) detail: Option<String>,
     /// The text forms of the conversations, in the order of the request.
     pub(super) conversations: Vec<String>,
+    /// The [`ChangeRule::scalars`].
+    pub(super) scalars: Vec<Value>,
     /// The columns of [`ChangeRule::input`].
     pub(super) input: Vec<Column>,
+    /// The most pins that the user may have.
+    pub(super) pin_limit: u32,
 }
 
 /// The kinds of change, as they are recorded.
@@ -78,6 +110,18 @@ pub(super) enum StoredKind {
     DeleteAndClear = 2,
     Clear = 3,
     Restore = 4,
+    Read = 5,
+    Pin = 6,
+    Unpin = 7,
+    Mute = 8,
+    Unmute = 9,
+    Mark = 10,
+    SetCustomData = 11,
+    CreateFolder = 12,
+    DeleteFolder = 13,
+    RenameFolder = 14,
+    AddToFolder = 15,
+    RemoveFromFolder = 16,
 }
 
 /// Why a change was not made.
@@ -86,20 +130,57 @@ pub(crate) enum ChangeError {
     /// The request's ID was used for another request before.
     #[error("the request ID was used for another request")]
     RequestIdReused,
+    /// The user would have more pins than the limit allows.
+    #[error("the limit of {0} pins is reached")]
+    PinLimitReached(u32),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Parameters `$1` to `$11` are the user and the columns that every change has.
-const FIRST_INPUT: usize = 12;
+/// Parameters `$1` to `$12` are the user and the columns that every change has.
+pub(super) const FIRST_SCALAR: usize = 13;
+
+/// The columns of `changes` but for `revision` and `results`, in the order of `$1` to `$12`.
+const COLUMNS: &str = "user_id, request_id, request_digest, client_id, kind, changed_at, synced, \
+    restorable_until, erasable_from, undoes, conversations, detail";
+/// Their parameters.
+const VALUES: &str = "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12";
+
+impl Statements {
+    pub(super) fn new() -> Self {
+        Self {
+            earlier: log::of_request(),
+            raise: "INSERT INTO users (user_id, revision) VALUES ($1, 1) \
+                    ON CONFLICT (user_id) DO UPDATE SET revision = users.revision + 1 \
+                    RETURNING revision"
+                .to_owned(),
+            record: record("$13", "$14"),
+            pins: "SELECT COUNT(*) AS pins, \
+                       COUNT(CASE WHEN changed_by = $2 THEN 1 END) AS new_pins \
+                   FROM members WHERE user_id = $1 AND pinned_at IS NOT NULL"
+                .to_owned(),
+            unpin: "UPDATE members SET pinned_at = NULL \
+                    WHERE user_id = $1 AND pinned_at IS NOT NULL AND changed_by = $2"
+                .to_owned(),
+        }
+    }
+}
+
+/// The insertion into the log, with these expressions for the revision and the results.
+fn record(revision: &str, results: &str) -> String {
+    format!(
+        "INSERT INTO changes ({COLUMNS}, revision, results) VALUES ({VALUES}, {revision}, {results}) \
+         RETURNING {RECORDED}"
+    )
+}
 
 impl ChangeStatement {
     pub(super) fn new(dialect: Dialect, rule: &ChangeRule<'_>) -> Self {
-        let (rows, next) = dialect.rows(FIRST_INPUT, rule.input);
-        match dialect {
-            Dialect::Postgres => Self::OneStatement(one_statement(&rows, rule)),
-            Dialect::Sqlite => Self::Steps(Box::new(steps(&rows, next, rule))),
+        let (rows, next) = dialect.rows(FIRST_SCALAR + rule.scalars, rule.input);
+        match (dialect, rule.surplus) {
+            (Dialect::Postgres, None) => Self::OneStatement(one_statement(&rows, rule)),
+            _ => Self::Steps(Box::new(steps(dialect, &rows, next, rule))),
         }
     }
 }
@@ -129,9 +210,8 @@ fn one_statement(rows: &str, rule: &ChangeRule<'_>) -> String {
              WHERE m.user_id = $1 AND m.conversation_key = i.conversation_key \
              RETURNING i.ord, {returning}), \
          recorded AS ( \
-             INSERT INTO changes (user_id, revision, request_id, request_digest, client_id, kind, \
-                 changed_at, synced, restorable_until, erasable_from, undoes, conversations, results) \
-             SELECT $1, b.revision, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, {results} FROM raised AS b \
+             INSERT INTO changes ({COLUMNS}, revision, results) \
+             SELECT {VALUES}, b.revision, {results} FROM raised AS b \
              RETURNING {RECORDED}) \
          SELECT {RECORDED} FROM recorded UNION ALL SELECT {RECORDED} FROM earlier",
         earlier = log::of_request(),
@@ -142,7 +222,7 @@ fn one_statement(rows: &str, rule: &ChangeRule<'_>) -> String {
     )
 }
 
-fn steps(rows: &str, revision: usize, rule: &ChangeRule<'_>) -> Steps {
+fn steps(dialect: Dialect, rows: &str, revision: usize, rule: &ChangeRule<'_>) -> Steps {
     let of_parameter = |sql: &str| sql.replace("{revision}", &format!("${revision}"));
     let fields: Vec<_> = rule
         .results
@@ -157,31 +237,22 @@ fn steps(rows: &str, revision: usize, rule: &ChangeRule<'_>) -> Steps {
         })
         .collect();
     let names: Vec<_> = rule.results.iter().map(|field| field.name).collect();
-    let results = Dialect::Sqlite.json_rows(
+    let results = dialect.json_rows(
         &names,
         &format!(
             "(SELECT i.ord, {} FROM {rows} LEFT JOIN members AS m \
-              ON m.user_id = $1 AND m.conversation_key = i.conversation_key)",
+              ON m.user_id = $1 AND m.conversation_key = i.conversation_key) AS results",
             fields.join(", ")
         ),
     );
     Steps {
-        earlier: log::of_request(),
-        raise: "INSERT INTO users (user_id, revision) VALUES ($1, 1) \
-                ON CONFLICT (user_id) DO UPDATE SET revision = users.revision + 1 \
-                RETURNING revision"
-            .to_owned(),
         apply: format!(
             "UPDATE members AS m SET {} FROM {rows} \
              WHERE m.user_id = $1 AND m.conversation_key = i.conversation_key",
             of_parameter(&rule.assignments)
         ),
-        record: format!(
-            "INSERT INTO changes (user_id, revision, request_id, request_digest, client_id, kind, \
-                 changed_at, synced, restorable_until, erasable_from, undoes, conversations, results) \
-             VALUES ($1, ${revision}, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, {results}) \
-             RETURNING {RECORDED}"
-        ),
+        surplus: rule.surplus,
+        record: record(&format!("${revision}"), &results),
     }
 }
 
@@ -193,59 +264,127 @@ impl Store {
         statement: &ChangeStatement,
         change: Change<'_>,
     ) -> Result<Recorded, ChangeError> {
-        let digest = change.origin.request.map(|request| request.digest);
+        let origin = change.origin;
+        let pin_limit = change.pin_limit;
         let values = self.change_values(change);
         let row = match statement {
             ChangeStatement::OneStatement(sql) => {
                 let statement = self.statement(sql, values);
                 self.retrying(name, || async {
                     let row = self.pool().query_one_raw(statement.clone()).await?;
-                    row.ok_or_else(|| missing("recorded change"))
+                    row.ok_or_else(missing)
                 })
                 .await?
             }
             ChangeStatement::Steps(steps) => {
                 self.retrying(name, || async {
                     let transaction = self.begin().await?;
-                    let row = self.change_in_steps(&*transaction, steps, &values).await?;
+                    let row = self
+                        .change_in_steps(&transaction, steps, &values, pin_limit)
+                        .await?;
                     transaction.commit().await?;
-                    Ok::<_, StoreError>(row)
+                    Ok::<_, ChangeError>(row)
                 })
                 .await?
             }
         };
-        let row = Row::new(log::TABLE, &row);
-        match digest {
-            Some(digest) => log::recorded_as(&row, digest),
-            None => Ok(log::recorded(&row)?),
-        }
+        log::recorded_for(&Row::new(log::TABLE, &row), origin)
     }
 
     async fn change_in_steps(
         &self,
-        transaction: &impl ConnectionTrait,
+        transaction: &DatabaseTransaction,
         steps: &Steps,
         values: &[Value],
-    ) -> Result<QueryResult, StoreError> {
-        let of_values = |sql: &str| self.statement(sql, values.to_vec());
-        if let Some(earlier) = transaction.query_one_raw(of_values(&steps.earlier)).await? {
+        pin_limit: u32,
+    ) -> Result<QueryResult, ChangeError> {
+        if let Some(earlier) = self.earlier_change(transaction, values).await? {
             return Ok(earlier);
         }
-        let raised = transaction.query_one_raw(of_values(&steps.raise)).await?;
-        let raised = raised.ok_or_else(|| missing("raised revision"))?;
-        let revision = Row::new("users", &raised).revision("revision")?;
-
-        let mut values = values.to_vec();
-        values.push(revision.to_stored().into());
-        let with_revision = |sql: &str| self.statement(sql, values.clone());
-        transaction.execute_raw(with_revision(&steps.apply)).await?;
-        let recorded = transaction
-            .query_one_raw(with_revision(&steps.record))
-            .await?;
-        recorded.ok_or_else(|| missing("recorded change"))
+        let revision = self.raise(transaction, values).await?;
+        let mut with_revision = values.to_vec();
+        with_revision.push(revision.to_stored().into());
+        let apply = self.statement(&steps.apply, with_revision.clone());
+        transaction
+            .execute_raw(apply)
+            .await
+            .map_err(StoreError::from)?;
+        if let Some(surplus) = steps.surplus
+            && self
+                .has_surplus(transaction, values, revision, pin_limit)
+                .await?
+        {
+            match surplus {
+                Surplus::Refused => return Err(ChangeError::PinLimitReached(pin_limit)),
+                Surplus::LeftOut => {
+                    let values = [values[0].clone(), revision.to_stored().into()];
+                    let unpin = self.statement(&self.statements.change.unpin, values);
+                    transaction
+                        .execute_raw(unpin)
+                        .await
+                        .map_err(StoreError::from)?;
+                }
+            }
+        }
+        let record = self.statement(&steps.record, with_revision);
+        Ok(one(transaction, record).await?)
     }
 
-    fn change_values(&self, change: Change<'_>) -> Vec<Value> {
+    /// What an earlier run of the same request has recorded. `values` are those of
+    /// [`Store::change_values`].
+    pub(super) async fn earlier_change(
+        &self,
+        transaction: &DatabaseTransaction,
+        values: &[Value],
+    ) -> Result<Option<QueryResult>, StoreError> {
+        let sql = &self.statements.change.earlier;
+        let statement = self.statement(sql, values[..2].to_vec());
+        Ok(transaction.query_one_raw(statement).await?)
+    }
+
+    /// Raises the user's revision, which takes the user's lock.
+    pub(super) async fn raise(
+        &self,
+        transaction: &DatabaseTransaction,
+        values: &[Value],
+    ) -> Result<Revision, StoreError> {
+        let statement = self.statement(&self.statements.change.raise, values[..1].to_vec());
+        let raised = one(transaction, statement).await?;
+        Row::new("users", &raised).revision("revision")
+    }
+
+    /// Records a change whose results were worked out by the caller.
+    pub(super) async fn record(
+        &self,
+        transaction: &DatabaseTransaction,
+        mut values: Vec<Value>,
+        revision: Revision,
+        results: String,
+    ) -> Result<Recorded, StoreError> {
+        values.extend([revision.to_stored().into(), results.into()]);
+        let statement = self.statement(&self.statements.change.record, values);
+        let row = one(transaction, statement).await?;
+        log::recorded(&Row::new(log::TABLE, &row))
+    }
+
+    /// Whether the change of this revision has pinned something and there are too many pins since.
+    async fn has_surplus(
+        &self,
+        transaction: &DatabaseTransaction,
+        values: &[Value],
+        revision: Revision,
+        pin_limit: u32,
+    ) -> Result<bool, StoreError> {
+        let values = [values[0].clone(), revision.to_stored().into()];
+        let pins = self.statement(&self.statements.change.pins, values);
+        let row = one(transaction, pins).await?;
+        let row = Row::new("members", &row);
+        let (pins, new_pins): (i64, i64) = (row.get("pins")?, row.get("new_pins")?);
+        Ok(new_pins > 0 && pins > i64::from(pin_limit))
+    }
+
+    /// The parameters of a change: what every change has, its scalars, and its rows if it has any.
+    pub(super) fn change_values(&self, change: Change<'_>) -> Vec<Value> {
         let Origin {
             user,
             client,
@@ -270,33 +409,60 @@ impl Store {
             change.erasable_from.map(Timestamp::as_micros).into(),
             change.undoes.map(Revision::to_stored).into(),
             serde_json::json!(change.conversations).to_string().into(),
+            change.detail.into(),
         ];
-        values.extend(self.dialect.row_values(change.input));
+        values.extend(change.scalars);
+        if !change.input.is_empty() {
+            values.extend(self.dialect.row_values(change.input));
+        }
         values
     }
 }
 
 impl StoredKind {
     pub(super) const fn from_stored(number: i16) -> Option<Self> {
-        match number {
-            1 => Some(Self::Delete),
-            2 => Some(Self::DeleteAndClear),
-            3 => Some(Self::Clear),
-            4 => Some(Self::Restore),
-            _ => None,
-        }
+        Some(match number {
+            1 => Self::Delete,
+            2 => Self::DeleteAndClear,
+            3 => Self::Clear,
+            4 => Self::Restore,
+            5 => Self::Read,
+            6 => Self::Pin,
+            7 => Self::Unpin,
+            8 => Self::Mute,
+            9 => Self::Unmute,
+            10 => Self::Mark,
+            11 => Self::SetCustomData,
+            12 => Self::CreateFolder,
+            13 => Self::DeleteFolder,
+            14 => Self::RenameFolder,
+            15 => Self::AddToFolder,
+            16 => Self::RemoveFromFolder,
+            _ => return None,
+        })
     }
 }
 
+/// The one row of a statement that always returns one.
+async fn one(
+    transaction: &DatabaseTransaction,
+    statement: Statement,
+) -> Result<QueryResult, StoreError> {
+    let row = transaction.query_one_raw(statement).await?;
+    row.ok_or_else(missing)
+}
+
 /// The error for a statement that returned no row although it always returns one.
-fn missing(what: &str) -> StoreError {
-    StoreError::Statement(sea_orm::DbErr::RecordNotFound(what.to_owned()))
+fn missing() -> StoreError {
+    StoreError::Statement(sea_orm::DbErr::RecordNotFound(
+        "the row of a change".to_owned(),
+    ))
 }
 
 impl AsStoreError for ChangeError {
     fn as_store_error(&self) -> Option<&StoreError> {
         match self {
-            Self::RequestIdReused => None,
+            Self::RequestIdReused | Self::PinLimitReached(_) => None,
             Self::Store(error) => Some(error),
         }
     }

@@ -21,6 +21,8 @@ pub(crate) struct Head {
     pub(crate) last_seq: Seq,
     /// When the newest message was stored.
     pub(crate) last_time: Timestamp,
+    /// Whether it is a group whose members have no copy of this: see [`super::append`].
+    pub(super) is_large: bool,
 }
 
 pub(super) struct Statements {
@@ -32,7 +34,7 @@ impl Statements {
         let (rows, _) = dialect.rows(1, &[("conversation_key", ColumnType::Key)]);
         Self {
             heads: format!(
-                "SELECT c.conversation_key, c.canonical_id, c.last_seq, c.last_time \
+                "SELECT c.conversation_key, c.canonical_id, c.last_seq, c.last_time, c.is_large \
                  FROM {rows} CROSS JOIN conversations AS c \
                  WHERE c.conversation_key = i.conversation_key"
             ),
@@ -46,23 +48,30 @@ impl Store {
         &self,
         keys: Vec<ConversationKey>,
     ) -> Result<HashMap<ConversationKey, Head>, StoreError> {
+        self.retrying("heads", || self.heads_through(self.pool(), keys.clone()))
+            .await
+    }
+
+    /// The same, on a connection that is at hand.
+    pub(super) async fn heads_through(
+        &self,
+        connection: &impl ConnectionTrait,
+        keys: Vec<ConversationKey>,
+    ) -> Result<HashMap<ConversationKey, Head>, StoreError> {
         if keys.is_empty() {
             return Ok(HashMap::new());
         }
         let values = self.dialect.row_values(vec![Column::Keys(keys)]);
         let statement = self.statement(&self.statements.conversations.heads, values);
-        self.retrying("heads", || async {
-            let rows = self.pool().query_all_raw(statement.clone()).await?;
-            rows.iter()
-                .map(|row| keyed_head(&Row::new("conversations", row)))
-                .collect()
-        })
-        .await
+        let rows = connection.query_all_raw(statement).await?;
+        rows.iter()
+            .map(|row| keyed_head(&Row::new("conversations", row)))
+            .collect()
     }
 }
 
 /// What [`keyed_head`] reads, of `conversations`.
-pub(super) const COLUMNS: &str = "conversation_key, canonical_id, last_seq, last_time";
+pub(super) const COLUMNS: &str = "conversation_key, canonical_id, last_seq, last_time, is_large";
 
 /// Reads [`COLUMNS`].
 pub(super) fn keyed_head(row: &Row<'_>) -> Result<(ConversationKey, Head), StoreError> {
@@ -71,6 +80,7 @@ pub(super) fn keyed_head(row: &Row<'_>) -> Result<(ConversationKey, Head), Store
         canonical_id: CanonicalId::from_stored(row.get("canonical_id")?),
         last_seq: row.seq("last_seq")?,
         last_time: row.time("last_time")?,
+        is_large: row.get::<i16>("is_large")? != 0,
     };
     if ConversationKey::from(&head.canonical_id) != key {
         return Err(row.inconsistent("canonical_id"));

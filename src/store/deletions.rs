@@ -11,15 +11,15 @@
 
 use super::{
     Store,
-    change::{Change, ChangeError, ChangeRule, ChangeStatement, ResultField, StoredKind},
+    change::{Change, ChangeError, ChangeRule, ChangeStatement, ResultField, StoredKind, Surplus},
     dialect::{Column, ColumnType, Dialect},
     error::StoreError,
     key::ConversationKey,
-    log::Recorded,
+    log::{Recorded, RecordedConversation},
 };
 use crate::domain::{
     ConversationDeletion, ConversationId, Deletion, DeletionOutcome, Origin, RequestKey,
-    Restoration, RestorationOutcome, Revision, Seq, Synchronisation, Taking, Timestamp, UserId,
+    Restoration, RestorationOutcome, Seq, Synchronisation, Taking, Timestamp, UserId,
 };
 
 /// A deletion or clearing to carry out.
@@ -55,8 +55,22 @@ const NOT_FOUND: i64 = 4;
 const RESTORED: i64 = 1;
 const SUPERSEDED: i64 = 2;
 const NOTHING_TAKEN: i64 = 3;
+/// How a conversation stands after a deletion or its undoing.
+pub(super) struct After {
+    pub(super) hidden_through: Seq,
+    pub(super) cleared_through: Seq,
+    /// Whether the change has taken something from it or put something back.
+    pub(super) has_changed: bool,
+    pub(super) is_pinned: bool,
+}
+
 /// Stands for the deletion of a conversation that it took nothing from. No revision is negative.
 const NO_DELETION: i64 = -1;
+
+/// A position, as far as it has reached the user: nothing beyond the end of a membership has.
+pub(super) fn within_membership(position: &str) -> String {
+    format!("(CASE WHEN m.left_at < {position} THEN m.left_at ELSE {position} END)")
+}
 
 /// The rule of deletions and clearings. `head` is the conversation's newest position, `hide_through`
 /// and `clear_through` how far the list entry and the history shall go; 0 leaves them alone.
@@ -64,10 +78,6 @@ const NO_DELETION: i64 = -1;
 /// A row that a deletion takes nothing from keeps what an earlier deletion took, so that repeating a
 /// deletion does not make it impossible to undo.
 pub(super) fn take_statement(dialect: Dialect) -> ChangeStatement {
-    // Nothing beyond the end of a membership has reached the user.
-    let within_membership = |position: &str| {
-        format!("(CASE WHEN m.left_at < {position} THEN m.left_at ELSE {position} END)")
-    };
     let last = within_membership("i.head");
     let hide = within_membership("i.hide_through");
     let clear = within_membership("i.clear_through");
@@ -102,6 +112,7 @@ pub(super) fn take_statement(dialect: Dialect) -> ChangeStatement {
     ChangeStatement::new(
         dialect,
         &ChangeRule {
+            scalars: 0,
             input: &[
                 ("conversation_key", ColumnType::Key),
                 ("head", ColumnType::Integer),
@@ -114,17 +125,21 @@ pub(super) fn take_statement(dialect: Dialect) -> ChangeStatement {
                 NOT_FOUND,
                 "CASE WHEN m.taken_by = {revision} THEN 1 ELSE 0 END",
             ),
+            surplus: None,
         },
     )
 }
 
-/// The rule of undoing. `deletion` is the revision of the deletion, or [`NO_DELETION`].
+/// The rule of undoing. `deletion` is the revision of the deletion, or [`NO_DELETION`]. What would be
+/// too many pins stays unpinned.
 pub(super) fn restore_statement(dialect: Dialect) -> ChangeStatement {
     let restores = "m.taken_by = i.deletion";
+    let repins = format!("({restores} AND m.pinned_at IS NULL AND m.prev_pinned_at IS NOT NULL)");
     let assignments = format!(
         "hidden_through = CASE WHEN {restores} THEN m.prev_hidden_through ELSE m.hidden_through END, \
          cleared_through = CASE WHEN {restores} THEN m.prev_cleared_through ELSE m.cleared_through END, \
-         pinned_at = CASE WHEN {restores} AND m.pinned_at IS NULL THEN m.prev_pinned_at ELSE m.pinned_at END, \
+         pinned_at = CASE WHEN {repins} THEN m.prev_pinned_at ELSE m.pinned_at END, \
+         changed_by = CASE WHEN {repins} THEN {{revision}} ELSE m.changed_by END, \
          restored_deletion = CASE WHEN {restores} THEN i.deletion ELSE m.restored_deletion END, \
          taken_by = CASE WHEN {restores} THEN NULL ELSE m.taken_by END"
     );
@@ -136,6 +151,7 @@ pub(super) fn restore_statement(dialect: Dialect) -> ChangeStatement {
     ChangeStatement::new(
         dialect,
         &ChangeRule {
+            scalars: 0,
             input: &[
                 ("conversation_key", ColumnType::Key),
                 ("deletion", ColumnType::Integer),
@@ -146,12 +162,13 @@ pub(super) fn restore_statement(dialect: Dialect) -> ChangeStatement {
                 NOTHING_TAKEN,
                 &format!("CASE WHEN {is_back} THEN 1 ELSE 0 END"),
             ),
+            surplus: Some(Surplus::LeftOut),
         },
     )
 }
 
-/// What is recorded of each conversation: see [`Recorded`].
-fn results(outcome: &str, absent: i64, changed: &str) -> [ResultField<'static>; 4] {
+/// What is recorded of each conversation; [`after`] reads it.
+fn results(outcome: &str, absent: i64, changed: &str) -> [ResultField<'static>; 5] {
     let field = |name, sql: &str, absent| ResultField {
         name,
         sql: sql.to_owned(),
@@ -162,7 +179,26 @@ fn results(outcome: &str, absent: i64, changed: &str) -> [ResultField<'static>; 
         field("hidden_through", "m.hidden_through", 0),
         field("cleared_through", "m.cleared_through", 0),
         field("changed", changed, 0),
+        field(
+            "pinned",
+            "CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END",
+            0,
+        ),
     ]
+}
+
+/// Reads what is recorded of one conversation of a deletion or its undoing. Records of old end before
+/// the pin; there were none then.
+pub(super) fn after(conversation: &RecordedConversation) -> Option<After> {
+    let [hidden_through, cleared_through, changed, pinned @ ..] = &conversation.numbers[..] else {
+        return None;
+    };
+    Some(After {
+        hidden_through: Seq::from_stored(*hidden_through)?,
+        cleared_through: Seq::from_stored(*cleared_through)?,
+        has_changed: *changed != 0,
+        is_pinned: pinned.first().is_some_and(|pinned| *pinned != 0),
+    })
 }
 
 impl Store {
@@ -196,6 +232,9 @@ impl Store {
             restorable_until: take.restorable_until,
             erasable_from,
             undoes: None,
+            detail: None,
+            pin_limit: u32::MAX,
+            scalars: Vec::new(),
             conversations: take
                 .targets
                 .iter()
@@ -219,8 +258,18 @@ impl Store {
         origin: &Origin,
         deletion: &Recorded,
         time: Timestamp,
+        pin_limit: u32,
     ) -> Result<Restoration, ChangeError> {
         let revision = deletion.revision.to_stored();
+        let deletions = deletion.conversations.iter().map(|conversation| {
+            let after = after(conversation).ok_or_else(|| deletion.inconsistent("results"))?;
+            Ok(if after.has_changed {
+                revision
+            } else {
+                NO_DELETION
+            })
+        });
+        let deletions = deletions.collect::<Result<_, StoreError>>()?;
         let change = Change {
             origin,
             kind: StoredKind::Restore,
@@ -229,6 +278,9 @@ impl Store {
             restorable_until: None,
             erasable_from: None,
             undoes: Some(deletion.revision),
+            detail: None,
+            pin_limit,
+            scalars: Vec::new(),
             conversations: deletion
                 .conversations
                 .iter()
@@ -239,22 +291,10 @@ impl Store {
                     deletion
                         .conversations
                         .iter()
-                        .map(|conversation| (&conversation.id.canonical(&origin.user)).into())
+                        .map(|conversation| ConversationKey::of(&conversation.id, &origin.user))
                         .collect(),
                 ),
-                Column::Integers(
-                    deletion
-                        .conversations
-                        .iter()
-                        .map(|conversation| {
-                            if conversation.changed {
-                                revision
-                            } else {
-                                NO_DELETION
-                            }
-                        })
-                        .collect(),
-                ),
+                Column::Integers(deletions),
             ],
         };
         let recorded = self
@@ -292,20 +332,19 @@ fn deletion(recorded: Recorded) -> Result<Deletion, StoreError> {
         NOT_FOUND => Some(DeletionOutcome::NotFound),
         _ => None,
     };
-    let revision = recorded.revision;
+    let error = recorded.inconsistent("results");
     let conversations = recorded.conversations.into_iter().map(|conversation| {
+        let after = after(&conversation)?;
         Some(ConversationDeletion {
             outcome: outcome_of(conversation.outcome)?,
             conversation_id: conversation.id,
-            hidden_through: conversation.hidden_through,
-            cleared_through: conversation.cleared_through,
+            hidden_through: after.hidden_through,
+            cleared_through: after.cleared_through,
         })
     });
     Ok(Deletion {
-        conversations: conversations
-            .collect::<Option<_>>()
-            .ok_or_else(|| unknown_outcome(revision))?,
-        revision,
+        conversations: conversations.collect::<Option<_>>().ok_or(error)?,
+        revision: recorded.revision,
         restorable_until: recorded.restorable_until,
     })
 }
@@ -317,23 +356,13 @@ fn restoration(recorded: Recorded) -> Result<Restoration, StoreError> {
         NOTHING_TAKEN => Some(RestorationOutcome::NothingTaken),
         _ => None,
     };
-    let revision = recorded.revision;
+    let error = recorded.inconsistent("results");
     let conversations = recorded
         .conversations
         .into_iter()
         .map(|conversation| Some((conversation.id, outcome_of(conversation.outcome)?)));
     Ok(Restoration {
-        conversations: conversations
-            .collect::<Option<_>>()
-            .ok_or_else(|| unknown_outcome(revision))?,
-        revision,
+        conversations: conversations.collect::<Option<_>>().ok_or(error)?,
+        revision: recorded.revision,
     })
-}
-
-fn unknown_outcome(revision: Revision) -> StoreError {
-    StoreError::Inconsistent {
-        table: "changes",
-        column: "results",
-        key: format!("(revision {revision})"),
-    }
 }

@@ -108,6 +108,23 @@ impl Dialect {
         }
     }
 
+    /// The greatest of these numbers, none of which is NULL.
+    pub(super) fn greatest(self, numbers: &[&str]) -> String {
+        let function = match self {
+            Self::Sqlite => "MAX",
+            Self::Postgres => "GREATEST",
+        };
+        format!("{function}({})", numbers.join(", "))
+    }
+
+    /// What makes a `SELECT` lock its rows, in their order. SQLite has one writer at a time.
+    pub(super) const fn lock(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => "FOR UPDATE",
+        }
+    }
+
     /// An expression of the JSON text `[[a, b, …], …]` of the rows that `from` yields, in the order of
     /// the column `ord`.
     pub(super) fn json_rows(self, fields: &[&str], from: &str) -> String {
@@ -115,7 +132,8 @@ impl Dialect {
         match self {
             Self::Postgres => {
                 format!(
-                    "(SELECT json_agg(json_build_array({fields}) ORDER BY ord)::text FROM {from})"
+                    "(SELECT COALESCE(json_agg(json_build_array({fields}) ORDER BY ord)::text, '[]') \
+                      FROM {from})"
                 )
             }
             Self::Sqlite => format!(

@@ -3,23 +3,24 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ConnectionTrait, QueryResult};
+use sea_orm::ConnectionTrait;
 
 use super::{
     Store, StoreError,
     change::{ChangeError, StoredKind},
     dialect::{Column, ColumnType, Dialect},
+    event,
     row::Row,
 };
 use crate::domain::{
-    ChangeKind, ClientId, ConversationId, RecordedChange, RequestDigest, RequestKey, Revision, Seq,
-    Synchronisation, Taking, Timestamp, UserId, Watermarks,
+    ChangeOutcome, ConversationId, Origin, RecordedChange, RequestDigest, RequestKey, Revision,
+    Timestamp, UserId,
 };
 
 pub(super) const TABLE: &str = "changes";
 /// What [`recorded`] reads.
 pub(super) const RECORDED: &str =
-    "revision, request_digest, kind, restorable_until, conversations, results";
+    "revision, request_digest, kind, restorable_until, conversations, results, detail";
 
 /// A change as it is recorded, whether just now or when the request came first.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub(crate) struct Recorded {
     pub(crate) restorable_until: Option<Timestamp>,
     /// In the order of the request.
     pub(crate) conversations: Vec<RecordedConversation>,
+    /// What there is beside the conversations, as the kind of the change has it.
+    pub(super) detail: Option<String>,
 }
 
 /// What is recorded of one conversation of a change.
@@ -37,12 +40,15 @@ pub(crate) struct RecordedConversation {
     pub(crate) id: ConversationId,
     /// A number that the kind of the change gives a meaning.
     pub(super) outcome: i64,
-    /// The watermarks after the change.
-    pub(super) hidden_through: Seq,
-    pub(super) cleared_through: Seq,
-    /// Whether the change has changed anything about it.
-    pub(super) changed: bool,
+    /// How the conversation stands since, as the kind of the change has it.
+    pub(super) numbers: Vec<i64>,
 }
+
+/// The outcomes of changes other than deletions and their undoing.
+pub(super) const CHANGED: i64 = 1;
+pub(super) const UNCHANGED: i64 = 2;
+pub(super) const NOT_FOUND: i64 = 3;
+pub(super) const NOT_LISTED: i64 = 4;
 
 pub(super) struct Statements {
     one: String,
@@ -81,7 +87,41 @@ impl Recorded {
     pub(crate) const fn is_deletion(&self) -> bool {
         match self.kind {
             StoredKind::Delete | StoredKind::DeleteAndClear | StoredKind::Clear => true,
-            StoredKind::Restore => false,
+            StoredKind::Restore
+            | StoredKind::Read
+            | StoredKind::Pin
+            | StoredKind::Unpin
+            | StoredKind::Mute
+            | StoredKind::Unmute
+            | StoredKind::Mark
+            | StoredKind::SetCustomData
+            | StoredKind::CreateFolder
+            | StoredKind::DeleteFolder
+            | StoredKind::RenameFolder
+            | StoredKind::AddToFolder
+            | StoredKind::RemoveFromFolder => false,
+        }
+    }
+
+    /// The error for a record whose `column` does not hold what its kind has there.
+    pub(super) fn inconsistent(&self, column: &'static str) -> StoreError {
+        StoreError::Inconsistent {
+            table: TABLE,
+            column,
+            key: format!("(revision {})", self.revision),
+        }
+    }
+}
+
+impl RecordedConversation {
+    /// What a change other than a deletion or its undoing has done.
+    pub(super) const fn change_outcome(&self) -> Option<ChangeOutcome> {
+        match self.outcome {
+            CHANGED => Some(ChangeOutcome::Changed),
+            UNCHANGED => Some(ChangeOutcome::Unchanged),
+            NOT_FOUND => Some(ChangeOutcome::NotFound),
+            NOT_LISTED => Some(ChangeOutcome::NotListed),
+            _ => None,
         }
     }
 }
@@ -134,7 +174,7 @@ impl Store {
         let statement = self.statement(&self.statements.log.after, values);
         self.retrying("changes_after", || async {
             let rows = self.pool().query_all_raw(statement.clone()).await?;
-            rows.iter().map(change).collect()
+            rows.iter().map(event::read).collect()
         })
         .await
     }
@@ -175,8 +215,16 @@ impl Store {
     }
 }
 
+/// Reads [`RECORDED`], if it was recorded for the request of this origin.
+pub(super) fn recorded_for(row: &Row<'_>, origin: &Origin) -> Result<Recorded, ChangeError> {
+    match origin.request {
+        Some(request) => recorded_as(row, request.digest),
+        None => Ok(recorded(row)?),
+    }
+}
+
 /// Reads [`RECORDED`], if it was recorded for the request of this digest.
-pub(super) fn recorded_as(row: &Row<'_>, digest: RequestDigest) -> Result<Recorded, ChangeError> {
+fn recorded_as(row: &Row<'_>, digest: RequestDigest) -> Result<Recorded, ChangeError> {
     let recorded_digest: Option<Vec<u8>> = row.get("request_digest")?;
     if recorded_digest.as_deref() == Some(&digest.0[..]) {
         Ok(recorded(row)?)
@@ -188,18 +236,16 @@ pub(super) fn recorded_as(row: &Row<'_>, digest: RequestDigest) -> Result<Record
 /// Reads [`RECORDED`].
 pub(super) fn recorded(row: &Row<'_>) -> Result<Recorded, StoreError> {
     let ids: Vec<String> = row.json("conversations")?;
-    let results: Vec<[i64; 4]> = row.json("results")?;
+    let results: Vec<Vec<i64>> = row.json("results")?;
     if ids.len() != results.len() {
         return Err(row.inconsistent("results"));
     }
     let conversations = ids.iter().zip(results).map(|(id, numbers)| {
-        let [outcome, hidden_through, cleared_through, changed] = numbers;
+        let (outcome, numbers) = numbers.split_first()?;
         Some(RecordedConversation {
             id: id.parse().ok()?,
-            outcome,
-            hidden_through: Seq::from_stored(hidden_through)?,
-            cleared_through: Seq::from_stored(cleared_through)?,
-            changed: changed != 0,
+            outcome: *outcome,
+            numbers: numbers.to_vec(),
         })
     });
     Ok(Recorded {
@@ -209,40 +255,6 @@ pub(super) fn recorded(row: &Row<'_>) -> Result<Recorded, StoreError> {
         conversations: conversations
             .collect::<Option<_>>()
             .ok_or_else(|| row.inconsistent("results"))?,
-    })
-}
-
-fn change(row: &QueryResult) -> Result<RecordedChange, StoreError> {
-    let row = Row::new(TABLE, row);
-    let recorded = recorded(&row)?;
-    let synchronisation = match row.get::<i16>("synced")? {
-        0 => Synchronisation::OriginOnly,
-        _ => Synchronisation::OtherClients,
-    };
-    let taken = |taking| Ok(ChangeKind::Taken(taking, synchronisation));
-    let kind = match recorded.kind {
-        StoredKind::Delete => taken(Taking::Entry),
-        StoredKind::DeleteAndClear => taken(Taking::EntryAndHistory),
-        StoredKind::Clear => taken(Taking::History),
-        StoredKind::Restore => row.revision("undoes").map(ChangeKind::Restored),
-    };
-    let client: Option<String> = row.get("client_id")?;
-    Ok(RecordedChange {
-        revision: recorded.revision,
-        time: row.time("changed_at")?,
-        client: client
-            .map(|client| ClientId::new(&client).map_err(|_| row.inconsistent("client_id")))
-            .transpose()?,
-        kind: kind?,
-        conversations: recorded
-            .conversations
-            .into_iter()
-            .filter(|conversation| conversation.changed)
-            .map(|conversation| Watermarks {
-                conversation_id: conversation.id,
-                hidden_through: conversation.hidden_through,
-                cleared_through: conversation.cleared_through,
-            })
-            .collect(),
+        detail: row.get("detail")?,
     })
 }

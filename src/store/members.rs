@@ -1,76 +1,149 @@
 //! What each user sees of each conversation: one row of watermarks and settings.
 
+use std::collections::HashMap;
+
 use sea_orm::{ConnectionTrait, QueryResult};
 
 use super::{
     Store, StoreError,
+    conversations::Head,
     dialect::{Column, ColumnType, Dialect},
     key::ConversationKey,
     row::Row,
 };
-use crate::domain::{Marks, Revision, Timestamp, UserId, View};
+use crate::domain::{
+    ConversationId, ConversationKind, CustomData, FolderName, Marks, Revision, Seq, Timestamp,
+    UserId, View,
+};
 
-const COLUMNS: &str = "m.conversation_key, m.joined_after, m.left_at, m.left_time, \
-    m.hidden_through, m.cleared_through, m.read_through, m.pinned_at, m.muted, m.marks, m.custom_data";
+pub(super) const TABLE: &str = "members";
 
 /// A user's row of one conversation.
 #[derive(Debug, Clone)]
 pub(crate) struct Member {
     pub(crate) key: ConversationKey,
     pub(crate) view: View,
-    /// When the newest message that reached a member who has left was stored.
-    pub(crate) left_time: Option<Timestamp>,
+    /// The newest message that has reached the user; `None` where the conversation's head says so, as
+    /// it does for the members of a large group.
+    pub(crate) latest: Option<Latest>,
     pub(crate) pinned_at: Option<Revision>,
     pub(crate) muted: bool,
     pub(crate) marks: Marks,
-    pub(crate) custom_data: Vec<u8>,
+    pub(crate) custom_data: CustomData,
+    /// The folders that it is in, oldest first.
+    pub(crate) folders: Vec<FolderName>,
+}
+
+/// The newest message that has reached a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Latest {
+    pub(crate) seq: Seq,
+    pub(crate) time: Timestamp,
 }
 
 pub(super) struct Statements {
-    of_user: String,
-    by_keys: String,
+    pub(super) by_keys: String,
 }
 
 impl Statements {
     pub(super) fn new(dialect: Dialect) -> Self {
         let (rows, _) = dialect.rows(2, &[("conversation_key", ColumnType::Key)]);
+        let columns = columns(dialect);
         Self {
-            // One statement, so that the revision and the rows are of one moment.
-            of_user: format!(
-                "SELECT u.revision, {COLUMNS} FROM (SELECT $1 AS user_id) AS me \
-                 LEFT JOIN users AS u ON u.user_id = me.user_id \
-                 LEFT JOIN members AS m ON m.user_id = me.user_id"
-            ),
             by_keys: format!(
-                "SELECT {COLUMNS} FROM {rows} CROSS JOIN members AS m \
+                "SELECT {columns} FROM {rows} CROSS JOIN members AS m \
                  WHERE m.user_id = $1 AND m.conversation_key = i.conversation_key"
             ),
         }
     }
 }
 
-impl Store {
-    /// All rows of a user, and the revision that they reflect.
-    pub(crate) async fn members_of(
+const WITHOUT_FOLDERS: &str = "m.conversation_key, m.joined_after, m.left_at, m.last_seq, \
+    m.last_time, m.hidden_through, m.cleared_through, m.read_through, m.pinned_at, m.muted, \
+    m.marks, m.custom_data";
+
+/// What [`member`] reads, of `members AS m`.
+pub(super) fn columns(dialect: Dialect) -> String {
+    let folders = dialect.json_rows(
+        &["name"],
+        "(SELECT d.folder_id AS ord, d.name FROM folder_conversations AS f CROSS JOIN folders AS d \
+          WHERE f.user_id = m.user_id AND f.conversation_key = m.conversation_key \
+          AND d.user_id = f.user_id AND d.folder_id = f.folder_id) AS names",
+    );
+    format!("{WITHOUT_FOLDERS}, {folders} AS folders")
+}
+
+/// The same for a reader who does not look at the folders.
+pub(super) fn columns_without_folders() -> String {
+    format!("{WITHOUT_FOLDERS}, '[]' AS folders")
+}
+
+/// The kind of a conversation as it is stored: one bit, so that several are a mask.
+pub(super) const fn stored_kind(kind: ConversationKind) -> i16 {
+    match kind {
+        ConversationKind::C2c => 1,
+        ConversationKind::Group => 2,
+        ConversationKind::System => 4,
+    }
+}
+
+impl Member {
+    /// The newest message that has reached the user, by the copy or by one of these heads.
+    pub(crate) fn latest_in(
         &self,
-        user: &UserId,
-    ) -> Result<(Revision, Vec<Member>), StoreError> {
-        let statement = self.statement(&self.statements.members.of_user, [user.as_str().into()]);
-        self.retrying("members_of", || async {
-            let rows = self.pool().query_all_raw(statement.clone()).await?;
-            let revision = match rows.first() {
-                Some(first) => Row::new("users", first).optional_revision("revision")?,
-                None => None,
-            };
-            let members = rows
-                .iter()
-                .filter_map(|row| member(row).transpose())
-                .collect::<Result<_, _>>()?;
-            Ok((revision.unwrap_or_default(), members))
+        heads: &HashMap<ConversationKey, Head>,
+    ) -> Result<Latest, StoreError> {
+        if let Some(latest) = self.latest {
+            return Ok(latest);
+        }
+        let head = heads.get(&self.key).ok_or_else(|| self.without_head())?;
+        Ok(Latest {
+            seq: head.last_seq,
+            time: head.last_time,
         })
-        .await
     }
 
+    /// The conversation, as the row's user sees it; its head is one of these.
+    pub(crate) fn id_in(
+        &self,
+        user: &UserId,
+        heads: &HashMap<ConversationKey, Head>,
+    ) -> Result<ConversationId, StoreError> {
+        let head = heads.get(&self.key).ok_or_else(|| self.without_head())?;
+        head.canonical_id
+            .seen_by(user)
+            .ok_or_else(|| StoreError::Inconsistent {
+                table: "conversations",
+                column: "canonical_id",
+                key: self.key.to_string(),
+            })
+    }
+
+    fn without_head(&self) -> StoreError {
+        StoreError::Inconsistent {
+            table: TABLE,
+            column: "conversation_key",
+            key: self.key.to_string(),
+        }
+    }
+}
+
+/// The conversations of those of a user's rows that are listed, as the user sees them.
+pub(crate) fn listed_ids(
+    user: &UserId,
+    members: &[Member],
+    heads: &HashMap<ConversationKey, Head>,
+) -> Result<Vec<ConversationId>, StoreError> {
+    let mut ids = Vec::with_capacity(members.len());
+    for member in members {
+        if member.view.is_listed(member.latest_in(heads)?.seq) {
+            ids.push(member.id_in(user, heads)?);
+        }
+    }
+    Ok(ids)
+}
+
+impl Store {
     /// Those of a user's rows that exist among these conversations.
     pub(crate) async fn members(
         &self,
@@ -82,20 +155,30 @@ impl Store {
         let statement = self.statement(&self.statements.members.by_keys, values);
         self.retrying("members", || async {
             let rows = self.pool().query_all_raw(statement.clone()).await?;
-            rows.iter()
-                .filter_map(|row| member(row).transpose())
-                .collect()
+            members(&rows)
         })
         .await
     }
 }
 
-/// Reads [`COLUMNS`]; `None` for the row of a user who has no conversation.
-fn member(row: &QueryResult) -> Result<Option<Member>, StoreError> {
-    let row = Row::new("members", row);
+/// Reads [`columns`] of all rows that have them.
+pub(super) fn members(rows: &[QueryResult]) -> Result<Vec<Member>, StoreError> {
+    rows.iter()
+        .filter_map(|row| member(row).transpose())
+        .collect()
+}
+
+/// Reads [`columns`]; `None` where an outer join has found no row.
+pub(super) fn member(row: &QueryResult) -> Result<Option<Member>, StoreError> {
+    let row = Row::new(TABLE, row);
     if row.get::<Option<Vec<u8>>>("conversation_key")?.is_none() {
         return Ok(None);
     }
+    let latest = row
+        .optional_seq("last_seq")?
+        .zip(row.optional_time("last_time")?);
+    let custom_data = row.get::<Option<Vec<u8>>>("custom_data")?;
+    let folders: Vec<[String; 1]> = row.json("folders")?;
     Ok(Some(Member {
         key: row.key()?,
         view: View {
@@ -105,12 +188,15 @@ fn member(row: &QueryResult) -> Result<Option<Member>, StoreError> {
             cleared_through: row.seq("cleared_through")?,
             read_through: row.seq("read_through")?,
         },
-        left_time: row.optional_time("left_time")?,
+        latest: latest.map(|(seq, time)| Latest { seq, time }),
         pinned_at: row.optional_revision("pinned_at")?,
         muted: row.get::<i16>("muted")? != 0,
-        marks: Marks::from_bits(row.get::<i64>("marks")?.cast_unsigned()),
-        custom_data: row
-            .get::<Option<Vec<u8>>>("custom_data")?
-            .unwrap_or_default(),
+        marks: Marks::from_stored(row.get("marks")?),
+        custom_data: CustomData::new(custom_data.unwrap_or_default())
+            .map_err(|_| row.inconsistent("custom_data"))?,
+        folders: folders
+            .iter()
+            .map(|[name]| FolderName::new(name).map_err(|_| row.inconsistent("folders")))
+            .collect::<Result<_, _>>()?,
     }))
 }

@@ -1,7 +1,7 @@
 //! The database: one [`Store`] for SQLite and PostgreSQL.
 //!
 //! The tables form two families that no statement joins: those of a user (`users`, `members`,
-//! `changes`) lead with `user_id`, those of a conversation (`conversations`, `messages`) with
+//! `changes`, `folders`, `folder_conversations`) lead with `user_id`, those of a conversation (`conversations`, `messages`) with
 //! `conversation_key`. That is what lets the data be spread over machines.
 //!
 //! Order of locks: the head of a conversation, then the row of a user in `users`, then rows of
@@ -19,8 +19,11 @@ mod deletions;
 mod dialect;
 mod erasure;
 mod error;
+mod event;
+mod folders;
 mod groups;
 mod key;
+mod list;
 mod log;
 mod members;
 mod messages;
@@ -28,6 +31,7 @@ mod migrate;
 mod migration;
 mod notify;
 mod row;
+mod settings;
 mod transaction;
 
 use std::sync::Arc;
@@ -47,9 +51,12 @@ pub(crate) use {
     conversations::Head,
     deletions::{DeletionTarget, Take},
     erasure::{Claim, TRIM_BATCH},
+    folders::FolderError,
     key::ConversationKey,
+    list::Part,
     log::Recorded,
-    members::Member,
+    members::{Latest, Member, listed_ids},
+    settings::Positioned,
 };
 
 /// The database, shared by all requests. Cloning is cheap.
@@ -70,8 +77,12 @@ struct Statements {
     messages: messages::Statements,
     append: append::Statements,
     groups: groups::Statements,
+    list: list::Statements,
     log: log::Statements,
     erasure: erasure::Statements,
+    change: change::Statements,
+    settings: settings::Statements,
+    folders: folders::Statements,
     take: change::ChangeStatement,
     restore: change::ChangeStatement,
 }
@@ -84,8 +95,12 @@ impl Store {
             messages: messages::Statements::new(dialect),
             append: append::Statements::new(dialect),
             groups: groups::Statements::new(dialect),
+            list: list::Statements::new(dialect),
             log: log::Statements::new(dialect),
             erasure: erasure::Statements::new(dialect),
+            change: change::Statements::new(),
+            settings: settings::Statements::new(dialect),
+            folders: folders::Statements::new(dialect),
             take: deletions::take_statement(dialect),
             restore: deletions::restore_statement(dialect),
         };

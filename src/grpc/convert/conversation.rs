@@ -17,6 +17,7 @@ pub(super) fn render(conversation: Conversation) -> proto::Conversation {
         muted,
         marks,
         custom_data,
+        folders,
     } = entry;
     proto::Conversation {
         conversation_id: Some(conversation_id::render(&conversation_id)),
@@ -26,7 +27,8 @@ pub(super) fn render(conversation: Conversation) -> proto::Conversation {
         pinned: pinned_at.is_some(),
         muted,
         marks: marks.bits(),
-        custom_data,
+        custom_data: custom_data.into_bytes(),
         update_time: Some(time::render(activity)),
+        folders: folders.iter().map(ToString::to_string).collect(),
     }
 }

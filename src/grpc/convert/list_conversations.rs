@@ -1,14 +1,14 @@
 //! `ListConversations`.
 
-use super::conversation;
+use super::{conversation, filter};
 use crate::{
     app::{ConversationPage, ListConversations},
-    domain::{ConversationKind, ListFilter, Mark, PageSize, UserId},
+    domain::{PageSize, UserId},
     grpc::{
         page_token,
         violations::{InvalidRequest, Violations},
     },
-    proto::{self, ConversationType, ListConversationsRequest, ListConversationsResponse},
+    proto::{ListConversationsRequest, ListConversationsResponse},
 };
 
 /// The parsed request, and what its page tokens are bound to.
@@ -28,7 +28,7 @@ pub(crate) fn parse(
     let user = violations.check("user_id", UserId::new(user_id));
     let page_size = violations.check("page_size", PageSize::new(page_size));
     let cursor = violations.check("page_token", page_token::decode(&request, &page_token));
-    let filter = parse_filter(filter.as_ref(), &mut violations);
+    let filter = filter::parse(filter.as_ref(), &mut violations);
     let parsed = user
         .zip(page_size)
         .zip(cursor)
@@ -39,42 +39,6 @@ pub(crate) fn parse(
             filter,
         });
     violations.finish(parsed).map(|parsed| (parsed, request))
-}
-
-fn parse_filter(filter: Option<&proto::ListFilter>, violations: &mut Violations) -> ListFilter {
-    let Some(filter) = filter else {
-        return ListFilter::default();
-    };
-    let proto::ListFilter {
-        types,
-        unread_only,
-        mark,
-    } = filter;
-    let kinds = types.iter().enumerate().filter_map(|(index, number)| {
-        if violations.is_full() {
-            return None;
-        }
-        match ConversationType::try_from(*number) {
-            Ok(ConversationType::C2c) => Some(ConversationKind::C2c),
-            Ok(ConversationType::Group) => Some(ConversationKind::Group),
-            Ok(ConversationType::System) => Some(ConversationKind::System),
-            Ok(ConversationType::Unspecified) | Err(_) => {
-                let path = format!("filter.types[{index}]");
-                violations.add(path, "must be one of the named conversation types");
-                None
-            }
-        }
-    });
-    let kinds = kinds.collect();
-    let mark_bit = match mark {
-        0 => None,
-        bit => violations.check("filter.mark", Mark::from_bit(*bit).ok_or("must be one bit")),
-    };
-    ListFilter {
-        kinds,
-        unread_only: *unread_only,
-        mark: mark_bit,
-    }
 }
 
 pub(crate) fn render(

@@ -1,14 +1,11 @@
 //! `WatchConversations`.
 
-use super::{conversation_id, time};
+use super::{change, time};
 use crate::{
     app::{WatchConversations, WatchEvent},
-    domain::{ChangeKind, ClientId, RecordedChange, Revision, Taking, UserId, Watermarks},
+    domain::{ClientId, RecordedChange, Revision, UserId},
     grpc::violations::{InvalidRequest, Violations},
-    proto::{
-        self, ConversationWatermarks, ConversationsDeleted, ConversationsRestored, HistoryCleared,
-        WatchConversationsRequest, WatchConversationsResponse, change::Kind,
-    },
+    proto::{WatchConversationsRequest, WatchConversationsResponse},
 };
 
 pub(crate) fn parse(
@@ -37,54 +34,16 @@ pub(crate) fn render(event: WatchEvent) -> WatchConversationsResponse {
             client_id: String::new(),
             change: None,
         },
-        WatchEvent::Change(change) => render_change(change),
-    }
-}
-
-fn render_change(change: RecordedChange) -> WatchConversationsResponse {
-    let RecordedChange {
-        revision,
-        time: at,
-        client,
-        kind,
-        conversations,
-    } = change;
-    let conversations = conversations.into_iter().map(render_watermarks).collect();
-    let deletion_id = revision.to_string();
-    let kind = match kind {
-        ChangeKind::Taken(Taking::History, _) => Kind::HistoryCleared(HistoryCleared {
-            conversations,
-            deletion_id,
-        }),
-        ChangeKind::Taken(taking @ (Taking::Entry | Taking::EntryAndHistory), _) => {
-            Kind::ConversationsDeleted(ConversationsDeleted {
-                conversations,
-                clear_history: taking == Taking::EntryAndHistory,
-                deletion_id,
-            })
-        }
-        ChangeKind::Restored(deletion) => Kind::ConversationsRestored(ConversationsRestored {
-            conversations,
-            deletion_id: deletion.to_string(),
-        }),
-    };
-    WatchConversationsResponse {
-        revision: revision.get(),
-        time: Some(time::render(at)),
-        client_id: client.map(|client| client.to_string()).unwrap_or_default(),
-        change: Some(proto::Change { kind: Some(kind) }),
-    }
-}
-
-fn render_watermarks(watermarks: Watermarks) -> ConversationWatermarks {
-    let Watermarks {
-        conversation_id,
-        hidden_through,
-        cleared_through,
-    } = watermarks;
-    ConversationWatermarks {
-        conversation_id: Some(conversation_id::render(&conversation_id)),
-        hidden_through: hidden_through.get(),
-        cleared_through: cleared_through.get(),
+        WatchEvent::Change(RecordedChange {
+            revision,
+            time: at,
+            client,
+            change,
+        }) => WatchConversationsResponse {
+            revision: revision.get(),
+            time: Some(time::render(at)),
+            client_id: client.map(|client| client.to_string()).unwrap_or_default(),
+            change: Some(change::render(revision, change)),
+        },
     }
 }

@@ -6,12 +6,19 @@ use crate::store::{
     messages,
 };
 
+/// What a message does to the row of a user whom it reaches.
+const ARRIVED: &str = "ON CONFLICT (user_id, conversation_key) DO UPDATE SET \
+    read_through = CASE WHEN excluded.read_through > members.read_through \
+                   THEN excluded.read_through ELSE members.read_through END, \
+    last_seq = excluded.last_seq, last_time = excluded.last_time";
+
 /// Their texts.
 pub(in crate::store) struct Statements {
     pub(super) earlier: String,
     pub(super) raise_heads: String,
     pub(super) insert: String,
     pub(super) arrive: String,
+    pub(super) arrive_in_small_group: String,
     pub(super) read_own: String,
 }
 
@@ -34,7 +41,10 @@ impl Statements {
             &[
                 ("user_id", Text),
                 ("conversation_key", Key),
+                ("kind", Integer),
                 ("read_through", Integer),
+                ("last_seq", Integer),
+                ("last_time", Integer),
             ],
         );
         Self {
@@ -59,17 +69,22 @@ impl Statements {
                  SELECT i.conversation_key, i.seq, $1, $2, i.send_time, $3, $4 FROM {messages}"
             ),
             arrive: format!(
-                "INSERT INTO members (user_id, conversation_key, read_through) \
-                 SELECT i.user_id, i.conversation_key, i.read_through FROM {arrivals} \
-                 WHERE TRUE ORDER BY i.user_id \
-                 ON CONFLICT (user_id, conversation_key) DO UPDATE SET \
-                     read_through = CASE WHEN excluded.read_through > members.read_through \
-                                    THEN excluded.read_through ELSE members.read_through END"
+                "INSERT INTO members (user_id, conversation_key, kind, read_through, last_seq, last_time) \
+                 SELECT i.user_id, i.conversation_key, i.kind, i.read_through, i.last_seq, i.last_time \
+                 FROM {arrivals} WHERE TRUE ORDER BY i.user_id {ARRIVED}"
+            ),
+            // An insertion that always conflicts: it locks the rows in order, which an update does not
+            // promise.
+            arrive_in_small_group: format!(
+                "INSERT INTO members (user_id, conversation_key, read_through, last_seq, last_time) \
+                 SELECT m.user_id, m.conversation_key, CASE WHEN m.user_id = $1 THEN $3 ELSE 0 END, $3, $4 \
+                 FROM members AS m WHERE m.conversation_key = $2 AND m.left_at IS NULL \
+                 ORDER BY m.user_id {ARRIVED} RETURNING user_id"
             ),
             read_own: "UPDATE members SET \
                      read_through = CASE WHEN $3 > read_through THEN $3 ELSE read_through END \
                  WHERE user_id = $1 AND conversation_key = $2 AND left_at IS NULL \
-                 RETURNING read_through"
+                 RETURNING user_id"
                 .to_owned(),
         }
     }

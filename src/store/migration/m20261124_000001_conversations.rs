@@ -3,8 +3,10 @@
 use sea_orm_migration::{
     MigrationName, MigrationTrait, SchemaManager,
     async_trait::async_trait,
-    sea_orm::{ConnectionTrait as _, DbBackend, DbErr},
+    sea_orm::{ConnectionTrait as _, DbErr},
 };
+
+use super::in_dialect;
 
 pub(super) struct Migration;
 
@@ -99,15 +101,4 @@ impl MigrationTrait for Migration {
         }
         Ok(())
     }
-}
-
-fn in_dialect(sql: &str, backend: DbBackend) -> String {
-    let (bytes, text, updated, appended) = match backend {
-        DbBackend::Postgres => ("bytea", "text COLLATE \"C\"", "WITH (fillfactor = 80)", ""),
-        _ => ("blob", "text", "WITHOUT ROWID", "WITHOUT ROWID"),
-    };
-    sql.replace("{bytes}", bytes)
-        .replace("{text}", text)
-        .replace("{updated}", updated)
-        .replace("{appended}", appended)
 }

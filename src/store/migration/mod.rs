@@ -2,10 +2,11 @@
 
 mod m20261124_000001_conversations;
 mod m20261124_000002_undo_and_erasure;
+mod m20261124_000003_settings_and_folders;
 
 use sea_orm_migration::{
-    MigrationTrait, MigratorTrait, async_trait::async_trait, sea_query::DynIden,
-    sea_query::IntoIden as _,
+    MigrationTrait, MigratorTrait, async_trait::async_trait, sea_orm::DbBackend,
+    sea_query::DynIden, sea_query::IntoIden as _,
 };
 
 /// Where the names of the migrations that have run are kept.
@@ -20,10 +21,24 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261124_000001_conversations::Migration),
             Box::new(m20261124_000002_undo_and_erasure::Migration),
+            Box::new(m20261124_000003_settings_and_folders::Migration),
         ]
     }
 
     fn migration_table_name() -> DynIden {
         TABLE.into_iden()
     }
+}
+
+/// Fills in what the databases call things: `{bytes}`, `{text}`, and how a table's rows are kept, by
+/// whether they are `{updated}` or only `{appended}`.
+fn in_dialect(sql: &str, backend: DbBackend) -> String {
+    let (bytes, text, updated, appended) = match backend {
+        DbBackend::Postgres => ("bytea", "text COLLATE \"C\"", "WITH (fillfactor = 80)", ""),
+        _ => ("blob", "text", "WITHOUT ROWID", "WITHOUT ROWID"),
+    };
+    sql.replace("{bytes}", bytes)
+        .replace("{text}", text)
+        .replace("{updated}", updated)
+        .replace("{appended}", appended)
 }

@@ -196,11 +196,12 @@ async fn a_conversation_that_comes_after_the_first_page_is_left_out(database: Te
 async fn a_conversation_that_is_deleted_between_pages_is_left_out(database: TestDatabase) {
     let Stage {
         client,
+        clock,
         server: _server,
-        ..
     } = Stage::open(&database).await;
-    for user in ["anna", "bob", "carol", "dora"] {
+    for user in ["dora", "carol", "bob", "anna"] {
         client.send(user, c2c("alice"), "hi").await;
+        clock.advance(Duration::from_secs(1));
     }
     let first = client
         .list_page("alice", None, 1, String::new())

@@ -44,6 +44,7 @@ impl Copy {
             Kind::ConversationsDeleted(deleted) => deleted.conversations,
             Kind::HistoryCleared(cleared) => cleared.conversations,
             Kind::ConversationsRestored(restored) => restored.conversations,
+            other => panic!("nobody changes that: {other:?}"),
         };
         for watermarks in changed {
             let of = |(id, ..): &&mut (ConversationId, u64, u64)| {

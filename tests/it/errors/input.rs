@@ -87,6 +87,7 @@ async fn every_field_of_the_conversation_requests_is_checked_and_nothing_is_chan
             types: vec![1, 0, 4, -1, i32::MAX],
             unread_only: false,
             mark: 3,
+            folder: String::new(),
         }),
     };
     check(

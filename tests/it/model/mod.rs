@@ -214,7 +214,10 @@ impl Model {
         list.sort_by_cached_key(|entry| {
             let time = entry.update_time.expect("an entry has a time");
             let id = entry.conversation_id.as_ref().expect("an entry has an ID");
-            (std::cmp::Reverse((time.seconds, time.nanos)), text_form(id))
+            (
+                std::cmp::Reverse((time.seconds, time.nanos)),
+                key(user, id).hash(),
+            )
         });
         list
     }
@@ -362,15 +365,6 @@ fn id(user: &str, key: &Key) -> ConversationId {
         Key::System(_) => Id::System(SystemConversation {}),
     };
     ConversationId { id: Some(id) }
-}
-
-/// The text form of an ID, which decides between entries of the same time.
-fn text_form(id: &ConversationId) -> String {
-    match id.id.as_ref().expect("a valid ID is set") {
-        Id::C2cUserId(user) => format!("C2C{user}"),
-        Id::GroupId(group) => format!("GROUP{group}"),
-        Id::System(_) => "@TIM#SYSTEM".to_owned(),
-    }
 }
 
 /// Whether an entry has everything that the filter asks for. Nothing sets marks yet.

@@ -8,6 +8,7 @@ use std::{
 
 use conversation_service::proto::{ConversationId, RestorationOutcome, RestorationResult};
 use prost_types::Timestamp;
+use ring::digest::{SHA256, digest};
 
 use super::{Key, Model, key};
 
@@ -217,6 +218,11 @@ impl Model {
 }
 
 impl Key {
+    /// What decides between entries of the same time.
+    pub(super) fn hash(&self) -> Vec<u8> {
+        digest(&SHA256, self.canonical().as_bytes()).as_ref()[..16].to_vec()
+    }
+
     /// How the service writes it down.
     fn canonical(&self) -> String {
         match self {

@@ -203,6 +203,7 @@ impl Filter {
             types: self.types.iter().copied().map(i32::from).collect(),
             unread_only: self.unread_only,
             mark: self.mark,
+            folder: String::new(),
         }
     }
 }

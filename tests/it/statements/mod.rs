@@ -21,7 +21,13 @@ use recorder::Recorder;
 
 /// Tables of a user, and tables of a conversation. They may be on different machines.
 const FAMILIES: [&[&str]; 2] = [
-    &["users", "members", "changes"],
+    &[
+        "users",
+        "members",
+        "changes",
+        "folders",
+        "folder_conversations",
+    ],
     &["conversations", "messages"],
 ];
 

@@ -16,8 +16,14 @@ on_every_database!(every_statement_uses_an_index);
 
 /// So much that reading all of a table would be noticed.
 const SEED_POSTGRES: &str = "
-    INSERT INTO members (user_id, conversation_key)
-        SELECT 'seed ' || (n % 2000), decode(md5(n::text), 'hex') FROM generate_series(1, 200000) AS n;
+    INSERT INTO members (user_id, conversation_key, kind, last_seq, last_time)
+        SELECT 'seed ' || (n % 2000), decode(md5(n::text), 'hex'), 1, n % 10, n
+        FROM generate_series(1, 200000) AS n;
+    INSERT INTO folders (user_id, folder_id, name)
+        SELECT 'seed ' || (n % 2000), n, 'folder ' || n FROM generate_series(1, 10000) AS n;
+    INSERT INTO folder_conversations (user_id, folder_id, conversation_key, added_by, ord)
+        SELECT 'seed ' || (n % 2000), n % 10000, decode(md5(n::text), 'hex'), n, 0
+        FROM generate_series(1, 100000) AS n;
     INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time)
         SELECT decode(md5(n::text), 'hex'), 'seed ' || n, 100, n FROM generate_series(1, 50000) AS n;
     INSERT INTO messages (conversation_key, seq, sender_user_id, client_message_id, send_time, content)
@@ -32,8 +38,12 @@ const SEED_POSTGRES: &str = "
 const SEED_SQLITE: &str = "
     CREATE TEMP TABLE n AS
         WITH RECURSIVE r(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM r WHERE n < 199999) SELECT n FROM r;
-    INSERT INTO members (user_id, conversation_key)
-        SELECT 'seed ' || (n % 2000), unhex(printf('%032x', n)) FROM n;
+    INSERT INTO members (user_id, conversation_key, kind, last_seq, last_time)
+        SELECT 'seed ' || (n % 2000), unhex(printf('%032x', n)), 1, n % 10, n FROM n;
+    INSERT INTO folders (user_id, folder_id, name)
+        SELECT 'seed ' || (n % 2000), n, 'folder ' || n FROM n WHERE n < 10000;
+    INSERT INTO folder_conversations (user_id, folder_id, conversation_key, added_by, ord)
+        SELECT 'seed ' || (n % 2000), n % 10000, unhex(printf('%032x', n)), n, 0 FROM n WHERE n < 100000;
     INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time)
         SELECT unhex(printf('%032x', n)), 'seed ' || n, 100, n FROM n WHERE n < 50000;
     INSERT INTO messages (conversation_key, seq, sender_user_id, client_message_id, send_time, content)
@@ -183,7 +193,7 @@ async fn check_sqlite(rows: &Rows, statement: Statement) {
         // The aliases of our tables in the statements are one letter each; `r` and `i` are input.
         let ours = words
             .get(1)
-            .is_some_and(|name| is_ours(name) || ["m", "c", "u"].contains(name));
+            .is_some_and(|name| is_ours(name) || ["m", "c", "u", "f", "d"].contains(name));
         let whole = words[0] == "SCAN" || step.contains("AUTOMATIC");
         assert!(!(ours && whole), "{step}\nin: {sql}\n{steps:#?}");
     }

@@ -73,14 +73,17 @@ pub(crate) async fn chats(
             };
             heads.push(format!("({key}, {canonical}, 1, {time})"));
             messages.push(format!("({key}, 1, '{other}', {time}, {content})"));
-            members.push(format!("('{reader}', {key}, 0), ('{other}', {key}, 1)"));
+            members.push(format!(
+                "('{reader}', {key}, 1, 0, 1, {time}), ('{other}', {key}, 1, 1, 1, {time})"
+            ));
         }
         rows.run(&format!(
             "INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time) \
              VALUES {}; \
              INSERT INTO messages (conversation_key, seq, sender_user_id, send_time, content) \
              VALUES {}; \
-             INSERT INTO members (user_id, conversation_key, read_through) VALUES {}",
+             INSERT INTO members \
+                 (user_id, conversation_key, kind, read_through, last_seq, last_time) VALUES {}",
             heads.join(", "),
             messages.join(", "),
             members.join(", "),

@@ -193,7 +193,7 @@ async fn other_clients_learn_of_clearings_when_asked_and_of_undoing_always(datab
             let (conversations, id) = match kind {
                 Kind::HistoryCleared(cleared) => (cleared.conversations, cleared.deletion_id),
                 Kind::ConversationsRestored(back) => (back.conversations, back.deletion_id),
-                Kind::ConversationsDeleted(_) => panic!("nothing was deleted"),
+                other => panic!("nothing else was done: {other:?}"),
             };
             assert_eq!(id, ids[2]);
             let [bob] = conversations.as_slice() else {

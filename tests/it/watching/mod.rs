@@ -40,6 +40,7 @@ fn named(event: &WatchConversationsResponse) -> Vec<ConversationId> {
         Kind::ConversationsDeleted(deleted) => deleted.conversations,
         Kind::HistoryCleared(cleared) => cleared.conversations,
         Kind::ConversationsRestored(restored) => restored.conversations,
+        other => panic!("no deletion and no undoing: {other:?}"),
     };
     conversations
         .into_iter()

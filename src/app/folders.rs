@@ -1,0 +1,18 @@
+//! What the changes of a folder have in common.
+
+use super::{App, AppError};
+use crate::domain::{FolderAction, FolderChanged, FolderName, Origin};
+
+pub(super) async fn change_folder(
+    app: &App,
+    origin: &Origin,
+    name: &FolderName,
+    action: &FolderAction,
+) -> Result<FolderChanged, AppError> {
+    let changed = app
+        .store
+        .change_folder(origin, app.clock.now(), name, action)
+        .await?;
+    app.wakes.changed(&origin.user, changed.revision);
+    Ok(changed)
+}

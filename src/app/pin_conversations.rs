@@ -1,0 +1,25 @@
+//! Pinning conversations to the top of the list.
+
+use super::{App, AppError, positions::positioned};
+use crate::domain::{Batch, Changed, ConversationId, Origin, Pinning};
+
+/// Pins or unpins conversations. What is not listed is left as it is.
+///
+/// # Errors
+///
+/// [`AppError::PinLimitReached`], [`AppError::RequestIdReused`], or that the database failed.
+pub async fn pin_conversations(
+    app: &App,
+    origin: Origin,
+    conversations: Batch<ConversationId>,
+    pinning: Pinning,
+) -> Result<Changed, AppError> {
+    let conversations = positioned(app, &origin.user, conversations).await?;
+    let limit = app.policy.pin_limit;
+    let pinned = app
+        .store
+        .pin(&origin, app.clock.now(), pinning, conversations, limit)
+        .await?;
+    app.wakes.changed(&origin.user, pinned.revision);
+    Ok(pinned)
+}

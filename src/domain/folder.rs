@@ -1,0 +1,54 @@
+//! Folders: conversations that a user has put together under a name.
+
+use super::{Batch, ChangeOutcome, ConversationId, FolderName, Revision};
+
+/// The most folders of a user.
+pub const MAX_FOLDERS: u16 = 20;
+/// The most conversations in all folders of a user, one that is in several counting once for each.
+pub const MAX_FOLDER_CONVERSATIONS: u16 = 1000;
+
+/// A folder, as its user sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folder {
+    /// What it is called.
+    pub name: FolderName,
+    /// What is in it and listed at present, in the order in which it was put in.
+    pub conversations: Vec<ConversationId>,
+}
+
+/// What to do with a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FolderAction {
+    /// Make it, with these conversations if there are any.
+    Create(Option<Batch<ConversationId>>),
+    /// Remove it; its conversations stay.
+    Delete,
+    /// Call it this.
+    Rename(FolderName),
+    /// Put conversations into it.
+    Add(Batch<ConversationId>),
+    /// Take conversations out of it.
+    Remove(Batch<ConversationId>),
+}
+
+/// What was done to a folder. A retry gets the same value, as it was recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FolderChanged {
+    /// The folder as it is since; as it was, if it was removed.
+    pub folder: Folder,
+    /// For each conversation of the request, in its order, what happened.
+    pub conversations: Vec<(ConversationId, ChangeOutcome)>,
+    /// The user's revision that the change made.
+    pub revision: Revision,
+}
+
+impl FolderAction {
+    /// The conversations that it names.
+    #[must_use]
+    pub fn conversations(&self) -> &[ConversationId] {
+        match self {
+            Self::Create(None) | Self::Delete | Self::Rename(_) => &[],
+            Self::Create(Some(batch)) | Self::Add(batch) | Self::Remove(batch) => batch,
+        }
+    }
+}

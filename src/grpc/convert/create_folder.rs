@@ -1,0 +1,47 @@
+//! `CreateFolder`.
+
+use super::{conversation_id, folder, origin};
+use crate::{
+    domain::{Batch, ConversationId, FolderChanged, FolderName, Origin},
+    grpc::violations::{InvalidRequest, Violations},
+    proto::{CreateFolderRequest, CreateFolderResponse},
+};
+
+pub(crate) fn parse(
+    mut request: CreateFolderRequest,
+) -> Result<(Origin, FolderName, Option<Batch<ConversationId>>), InvalidRequest> {
+    let request_id = std::mem::take(&mut request.request_id);
+    let CreateFolderRequest {
+        user_id,
+        name,
+        conversation_ids,
+        request_id: _,
+        client_id,
+    } = &request;
+
+    let mut violations = Violations::default();
+    let origin = origin::parse(
+        "CreateFolder",
+        user_id,
+        client_id,
+        &request_id,
+        &request,
+        &mut violations,
+    );
+    let name = violations.check("name", FolderName::new(name));
+    let conversations = match conversation_ids.as_slice() {
+        [] => None,
+        ids => conversation_id::parse_batch(ids, &mut violations),
+    };
+    let parsed = origin.zip(name);
+    violations.finish(parsed.map(|(origin, name)| (origin, name, conversations)))
+}
+
+pub(crate) fn render(changed: &FolderChanged) -> CreateFolderResponse {
+    let (folder, results, revision) = folder::render_changed(changed);
+    CreateFolderResponse {
+        folder: Some(folder),
+        revision,
+        results,
+    }
+}

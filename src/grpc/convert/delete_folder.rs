@@ -1,0 +1,40 @@
+//! `DeleteFolder`.
+
+use super::{folder, origin};
+use crate::{
+    domain::{FolderChanged, FolderName, Origin},
+    grpc::violations::{InvalidRequest, Violations},
+    proto::{DeleteFolderRequest, DeleteFolderResponse},
+};
+
+pub(crate) fn parse(
+    mut request: DeleteFolderRequest,
+) -> Result<(Origin, FolderName), InvalidRequest> {
+    let request_id = std::mem::take(&mut request.request_id);
+    let DeleteFolderRequest {
+        user_id,
+        name,
+        request_id: _,
+        client_id,
+    } = &request;
+
+    let mut violations = Violations::default();
+    let origin = origin::parse(
+        "DeleteFolder",
+        user_id,
+        client_id,
+        &request_id,
+        &request,
+        &mut violations,
+    );
+    let name = violations.check("name", FolderName::new(name));
+    violations.finish(origin.zip(name))
+}
+
+pub(crate) fn render(changed: &FolderChanged) -> DeleteFolderResponse {
+    let (folder, _, revision) = folder::render_changed(changed);
+    DeleteFolderResponse {
+        folder: Some(folder),
+        revision,
+    }
+}

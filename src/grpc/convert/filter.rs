@@ -1,0 +1,46 @@
+//! What chooses among a user's conversations.
+
+use crate::{
+    domain::{ConversationKind, FolderName, ListFilter, Mark},
+    grpc::violations::Violations,
+    proto::{self, ConversationType},
+};
+
+/// The field `filter`. Where something of it is wrong, that is noted and left out.
+pub(super) fn parse(filter: Option<&proto::ListFilter>, violations: &mut Violations) -> ListFilter {
+    let Some(filter) = filter else {
+        return ListFilter::default();
+    };
+    let proto::ListFilter {
+        types,
+        unread_only,
+        mark,
+        folder,
+    } = filter;
+    let kinds = types.iter().enumerate().filter_map(|(index, number)| {
+        if violations.is_full() {
+            return None;
+        }
+        match ConversationType::try_from(*number) {
+            Ok(ConversationType::C2c) => Some(ConversationKind::C2c),
+            Ok(ConversationType::Group) => Some(ConversationKind::Group),
+            Ok(ConversationType::System) => Some(ConversationKind::System),
+            Ok(ConversationType::Unspecified) | Err(_) => {
+                let path = format!("filter.types[{index}]");
+                violations.add(path, "must be one of the named conversation types");
+                None
+            }
+        }
+    });
+    let kinds = kinds.collect();
+    let mark = match mark {
+        0 => None,
+        bit => violations.check("filter.mark", Mark::new(*bit)),
+    };
+    ListFilter {
+        kinds,
+        unread_only: *unread_only,
+        mark,
+        folder: violations.optional("filter.folder", folder, FolderName::new),
+    }
+}

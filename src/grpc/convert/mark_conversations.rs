@@ -1,0 +1,58 @@
+//! `MarkConversations`.
+
+use super::{change_result, conversation_id, origin};
+use crate::{
+    domain::{Batch, ConversationId, MarkChange, Marks, MarksChanged, Origin},
+    grpc::violations::{InvalidRequest, Violations},
+    proto::{MarkConversationsRequest, MarkConversationsResponse, MarksResult},
+};
+
+pub(crate) fn parse(
+    mut request: MarkConversationsRequest,
+) -> Result<(Origin, Batch<ConversationId>, MarkChange), InvalidRequest> {
+    let request_id = std::mem::take(&mut request.request_id);
+    let MarkConversationsRequest {
+        user_id,
+        conversation_ids,
+        add_marks,
+        remove_marks,
+        request_id: _,
+        client_id,
+    } = &request;
+
+    let mut violations = Violations::default();
+    let origin = origin::parse(
+        "MarkConversations",
+        user_id,
+        client_id,
+        &request_id,
+        &request,
+        &mut violations,
+    );
+    let conversations = conversation_id::parse_batch(conversation_ids, &mut violations);
+    let add = violations.check("add_marks", Marks::new(*add_marks));
+    let remove = violations.check("remove_marks", Marks::new(*remove_marks));
+    let marks = add
+        .zip(remove)
+        .and_then(|(add, remove)| violations.check("add_marks", MarkChange::new(add, remove)));
+    let parsed = origin.zip(conversations).zip(marks);
+    violations.finish(parsed.map(|((origin, conversations), marks)| (origin, conversations, marks)))
+}
+
+pub(crate) fn render(changed: MarksChanged) -> MarkConversationsResponse {
+    let MarksChanged {
+        conversations,
+        revision,
+    } = changed;
+    let results = conversations
+        .iter()
+        .map(|(id, outcome, marks)| MarksResult {
+            conversation_id: Some(conversation_id::render(id)),
+            outcome: change_result::outcome(*outcome).into(),
+            marks: marks.bits(),
+        });
+    MarkConversationsResponse {
+        results: results.collect(),
+        revision: revision.get(),
+    }
+}

@@ -1,0 +1,81 @@
+//! `MarkConversationsRead`.
+
+use super::{change_result, conversation_id, origin, seen_through};
+use crate::{
+    app::{MarkConversationsRead, Which},
+    domain::{ReadingChanged, Seq},
+    grpc::violations::{InvalidRequest, Violations},
+    proto::{self, MarkConversationsReadRequest, MarkConversationsReadResponse, ReadResult},
+};
+
+pub(crate) fn parse(
+    mut request: MarkConversationsReadRequest,
+) -> Result<MarkConversationsRead, InvalidRequest> {
+    let request_id = std::mem::take(&mut request.request_id);
+    let MarkConversationsReadRequest {
+        user_id,
+        conversation_ids,
+        all,
+        seen_through,
+        request_id: _,
+        client_id,
+    } = &request;
+
+    let mut violations = Violations::default();
+    let origin = origin::parse(
+        "MarkConversationsRead",
+        user_id,
+        client_id,
+        &request_id,
+        &request,
+        &mut violations,
+    );
+    let which = which(conversation_ids, *all, &mut violations);
+    let seen_through = if *all {
+        seen_through::parse(seen_through, None, &mut violations)
+    } else {
+        seen_through::parse(seen_through, Some(conversation_ids), &mut violations)
+    };
+    let parsed = origin
+        .zip(which)
+        .map(|(origin, which)| MarkConversationsRead {
+            origin,
+            which,
+            seen_through,
+        });
+    violations.finish(parsed)
+}
+
+/// The fields `conversation_ids` and `all`: exactly one of them says something.
+fn which(ids: &[proto::ConversationId], all: bool, violations: &mut Violations) -> Option<Which> {
+    match (all, ids) {
+        (true, []) => Some(Which::AllUnread),
+        (true, _) => {
+            violations.add("conversation_ids", "must be empty when all is set");
+            None
+        }
+        (false, []) => {
+            violations.add("conversation_ids", "must not be empty unless all is set");
+            None
+        }
+        (false, ids) => conversation_id::parse_batch(ids, violations).map(Which::These),
+    }
+}
+
+pub(crate) fn render(read: ReadingChanged) -> MarkConversationsReadResponse {
+    let ReadingChanged {
+        conversations,
+        revision,
+    } = read;
+    let results = conversations
+        .iter()
+        .map(|(id, outcome, read_through): &(_, _, Seq)| ReadResult {
+            conversation_id: Some(conversation_id::render(id)),
+            outcome: change_result::outcome(*outcome).into(),
+            read_through: read_through.get(),
+        });
+    MarkConversationsReadResponse {
+        results: results.collect(),
+        revision: revision.get(),
+    }
+}

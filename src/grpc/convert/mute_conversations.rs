@@ -1,0 +1,40 @@
+//! `MuteConversations`.
+
+use super::{change_result, conversation_id, origin};
+use crate::{
+    domain::{Batch, Changed, ConversationId, Muting, Origin},
+    grpc::violations::{InvalidRequest, Violations},
+    proto::{MuteConversationsRequest, MuteConversationsResponse},
+};
+
+pub(crate) fn parse(
+    mut request: MuteConversationsRequest,
+) -> Result<(Origin, Batch<ConversationId>, Muting), InvalidRequest> {
+    let request_id = std::mem::take(&mut request.request_id);
+    let MuteConversationsRequest {
+        user_id,
+        conversation_ids,
+        muted,
+        request_id: _,
+        client_id,
+    } = &request;
+
+    let mut violations = Violations::default();
+    let origin = origin::parse(
+        "MuteConversations",
+        user_id,
+        client_id,
+        &request_id,
+        &request,
+        &mut violations,
+    );
+    let conversations = conversation_id::parse_batch(conversation_ids, &mut violations);
+    let muting = if *muted { Muting::Mute } else { Muting::Unmute };
+    let parsed = origin.zip(conversations);
+    violations.finish(parsed.map(|(origin, conversations)| (origin, conversations, muting)))
+}
+
+pub(crate) fn render(changed: Changed) -> MuteConversationsResponse {
+    let (results, revision) = change_result::render_all(changed);
+    MuteConversationsResponse { results, revision }
+}

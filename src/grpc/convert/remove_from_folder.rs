@@ -1,0 +1,44 @@
+//! `RemoveFromFolder`.
+
+use super::{conversation_id, folder, origin};
+use crate::{
+    domain::{Batch, ConversationId, FolderChanged, FolderName, Origin},
+    grpc::violations::{InvalidRequest, Violations},
+    proto::{RemoveFromFolderRequest, RemoveFromFolderResponse},
+};
+
+pub(crate) fn parse(
+    mut request: RemoveFromFolderRequest,
+) -> Result<(Origin, FolderName, Batch<ConversationId>), InvalidRequest> {
+    let request_id = std::mem::take(&mut request.request_id);
+    let RemoveFromFolderRequest {
+        user_id,
+        name,
+        conversation_ids,
+        request_id: _,
+        client_id,
+    } = &request;
+
+    let mut violations = Violations::default();
+    let origin = origin::parse(
+        "RemoveFromFolder",
+        user_id,
+        client_id,
+        &request_id,
+        &request,
+        &mut violations,
+    );
+    let name = violations.check("name", FolderName::new(name));
+    let conversations = conversation_id::parse_batch(conversation_ids, &mut violations);
+    let parsed = origin.zip(name).zip(conversations);
+    violations.finish(parsed.map(|((origin, name), conversations)| (origin, name, conversations)))
+}
+
+pub(crate) fn render(changed: &FolderChanged) -> RemoveFromFolderResponse {
+    let (folder, results, revision) = folder::render_changed(changed);
+    RemoveFromFolderResponse {
+        folder: Some(folder),
+        revision,
+        results,
+    }
+}

@@ -1,0 +1,43 @@
+//! `RenameFolder`.
+
+use super::{folder, origin};
+use crate::{
+    domain::{FolderChanged, FolderName, Origin},
+    grpc::violations::{InvalidRequest, Violations},
+    proto::{RenameFolderRequest, RenameFolderResponse},
+};
+
+pub(crate) fn parse(
+    mut request: RenameFolderRequest,
+) -> Result<(Origin, FolderName, FolderName), InvalidRequest> {
+    let request_id = std::mem::take(&mut request.request_id);
+    let RenameFolderRequest {
+        user_id,
+        name,
+        new_name,
+        request_id: _,
+        client_id,
+    } = &request;
+
+    let mut violations = Violations::default();
+    let origin = origin::parse(
+        "RenameFolder",
+        user_id,
+        client_id,
+        &request_id,
+        &request,
+        &mut violations,
+    );
+    let name = violations.check("name", FolderName::new(name));
+    let new_name = violations.check("new_name", FolderName::new(new_name));
+    let parsed = origin.zip(name).zip(new_name);
+    violations.finish(parsed.map(|((origin, name), new_name)| (origin, name, new_name)))
+}
+
+pub(crate) fn render(changed: &FolderChanged) -> RenameFolderResponse {
+    let (folder, _, revision) = folder::render_changed(changed);
+    RenameFolderResponse {
+        folder: Some(folder),
+        revision,
+    }
+}

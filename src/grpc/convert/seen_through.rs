@@ -1,0 +1,47 @@
+//! How far the user had seen conversations.
+
+use std::collections::HashMap;
+
+use super::conversation_id;
+use crate::{
+    domain::{ConversationId, Seq},
+    grpc::violations::Violations,
+    proto::{self, SeenThrough},
+};
+
+/// The field `seen_through`: at most once for each conversation, and only for those of `among`, if
+/// they are given.
+pub(super) fn parse(
+    seen_through: &[SeenThrough],
+    among: Option<&[proto::ConversationId]>,
+    violations: &mut Violations,
+) -> HashMap<ConversationId, Seq> {
+    let mut parsed = HashMap::new();
+    for (
+        index,
+        SeenThrough {
+            conversation_id,
+            seq,
+        },
+    ) in seen_through.iter().enumerate()
+    {
+        if violations.is_full() {
+            break;
+        }
+        let path = format!("seen_through[{index}].conversation_id");
+        let Some(id) = conversation_id::parse(&path, conversation_id.as_ref(), violations) else {
+            continue;
+        };
+        let is_meant = among.is_none_or(|among| {
+            conversation_id
+                .as_ref()
+                .is_some_and(|id| among.contains(id))
+        });
+        if !is_meant {
+            violations.add(path, "must be one of conversation_ids");
+        } else if parsed.insert(id, Seq::saturating(*seq)).is_some() {
+            violations.add(path, "must not name a conversation twice");
+        }
+    }
+    parsed
+}

@@ -1,0 +1,144 @@
+//! From the record of a change to the event that the user's clients follow.
+
+use sea_orm::QueryResult;
+
+use super::{
+    StoreError,
+    change::StoredKind,
+    deletions::{self, After},
+    folders::StoredFolder,
+    log::{self, CHANGED, Recorded, RecordedConversation},
+    row::Row,
+    settings,
+};
+use crate::domain::{
+    Change, ClientId, ConversationId, FolderName, Marks, Muting, Pinning, RecordedChange, Seq,
+    Synchronisation, Taking, Watermarks,
+};
+
+/// Reads a row of `changes`.
+pub(super) fn read(row: &QueryResult) -> Result<RecordedChange, StoreError> {
+    let row = Row::new(log::TABLE, row);
+    let recorded = log::recorded(&row)?;
+    let client: Option<String> = row.get("client_id")?;
+    let revision = recorded.revision;
+    Ok(RecordedChange {
+        revision,
+        time: row.time("changed_at")?,
+        client: client
+            .map(|client| ClientId::new(&client).map_err(|_| row.inconsistent("client_id")))
+            .transpose()?,
+        change: change(&row, recorded)?,
+    })
+}
+
+fn change(row: &Row<'_>, recorded: Recorded) -> Result<Change, StoreError> {
+    let taken = |taking, recorded| {
+        Ok::<_, StoreError>(Change::Taken {
+            taking,
+            synchronisation: match row.get::<i16>("synced")? {
+                0 => Synchronisation::OriginOnly,
+                _ => Synchronisation::OtherClients,
+            },
+            conversations: watermarks(recorded)?,
+        })
+    };
+    Ok(match recorded.kind {
+        StoredKind::Delete => taken(Taking::Entry, recorded)?,
+        StoredKind::DeleteAndClear => taken(Taking::EntryAndHistory, recorded)?,
+        StoredKind::Clear => taken(Taking::History, recorded)?,
+        StoredKind::Restore => Change::Restored {
+            deletion: row.revision("undoes")?,
+            conversations: watermarks(recorded)?,
+        },
+        StoredKind::Read => Change::Read(changed_to(recorded, Seq::from_stored)?),
+        StoredKind::Pin => Change::Pinned(Pinning::Pin, changed(recorded)),
+        StoredKind::Unpin => Change::Pinned(Pinning::Unpin, changed(recorded)),
+        StoredKind::Mute => Change::Muted(Muting::Mute, changed(recorded)),
+        StoredKind::Unmute => Change::Muted(Muting::Unmute, changed(recorded)),
+        StoredKind::Mark => {
+            Change::Marked(changed_to(recorded, |bits| Some(Marks::from_stored(bits)))?)
+        }
+        StoredKind::SetCustomData => {
+            let data = settings::recorded_data(&recorded)?;
+            Change::CustomDataSet(data, changed(recorded))
+        }
+        StoredKind::CreateFolder => {
+            Change::FolderCreated(folder_name(&recorded)?, changed(recorded))
+        }
+        StoredKind::DeleteFolder => Change::FolderDeleted(folder_name(&recorded)?),
+        StoredKind::RenameFolder => {
+            let StoredFolder { name, former, .. } = StoredFolder::of(&recorded)?;
+            Change::FolderRenamed {
+                from: former.ok_or_else(|| recorded.inconsistent("detail"))?,
+                to: name,
+            }
+        }
+        StoredKind::AddToFolder => {
+            Change::AddedToFolder(folder_name(&recorded)?, changed(recorded))
+        }
+        StoredKind::RemoveFromFolder => {
+            Change::RemovedFromFolder(folder_name(&recorded)?, changed(recorded))
+        }
+    })
+}
+
+/// How the conversations stand that a deletion has taken something from, or its undoing put back.
+fn watermarks(recorded: Recorded) -> Result<Vec<Watermarks>, StoreError> {
+    let error = recorded.inconsistent("results");
+    let stand = |conversation: RecordedConversation| {
+        let After {
+            hidden_through,
+            cleared_through,
+            has_changed,
+            is_pinned,
+        } = deletions::after(&conversation)?;
+        Some((
+            has_changed,
+            Watermarks {
+                conversation_id: conversation.id,
+                hidden_through,
+                cleared_through,
+                is_pinned,
+            },
+        ))
+    };
+    let all: Option<Vec<_>> = recorded.conversations.into_iter().map(stand).collect();
+    let changed = all.ok_or(error)?.into_iter();
+    Ok(changed
+        .filter_map(|(has_changed, watermarks)| has_changed.then_some(watermarks))
+        .collect())
+}
+
+/// The conversations that were changed.
+fn changed(recorded: Recorded) -> Vec<ConversationId> {
+    let changed = |conversation: RecordedConversation| {
+        (conversation.outcome == CHANGED).then_some(conversation.id)
+    };
+    recorded
+        .conversations
+        .into_iter()
+        .filter_map(changed)
+        .collect()
+}
+
+/// The conversations that were changed, and to what.
+fn changed_to<T>(
+    recorded: Recorded,
+    read: impl Fn(i64) -> Option<T>,
+) -> Result<Vec<(ConversationId, T)>, StoreError> {
+    let error = recorded.inconsistent("results");
+    let changed = recorded
+        .conversations
+        .into_iter()
+        .filter(|conversation| conversation.outcome == CHANGED)
+        .map(|conversation| {
+            let number = conversation.numbers.first().copied()?;
+            Some((conversation.id, read(number)?))
+        });
+    changed.collect::<Option<_>>().ok_or(error)
+}
+
+fn folder_name(recorded: &Recorded) -> Result<FolderName, StoreError> {
+    StoredFolder::of(recorded).map(|folder| folder.name)
+}

@@ -1,0 +1,440 @@
+//! Folders: a user's own grouping of conversations.
+//!
+//! A change of a folder is a transaction that takes the user's lock first, as every change of the
+//! user does; so limits are counted and names compared while nobody else changes them. Its statements
+//! do not depend on how many conversations it names. What it did is recorded as every change is, and
+//! answered from the record.
+//!
+//! A folder keeps what is deleted at present; only what it shows leaves that out.
+
+mod statements;
+
+use std::collections::HashSet;
+
+use sea_orm::{ConnectionTrait, DatabaseTransaction, Value};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Store, StoreError,
+    change::{Change, ChangeError, StoredKind},
+    dialect::Column,
+    key::ConversationKey,
+    log::{self, CHANGED, NOT_FOUND, Recorded, UNCHANGED},
+    members::{self, Member, member},
+    row::Row,
+    settings::plain,
+    transaction::AsStoreError,
+};
+use crate::domain::{
+    ConversationId, Folder, FolderAction, FolderChanged, FolderName, MAX_FOLDER_CONVERSATIONS,
+    MAX_FOLDERS, Origin, Revision, Timestamp, UserId,
+};
+
+pub(super) use statements::Statements;
+
+/// What the statements of a folder know it by.
+#[derive(Debug, Clone, Copy)]
+struct FolderId(Revision);
+
+/// Why a folder was not changed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FolderError {
+    /// The user has no folder of this name.
+    #[error("there is no such folder")]
+    NotFound,
+    /// The user has a folder of this name already.
+    #[error("there is a folder of this name")]
+    AlreadyExists,
+    /// The user has as many folders as a user may have.
+    #[error("the limit of folders is reached")]
+    TooMany,
+    /// The user's folders would hold more conversations than they may.
+    #[error("the limit of conversations in folders is reached")]
+    TooManyConversations,
+    /// As of any change.
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+}
+
+/// What is recorded of a folder that was changed.
+#[derive(Debug)]
+pub(super) struct StoredFolder {
+    pub(super) name: FolderName,
+    /// What it was called before, if it was renamed.
+    pub(super) former: Option<FolderName>,
+    conversations: Vec<ConversationId>,
+}
+
+/// The same in `changes.detail`, as JSON.
+#[derive(Serialize, Deserialize)]
+struct Detail {
+    name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    former: Option<String>,
+    conversations: Vec<String>,
+}
+
+impl StoredFolder {
+    /// Reads the record of a change of a folder.
+    pub(super) fn of(recorded: &Recorded) -> Result<Self, StoreError> {
+        let error = || recorded.inconsistent("detail");
+        let detail = recorded.detail.as_deref().ok_or_else(error)?;
+        let detail: Detail = serde_json::from_str(detail).map_err(|_| error())?;
+        let name = |name: &String| FolderName::new(name).map_err(|_| error());
+        Ok(Self {
+            name: name(&detail.name)?,
+            former: detail.former.as_ref().map(name).transpose()?,
+            conversations: detail
+                .conversations
+                .iter()
+                .map(|id| id.parse().map_err(|_| error()))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl Detail {
+    fn new(folder: &Folder, former: Option<&FolderName>) -> Self {
+        Self {
+            name: folder.name.to_string(),
+            former: former.map(ToString::to_string),
+            conversations: folder
+                .conversations
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+        }
+    }
+}
+
+impl Store {
+    /// Changes the user's folder `name`, or returns what was recorded when the request came first.
+    ///
+    /// # Errors
+    ///
+    /// A [`FolderError`]; nothing is changed then.
+    pub(crate) async fn change_folder(
+        &self,
+        origin: &Origin,
+        time: Timestamp,
+        name: &FolderName,
+        action: &FolderAction,
+    ) -> Result<FolderChanged, FolderError> {
+        let recorded = self
+            .retrying("change_folder", || async {
+                let transaction = self.begin().await?;
+                let change = plain(
+                    origin,
+                    time,
+                    stored_kind(action),
+                    action.conversations(),
+                    vec![],
+                );
+                let recorded = self
+                    .change_folder_in(&transaction, change, name, action)
+                    .await?;
+                transaction.commit().await?;
+                Ok::<_, FolderError>(recorded)
+            })
+            .await?;
+        Ok(folder_changed(recorded)?)
+    }
+
+    async fn change_folder_in(
+        &self,
+        transaction: &DatabaseTransaction,
+        mut change: Change<'_>,
+        name: &FolderName,
+        action: &FolderAction,
+    ) -> Result<Recorded, FolderError> {
+        let origin = change.origin;
+        let lookup: [Value; 2] = [
+            origin.user.as_str().into(),
+            origin.request.map(|request| request.id.0.to_vec()).into(),
+        ];
+        if let Some(earlier) = self.earlier_change(transaction, &lookup).await? {
+            return Ok(log::recorded_for(&Row::new(log::TABLE, &earlier), origin)?);
+        }
+        let revision = self.raise(transaction, &lookup).await?;
+
+        let keys: Vec<ConversationKey> = action
+            .conversations()
+            .iter()
+            .map(|id| ConversationKey::of(id, &origin.user))
+            .collect();
+        let user = &origin.user;
+        let found = self.find_folder(transaction, user, name).await?;
+        let folder = match (action, found) {
+            (FolderAction::Create(_), Some(_)) => return Err(FolderError::AlreadyExists),
+            (FolderAction::Create(_), None) => FolderId(revision),
+            (_, Some(folder)) => folder,
+            (_, None) => return Err(FolderError::NotFound),
+        };
+        // What is removed is answered as it was, and everything else as it is afterwards.
+        let mut shown_as = name;
+        let mut former = None;
+        let mut removed = None;
+        let changed = match action {
+            FolderAction::Create(_) => {
+                let values = [name.as_str().into()];
+                self.run(
+                    transaction,
+                    &self.statements.folders.create,
+                    user,
+                    folder,
+                    values,
+                )
+                .await?;
+                self.put(transaction, user, folder, revision, &keys).await?
+            }
+            FolderAction::Add(_) => self.put(transaction, user, folder, revision, &keys).await?,
+            FolderAction::Remove(_) => {
+                let values = self.dialect.row_values(vec![Column::Keys(keys.clone())]);
+                let sql = &self.statements.folders.remove;
+                self.run(transaction, sql, user, folder, values).await?
+            }
+            FolderAction::Rename(new_name) => {
+                if new_name != name
+                    && self
+                        .find_folder(transaction, user, new_name)
+                        .await?
+                        .is_some()
+                {
+                    return Err(FolderError::AlreadyExists);
+                }
+                let values = [new_name.as_str().into()];
+                self.run(
+                    transaction,
+                    &self.statements.folders.rename,
+                    user,
+                    folder,
+                    values,
+                )
+                .await?;
+                former = Some(name);
+                shown_as = new_name;
+                HashSet::new()
+            }
+            FolderAction::Delete => {
+                removed = Some(self.contents(transaction, user, folder).await?);
+                for sql in [
+                    &self.statements.folders.empty,
+                    &self.statements.folders.delete,
+                ] {
+                    self.run(transaction, sql, user, folder, []).await?;
+                }
+                HashSet::new()
+            }
+        };
+        self.keep_limits(transaction, user).await?;
+
+        let results = self.outcomes(transaction, user, &keys, &changed).await?;
+        let conversations = match removed {
+            Some(conversations) => conversations,
+            None => self.contents(transaction, user, folder).await?,
+        };
+        let shown = Folder {
+            name: shown_as.clone(),
+            conversations,
+        };
+        change.detail = Some(serde_json::json!(Detail::new(&shown, former)).to_string());
+        let values = self.change_values(change);
+        Ok(self.record(transaction, values, revision, results).await?)
+    }
+
+    async fn find_folder(
+        &self,
+        transaction: &DatabaseTransaction,
+        user: &UserId,
+        name: &FolderName,
+    ) -> Result<Option<FolderId>, StoreError> {
+        let values = [user.as_str().into(), name.as_str().into()];
+        let find = self.statement(&self.statements.folders.find, values);
+        let row = transaction.query_one_raw(find).await?;
+        row.map(|row| {
+            Row::new("folders", &row)
+                .revision("folder_id")
+                .map(FolderId)
+        })
+        .transpose()
+    }
+
+    /// Runs a statement about a folder; returns the keys of the conversations that it returns.
+    async fn run(
+        &self,
+        transaction: &DatabaseTransaction,
+        sql: &str,
+        user: &UserId,
+        FolderId(folder): FolderId,
+        more: impl IntoIterator<Item = Value>,
+    ) -> Result<HashSet<ConversationKey>, StoreError> {
+        let mut values: Vec<Value> = vec![user.as_str().into(), folder.to_stored().into()];
+        values.extend(more);
+        self.keys(transaction, sql, values).await
+    }
+
+    async fn keys(
+        &self,
+        transaction: &DatabaseTransaction,
+        sql: &str,
+        values: Vec<Value>,
+    ) -> Result<HashSet<ConversationKey>, StoreError> {
+        let rows = transaction
+            .query_all_raw(self.statement(sql, values))
+            .await?;
+        rows.iter()
+            .map(|row| Row::new("folder_conversations", row).key())
+            .collect()
+    }
+
+    /// Puts those of these conversations into a folder that the user knows; returns which were not in
+    /// it.
+    async fn put(
+        &self,
+        transaction: &DatabaseTransaction,
+        user: &UserId,
+        folder: FolderId,
+        revision: Revision,
+        keys: &[ConversationKey],
+    ) -> Result<HashSet<ConversationKey>, StoreError> {
+        let mut values = vec![revision.to_stored().into()];
+        values.extend(self.dialect.row_values(vec![Column::Keys(keys.to_vec())]));
+        let sql = &self.statements.folders.add;
+        self.run(transaction, sql, user, folder, values).await
+    }
+
+    async fn keep_limits(
+        &self,
+        transaction: &DatabaseTransaction,
+        user: &UserId,
+    ) -> Result<(), FolderError> {
+        let counts = self.statement(&self.statements.folders.counts, [user.as_str().into()]);
+        let rows = transaction.query_all_raw(counts).await;
+        let rows = rows.map_err(StoreError::from)?;
+        for row in &rows {
+            let row = Row::new("folders", row);
+            if row.get::<i64>("folders")? > i64::from(MAX_FOLDERS) {
+                return Err(FolderError::TooMany);
+            }
+            if row.get::<i64>("conversations")? > i64::from(MAX_FOLDER_CONVERSATIONS) {
+                return Err(FolderError::TooManyConversations);
+            }
+        }
+        Ok(())
+    }
+
+    /// What happened to each of the conversations of a request, as it is recorded.
+    async fn outcomes(
+        &self,
+        transaction: &DatabaseTransaction,
+        user: &UserId,
+        keys: &[ConversationKey],
+        changed: &HashSet<ConversationKey>,
+    ) -> Result<String, StoreError> {
+        let mut values = vec![user.as_str().into()];
+        values.extend(self.dialect.row_values(vec![Column::Keys(keys.to_vec())]));
+        let sql = &self.statements.folders.known;
+        let known = self.keys(transaction, sql, values).await?;
+        let outcomes: Vec<[i64; 1]> = keys
+            .iter()
+            .map(|key| match (changed.contains(key), known.contains(key)) {
+                (true, _) => [CHANGED],
+                (false, true) => [UNCHANGED],
+                (false, false) => [NOT_FOUND],
+            })
+            .collect();
+        Ok(serde_json::json!(outcomes).to_string())
+    }
+
+    /// What is in a folder and listed at present.
+    async fn contents(
+        &self,
+        transaction: &DatabaseTransaction,
+        user: &UserId,
+        FolderId(folder): FolderId,
+    ) -> Result<Vec<ConversationId>, StoreError> {
+        let values = [user.as_str().into(), folder.to_stored().into()];
+        let statement = self.statement(&self.statements.folders.contents, values);
+        let rows = transaction.query_all_raw(statement).await?;
+        let members = members::members(&rows)?;
+        let keys = members.iter().map(|member| member.key).collect();
+        let heads = self.heads_through(transaction, keys).await?;
+        members::listed_ids(user, &members, &heads)
+    }
+
+    /// A user's folders, oldest first, with the rows of what is in each; and the revision that they
+    /// reflect.
+    pub(crate) async fn folders(
+        &self,
+        user: &UserId,
+    ) -> Result<(Revision, Vec<(FolderName, Vec<Member>)>), StoreError> {
+        let statement = self.statement(&self.statements.folders.all, [user.as_str().into()]);
+        self.retrying("folders", || async {
+            let rows = self.pool().query_all_raw(statement.clone()).await?;
+            let revision = match rows.first() {
+                Some(first) => Row::new("users", first).optional_revision("revision")?,
+                None => None,
+            };
+            let mut folders: Vec<(FolderName, Vec<Member>)> = Vec::new();
+            for row in &rows {
+                let folder = Row::new("folders", row);
+                let Some(name) = folder.get::<Option<String>>("name")? else {
+                    continue;
+                };
+                let name = FolderName::new(&name).map_err(|_| folder.inconsistent("name"))?;
+                if folders.last().is_none_or(|(last, _)| *last != name) {
+                    folders.push((name, Vec::new()));
+                }
+                if let (Some(member), Some((_, members))) = (member(row)?, folders.last_mut()) {
+                    members.push(member);
+                }
+            }
+            Ok((revision.unwrap_or_default(), folders))
+        })
+        .await
+    }
+}
+
+const fn stored_kind(action: &FolderAction) -> StoredKind {
+    match action {
+        FolderAction::Create(_) => StoredKind::CreateFolder,
+        FolderAction::Delete => StoredKind::DeleteFolder,
+        FolderAction::Rename(_) => StoredKind::RenameFolder,
+        FolderAction::Add(_) => StoredKind::AddToFolder,
+        FolderAction::Remove(_) => StoredKind::RemoveFromFolder,
+    }
+}
+
+fn folder_changed(recorded: Recorded) -> Result<FolderChanged, StoreError> {
+    let folder = StoredFolder::of(&recorded)?;
+    let error = recorded.inconsistent("results");
+    let conversations = recorded.conversations.into_iter().map(|conversation| {
+        let outcome = conversation.change_outcome()?;
+        Some((conversation.id, outcome))
+    });
+    Ok(FolderChanged {
+        folder: Folder {
+            name: folder.name,
+            conversations: folder.conversations,
+        },
+        conversations: conversations.collect::<Option<_>>().ok_or(error)?,
+        revision: recorded.revision,
+    })
+}
+
+impl From<StoreError> for FolderError {
+    fn from(error: StoreError) -> Self {
+        Self::Change(error.into())
+    }
+}
+
+impl AsStoreError for FolderError {
+    fn as_store_error(&self) -> Option<&StoreError> {
+        match self {
+            Self::Change(error) => error.as_store_error(),
+            Self::NotFound | Self::AlreadyExists | Self::TooMany | Self::TooManyConversations => {
+                None
+            }
+        }
+    }
+}
