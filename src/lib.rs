@@ -27,7 +27,7 @@
 //! 2. Input is parsed once, at the edge. Inside, a [`domain::ConversationId`] is always valid, and
 //!    numbers that could be swapped have types of their own.
 //! 3. There is one [`store::Store`] for both databases. What differs between them stands in one file.
-//! 4. A use case is one statement or one transaction. It may run again after contention, so it has no
+//! 4. A change is one statement or one transaction. It may run again after contention, so it has no
 //!    other effect.
 //! 5. One file maps errors to statuses. What the driver says goes to the log and nowhere else.
 //! 6. A row that does not parse is an error, never a panic.
@@ -65,6 +65,36 @@
 //!    of one transaction).
 //! 5. The recorded row becomes the response, now and for every retry.
 //!
+//! # Lists of any length
+//!
+//! A user may have 10,000 conversations, and the list is wanted now. It is read from an index of the
+//! user's rows, in list order, as far as the page goes. For that a row has to know when its
+//! conversation was active last, without a message writing a row for each member of a large group:
+//!
+//! - A message copies the new head into the rows of the members where they are few: both sides of a
+//!   one-to-one chat, a system conversation's owner, up to eight members of a group. That is the most
+//!   that a message writes.
+//! - The members of a larger group have no copy. A list reads their rows, which say so, and the heads
+//!   of their groups. Nobody is in many large groups; who is pays for each about as much as for a line
+//!   of a page.
+//! - Who has left has a copy for good.
+//!
+//! Why it is right: head and copies change in one transaction that holds the lock of the head, and
+//! joining and leaving hold it too, so a copy is never behind its head. Nothing else is stored that
+//! could be derived: what is listed and what is unread is worked out from the watermarks in the moment
+//! of asking, in the database where there is a copy (`store::list`) and by [`domain::View`] where there
+//! is none. A page and the user's revision are of one snapshot.
+//!
+//! Pages follow the list as it stood at the first one. Nothing is kept for that: a conversation that
+//! has moved since is found by its new activity and put back to where it was.
+//!
+//! # Settings, pins and folders
+//!
+//! Reading, pinning, muting and marking are rules over one row, like deletions. A limit over several
+//! rows (pins, folders, what is in folders) is counted after the change, in a transaction that holds
+//! the user's lock from its first statement on, and taken back with the transaction. Undoing a deletion
+//! pins again what it has unpinned only if there is room for all of it.
+//!
 //! # Undoing, following and erasing
 //!
 //! - *Undo* puts back what a deletion took. That stands in the same row, under the deletion's revision,
@@ -82,8 +112,8 @@
 //!
 //! # What is deliberately absent
 //!
-//! Caches, registration of users or groups, joins between a user's tables and a conversation's (they
-//! may be on different machines), and any use of message rows to delete.
+//! Caches in memory, counters, registration of users or groups, joins between a user's tables and a
+//! conversation's (they may be on different machines), and any use of message rows to delete.
 
 pub mod app;
 pub mod config;
