@@ -3,6 +3,9 @@
 //! A call panics when the server refuses it. The generated clients are there for calls that are
 //! meant to be refused, and `result()` for deletions.
 
+mod change;
+mod list;
+
 use std::{
     future::{Future, IntoFuture},
     net::SocketAddr,
@@ -22,6 +25,9 @@ use conversation_service::proto::{
 use tonic::{Status, transport::Channel};
 
 use super::ids::text;
+
+pub(crate) use change::folder;
+pub(crate) use list::{ids, in_folder, marked, of_types, unread};
 
 /// The largest page that the service gives.
 pub(crate) const LARGEST_PAGE: i32 = 500;
@@ -181,11 +187,7 @@ impl Client {
 
     /// The IDs of the whole list of a user.
     pub(crate) async fn listed(&self, user: &str) -> Vec<ConversationId> {
-        let conversations = self.list_all(user).await;
-        conversations
-            .into_iter()
-            .map(|conversation| conversation.conversation_id.expect("an entry has an ID"))
-            .collect()
+        ids(self.list_all(user).await)
     }
 
     /// One page of a user's list.

@@ -1,0 +1,272 @@
+//! Filters: each leaves what it says, all that are set must hold, and paging goes on within them.
+
+use std::{collections::HashSet, time::Duration};
+
+use conversation_service::proto::{
+    Conversation, ConversationId, ConversationType, ListFilter, conversation_id::Id,
+};
+
+use crate::support::{
+    client::{Client, ids, in_folder, marked, of_types, unread},
+    clock::TestClock,
+    databases::{TestDatabase, on_every_database},
+    ids::{c2c, group, system},
+    seed,
+    stage::Stage,
+};
+
+on_every_database!(
+    filters_combine_and_page_alike_in_pages_of_any_size,
+    a_folder_that_does_not_exist_lists_nothing,
+    hundreds_of_conversations_are_filtered_and_each_is_listed_once,
+    filtered_pages_go_on_as_they_began_though_messages_arrive,
+);
+
+/// Every filter that these types, marks and folders can make.
+fn every_filter() -> Vec<ListFilter> {
+    use ConversationType::{C2c, Group, System};
+    let mut filters = Vec::new();
+    for types in [&[][..], &[C2c], &[Group], &[System, Group], &[System]] {
+        for mark in [0, 1, 1 << 40] {
+            for folder in ["", "work", "rest"] {
+                for unread_only in [false, true] {
+                    filters.push(ListFilter {
+                        unread_only,
+                        mark,
+                        folder: folder.to_owned(),
+                        ..of_types(types)
+                    });
+                }
+            }
+        }
+    }
+    filters
+}
+
+/// What a filter says of an entry.
+fn is_left(filter: &ListFilter, entry: &Conversation) -> bool {
+    let kind = match entry.conversation_id.clone().and_then(|id| id.id) {
+        Some(Id::C2cUserId(_)) => ConversationType::C2c,
+        Some(Id::GroupId(_)) => ConversationType::Group,
+        Some(Id::System(_)) => ConversationType::System,
+        None => panic!("an entry has an ID: {entry:?}"),
+    };
+    (filter.types.is_empty() || filter.types.contains(&kind.into()))
+        && (!filter.unread_only || entry.unread_count > 0)
+        && (filter.mark == 0 || entry.marks & filter.mark != 0)
+        && (filter.folder.is_empty() || entry.folders.contains(&filter.folder))
+}
+
+/// Fourteen conversations of every type, and settings on some of them.
+async fn varied(client: &Client, clock: &TestClock) {
+    for name in ["crew", "team", "class"] {
+        client.join(name, &["alice", "bob"]).await;
+    }
+    let people = (0..10).map(|number| format!("friend {number}"));
+    for sender in people {
+        client.send(&sender, c2c("alice"), "hi").await;
+        clock.advance(Duration::from_secs(50));
+    }
+    for name in ["crew", "team", "class"] {
+        client.send("bob", group(name), "hi").await;
+        clock.advance(Duration::from_secs(50));
+    }
+    client.send_system(&["alice"], "news").await;
+    let friends = |numbers: &[u8]| -> Vec<_> {
+        let friend = |number| c2c(format!("friend {number}"));
+        numbers.iter().map(friend).collect()
+    };
+    let with = |mut ids: Vec<ConversationId>, more: &[ConversationId]| {
+        ids.extend_from_slice(more);
+        ids
+    };
+    let read = with(friends(&[0, 3, 5, 6, 9]), &[group("team")]);
+    client.read("alice", read).await;
+    let starred = with(friends(&[0, 1, 5, 7]), &[system(), group("crew")]);
+    client.mark("alice", starred, 1, 0).await;
+    let own = with(friends(&[1, 2, 3]), &[group("crew"), group("team")]);
+    client.mark("alice", own, 1 << 40, 0).await;
+    let work = with(friends(&[5, 1, 2, 8]), &[group("crew"), system()]);
+    client.create_folder("alice", "work", work).await;
+    let rest = with(friends(&[2, 3]), &[group("class"), group("team")]);
+    client.create_folder("alice", "rest", rest).await;
+    client.pin("alice", friends(&[2, 5])).await;
+    client.pin("alice", [group("crew")]).await;
+    // These count nowhere.
+    client.delete("alice", friends(&[8])).clear(false).await;
+    client.leave("class", &["alice"]).await;
+    client.mute("alice", friends(&[1])).await;
+}
+
+async fn filters_combine_and_page_alike_in_pages_of_any_size(database: TestDatabase) {
+    let Stage {
+        client,
+        clock,
+        server: _server,
+    } = Stage::open(&database).await;
+    varied(&client, &clock).await;
+    let whole = client.list_all("alice").await;
+    assert_eq!(whole.len(), 13);
+    let mut found = HashSet::new();
+    for filter in every_filter() {
+        let expected: Vec<_> = whole
+            .iter()
+            .filter(|entry| is_left(&filter, entry))
+            .cloned()
+            .collect();
+        found.insert(expected.len());
+        let counted = expected
+            .iter()
+            .filter(|entry| !entry.muted && entry.conversation_id != Some(system()));
+        let counted: u64 = counted.map(|entry| entry.unread_count).sum();
+        let total = client.unread_with("alice", Some(filter.clone())).await;
+        assert_eq!(total, counted, "{filter:?}");
+
+        let sizes = if expected.len() > 4 {
+            vec![1, 3, 50]
+        } else {
+            vec![2]
+        };
+        for size in sizes {
+            let pages = client.list_in_pages("alice", Some(filter.clone()), size);
+            let pages = pages.await.expect("readable").conversations;
+            assert_eq!(pages, expected, "{filter:?} in pages of {size}");
+        }
+    }
+    assert!(found.len() > 5, "the filters leave different things");
+    let sizes = 1..=i32::try_from(whole.len()).expect("a few");
+    for size in sizes {
+        let pages = client.list_in_pages("alice", Some(unread()), size).await;
+        let expected = whole.iter().filter(|entry| entry.unread_count > 0);
+        let expected: Vec<_> = expected.cloned().collect();
+        assert_eq!(pages.expect("readable").conversations, expected);
+    }
+}
+
+async fn a_folder_that_does_not_exist_lists_nothing(database: TestDatabase) {
+    let Stage {
+        client,
+        server: _server,
+        ..
+    } = Stage::open(&database).await;
+    client.send("bob", c2c("alice"), "hi").await;
+    client.create_folder("alice", "work", [c2c("bob")]).await;
+    client.create_folder("carol", "other", []).await;
+    for (name, expected) in [
+        ("work", vec![c2c("bob")]),
+        ("Work", vec![]),
+        ("other", vec![]),
+    ] {
+        let listing = client
+            .list_in_pages("alice", Some(in_folder(name)), 10)
+            .await;
+        let listing = listing.expect("an unknown folder is no mistake");
+        assert_eq!(ids(listing.conversations), expected, "{name}");
+        assert_eq!(listing.revision, 1, "the revision is there in any case");
+    }
+}
+
+async fn hundreds_of_conversations_are_filtered_and_each_is_listed_once(database: TestDatabase) {
+    const MANY: usize = 900;
+    let Stage {
+        client,
+        server: _server,
+        ..
+    } = Stage::open(&database).await;
+    let chats = seed::chats(&database, "alice", MANY).await;
+    let every = |step: usize, from: usize| -> Vec<_> {
+        chats.iter().skip(from).step_by(step).cloned().collect()
+    };
+    let (starred, read, filed) = (every(2, 1), every(3, 0), every(4, 3));
+    for ids in starred.chunks(100) {
+        client.mark("alice", ids.to_vec(), 1, 0).await;
+    }
+    for ids in read.chunks(100) {
+        client.read("alice", ids.to_vec()).await;
+    }
+    client.create_folder("alice", "work", []).await;
+    for ids in filed.chunks(100) {
+        client.add_to_folder("alice", "work", ids.to_vec()).await;
+    }
+    let without = |ids: &[ConversationId]| -> Vec<_> {
+        let ids: HashSet<_> = ids.iter().map(|id| format!("{id:?}")).collect();
+        let left = chats.iter().filter(|id| !ids.contains(&format!("{id:?}")));
+        left.cloned().collect()
+    };
+    let unread_ones = without(&read);
+    let both: Vec<_> = starred
+        .iter()
+        .filter(|id| unread_ones.contains(id))
+        .cloned()
+        .collect();
+    let starred_and_unread = ListFilter {
+        mark: 1,
+        ..unread()
+    };
+    for (filter, expected) in [
+        (ListFilter::default(), &chats),
+        (of_types(&[ConversationType::C2c]), &chats),
+        (marked(1), &starred),
+        (unread(), &unread_ones),
+        (starred_and_unread, &both),
+        (in_folder("work"), &filed),
+    ] {
+        for size in [37, 256, 257, 500] {
+            let listed = client.listed_in_pages("alice", Some(filter.clone()), size);
+            assert!(listed.await == *expected, "{filter:?} in pages of {size}");
+        }
+        let total = client.unread_with("alice", Some(filter.clone())).await;
+        let counted = expected.iter().filter(|id| unread_ones.contains(id));
+        assert_eq!(total, counted.count() as u64, "{filter:?}");
+    }
+    let none = of_types(&[ConversationType::Group]);
+    assert_eq!(client.listed_with("alice", none).await, []);
+}
+
+async fn filtered_pages_go_on_as_they_began_though_messages_arrive(database: TestDatabase) {
+    const MANY: usize = 600;
+    let Stage {
+        client,
+        clock,
+        server: _server,
+    } = Stage::open(&database).await;
+    let chats = seed::chats(&database, "alice", MANY).await;
+    let starred: Vec<_> = chats.iter().step_by(2).cloned().collect();
+    for ids in starred.chunks(100) {
+        client.mark("alice", ids.to_vec(), 1, 0).await;
+    }
+    client.create_folder("alice", "work", []).await;
+    for ids in starred.chunks(100) {
+        client.add_to_folder("alice", "work", ids.to_vec()).await;
+    }
+    client.pin("alice", [starred[290].clone()]).await;
+    let filters = [marked(1), unread(), in_folder("work")];
+    for (round, filter) in filters.into_iter().enumerate() {
+        let filter = Some(filter);
+        let expected = client.listed_in_pages("alice", filter.clone(), 500).await;
+        let mut page = client
+            .list_page("alice", filter.clone(), 70, String::new())
+            .await
+            .expect("readable");
+        let mut listed = Vec::new();
+        // What was shown moves to the top, and what was not, from both ends of the list.
+        for step in 0.. {
+            let token = page.next_page_token.clone();
+            listed.extend(ids(page.conversations));
+            if token.is_empty() {
+                break;
+            }
+            for number in [step, 40 + step, MANY - 1 - 7 * step - round] {
+                clock.advance(Duration::from_secs(1));
+                client
+                    .send(&seed::user(MANY - 1 - number), c2c("alice"), "newer")
+                    .await;
+            }
+            page = client
+                .list_page("alice", filter.clone(), 70, token)
+                .await
+                .expect("readable");
+        }
+        assert!(listed == expected, "round {round}: {listed:?}");
+    }
+}

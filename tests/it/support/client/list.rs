@@ -1,0 +1,108 @@
+//! What a user's list, its filters and its folders show.
+
+use conversation_service::proto::{
+    Conversation, ConversationId, ConversationType, Folder, GetUnreadCountRequest, ListFilter,
+    ListFoldersRequest, ListFoldersResponse,
+};
+
+use super::{Client, LARGEST_PAGE};
+
+/// Only conversations with something unread.
+pub(crate) fn unread() -> ListFilter {
+    ListFilter {
+        unread_only: true,
+        ..ListFilter::default()
+    }
+}
+
+/// Only conversations with this mark.
+pub(crate) fn marked(mark: u64) -> ListFilter {
+    ListFilter {
+        mark,
+        ..ListFilter::default()
+    }
+}
+
+/// Only conversations in this folder.
+pub(crate) fn in_folder(name: &str) -> ListFilter {
+    ListFilter {
+        folder: name.to_owned(),
+        ..ListFilter::default()
+    }
+}
+
+/// Only conversations of these types.
+pub(crate) fn of_types(types: &[ConversationType]) -> ListFilter {
+    ListFilter {
+        types: types.iter().map(|kind| i32::from(*kind)).collect(),
+        ..ListFilter::default()
+    }
+}
+
+/// The IDs of entries.
+pub(crate) fn ids(conversations: Vec<Conversation>) -> Vec<ConversationId> {
+    conversations
+        .into_iter()
+        .map(|entry| entry.conversation_id.expect("an entry has an ID"))
+        .collect()
+}
+
+impl Client {
+    /// The IDs of what a filter leaves of a user's list.
+    pub(crate) async fn listed_with(&self, user: &str, filter: ListFilter) -> Vec<ConversationId> {
+        self.listed_in_pages(user, Some(filter), LARGEST_PAGE).await
+    }
+
+    /// The same, read in pages of a given size.
+    pub(crate) async fn listed_in_pages(
+        &self,
+        user: &str,
+        filter: Option<ListFilter>,
+        page_size: i32,
+    ) -> Vec<ConversationId> {
+        let listing = self.list_in_pages(user, filter, page_size).await;
+        ids(listing.expect("the list can be read").conversations)
+    }
+
+    /// The user's revision.
+    pub(crate) async fn revision(&self, user: &str) -> u64 {
+        let page = self.list_page(user, None, 1, String::new()).await;
+        page.expect("the list can be read").revision
+    }
+
+    /// The entry of a conversation that is listed.
+    pub(crate) async fn entry(&self, user: &str, conversation: ConversationId) -> Conversation {
+        let found = self.get(user, [conversation.clone()]).await;
+        let entry = found.conversations.into_iter().next();
+        entry.unwrap_or_else(|| panic!("{user:?} has no {conversation:?} in the list"))
+    }
+
+    /// How many messages are unread.
+    pub(crate) async fn unread(&self, user: &str) -> u64 {
+        self.unread_with(user, None).await
+    }
+
+    /// How many messages are unread in what a filter leaves.
+    pub(crate) async fn unread_with(&self, user: &str, filter: Option<ListFilter>) -> u64 {
+        let request = GetUnreadCountRequest {
+            user_id: user.to_owned(),
+            filter,
+        };
+        let count = self.conversations.clone().get_unread_count(request).await;
+        count.expect("it can be counted").into_inner().unread_count
+    }
+
+    /// A user's folders, and the revision that they reflect.
+    pub(crate) async fn list_folders(&self, user: &str) -> ListFoldersResponse {
+        let request = ListFoldersRequest {
+            user_id: user.to_owned(),
+        };
+        let folders = self.conversations.clone().list_folders(request).await;
+        folders.expect("folders can be listed").into_inner()
+    }
+
+    /// A user's folders.
+    pub(crate) async fn folders(&self, user: &str) -> Vec<Folder> {
+        self.list_folders(user).await.folders
+    }
+}
