@@ -1,6 +1,10 @@
 //! A user's list, a page at a time.
 
-use std::{cmp::Reverse, collections::HashMap, time::Duration};
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use super::{
     App, AppError,
@@ -73,10 +77,13 @@ pub async fn list_conversations(
             let placed = entries.into_iter().map(|entry| (position(&entry), entry));
             (placed.collect(), beginning)
         }
-        Some(cursor) => (
-            placed_after(&app.store, &cursor, entries).await?,
-            cursor.beginning,
-        ),
+        Some(mut cursor) => {
+            forget_taken_down(&mut cursor, &entries);
+            (
+                placed_after(&app.store, &cursor, entries).await?,
+                cursor.beginning,
+            )
+        }
     };
     placed.sort_by(|(left, _), (right, _)| left.cmp(right));
     let is_last = placed.len() <= page_size.get();
@@ -146,7 +153,10 @@ fn begin(revision: Revision, entries: &[Listed]) -> ListBeginning {
         .collect();
     let pinned = entries
         .iter()
-        .filter_map(|entry| Some((short_name(entry.member.key), entry.member.pinned_at?)))
+        .filter_map(|entry| {
+            let place = (entry.member.pinned_at?, entry.latest.time);
+            Some((short_name(entry.member.key), place))
+        })
         .collect();
     ListBeginning {
         revision,
@@ -163,6 +173,26 @@ fn short_name(key: ConversationKey) -> String {
     name
 }
 
+/// Forgets the places of pins that were taken down before they were listed. Nothing tells where in
+/// the list they are now, so they may not be among the entries; at their places without the pin, the
+/// pages to come will find them. The places of those that were listed stay, so that they are not
+/// listed again.
+fn forget_taken_down(ListCursor { beginning, after }: &mut ListCursor, entries: &[Listed]) {
+    let still_pinned: HashSet<_> = entries
+        .iter()
+        .filter(|entry| entry.member.pinned_at.is_some())
+        .map(|entry| short_name(entry.member.key))
+        .collect();
+    beginning.pinned.retain(|name, (pinned_at, activity)| {
+        let place = ListPosition {
+            pinned_at: Reverse(Some(*pinned_at)),
+            activity: Reverse(*activity),
+            name: name.clone(),
+        };
+        place <= *after || still_pinned.contains(name)
+    });
+}
+
 /// The entries that come after the cursor, each at its place when the listing began. What was not
 /// listed then is left out.
 async fn placed_after(
@@ -174,14 +204,20 @@ async fn placed_after(
     let moved = entries
         .iter()
         .filter(|Listed { member, latest }| {
-            latest.time > beginning.as_of && !beginning.recent.contains_key(&short_name(member.key))
+            let name = short_name(member.key);
+            latest.time > beginning.as_of
+                && !beginning.recent.contains_key(&name)
+                && !beginning.pinned.contains_key(&name)
         })
         .map(|entry| entry.member.key)
         .collect();
     let before: HashMap<_, _> = store.newest_as_of(moved, beginning.as_of).await?;
     let place = |Listed { member, latest }: &Listed| {
         let short_name = short_name(member.key);
-        let activity = if latest.time <= beginning.as_of {
+        let pin = beginning.pinned.get(&short_name);
+        let activity = if let Some((_, then)) = pin {
+            *then
+        } else if latest.time <= beginning.as_of {
             latest.time
         } else if let Some(then) = beginning.recent.get(&short_name) {
             *then
@@ -190,7 +226,7 @@ async fn placed_after(
             member.view.is_listed(then.seq).then_some(then.send_time)?
         };
         Some(ListPosition {
-            pinned_at: Reverse(beginning.pinned.get(&short_name).copied()),
+            pinned_at: Reverse(pin.map(|(pinned_at, _)| *pinned_at)),
             activity: Reverse(activity),
             name: member.key.to_string(),
         })

@@ -75,8 +75,9 @@ pub struct ListCursor {
 pub struct ListBeginning {
     /// The user's revision at the first page.
     pub revision: Revision,
-    /// What was pinned at the first page, by a short name, and the revision that pinned it.
-    pub pinned: BTreeMap<String, Revision>,
+    /// What was pinned at the first page, by a short name: the revision that pinned it, and when it
+    /// had been active. What was taken down before it was listed is no longer among it.
+    pub pinned: BTreeMap<String, (Revision, Timestamp)>,
     /// Whatever is active later than this was so at the first page if it is in `recent`, and has moved
     /// since if it is not. It lies well before the first page, because messages that were under way
     /// then may carry earlier times than those that had arrived, as may those of a slow clock.

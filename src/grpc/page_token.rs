@@ -64,7 +64,12 @@ fn digest(request: &impl Message, place: &[u8]) -> Vec<u8> {
 
 impl Place for ListCursor {
     type Stored = (
-        (i64, BTreeMap<String, i64>, i64, BTreeMap<String, i64>),
+        (
+            i64,
+            BTreeMap<String, (i64, i64)>,
+            i64,
+            BTreeMap<String, i64>,
+        ),
         (Option<i64>, i64, String),
     );
 
@@ -86,7 +91,9 @@ impl Place for ListCursor {
             (
                 revision.to_stored(),
                 pinned
-                    .map(|(name, revision)| (name.clone(), revision.to_stored()))
+                    .map(|(name, (revision, time))| {
+                        (name.clone(), (revision.to_stored(), time.as_micros()))
+                    })
                     .collect(),
                 as_of.as_micros(),
                 recent
@@ -103,9 +110,13 @@ impl Place for ListCursor {
 
     fn restore(stored: Self::Stored) -> Option<Self> {
         let ((revision, pinned, as_of, recent), (pinned_at, activity, name)) = stored;
-        let pinned = pinned
-            .into_iter()
-            .map(|(name, revision)| Some((name, Revision::from_stored(revision)?)));
+        let pinned = pinned.into_iter().map(|(name, (revision, time))| {
+            let place = (
+                Revision::from_stored(revision)?,
+                Timestamp::from_micros(time),
+            );
+            Some((name, place))
+        });
         let recent = recent
             .into_iter()
             .map(|(name, time)| (name, Timestamp::from_micros(time)));

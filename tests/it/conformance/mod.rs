@@ -12,6 +12,7 @@ mod hiding;
 mod large_groups;
 mod listing;
 mod moving;
+mod moving_pins;
 mod paging;
 mod per_user;
 mod pins;
