@@ -13,7 +13,7 @@
 //! The recorded row is at once the response to a retry, the event for the user's other clients and
 //! the audit trail. The first response is read back from it too: a retry cannot tell the difference.
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, QueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, QueryResult, Statement, Value};
 
 use super::{
     Store, StoreError,
@@ -315,7 +315,10 @@ impl Store {
                 .await?
         {
             match surplus {
-                Surplus::Refused => return Err(ChangeError::PinLimitReached(pin_limit)),
+                Surplus::Refused => {
+                    let refusal = ChangeError::PinLimitReached(pin_limit);
+                    return Err(self.refused(transaction, values, refusal).await);
+                }
                 Surplus::LeftOut => {
                     let values = [values[0].clone(), revision.to_stored().into()];
                     let unpin = self.statement(&self.statements.change.unpin, values);
@@ -340,6 +343,25 @@ impl Store {
         let sql = &self.statements.change.earlier;
         let statement = self.statement(sql, values[..2].to_vec());
         Ok(transaction.query_one_raw(statement).await?)
+    }
+
+    /// The error of a change that is refused under the user's lock. If an earlier run of the same
+    /// request was carried out while this one waited for the lock, it is no refusal: the change is run
+    /// again, and finds what was recorded.
+    pub(super) async fn refused<E: From<StoreError>>(
+        &self,
+        transaction: &DatabaseTransaction,
+        values: &[Value],
+        refusal: E,
+    ) -> E {
+        match self.earlier_change(transaction, values).await {
+            Ok(None) => refusal,
+            Ok(Some(_)) => {
+                let meanwhile = "the request was carried out meanwhile".to_owned();
+                StoreError::Duplicate(DbErr::Custom(meanwhile)).into()
+            }
+            Err(error) => error.into(),
+        }
     }
 
     /// Raises the user's revision, which takes the user's lock.

@@ -130,9 +130,15 @@ impl Store {
                     action.conversations(),
                     vec![],
                 );
+                let lookup = lookup(origin);
                 let recorded = self
-                    .change_folder_in(&transaction, change, name, action)
-                    .await?;
+                    .change_folder_in(&transaction, &lookup, change, name, action)
+                    .await;
+                let recorded = match recorded {
+                    Ok(recorded) => recorded,
+                    Err(error @ FolderError::Change(_)) => return Err(error),
+                    Err(refusal) => return Err(self.refused(&transaction, &lookup, refusal).await),
+                };
                 transaction.commit().await?;
                 Ok::<_, FolderError>(recorded)
             })
@@ -143,19 +149,16 @@ impl Store {
     async fn change_folder_in(
         &self,
         transaction: &DatabaseTransaction,
+        lookup: &[Value],
         mut change: Change<'_>,
         name: &FolderName,
         action: &FolderAction,
     ) -> Result<Recorded, FolderError> {
         let origin = change.origin;
-        let lookup: [Value; 2] = [
-            origin.user.as_str().into(),
-            origin.request.map(|request| request.id.0.to_vec()).into(),
-        ];
-        if let Some(earlier) = self.earlier_change(transaction, &lookup).await? {
+        if let Some(earlier) = self.earlier_change(transaction, lookup).await? {
             return Ok(log::recorded_for(&Row::new(log::TABLE, &earlier), origin)?);
         }
-        let revision = self.raise(transaction, &lookup).await?;
+        let revision = self.raise(transaction, lookup).await?;
 
         let keys: Vec<ConversationKey> = action
             .conversations()
@@ -393,6 +396,14 @@ impl Store {
         })
         .await
     }
+}
+
+/// By what an earlier run of a request is found.
+fn lookup(origin: &Origin) -> [Value; 2] {
+    [
+        origin.user.as_str().into(),
+        origin.request.map(|request| request.id.0.to_vec()).into(),
+    ]
 }
 
 const fn stored_kind(action: &FolderAction) -> StoredKind {

@@ -19,6 +19,7 @@ mod pins;
 mod reading;
 mod reappearing;
 mod repeating;
+mod retried_changes;
 mod retries;
 mod seen_through;
 mod sending;

@@ -26,7 +26,7 @@ use tonic::{Status, transport::Channel};
 
 use super::ids::text;
 
-pub(crate) use change::folder;
+pub(crate) use change::{AnyChange, folder};
 pub(crate) use list::{ids, in_folder, marked, of_types, unread};
 
 /// The largest page that the service gives.
