@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use conversation_service::proto::{ConversationId, ConversationType, ListFilter};
+use conversation_service::proto::{ConversationType, ListFilter};
 
 use crate::support::{
-    client::Client,
+    client::{marked, of_types},
     databases::{TestDatabase, on_every_database},
     ids::{c2c, group, system},
-    rows::Rows,
     stage::Stage,
 };
 
@@ -19,16 +18,6 @@ on_every_database!(
     filters_choose_by_type_by_unread_and_by_mark_and_all_must_hold,
     an_entry_shows_the_newest_visible_message,
 );
-
-async fn listed_with(client: &Client, filter: ListFilter) -> Vec<ConversationId> {
-    let listing = client.list_in_pages("alice", Some(filter), 50).await;
-    let listing = listing.expect("the list can be read");
-    let ids = listing
-        .conversations
-        .into_iter()
-        .map(|entry| entry.conversation_id);
-    ids.map(|id| id.expect("an entry has an ID")).collect()
-}
 
 async fn a_user_who_never_did_anything_has_an_empty_list(database: TestDatabase) {
     let Stage {
@@ -79,16 +68,9 @@ async fn pinned_ones_come_first_and_the_newest_pin_before_older_ones(database: T
         clock,
         server: _server,
     } = Stage::open(&database).await;
-    let rows = Rows::of(&database).await;
-    // There is no RPC yet that pins; each conversation is the only one not pinned at that time.
-    rows.run("INSERT INTO users (user_id, revision) VALUES ('alice', 9)")
-        .await;
-    for (user, pin) in [("bob", 3), ("carol", 9)] {
+    for user in ["bob", "carol"] {
         client.send(user, c2c("alice"), "hi").await;
-        rows.run(&format!(
-            "UPDATE members SET pinned_at = {pin} WHERE user_id = 'alice' AND pinned_at IS NULL"
-        ))
-        .await;
+        client.pin("alice", [c2c(user)]).await;
     }
     clock.advance(Duration::from_secs(1));
     client.send("dora", c2c("alice"), "hi").await;
@@ -121,48 +103,47 @@ async fn filters_choose_by_type_by_unread_and_by_mark_and_all_must_hold(database
         ..
     } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "unread").await;
-    let rows = Rows::of(&database).await;
-    rows.run("UPDATE members SET marks = 9 WHERE user_id = 'alice'")
-        .await;
+    client.mark("alice", [c2c("bob")], 9, 0).await;
     client.send("alice", c2c("carol"), "read").await;
     client.join("crew", &["alice", "bob"]).await;
     client.send("bob", group("crew"), "unread").await;
     client.send_system(&["alice"], "unread").await;
 
-    let types = |types: &[ConversationType]| ListFilter {
-        types: types.iter().map(|kind| i32::from(*kind)).collect(),
-        ..ListFilter::default()
-    };
     let (people, groups) = (ConversationType::C2c, ConversationType::Group);
-    assert_eq!(listed_with(&client, ListFilter::default()).await.len(), 4);
     assert_eq!(
-        listed_with(&client, types(&[people])).await,
+        client
+            .listed_with("alice", ListFilter::default())
+            .await
+            .len(),
+        4
+    );
+    assert_eq!(
+        client.listed_with("alice", of_types(&[people])).await,
         [c2c("bob"), c2c("carol")]
     );
     assert_eq!(
-        listed_with(&client, types(&[groups, ConversationType::System])).await,
+        client
+            .listed_with("alice", of_types(&[groups, ConversationType::System]))
+            .await,
         [system(), group("crew")]
     );
     let unread = ListFilter {
         unread_only: true,
-        ..types(&[people, groups])
+        ..of_types(&[people, groups])
     };
     assert_eq!(
-        listed_with(&client, unread).await,
+        client.listed_with("alice", unread).await,
         [c2c("bob"), group("crew")]
     );
     for (mark, chosen) in [(1, vec![c2c("bob")]), (8, vec![c2c("bob")]), (2, vec![])] {
-        let filter = ListFilter {
-            mark,
-            ..ListFilter::default()
-        };
-        assert_eq!(listed_with(&client, filter).await, chosen, "mark {mark}");
+        let listed = client.listed_with("alice", marked(mark)).await;
+        assert_eq!(listed, chosen, "mark {mark}");
     }
     let filter = ListFilter {
         mark: 1,
-        ..types(&[groups])
+        ..of_types(&[groups])
     };
-    assert_eq!(listed_with(&client, filter).await, []);
+    assert_eq!(client.listed_with("alice", filter).await, []);
 }
 
 async fn an_entry_shows_the_newest_visible_message(database: TestDatabase) {

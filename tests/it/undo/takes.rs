@@ -8,7 +8,6 @@ use super::Service;
 use crate::support::{
     databases::{TestDatabase, on_every_database},
     ids::{c2c, group, system},
-    stored::Stored,
 };
 
 const RESTORED: RestorationOutcome = RestorationOutcome::Restored;
@@ -225,33 +224,36 @@ async fn undoing_after_leaving_or_joining_again_shows_what_the_stay_allows(datab
     assert_eq!(service.readable("carol", group("g")).await, [6]);
 }
 
-/// No call sets a pin yet: the row is set by hand.
 async fn the_pin_comes_back_unless_it_was_set_anew(database: TestDatabase) {
     let service = Service::start(&database).await;
     let client = &service.client;
-    let stored = Stored::open(&database).await;
-    let pin = async |at: i64| {
-        let pin = format!("UPDATE members SET pinned_at = {at} WHERE user_id = 'alice'");
-        assert_eq!(stored.execute(&pin).await, 1);
+    for chat in ["bob", "carol"] {
+        service.chat(chat, &c2c("alice"), 1).await;
+    }
+    // Bob's is the older pin, so his place tells which pin it is.
+    client.pin("alice", [c2c("bob")]).await;
+    client.pin("alice", [c2c("carol")]).await;
+    let pinned = async || -> Vec<_> {
+        let entries = client.list_all("alice").await;
+        let pinned = entries.into_iter().filter(|entry| entry.pinned);
+        pinned.filter_map(|entry| entry.conversation_id).collect()
     };
-    service.chat("bob", &c2c("alice"), 1).await;
-    pin(5).await;
-    let pinned_at = "SELECT COALESCE(pinned_at, -1) FROM members WHERE user_id = 'alice'";
+    let both = [c2c("carol"), c2c("bob")];
     let clearing = client.clear_history("alice", [c2c("bob")]).await;
-    assert_eq!(stored.number(pinned_at).await, 5, "clearing keeps the pin");
+    assert_eq!(pinned().await, both, "clearing keeps the pin");
     client.restored("alice", &clearing.deletion_id).await;
-    assert_eq!(stored.number(pinned_at).await, 5);
+    assert_eq!(pinned().await, both);
 
     let deletion = client.delete("alice", [c2c("bob")]).await;
-    assert_eq!(stored.number(pinned_at).await, -1, "deleting unpins");
+    assert_eq!(pinned().await, [c2c("carol")], "deleting unpins");
     client.restored("alice", &deletion.deletion_id).await;
-    assert_eq!(stored.number(pinned_at).await, 5);
-    assert!(client.list_all("alice").await[0].pinned);
+    assert_eq!(pinned().await, both, "at its old place");
 
     let deletion = client.delete("alice", [c2c("bob")]).await;
-    pin(9).await;
+    service.chat("bob", &c2c("alice"), 1).await;
+    client.pin("alice", [c2c("bob")]).await;
     client.restored("alice", &deletion.deletion_id).await;
-    assert_eq!(stored.number(pinned_at).await, 9);
+    assert_eq!(pinned().await, [c2c("bob"), c2c("carol")], "its new place");
 }
 
 on_every_database!(
