@@ -1,28 +1,30 @@
 //! A change of a user's view, made and recorded at once.
 //!
-//! Every change is the same five steps: look whether its request was carried out before; raise the
-//! user's revision, which also takes the user's lock; update the user's rows of `members`; work out
+//! Every change is the same five steps: raise the user's revision, which also takes the user's lock;
+//! look whether its request was carried out before; update the user's rows of `members`; work out
 //! what happened to each conversation; record all that in `changes`. On PostgreSQL the five are one
 //! statement, so one round trip; on SQLite they are four statements of one transaction. Both are
 //! made here from one [`ChangeRule`], so a rule is written once.
 //!
 //! A change that the limit of pins applies to is a transaction on PostgreSQL, too. A single statement
 //! sees the database as it was when it began; if it then waits for the user's lock, it would count the
-//! pins as they were before the change that it has waited for.
+//! pins as they were before the change that it has waited for. For the same reason it may not see that
+//! its request was just carried out; then the request's name, which is unique, stops it, and it is run
+//! again.
 //!
 //! The recorded row is at once the response to a retry, the event for the user's other clients and
 //! the audit trail. The first response is read back from it too: a retry cannot tell the difference.
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, QueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, QueryResult, Statement, Value};
 
 use super::{
     Store, StoreError,
     dialect::{Column, ColumnType, Dialect},
     log::{self, RECORDED, Recorded},
     row::Row,
-    transaction::AsStoreError,
+    transaction::{AsStoreError, Transaction},
 };
-use crate::domain::{Origin, Revision, Synchronisation, Timestamp};
+use crate::domain::{Origin, Revision, Synchronisation, Timestamp, UserId};
 
 /// What distinguishes one kind of change: SQL over `m`, the user's row of `members`, `i`, the row of
 /// the request, and `{revision}`, the revision that the change makes.
@@ -122,6 +124,14 @@ pub(super) enum StoredKind {
     RenameFolder = 14,
     AddToFolder = 15,
     RemoveFromFolder = 16,
+}
+
+/// A change that is to be made in a transaction.
+pub(super) enum Begun {
+    /// It is under way, and makes this revision.
+    Now(Transaction, Revision),
+    /// Its request was carried out before, and this was recorded.
+    Earlier(QueryResult),
 }
 
 /// Why a change was not made.
@@ -277,13 +287,8 @@ impl Store {
                 .await?
             }
             ChangeStatement::Steps(steps) => {
-                self.retrying(name, || async {
-                    let transaction = self.begin().await?;
-                    let row = self
-                        .change_in_steps(&transaction, steps, &values, pin_limit)
-                        .await?;
-                    transaction.commit().await?;
-                    Ok::<_, ChangeError>(row)
+                self.retrying(name, || {
+                    self.change_in_steps(origin, steps, &values, pin_limit)
                 })
                 .await?
             }
@@ -293,15 +298,15 @@ impl Store {
 
     async fn change_in_steps(
         &self,
-        transaction: &DatabaseTransaction,
+        origin: &Origin,
         steps: &Steps,
         values: &[Value],
         pin_limit: u32,
     ) -> Result<QueryResult, ChangeError> {
-        if let Some(earlier) = self.earlier_change(transaction, values).await? {
-            return Ok(earlier);
-        }
-        let revision = self.raise(transaction, values).await?;
+        let (transaction, revision) = match self.begin_change(origin).await? {
+            Begun::Now(transaction, revision) => (transaction, revision),
+            Begun::Earlier(recorded) => return Ok(recorded),
+        };
         let mut with_revision = values.to_vec();
         with_revision.push(revision.to_stored().into());
         let apply = self.statement(&steps.apply, with_revision.clone());
@@ -311,16 +316,13 @@ impl Store {
             .map_err(StoreError::from)?;
         if let Some(surplus) = steps.surplus
             && self
-                .has_surplus(transaction, values, revision, pin_limit)
+                .has_surplus(&transaction, &origin.user, revision, pin_limit)
                 .await?
         {
             match surplus {
-                Surplus::Refused => {
-                    let refusal = ChangeError::PinLimitReached(pin_limit);
-                    return Err(self.refused(transaction, values, refusal).await);
-                }
+                Surplus::Refused => return Err(ChangeError::PinLimitReached(pin_limit)),
                 Surplus::LeftOut => {
-                    let values = [values[0].clone(), revision.to_stored().into()];
+                    let values = [origin.user.as_str().into(), revision.to_stored().into()];
                     let unpin = self.statement(&self.statements.change.unpin, values);
                     transaction
                         .execute_raw(unpin)
@@ -330,49 +332,29 @@ impl Store {
             }
         }
         let record = self.statement(&steps.record, with_revision);
-        Ok(one(transaction, record).await?)
+        let recorded = one(&transaction, record).await?;
+        transaction.commit().await?;
+        Ok(recorded)
     }
 
-    /// What an earlier run of the same request has recorded. `values` are those of
-    /// [`Store::change_values`].
-    pub(super) async fn earlier_change(
-        &self,
-        transaction: &DatabaseTransaction,
-        values: &[Value],
-    ) -> Result<Option<QueryResult>, StoreError> {
-        let sql = &self.statements.change.earlier;
-        let statement = self.statement(sql, values[..2].to_vec());
-        Ok(transaction.query_one_raw(statement).await?)
-    }
-
-    /// The error of a change that is refused under the user's lock. If an earlier run of the same
-    /// request was carried out while this one waited for the lock, it is no refusal: the change is run
-    /// again, and finds what was recorded.
-    pub(super) async fn refused<E: From<StoreError>>(
-        &self,
-        transaction: &DatabaseTransaction,
-        values: &[Value],
-        refusal: E,
-    ) -> E {
-        match self.earlier_change(transaction, values).await {
-            Ok(None) => refusal,
-            Ok(Some(_)) => {
-                let meanwhile = "the request was carried out meanwhile".to_owned();
-                StoreError::Duplicate(DbErr::Custom(meanwhile)).into()
+    /// Begins the transaction of a change. The user's lock is taken before anything is looked at, so
+    /// what is seen has not been changed by others since. If the request was carried out before, the
+    /// transaction is rolled back, and the revision with it.
+    pub(super) async fn begin_change(&self, origin: &Origin) -> Result<Begun, StoreError> {
+        let transaction = self.begin().await?;
+        let statements = &self.statements.change;
+        let user = || Value::from(origin.user.as_str());
+        let raise = self.statement(&statements.raise, [user()]);
+        let raised = one(&transaction, raise).await?;
+        let revision = Row::new("users", &raised).revision("revision")?;
+        if let Some(request) = origin.request {
+            let values = [user(), request.id.0.to_vec().into()];
+            let earlier = self.statement(&statements.earlier, values);
+            if let Some(recorded) = transaction.query_one_raw(earlier).await? {
+                return Ok(Begun::Earlier(recorded));
             }
-            Err(error) => error.into(),
         }
-    }
-
-    /// Raises the user's revision, which takes the user's lock.
-    pub(super) async fn raise(
-        &self,
-        transaction: &DatabaseTransaction,
-        values: &[Value],
-    ) -> Result<Revision, StoreError> {
-        let statement = self.statement(&self.statements.change.raise, values[..1].to_vec());
-        let raised = one(transaction, statement).await?;
-        Row::new("users", &raised).revision("revision")
+        Ok(Begun::Now(transaction, revision))
     }
 
     /// Records a change whose results were worked out by the caller.
@@ -393,11 +375,11 @@ impl Store {
     async fn has_surplus(
         &self,
         transaction: &DatabaseTransaction,
-        values: &[Value],
+        user: &UserId,
         revision: Revision,
         pin_limit: u32,
     ) -> Result<bool, StoreError> {
-        let values = [values[0].clone(), revision.to_stored().into()];
+        let values = [user.as_str().into(), revision.to_stored().into()];
         let pins = self.statement(&self.statements.change.pins, values);
         let row = one(transaction, pins).await?;
         let row = Row::new("members", &row);

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Store, StoreError,
-    change::{Change, ChangeError, StoredKind},
+    change::{Begun, Change, ChangeError, StoredKind},
     dialect::Column,
     key::ConversationKey,
     log::{self, CHANGED, NOT_FOUND, Recorded, UNCHANGED},
@@ -122,23 +122,17 @@ impl Store {
     ) -> Result<FolderChanged, FolderError> {
         let recorded = self
             .retrying("change_folder", || async {
-                let transaction = self.begin().await?;
-                let change = plain(
-                    origin,
-                    time,
-                    stored_kind(action),
-                    action.conversations(),
-                    vec![],
-                );
-                let lookup = lookup(origin);
-                let recorded = self
-                    .change_folder_in(&transaction, &lookup, change, name, action)
-                    .await;
-                let recorded = match recorded {
-                    Ok(recorded) => recorded,
-                    Err(error @ FolderError::Change(_)) => return Err(error),
-                    Err(refusal) => return Err(self.refused(&transaction, &lookup, refusal).await),
+                let (transaction, revision) = match self.begin_change(origin).await? {
+                    Begun::Now(transaction, revision) => (transaction, revision),
+                    Begun::Earlier(row) => {
+                        return Ok(log::recorded_for(&Row::new(log::TABLE, &row), origin)?);
+                    }
                 };
+                let ids = action.conversations();
+                let change = plain(origin, time, stored_kind(action), ids, vec![]);
+                let recorded = self
+                    .change_folder_in(&transaction, revision, change, name, action)
+                    .await?;
                 transaction.commit().await?;
                 Ok::<_, FolderError>(recorded)
             })
@@ -149,17 +143,12 @@ impl Store {
     async fn change_folder_in(
         &self,
         transaction: &DatabaseTransaction,
-        lookup: &[Value],
+        revision: Revision,
         mut change: Change<'_>,
         name: &FolderName,
         action: &FolderAction,
     ) -> Result<Recorded, FolderError> {
         let origin = change.origin;
-        if let Some(earlier) = self.earlier_change(transaction, lookup).await? {
-            return Ok(log::recorded_for(&Row::new(log::TABLE, &earlier), origin)?);
-        }
-        let revision = self.raise(transaction, lookup).await?;
-
         let keys: Vec<ConversationKey> = action
             .conversations()
             .iter()
@@ -396,14 +385,6 @@ impl Store {
         })
         .await
     }
-}
-
-/// By what an earlier run of a request is found.
-fn lookup(origin: &Origin) -> [Value; 2] {
-    [
-        origin.user.as_str().into(),
-        origin.request.map(|request| request.id.0.to_vec()).into(),
-    ]
 }
 
 const fn stored_kind(action: &FolderAction) -> StoredKind {

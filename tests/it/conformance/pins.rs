@@ -91,7 +91,11 @@ async fn only_what_is_listed_is_pinned_or_taken_down(database: TestDatabase) {
     let again = client.pin("alice", ids.clone()).outcomes().await;
     let down = client.unpin("alice", ids.clone()).outcomes().await;
     let down_again = client.unpin("alice", ids.clone()).outcomes().await;
-    let outcomes: Vec<_> = first.results.iter().map(|one| one.outcome()).collect();
+    let outcomes: Vec<_> = first
+        .results
+        .iter()
+        .map(conversation_service::proto::ChangeResult::outcome)
+        .collect();
     let expected = |of_listed| [of_listed, NOT_LISTED, NOT_LISTED, NOT_FOUND, of_listed];
     for (outcomes, of_listed) in [
         (outcomes, CHANGED),

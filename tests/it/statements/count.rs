@@ -41,17 +41,21 @@ async fn every_call_runs_as_many_statements_for_a_hundred_as_for_one(database: T
             "DeleteConversations of {count}"
         );
         let retry = observed.count(again.result()).await;
-        assert_eq!(retry, 2, "a retry of DeleteConversations of {count}");
+        // On SQLite the user's revision is raised first, and rolled back.
+        let expected = if sqlite { 3 } else { 2 };
+        assert_eq!(retry, expected, "a retry of DeleteConversations of {count}");
 
         // These are changes like a deletion; what is undone is looked up first, as heads are. Undoing
         // may pin, so it is a transaction on PostgreSQL too, and the pins are counted.
         observed.recorder.take();
         let cleared = client.clear_history("alice", ids.to_vec()).await;
         let clear = observed.recorder.take().len();
-        assert_eq!(clear, delete, "ClearHistory of {count}");
+        // It has no name, so no earlier run of it is looked for.
+        let expected = if sqlite { delete - 1 } else { delete };
+        assert_eq!(clear, expected, "ClearHistory of {count}");
         let undo = client.restore("alice", &cleared.deletion_id, "");
         let restore = observed.count(undo).await;
-        assert_eq!(restore, 6, "RestoreConversations of {count}");
+        assert_eq!(restore, 5, "RestoreConversations of {count}");
 
         let users: Vec<_> = (0..count)
             .map(|n| format!("member {n} of {count}"))
