@@ -10,7 +10,7 @@ use std::{collections::BTreeSet, future::Future, time::Duration};
 use conversation_service::{config::JobsConfig, domain::Clock, jobs, store::Store};
 
 use crate::support::{
-    client::Client,
+    client::{Client, in_folder, marked, unread},
     databases::TestDatabase,
     ids::{c2c, group, system},
     seed,
@@ -40,8 +40,14 @@ struct Observed {
 }
 
 impl Observed {
+    /// With so few pins that there are soon too many.
     async fn open(database: &TestDatabase) -> Self {
-        let config = config(database);
+        Self::open_with_pins(database, 3).await
+    }
+
+    async fn open_with_pins(database: &TestDatabase, limit: u32) -> Self {
+        let mut config = config(database);
+        config.pin_limit = limit;
         let recorder = Recorder::default();
         let store = recorder.connect(&config).await;
         let server = Assembled::with_store(&config, Clock::system(), store.clone()).await;
@@ -137,9 +143,68 @@ async fn use_everything(client: &Client) {
     }
     let mut watcher = client.follow("alice", "tablet", Some(0)).await;
     watcher.change().await;
+    use_settings_and_folders(client).await;
     client.leave("crew", &["alice", "nobody"]).await;
     client.join("crew", &["alice", "dora"]).await;
     client.list_all("nobody").await;
+}
+
+/// The same of what a user sets, files and filters by, in small groups and in large ones.
+async fn use_settings_and_folders(client: &Client) {
+    let id = |number: u128| uuid::Uuid::from_u128(number).to_string();
+    let members: Vec<_> = (0..12).map(|number| format!("member {number}")).collect();
+    let members: Vec<_> = members.iter().map(String::as_str).collect();
+    client.join("crowd", &["alice", "bob"]).await;
+    client.join("crowd", &members).await;
+    client.send("bob", group("crowd"), "hi").await;
+    client.leave("crowd", &members[..2]).await;
+    client.send("bob", group("crew"), "hi").await;
+    client.send("carol", c2c("alice"), "hi").await;
+    let ids = || [c2c("carol"), group("crew"), group("crowd"), c2c("nobody")];
+    for _ in 0..2 {
+        client
+            .read("alice", [c2c("carol")])
+            .request_id(id(11))
+            .await;
+        client.pin("alice", ids()).request_id(id(12)).await;
+    }
+    client.unpin("alice", [c2c("carol")]).await;
+    client.mute("alice", ids()).await;
+    client.unmute("alice", ids()).await;
+    client.mark("alice", ids(), 9, 2).await;
+    client.set_data("alice", ids(), b"x".to_vec()).await;
+    client.create_folder("alice", "empty", []).await;
+    for _ in 0..2 {
+        let work = client.create_folder("alice", "work", ids());
+        work.request_id(id(13)).await;
+    }
+    client.add_to_folder("alice", "empty", ids()).await;
+    client.remove_from_folder("alice", "empty", ids()).await;
+    client.rename_folder("alice", "empty", "other").await;
+    client.delete_folder("alice", "other").await;
+    client.list_folders("alice").await;
+    let filters = [in_folder("work"), marked(1), unread()];
+    for filter in filters {
+        client.unread_with("alice", Some(filter.clone())).await;
+        let filter = Some(filter);
+        let first = client
+            .list_page("alice", filter.clone(), 1, String::new())
+            .await
+            .expect("readable");
+        client
+            .rest_of_list("alice", filter, 1, first)
+            .await
+            .expect("readable");
+    }
+    client.unread("alice").await;
+    // Undoing pins, and what would be a pin too many is taken down again.
+    let deletion = client.delete("alice", [group("crew")]).await;
+    client.send("dora", c2c("alice"), "hi").await;
+    client.pin("alice", [c2c("carol"), c2c("dora")]).await;
+    client.restored("alice", &deletion.deletion_id).await;
+    let one_more = client.pin("alice", [group("crew")]).result().await;
+    one_more.expect_err("there are as many as there may be");
+    client.read_all("alice").await;
 }
 
 #[test]

@@ -14,10 +14,11 @@ use crate::support::{
 
 on_every_database!(every_statement_uses_an_index);
 
-/// So much that reading all of a table would be noticed.
+/// So much that reading all of a table would be noticed. Every conversation has two members, as most
+/// have.
 const SEED_POSTGRES: &str = "
     INSERT INTO members (user_id, conversation_key, kind, last_seq, last_time)
-        SELECT 'seed ' || (n % 2000), decode(md5(n::text), 'hex'), 1, n % 10, n
+        SELECT 'seed ' || (n % 2000), decode(md5((n / 2)::text), 'hex'), 1, n % 10, n
         FROM generate_series(1, 200000) AS n;
     INSERT INTO folders (user_id, folder_id, name)
         SELECT 'seed ' || (n % 2000), n, 'folder ' || n FROM generate_series(1, 10000) AS n;
@@ -39,7 +40,7 @@ const SEED_SQLITE: &str = "
     CREATE TEMP TABLE n AS
         WITH RECURSIVE r(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM r WHERE n < 199999) SELECT n FROM r;
     INSERT INTO members (user_id, conversation_key, kind, last_seq, last_time)
-        SELECT 'seed ' || (n % 2000), unhex(printf('%032x', n)), 1, n % 10, n FROM n;
+        SELECT 'seed ' || (n % 2000), unhex(printf('%032x', n / 2)), 1, n % 10, n FROM n;
     INSERT INTO folders (user_id, folder_id, name)
         SELECT 'seed ' || (n % 2000), n, 'folder ' || n FROM n WHERE n < 10000;
     INSERT INTO folder_conversations (user_id, folder_id, conversation_key, added_by, ord)
@@ -55,7 +56,7 @@ const SEED_SQLITE: &str = "
     ANALYZE";
 
 /// How many different statements the service is known to run, at least.
-const AT_LEAST: usize = 30;
+const AT_LEAST: usize = 60;
 
 async fn every_statement_uses_an_index(database: TestDatabase) {
     let observed = Observed::open(&database).await;
@@ -93,6 +94,18 @@ fn is_ours(table: &str) -> bool {
     FAMILIES.iter().any(|family| family.contains(&table))
 }
 
+/// Whether a statement is about one user, whose rows are few; those of a conversation may be many.
+fn is_of_a_user(sql: &str) -> bool {
+    ["WHERE", "AND"]
+        .iter()
+        .any(|word| sql.contains(&format!("{word} m.user_id = $1")))
+}
+
+/// Whether a statement reads a page of a user's whole list.
+fn is_page(sql: &str) -> bool {
+    sql.contains("AS part") && !sql.contains("FROM folders AS d")
+}
+
 /// The plan for these very values, and the plan for any values, which is the one that the service's
 /// connections ask for.
 async fn check_postgres(rows: &Rows, statement: Statement) {
@@ -116,16 +129,44 @@ async fn check_postgres(rows: &Rows, statement: Statement) {
     ))
     .await;
     let explain = format!("EXPLAIN (FORMAT JSON) EXECUTE checked ({nulls})");
-    check_plan(
-        rows,
-        Statement::from_string(DbBackend::Postgres, explain),
-        &sql,
-    )
-    .await;
+    let explain = Statement::from_string(DbBackend::Postgres, explain);
+    let plan = check_plan(rows, explain, &sql).await;
     rows.run("DEALLOCATE checked").await;
+    if is_page(&sql) {
+        let mut parts = Vec::new();
+        find_nodes(&plan, "Limit", &mut parts);
+        let [part] = parts.as_slice() else {
+            panic!("not one part\nin: {sql}\n{plan:#}");
+        };
+        let (mut sorts, mut scans) = (Vec::new(), Vec::new());
+        find_nodes(part, "Sort", &mut sorts);
+        find_nodes(part, "Index Scan", &mut scans);
+        let in_order = scans
+            .iter()
+            .any(|scan| scan["Index Name"] == "members_by_activity");
+        assert!(
+            in_order && sorts.is_empty(),
+            "the part is not read in its order\nin: {sql}\n{plan:#}"
+        );
+    }
 }
 
-async fn check_plan(rows: &Rows, explain: Statement, sql: &str) {
+/// The nodes of this type in a plan, without those of subqueries in what it returns.
+fn find_nodes<'a>(plan: &'a Json, kind: &str, found: &mut Vec<&'a Json>) {
+    match plan {
+        Json::Array(items) => items.iter().for_each(|item| find_nodes(item, kind, found)),
+        Json::Object(fields) if plan["Parent Relationship"] != "SubPlan" => {
+            if plan["Node Type"] == kind {
+                found.push(plan);
+            }
+            let below = fields.values();
+            below.for_each(|value| find_nodes(value, kind, found));
+        }
+        _ => {}
+    }
+}
+
+async fn check_plan(rows: &Rows, explain: Statement, sql: &str) -> Json {
     let plan: Json = rows.query_statement(explain).await[0]
         .try_get_by_index(0)
         .expect("a plan in JSON");
@@ -139,6 +180,12 @@ async fn check_plan(rows: &Rows, explain: Statement, sql: &str) {
         read_by_scan.is_empty(),
         "{read_by_scan:?}\nin: {sql}\n{plan:#}"
     );
+    let of_conversations = plan.to_string().contains("members_by_conversation");
+    assert!(
+        !(is_of_a_user(sql) && of_conversations),
+        "all the members of a conversation are read\nin: {sql}\n{plan:#}"
+    );
+    plan
 }
 
 /// The nodes of a plan that read a table: kind and table.
@@ -196,5 +243,18 @@ async fn check_sqlite(rows: &Rows, statement: Statement) {
             .is_some_and(|name| is_ours(name) || ["m", "c", "u", "f", "d"].contains(name));
         let whole = words[0] == "SCAN" || step.contains("AUTOMATIC");
         assert!(!(ours && whole), "{step}\nin: {sql}\n{steps:#?}");
+    }
+    if is_page(&sql) {
+        let in_order = "SEARCH m USING INDEX members_by_activity (user_id=? AND last_time<?)";
+        let sorted = steps
+            .windows(2)
+            .any(|pair| pair[0].contains("ORDER BY") && pair[1] == "SCAN part");
+        let of_the_user = "SEARCH m USING PRIMARY KEY (user_id=?)";
+        assert!(
+            steps.iter().any(|step| step == in_order)
+                && !sorted
+                && steps.iter().all(|step| step != of_the_user),
+            "the part is not read in its order\nin: {sql}\n{steps:#?}"
+        );
     }
 }
