@@ -2,6 +2,7 @@
 
 use super::{FAMILIES, Observed, recorder, tables, use_everything};
 use crate::support::{
+    client::{marked, unread},
     databases::{TestDatabase, on_every_database},
     ids::{c2c, group},
     rows::is_sqlite,
@@ -10,6 +11,8 @@ use crate::support::{
 
 on_every_database!(
     every_call_runs_as_many_statements_for_a_hundred_as_for_one,
+    every_setting_runs_as_many_statements_for_a_hundred_as_for_one,
+    a_list_runs_as_many_statements_whatever_is_in_it,
     no_statement_names_tables_of_both_families,
     a_deletion_names_no_messages,
 );
@@ -124,6 +127,103 @@ async fn every_call_runs_as_many_statements_for_a_hundred_as_for_one(database: T
         4,
         "a page after something has moved"
     );
+}
+
+async fn every_setting_runs_as_many_statements_for_a_hundred_as_for_one(database: TestDatabase) {
+    // A change is one statement on PostgreSQL, and four on SQLite: an earlier run, the revision, the
+    // rows, the record. Where positions matter, the heads come first.
+    let (plain, positioned) = if is_sqlite(&database) { (4, 5) } else { (1, 2) };
+    let observed = Observed::open_with_pins(&database, 1000).await;
+    let client = &observed.client;
+    let chats = seed::chats(&database, "alice", 300).await;
+
+    for (ids, count) in [(&chats[..1], 1), (&chats[100..200], 100)] {
+        let ids = || ids.to_vec();
+        let some = || client.read("alice", ids()).request_id(id(count));
+        assert_eq!(observed.count(some().result()).await, positioned);
+        assert_eq!(observed.count(some().result()).await, 2, "a retry of it");
+        let mute = client.mute("alice", ids()).result();
+        assert_eq!(observed.count(mute).await, plain, "{count}");
+        let mark = client.mark("alice", ids(), 1, 2).result();
+        assert_eq!(observed.count(mark).await, plain, "{count}");
+        let data = client.set_data("alice", ids(), b"x".to_vec()).result();
+        assert_eq!(observed.count(data).await, plain, "{count}");
+        // Pins are counted under the user's lock, so pinning is a transaction on PostgreSQL too.
+        let pin = client.pin("alice", ids()).result();
+        assert_eq!(observed.count(pin).await, 6, "PinConversations of {count}");
+        let unpin = client.unpin("alice", ids()).result();
+        assert_eq!(observed.count(unpin).await, positioned, "{count}");
+
+        // An earlier run, the revision, the folder by its name, what is done to it, the limits, what the
+        // user has of it, what is in it, the heads of that, and the record.
+        let name = format!("folder of {count}");
+        let empty = client.create_folder("alice", "empty", []).result();
+        assert_eq!(observed.count(empty).await, 9, "CreateFolder of nothing");
+        let gone = client.delete_folder("alice", "empty").result();
+        assert_eq!(observed.count(gone).await, 9, "DeleteFolder of nothing");
+        let full = client.create_folder("alice", &name, ids()).result();
+        assert_eq!(observed.count(full).await, 10, "CreateFolder of {count}");
+        let out = client.remove_from_folder("alice", &name, ids()).result();
+        assert_eq!(observed.count(out).await, 8, "RemoveFromFolder of {count}");
+        let add = client
+            .add_to_folder("alice", &name, ids())
+            .request_id(id(count + 7));
+        let retry = add.clone().result();
+        assert_eq!(
+            observed.count(add.result()).await,
+            9,
+            "AddToFolder of {count}"
+        );
+        assert_eq!(observed.count(retry).await, 1, "a retry of it");
+        let rename = client.rename_folder("alice", &name, "new name").result();
+        assert_eq!(observed.count(rename).await, 10, "RenameFolder of {count}");
+        let folders = client.list_folders("alice");
+        assert_eq!(observed.count(folders).await, 2, "ListFolders of {count}");
+        let delete = client.delete_folder("alice", "new name").result();
+        assert_eq!(observed.count(delete).await, 10, "DeleteFolder of {count}");
+    }
+    // Everything at once, which is found first.
+    let all = client.read_all("alice").result();
+    assert_eq!(observed.count(all).await, positioned + 1, "all of 199");
+    let nothing = client.read_all("alice").result();
+    assert_eq!(observed.count(nothing).await, plain + 1, "all of nothing");
+}
+
+fn id(number: usize) -> String {
+    uuid::Uuid::from_u128(number as u128).to_string()
+}
+
+async fn a_list_runs_as_many_statements_whatever_is_in_it(database: TestDatabase) {
+    let observed = Observed::open_with_pins(&database, 1000).await;
+    let client = &observed.client;
+    let chats = seed::chats(&database, "alice", 300).await;
+    let members: Vec<_> = (0..12).map(|number| format!("member {number}")).collect();
+    let mut members: Vec<_> = members.iter().map(String::as_str).collect();
+    members.push("alice");
+    for (large_groups, pinned) in [(0, &chats[..1]), (1, &chats[1..2]), (20, &chats[2..100])] {
+        for number in 0..large_groups {
+            let name = format!("group {number} of {large_groups}");
+            client.join(&name, &members).await;
+            client.send("member 1", group(&name), "hi").await;
+        }
+        client.pin("alice", pinned.to_vec()).await;
+        client.mark("alice", pinned.to_vec(), 1, 0).await;
+        // The rows, the heads that they have no copy of, the messages, and the heads of what is shown.
+        let heads = usize::from(large_groups > 0);
+        for (filter, found) in [
+            (None, true),
+            (Some(unread()), true),
+            (Some(marked(8)), false),
+        ] {
+            let page = client.list_page("alice", filter.clone(), 100, String::new());
+            let expected = if found { 3 + heads } else { 1 };
+            let context = format!("{filter:?} with {large_groups}");
+            assert_eq!(observed.count(page).await, expected, "{context}");
+            let count = client.unread_with("alice", filter);
+            let expected = if found { 1 + heads } else { 1 };
+            assert_eq!(observed.count(count).await, expected, "{context}");
+        }
+    }
 }
 
 async fn no_statement_names_tables_of_both_families(database: TestDatabase) {
