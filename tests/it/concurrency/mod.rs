@@ -3,4 +3,5 @@
 mod cancelled;
 mod circles;
 mod migrations;
+mod retries;
 mod traffic;
