@@ -17,7 +17,6 @@ mod writer;
 
 use std::{
     collections::BTreeMap,
-    env,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
@@ -32,6 +31,7 @@ use crate::support::{
     clock::TestClock,
     concurrently::concurrently,
     databases::{Backend, TestDatabase, on_every_database},
+    dice::seed,
     ids::{c2c, group},
     process::Process,
     server::{TestServer, config},
@@ -108,11 +108,7 @@ fn shared_name(user: &str, id: &ConversationId) -> String {
 }
 
 async fn a_copy_made_of_a_list_and_events_is_the_servers_list(database: TestDatabase) {
-    let seed = seed();
-    #[expect(clippy::print_stdout, reason = "the harness shows it with a failure")]
-    {
-        println!("TEST_SEED={seed}");
-    }
+    let seed = seed(SEED);
     let converged = timeout(PATIENCE, converge(&database, seed)).await;
     converged.unwrap_or_else(|_| panic!("TEST_SEED={seed}: it hangs"));
 }
@@ -193,12 +189,4 @@ fn present() -> TestClock {
     let ahead = u64::try_from(now - clock.clock().now().as_micros());
     clock.advance(Duration::from_micros(ahead.expect("the present is later")));
     clock
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "where a test begins is no setting of the service"
-)]
-fn seed() -> u64 {
-    env::var("TEST_SEED").map_or(SEED, |seed| seed.parse().expect("TEST_SEED is a number"))
 }

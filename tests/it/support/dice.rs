@@ -1,5 +1,7 @@
 //! Randomness from a seed that is printed, so that a failing test says what it did.
 
+use std::env;
+
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
 /// A source of random numbers.
@@ -30,4 +32,16 @@ impl Dice {
     pub(crate) fn once_in(&mut self, times: u64) -> bool {
         self.below(times) == 0
     }
+}
+
+/// Where randomness begins: at `usual`, if `TEST_SEED` does not say otherwise. A failing test shows it.
+#[expect(
+    clippy::print_stdout,
+    reason = "the harness shows it when the test fails"
+)]
+pub(crate) fn seed(usual: u64) -> u64 {
+    let seed =
+        env::var("TEST_SEED").map_or(usual, |seed| seed.parse().expect("TEST_SEED is a number"));
+    println!("TEST_SEED={seed}");
+    seed
 }
