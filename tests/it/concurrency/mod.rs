@@ -2,6 +2,7 @@
 
 mod cancelled;
 mod circles;
+mod limits;
 mod migrations;
 mod retries;
 mod traffic;
