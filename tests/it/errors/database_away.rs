@@ -1,8 +1,9 @@
 //! A database that cannot be reached for a while.
 
 use conversation_service::proto::{
-    AddGroupMembersRequest, GetConversationsRequest, ListConversationsRequest, ListMessagesRequest,
-    SendMessageRequest, SendSystemMessageRequest,
+    AddGroupMembersRequest, GetConversationsRequest, GetUnreadCountRequest,
+    ListConversationsRequest, ListFoldersRequest, ListMessagesRequest, SendMessageRequest,
+    SendSystemMessageRequest,
 };
 use tokio::time::timeout;
 use tonic::{Code, Status, transport::Channel};
@@ -13,7 +14,7 @@ use tonic_types::StatusExt as _;
 
 use super::assert_ours;
 use crate::support::{
-    client::Client,
+    client::{AnyChange, Client},
     clock::TestClock,
     databases::{Backend, TestDatabase},
     errors::reason,
@@ -106,7 +107,7 @@ async fn every_rpc(client: &Client) -> Vec<Result<(), Status>> {
         }),
         client.delete("alice", [c2c("bob")]).result(),
     );
-    vec![
+    let mut answers = vec![
         list.map(drop),
         get.map(drop),
         history.map(drop),
@@ -114,7 +115,43 @@ async fn every_rpc(client: &Client) -> Vec<Result<(), Status>> {
         system.map(drop),
         join.map(drop),
         delete.map(drop),
-    ]
+    ];
+    answers.extend(every_setting(client).await);
+    answers
+}
+
+/// The same of readings, settings and folders, of which nothing stays.
+async fn every_setting(client: &Client) -> Vec<Result<(), Status>> {
+    let mut conversations = client.conversations.clone();
+    let mut more = client.conversations.clone();
+    let bob = || [c2c("bob")];
+    let (count, folders) = tokio::join!(
+        conversations.get_unread_count(GetUnreadCountRequest {
+            user_id: "alice".to_owned(),
+            filter: None,
+        }),
+        more.list_folders(ListFoldersRequest {
+            user_id: "alice".to_owned(),
+        }),
+    );
+    let changes: [Box<dyn AnyChange>; 11] = [
+        Box::new(client.read("alice", bob())),
+        Box::new(client.read_all("alice")),
+        Box::new(client.pin("alice", bob())),
+        Box::new(client.mute("alice", bob())),
+        Box::new(client.mark("alice", bob(), 1, 0)),
+        Box::new(client.set_data("alice", bob(), b"x".to_vec())),
+        Box::new(client.create_folder("alice", "work", bob())),
+        Box::new(client.add_to_folder("alice", "work", bob())),
+        Box::new(client.remove_from_folder("alice", "work", bob())),
+        Box::new(client.rename_folder("alice", "work", "rest")),
+        Box::new(client.delete_folder("alice", "rest")),
+    ];
+    let mut answers = vec![count.map(drop), folders.map(drop)];
+    for change in changes {
+        answers.push(change.bytes().await.map(drop));
+    }
+    answers
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -27,7 +27,7 @@ on_every_database!(
     a_violation_says_what_is_expected,
 );
 
-fn check<T: Debug>(result: Result<Response<T>, Status>, paths: &[&str]) {
+pub(super) fn check<T: Debug>(result: Result<Response<T>, Status>, paths: &[&str]) {
     let status = refused(result, Code::InvalidArgument, "INVALID_REQUEST");
     assert_ours(&status);
     assert_eq!(violated(&status), paths);
@@ -219,9 +219,17 @@ async fn every_field_of_the_group_requests_is_checked_and_nothing_is_changed(
     assert_nothing_is_stored(&database).await;
 }
 
-async fn assert_nothing_is_stored(database: &TestDatabase) {
+pub(super) async fn assert_nothing_is_stored(database: &TestDatabase) {
     let rows = Rows::of(database).await;
-    for table in ["conversations", "messages", "members", "users", "changes"] {
+    for table in [
+        "conversations",
+        "messages",
+        "members",
+        "users",
+        "changes",
+        "folders",
+        "folder_conversations",
+    ] {
         let count = rows.number(&format!("SELECT count(*) FROM {table}")).await;
         assert_eq!(count, 0, "{table}");
     }

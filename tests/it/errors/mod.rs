@@ -1,5 +1,6 @@
 //! What callers are told when something is wrong, and that nothing is changed then.
 
+mod changes;
 mod database_away;
 mod deadlines;
 mod input;
