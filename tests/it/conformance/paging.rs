@@ -16,6 +16,7 @@ use tokio::{sync::watch, task::JoinSet};
 use tonic::Code;
 
 use crate::support::{
+    client::{in_folder, marked},
     databases::{TestDatabase, on_every_database},
     errors::{refused, violated},
     ids::{c2c, group, system},
@@ -124,7 +125,13 @@ async fn a_page_token_of_another_request_is_refused(database: TestDatabase) {
         types: vec![ConversationType::C2c.into()],
         ..ListFilter::default()
     });
-    for (user, filter) in [("bob", None), ("alice", unread), ("alice", people)] {
+    for (user, filter) in [
+        ("bob", None),
+        ("alice", unread),
+        ("alice", people),
+        ("alice", Some(marked(1))),
+        ("alice", Some(in_folder("work"))),
+    ] {
         let page = client.list_page(user, filter, 1, token.clone()).await;
         let status = refused(page, Code::InvalidArgument, "INVALID_REQUEST");
         assert_eq!(violated(&status), ["page_token"]);

@@ -2,6 +2,7 @@
 //!
 //! - [`following`]: what the stream says, and from where;
 //! - [`synchronisation`]: which deletions other clients are told of;
+//! - [`settings`]: what they are told of readings, settings and folders;
 //! - [`trimming`]: watching from a revision that the log has forgotten;
 //! - [`replicas`]: changes that are made elsewhere, with and without `NOTIFY`;
 //! - [`ending`]: watchers that do not read, servers that stop, and what is left of those who leave.
@@ -12,6 +13,7 @@
 mod ending;
 mod following;
 mod replicas;
+mod settings;
 mod synchronisation;
 mod trimming;
 
@@ -46,6 +48,12 @@ fn named(event: &WatchConversationsResponse) -> Vec<ConversationId> {
         .into_iter()
         .map(|watermarks| watermarks.conversation_id.expect("watermarks of something"))
         .collect()
+}
+
+/// What a change is.
+fn kind(event: WatchConversationsResponse) -> Kind {
+    let change = event.change.expect("a change, no bookmark");
+    change.kind.expect("a change is of some kind")
 }
 
 /// The revisions of events.
