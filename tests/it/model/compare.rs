@@ -2,7 +2,10 @@
 
 use std::fmt::Debug;
 
-use conversation_service::proto::{ConversationId, ListFilter};
+use conversation_service::proto::{
+    ConversationId, GetUnreadCountRequest, ListFilter, ListFoldersRequest, ListFoldersResponse,
+};
+use tonic::Response;
 
 use super::Model;
 use crate::support::client::Client;
@@ -40,6 +43,53 @@ pub(crate) async fn list(
     same(("revision", user), &listing.revision, &model.revision(user))
 }
 
+/// Compares a user's folders, and the revision that they reflect.
+pub(crate) async fn folders(client: &Client, model: &Model, user: &str) -> Result<(), Difference> {
+    let request = ListFoldersRequest {
+        user_id: user.to_owned(),
+    };
+    let answer = client.conversations.clone().list_folders(request).await;
+    let answer = answer.map(Response::into_inner);
+    let expected = ListFoldersResponse {
+        folders: model.folders(user),
+        revision: model.revision(user),
+    };
+    let what = ("folders", user);
+    let answer = answer.map_err(|status| format!("{what:?}: {status:?}"))?;
+    same(what, &answer, &expected)
+}
+
+/// Compares how much a user has not read.
+pub(crate) async fn unread_count(
+    client: &Client,
+    model: &Model,
+    user: &str,
+    filter: Option<ListFilter>,
+) -> Result<(), Difference> {
+    let what = ("unread count", user, &filter);
+    let request = GetUnreadCountRequest {
+        user_id: user.to_owned(),
+        filter: filter.clone(),
+    };
+    let answer = client.conversations.clone().get_unread_count(request).await;
+    let answer = answer.map_err(|status| format!("{what:?}: {status:?}"))?;
+    let expected = model.unread_count(user, &filter.clone().unwrap_or_default());
+    same(what, &answer.into_inner().unread_count, &expected)
+}
+
+/// Compares what a user sees without opening a conversation: the list, the folders, and how much is
+/// unread.
+pub(crate) async fn overview(
+    client: &Client,
+    model: &Model,
+    user: &str,
+    page_size: i32,
+) -> Result<(), Difference> {
+    list(client, model, user, None, page_size).await?;
+    folders(client, model, user).await?;
+    unread_count(client, model, user, None).await
+}
+
 /// Compares what a user can read of a conversation, read in pages of a given size.
 pub(crate) async fn history(
     client: &Client,
@@ -56,14 +106,14 @@ pub(crate) async fn history(
     same(what, &history, &model.history(user, conversation))
 }
 
-/// Compares everything that a user can see: the list, and every history, listed or not.
+/// Compares everything that a user can see: the overview, and every history, listed or not.
 pub(crate) async fn everything(
     client: &Client,
     model: &Model,
     user: &str,
     page_size: i32,
 ) -> Result<(), Difference> {
-    list(client, model, user, None, page_size).await?;
+    overview(client, model, user, page_size).await?;
     for conversation in model.conversations_of(user) {
         history(client, model, user, &conversation, page_size).await?;
     }

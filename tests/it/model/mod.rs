@@ -5,24 +5,29 @@
 //! answer from the rules, each time anew. It is told when the service stored a message, which is the
 //! only thing that it cannot know.
 //!
-//! Requests are taken to be valid; what refuses them is tested elsewhere. The one exception is
-//! membership of a group, which is state.
+//! Requests are taken to be valid; what refuses them is tested elsewhere. The exceptions are those
+//! that depend on what was before: membership of a group, folders, and the room for pins.
 
 pub(crate) mod compare;
+mod folders;
+mod listing;
 mod past;
+mod settings;
 mod tests;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use conversation_service::proto::{
-    Conversation, ConversationId, ConversationType, DeletionResult, GetConversationsResponse,
-    ListFilter, Message, MessageBody, SystemConversation, conversation_id::Id,
+    ConversationId, DeletionResult, Message, MessageBody, SystemConversation, conversation_id::Id,
 };
 use prost_types::Timestamp;
 
+pub(crate) use folders::NotFiled;
+use folders::Shelf;
 use past::{Change, Kind};
 pub(crate) use past::{NotRestored, Policy, Removed};
+pub(crate) use settings::TooManyPins;
 pub(crate) use view::Taking;
 use view::View;
 
@@ -53,6 +58,8 @@ pub(crate) struct NotAMember;
 pub(crate) struct Model {
     messages: BTreeMap<Key, Vec<Stored>>,
     views: BTreeMap<(String, Key), View>,
+    /// Every user's folders, oldest first.
+    shelves: BTreeMap<String, Vec<Shelf>>,
     revisions: BTreeMap<String, u64>,
     policy: Policy,
     /// The time, in microseconds. It is told, too.
@@ -199,45 +206,6 @@ impl Model {
         self.revisions.get(user).copied().unwrap_or_default()
     }
 
-    /// The user's whole list.
-    pub(crate) fn list(&self, user: &str) -> Vec<Conversation> {
-        self.list_filtered(user, &ListFilter::default())
-    }
-
-    /// What of the user's list the filter leaves.
-    pub(crate) fn list_filtered(&self, user: &str, filter: &ListFilter) -> Vec<Conversation> {
-        let mut list: Vec<Conversation> = self
-            .keys_of(user)
-            .filter_map(|key| self.entry(user, key))
-            .filter(|entry| passes(entry, filter))
-            .collect();
-        list.sort_by_cached_key(|entry| {
-            let time = entry.update_time.expect("an entry has a time");
-            let id = entry.conversation_id.as_ref().expect("an entry has an ID");
-            (
-                std::cmp::Reverse((time.seconds, time.nanos)),
-                key(user, id).hash(),
-            )
-        });
-        list
-    }
-
-    /// Those of the conversations that are in the user's list, and those that are not.
-    pub(crate) fn get(
-        &self,
-        user: &str,
-        conversations: &[ConversationId],
-    ) -> GetConversationsResponse {
-        let mut answer = GetConversationsResponse::default();
-        for id in conversations {
-            match self.entry(user, &key(user, id)) {
-                Some(entry) => answer.conversations.push(entry),
-                None => answer.missing.push(id.clone()),
-            }
-        }
-        answer
-    }
-
     /// What the user can still read of a conversation, newest first.
     pub(crate) fn history(&self, user: &str, conversation: &ConversationId) -> Vec<Message> {
         let key = key(user, conversation);
@@ -324,26 +292,6 @@ impl Model {
             body: Some(stored.body.clone()),
         }
     }
-
-    /// The entry of the user's list, if it is listed.
-    fn entry(&self, user: &str, key: &Key) -> Option<Conversation> {
-        let view = self.views.get(&(user.to_owned(), key.clone()))?;
-        let head = self.head(key);
-        if !view.is_listed(head) {
-            return None;
-        }
-        let last = view.last(head);
-        let newest = self.message(user, key, last);
-        let is_visible = view.visible(head).contains(&last);
-        Some(Conversation {
-            conversation_id: Some(id(user, key)),
-            update_time: newest.send_time,
-            last_message: is_visible.then_some(newest),
-            last_seq: last,
-            unread_count: view.unread(head),
-            ..Conversation::default()
-        })
-    }
 }
 
 /// The conversation that `user` calls `id`.
@@ -365,17 +313,4 @@ fn id(user: &str, key: &Key) -> ConversationId {
         Key::System(_) => Id::System(SystemConversation {}),
     };
     ConversationId { id: Some(id) }
-}
-
-/// Whether an entry has everything that the filter asks for. Nothing sets marks yet.
-fn passes(entry: &Conversation, filter: &ListFilter) -> bool {
-    let id = entry.conversation_id.as_ref().expect("an entry has an ID");
-    let kind = match id.id.as_ref().expect("a valid ID is set") {
-        Id::C2cUserId(_) => ConversationType::C2c,
-        Id::GroupId(_) => ConversationType::Group,
-        Id::System(_) => ConversationType::System,
-    };
-    (filter.types.is_empty() || filter.types.contains(&i32::from(kind)))
-        && (!filter.unread_only || entry.unread_count > 0)
-        && (filter.mark == 0 || entry.marks & filter.mark != 0)
 }

@@ -19,6 +19,8 @@ pub(crate) struct Policy {
     pub(crate) window: Duration,
     /// How long changes are remembered.
     pub(crate) retention: Duration,
+    /// How many conversations a user can pin.
+    pub(crate) pin_limit: usize,
 }
 
 /// A deletion is not undone.
@@ -53,7 +55,8 @@ pub(super) enum Kind {
         until: Option<i64>,
         conversations: Vec<(ConversationId, bool)>,
     },
-    Restored,
+    /// Anything else: nothing undoes it.
+    Plain,
 }
 
 impl Model {
@@ -78,8 +81,7 @@ impl Model {
         let conversations = match self.past.get(&(user.to_owned(), number)) {
             None => return Err(NotRestored::Expired),
             Some(Change {
-                kind: Kind::Restored,
-                ..
+                kind: Kind::Plain, ..
             }) => return Err(NotRestored::Unknown),
             Some(Change {
                 kind:
@@ -95,19 +97,33 @@ impl Model {
                 conversations.clone()
             }
         };
-        self.record(user, Kind::Restored, None);
-        let results = conversations.into_iter().map(|(id, took)| {
+        self.record(user, Kind::Plain, None);
+        let mut pinned = Vec::new();
+        let mut results = Vec::new();
+        for (id, took) in conversations {
+            let key = key(user, &id);
+            let view = self.view(user, &key);
+            let was_pinned = view.pinned_at.is_some();
             let outcome = if took {
-                self.view(user, &key(user, &id)).restore(number)
+                view.restore(number)
             } else {
                 RestorationOutcome::NothingTaken
             };
-            RestorationResult {
+            if view.pinned_at.is_some() && !was_pinned {
+                pinned.push(key);
+            }
+            results.push(RestorationResult {
                 conversation_id: Some(id),
                 outcome: outcome.into(),
+            });
+        }
+        // The pins come back together or not at all.
+        if self.pins(user) > self.policy.pin_limit {
+            for key in pinned {
+                self.view(user, &key).pinned_at = None;
             }
-        });
-        Ok(results.collect())
+        }
+        Ok(results)
     }
 
     /// The background jobs do all that is due now.
@@ -158,6 +174,17 @@ impl Model {
         self.past.contains_key(&(user.to_owned(), revision))
     }
 
+    /// The revisions of the user's deletions and clearings that are remembered, newest first.
+    pub(crate) fn deletions(&self, user: &str) -> impl Iterator<Item = u64> {
+        let changes = self
+            .past
+            .iter()
+            .rev()
+            .filter(move |((of, _), _)| of == user);
+        let deletions = changes.filter(|(_, change)| matches!(change.kind, Kind::Taken { .. }));
+        deletions.map(|((_, revision), _)| *revision)
+    }
+
     /// Until when a deletion can be undone.
     pub(crate) fn restorable_until(&self, user: &str, revision: u64) -> Option<Timestamp> {
         match self.past.get(&(user.to_owned(), revision))?.kind {
@@ -165,7 +192,7 @@ impl Model {
                 seconds: until.div_euclid(1_000_000),
                 nanos: i32::try_from(until.rem_euclid(1_000_000) * 1_000).expect("below a second"),
             }),
-            Kind::Restored => None,
+            Kind::Plain => None,
         }
     }
 

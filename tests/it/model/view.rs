@@ -1,8 +1,8 @@
-//! One user's view of one conversation: the rules, on sequence numbers alone.
+//! One user's view of one conversation: the rules, on sequence numbers and settings alone.
 
 use std::ops::RangeInclusive;
 
-use conversation_service::proto::{DeletionOutcome, RestorationOutcome};
+use conversation_service::proto::{ChangeOutcome, DeletionOutcome, RestorationOutcome};
 
 /// A stretch of membership: from the head at joining to the head at leaving. In a conversation that
 /// nobody joins or leaves there is one, from 0 on.
@@ -33,8 +33,13 @@ enum Memory {
     /// There was none, or it cannot be undone any more.
     #[default]
     Nothing,
-    /// How things stood before it.
-    Taken { by: u64, hidden: u64, cleared: u64 },
+    /// How things stood before it, and the pin that it has taken away.
+    Taken {
+        by: u64,
+        hidden: u64,
+        cleared: u64,
+        pinned_at: Option<u64>,
+    },
     /// It has been undone.
     Restored(u64),
 }
@@ -48,14 +53,24 @@ pub(super) struct View {
     pub(super) hidden_through: u64,
     pub(super) cleared_through: u64,
     pub(super) read_through: u64,
+    /// The revision that has pinned it, if it is pinned.
+    pub(super) pinned_at: Option<u64>,
+    pub(super) muted: bool,
+    pub(super) marks: u64,
+    pub(super) custom_data: Vec<u8>,
     memory: Memory,
 }
 
 impl View {
-    /// Starts a stint, unless one lasts; returns whether it did.
+    /// Starts a stint, unless one lasts; returns whether it did. What was pinned belongs to the stint
+    /// before.
     pub(super) fn begin(&mut self, head: u64) -> bool {
         if self.is_member() {
             return false;
+        }
+        self.pinned_at = None;
+        if let Memory::Taken { pinned_at, .. } = &mut self.memory {
+            *pinned_at = None;
         }
         self.stints.push(Stint {
             joined: head,
@@ -75,6 +90,11 @@ impl View {
             }
             _ => false,
         }
+    }
+
+    /// Whether the user has it, if only for having been added to a group.
+    pub(super) fn is_known(&self) -> bool {
+        !self.stints.is_empty()
     }
 
     pub(super) fn is_member(&self) -> bool {
@@ -136,8 +156,10 @@ impl View {
             Taking::EntryAndHistory => (true, true),
             Taking::History => (false, true),
         };
+        let mut pinned_at = None;
         if hides && reach > hidden.max(self.joined()) {
             self.hidden_through = reach;
+            pinned_at = self.pinned_at.take();
         }
         if clears && reach > cleared.max(self.joined()) {
             self.cleared_through = reach;
@@ -148,21 +170,36 @@ impl View {
                 by,
                 hidden,
                 cleared,
+                pinned_at,
             };
         }
         (outcome, took)
     }
 
-    /// Undoes a deletion that took something.
+    /// Reads it as far as the user has seen.
+    pub(super) fn read(&mut self, head: u64, seen: Option<u64>) -> ChangeOutcome {
+        let last = self.last(head);
+        let reach = seen.map_or(last, |seen| seen.min(last));
+        if reach > self.read_through.max(self.joined()) {
+            self.read_through = reach;
+            ChangeOutcome::Changed
+        } else {
+            ChangeOutcome::Unchanged
+        }
+    }
+
+    /// Undoes a deletion that took something. A newer pin stays where it is.
     pub(super) fn restore(&mut self, deletion: u64) -> RestorationOutcome {
         match self.memory {
             Memory::Taken {
                 by,
                 hidden,
                 cleared,
+                pinned_at,
             } if by == deletion => {
                 self.hidden_through = hidden;
                 self.cleared_through = cleared;
+                self.pinned_at = self.pinned_at.or(pinned_at);
                 self.memory = Memory::Restored(deletion);
                 RestorationOutcome::Restored
             }

@@ -6,8 +6,11 @@
 //! number of operations.
 
 mod fault;
+mod filter;
+mod folders;
 mod operation;
 mod requests;
+mod settings;
 mod world;
 
 use std::{cell::Cell, env, str::FromStr};
@@ -30,7 +33,7 @@ const SEED: u64 = 20_231_114;
 const OPERATIONS: usize = 10_000;
 
 /// How many steps a case has at most; on average it has half as many.
-const LONGEST_CASE: usize = 600;
+const LONGEST_CASE: usize = 1_200;
 
 /// How many steps are dropped at a time, at first, when a failure is shrunk.
 const PART: usize = 24;

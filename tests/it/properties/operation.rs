@@ -1,8 +1,6 @@
 //! The operations, and how they are drawn. Names are few, so that users meet often, and odd.
 
-use conversation_service::proto::{
-    ConversationId, ConversationType, ListFilter, MessageBody, Payload, message_body::Content,
-};
+use conversation_service::proto::{ConversationId, MessageBody, Payload, message_body::Content};
 use proptest::{
     collection::vec,
     option,
@@ -10,7 +8,7 @@ use proptest::{
     sample::{Index, select},
 };
 
-use super::fault::Fault;
+use super::{fault::Fault, filter::Filter, folders::Filing, settings::Setting};
 use crate::support::ids::{c2c, group, system, text};
 
 /// Everybody. Case and composition make a difference, and what is special to some encoding, pattern
@@ -41,6 +39,9 @@ const NO_DELETIONS: [&str; 8] = [
     "18446744073709551616",
 ];
 
+/// Strangers who come and go together: more than a group has members before it counts as large.
+pub(super) const CROWD: [&str; 9] = ["1", "2", "3", "4", "5", "6", "7", "8", "9"];
+
 /// How many servers share the database.
 pub(super) const REPLICAS: usize = 2;
 
@@ -69,7 +70,8 @@ pub(super) enum Words {
     Payload(u8),
 }
 
-/// One conversation to delete, and how far its user has seen it, counted from its newest message.
+/// One conversation to delete or read, and how far its user has seen it, counted from its newest
+/// message.
 pub(super) type Victim = (Target, Option<i64>);
 
 #[derive(Clone, Debug)]
@@ -94,7 +96,11 @@ pub(super) enum Operation {
         group: &'static str,
         users: Vec<User>,
     },
-    /// With a name, it may reuse that of an earlier deletion.
+    /// The group gets many members for a moment.
+    Crowd {
+        group: &'static str,
+    },
+    /// With a name, it may reuse that of an earlier change.
     Delete {
         user: User,
         victims: Vec<Victim>,
@@ -111,6 +117,16 @@ pub(super) enum Operation {
         which: Which,
         name: Option<u8>,
     },
+    Set {
+        user: User,
+        setting: Setting,
+        name: Option<u8>,
+    },
+    File {
+        user: User,
+        filing: Filing,
+        name: Option<u8>,
+    },
     /// Repeats one of the named changes, or says something else under its name.
     RepeatChange(Index),
     ReuseChangeName(Index, Change),
@@ -118,6 +134,10 @@ pub(super) enum Operation {
         user: User,
         filter: Filter,
         page_size: i32,
+    },
+    CountUnread {
+        user: User,
+        filter: Filter,
     },
     /// A message arrives between two pages.
     ListMeanwhile {
@@ -151,26 +171,23 @@ pub(super) enum Operation {
     },
 }
 
-/// What is to be undone: the change that was so many changes ago, or a name of the test's own.
+/// What is to be undone: the deletion that was so many deletions ago, the change that was so many
+/// changes ago, or a name of the test's own.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Which {
-    Back(u64),
+    Deletion(usize),
+    Change(u64),
     Text(&'static str),
 }
 
 /// What makes a request another one.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Change {
-    Clear,
+    Sense,
+    Method,
     Conversations,
     Seen,
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Filter {
-    pub(super) types: Vec<ConversationType>,
-    pub(super) unread_only: bool,
-    pub(super) mark: u64,
+    Client,
 }
 
 impl Target {
@@ -183,6 +200,10 @@ impl Target {
     }
 }
 
+pub(super) fn ids(targets: &[Target]) -> Vec<ConversationId> {
+    targets.iter().map(|target| target.id()).collect()
+}
+
 impl Words {
     pub(super) fn body(self) -> MessageBody {
         match self {
@@ -193,17 +214,6 @@ impl Words {
                     data: vec![0xff; length.into()],
                 })),
             },
-        }
-    }
-}
-
-impl Filter {
-    pub(super) fn message(&self) -> ListFilter {
-        ListFilter {
-            types: self.types.iter().copied().map(i32::from).collect(),
-            unread_only: self.unread_only,
-            mark: self.mark,
-            folder: String::new(),
         }
     }
 }
@@ -226,23 +236,29 @@ fn page_size() -> impl Strategy<Value = i32> {
 
 fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
-        24 => (user(), talk(), words(), option::weighted(0.2, 0..4_u8))
+        30 => (user(), talk(), words(), option::weighted(0.2, 0..4_u8))
             .prop_map(|(from, to, words, name)| Operation::Say { from, to, words, name }),
         3 => (users(), words()).prop_map(|(to, words)| Operation::Announce { to, words }),
         1 => any::<Index>().prop_map(Operation::RepeatAnnouncement),
         6 => (select(&GROUPS), users()).prop_map(|(group, users)| Operation::Join { group, users }),
         3 => (select(&GROUPS), users()).prop_map(|(group, users)| Operation::Leave { group, users }),
-        16 => (user(), victims(), any::<Option<bool>>(), option::weighted(0.4, 0..20_u8))
+        1 => select(&GROUPS).prop_map(|group| Operation::Crowd { group }),
+        16 => (user(), victims(), any::<Option<bool>>(), name())
             .prop_map(|(user, victims, clear, name)| Operation::Delete { user, victims, clear, name }),
-        6 => (user(), victims(), option::weighted(0.4, 0..20_u8))
+        6 => (user(), victims(), name())
             .prop_map(|(user, victims, name)| Operation::ClearHistory { user, victims, name }),
-        12 => (user(), which(), option::weighted(0.4, 0..20_u8))
+        12 => (user(), which(), name())
             .prop_map(|(user, which, name)| Operation::Restore { user, which, name }),
-        5 => any::<Index>().prop_map(Operation::RepeatChange),
-        2 => (any::<Index>(), change())
+        24 => (user(), Setting::any(), name())
+            .prop_map(|(user, setting, name)| Operation::Set { user, setting, name }),
+        16 => (user(), Filing::any(), name())
+            .prop_map(|(user, filing, name)| Operation::File { user, filing, name }),
+        6 => any::<Index>().prop_map(Operation::RepeatChange),
+        4 => (any::<Index>(), change())
             .prop_map(|(which, change)| Operation::ReuseChangeName(which, change)),
-        3 => (user(), filter(), 1..8)
+        4 => (user(), Filter::any(), 1..8)
             .prop_map(|(user, filter, page_size)| Operation::List { user, filter, page_size }),
+        4 => (user(), Filter::any()).prop_map(|(user, filter)| Operation::CountUnread { user, filter }),
         3 => (user(), 1..4, user(), talk())
             .prop_map(|(user, page_size, from, to)| Operation::ListMeanwhile { user, page_size, from, to }),
         3 => (user(), targets()).prop_map(|(user, targets)| Operation::Get { user, targets }),
@@ -258,8 +274,9 @@ fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
+/// Mostly one of the first, so that much happens to the same few.
 pub(super) fn user() -> impl Strategy<Value = User> {
-    select(&USERS)
+    prop_oneof![3 => select(&USERS[..3]), 2 => select(&USERS)]
 }
 
 fn users() -> impl Strategy<Value = Vec<User>> {
@@ -282,7 +299,7 @@ pub(super) fn targets() -> impl Strategy<Value = Vec<Target>> {
     vec(target(), 1..8).prop_map(|targets| unique(targets, |target| *target))
 }
 
-fn victims() -> impl Strategy<Value = Vec<Victim>> {
+pub(super) fn victims() -> impl Strategy<Value = Vec<Victim>> {
     let seen = option::weighted(
         0.3,
         prop_oneof![4 => -3..=1_i64, 1 => Just(i64::MIN), 1 => Just(i64::MAX)],
@@ -292,10 +309,15 @@ fn victims() -> impl Strategy<Value = Vec<Victim>> {
 
 fn which() -> impl Strategy<Value = Which> {
     prop_oneof![
-        20 => (0..4_u64).prop_map(Which::Back),
-        4 => (4..40_u64).prop_map(Which::Back),
+        20 => (0..3_usize).prop_map(Which::Deletion),
+        4 => (0..40_u64).prop_map(Which::Change),
         1 => select(&NO_DELETIONS).prop_map(Which::Text),
     ]
+}
+
+/// The name of a request, which may be that of an earlier one.
+fn name() -> impl Strategy<Value = Option<u8>> {
+    option::weighted(0.4, 0..40_u8)
 }
 
 fn words() -> impl Strategy<Value = Words> {
@@ -306,26 +328,13 @@ fn words() -> impl Strategy<Value = Words> {
 }
 
 fn change() -> impl Strategy<Value = Change> {
-    select(&[Change::Clear, Change::Conversations, Change::Seen])
-}
-
-fn filter() -> impl Strategy<Value = Filter> {
-    let types = [
-        ConversationType::C2c,
-        ConversationType::Group,
-        ConversationType::System,
-    ];
-    let mark = prop_oneof![3 => Just(0), 1 => select(&[1, 2, 4, 8, 1 << 32, 1 << 63])];
-    (
-        proptest::sample::subsequence(types.to_vec(), 0..=3),
-        any::<bool>(),
-        mark,
-    )
-        .prop_map(|(types, unread_only, mark)| Filter {
-            types,
-            unread_only,
-            mark,
-        })
+    select(&[
+        Change::Sense,
+        Change::Method,
+        Change::Conversations,
+        Change::Seen,
+        Change::Client,
+    ])
 }
 
 /// Leaves the first of those that have the same key.

@@ -1,21 +1,21 @@
 //! A database with its servers, the model of it, and how each operation is done to both.
 
+mod messages;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use conversation_service::proto::{
-    Conversation, GetConversationsRequest, Message, MessageBody, SendMessageRequest,
-    SendSystemMessageRequest, SendSystemMessageResponse,
+    Conversation, GetConversationsRequest, Message, MessageBody, SendSystemMessageRequest,
+    SendSystemMessageResponse,
 };
-use proptest::sample::Index;
 
 use super::{
-    fault::{is_no_member, is_refused},
-    operation::{GROUPS, Operation, REPLICAS, Step, Target, USERS, Words},
-    requests::{self, Requests},
+    operation::{CROWD, GROUPS, Operation, REPLICAS, Step, Target, USERS, Words, ids},
+    requests::{self, Request, Requests},
 };
 use crate::{
     model::{
-        Model, NotAMember, Policy, Removed,
+        Model, Policy, Removed,
         compare::{self, Difference, same},
     },
     support::{
@@ -29,10 +29,11 @@ use crate::{
 };
 
 /// So short that every run sees deletions that can be undone and deletions that cannot, and changes that
-/// are remembered and changes that are not.
+/// are remembered and changes that are not. And so few pins that there is often no room for another.
 const POLICY: Policy = Policy {
     window: Duration::from_secs(20),
     retention: Duration::from_mins(1),
+    pin_limit: 2,
 };
 
 type Done = Result<(), Difference>;
@@ -65,6 +66,7 @@ impl World {
         for _ in 0..REPLICAS {
             let mut config = config(&database);
             config.deletion.restore_window = POLICY.window;
+            config.pin_limit = u32::try_from(POLICY.pin_limit).expect("the limit is small");
             let server = TestServer::start_with(config, &clock).await;
             clients.push(server.client().await);
             servers.push(server);
@@ -91,7 +93,7 @@ impl World {
         self.operate(&client, &step.operation).await?;
         // Through another server than the one that has changed something.
         let other = &self.clients[(step.replica + 1) % REPLICAS];
-        compare::list(other, &self.model, step.onlooker, None, step.page_size).await
+        compare::overview(other, &self.model, step.onlooker, step.page_size).await
     }
 
     /// Compares what everybody sees, and stops the servers in order.
@@ -101,7 +103,7 @@ impl World {
         self.round(0).await?;
         same("what is left", &self.model.stored(), &self.model.readable())?;
         for user in USERS {
-            compare::list(&self.clients[0], &self.model, user, None, 3).await?;
+            compare::overview(&self.clients[0], &self.model, user, 3).await?;
             let chats = USERS.into_iter().map(Target::C2c);
             let groups = GROUPS.into_iter().map(Target::Group);
             for target in chats.chain(groups).chain([Target::System]) {
@@ -127,46 +129,20 @@ impl World {
             } => self.say(client, from, *to, *words, *name).await,
             Operation::Announce { to, words } => self.announce(client, to, *words).await,
             Operation::RepeatAnnouncement(which) => self.repeat_announcement(client, *which).await,
-            Operation::Join { group, users } => {
-                let added = client.join(group, users).await;
-                let expected = self.model.join(group, users.iter().copied());
-                same("added_count", &usize::try_from(added), &Ok(expected))
+            Operation::Join { group, users } => self.join(client, group, users).await,
+            Operation::Leave { group, users } => self.leave(client, group, users).await,
+            Operation::Crowd { group } => {
+                self.join(client, group, &CROWD).await?;
+                self.leave(client, group, &CROWD).await
             }
-            Operation::Leave { group, users } => {
-                let removed = client.leave(group, users).await;
-                let expected = self.model.leave(group, users.iter().copied());
-                same("removed_count", &usize::try_from(removed), &Ok(expected))
-            }
-            Operation::Delete {
-                user,
-                victims,
-                clear,
-                name,
-            } => {
-                let request = requests::deletion(&self.model, user, victims, *clear, *name);
-                self.requests.ask(client, &mut self.model, request).await
-            }
-            Operation::ClearHistory {
-                user,
-                victims,
-                name,
-            } => {
-                let request = requests::clearing(&self.model, user, victims, *name);
-                self.requests.ask(client, &mut self.model, request).await
-            }
-            Operation::Restore { user, which, name } => {
-                let request = requests::restoration(&self.model, user, *which, *name);
-                self.requests.ask(client, &mut self.model, request).await
-            }
-            Operation::RepeatChange(which) => match self.requests.earlier(*which) {
+            Operation::Delete { .. }
+            | Operation::ClearHistory { .. }
+            | Operation::Restore { .. }
+            | Operation::Set { .. }
+            | Operation::File { .. }
+            | Operation::RepeatChange(_)
+            | Operation::ReuseChangeName(..) => match self.request(operation) {
                 Some(request) => self.requests.ask(client, &mut self.model, request).await,
-                None => Ok(()),
-            },
-            Operation::ReuseChangeName(which, change) => match self.requests.earlier(*which) {
-                Some(request) => {
-                    let request = request.changed(*change);
-                    self.requests.ask(client, &mut self.model, request).await
-                }
                 None => Ok(()),
             },
             Operation::Round { replica } => self.round(*replica).await,
@@ -177,6 +153,10 @@ impl World {
             } => {
                 let filter = Some(filter.message());
                 compare::list(client, &self.model, user, filter, *page_size).await
+            }
+            Operation::CountUnread { user, filter } => {
+                let filter = Some(filter.message());
+                compare::unread_count(client, &self.model, user, filter).await
             }
             Operation::ListMeanwhile {
                 user,
@@ -213,6 +193,51 @@ impl World {
         }
     }
 
+    /// What is asked for, if the operation is a change and there is something to repeat if it repeats.
+    fn request(&self, operation: &Operation) -> Option<Request> {
+        let model = &self.model;
+        match operation {
+            Operation::Delete {
+                user,
+                victims,
+                clear,
+                name,
+            } => Some(requests::deletion(model, user, victims, *clear, *name)),
+            Operation::ClearHistory {
+                user,
+                victims,
+                name,
+            } => Some(requests::clearing(model, user, victims, *name)),
+            Operation::Restore { user, which, name } => {
+                Some(requests::restoration(model, user, *which, *name))
+            }
+            Operation::Set {
+                user,
+                setting,
+                name,
+            } => Some(setting.request(model, user, *name)),
+            Operation::File { user, filing, name } => Some(filing.request(model, user, *name)),
+            Operation::RepeatChange(which) => self.requests.earlier(*which),
+            Operation::ReuseChangeName(which, change) => {
+                let request = self.requests.earlier(*which)?;
+                Some(request.changed(*change))
+            }
+            _ => None,
+        }
+    }
+
+    async fn join(&mut self, client: &Client, group: &str, users: &[&str]) -> Done {
+        let added = client.join(group, users).await;
+        let expected = self.model.join(group, users.iter().copied());
+        same("added_count", &usize::try_from(added), &Ok(expected))
+    }
+
+    async fn leave(&mut self, client: &Client, group: &str, users: &[&str]) -> Done {
+        let removed = client.leave(group, users).await;
+        let expected = self.model.leave(group, users.iter().copied());
+        same("removed_count", &usize::try_from(removed), &Ok(expected))
+    }
+
     /// Exactly what nobody can see or ask back any more goes, as far as it is due.
     async fn round(&mut self, replica: usize) -> Done {
         let erased = self.rounds[replica].run().await;
@@ -229,114 +254,6 @@ impl World {
     fn pass(&mut self, time: Duration) {
         self.clock.advance(time);
         self.behind = self.behind.saturating_sub(time);
-    }
-
-    async fn say(
-        &mut self,
-        client: &Client,
-        from: &'static str,
-        to: Target,
-        words: Words,
-        name: Option<u8>,
-    ) -> Done {
-        let request = SendMessageRequest {
-            sender_user_id: from.to_owned(),
-            conversation_id: Some(to.id()),
-            body: Some(words.body()),
-            client_message_id: name.map(|name| format!("m{name}")).unwrap_or_default(),
-        };
-        let name = name.map(|name| (from, format!("{to:?}"), name));
-        let earlier = name.as_ref().and_then(|name| self.said.get(name));
-        let is_erased = earlier.is_some_and(|(_, message)| self.is_erased(from, message));
-        if earlier.is_some() && (is_erased || !self.may_send(from, to)) {
-            // The contract does not say which comes first, the retry or the membership; nor what
-            // becomes of the retry when the message has been erased.
-            return Ok(());
-        }
-        let response = client.messages.clone().send_message(request).await;
-        let response = response.map(|response| response.into_inner().message.unwrap_or_default());
-        if let Some((body, message)) = earlier {
-            return if *body == words.body() {
-                same(
-                    "retried message",
-                    &response.map_err(|status| status.code()),
-                    &Ok(message.clone()),
-                )
-            } else {
-                is_refused(response, "CLIENT_MESSAGE_ID_REUSED", "client_message_id")
-            };
-        }
-        let sent = match response {
-            Err(status) if !self.may_send(from, to) => return is_no_member(&status),
-            response => response.map_err(|status| format!("{status:?}"))?,
-        };
-        let send_time = sent.send_time.ok_or("a message has no time")?;
-        let expected = self.model.send(from, &to.id(), words.body(), send_time);
-        same("message", &Ok::<_, NotAMember>(sent.clone()), &expected)?;
-        self.said
-            .extend(name.map(|name| (name, (words.body(), sent))));
-        Ok(())
-    }
-
-    fn is_erased(&self, user: &str, message: &Message) -> bool {
-        let id = message.conversation_id.clone().unwrap_or_default();
-        self.model.is_erased(user, &id, message.seq)
-    }
-
-    fn may_send(&self, user: &str, to: Target) -> bool {
-        match to {
-            Target::Group(group) => self.model.is_member(user, group),
-            Target::C2c(_) => true,
-            Target::System => false,
-        }
-    }
-
-    async fn announce(&mut self, client: &Client, to: &[&'static str], words: Words) -> Done {
-        let request = SendSystemMessageRequest {
-            user_ids: to.iter().map(ToString::to_string).collect(),
-            body: Some(words.body()),
-            client_message_id: format!("announcement {}", self.announced.len()),
-        };
-        let response = client
-            .messages
-            .clone()
-            .send_system_message(request.clone())
-            .await;
-        let response = response
-            .map_err(|status| format!("{status:?}"))?
-            .into_inner();
-        let times = response
-            .messages
-            .iter()
-            .map(|message| message.send_time.unwrap_or_default());
-        let expected: Vec<_> = to
-            .iter()
-            .zip(times)
-            .map(|(user, time)| self.model.send_system(user, words.body(), time))
-            .collect();
-        same("system messages", &response.messages, &expected)?;
-        self.announced.push((request, response));
-        Ok(())
-    }
-
-    async fn repeat_announcement(&self, client: &Client, which: Index) -> Done {
-        if self.announced.is_empty() {
-            return Ok(());
-        }
-        let (request, first) = which.get(&self.announced);
-        let mut sent = request.user_ids.iter().zip(&first.messages);
-        if sent.any(|(user, message)| self.is_erased(user, message)) {
-            return Ok(());
-        }
-        let again = client
-            .messages
-            .clone()
-            .send_system_message(request.clone())
-            .await;
-        let again = again
-            .map(tonic::Response::into_inner)
-            .map_err(|status| format!("{status:?}"));
-        same("repeated system messages", &again, &Ok(first.clone()))
     }
 
     /// The list stays as it stood at the first page, whatever arrives before the next.
@@ -374,7 +291,7 @@ impl World {
     }
 
     async fn get(&self, client: &Client, user: &str, targets: &[Target]) -> Done {
-        let ids: Vec<_> = targets.iter().map(|target| target.id()).collect();
+        let ids = ids(targets);
         let request = GetConversationsRequest {
             user_id: user.to_owned(),
             conversation_ids: ids.clone(),

@@ -1,0 +1,157 @@
+//! A user's folders. They keep what is deleted at present, but do not show it.
+
+use conversation_service::proto::{ChangeOutcome, ChangeResult, ConversationId, Folder};
+
+use super::{Key, Model, id, key, past::Kind, settings::result};
+
+/// A folder with all that is in it, in the order in which it was put in.
+#[derive(Clone, Debug)]
+pub(super) struct Shelf {
+    name: String,
+    keys: Vec<Key>,
+}
+
+/// A folder is not changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotFiled {
+    /// The user has no folder of this name.
+    NoFolder,
+    /// The user has a folder of the new name.
+    NameTaken,
+}
+
+impl Model {
+    /// The user's folders, oldest first.
+    pub(crate) fn folders(&self, user: &str) -> Vec<Folder> {
+        let shelves = self.shelves.get(user).into_iter().flatten();
+        shelves.map(|shelf| self.shown(user, shelf)).collect()
+    }
+
+    /// Makes a folder and puts conversations into it.
+    pub(crate) fn create_folder(
+        &mut self,
+        user: &str,
+        name: &str,
+        conversations: &[ConversationId],
+    ) -> Result<(Folder, Vec<ChangeResult>), NotFiled> {
+        if self.shelf(user, name).is_ok() {
+            return Err(NotFiled::NameTaken);
+        }
+        let shelves = self.shelves.entry(user.to_owned()).or_default();
+        shelves.push(Shelf {
+            name: name.to_owned(),
+            keys: Vec::new(),
+        });
+        self.add_to_folder(user, name, conversations)
+    }
+
+    /// Removes a folder; returns it as it was.
+    pub(crate) fn delete_folder(&mut self, user: &str, name: &str) -> Result<Folder, NotFiled> {
+        let folder = self.folder(user, name)?;
+        self.record(user, Kind::Plain, None);
+        let shelves = self.shelves.entry(user.to_owned()).or_default();
+        shelves.retain(|shelf| shelf.name != name);
+        Ok(folder)
+    }
+
+    /// Gives a folder another name, or the one that it has.
+    pub(crate) fn rename_folder(
+        &mut self,
+        user: &str,
+        name: &str,
+        new_name: &str,
+    ) -> Result<Folder, NotFiled> {
+        self.shelf(user, name)?;
+        if new_name != name && self.shelf(user, new_name).is_ok() {
+            return Err(NotFiled::NameTaken);
+        }
+        self.record(user, Kind::Plain, None);
+        new_name.clone_into(&mut self.shelf(user, name)?.name);
+        self.folder(user, new_name)
+    }
+
+    /// Puts conversations into a folder, behind what is in it.
+    pub(crate) fn add_to_folder(
+        &mut self,
+        user: &str,
+        name: &str,
+        conversations: &[ConversationId],
+    ) -> Result<(Folder, Vec<ChangeResult>), NotFiled> {
+        self.refile(user, name, conversations, |shelf, key| {
+            let is_new = !shelf.keys.contains(key);
+            if is_new {
+                shelf.keys.push(key.clone());
+            }
+            is_new
+        })
+    }
+
+    /// Takes conversations out of a folder.
+    pub(crate) fn remove_from_folder(
+        &mut self,
+        user: &str,
+        name: &str,
+        conversations: &[ConversationId],
+    ) -> Result<(Folder, Vec<ChangeResult>), NotFiled> {
+        self.refile(user, name, conversations, |shelf, key| {
+            let before = shelf.keys.len();
+            shelf.keys.retain(|one| one != key);
+            shelf.keys.len() < before
+        })
+    }
+
+    /// The names of the folders that a conversation is in.
+    pub(super) fn folders_with(&self, user: &str, key: &Key) -> Vec<String> {
+        let shelves = self.shelves.get(user).into_iter().flatten();
+        shelves
+            .filter(|shelf| shelf.keys.contains(key))
+            .map(|shelf| shelf.name.clone())
+            .collect()
+    }
+
+    /// Does something with a folder and each of the conversations that the user has; `refile` says
+    /// whether that made a difference.
+    fn refile(
+        &mut self,
+        user: &str,
+        name: &str,
+        conversations: &[ConversationId],
+        refile: impl Fn(&mut Shelf, &Key) -> bool,
+    ) -> Result<(Folder, Vec<ChangeResult>), NotFiled> {
+        self.shelf(user, name)?;
+        self.record(user, Kind::Plain, None);
+        let mut results = Vec::new();
+        for id in conversations {
+            let outcome = if self.known(user, id).is_none() {
+                ChangeOutcome::NotFound
+            } else if refile(self.shelf(user, name)?, &key(user, id)) {
+                ChangeOutcome::Changed
+            } else {
+                ChangeOutcome::Unchanged
+            };
+            results.push(result(id, outcome));
+        }
+        Ok((self.folder(user, name)?, results))
+    }
+
+    fn shelf(&mut self, user: &str, name: &str) -> Result<&mut Shelf, NotFiled> {
+        let shelves = self.shelves.get_mut(user).into_iter().flatten();
+        let mut named = shelves.filter(|shelf| shelf.name == name);
+        named.next().ok_or(NotFiled::NoFolder)
+    }
+
+    fn folder(&self, user: &str, name: &str) -> Result<Folder, NotFiled> {
+        let mut folders = self.folders(user).into_iter();
+        let folder = folders.find(|folder| folder.name == name);
+        folder.ok_or(NotFiled::NoFolder)
+    }
+
+    /// A folder, as its user sees it.
+    fn shown(&self, user: &str, Shelf { name, keys }: &Shelf) -> Folder {
+        let listed = keys.iter().filter(|key| self.is_listed(user, key));
+        Folder {
+            name: name.clone(),
+            conversation_ids: listed.map(|key| id(user, key)).collect(),
+        }
+    }
+}

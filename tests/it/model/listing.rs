@@ -1,0 +1,116 @@
+//! What a user sees at a glance: the list, in its order, and how much of it is unread.
+
+use std::cmp::Reverse;
+
+use conversation_service::proto::{
+    Conversation, ConversationId, ConversationType, GetConversationsResponse, ListFilter,
+    conversation_id::Id,
+};
+
+use super::{Key, Model, id, key};
+
+impl Model {
+    /// The user's whole list.
+    pub(crate) fn list(&self, user: &str) -> Vec<Conversation> {
+        self.list_filtered(user, &ListFilter::default())
+    }
+
+    /// What of the user's list the filter leaves: what is pinned, the newest pin first, and then the
+    /// rest, the latest active first.
+    pub(crate) fn list_filtered(&self, user: &str, filter: &ListFilter) -> Vec<Conversation> {
+        let mut list = self.by_activity(user, filter);
+        list.sort_by_cached_key(|entry| {
+            let id = entry.conversation_id.as_ref().expect("an entry has an ID");
+            Reverse(self.views[&(user.to_owned(), key(user, id))].pinned_at)
+        });
+        list
+    }
+
+    /// The same as if nothing were pinned.
+    pub(super) fn by_activity(&self, user: &str, filter: &ListFilter) -> Vec<Conversation> {
+        let mut list: Vec<Conversation> = self
+            .keys_of(user)
+            .filter_map(|key| self.entry(user, key))
+            .filter(|entry| passes(entry, filter))
+            .collect();
+        list.sort_by_cached_key(|entry| {
+            let time = entry.update_time.expect("an entry has a time");
+            let id = entry.conversation_id.as_ref().expect("an entry has an ID");
+            (Reverse((time.seconds, time.nanos)), key(user, id).hash())
+        });
+        list
+    }
+
+    /// How much is unread in what the filter leaves of the user's list; what is muted does not count,
+    /// and neither do system notifications.
+    pub(crate) fn unread_count(&self, user: &str, filter: &ListFilter) -> u64 {
+        let list = self.by_activity(user, filter).into_iter();
+        list.filter(|entry| !entry.muted && kind(entry) != ConversationType::System)
+            .map(|entry| entry.unread_count)
+            .sum()
+    }
+
+    /// Those of the conversations that are in the user's list, and those that are not.
+    pub(crate) fn get(
+        &self,
+        user: &str,
+        conversations: &[ConversationId],
+    ) -> GetConversationsResponse {
+        let mut answer = GetConversationsResponse::default();
+        for id in conversations {
+            match self.entry(user, &key(user, id)) {
+                Some(entry) => answer.conversations.push(entry),
+                None => answer.missing.push(id.clone()),
+            }
+        }
+        answer
+    }
+
+    /// Whether it is in the user's list.
+    pub(super) fn is_listed(&self, user: &str, key: &Key) -> bool {
+        self.views
+            .get(&(user.to_owned(), key.clone()))
+            .is_some_and(|view| view.is_listed(self.head(key)))
+    }
+
+    /// The entry of the user's list, if it is listed.
+    fn entry(&self, user: &str, key: &Key) -> Option<Conversation> {
+        let view = self.views.get(&(user.to_owned(), key.clone()))?;
+        let head = self.head(key);
+        if !view.is_listed(head) {
+            return None;
+        }
+        let last = view.last(head);
+        let newest = self.message(user, key, last);
+        let is_visible = view.visible(head).contains(&last);
+        Some(Conversation {
+            conversation_id: Some(id(user, key)),
+            update_time: newest.send_time,
+            last_message: is_visible.then_some(newest),
+            last_seq: last,
+            unread_count: view.unread(head),
+            pinned: view.pinned_at.is_some(),
+            muted: view.muted,
+            marks: view.marks,
+            custom_data: view.custom_data.clone(),
+            folders: self.folders_with(user, key),
+        })
+    }
+}
+
+/// Whether an entry has everything that the filter asks for.
+fn passes(entry: &Conversation, filter: &ListFilter) -> bool {
+    (filter.types.is_empty() || filter.types.contains(&i32::from(kind(entry))))
+        && (!filter.unread_only || entry.unread_count > 0)
+        && (filter.mark == 0 || entry.marks & filter.mark != 0)
+        && (filter.folder.is_empty() || entry.folders.contains(&filter.folder))
+}
+
+fn kind(entry: &Conversation) -> ConversationType {
+    let id = entry.conversation_id.as_ref().expect("an entry has an ID");
+    match id.id.as_ref().expect("a valid ID is set") {
+        Id::C2cUserId(_) => ConversationType::C2c,
+        Id::GroupId(_) => ConversationType::Group,
+        Id::System(_) => ConversationType::System,
+    }
+}

@@ -1,0 +1,171 @@
+//! How a request becomes another of the same name, and what is the same in other words.
+
+use conversation_service::proto::{
+    AddToFolderRequest, ClearHistoryRequest, ConversationId, DeleteConversationsRequest,
+    MuteConversationsRequest, PinConversationsRequest, RemoveFromFolderRequest, SeenThrough,
+};
+
+use super::request::{Fields, Request};
+use crate::{properties::operation::Change, support::ids::c2c};
+
+impl Request {
+    /// Another request of the same name.
+    pub(in crate::properties) fn changed(self, change: Change) -> Self {
+        let (same, changed) = match change {
+            Change::Sense => (self.clone(), self.opposite()),
+            Change::Method => (self.clone(), self.of_other_method()),
+            Change::Conversations => (self.clone(), self.with_another_conversation()),
+            Change::Seen => (self.clone(), self.seen_otherwise()),
+            Change::Client => (self.clone(), self),
+        };
+        if changed == same {
+            return same.of_another_client();
+        }
+        changed
+    }
+
+    /// The same request in the words that stand for all that mean the same. What is put into a folder
+    /// gets an order by that, so there the order means something.
+    pub(super) fn restated(&self) -> Self {
+        let mut request = self.clone();
+        if let Self::Delete(request) = &mut request {
+            request.clear_history.get_or_insert(true);
+        }
+        let is_in_order = matches!(request, Self::CreateFolder(_) | Self::AddToFolder(_));
+        let Fields {
+            conversations,
+            seen,
+            ..
+        } = request.fields();
+        if let (Some(conversations), false) = (conversations, is_in_order) {
+            conversations.sort_by_key(|id| format!("{id:?}"));
+        }
+        if let Some(seen) = seen {
+            seen.sort_by_key(|seen| format!("{seen:?}"));
+        }
+        request
+    }
+
+    fn of_another_client(mut self) -> Self {
+        self.fields().client.push('x');
+        self
+    }
+
+    /// It asks for what undoes it, or for something else of its kind.
+    fn opposite(mut self) -> Self {
+        match &mut self {
+            Self::Delete(r) => r.clear_history = Some(!r.clear_history.unwrap_or(true)),
+            Self::Pin(r) => r.pinned = !r.pinned,
+            Self::Mute(r) => r.muted = !r.muted,
+            Self::Mark(r) => std::mem::swap(&mut r.add_marks, &mut r.remove_marks),
+            Self::SetCustomData(r) => r.custom_data.push(b'x'),
+            Self::RenameFolder(r) => "something else".clone_into(&mut r.new_name),
+            Self::CreateFolder(r) => "something else".clone_into(&mut r.name),
+            Self::DeleteFolder(_)
+            | Self::AddToFolder(_)
+            | Self::RemoveFromFolder(_)
+            | Self::Read(_)
+            | Self::Clear(_)
+            | Self::Restore(_) => {}
+        }
+        self
+    }
+
+    /// It says the same to another method, where there is one that takes it.
+    fn of_other_method(self) -> Self {
+        match self {
+            Self::Delete(r) => Self::Clear(ClearHistoryRequest {
+                user_id: r.user_id,
+                conversation_ids: r.conversation_ids,
+                request_id: r.request_id,
+                client_id: r.client_id,
+                sync_to_other_clients: r.sync_to_other_clients,
+                seen_through: r.seen_through,
+            }),
+            Self::Clear(r) => Self::Delete(DeleteConversationsRequest {
+                user_id: r.user_id,
+                conversation_ids: r.conversation_ids,
+                clear_history: None,
+                request_id: r.request_id,
+                client_id: r.client_id,
+                sync_to_other_clients: r.sync_to_other_clients,
+                seen_through: r.seen_through,
+            }),
+            Self::Pin(r) => Self::Mute(MuteConversationsRequest {
+                user_id: r.user_id,
+                conversation_ids: r.conversation_ids,
+                muted: r.pinned,
+                request_id: r.request_id,
+                client_id: r.client_id,
+            }),
+            Self::Mute(r) => Self::Pin(PinConversationsRequest {
+                user_id: r.user_id,
+                conversation_ids: r.conversation_ids,
+                pinned: r.muted,
+                request_id: r.request_id,
+                client_id: r.client_id,
+            }),
+            Self::CreateFolder(r) if !r.conversation_ids.is_empty() => {
+                Self::AddToFolder(AddToFolderRequest {
+                    user_id: r.user_id,
+                    name: r.name,
+                    conversation_ids: r.conversation_ids,
+                    request_id: r.request_id,
+                    client_id: r.client_id,
+                })
+            }
+            Self::AddToFolder(r) => Self::RemoveFromFolder(RemoveFromFolderRequest {
+                user_id: r.user_id,
+                name: r.name,
+                conversation_ids: r.conversation_ids,
+                request_id: r.request_id,
+                client_id: r.client_id,
+            }),
+            Self::RemoveFromFolder(r) => Self::AddToFolder(AddToFolderRequest {
+                user_id: r.user_id,
+                name: r.name,
+                conversation_ids: r.conversation_ids,
+                request_id: r.request_id,
+                client_id: r.client_id,
+            }),
+            request => request,
+        }
+    }
+
+    fn with_another_conversation(mut self) -> Self {
+        if !self.is_about_all()
+            && let Some(conversations) = self.fields().conversations
+        {
+            conversations.push(stranger());
+        }
+        self
+    }
+
+    /// It says less of how far the user has seen; or something, if it says nothing.
+    fn seen_otherwise(mut self) -> Self {
+        let Fields {
+            conversations,
+            seen,
+            ..
+        } = self.fields();
+        if let (Some(conversations), Some(seen)) = (conversations, seen)
+            && seen.pop().is_none()
+        {
+            let first = conversations.first().cloned();
+            seen.push(SeenThrough {
+                conversation_id: Some(first.unwrap_or_else(stranger)),
+                seq: 0,
+            });
+        }
+        self
+    }
+
+    /// Whether it names no conversations because it means all.
+    pub(in crate::properties) fn is_about_all(&self) -> bool {
+        matches!(self, Self::Read(request) if request.all)
+    }
+}
+
+fn stranger() -> ConversationId {
+    c2c("somebody else")
+}

@@ -1,0 +1,171 @@
+//! Every changing request, how it is sent, and how it is said otherwise.
+
+use conversation_service::proto::{
+    AddToFolderRequest, AddToFolderResponse, ClearHistoryRequest, ClearHistoryResponse,
+    ConversationId, CreateFolderRequest, CreateFolderResponse, DeleteConversationsRequest,
+    DeleteConversationsResponse, DeleteFolderRequest, DeleteFolderResponse,
+    MarkConversationsReadRequest, MarkConversationsReadResponse, MarkConversationsRequest,
+    MarkConversationsResponse, MuteConversationsRequest, MuteConversationsResponse,
+    PinConversationsRequest, PinConversationsResponse, RemoveFromFolderRequest,
+    RemoveFromFolderResponse, RenameFolderRequest, RenameFolderResponse,
+    RestoreConversationsRequest, RestoreConversationsResponse, SeenThrough, SetCustomDataRequest,
+    SetCustomDataResponse,
+};
+use tonic::Status;
+
+use crate::support::client::Client;
+
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::properties) enum Request {
+    Delete(DeleteConversationsRequest),
+    Clear(ClearHistoryRequest),
+    Restore(RestoreConversationsRequest),
+    Read(MarkConversationsReadRequest),
+    Pin(PinConversationsRequest),
+    Mute(MuteConversationsRequest),
+    Mark(MarkConversationsRequest),
+    SetCustomData(SetCustomDataRequest),
+    CreateFolder(CreateFolderRequest),
+    DeleteFolder(DeleteFolderRequest),
+    RenameFolder(RenameFolderRequest),
+    AddToFolder(AddToFolderRequest),
+    RemoveFromFolder(RemoveFromFolderRequest),
+}
+
+/// What a [`Request`] is answered with. All of the answer is compared.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::properties) enum Answer {
+    Delete(DeleteConversationsResponse),
+    Clear(ClearHistoryResponse),
+    Restore(RestoreConversationsResponse),
+    Read(MarkConversationsReadResponse),
+    Pin(PinConversationsResponse),
+    Mute(MuteConversationsResponse),
+    Mark(MarkConversationsResponse),
+    SetCustomData(SetCustomDataResponse),
+    CreateFolder(CreateFolderResponse),
+    DeleteFolder(DeleteFolderResponse),
+    RenameFolder(RenameFolderResponse),
+    AddToFolder(AddToFolderResponse),
+    RemoveFromFolder(RemoveFromFolderResponse),
+}
+
+/// What all requests have, and what some have.
+pub(in crate::properties) struct Fields<'a> {
+    pub(in crate::properties) user: &'a mut String,
+    pub(in crate::properties) name: &'a mut String,
+    pub(in crate::properties) client: &'a mut String,
+    pub(in crate::properties) conversations: Option<&'a mut Vec<ConversationId>>,
+    pub(in crate::properties) seen: Option<&'a mut Vec<SeenThrough>>,
+}
+
+impl<'a> Fields<'a> {
+    fn new(user: &'a mut String, name: &'a mut String, client: &'a mut String) -> Self {
+        Self {
+            user,
+            name,
+            client,
+            conversations: None,
+            seen: None,
+        }
+    }
+
+    fn with(self, conversations: &'a mut Vec<ConversationId>) -> Self {
+        Self {
+            conversations: Some(conversations),
+            ..self
+        }
+    }
+
+    fn seen(self, seen: &'a mut Vec<SeenThrough>) -> Self {
+        Self {
+            seen: Some(seen),
+            ..self
+        }
+    }
+}
+
+impl Request {
+    pub(in crate::properties) async fn send(&self, client: &Client) -> Result<Answer, Status> {
+        let mut client = client.conversations.clone();
+        Ok(match self.clone() {
+            Self::Delete(r) => Answer::Delete(client.delete_conversations(r).await?.into_inner()),
+            Self::Clear(r) => Answer::Clear(client.clear_history(r).await?.into_inner()),
+            Self::Restore(r) => {
+                Answer::Restore(client.restore_conversations(r).await?.into_inner())
+            }
+            Self::Read(r) => Answer::Read(client.mark_conversations_read(r).await?.into_inner()),
+            Self::Pin(r) => Answer::Pin(client.pin_conversations(r).await?.into_inner()),
+            Self::Mute(r) => Answer::Mute(client.mute_conversations(r).await?.into_inner()),
+            Self::Mark(r) => Answer::Mark(client.mark_conversations(r).await?.into_inner()),
+            Self::SetCustomData(r) => {
+                Answer::SetCustomData(client.set_custom_data(r).await?.into_inner())
+            }
+            Self::CreateFolder(r) => {
+                Answer::CreateFolder(client.create_folder(r).await?.into_inner())
+            }
+            Self::DeleteFolder(r) => {
+                Answer::DeleteFolder(client.delete_folder(r).await?.into_inner())
+            }
+            Self::RenameFolder(r) => {
+                Answer::RenameFolder(client.rename_folder(r).await?.into_inner())
+            }
+            Self::AddToFolder(r) => {
+                Answer::AddToFolder(client.add_to_folder(r).await?.into_inner())
+            }
+            Self::RemoveFromFolder(r) => {
+                Answer::RemoveFromFolder(client.remove_from_folder(r).await?.into_inner())
+            }
+        })
+    }
+
+    /// The user and the name that they gave it, which may be empty.
+    pub(super) fn name(&self) -> (String, String) {
+        let mut request = self.clone();
+        let Fields { user, name, .. } = request.fields();
+        (user.clone(), name.clone())
+    }
+
+    pub(in crate::properties) fn fields(&mut self) -> Fields<'_> {
+        match self {
+            Self::Delete(r) => Fields::new(&mut r.user_id, &mut r.request_id, &mut r.client_id)
+                .with(&mut r.conversation_ids)
+                .seen(&mut r.seen_through),
+            Self::Clear(r) => Fields::new(&mut r.user_id, &mut r.request_id, &mut r.client_id)
+                .with(&mut r.conversation_ids)
+                .seen(&mut r.seen_through),
+            Self::Restore(r) => Fields::new(&mut r.user_id, &mut r.request_id, &mut r.client_id),
+            Self::Read(r) => Fields::new(&mut r.user_id, &mut r.request_id, &mut r.client_id)
+                .with(&mut r.conversation_ids)
+                .seen(&mut r.seen_through),
+            Self::Pin(r) => Fields::new(&mut r.user_id, &mut r.request_id, &mut r.client_id)
+                .with(&mut r.conversation_ids),
+            Self::Mute(r) => Fields::new(&mut r.user_id, &mut r.request_id, &mut r.client_id)
+                .with(&mut r.conversation_ids),
+            Self::Mark(r) => Fields::new(&mut r.user_id, &mut r.request_id, &mut r.client_id)
+                .with(&mut r.conversation_ids),
+            Self::SetCustomData(r) => {
+                Fields::new(&mut r.user_id, &mut r.request_id, &mut r.client_id)
+                    .with(&mut r.conversation_ids)
+            }
+            Self::CreateFolder(r) => {
+                Fields::new(&mut r.user_id, &mut r.request_id, &mut r.client_id)
+                    .with(&mut r.conversation_ids)
+            }
+            Self::DeleteFolder(r) => {
+                Fields::new(&mut r.user_id, &mut r.request_id, &mut r.client_id)
+            }
+            Self::RenameFolder(r) => {
+                Fields::new(&mut r.user_id, &mut r.request_id, &mut r.client_id)
+            }
+            Self::AddToFolder(r) => {
+                Fields::new(&mut r.user_id, &mut r.request_id, &mut r.client_id)
+                    .with(&mut r.conversation_ids)
+            }
+            Self::RemoveFromFolder(r) => {
+                Fields::new(&mut r.user_id, &mut r.request_id, &mut r.client_id)
+                    .with(&mut r.conversation_ids)
+            }
+        }
+    }
+}
