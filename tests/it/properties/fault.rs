@@ -1,33 +1,47 @@
 //! Requests that must be refused, each for one reason, and what the refusal must say.
 
+mod change;
+mod setting;
+
 use conversation_service::proto::{
-    ConversationId, DeleteConversationsRequest, ListConversationsRequest, ListFilter, MessageBody,
-    SeenThrough, SendMessageRequest,
+    GetUnreadCountRequest, ListConversationsRequest, ListFilter, MessageBody, SendMessageRequest,
 };
 use proptest::{
-    prelude::{Strategy, prop_oneof},
+    prelude::{Just, Strategy, prop_oneof},
     sample::select,
 };
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use super::operation::{Target, target, targets, user};
+use super::operation::{Target, targets, user};
 use crate::{
-    model::compare::{Difference, same},
+    model::{
+        Model,
+        compare::{Difference, same},
+    },
     support::{
         client::Client,
         errors::{reason, violated},
-        ids::{c2c, group, system, text},
+        ids::{c2c, system, text},
     },
 };
+use change::{Asked, WrongChange};
+use setting::WrongSetting;
 
 /// A request that is valid but for one thing.
 #[derive(Clone, Debug)]
 pub(super) enum Fault {
-    Delete {
+    /// What can be wrong with all changes, or most.
+    Change {
+        user: &'static str,
+        asked: Asked,
+        wrong: WrongChange,
+    },
+    /// What can be wrong with one of them.
+    Setting {
         user: &'static str,
         targets: Vec<Target>,
-        wrong: WrongDeletion,
+        wrong: WrongSetting,
     },
     Send {
         from: &'static str,
@@ -37,23 +51,10 @@ pub(super) enum Fault {
         user: &'static str,
         wrong: WrongList,
     },
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(super) enum WrongDeletion {
-    NoUser,
-    NoConversation,
-    TooManyConversations,
-    Duplicate,
-    UnsetId,
-    EmptyUserId,
-    SpaceAroundUserId,
-    ControlCharacterInGroupId,
-    LongGroupId,
-    RequestIdIsNoUuid,
-    LongClientId,
-    SeenUnrelated(Target),
-    SeenTwice,
+    CountUnread {
+        user: &'static str,
+        wrong: WrongFilter,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -67,68 +68,65 @@ pub(super) enum WrongMessage {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum WrongList {
     PageSize(i32),
+    Filter(WrongFilter),
+    Token,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum WrongFilter {
     UnknownType,
     TwoMarks,
-    Token,
+    UnknownMark,
+    LongFolder,
 }
 
 impl Fault {
     pub(super) fn any() -> impl Strategy<Value = Self> {
-        let deletion = prop_oneof![
-            12 => select(&[
-                WrongDeletion::NoUser,
-                WrongDeletion::NoConversation,
-                WrongDeletion::TooManyConversations,
-                WrongDeletion::Duplicate,
-                WrongDeletion::UnsetId,
-                WrongDeletion::EmptyUserId,
-                WrongDeletion::SpaceAroundUserId,
-                WrongDeletion::ControlCharacterInGroupId,
-                WrongDeletion::LongGroupId,
-                WrongDeletion::RequestIdIsNoUuid,
-                WrongDeletion::LongClientId,
-                WrongDeletion::SeenTwice,
-            ]),
-            1 => target().prop_map(WrongDeletion::SeenUnrelated),
-        ];
         let message = select(&[
             WrongMessage::ToSystem,
             WrongMessage::NoBody,
             WrongMessage::LongBody,
             WrongMessage::NoConversation,
         ]);
-        let list = select(&[
-            WrongList::PageSize(-1),
-            WrongList::PageSize(501),
-            WrongList::UnknownType,
-            WrongList::TwoMarks,
-            WrongList::Token,
+        let filter = select(&[
+            WrongFilter::UnknownType,
+            WrongFilter::TwoMarks,
+            WrongFilter::UnknownMark,
+            WrongFilter::LongFolder,
         ]);
+        let list = prop_oneof![
+            Just(WrongList::PageSize(-1)),
+            Just(WrongList::PageSize(501)),
+            Just(WrongList::Token),
+            filter.clone().prop_map(WrongList::Filter),
+        ];
         prop_oneof![
-            3 => (user(), targets(), deletion)
-                .prop_map(|(user, targets, wrong)| Self::Delete { user, targets, wrong }),
+            6 => (user(), Asked::any(), WrongChange::any())
+                .prop_map(|(user, asked, wrong)| Self::Change { user, asked, wrong }),
+            3 => (user(), targets(), WrongSetting::any())
+                .prop_map(|(user, targets, wrong)| Self::Setting { user, targets, wrong }),
             1 => (user(), message).prop_map(|(from, wrong)| Self::Send { from, wrong }),
             1 => (user(), list).prop_map(|(user, wrong)| Self::List { user, wrong }),
+            1 => (user(), filter).prop_map(|(user, wrong)| Self::CountUnread { user, wrong }),
         ]
     }
 
     /// Asks, and checks the refusal. That nothing has changed, the comparisons afterwards show.
-    pub(super) async fn commit(&self, client: &Client) -> Result<(), Difference> {
+    pub(super) async fn commit(&self, client: &Client, model: &Model) -> Result<(), Difference> {
         match self {
-            Self::Delete {
+            Self::Change { user, asked, wrong } => {
+                let Some((request, path)) = wrong.request(asked.request(model, user)) else {
+                    return Ok(());
+                };
+                is_refused(request.send(client).await, "INVALID_REQUEST", &path)
+            }
+            Self::Setting {
                 user,
                 targets,
                 wrong,
             } => {
-                let Some((request, path)) = wrong.request(user, targets) else {
-                    return Ok(());
-                };
-                let response = client
-                    .conversations
-                    .clone()
-                    .delete_conversations(request)
-                    .await;
-                is_refused(response, "INVALID_REQUEST", &path)
+                let (request, path) = wrong.request(user, targets);
+                is_refused(request.send(client).await, "INVALID_REQUEST", path)
             }
             Self::Send { from, wrong } => {
                 let (request, path) = wrong.request(from);
@@ -142,6 +140,15 @@ impl Fault {
                     .clone()
                     .list_conversations(request)
                     .await;
+                is_refused(response, "INVALID_REQUEST", path)
+            }
+            Self::CountUnread { user, wrong } => {
+                let (filter, path) = wrong.filter();
+                let request = GetUnreadCountRequest {
+                    user_id: (*user).to_owned(),
+                    filter: Some(filter),
+                };
+                let response = client.conversations.clone().get_unread_count(request).await;
                 is_refused(response, "INVALID_REQUEST", path)
             }
         }
@@ -177,85 +184,6 @@ pub(super) fn is_no_member(status: &Status) -> Result<(), Difference> {
         &actual,
         &(Code::FailedPrecondition, "NOT_A_GROUP_MEMBER".to_owned()),
     )
-}
-
-impl WrongDeletion {
-    /// The request and where it is wrong; `None` if it happens to be right.
-    fn request(
-        self,
-        user: &str,
-        targets: &[Target],
-    ) -> Option<(DeleteConversationsRequest, String)> {
-        let mut request = DeleteConversationsRequest {
-            user_id: user.to_owned(),
-            conversation_ids: targets.iter().map(|target| target.id()).collect(),
-            ..DeleteConversationsRequest::default()
-        };
-        let next = format!("conversation_ids[{}]", targets.len());
-        let ids = &mut request.conversation_ids;
-        let seen = |target: ConversationId| SeenThrough {
-            conversation_id: Some(target),
-            seq: 1,
-        };
-        let path = match self {
-            Self::NoUser => {
-                request.user_id.clear();
-                "user_id".to_owned()
-            }
-            Self::NoConversation => {
-                ids.clear();
-                "conversation_ids".to_owned()
-            }
-            Self::TooManyConversations => {
-                ids.extend((0..101 - targets.len()).map(|number| c2c(format!("extra {number}"))));
-                "conversation_ids".to_owned()
-            }
-            Self::Duplicate => {
-                ids.push(targets[0].id());
-                next
-            }
-            Self::UnsetId => {
-                ids.push(ConversationId::default());
-                next
-            }
-            Self::EmptyUserId => {
-                ids.push(c2c(""));
-                format!("{next}.c2c_user_id")
-            }
-            Self::SpaceAroundUserId => {
-                ids.push(c2c("alice "));
-                format!("{next}.c2c_user_id")
-            }
-            Self::ControlCharacterInGroupId => {
-                ids.push(group("a\u{0}b"));
-                format!("{next}.group_id")
-            }
-            Self::LongGroupId => {
-                ids.push(group("é".repeat(64) + "x"));
-                format!("{next}.group_id")
-            }
-            Self::RequestIdIsNoUuid => {
-                "the first".clone_into(&mut request.request_id);
-                "request_id".to_owned()
-            }
-            Self::LongClientId => {
-                request.client_id = "x".repeat(129);
-                "client_id".to_owned()
-            }
-            Self::SeenUnrelated(target) => {
-                if targets.contains(&target) {
-                    return None;
-                }
-                request.seen_through = vec![seen(target.id())];
-                "seen_through[0]".to_owned()
-            }
-            Self::SeenTwice => {
-                request.seen_through = vec![seen(targets[0].id()), seen(targets[0].id())];
-                "seen_through[1]".to_owned()
-            }
-        };
-        Some((request, path))
-    }
 }
 
 impl WrongMessage {
@@ -294,12 +222,29 @@ impl WrongList {
             user_id: user.to_owned(),
             ..ListConversationsRequest::default()
         };
-        let mut filter = ListFilter::default();
         let path = match self {
             Self::PageSize(size) => {
                 request.page_size = size;
                 "page_size"
             }
+            Self::Filter(wrong) => {
+                let (filter, path) = wrong.filter();
+                request.filter = Some(filter);
+                path
+            }
+            Self::Token => {
+                "next, please".clone_into(&mut request.page_token);
+                "page_token"
+            }
+        };
+        (request, path)
+    }
+}
+
+impl WrongFilter {
+    fn filter(self) -> (ListFilter, &'static str) {
+        let mut filter = ListFilter::default();
+        let path = match self {
             Self::UnknownType => {
                 filter.types = vec![1, 99];
                 "filter.types[1]"
@@ -308,12 +253,15 @@ impl WrongList {
                 filter.mark = 3;
                 "filter.mark"
             }
-            Self::Token => {
-                "next, please".clone_into(&mut request.page_token);
-                "page_token"
+            Self::UnknownMark => {
+                filter.mark = 1 << 31;
+                "filter.mark"
+            }
+            Self::LongFolder => {
+                filter.folder = "x".repeat(33);
+                "filter.folder"
             }
         };
-        request.filter = Some(filter);
-        (request, path)
+        (filter, path)
     }
 }

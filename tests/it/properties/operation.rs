@@ -264,7 +264,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         3 => (user(), targets()).prop_map(|(user, targets)| Operation::Get { user, targets }),
         5 => (user(), target(), 1..6)
             .prop_map(|(user, target, page_size)| Operation::Read { user, target, page_size }),
-        3 => Fault::any().prop_map(Operation::Refused),
+        5 => Fault::any().prop_map(Operation::Refused),
         6 => (1..3_000_u64).prop_map(|milliseconds| Operation::Pass { milliseconds }),
         1 => (1..3_000_u64).prop_map(|milliseconds| Operation::SetBack { milliseconds }),
         // Longer than anything can be undone.

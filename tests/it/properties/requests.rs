@@ -23,7 +23,7 @@ use crate::{
     support::client::Client,
 };
 use request::Answer;
-pub(super) use request::Request;
+pub(super) use request::{Fields, Request};
 
 /// A request that was carried out.
 struct Done {

@@ -173,7 +173,7 @@ impl World {
                 target,
                 page_size,
             } => compare::history(client, &self.model, user, &target.id(), *page_size).await,
-            Operation::Refused(fault) => fault.commit(client).await,
+            Operation::Refused(fault) => fault.commit(client, &self.model).await,
             Operation::Pass { milliseconds } => {
                 self.pass(Duration::from_millis(*milliseconds));
                 Ok(())
