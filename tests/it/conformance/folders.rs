@@ -301,7 +301,7 @@ async fn what_is_deleted_stays_in_its_folders_unseen(database: TestDatabase) {
     for clear in [true, false] {
         client.delete("alice", [c2c("bob")]).clear(clear).await;
         let without = folder("work", [c2c("carol")]);
-        assert_eq!(client.folders("alice").await, [without.clone()]);
+        assert_eq!(client.folders("alice").await, vec![without.clone()]);
         let again = client.add_to_folder("alice", "work", [c2c("bob")]).await;
         assert_eq!(again.results, results(&[(c2c("bob"), UNCHANGED)]));
         assert_eq!(again.folder, Some(without));
@@ -337,10 +337,10 @@ async fn what_was_never_listed_can_be_filed_if_the_user_has_it(database: TestDat
     assert_eq!(client.listed("alice").await, [], "filing lists nothing");
     client.send("bob", group("crew"), "hi").await;
     let work = folder("work", [group("crew")]);
-    assert_eq!(client.folders("alice").await, [work.clone()]);
+    assert_eq!(client.folders("alice").await, vec![work.clone()]);
     // Leaving and joining again leave it where it is.
     client.leave("crew", &["alice"]).await;
-    assert_eq!(client.folders("alice").await, [work.clone()]);
+    assert_eq!(client.folders("alice").await, vec![work.clone()]);
     client.join("crew", &["alice"]).await;
     assert_eq!(client.folders("alice").await, [folder("work", [])]);
     client.send("bob", group("crew"), "hi").await;
