@@ -65,7 +65,9 @@ impl Dialect {
                 let arrays: Vec<_> = columns
                     .iter()
                     .enumerate()
-                    .map(|(index, (_, kind))| format!("${}::{}[]", first + index, kind.postgres()))
+                    .map(|(index, (_, kind))| {
+                        format!("${}::{}", first + index, kind.postgres_array())
+                    })
                     .collect();
                 let sql = format!(
                     "unnest({}) WITH ORDINALITY AS i({}, ord)",
@@ -144,11 +146,13 @@ impl Dialect {
 }
 
 impl ColumnType {
-    const fn postgres(self) -> &'static str {
+    /// Text is sorted as in the tables, by its bytes and not as the database would: rows are locked in
+    /// the order of such a list as well as in that of a table, and that has to be one order.
+    const fn postgres_array(self) -> &'static str {
         match self {
-            Self::Key => "bytea",
-            Self::Integer => "bigint",
-            Self::Text => "text",
+            Self::Key => "bytea[]",
+            Self::Integer => "bigint[]",
+            Self::Text => "text[] COLLATE \"C\"",
         }
     }
 }

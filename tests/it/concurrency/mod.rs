@@ -2,6 +2,7 @@
 
 mod cancelled;
 mod circles;
+mod crossing;
 mod limits;
 mod migrations;
 mod retries;

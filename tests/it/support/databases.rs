@@ -45,18 +45,27 @@ impl TestDatabase {
                     _place: Place::Directory { _files: files },
                 })
             }
-            Backend::Postgres => {
-                let superuser = postgres::superuser_url()?;
-                let database = PostgresDatabase::create(superuser).await;
-                Some(Self {
-                    backend,
-                    url: database_url(superuser, &database.name),
-                    _place: Place::Server {
-                        _database: database,
-                    },
-                })
-            }
+            Backend::Postgres => Self::create_on_postgres("").await,
         }
+    }
+
+    /// Creates a PostgreSQL database that sorts text as people do, and not by its bytes, as most
+    /// databases outside of tests do.
+    pub(crate) async fn create_with_a_locale() -> Option<Self> {
+        let icu = "TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en' LOCALE 'C'";
+        Self::create_on_postgres(icu).await
+    }
+
+    async fn create_on_postgres(options: &str) -> Option<Self> {
+        let superuser = postgres::superuser_url()?;
+        let database = PostgresDatabase::create(superuser, options).await;
+        Some(Self {
+            backend: Backend::Postgres,
+            url: database_url(superuser, &database.name),
+            _place: Place::Server {
+                _database: database,
+            },
+        })
     }
 
     /// What the service is given to connect to this database.
@@ -77,7 +86,7 @@ struct PostgresDatabase {
 }
 
 impl PostgresDatabase {
-    async fn create(superuser: &'static str) -> Self {
+    async fn create(superuser: &'static str, options: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         // Several test processes may share one server.
         let name = format!(
@@ -92,7 +101,7 @@ impl PostgresDatabase {
         )
         .await
         .expect("a left-over database can be dropped");
-        execute(superuser, &format!("CREATE DATABASE {name}"))
+        execute(superuser, &format!("CREATE DATABASE {name} {options}"))
             .await
             .expect("a database can be created");
         Self { superuser, name }
