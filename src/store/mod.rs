@@ -1,15 +1,17 @@
 //! The database: one [`Store`] for SQLite and PostgreSQL.
 //!
 //! The tables form two families that no statement joins: those of a user (`users`, `members`,
-//! `changes`, `folders`, `folder_conversations`) lead with `user_id`, those of a conversation (`conversations`, `messages`) with
-//! `conversation_key`. That is what lets the data be spread over machines.
+//! `changes`, `folders`, `folder_conversations`) lead with `user_id`, those of a conversation
+//! (`conversations`, `messages`) with `conversation_key`. That is what lets the data be spread over
+//! machines.
 //!
 //! Order of locks: the head of a conversation, then the row of a user in `users`, then rows of
 //! `members`; several rows of one table in the order of their keys, by their bytes, as the tables sort
-//! text and the lists of the statements do. A change of a user takes no head and the rows of one user; a message, like a change of who is in a group, takes no row of `users`
-//! and the rows of one conversation, in the order of its users. So no use cases can wait for each other
-//! in a circle: two changes of one user wait at its row of `users`, two messages of one conversation at
-//! its head, and a message that holds the row of one user waits only for rows of later users.
+//! text and the lists of the statements do. A change of a user takes no head and the rows of one user;
+//! a message, like a change of who is in a group, takes no row of `users` and the rows of one
+//! conversation, in the order of its users. So no use cases can wait for each other in a circle: two
+//! changes of one user wait at its row of `users`, two messages of one conversation at its head, and a
+//! message that holds the row of one user waits only for rows of later users.
 //!
 //! What is deliberately absent: caches, and any reading of a row to decide in the service what a
 //! statement could decide while it holds the row.
