@@ -33,7 +33,8 @@ pub(super) enum Setting {
         add: u64,
         remove: u64,
     },
-    CustomData(Vec<Target>, Vec<u8>),
+    /// A byte, and how often the data repeats it.
+    CustomData(Vec<Target>, (u8, usize)),
 }
 
 impl Setting {
@@ -109,13 +110,15 @@ impl Setting {
                 request_id,
                 client_id,
             }),
-            Self::CustomData(targets, data) => Request::SetCustomData(SetCustomDataRequest {
-                user_id,
-                conversation_ids: ids(targets),
-                custom_data: data.clone(),
-                request_id,
-                client_id,
-            }),
+            Self::CustomData(targets, (byte, times)) => {
+                Request::SetCustomData(SetCustomDataRequest {
+                    user_id,
+                    conversation_ids: ids(targets),
+                    custom_data: vec![*byte; *times],
+                    request_id,
+                    client_id,
+                })
+            }
         }
     }
 }
@@ -153,11 +156,6 @@ fn marks() -> impl Strategy<Value = (u64, u64)> {
 }
 
 /// Few, so that the same is set again, and odd.
-fn custom_data() -> impl Strategy<Value = Vec<u8>> {
-    prop_oneof![
-        Just(Vec::new()),
-        Just(vec![0]),
-        Just(vec![0xff; 256]),
-        Just(b"{\"a\":'1'}".to_vec()),
-    ]
+fn custom_data() -> impl Strategy<Value = (u8, usize)> {
+    select(&[(b'x', 0), (0, 1), (b'\'', 3), (0xff, 256)])
 }

@@ -58,7 +58,8 @@ impl Request {
             Self::Pin(r) => r.pinned = !r.pinned,
             Self::Mute(r) => r.muted = !r.muted,
             Self::Mark(r) => std::mem::swap(&mut r.add_marks, &mut r.remove_marks),
-            Self::SetCustomData(r) => r.custom_data.push(b'x'),
+            Self::SetCustomData(r) if r.custom_data.is_empty() => r.custom_data.push(b'x'),
+            Self::SetCustomData(r) => r.custom_data.clear(),
             Self::RenameFolder(r) => "something else".clone_into(&mut r.new_name),
             Self::CreateFolder(r) => "something else".clone_into(&mut r.name),
             Self::DeleteFolder(_)
