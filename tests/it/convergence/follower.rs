@@ -7,7 +7,12 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use tokio_util::sync::CancellationToken;
 use tonic::Code;
 
-use super::{World, copy::Copy, writer::Writer};
+use super::{
+    World,
+    copy::{Copy, Messages},
+    list_folders,
+    writer::Writer,
+};
 use crate::support::{
     client::{LARGEST_PAGE, Listing},
     watcher::{Watcher, is_bookmark},
@@ -29,8 +34,8 @@ pub(super) struct Follower {
     watcher: Option<Watcher>,
     /// How far the present stream has come, and where the next one shall begin.
     position: u64,
-    /// A list that the copy has not come to yet, and the heads that were known before.
-    ahead: Option<(Listing, BTreeMap<String, u64>)>,
+    /// A list that the copy has not come to yet, and the messages that were known before.
+    ahead: Option<(Listing, Messages)>,
     /// How many lists the copy was compared with.
     compared: usize,
 }
@@ -63,7 +68,8 @@ impl Follower {
                 self.hang_up();
             }
         }
-        let (list, heads) = (self.list().await, self.world.heads());
+        let (list, messages) = (self.list().await, self.world.messages());
+        let folders = list_folders(&self.world.client(0), self.user).await;
         // On the replica that sends bookmarks often.
         self.position = self.copy.revision;
         self.watcher = self.begin(0).await;
@@ -71,11 +77,12 @@ impl Follower {
             let event = self.hear().await;
             self.take(event).await;
         }
-        self.copy.is(&list, &heads);
+        self.copy.is(&list, &folders, &messages);
         self
     }
 
-    /// That what came is what is replayed now, and that it holds all that was certainly changed.
+    /// That what came is what is replayed now, and that it holds all that was certainly changed,
+    /// and nothing of what certainly changed nothing.
     pub(super) async fn got_everything_once(&mut self, writers: &[Writer]) {
         assert!(self.compared > 0, "no bookmark met a list");
         let client = self.world.client(0);
@@ -86,6 +93,10 @@ impl Follower {
             if *user == self.user && *revision > self.first {
                 assert!(self.taken.contains_key(revision), "{revision} of {user}");
             }
+        }
+        for (user, revision) in writers.iter().flat_map(|writer| &writer.idle) {
+            let was_told = *user == self.user && self.taken.contains_key(revision);
+            assert!(!was_told, "{revision} of {user} changed nothing");
         }
     }
 
@@ -168,7 +179,7 @@ impl Follower {
         }
         self.compare_if(|list, copy| list == copy);
         if is_bookmark(&event) && self.ahead.is_none() {
-            let before = self.world.heads();
+            let before = self.world.messages();
             let list = self.list().await;
             assert!(
                 list.revision >= self.copy.revision,

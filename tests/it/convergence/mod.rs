@@ -1,31 +1,45 @@
 //! A client that lists and then watches keeps a copy that is the server's list.
 //!
-//! Eight writers change everything at random, on two replicas (SQLite: on one server), while a
-//! follower for each user watches, hangs up, comes back from old revisions, and finds its server
-//! restarted. On PostgreSQL the second replica is a process of its own that is killed (`kill -9`). The
-//! writers repeat what failed under its request ID, so it is known what was done.
+//! Eight writers change everything at random (messages, deletions, pins, settings and folders), on two
+//! replicas (SQLite: on one server), while a follower for each user watches, hangs up, comes back from
+//! old revisions, and finds its server restarted. On PostgreSQL the second replica is a process of its
+//! own that is killed (`kill -9`). The writers repeat what failed under its request ID, so it is known
+//! what was done.
 //!
 //! The copy is built from the first list and the events alone. It is compared with the server's list
 //! whenever it comes to the revision of one, and exactly when all is quiet; what came is compared,
 //! event by event, with what comes again, and in the end with a replay from the beginning.
 //!
+//! Nobody joins or leaves a group meanwhile: that is no change of a user, although joining again drops
+//! a pin.
+//!
 //! The seed is fixed and stands in every failure; `TEST_SEED` sets another one.
 
 mod copy;
 mod follower;
+mod settings;
 mod writer;
 
 use std::{
-    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
-use conversation_service::{domain::Clock, proto::ConversationId};
+use conversation_service::{
+    domain::Clock,
+    proto::{
+        ConversationId, ListFoldersRequest, ListFoldersResponse, MarkConversationsReadRequest,
+        conversation_id::Id,
+    },
+};
 use tokio::{sync::watch, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-use self::{copy::Copy, follower::Follower, writer::Writer};
+use self::{
+    copy::{Copy, Messages},
+    follower::Follower,
+    writer::Writer,
+};
 use crate::support::{
     client::{Client, LARGEST_PAGE},
     clock::TestClock,
@@ -55,8 +69,8 @@ const PATIENCE: Duration = Duration::from_mins(2);
 struct World {
     /// The replicas that serve.
     clients: Mutex<Vec<Client>>,
-    /// The highest position that is known to be stored, by conversation: see [`shared_name`].
-    heads: Mutex<BTreeMap<String, u64>>,
+    /// What is known to be stored.
+    messages: Mutex<Messages>,
     /// How many operations the writers have done.
     done: watch::Sender<usize>,
 }
@@ -76,9 +90,17 @@ impl World {
         *lock(&self.clients) = clients;
     }
 
-    /// The heads as they are known now.
-    fn heads(&self) -> BTreeMap<String, u64> {
-        lock(&self.heads).clone()
+    /// The messages as they are known now.
+    fn messages(&self) -> Messages {
+        lock(&self.messages).clone()
+    }
+
+    fn has_sent(&self, sender: &str, name: String, seq: u64) {
+        let mut messages = lock(&self.messages);
+        let head = messages.heads.entry(name.clone()).or_default();
+        *head = seq.max(*head);
+        let own = messages.own.entry((sender.to_owned(), name)).or_default();
+        *own = seq.max(*own);
     }
 }
 
@@ -98,7 +120,6 @@ fn conversations(user: &str) -> Vec<ConversationId> {
 
 /// What a conversation is called by all who are in it.
 fn shared_name(user: &str, id: &ConversationId) -> String {
-    use conversation_service::proto::conversation_id::Id;
     match id.id.as_ref().expect("an ID") {
         Id::C2cUserId(other) if other.as_str() < user => format!("{other}, {user}"),
         Id::C2cUserId(other) => format!("{user}, {other}"),
@@ -124,7 +145,7 @@ async fn converge(database: &TestDatabase, seed: u64) {
     };
     let world = Arc::new(World {
         clients: Mutex::default(),
-        heads: Mutex::default(),
+        messages: Mutex::default(),
         done: watch::Sender::default(),
     });
     world.serve_with(&one, two.as_ref()).await;
@@ -132,12 +153,13 @@ async fn converge(database: &TestDatabase, seed: u64) {
     let writers = (0..WRITERS).map(|number| Writer::new(&world, seed, number));
     // So that there is something in the lists that the copies begin with.
     let mut writers = write(writers.collect()).await;
+    show_everything(&world).await;
     let mut followers = Vec::new();
     for (user, number) in USERS.into_iter().zip(0..) {
         let client = world.client(0);
         let listing = client.list_in_pages(user, None, LARGEST_PAGE).await;
         let listing = listing.expect("the list can be read");
-        let copy = Copy::of(user, &listing, &world.heads());
+        let copy = Copy::of(user, &listing, list_folders(&client, user).await);
         followers.push(Follower::new(&world, user, copy, seed ^ number));
     }
 
@@ -171,6 +193,42 @@ async fn converge(database: &TestDatabase, seed: u64) {
     for follower in &mut followers {
         follower.got_everything_once(&writers).await;
     }
+}
+
+/// Brings everything into the lists, and marks all of it read, so that a list says all there is.
+async fn show_everything(world: &World) {
+    let client = world.client(0);
+    for user in USERS {
+        for id in conversations(user) {
+            let (sender, to) = match id.id.as_ref().expect("an ID") {
+                Id::C2cUserId(other) => (other.as_str(), c2c(user)),
+                _ => (user, id.clone()),
+            };
+            let sent = client.send(sender, to, "hi").await;
+            world.has_sent(sender, shared_name(user, &id), sent.seq);
+        }
+    }
+    for user in USERS {
+        let request = MarkConversationsReadRequest {
+            user_id: user.to_owned(),
+            all: true,
+            ..MarkConversationsReadRequest::default()
+        };
+        let read = client
+            .conversations
+            .clone()
+            .mark_conversations_read(request)
+            .await;
+        read.expect("everything can be read");
+    }
+}
+
+async fn list_folders(client: &Client, user: &str) -> ListFoldersResponse {
+    let request = ListFoldersRequest {
+        user_id: user.to_owned(),
+    };
+    let folders = client.conversations.clone().list_folders(request).await;
+    folders.expect("the folders can be read").into_inner()
 }
 
 /// How many operations have been done after that many rounds.

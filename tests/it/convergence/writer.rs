@@ -8,9 +8,9 @@ use conversation_service::proto::{
     SeenThrough, SendMessageRequest, conversation_id::Id,
 };
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
-use tonic::{Response, Status};
+use tonic::{Code, Response, Status};
 
-use super::{TEAM, USERS, World, conversations, lock, shared_name};
+use super::{USERS, World, conversations, shared_name};
 use crate::support::{client::Client, ids::text};
 
 /// How often an operation is tried: once on each replica, and once more after a restart, would do.
@@ -19,7 +19,7 @@ const TRIES: usize = 20;
 /// One of several that write at the same time.
 pub(super) struct Writer {
     world: Arc<World>,
-    random: StdRng,
+    pub(super) random: StdRng,
     number: u64,
     /// How many operations have got a name.
     names: u64,
@@ -27,6 +27,8 @@ pub(super) struct Writer {
     deletions: Vec<(&'static str, String)>,
     /// The revisions of users that have certainly changed something.
     pub(super) certain: BTreeSet<(&'static str, u64)>,
+    /// Those that have certainly changed nothing, so that nobody is told of them.
+    pub(super) idle: BTreeSet<(&'static str, u64)>,
 }
 
 impl Writer {
@@ -38,6 +40,7 @@ impl Writer {
             names: 0,
             deletions: Vec::new(),
             certain: BTreeSet::new(),
+            idle: BTreeSet::new(),
         }
     }
 
@@ -45,11 +48,13 @@ impl Writer {
     pub(super) async fn write(mut self, operations: usize) -> Self {
         for _ in 0..operations {
             let user = USERS[self.random.random_range(0..USERS.len())];
-            match self.random.random_range(0..10) {
-                0..4 => self.send(user).await,
-                4..7 => self.delete(user).await,
-                7 => self.clear(user).await,
-                _ => self.restore().await,
+            match self.random.random_range(0..20) {
+                0..5 => self.send(user).await,
+                5..8 => self.delete(user).await,
+                8 => self.clear(user).await,
+                9..12 => self.restore().await,
+                12..17 => self.set(user).await,
+                _ => self.file(user).await,
             }
             self.world.done.send_modify(|done| *done += 1);
         }
@@ -78,9 +83,8 @@ impl Writer {
             })
             .await;
         let seq = sent.message.expect("what was stored is returned").seq;
-        let mut heads = lock(&self.world.heads);
-        let head = heads.entry(shared_name(user, &id)).or_default();
-        *head = seq.max(*head);
+        self.world
+            .has_sent(&request.sender_user_id, shared_name(user, &id), seq);
     }
 
     async fn delete(&mut self, user: &'static str) {
@@ -153,7 +157,7 @@ impl Writer {
     }
 
     /// Some of a user's conversations, in any order.
-    fn some(&mut self, user: &str) -> Vec<ConversationId> {
+    pub(super) fn some(&mut self, user: &str) -> Vec<ConversationId> {
         let mut ids = conversations(user);
         for _ in 0..self.random.random_range(1..ids.len()) {
             ids.remove(self.random.random_range(0..ids.len()));
@@ -164,12 +168,12 @@ impl Writer {
     }
 
     /// How far the user has seen one of them, sometimes.
-    fn seen(&mut self, user: &str, ids: &[ConversationId]) -> Vec<SeenThrough> {
+    pub(super) fn seen(&mut self, user: &str, ids: &[ConversationId]) -> Vec<SeenThrough> {
         if self.random.random_bool(0.7) {
             return Vec::new();
         }
         let id = ids[self.random.random_range(0..ids.len())].clone();
-        let heads = self.world.heads();
+        let heads = self.world.messages().heads;
         let head = heads.get(&shared_name(user, &id)).copied().unwrap_or(0);
         let seq = head.saturating_sub(self.random.random_range(0..3));
         let conversation_id = Some(id);
@@ -179,29 +183,50 @@ impl Writer {
         }]
     }
 
-    fn client_id(&mut self) -> String {
+    pub(super) fn client_id(&mut self) -> String {
         ["", "phone", "web"][self.random.random_range(0..3)].to_owned()
     }
 
     /// A UUID that nobody else uses.
-    fn name(&mut self) -> String {
+    pub(super) fn name(&mut self) -> String {
         self.names += 1;
         format!("{:08x}-0000-4000-8000-{:012x}", self.number, self.names)
     }
 
     /// Asks one replica, and another one as long as that fails.
-    async fn until_done<T, F>(&mut self, ask: impl Fn(Client) -> F) -> T
+    pub(super) async fn until_done<T, F>(&mut self, ask: impl Fn(Client) -> F) -> T
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        let done = self.until_settled(ask).await;
+        done.unwrap_or_else(|status| panic!("nothing forbids it: {status:?}"))
+    }
+
+    /// The same for what may be refused because of what others have done. Then nothing was done, also
+    /// not by a try before whose answer was lost.
+    pub(super) async fn until_settled<T, F>(
+        &mut self,
+        ask: impl Fn(Client) -> F,
+    ) -> Result<T, Status>
     where
         F: Future<Output = Result<Response<T>, Status>>,
     {
         let first: usize = self.random.random_range(0..2);
-        let mut refusal = None;
+        let mut failure = None;
         for attempt in first..first + TRIES {
             match ask(self.world.client(attempt)).await {
-                Ok(response) => return response.into_inner(),
-                Err(status) => refusal = Some(status),
+                Ok(response) => return Ok(response.into_inner()),
+                Err(status) if is_refusal(status.code()) => return Err(status),
+                Err(status) => failure = Some(status),
             }
         }
-        panic!("refused by all replicas of {TEAM}: {refusal:?}");
+        panic!("failed by all replicas: {failure:?}");
     }
+}
+
+fn is_refusal(code: Code) -> bool {
+    matches!(
+        code,
+        Code::AlreadyExists | Code::NotFound | Code::FailedPrecondition
+    )
 }
