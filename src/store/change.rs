@@ -158,7 +158,8 @@ const COLUMNS: &str = "user_id, request_id, request_digest, client_id, kind, cha
 const VALUES: &str = "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12";
 
 impl Statements {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(dialect: Dialect) -> Self {
+        let pinned = dialect.by_index("members_pinned");
         Self {
             earlier: log::of_request(),
             raise: "INSERT INTO users (user_id, revision) VALUES ($1, 1) \
@@ -166,13 +167,14 @@ impl Statements {
                     RETURNING revision"
                 .to_owned(),
             record: record("$13", "$14"),
-            pins: "SELECT COUNT(*) AS pins, \
-                       COUNT(CASE WHEN changed_by = $2 THEN 1 END) AS new_pins \
-                   FROM members WHERE user_id = $1 AND pinned_at IS NOT NULL"
-                .to_owned(),
-            unpin: "UPDATE members SET pinned_at = NULL \
-                    WHERE user_id = $1 AND pinned_at IS NOT NULL AND changed_by = $2"
-                .to_owned(),
+            pins: format!(
+                "SELECT COUNT(*) AS pins, COUNT(CASE WHEN changed_by = $2 THEN 1 END) AS new_pins \
+                 FROM members{pinned} WHERE user_id = $1 AND pinned_at IS NOT NULL"
+            ),
+            unpin: format!(
+                "UPDATE members{pinned} SET pinned_at = NULL \
+                 WHERE user_id = $1 AND pinned_at IS NOT NULL AND changed_by = $2"
+            ),
         }
     }
 }
@@ -258,8 +260,9 @@ fn steps(dialect: Dialect, rows: &str, revision: usize, rule: &ChangeRule<'_>) -
     Steps {
         apply: format!(
             "UPDATE members AS m SET {} FROM {rows} \
-             WHERE m.user_id = $1 AND m.conversation_key = i.conversation_key",
-            of_parameter(&rule.assignments)
+             WHERE m.user_id = {} AND m.conversation_key = i.conversation_key",
+            of_parameter(&rule.assignments),
+            dialect.after_rows("$1"),
         ),
         surplus: rule.surplus,
         record: record(&format!("${revision}"), &results),

@@ -127,6 +127,27 @@ impl Dialect {
         }
     }
 
+    /// A parameter as it stands in a condition that a table is searched by once for each of the
+    /// [`Dialect::rows`]. Without statistics, SQLite would rather search the table by the parameter
+    /// alone, and the rows of the list for each of what it finds. In an update there is no `CROSS JOIN`
+    /// to forbid it.
+    pub(super) fn after_rows(self, parameter: &str) -> String {
+        match self {
+            Self::Sqlite => format!("CASE WHEN i.ord >= 0 THEN {parameter} END"),
+            Self::Postgres => parameter.to_owned(),
+        }
+    }
+
+    /// What follows a table in a `FROM` that is to be read by this index. SQLite mostly has no
+    /// statistics, and without them prefers to read all rows of a user by the primary key. PostgreSQL
+    /// knows better.
+    pub(super) fn by_index(self, index: &str) -> String {
+        match self {
+            Self::Sqlite => format!(" INDEXED BY {index}"),
+            Self::Postgres => String::new(),
+        }
+    }
+
     /// An expression of the JSON text `[[a, b, …], …]` of the rows that `from` yields, in the order of
     /// the column `ord`.
     pub(super) fn json_rows(self, fields: &[&str], from: &str) -> String {

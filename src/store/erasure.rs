@@ -74,6 +74,7 @@ impl Statements {
     pub(super) fn new(dialect: Dialect) -> Self {
         let skip_locked = dialect.skip_locked();
         let (cleared, _) = dialect.rows(3, &[("conversation_key", ColumnType::Key)]);
+        let user = dialect.after_rows("$1");
         let (heads, _) = dialect.rows(
             1,
             &[
@@ -98,7 +99,7 @@ impl Statements {
             lock_user: "UPDATE users SET revision = revision WHERE user_id = $1".to_owned(),
             end_undo: format!(
                 "UPDATE members AS m SET taken_by = NULL FROM {cleared} \
-                 WHERE m.user_id = $1 AND m.conversation_key = i.conversation_key \
+                 WHERE m.user_id = {user} AND m.conversation_key = i.conversation_key \
                  AND m.taken_by = $2"
             ),
             unseen: unseen(&heads),

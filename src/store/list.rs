@@ -52,6 +52,8 @@ pub(super) struct Statements {
 struct Scope {
     from: &'static str,
     condition: String,
+    /// Whether they are all the rows of a user, so that an index matters by which they are read.
+    is_whole: bool,
 }
 
 impl Scoped {
@@ -61,6 +63,7 @@ impl Scoped {
             whole: statement(&Scope {
                 from: "members AS m",
                 condition: "m.user_id = $1".to_owned(),
+                is_whole: true,
             }),
             folder: statement(&Scope {
                 from: "folders AS d CROSS JOIN folder_conversations AS f CROSS JOIN members AS m",
@@ -69,8 +72,24 @@ impl Scoped {
                      AND f.user_id = $1 AND f.folder_id = d.folder_id \
                      AND m.user_id = $1 AND m.conversation_key = f.conversation_key"
                 ),
+                is_whole: false,
             }),
         }
+    }
+}
+
+impl Scope {
+    /// The rows and the condition for them, read by this index where there may be many.
+    fn by_index(&self, dialect: Dialect, index: &str) -> String {
+        let Self {
+            from, condition, ..
+        } = self;
+        let by_index = if self.is_whole {
+            dialect.by_index(index)
+        } else {
+            String::new()
+        };
+        format!("{from}{by_index} WHERE {condition}")
     }
 }
 
@@ -78,9 +97,6 @@ impl Scoped {
 const LISTED: &str = "m.last_seq > m.hidden_through AND m.last_seq > m.joined_after";
 /// What a listed row has to be, too, to have something unread.
 const UNREAD: &str = "m.last_seq > m.read_through AND m.last_seq > m.cleared_through";
-/// No activity is later. SQLite takes a range that is open to one side for a large part of the user's
-/// rows, and would read them all.
-const LATEST: i64 = i64::MAX;
 /// What the filter in `$2` and `$3` says of every row.
 const CHOSEN: &str = "(m.kind & $2) <> 0 AND ($3 = 0 OR (m.marks & $3) <> 0)";
 
@@ -94,19 +110,20 @@ impl Statements {
         let in_part = format!(
             "m.pinned_at IS NULL AND (m.last_time < $6 OR m.conversation_key > $7) AND {chosen}"
         );
-        let part = |Scope { from, condition }: &Scope| {
-            let rows = format!("SELECT {columns} FROM {from} WHERE {condition} AND {chosen}");
+        let part = |scope: &Scope| {
+            let pinned = scope.by_index(dialect, "members_pinned");
+            let active = scope.by_index(dialect, "members_by_activity");
+            let unpinned = format!("{active} AND {chosen} AND m.pinned_at IS NULL");
             // One statement, so that the revision and the rows are of one moment.
             format!(
                 "SELECT u.revision, p.* FROM (SELECT $1 AS user_id) AS me \
                  LEFT JOIN users AS u ON u.user_id = me.user_id \
                  LEFT JOIN ( \
-                     {rows} AND m.pinned_at IS NOT NULL \
-                     UNION ALL {rows} AND m.pinned_at IS NULL AND m.last_time IS NULL \
-                     UNION ALL {rows} AND m.pinned_at IS NULL \
-                         AND m.last_time > $5 AND m.last_time <= {LATEST} \
+                     SELECT {columns} FROM {pinned} AND {chosen} AND m.pinned_at IS NOT NULL \
+                     UNION ALL SELECT {columns} FROM {unpinned} AND m.last_time IS NULL \
+                     UNION ALL SELECT {columns} FROM {unpinned} AND m.last_time > $5 \
                      UNION ALL SELECT * FROM ( \
-                         SELECT {columns} FROM {from} WHERE {condition} AND m.last_time <= $6 \
+                         SELECT {columns} FROM {active} AND m.last_time <= $6 \
                          AND CASE WHEN {in_part} THEN TRUE ELSE FALSE END \
                          ORDER BY m.last_time DESC, m.conversation_key LIMIT $8) AS part \
                  ) AS p ON TRUE"
@@ -118,15 +135,19 @@ impl Statements {
             "m.cleared_through",
             "m.joined_after",
         ]);
-        let unread = |Scope { from, condition }: &Scope| {
-            let counted = format!("{condition} AND {CHOSEN} AND m.muted = 0");
+        let unread = |scope: &Scope| {
+            let Scope {
+                from, condition, ..
+            } = scope;
+            let counted = format!("{CHOSEN} AND m.muted = 0");
+            let active = scope.by_index(dialect, "members_by_activity");
             let columns = members::columns_without_folders();
             format!(
                 "SELECT t.unread, p.* FROM ( \
                      SELECT CAST(COALESCE(SUM(m.last_seq - {seen}), 0) AS bigint) AS unread \
-                     FROM {from} WHERE {counted} AND {LISTED} AND {UNREAD}) AS t \
+                     FROM {from} WHERE {condition} AND {counted} AND {LISTED} AND {UNREAD}) AS t \
                  LEFT JOIN ( \
-                     SELECT {columns} FROM {from} WHERE {counted} AND m.last_time IS NULL) AS p ON TRUE"
+                     SELECT {columns} FROM {active} AND {counted} AND m.last_time IS NULL) AS p ON TRUE"
             )
         };
         Self {

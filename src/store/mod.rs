@@ -103,7 +103,7 @@ impl Store {
             list: list::Statements::new(dialect),
             log: log::Statements::new(dialect),
             erasure: erasure::Statements::new(dialect),
-            change: change::Statements::new(),
+            change: change::Statements::new(dialect),
             settings: settings::Statements::new(dialect),
             folders: folders::Statements::new(dialect),
             take: deletions::take_statement(dialect),

@@ -52,8 +52,7 @@ const SEED_SQLITE: &str = "
     INSERT INTO users (user_id, revision) SELECT 'seed ' || n, 10 FROM n WHERE n < 20000;
     INSERT INTO changes (user_id, revision, request_id, kind, changed_at, synced, conversations, results)
         SELECT 'seed ' || (n % 2000), n / 2000, unhex(printf('%032x', n)), 1, 1, 0, '[]', '[]' FROM n;
-    DROP TABLE n;
-    ANALYZE";
+    DROP TABLE n";
 
 /// How many different statements the service is known to run, at least.
 const AT_LEAST: usize = 60;
@@ -82,10 +81,17 @@ async fn every_statement_uses_an_index(database: TestDatabase) {
         "only {} different statements",
         distinct.len()
     );
-    for statement in distinct.into_values() {
+    for statement in distinct.values().cloned() {
         match rows.backend() {
             DbBackend::Postgres => check_postgres(&rows, statement).await,
             _ => check_sqlite(&rows, statement).await,
+        }
+    }
+    if rows.backend() == DbBackend::Sqlite {
+        // So far it knew nothing of the data, as it does when nobody has had it analysed.
+        rows.run("ANALYZE").await;
+        for statement in distinct.into_values() {
+            check_sqlite(&rows, statement).await;
         }
     }
 }
@@ -99,6 +105,11 @@ fn is_of_a_user(sql: &str) -> bool {
     ["WHERE", "AND"]
         .iter()
         .any(|word| sql.contains(&format!("{word} m.user_id = $1")))
+}
+
+/// Whether a statement may read all rows of a user: only the one that adds up what is unread.
+fn may_read_all_of_a_user(sql: &str) -> bool {
+    sql.contains("AS unread")
 }
 
 /// Whether a statement reads a page of a user's whole list.
@@ -132,6 +143,19 @@ async fn check_postgres(rows: &Rows, statement: Statement) {
     let explain = Statement::from_string(DbBackend::Postgres, explain);
     let plan = check_plan(rows, explain, &sql).await;
     rows.run("DEALLOCATE checked").await;
+    for kind in ["Index Scan", "Index Only Scan", "Bitmap Index Scan"] {
+        let mut scans = Vec::new();
+        find_nodes(&plan, kind, &mut scans);
+        let all_of_a_user = scans.iter().any(|scan| {
+            let index = scan["Index Name"].as_str().unwrap_or_default();
+            let condition = scan["Index Cond"].as_str().unwrap_or_default();
+            ["members_pkey", "members_by_activity"].contains(&index) && !condition.contains(" AND ")
+        });
+        assert!(
+            may_read_all_of_a_user(&sql) || !all_of_a_user,
+            "all rows of a user are read\nin: {sql}\n{plan:#}"
+        );
+    }
     if is_page(&sql) {
         let mut parts = Vec::new();
         find_nodes(&plan, "Limit", &mut parts);
@@ -241,7 +265,13 @@ async fn check_sqlite(rows: &Rows, statement: Statement) {
         let ours = words
             .get(1)
             .is_some_and(|name| is_ours(name) || ["m", "c", "u", "f", "d"].contains(name));
-        let whole = words[0] == "SCAN" || step.contains("AUTOMATIC");
+        let all_of_a_user = words
+            .get(1)
+            .is_some_and(|name| ["m", "members"].contains(name))
+            && step.ends_with("(user_id=?)")
+            && !step.contains("members_pinned")
+            && !may_read_all_of_a_user(&sql);
+        let whole = words[0] == "SCAN" || step.contains("AUTOMATIC") || all_of_a_user;
         assert!(!(ours && whole), "{step}\nin: {sql}\n{steps:#?}");
     }
     if is_page(&sql) {
@@ -249,11 +279,8 @@ async fn check_sqlite(rows: &Rows, statement: Statement) {
         let sorted = steps
             .windows(2)
             .any(|pair| pair[0].contains("ORDER BY") && pair[1] == "SCAN part");
-        let of_the_user = "SEARCH m USING PRIMARY KEY (user_id=?)";
         assert!(
-            steps.iter().any(|step| step == in_order)
-                && !sorted
-                && steps.iter().all(|step| step != of_the_user),
+            steps.iter().any(|step| step == in_order) && !sorted,
             "the part is not read in its order\nin: {sql}\n{steps:#?}"
         );
     }
