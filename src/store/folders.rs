@@ -7,12 +7,12 @@
 //!
 //! A folder keeps what is deleted at present; only what it shows leaves that out.
 
+mod record;
 mod statements;
 
 use std::collections::HashSet;
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, Value};
-use serde::{Deserialize, Serialize};
 
 use super::{
     Store, StoreError,
@@ -30,6 +30,7 @@ use crate::domain::{
     MAX_FOLDERS, Origin, Revision, Timestamp, UserId,
 };
 
+pub(super) use record::StoredFolder;
 pub(super) use statements::Statements;
 
 /// What the statements of a folder know it by.
@@ -54,57 +55,6 @@ pub(crate) enum FolderError {
     /// As of any change.
     #[error(transparent)]
     Change(#[from] ChangeError),
-}
-
-/// What is recorded of a folder that was changed.
-#[derive(Debug)]
-pub(super) struct StoredFolder {
-    pub(super) name: FolderName,
-    /// What it was called before, if it was renamed.
-    pub(super) former: Option<FolderName>,
-    conversations: Vec<ConversationId>,
-}
-
-/// The same in `changes.detail`, as JSON.
-#[derive(Serialize, Deserialize)]
-struct Detail {
-    name: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    former: Option<String>,
-    conversations: Vec<String>,
-}
-
-impl StoredFolder {
-    /// Reads the record of a change of a folder.
-    pub(super) fn of(recorded: &Recorded) -> Result<Self, StoreError> {
-        let error = || recorded.inconsistent("detail");
-        let detail = recorded.detail.as_deref().ok_or_else(error)?;
-        let detail: Detail = serde_json::from_str(detail).map_err(|_| error())?;
-        let name = |name: &String| FolderName::new(name).map_err(|_| error());
-        Ok(Self {
-            name: name(&detail.name)?,
-            former: detail.former.as_ref().map(name).transpose()?,
-            conversations: detail
-                .conversations
-                .iter()
-                .map(|id| id.parse().map_err(|_| error()))
-                .collect::<Result<_, _>>()?,
-        })
-    }
-}
-
-impl Detail {
-    fn new(folder: &Folder, former: Option<&FolderName>) -> Self {
-        Self {
-            name: folder.name.to_string(),
-            former: former.map(ToString::to_string),
-            conversations: folder
-                .conversations
-                .iter()
-                .map(ToString::to_string)
-                .collect(),
-        }
-    }
 }
 
 impl Store {
@@ -137,7 +87,7 @@ impl Store {
                 Ok::<_, FolderError>(recorded)
             })
             .await?;
-        Ok(folder_changed(recorded)?)
+        Ok(record::folder_changed(recorded)?)
     }
 
     async fn change_folder_in(
@@ -229,7 +179,7 @@ impl Store {
             name: shown_as.clone(),
             conversations,
         };
-        change.detail = Some(serde_json::json!(Detail::new(&shown, former)).to_string());
+        change.detail = Some(record::detail(&shown, former));
         let values = self.change_values(change);
         Ok(self.record(transaction, values, revision, results).await?)
     }
@@ -395,23 +345,6 @@ const fn stored_kind(action: &FolderAction) -> StoredKind {
         FolderAction::Add(_) => StoredKind::AddToFolder,
         FolderAction::Remove(_) => StoredKind::RemoveFromFolder,
     }
-}
-
-fn folder_changed(recorded: Recorded) -> Result<FolderChanged, StoreError> {
-    let folder = StoredFolder::of(&recorded)?;
-    let error = recorded.inconsistent("results");
-    let conversations = recorded.conversations.into_iter().map(|conversation| {
-        let outcome = conversation.change_outcome()?;
-        Some((conversation.id, outcome))
-    });
-    Ok(FolderChanged {
-        folder: Folder {
-            name: folder.name,
-            conversations: folder.conversations,
-        },
-        conversations: conversations.collect::<Option<_>>().ok_or(error)?,
-        revision: recorded.revision,
-    })
 }
 
 impl From<StoreError> for FolderError {
