@@ -41,7 +41,8 @@ bin=$2
 echo "cluster initialised" >&2 &&
 if read -r port; then
     "$bin/postgres" -D "$dir/data" -k "$dir" -h 127.0.0.1 -p "$port" \
-        -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=300 &
+        -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=300 \
+        -c autovacuum=off &
     server=$!
     cat >/dev/null
     kill -QUIT "$server"
