@@ -104,7 +104,8 @@ impl World {
         let due = self.known() + CHANGES_BETWEEN_LOOKS;
         let mut made = self.made.subscribe();
         tokio::select! {
-            _ = made.wait_for(|made| *made >= due) => Some(self.known()),
+            // Read from what was waited for: it is locked as long as it is held.
+            made = made.wait_for(|made| *made >= due) => made.ok().map(|made| *made),
             () = self.over.cancelled() => None,
         }
     }
