@@ -21,7 +21,7 @@ use super::{
     key::ConversationKey,
     log::{self, CHANGED, NOT_FOUND, Recorded, UNCHANGED},
     members::{self, Member, member},
-    row::Row,
+    row::{Row, revision_of},
     settings::plain,
     transaction::AsStoreError,
 };
@@ -313,10 +313,6 @@ impl Store {
         let statement = self.statement(&self.statements.folders.all, [user.as_str().into()]);
         self.retrying("folders", || async {
             let rows = self.pool().query_all_raw(statement.clone()).await?;
-            let revision = match rows.first() {
-                Some(first) => Row::new("users", first).optional_revision("revision")?,
-                None => None,
-            };
             let mut folders: Vec<(FolderName, Vec<Member>)> = Vec::new();
             for row in &rows {
                 let folder = Row::new("folders", row);
@@ -331,7 +327,7 @@ impl Store {
                     members.push(member);
                 }
             }
-            Ok((revision.unwrap_or_default(), folders))
+            Ok((revision_of(&rows)?, folders))
         })
         .await
     }

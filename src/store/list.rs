@@ -12,7 +12,7 @@ use super::{
     dialect::Dialect,
     key::ConversationKey,
     members::{self, Member},
-    row::Row,
+    row::{Row, revision_of},
 };
 use crate::domain::{ConversationKind, ListFilter, Revision, Timestamp, UserId};
 
@@ -186,11 +186,7 @@ impl Store {
         let statement = self.scoped(&self.statements.list.part, filter, values);
         self.retrying("list", || async {
             let rows = self.pool().query_all_raw(statement.clone()).await?;
-            let revision = match rows.first() {
-                Some(first) => Row::new("users", first).optional_revision("revision")?,
-                None => None,
-            };
-            Ok((revision.unwrap_or_default(), members::members(&rows)?))
+            Ok((revision_of(&rows)?, members::members(&rows)?))
         })
         .await
     }

@@ -14,6 +14,16 @@ pub(super) struct Row<'a> {
     result: &'a QueryResult,
 }
 
+/// The user's revision in the rows of a statement that returns it with whatever else it finds; zero if
+/// the user has changed nothing yet.
+pub(super) fn revision_of(rows: &[QueryResult]) -> Result<Revision, StoreError> {
+    let revision = match rows.first() {
+        Some(first) => Row::new("users", first).optional_revision("revision")?,
+        None => None,
+    };
+    Ok(revision.unwrap_or_default())
+}
+
 impl<'a> Row<'a> {
     pub(super) const fn new(table: &'static str, result: &'a QueryResult) -> Self {
         Self { table, result }
