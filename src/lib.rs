@@ -14,6 +14,7 @@
 //! | [`jobs`] | erasing what nobody can see, trimming the log; a table of every job |
 //! | [`server`] | connects, migrates, assembles, serves |
 //! | [`lifecycle`] | signals, draining, tracked tasks |
+//! | [`access`] | who may call: callers, their credentials and roles |
 //! | [`config`] | settings from defaults, file, environment and flags |
 //! | [`telemetry`] | logs |
 //! | [`health_probe`], [`demo`] | the commands of the same names |
@@ -115,6 +116,7 @@
 //! Caches in memory, counters, registration of users or groups, joins between a user's tables and a
 //! conversation's (they may be on different machines), and any use of message rows to delete.
 
+pub mod access;
 pub mod app;
 pub mod config;
 pub mod demo;

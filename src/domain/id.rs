@@ -1,5 +1,5 @@
-//! Identifiers that other systems choose: of users, groups, clients and their messages, and the names
-//! that users give their folders.
+//! Identifiers that other systems choose: of users, groups, clients and their messages, the names that
+//! users give their folders, and those that operators give the services that call this one.
 
 use std::{fmt, marker::PhantomData, sync::Arc};
 
@@ -43,11 +43,16 @@ pub enum OfPayload {}
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum OfFolder {}
 
+/// Marks an [`Id`] as the name that the operator has given a service that calls this one.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum OfCaller {}
+
 impl Named for User {}
 impl Named for Group {}
 impl Named for Client {}
 impl Named for OfMessage {}
 impl Named for OfPayload {}
+impl Named for OfCaller {}
 impl Named for OfFolder {
     const MAX_BYTES: usize = 32;
 }
@@ -64,6 +69,8 @@ pub type ClientMessageId = Id<OfMessage>;
 pub type PayloadType = Id<OfPayload>;
 /// The name of a folder, which is its identity among its user's folders.
 pub type FolderName = Id<OfFolder>;
+/// The name of a service that calls this one, as the settings name it.
+pub type CallerName = Id<OfCaller>;
 
 /// Why a text is no identifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

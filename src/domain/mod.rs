@@ -29,7 +29,9 @@ pub use deletion::{
     Synchronisation, Taking,
 };
 pub use folder::{Folder, FolderAction, FolderChanged, MAX_FOLDER_CONVERSATIONS, MAX_FOLDERS};
-pub use id::{ClientId, ClientMessageId, FolderName, GroupId, Id, IdError, PayloadType, UserId};
+pub use id::{
+    CallerName, ClientId, ClientMessageId, FolderName, GroupId, Id, IdError, PayloadType, UserId,
+};
 pub use list::{ListBeginning, ListCursor, ListEntry, ListFilter, ListPosition};
 pub use marks::{Mark, MarkChange, Marks, MarksError};
 pub use message::{BodyError, Message, MessageBody};
