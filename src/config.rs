@@ -10,9 +10,10 @@
 //!   when another source overrides it: a typing error is never silently ignored.
 //! - The environment is passed in. Nothing here reads the process's own, so tests need not change it.
 //! - A database URL may hold a password. No message, no `Debug` and no `Display` shows it.
+//! - What the settings name is not looked at here: a certificate is read when the service starts.
 //!
-//! Deliberately absent: reloading while the service runs, a file that is looked for in well-known
-//! places, and settings that have no effect.
+//! Deliberately absent: reloading while the service runs (but for certificates, see [`crate::tls`]), a
+//! file that is looked for in well-known places, and settings that have no effect.
 
 mod database_url;
 mod error;
@@ -22,6 +23,7 @@ mod sources;
 use std::{
     ffi::OsString,
     net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -50,6 +52,8 @@ pub use self::{
 pub struct Config {
     /// The address to accept calls on; port 0 takes a free one. Default: `127.0.0.1:50051`.
     pub listen: SocketAddr,
+    /// How connections are protected. Default: not at all.
+    pub tls: Option<TlsConfig>,
     /// Whether callers that nobody has authenticated may reach the service from other machines.
     /// Default: false. See [`Config::refuse_open_listener`].
     pub allow_anonymous: bool,
@@ -67,6 +71,20 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// How log lines are written. Default: text.
     pub log_format: LogFormat,
+}
+
+/// How connections are protected: the files, all in PEM form, and when they are looked at again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// The server's certificate, followed by those that lead to its authority.
+    pub certificate: PathBuf,
+    /// The private key of the certificate.
+    pub key: PathBuf,
+    /// The authorities that a client's certificate must come from. Without any, clients show none.
+    pub client_ca: Option<PathBuf>,
+    /// How often the files are compared with what is in use. This cannot be set from outside: no
+    /// deployment needs to. Default: 1 second.
+    pub reload_interval: Duration,
 }
 
 /// Which database the service works on, and how it talks to it.
@@ -135,7 +153,8 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// When the file cannot be read, or a source holds a setting that is unknown or malformed.
+    /// When the file cannot be read, a source holds a setting that is unknown or malformed, or
+    /// settings contradict each other.
     pub fn load(
         flags: Settings,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
@@ -148,7 +167,7 @@ impl Config {
             }
             None => settings,
         };
-        let config = settings.into_config();
+        let config = settings.into_config()?;
         if config.jobs.change_retention < config.deletion.restore_window {
             return Err(ConfigError::RetentionTooShort);
         }
@@ -181,6 +200,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 50051)),
+            tls: None,
             allow_anonymous: false,
             database: DatabaseConfig::default(),
             deletion: DeletionConfig::default(),
@@ -189,6 +209,18 @@ impl Default for Config {
             jobs: JobsConfig::default(),
             drain_timeout: Duration::from_secs(10),
             log_format: LogFormat::default(),
+        }
+    }
+}
+
+impl TlsConfig {
+    /// A certificate and its key, with everything else as it is without a setting.
+    pub const fn new(certificate: PathBuf, key: PathBuf) -> Self {
+        Self {
+            certificate,
+            key,
+            client_ca: None,
+            reload_interval: Duration::from_secs(1),
         }
     }
 }

@@ -1,37 +1,34 @@
 //! Asks a running server whether it serves, as the probes of an orchestrator do: one connection, one
 //! call of `grpc.health.v1.Health/Check` for the server as a whole, one answer within five seconds.
 //!
-//! Deliberately absent: retries. Whoever probes repeats the probe.
+//! Deliberately absent: retries. Whoever probes repeats the probe. And credentials of a caller: this
+//! question needs none.
 
-use std::{
-    fmt,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    str::FromStr,
-    time::Duration,
-};
+mod address;
+mod protection;
 
-use http::Uri;
-use tonic::transport::{Channel, Endpoint};
+use std::time::Duration;
+
+use tonic::transport::Endpoint;
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
+
+pub use self::{
+    address::{ProbeAddress, ProbeAddressError},
+    protection::{ProbeFiles, Protection, ProtectionError},
 };
 
 /// How long connecting and asking may take together.
 pub const TIME_LIMIT: Duration = Duration::from_secs(5);
 
-/// Where to ask: `host:port` or `http://host:port`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProbeAddress(Uri);
-
-/// A text that is not an address to probe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected `host:port` or `http://host:port`")]
-pub struct ProbeAddressError;
-
 /// Why the server cannot be said to serve.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProbeError {
+    /// The certificates that were given for the probe cannot be used.
+    #[error("the probe cannot use its certificates")]
+    Certificates(#[source] tonic::transport::Error),
     /// Nothing accepts connections there.
     #[error("no connection to {address}")]
     Unreachable {
@@ -64,13 +61,17 @@ pub enum ProbeError {
     },
 }
 
-/// Asks the server at `address` whether it serves.
+/// Asks the server at `address` whether it serves, over a connection that is protected as `protection`
+/// says, or not at all.
 ///
 /// # Errors
 ///
 /// When it does not, or when that cannot be found out within [`TIME_LIMIT`].
-pub async fn probe(address: &ProbeAddress) -> Result<(), ProbeError> {
-    tokio::time::timeout(TIME_LIMIT, ask(address))
+pub async fn probe(
+    address: &ProbeAddress,
+    protection: Option<Protection>,
+) -> Result<(), ProbeError> {
+    tokio::time::timeout(TIME_LIMIT, ask(address, protection))
         .await
         .unwrap_or_else(|_| {
             Err(ProbeError::TimedOut {
@@ -79,8 +80,13 @@ pub async fn probe(address: &ProbeAddress) -> Result<(), ProbeError> {
         })
 }
 
-async fn ask(address: &ProbeAddress) -> Result<(), ProbeError> {
-    let channel: Channel = Endpoint::from(address.0.clone())
+async fn ask(address: &ProbeAddress, protection: Option<Protection>) -> Result<(), ProbeError> {
+    let endpoint = Endpoint::from(address.uri(protection.is_some()));
+    let endpoint = match protection {
+        Some(protection) => protection.of(endpoint).map_err(ProbeError::Certificates)?,
+        None => endpoint,
+    };
+    let channel = endpoint
         .connect()
         .await
         .map_err(|source| ProbeError::Unreachable {
@@ -107,55 +113,10 @@ async fn ask(address: &ProbeAddress) -> Result<(), ProbeError> {
     }
 }
 
-impl FromStr for ProbeAddress {
-    type Err = ProbeAddressError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let text = if text.contains("://") {
-            text.to_owned()
-        } else {
-            format!("http://{text}")
-        };
-        let uri: Uri = text.parse().map_err(|_| ProbeAddressError)?;
-        let complete = uri.scheme_str() == Some("http")
-            && uri.host().is_some_and(|host| !host.is_empty())
-            && uri.port_u16().is_some();
-        let has_user = uri.authority().is_some_and(|it| it.as_str().contains('@'));
-        let has_more = uri.path() != "/" || uri.query().is_some();
-        if complete && !has_user && !has_more {
-            Ok(Self(uri))
-        } else {
-            Err(ProbeAddressError)
-        }
-    }
-}
-
-/// Where a server that listens on `listen` can be reached from the same machine.
-impl TryFrom<SocketAddr> for ProbeAddress {
-    type Error = ProbeAddressError;
-
-    fn try_from(listen: SocketAddr) -> Result<Self, Self::Error> {
-        let ip = match listen.ip() {
-            IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-            IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-            ip => ip,
-        };
-        SocketAddr::new(ip, listen.port()).to_string().parse()
-    }
-}
-
-impl fmt::Display for ProbeAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            self.0
-                .authority()
-                .map_or("", |authority| authority.as_str()),
-        )
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use tokio::net::TcpListener;
     use tokio_stream::wrappers::TcpListenerStream;
     use tonic::transport::Server;
@@ -176,7 +137,7 @@ mod tests {
 
     async fn probe_while(serve: impl Future, address: &ProbeAddress) -> Result<(), ProbeError> {
         tokio::select! {
-            answer = probe(address) => answer,
+            answer = probe(address, None) => answer,
             _ = serve => panic!("the server ended"),
         }
     }
@@ -202,46 +163,7 @@ mod tests {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap().try_into().unwrap();
         drop(listener);
-        let error = probe(&address).await.unwrap_err();
+        let error = probe(&address, None).await.unwrap_err();
         assert!(matches!(error, ProbeError::Unreachable { .. }), "{error}");
-    }
-
-    #[test]
-    fn an_address_is_a_host_and_a_port_with_or_without_the_scheme() {
-        for text in [
-            "localhost:50051",
-            "http://localhost:50051",
-            "http://[::1]:50051/",
-            "10.0.0.1:1",
-        ] {
-            assert!(text.parse::<ProbeAddress>().is_ok(), "{text}");
-        }
-        for text in [
-            "",
-            "localhost",
-            ":50051",
-            "https://localhost:50051",
-            "http://localhost:50051/path",
-            "http://me@localhost:50051",
-            "unix:///socket",
-        ] {
-            assert_eq!(
-                text.parse::<ProbeAddress>(),
-                Err(ProbeAddressError),
-                "{text}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_server_on_every_interface_is_asked_on_loopback() {
-        for (listen, asked) in [
-            ("0.0.0.0:50051", "127.0.0.1:50051"),
-            ("[::]:50051", "[::1]:50051"),
-            ("10.0.0.1:50051", "10.0.0.1:50051"),
-        ] {
-            let listen: SocketAddr = listen.parse().unwrap();
-            assert_eq!(ProbeAddress::try_from(listen).unwrap().to_string(), asked);
-        }
     }
 }

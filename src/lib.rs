@@ -15,6 +15,7 @@
 //! | [`server`] | connects, migrates, assembles, serves |
 //! | [`lifecycle`] | signals, draining, tracked tasks |
 //! | [`access`] | who may call: callers, their credentials and roles |
+//! | [`tls`] | certificates, read again when they change |
 //! | [`config`] | settings from defaults, file, environment and flags |
 //! | [`telemetry`] | logs |
 //! | [`health_probe`], [`demo`] | the commands of the same names |
@@ -129,6 +130,7 @@ pub mod server;
 pub mod store;
 pub mod sync;
 pub mod telemetry;
+pub mod tls;
 
 /// The generated messages, clients and servers of `conversation.v1`, documented by the protocol.
 #[expect(

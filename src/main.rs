@@ -19,10 +19,10 @@ use conversation_service::{
     config::{Config, Settings},
     demo,
     domain::Clock,
-    health_probe::{self, ProbeAddress},
+    health_probe::{self, ProbeAddress, ProbeFiles, Protection},
     jobs,
     lifecycle::Shutdown,
-    server::Server,
+    server::{Server, StartError},
     store, telemetry,
 };
 
@@ -55,9 +55,11 @@ enum Command {
     Purge,
     /// Exit with status 0 if a server serves, for probes
     Health {
-        /// The server, as host:port or http://host:port [default: the address to accept calls on]
+        /// The server, as host:port, http://… or https://… [default: the address to accept calls on]
         #[arg(long)]
         address: Option<ProbeAddress>,
+        #[command(flatten)]
+        files: ProbeFiles,
     },
     /// Tell the whole story on a throw-away database
     Demo,
@@ -132,7 +134,7 @@ async fn run(
             start_telemetry(telemetry::DEFAULT_FILTER)?;
             purge(&config).await
         }
-        Command::Health { address } => health(&config, address).await,
+        Command::Health { address, files } => health(&config, address, &files).await,
         Command::Demo => {
             // The story is what the reader came for; only trouble may interrupt it.
             start_telemetry("warn")?;
@@ -143,7 +145,7 @@ async fn run(
 
 async fn serve(config: &Config, shutdown: Shutdown) -> Result<(), Failure> {
     let server = tokio::select! {
-        server = Server::bind(config, Clock::system()) => server.map_err(Failure::run)?,
+        server = Server::bind(config, Clock::system()) => server.map_err(Failure::start)?,
         // Nothing is being served yet, so there is nothing to drain.
         () = shutdown.draining() => return Ok(()),
     };
@@ -171,12 +173,20 @@ async fn purge(config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn health(config: &Config, address: Option<ProbeAddress>) -> Result<(), Failure> {
+async fn health(
+    config: &Config,
+    address: Option<ProbeAddress>,
+    files: &ProbeFiles,
+) -> Result<(), Failure> {
     let address = match address {
         Some(address) => address,
         None => config.listen.try_into().map_err(Failure::settings)?,
     };
-    health_probe::probe(&address).await.map_err(Failure::run)?;
+    let protection = Protection::choose(&address, files, config.tls.as_ref());
+    let protection = protection.map_err(Failure::settings)?;
+    health_probe::probe(&address, protection)
+        .await
+        .map_err(Failure::run)?;
     say(&format!("{address} is SERVING"));
     Ok(())
 }
@@ -227,6 +237,14 @@ fn one_line(error: &dyn Error) -> String {
 impl Failure {
     fn settings(error: impl Error + 'static) -> Self {
         Self::Settings(Box::new(error))
+    }
+
+    /// A certificate that cannot be used is a setting that is wrong.
+    fn start(error: StartError) -> Self {
+        match error {
+            StartError::Tls(error) => Self::settings(error),
+            error @ (StartError::Database { .. } | StartError::Listen { .. }) => Self::run(error),
+        }
     }
 
     fn run(error: impl Error + 'static) -> Self {

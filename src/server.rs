@@ -1,11 +1,15 @@
 //! Puts the service together and serves it on a listener.
 
+mod connection;
+mod incoming;
+
 use std::{io, net::SocketAddr, time::Duration};
 
 use thiserror::Error;
 use tokio::net::TcpListener;
-use tonic::transport::{Server as Transport, server::TcpIncoming};
+use tonic::transport::Server as Transport;
 
+use self::incoming::Incoming;
 use crate::{
     app::{App, Policy, WatchPolicy},
     config::Config,
@@ -15,6 +19,7 @@ use crate::{
     lifecycle::{Drained, Shutdown},
     store::{self, Store, StoreError},
     sync::{self, Changed, Wakes},
+    tls::{Tls, TlsError},
 };
 
 /// How often an idle connection is asked whether its other end is still there.
@@ -31,6 +36,7 @@ pub struct Server {
     app: App,
     listener: TcpListener,
     address: SocketAddr,
+    tls: Option<Tls>,
     changed: Changed,
     schedule: Schedule,
     poll_interval: Duration,
@@ -40,6 +46,9 @@ pub struct Server {
 /// Why the service could not start.
 #[derive(Debug, Error)]
 pub enum StartError {
+    /// The certificates cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The database cannot be used.
     #[error("cannot use the database {url}")]
     Database {
@@ -73,16 +82,17 @@ impl StartError {
 }
 
 impl Server {
-    /// Connects to the database, brings its schema up to date, and listens.
+    /// Reads the certificates, connects to the database, brings its schema up to date, and listens.
     ///
     /// # Errors
     ///
-    /// A [`StartError`] if the database cannot be used or the address is taken.
+    /// A [`StartError`] if the certificates or the database cannot be used or the address is taken.
     pub async fn bind(config: &Config, clock: Clock) -> Result<Self, StartError> {
+        let tls = config.tls.as_ref().map(Tls::load).transpose()?;
         let store = store::connect(&config.database)
             .await
             .map_err(|source| StartError::database(config, source))?;
-        Self::bind_to(config, clock, store).await
+        Self::assemble(config, clock, store, tls).await
     }
 
     /// As [`Server::bind`], on a store that is connected already.
@@ -91,6 +101,16 @@ impl Server {
     ///
     /// As [`Server::bind`].
     pub async fn bind_to(config: &Config, clock: Clock, store: Store) -> Result<Self, StartError> {
+        let tls = config.tls.as_ref().map(Tls::load).transpose()?;
+        Self::assemble(config, clock, store, tls).await
+    }
+
+    async fn assemble(
+        config: &Config,
+        clock: Clock,
+        store: Store,
+        tls: Option<Tls>,
+    ) -> Result<Self, StartError> {
         store
             .migrate()
             .await
@@ -122,6 +142,7 @@ impl Server {
             app,
             listener,
             address,
+            tls,
             changed,
             schedule: config.jobs.schedule(),
             poll_interval: config.watch.poll_interval,
@@ -164,7 +185,15 @@ impl Server {
         let clock = self.app.clock.clone();
         until_draining(&shutdown, jobs::run(store.clone(), clock, self.schedule));
 
-        tracing::info!(address = %self.address, "serving");
+        let protection = self.tls.as_ref().map(Tls::current);
+        if let Some(tls) = self.tls {
+            until_draining(&shutdown, tls.follow());
+        }
+        tracing::info!(
+            address = %self.address,
+            tls = protection.is_some(),
+            "serving"
+        );
         let served = Transport::builder()
             .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
             .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
@@ -173,7 +202,7 @@ impl Server {
             .add_routes(grpc::routes(self.app, shutdown.clone()))
             .add_service(health_service)
             .serve_with_incoming_shutdown(
-                TcpIncoming::from(self.listener).with_nodelay(Some(true)),
+                Incoming::new(self.listener, protection),
                 shutdown.draining(),
             );
         match shutdown.drain(self.drain_timeout, served).await {

@@ -51,6 +51,15 @@ pub enum ConfigError {
     #[error("change_retention must not be shorter than restore_window")]
     RetentionTooShort,
 
+    /// A certificate without its key, or the other way round, or authorities without both.
+    #[error("{given} is set and {missing} is not: they go together")]
+    IncompleteTls {
+        /// The setting that is there.
+        given: &'static str,
+        /// The setting that it needs.
+        missing: &'static str,
+    },
+
     /// The service would have been open to every machine that can reach it.
     #[error(
         "refusing to listen on {listen}: callers are not authenticated; \

@@ -11,7 +11,9 @@ use std::{
     time::Duration,
 };
 
-use super::{Config, DatabaseConfig, DatabaseUrl, DeletionConfig, JobsConfig};
+use super::{
+    Config, ConfigError, DatabaseConfig, DatabaseUrl, DeletionConfig, JobsConfig, TlsConfig,
+};
 
 const LONGEST: Duration = Duration::from_hours(3650 * 24);
 const MAX_PURGE_INTERVAL: Duration = Duration::from_hours(24);
@@ -31,6 +33,18 @@ pub struct Settings {
     /// The address to accept calls on; port 0 takes a free one [default: 127.0.0.1:50051]
     #[arg(long, global = true, value_name = "ADDRESS", value_parser = socket_address)]
     pub(super) listen: Option<SocketAddr>,
+
+    /// The server's certificate, in PEM form, followed by those that lead to its authority
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) tls_cert: Option<PathBuf>,
+
+    /// The private key of the certificate, in PEM form
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) tls_key: Option<PathBuf>,
+
+    /// The authorities that clients' certificates must come from, in PEM form; makes TLS mutual
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) tls_client_ca: Option<PathBuf>,
 
     /// Listen beyond loopback although callers are not authenticated [default: false]
     #[arg(long, global = true, value_name = "BOOL", value_parser = switch,
@@ -113,6 +127,9 @@ impl Settings {
         Self {
             config: self.config.or(lower.config),
             listen: self.listen.or(lower.listen),
+            tls_cert: self.tls_cert.or(lower.tls_cert),
+            tls_key: self.tls_key.or(lower.tls_key),
+            tls_client_ca: self.tls_client_ca.or(lower.tls_client_ca),
             allow_anonymous: self.allow_anonymous.or(lower.allow_anonymous),
             database_url: self.database_url.or(lower.database_url),
             database_pool_size: self.database_pool_size.or(lower.database_pool_size),
@@ -133,10 +150,17 @@ impl Settings {
     }
 
     /// What the settings come to, with the defaults filled in.
-    pub(super) fn into_config(self) -> Config {
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::IncompleteTls`].
+    pub(super) fn into_config(self) -> Result<Config, ConfigError> {
         let Self {
             config: _,
             listen,
+            tls_cert,
+            tls_key,
+            tls_client_ca,
             allow_anonymous,
             database_url,
             database_pool_size,
@@ -150,8 +174,9 @@ impl Settings {
             log_format,
         } = self;
         let default = Config::default();
-        Config {
+        Ok(Config {
             listen: listen.unwrap_or(default.listen),
+            tls: tls(tls_cert, tls_key, tls_client_ca)?,
             allow_anonymous: allow_anonymous.unwrap_or(default.allow_anonymous),
             database: DatabaseConfig {
                 url: database_url.unwrap_or(default.database.url),
@@ -170,7 +195,26 @@ impl Settings {
             },
             drain_timeout: drain_timeout.unwrap_or(default.drain_timeout),
             log_format: log_format.unwrap_or(default.log_format),
-        }
+        })
+    }
+}
+
+/// A certificate needs its key, and authorities need both.
+fn tls(
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+    client_ca: Option<PathBuf>,
+) -> Result<Option<TlsConfig>, ConfigError> {
+    let incomplete = |given, missing| Err(ConfigError::IncompleteTls { given, missing });
+    match (certificate, key, client_ca) {
+        (None, None, None) => Ok(None),
+        (Some(certificate), Some(key), client_ca) => Ok(Some(TlsConfig {
+            client_ca,
+            ..TlsConfig::new(certificate, key)
+        })),
+        (Some(_), None, _) => incomplete("tls_cert", "tls_key"),
+        (None, Some(_), _) => incomplete("tls_key", "tls_cert"),
+        (None, None, Some(_)) => incomplete("tls_client_ca", "tls_cert"),
     }
 }
 

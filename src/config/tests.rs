@@ -7,6 +7,8 @@ use tempfile::NamedTempFile;
 
 use super::{Config, ConfigError, LogFormat, Settings};
 
+mod access;
+
 #[derive(Parser)]
 struct Line {
     #[command(flatten)]
@@ -60,6 +62,7 @@ fn nothing_set_gives_the_documented_defaults() {
     assert_eq!(config.pin_limit, 50);
     assert_eq!(config.drain_timeout, Duration::from_secs(10));
     assert_eq!(config.log_format, LogFormat::Text);
+    assert_eq!(config.tls, None);
     assert!(!config.allow_anonymous);
 }
 
@@ -76,6 +79,10 @@ fn changes_are_not_forgotten_while_they_can_be_undone() {
 fn each_source_can_set_everything() {
     let expected = Config {
         listen: "[::1]:0".parse().unwrap(),
+        tls: Some(super::TlsConfig {
+            client_ca: Some("ca.pem".into()),
+            ..super::TlsConfig::new("cert.pem".into(), "key.pem".into())
+        }),
         allow_anonymous: true,
         database: super::DatabaseConfig {
             url: "postgres://db/chat".parse().unwrap(),
@@ -98,6 +105,9 @@ fn each_source_can_set_everything() {
     let from_file = load_file(
         r#"
         listen = "[::1]:0"
+        tls_cert = "cert.pem"
+        tls_key = "key.pem"
+        tls_client_ca = "ca.pem"
         allow_anonymous = true
         database_url = "postgres://db/chat"
         database_pool_size = 1000
@@ -113,6 +123,9 @@ fn each_source_can_set_everything() {
     );
     let from_environment = load_environment(&[
         ("CONVERSATION_LISTEN", "[::1]:0"),
+        ("CONVERSATION_TLS_CERT", "cert.pem"),
+        ("CONVERSATION_TLS_KEY", "key.pem"),
+        ("CONVERSATION_TLS_CLIENT_CA", "ca.pem"),
         ("CONVERSATION_ALLOW_ANONYMOUS", "true"),
         ("CONVERSATION_DATABASE_URL", "postgres://db/chat"),
         ("CONVERSATION_DATABASE_POOL_SIZE", "1000"),
@@ -127,6 +140,9 @@ fn each_source_can_set_everything() {
     ]);
     let from_flags = flags(&[
         "--listen=[::1]:0",
+        "--tls-cert=cert.pem",
+        "--tls-key=key.pem",
+        "--tls-client-ca=ca.pem",
         "--allow-anonymous",
         "--database-url=postgres://db/chat",
         "--database-pool-size=1000",

@@ -11,11 +11,13 @@
 //! - [`erasure`] looks for what must be gone, and for what must not;
 //! - [`samples`] does what the samples of the modelled API do;
 //! - [`errors`] checks what callers are told when something is wrong;
+//! - [`access`] checks who may call, and how connections are protected;
 //! - [`statements`] counts and explains what the databases are asked;
 //! - [`concurrency`] has many callers, replicas and migrations at once;
 //! - [`crash`] kills the program in the midst of its work;
 //! - [`command`] starts, sets and stops it as an operator does.
 
+mod access;
 mod command;
 mod concurrency;
 mod conformance;

@@ -2,13 +2,8 @@
 
 use std::net::SocketAddr;
 
-use prost::bytes::{Buf as _, BufMut as _};
 use tonic::{
-    Code, Request, Status,
-    client::Grpc,
-    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
-    codegen::http::uri::PathAndQuery,
-    transport::Channel,
+    Code, Request, Status, client::Grpc, codegen::http::uri::PathAndQuery, transport::Channel,
 };
 
 use super::assert_ours;
@@ -16,6 +11,7 @@ use crate::support::{
     databases::{TestDatabase, on_every_database},
     errors::refused,
     ids::c2c,
+    raw::Raw,
     rows::Rows,
     stage::Stage,
     wire::Wire,
@@ -41,45 +37,6 @@ const METHODS: [&str; 8] = [
     "/conversation.v1.GroupService/AddGroupMembers",
     "/conversation.v1.GroupService/RemoveGroupMembers",
 ];
-
-/// Passes messages on as bytes, without a look at them.
-#[derive(Clone, Copy, Default)]
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = Vec<u8>;
-    type Decode = Vec<u8>;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        *self
-    }
-
-    fn decoder(&mut self) -> Self {
-        *self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Vec<u8>;
-    type Error = Status;
-
-    fn encode(&mut self, item: Vec<u8>, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buffer.put_slice(&item);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Vec<u8>;
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Vec<u8>>, Status> {
-        let length = buffer.remaining();
-        Ok(Some(buffer.copy_to_bytes(length).to_vec()))
-    }
-}
 
 async fn channel(address: SocketAddr) -> Channel {
     let endpoint = Channel::from_shared(format!("http://{address}")).expect("a valid URI");

@@ -12,6 +12,7 @@
     reason = "the tests are set up by their environment, and what they start may end with them"
 )]
 
+pub(crate) mod certificates;
 pub(crate) mod client;
 pub(crate) mod clock;
 pub(crate) mod concurrently;
@@ -19,9 +20,11 @@ pub(crate) mod databases;
 pub(crate) mod dice;
 pub(crate) mod errors;
 pub(crate) mod ids;
+pub(crate) mod logged;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod proxy;
+pub(crate) mod raw;
 pub(crate) mod rounds;
 pub(crate) mod rows;
 pub(crate) mod seed;

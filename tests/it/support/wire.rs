@@ -4,7 +4,11 @@
 use std::net::SocketAddr;
 
 use prost::bytes::Bytes;
-use tokio::{net::TcpStream, task::JoinSet};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    task::JoinSet,
+};
 use tonic::{Code, Status, codegen::http::Request};
 
 /// An HTTP/2 connection.
@@ -17,7 +21,11 @@ impl Wire {
     /// Connects to the server at `address`.
     pub(crate) async fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await;
-        let stream = stream.expect("the server accepts connections");
+        Self::over(stream.expect("the server accepts connections")).await
+    }
+
+    /// Speaks over a connection that is there already.
+    pub(crate) async fn over(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
         let (requests, connection) = h2::client::handshake(stream)
             .await
             .expect("the server speaks HTTP/2");
