@@ -9,12 +9,14 @@
 //! - An unknown or malformed setting stops the start with a message that says where it stands, even
 //!   when another source overrides it: a typing error is never silently ignored.
 //! - The environment is passed in. Nothing here reads the process's own, so tests need not change it.
-//! - A database URL may hold a password. No message, no `Debug` and no `Display` shows it.
+//! - A database URL may hold a password, and a caller's digest may be its token by mistake. No message,
+//!   no `Debug` and no `Display` shows them.
 //! - What the settings name is not looked at here: a certificate is read when the service starts.
 //!
 //! Deliberately absent: reloading while the service runs (but for certificates, see [`crate::tls`]), a
 //! file that is looked for in well-known places, and settings that have no effect.
 
+mod callers;
 mod database_url;
 mod error;
 mod settings;
@@ -27,7 +29,7 @@ use std::{
     time::Duration,
 };
 
-use crate::jobs::Schedule;
+use crate::{access::Callers, jobs::Schedule};
 
 pub use self::{
     database_url::{DatabaseUrl, DatabaseUrlError},
@@ -54,6 +56,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// How connections are protected. Default: not at all.
     pub tls: Option<TlsConfig>,
+    /// The services that may call. Default: none is named, and everyone may.
+    pub callers: Callers,
     /// Whether callers that nobody has authenticated may reach the service from other machines.
     /// Default: false. See [`Config::refuse_open_listener`].
     pub allow_anonymous: bool,
@@ -160,33 +164,54 @@ impl Config {
         environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, ConfigError> {
         let settings = flags.or(sources::from_environment(environment)?);
-        let settings = match settings.file() {
+        let (settings, callers) = match settings.file() {
             Some(path) => {
-                let from_file = sources::from_file(path)?;
-                settings.or(from_file)
+                let (from_file, callers) = sources::from_file(path)?;
+                (settings.or(from_file), callers)
             }
-            None => settings,
+            None => (settings, Callers::default()),
         };
-        let config = settings.into_config()?;
+        let config = settings.into_config(callers)?;
         if config.jobs.change_retention < config.deletion.restore_window {
             return Err(ConfigError::RetentionTooShort);
+        }
+        if let Some(caller) = config.callers.with_certificate()
+            && !config.has_mutual_tls()
+        {
+            return Err(ConfigError::NoClientCa {
+                caller: caller.name.clone(),
+            });
         }
         Ok(config)
     }
 
-    /// Refuses to be reachable from other machines while callers are not authenticated, unless the
-    /// operator has said that this is meant.
+    /// Whether clients must show a certificate.
+    pub fn has_mutual_tls(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some())
+    }
+
+    /// Whether only this machine can connect.
+    pub fn is_loopback(&self) -> bool {
+        // An IPv4 loopback address may be written as an IPv6 one (`::ffff:127.0.0.1`).
+        self.listen.ip().to_canonical().is_loopback()
+    }
+
+    /// Whether tokens come over a network that nothing here protects.
+    pub fn has_tokens_in_clear(&self) -> bool {
+        self.tls.is_none() && !self.is_loopback() && self.callers.with_token().is_some()
+    }
+
+    /// Refuses to be reachable from other machines while no caller is named, unless the operator has
+    /// said that this is meant.
     ///
     /// Only serving needs this check: the other commands listen on nothing.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::OpenListener`] when `listen` is not a loopback address and `allow_anonymous`
-    /// is not set.
+    /// [`ConfigError::OpenListener`] when `listen` is not a loopback address, there are no `callers`
+    /// and `allow_anonymous` is not set.
     pub fn refuse_open_listener(&self) -> Result<(), ConfigError> {
-        // An IPv4 loopback address may be written as an IPv6 one (`::ffff:127.0.0.1`).
-        let loopback = self.listen.ip().to_canonical().is_loopback();
-        if loopback || self.allow_anonymous {
+        if self.is_loopback() || !self.callers.is_empty() || self.allow_anonymous {
             Ok(())
         } else {
             Err(ConfigError::OpenListener {
@@ -201,6 +226,7 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 50051)),
             tls: None,
+            callers: Callers::default(),
             allow_anonymous: false,
             database: DatabaseConfig::default(),
             deletion: DeletionConfig::default(),

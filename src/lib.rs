@@ -12,10 +12,10 @@
 //! | [`store`] | the database: SQLite or PostgreSQL; statements by subject, migrations |
 //! | [`sync`] | wakes those who watch a user; the database is the truth |
 //! | [`jobs`] | erasing what nobody can see, trimming the log; a table of every job |
-//! | [`server`] | connects, migrates, assembles, serves |
-//! | [`lifecycle`] | signals, draining, tracked tasks |
+//! | [`server`] | connects, migrates, assembles, accepts connections, serves |
 //! | [`access`] | who may call: callers, their credentials and roles |
 //! | [`tls`] | certificates, read again when they change |
+//! | [`lifecycle`] | signals, draining, tracked tasks |
 //! | [`config`] | settings from defaults, file, environment and flags |
 //! | [`telemetry`] | logs |
 //! | [`health_probe`], [`demo`] | the commands of the same names |
@@ -24,8 +24,9 @@
 //! # Invariants
 //!
 //! 1. Dependencies point one way: `main -> server -> {grpc, jobs, sync, store}`,
-//!    `grpc -> app -> {sync, store, domain}`, `{jobs, sync} -> store -> domain -> std`. The transport
-//!    knows no SQL, the store no protocol.
+//!    `grpc -> app -> {sync, store, domain}`, `{jobs, sync} -> store -> domain -> std`, and
+//!    `server -> tls -> access -> domain`, which `grpc` knows as well. The transport knows no SQL, the
+//!    store no protocol.
 //! 2. Input is parsed once, at the edge. Inside, a [`domain::ConversationId`] is always valid, and
 //!    numbers that could be swapped have types of their own.
 //! 3. There is one [`store::Store`] for both databases. What differs between them stands in one file.
@@ -36,7 +37,9 @@
 //! 7. Time and environment are passed in; tests turn the clock by hand.
 //! 8. Every task is tracked and told when to stop. There is no global state.
 //! 9. Every list has a limit and a total order.
-//! 10. The content of a message never reaches a log, an error or a `Debug` form.
+//! 10. Neither the content of a message nor a credential ever reaches a log, an error or a `Debug` form.
+//! 11. What no caller is known to need is closed: a service that `grpc::access` does not list cannot be
+//!     called once callers are named.
 //!
 //! # What makes deletion right
 //!
@@ -57,7 +60,7 @@
 //!
 //! # One deletion, from bytes to rows
 //!
-//! 1. `grpc::boundary` gives the call its ID and its deadline.
+//! 1. `grpc::boundary` gives the call its ID and its deadline, and `grpc::access` lets it in, or not.
 //! 2. `grpc::convert::delete_conversations` parses the request, or names every violation.
 //! 3. [`app::delete_conversations()`] reads the heads of the conversations, by key: the first round
 //!    trip.
@@ -109,8 +112,9 @@
 //!
 //! # A new RPC
 //!
-//! The protocol; a file in `grpc::convert` that parses and renders; a file in [`app`] of the same
-//! name; a rule or a statement in [`store`]; a handler of three lines; a test of the same name.
+//! The protocol, and for a new service in `grpc::access` who may call it; a file in `grpc::convert` that
+//! parses and renders; a file in [`app`] of the same name; a rule or a statement in [`store`]; a handler
+//! of a few lines; a test of the same name.
 //!
 //! # What is deliberately absent
 //!

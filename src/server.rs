@@ -11,6 +11,7 @@ use tonic::transport::Server as Transport;
 
 use self::incoming::Incoming;
 use crate::{
+    access::Callers,
     app::{App, Policy, WatchPolicy},
     config::Config,
     domain::Clock,
@@ -37,6 +38,7 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     tls: Option<Tls>,
+    callers: Callers,
     changed: Changed,
     schedule: Schedule,
     poll_interval: Duration,
@@ -115,6 +117,12 @@ impl Server {
             .migrate()
             .await
             .map_err(|source| StartError::database(config, source))?;
+        if config.has_tokens_in_clear() {
+            tracing::warn!(
+                "the tokens of callers come unencrypted over the network; set tls_cert and tls_key, \
+                 unless something in front of this service encrypts them"
+            );
+        }
         let listen_error = |source| StartError::Listen {
             address: config.listen,
             source,
@@ -143,6 +151,7 @@ impl Server {
             listener,
             address,
             tls,
+            callers: config.callers.clone(),
             changed,
             schedule: config.jobs.schedule(),
             poll_interval: config.watch.poll_interval,
@@ -192,6 +201,7 @@ impl Server {
         tracing::info!(
             address = %self.address,
             tls = protection.is_some(),
+            callers = self.callers.len(),
             "serving"
         );
         let served = Transport::builder()
@@ -199,6 +209,7 @@ impl Server {
             .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
             .http2_max_pending_accept_reset_streams(Some(MOST_CANCELLED_AT_ONCE))
             .layer(grpc::Boundary)
+            .layer(grpc::Access::new(self.callers))
             .add_routes(grpc::routes(self.app, shutdown.clone()))
             .add_service(health_service)
             .serve_with_incoming_shutdown(

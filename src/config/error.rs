@@ -3,6 +3,8 @@
 
 use std::{io, net::SocketAddr, path::PathBuf};
 
+use crate::domain::CallerName;
+
 /// Why the service does not start with the settings it was given.
 ///
 /// All of them are the operator's to mend; none goes away by trying again.
@@ -60,10 +62,19 @@ pub enum ConfigError {
         missing: &'static str,
     },
 
+    /// A caller is known by its certificate, and no client is asked for one.
+    #[error(
+        "the caller `{caller}` is known by its certificate; tls_client_ca must say whose are accepted"
+    )]
+    NoClientCa {
+        /// The caller.
+        caller: CallerName,
+    },
+
     /// The service would have been open to every machine that can reach it.
     #[error(
-        "refusing to listen on {listen}: callers are not authenticated; \
-         listen on a loopback address, or say --allow-anonymous if everyone who reaches it may call"
+        "refusing to listen on {listen}: callers are not authenticated; name them in the settings \
+         file, listen on a loopback address, or say --allow-anonymous if everyone who reaches it may call"
     )]
     OpenListener {
         /// The address that was asked for.

@@ -14,6 +14,7 @@ use std::{
 use super::{
     Config, ConfigError, DatabaseConfig, DatabaseUrl, DeletionConfig, JobsConfig, TlsConfig,
 };
+use crate::access::Callers;
 
 const LONGEST: Duration = Duration::from_hours(3650 * 24);
 const MAX_PURGE_INTERVAL: Duration = Duration::from_hours(24);
@@ -154,7 +155,7 @@ impl Settings {
     /// # Errors
     ///
     /// [`ConfigError::IncompleteTls`].
-    pub(super) fn into_config(self) -> Result<Config, ConfigError> {
+    pub(super) fn into_config(self, callers: Callers) -> Result<Config, ConfigError> {
         let Self {
             config: _,
             listen,
@@ -177,6 +178,7 @@ impl Settings {
         Ok(Config {
             listen: listen.unwrap_or(default.listen),
             tls: tls(tls_cert, tls_key, tls_client_ca)?,
+            callers,
             allow_anonymous: allow_anonymous.unwrap_or(default.allow_anonymous),
             database: DatabaseConfig {
                 url: database_url.unwrap_or(default.database.url),

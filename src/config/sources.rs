@@ -9,7 +9,8 @@ use std::{error::Error as _, ffi::OsString, fs, path::Path};
 
 use clap::{CommandFactory, Parser};
 
-use super::{ConfigError, Settings};
+use super::{ConfigError, Settings, callers};
+use crate::access::Callers;
 
 const PREFIX: &str = "CONVERSATION_";
 
@@ -68,12 +69,12 @@ pub(super) fn from_environment(
     Ok(settings)
 }
 
-/// What the TOML file at `path` sets.
+/// What the TOML file at `path` sets, and the callers that it names.
 ///
 /// # Errors
 ///
 /// When the file cannot be read, is not TOML, or has a key that is unknown or malformed.
-pub(super) fn from_file(path: &Path) -> Result<Settings, ConfigError> {
+pub(super) fn from_file(path: &Path) -> Result<(Settings, Callers), ConfigError> {
     let text = fs::read_to_string(path).map_err(|source| ConfigError::File {
         path: path.to_owned(),
         source,
@@ -92,9 +93,15 @@ pub(super) fn from_file(path: &Path) -> Result<Settings, ConfigError> {
     let mut names = names();
     names.retain(|name| name != NOT_IN_FILE);
     let mut settings = Settings::default();
+    let mut callers = Callers::default();
     for (key, value) in table {
+        if key == callers::KEY {
+            callers = callers::parse(&path.display().to_string(), value)?;
+            continue;
+        }
         let place = format!("{}: `{key}`", path.display());
         if !names.contains(&key) {
+            names.push(callers::KEY.to_owned());
             let known = list(names.into_iter());
             return Err(ConfigError::Unknown { place, known });
         }
@@ -114,7 +121,7 @@ pub(super) fn from_file(path: &Path) -> Result<Settings, ConfigError> {
         };
         settings = settings.or(single(&place, &key, &value)?);
     }
-    Ok(settings)
+    Ok((settings, callers))
 }
 
 /// The names of all settings, as the file spells them.

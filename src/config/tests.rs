@@ -6,6 +6,7 @@ use clap::Parser;
 use tempfile::NamedTempFile;
 
 use super::{Config, ConfigError, LogFormat, Settings};
+use crate::access::Callers;
 
 mod access;
 
@@ -63,6 +64,7 @@ fn nothing_set_gives_the_documented_defaults() {
     assert_eq!(config.drain_timeout, Duration::from_secs(10));
     assert_eq!(config.log_format, LogFormat::Text);
     assert_eq!(config.tls, None);
+    assert!(config.callers.is_empty());
     assert!(!config.allow_anonymous);
 }
 
@@ -83,6 +85,7 @@ fn each_source_can_set_everything() {
             client_ca: Some("ca.pem".into()),
             ..super::TlsConfig::new("cert.pem".into(), "key.pem".into())
         }),
+        callers: Callers::default(),
         allow_anonymous: true,
         database: super::DatabaseConfig {
             url: "postgres://db/chat".parse().unwrap(),

@@ -1,5 +1,6 @@
 //! What every call passes on its way in and out: its request ID, its deadline, its line in the log,
-//! and the promise that every error carries our details.
+//! and the promise that every error carries our details. The line says who has called; see
+//! [`super::Access`], which finds that out.
 
 use std::{
     future::Future,
@@ -13,7 +14,7 @@ use tokio::time::{Instant, Sleep};
 use tonic::{Code, Status, body::Body};
 use tonic_types::StatusExt as _;
 use tower::{Layer, Service};
-use tracing::Instrument as _;
+use tracing::{Instrument as _, field::Empty};
 use uuid::Uuid;
 
 use super::status;
@@ -65,11 +66,12 @@ where
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let id = request_id(&request);
         let method = request.uri().path().to_owned();
-        let span = tracing::info_span!("call", request_id = ?id, method);
+        let span =
+            tracing::info_span!("call", request_id = ?id, method, caller = Empty, peer = Empty);
         let started = Instant::now();
         let timeout = request.headers().get(TIMEOUT).and_then(timeout);
         let deadline = timeout.map(|timeout| timeout.saturating_sub(AHEAD_OF_TRANSPORT));
-        let answer = self.inner.call(request);
+        let answer = span.in_scope(|| self.inner.call(request));
         let bounded = async move {
             let response = match deadline {
                 Some(Duration::ZERO) => status::deadline_exceeded().into_http(),

@@ -3,7 +3,7 @@
 use tonic::{Request, Response, Status};
 
 use super::{
-    Api, convert,
+    Api, access, convert,
     watch::{self, WatchStream},
 };
 use crate::{
@@ -30,7 +30,8 @@ impl ConversationService for Api {
         &self,
         request: Request<DeleteConversationsRequest>,
     ) -> Result<Response<DeleteConversationsResponse>, Status> {
-        let (request, history) = convert::delete_conversations::parse(request.into_inner())?;
+        let (request, caller) = access::received(request);
+        let (request, history) = convert::delete_conversations::parse(request, caller)?;
         let deletion = app::delete_conversations(&self.app, request, history).await?;
         Ok(Response::new(convert::delete_conversations::render(
             deletion,
@@ -41,7 +42,8 @@ impl ConversationService for Api {
         &self,
         request: Request<RestoreConversationsRequest>,
     ) -> Result<Response<RestoreConversationsResponse>, Status> {
-        let (origin, deletion) = convert::restore_conversations::parse(request.into_inner())?;
+        let (request, caller) = access::received(request);
+        let (origin, deletion) = convert::restore_conversations::parse(request, caller)?;
         let restoration = app::restore_conversations(&self.app, origin, deletion).await?;
         Ok(Response::new(convert::restore_conversations::render(
             restoration,
@@ -52,7 +54,8 @@ impl ConversationService for Api {
         &self,
         request: Request<ClearHistoryRequest>,
     ) -> Result<Response<ClearHistoryResponse>, Status> {
-        let request = convert::clear_history::parse(request.into_inner())?;
+        let (request, caller) = access::received(request);
+        let request = convert::clear_history::parse(request, caller)?;
         let deletion = app::clear_history(&self.app, request).await?;
         Ok(Response::new(convert::clear_history::render(deletion)))
     }
@@ -101,7 +104,8 @@ impl ConversationService for Api {
         &self,
         request: Request<MarkConversationsReadRequest>,
     ) -> Result<Response<MarkConversationsReadResponse>, Status> {
-        let request = convert::mark_conversations_read::parse(request.into_inner())?;
+        let (request, caller) = access::received(request);
+        let request = convert::mark_conversations_read::parse(request, caller)?;
         let read = app::mark_conversations_read(&self.app, request).await?;
         Ok(Response::new(convert::mark_conversations_read::render(
             read,
@@ -112,7 +116,8 @@ impl ConversationService for Api {
         &self,
         request: Request<PinConversationsRequest>,
     ) -> Result<Response<PinConversationsResponse>, Status> {
-        let (origin, ids, pinning) = convert::pin_conversations::parse(request.into_inner())?;
+        let (request, caller) = access::received(request);
+        let (origin, ids, pinning) = convert::pin_conversations::parse(request, caller)?;
         let changed = app::pin_conversations(&self.app, origin, ids, pinning).await?;
         Ok(Response::new(convert::pin_conversations::render(changed)))
     }
@@ -121,7 +126,8 @@ impl ConversationService for Api {
         &self,
         request: Request<MuteConversationsRequest>,
     ) -> Result<Response<MuteConversationsResponse>, Status> {
-        let (origin, ids, muting) = convert::mute_conversations::parse(request.into_inner())?;
+        let (request, caller) = access::received(request);
+        let (origin, ids, muting) = convert::mute_conversations::parse(request, caller)?;
         let changed = app::mute_conversations(&self.app, origin, ids, muting).await?;
         Ok(Response::new(convert::mute_conversations::render(changed)))
     }
@@ -130,7 +136,8 @@ impl ConversationService for Api {
         &self,
         request: Request<MarkConversationsRequest>,
     ) -> Result<Response<MarkConversationsResponse>, Status> {
-        let (origin, ids, marks) = convert::mark_conversations::parse(request.into_inner())?;
+        let (request, caller) = access::received(request);
+        let (origin, ids, marks) = convert::mark_conversations::parse(request, caller)?;
         let changed = app::mark_conversations(&self.app, origin, ids, marks).await?;
         Ok(Response::new(convert::mark_conversations::render(changed)))
     }
@@ -139,7 +146,8 @@ impl ConversationService for Api {
         &self,
         request: Request<SetCustomDataRequest>,
     ) -> Result<Response<SetCustomDataResponse>, Status> {
-        let (origin, ids, data) = convert::set_custom_data::parse(request.into_inner())?;
+        let (request, caller) = access::received(request);
+        let (origin, ids, data) = convert::set_custom_data::parse(request, caller)?;
         let changed = app::set_custom_data(&self.app, origin, ids, &data).await?;
         Ok(Response::new(convert::set_custom_data::render(changed)))
     }
@@ -148,7 +156,8 @@ impl ConversationService for Api {
         &self,
         request: Request<CreateFolderRequest>,
     ) -> Result<Response<CreateFolderResponse>, Status> {
-        let (origin, name, ids) = convert::create_folder::parse(request.into_inner())?;
+        let (request, caller) = access::received(request);
+        let (origin, name, ids) = convert::create_folder::parse(request, caller)?;
         let changed = app::create_folder(&self.app, &origin, &name, ids).await?;
         Ok(Response::new(convert::create_folder::render(&changed)))
     }
@@ -157,7 +166,8 @@ impl ConversationService for Api {
         &self,
         request: Request<DeleteFolderRequest>,
     ) -> Result<Response<DeleteFolderResponse>, Status> {
-        let (origin, name) = convert::delete_folder::parse(request.into_inner())?;
+        let (request, caller) = access::received(request);
+        let (origin, name) = convert::delete_folder::parse(request, caller)?;
         let changed = app::delete_folder(&self.app, &origin, &name).await?;
         Ok(Response::new(convert::delete_folder::render(&changed)))
     }
@@ -166,7 +176,8 @@ impl ConversationService for Api {
         &self,
         request: Request<RenameFolderRequest>,
     ) -> Result<Response<RenameFolderResponse>, Status> {
-        let (origin, name, new_name) = convert::rename_folder::parse(request.into_inner())?;
+        let (request, caller) = access::received(request);
+        let (origin, name, new_name) = convert::rename_folder::parse(request, caller)?;
         let changed = app::rename_folder(&self.app, &origin, &name, new_name).await?;
         Ok(Response::new(convert::rename_folder::render(&changed)))
     }
@@ -175,7 +186,8 @@ impl ConversationService for Api {
         &self,
         request: Request<AddToFolderRequest>,
     ) -> Result<Response<AddToFolderResponse>, Status> {
-        let (origin, name, ids) = convert::add_to_folder::parse(request.into_inner())?;
+        let (request, caller) = access::received(request);
+        let (origin, name, ids) = convert::add_to_folder::parse(request, caller)?;
         let changed = app::add_to_folder(&self.app, &origin, &name, ids).await?;
         Ok(Response::new(convert::add_to_folder::render(&changed)))
     }
@@ -184,7 +196,8 @@ impl ConversationService for Api {
         &self,
         request: Request<RemoveFromFolderRequest>,
     ) -> Result<Response<RemoveFromFolderResponse>, Status> {
-        let (origin, name, ids) = convert::remove_from_folder::parse(request.into_inner())?;
+        let (request, caller) = access::received(request);
+        let (origin, name, ids) = convert::remove_from_folder::parse(request, caller)?;
         let changed = app::remove_from_folder(&self.app, &origin, &name, ids).await?;
         Ok(Response::new(convert::remove_from_folder::render(&changed)))
     }

@@ -1,6 +1,7 @@
 //! The transport: each handler parses its request, runs the use case of the same name, and renders
 //! the answer. Nothing is decided here, and nothing of this module is known further inside.
 
+mod access;
 mod boundary;
 mod conversation_service;
 mod convert;
@@ -24,6 +25,7 @@ use crate::{
     },
 };
 
+pub use access::Access;
 pub use boundary::Boundary;
 pub use health::{Health, health};
 

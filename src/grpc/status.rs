@@ -10,6 +10,7 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 
 use super::violations::InvalidRequest;
 use crate::{
+    access::Role,
     app::AppError,
     domain::{MAX_FOLDER_CONVERSATIONS, MAX_FOLDERS},
     store::StoreError,
@@ -59,6 +60,47 @@ pub(super) fn malformed(message: &str) -> Status {
     Status::with_error_details(Code::InvalidArgument, message, details)
 }
 
+/// The answer to a call without credentials.
+pub(super) fn credentials_missing() -> Status {
+    status(
+        Code::Unauthenticated,
+        "CREDENTIALS_MISSING",
+        "the call has no credentials; send `authorization: Bearer <token>` in its metadata, or \
+         connect with a client certificate",
+    )
+}
+
+/// The answer to a call whose credentials are nobody's. It does not say what is wrong with them.
+pub(super) fn credentials_invalid() -> Status {
+    status(
+        Code::Unauthenticated,
+        "CREDENTIALS_INVALID",
+        "the credentials are not those of a caller of this service; check the token, or the \
+         client certificate",
+    )
+}
+
+/// The answer to a caller who has none of the roles that a method asks for.
+pub(super) fn role_missing(roles: &[Role]) -> Status {
+    let roles: Vec<_> = roles.iter().map(|role| role.as_str()).collect();
+    let message = format!(
+        "the caller may not call this method; it takes the role {}",
+        roles.join(" or ")
+    );
+    let metadata = HashMap::from([("role".to_owned(), roles.join(","))]);
+    let details = ErrorDetails::with_error_info("ROLE_MISSING", DOMAIN, metadata);
+    Status::with_error_details(Code::PermissionDenied, message, details)
+}
+
+/// The answer to a call of something that does not exist.
+pub(super) fn unimplemented() -> Status {
+    status(
+        Code::Unimplemented,
+        "UNIMPLEMENTED",
+        "there is no such method, or it does not speak this encoding",
+    )
+}
+
 /// The answer to a request whose time is up.
 pub(super) fn deadline_exceeded() -> Status {
     status(
@@ -75,11 +117,7 @@ pub(super) fn of_transport(original: &Status) -> Status {
             malformed("the request is larger than this service accepts")
         }
         Code::Internal => malformed("the request is no valid message of this method"),
-        Code::Unimplemented => status(
-            Code::Unimplemented,
-            "UNIMPLEMENTED",
-            "there is no such method, or it does not speak this encoding",
-        ),
+        Code::Unimplemented => unimplemented(),
         Code::Cancelled | Code::DeadlineExceeded => deadline_exceeded(),
         Code::NotFound => status(Code::NotFound, "NOT_FOUND", original.message()),
         Code::Unavailable => status(Code::Unavailable, "UNAVAILABLE", original.message()),

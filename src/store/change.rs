@@ -226,6 +226,7 @@ impl Store {
         let Origin {
             user,
             client,
+            caller,
             request,
         } = change.origin;
         let synced = match change.synchronisation {
@@ -248,6 +249,10 @@ impl Store {
             change.undoes.map(Revision::to_stored).into(),
             serde_json::json!(change.conversations).to_string().into(),
             change.detail.into(),
+            caller
+                .as_ref()
+                .map(|caller| caller.as_str().to_owned())
+                .into(),
         ];
         values.extend(change.scalars);
         if !change.input.is_empty() {

@@ -3,12 +3,15 @@
 use super::{delete_conversations, deletion, origin};
 use crate::{
     app::DeletionRequest,
-    domain::Deletion,
+    domain::{CallerName, Deletion},
     grpc::violations::{InvalidRequest, Violations},
     proto::{ClearHistoryRequest, ClearHistoryResponse, DeleteConversationsResponse},
 };
 
-pub(crate) fn parse(mut request: ClearHistoryRequest) -> Result<DeletionRequest, InvalidRequest> {
+pub(crate) fn parse(
+    mut request: ClearHistoryRequest,
+    caller: Option<CallerName>,
+) -> Result<DeletionRequest, InvalidRequest> {
     let request_id = std::mem::take(&mut request.request_id);
     let ClearHistoryRequest {
         user_id,
@@ -26,6 +29,7 @@ pub(crate) fn parse(mut request: ClearHistoryRequest) -> Result<DeletionRequest,
         client_id,
         &request_id,
         &request,
+        caller,
         &mut violations,
     );
     let parsed = deletion::parse(

@@ -3,13 +3,14 @@
 use super::{deletion, origin, time};
 use crate::{
     app::{DeletionRequest, History},
-    domain::Deletion,
+    domain::{CallerName, Deletion},
     grpc::violations::{InvalidRequest, Violations},
     proto::{DeleteConversationsRequest, DeleteConversationsResponse},
 };
 
 pub(crate) fn parse(
     mut request: DeleteConversationsRequest,
+    caller: Option<CallerName>,
 ) -> Result<(DeletionRequest, History), InvalidRequest> {
     let request_id = std::mem::take(&mut request.request_id);
     let DeleteConversationsRequest {
@@ -29,6 +30,7 @@ pub(crate) fn parse(
         client_id,
         &request_id,
         &request,
+        caller,
         &mut violations,
     );
     let parsed = deletion::parse(

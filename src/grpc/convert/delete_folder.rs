@@ -2,13 +2,14 @@
 
 use super::{folder, origin};
 use crate::{
-    domain::{FolderChanged, FolderName, Origin},
+    domain::{CallerName, FolderChanged, FolderName, Origin},
     grpc::violations::{InvalidRequest, Violations},
     proto::{DeleteFolderRequest, DeleteFolderResponse},
 };
 
 pub(crate) fn parse(
     mut request: DeleteFolderRequest,
+    caller: Option<CallerName>,
 ) -> Result<(Origin, FolderName), InvalidRequest> {
     let request_id = std::mem::take(&mut request.request_id);
     let DeleteFolderRequest {
@@ -25,6 +26,7 @@ pub(crate) fn parse(
         client_id,
         &request_id,
         &request,
+        caller,
         &mut violations,
     );
     let name = violations.check("name", FolderName::new(name));

@@ -2,13 +2,14 @@
 
 use super::{change_result, conversation_id, origin};
 use crate::{
-    domain::{Batch, ConversationId, MarkChange, Marks, MarksChanged, Origin},
+    domain::{Batch, CallerName, ConversationId, MarkChange, Marks, MarksChanged, Origin},
     grpc::violations::{InvalidRequest, Violations},
     proto::{MarkConversationsRequest, MarkConversationsResponse, MarksResult},
 };
 
 pub(crate) fn parse(
     mut request: MarkConversationsRequest,
+    caller: Option<CallerName>,
 ) -> Result<(Origin, Batch<ConversationId>, MarkChange), InvalidRequest> {
     let request_id = std::mem::take(&mut request.request_id);
     let MarkConversationsRequest {
@@ -27,6 +28,7 @@ pub(crate) fn parse(
         client_id,
         &request_id,
         &request,
+        caller,
         &mut violations,
     );
     let conversations = conversation_id::parse_batch(conversation_ids, &mut violations);

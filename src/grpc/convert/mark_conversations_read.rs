@@ -3,13 +3,14 @@
 use super::{change_result, conversation_id, origin, seen_through};
 use crate::{
     app::{MarkConversationsRead, Which},
-    domain::{ReadingChanged, Seq},
+    domain::{CallerName, ReadingChanged, Seq},
     grpc::violations::{InvalidRequest, Violations},
     proto::{self, MarkConversationsReadRequest, MarkConversationsReadResponse, ReadResult},
 };
 
 pub(crate) fn parse(
     mut request: MarkConversationsReadRequest,
+    caller: Option<CallerName>,
 ) -> Result<MarkConversationsRead, InvalidRequest> {
     let request_id = std::mem::take(&mut request.request_id);
     let MarkConversationsReadRequest {
@@ -28,6 +29,7 @@ pub(crate) fn parse(
         client_id,
         &request_id,
         &request,
+        caller,
         &mut violations,
     );
     let which = which(conversation_ids, *all, &mut violations);

@@ -2,13 +2,14 @@
 
 use super::{change_result, conversation_id, origin};
 use crate::{
-    domain::{Batch, Changed, ConversationId, Muting, Origin},
+    domain::{Batch, CallerName, Changed, ConversationId, Muting, Origin},
     grpc::violations::{InvalidRequest, Violations},
     proto::{MuteConversationsRequest, MuteConversationsResponse},
 };
 
 pub(crate) fn parse(
     mut request: MuteConversationsRequest,
+    caller: Option<CallerName>,
 ) -> Result<(Origin, Batch<ConversationId>, Muting), InvalidRequest> {
     let request_id = std::mem::take(&mut request.request_id);
     let MuteConversationsRequest {
@@ -26,6 +27,7 @@ pub(crate) fn parse(
         client_id,
         &request_id,
         &request,
+        caller,
         &mut violations,
     );
     let conversations = conversation_id::parse_batch(conversation_ids, &mut violations);

@@ -5,18 +5,19 @@ use ring::digest::{Context, SHA256};
 use uuid::Uuid;
 
 use crate::{
-    domain::{ClientId, Origin, RequestDigest, RequestId, RequestKey, UserId},
+    domain::{CallerName, ClientId, Origin, RequestDigest, RequestId, RequestKey, UserId},
     grpc::violations::Violations,
 };
 
 /// The fields `user_id`, `client_id` and `request_id` of a changing request to `method`. `content` is
-/// the request without its `request_id`: what a retry must repeat.
+/// the request without its `request_id`: what a retry must repeat. `caller` is who sent it.
 pub(super) fn parse(
     method: &str,
     user: &str,
     client: &str,
     request_id: &str,
     content: &impl Message,
+    caller: Option<CallerName>,
     violations: &mut Violations,
 ) -> Option<Origin> {
     let user = violations.check("user_id", UserId::new(user));
@@ -31,6 +32,7 @@ pub(super) fn parse(
     user.map(|user| Origin {
         user,
         client,
+        caller,
         request,
     })
 }

@@ -2,13 +2,14 @@
 
 use super::{change_result, conversation_id, origin};
 use crate::{
-    domain::{Batch, Changed, ConversationId, Origin, Pinning},
+    domain::{Batch, CallerName, Changed, ConversationId, Origin, Pinning},
     grpc::violations::{InvalidRequest, Violations},
     proto::{PinConversationsRequest, PinConversationsResponse},
 };
 
 pub(crate) fn parse(
     mut request: PinConversationsRequest,
+    caller: Option<CallerName>,
 ) -> Result<(Origin, Batch<ConversationId>, Pinning), InvalidRequest> {
     let request_id = std::mem::take(&mut request.request_id);
     let PinConversationsRequest {
@@ -26,6 +27,7 @@ pub(crate) fn parse(
         client_id,
         &request_id,
         &request,
+        caller,
         &mut violations,
     );
     let conversations = conversation_id::parse_batch(conversation_ids, &mut violations);

@@ -2,13 +2,14 @@
 
 use super::{conversation_id, folder, origin};
 use crate::{
-    domain::{Batch, ConversationId, FolderChanged, FolderName, Origin},
+    domain::{Batch, CallerName, ConversationId, FolderChanged, FolderName, Origin},
     grpc::violations::{InvalidRequest, Violations},
     proto::{RemoveFromFolderRequest, RemoveFromFolderResponse},
 };
 
 pub(crate) fn parse(
     mut request: RemoveFromFolderRequest,
+    caller: Option<CallerName>,
 ) -> Result<(Origin, FolderName, Batch<ConversationId>), InvalidRequest> {
     let request_id = std::mem::take(&mut request.request_id);
     let RemoveFromFolderRequest {
@@ -26,6 +27,7 @@ pub(crate) fn parse(
         client_id,
         &request_id,
         &request,
+        caller,
         &mut violations,
     );
     let name = violations.check("name", FolderName::new(name));

@@ -2,13 +2,14 @@
 
 use super::{folder, origin};
 use crate::{
-    domain::{FolderChanged, FolderName, Origin},
+    domain::{CallerName, FolderChanged, FolderName, Origin},
     grpc::violations::{InvalidRequest, Violations},
     proto::{RenameFolderRequest, RenameFolderResponse},
 };
 
 pub(crate) fn parse(
     mut request: RenameFolderRequest,
+    caller: Option<CallerName>,
 ) -> Result<(Origin, FolderName, FolderName), InvalidRequest> {
     let request_id = std::mem::take(&mut request.request_id);
     let RenameFolderRequest {
@@ -26,6 +27,7 @@ pub(crate) fn parse(
         client_id,
         &request_id,
         &request,
+        caller,
         &mut violations,
     );
     let name = violations.check("name", FolderName::new(name));

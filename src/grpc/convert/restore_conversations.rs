@@ -2,13 +2,14 @@
 
 use super::{conversation_id, origin};
 use crate::{
-    domain::{Origin, Restoration, RestorationOutcome, Revision},
+    domain::{CallerName, Origin, Restoration, RestorationOutcome, Revision},
     grpc::violations::{InvalidRequest, Violations},
     proto::{self, RestoreConversationsRequest, RestoreConversationsResponse},
 };
 
 pub(crate) fn parse(
     mut request: RestoreConversationsRequest,
+    caller: Option<CallerName>,
 ) -> Result<(Origin, Revision), InvalidRequest> {
     let request_id = std::mem::take(&mut request.request_id);
     let RestoreConversationsRequest {
@@ -25,6 +26,7 @@ pub(crate) fn parse(
         client_id,
         &request_id,
         &request,
+        caller,
         &mut violations,
     );
     let deletion = violations.check("deletion_id", parse_deletion_id(deletion_id));

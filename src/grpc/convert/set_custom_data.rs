@@ -2,13 +2,14 @@
 
 use super::{change_result, conversation_id, origin};
 use crate::{
-    domain::{Batch, Changed, ConversationId, CustomData, Origin},
+    domain::{Batch, CallerName, Changed, ConversationId, CustomData, Origin},
     grpc::violations::{InvalidRequest, Violations},
     proto::{SetCustomDataRequest, SetCustomDataResponse},
 };
 
 pub(crate) fn parse(
     mut request: SetCustomDataRequest,
+    caller: Option<CallerName>,
 ) -> Result<(Origin, Batch<ConversationId>, CustomData), InvalidRequest> {
     let request_id = std::mem::take(&mut request.request_id);
     let SetCustomDataRequest {
@@ -26,6 +27,7 @@ pub(crate) fn parse(
         client_id,
         &request_id,
         &request,
+        caller,
         &mut violations,
     );
     let conversations = conversation_id::parse_batch(conversation_ids, &mut violations);

@@ -60,14 +60,14 @@ pub(in crate::store) struct Statements {
     pub(super) unpin: String,
 }
 
-/// Parameters `$1` to `$12` are the user and the columns that every change has.
-pub(in crate::store) const FIRST_SCALAR: usize = 13;
+/// Parameters `$1` to `$13` are the user and the columns that every change has.
+pub(in crate::store) const FIRST_SCALAR: usize = 14;
 
-/// The columns of `changes` but for `revision` and `results`, in the order of `$1` to `$12`.
+/// The columns of `changes` but for `revision` and `results`, in the order of `$1` to `$13`.
 const COLUMNS: &str = "user_id, request_id, request_digest, client_id, kind, changed_at, synced, \
-    restorable_until, erasable_from, undoes, conversations, detail";
+    restorable_until, erasable_from, undoes, conversations, detail, caller";
 /// Their parameters.
-const VALUES: &str = "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12";
+const VALUES: &str = "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13";
 
 impl Statements {
     pub(in crate::store) fn new(dialect: Dialect) -> Self {
@@ -78,7 +78,7 @@ impl Statements {
                     ON CONFLICT (user_id) DO UPDATE SET revision = users.revision + 1 \
                     RETURNING revision"
                 .to_owned(),
-            record: record("$13", "$14"),
+            record: record("$14", "$15"),
             pins: format!(
                 "SELECT COUNT(*) AS pins, COUNT(CASE WHEN changed_by = $2 THEN 1 END) AS new_pins \
                  FROM members{pinned} WHERE user_id = $1 AND pinned_at IS NOT NULL"

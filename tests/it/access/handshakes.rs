@@ -24,7 +24,7 @@ async fn reaches(address: SocketAddr, trust: Option<&Trust>) -> Result<(), Strin
     let channel = connect(address, trust)
         .await
         .map_err(|error| format!("{error:?}"))?;
-    let answer = call(&channel, HEALTH).await;
+    let answer = call(&channel, HEALTH, None).await;
     answer.map(drop).map_err(|status| format!("{status:?}"))
 }
 
@@ -125,7 +125,9 @@ async fn garbage_ends_its_own_connection_and_no_other() {
     let mut answer = Vec::new();
     let ended = timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
     assert!(ended.is_ok(), "the server hangs up");
-    call(&channel, HEALTH).await.expect("the other goes on");
+    call(&channel, HEALTH, None)
+        .await
+        .expect("the other goes on");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -158,7 +158,7 @@ async fn authorities_are_replaced_for_new_connections() {
     files.replace_authorities(&[&after]);
     until(async || !is_let_in(&old, address).await).await;
     assert!(is_let_in(&new, address).await);
-    call(&established, HEALTH)
+    call(&established, HEALTH, None)
         .await
         .expect("what there is goes on");
 }
@@ -166,7 +166,7 @@ async fn authorities_are_replaced_for_new_connections() {
 /// Whether a new connection of this client is answered.
 async fn is_let_in(trust: &Trust, address: SocketAddr) -> bool {
     match trust.channel(address).await {
-        Ok(channel) => call(&channel, HEALTH).await.is_ok(),
+        Ok(channel) => call(&channel, HEALTH, None).await.is_ok(),
         Err(_) => false,
     }
 }
@@ -210,7 +210,7 @@ async fn what_cannot_be_used_changes_nothing_and_is_complained_of_without_its_co
     files.replace(&second);
     server.line("new connections use the new ones").await;
     assert_eq!(trust.shown_by(address).await, second.certificate);
-    call(&channel, HEALTH)
+    call(&channel, HEALTH, None)
         .await
         .expect("what there was goes on");
     let log = server.log();

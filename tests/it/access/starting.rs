@@ -2,8 +2,10 @@
 
 use std::process::Command;
 
+use super::sqlite;
 use crate::support::{
     certificates::{Authority, Files},
+    logged::Logged,
     process::program,
 };
 
@@ -94,4 +96,58 @@ fn files_that_belong_together_and_are_not_all_named_stop_the_start() {
     ] {
         refused(program().args(flags), &[says], &[]);
     }
+}
+
+#[test]
+fn callers_that_are_not_well_formed_stop_the_start_and_no_secret_is_shown() {
+    let files = Files::of(&Authority::new().server());
+    let caller = |lines: &str| format!("[[callers]]\n{lines}\n");
+    for (text, says) in [
+        (
+            caller("name = 'a'\ntoken = 'hunter2'"),
+            &["settings.toml: `callers[0]`: `token`: there is no such setting"][..],
+        ),
+        (
+            caller("name = 'a'\ntoken_sha256 = 'hunter2'\nroles = ['pipeline']"),
+            &["settings.toml: `callers[0]`: `token_sha256`: expected a SHA-256"],
+        ),
+        (
+            caller("name = 'a'\ncertificate_name = 'a'\nroles = ['pipeline']"),
+            &["`a`", "tls_client_ca must say whose"],
+        ),
+        (
+            caller("name = 'a'\ncertificate_name = 'a'\nroles = ['hunter2']"),
+            &["settings.toml: `callers[0]`: `roles`"],
+        ),
+        (
+            "[callers]\nhunter2 = 1\n".to_owned(),
+            &["settings.toml: `callers`", "[[callers]]"],
+        ),
+    ] {
+        let settings = files.write("settings.toml", &text);
+        refused(program().arg("--config").arg(settings), says, &["hunter2"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_with_callers_listens_beyond_loopback_without_more_ado() {
+    let database = sqlite().await;
+    let files = Files::of(&Authority::new().server());
+    let digest = "0a".repeat(32);
+    let settings = files.write(
+        "settings.toml",
+        &format!("[[callers]]\nname = 'a'\ntoken_sha256 = '{digest}'\nroles = ['pipeline']\n"),
+    );
+    let mut command = program();
+    command
+        .args([
+            "--listen",
+            "0.0.0.0:0",
+            "--database-url",
+            database.url(),
+            "--config",
+        ])
+        .arg(settings);
+    let server = Logged::start(&mut command).await;
+    assert!(server.address().ip().is_unspecified());
 }

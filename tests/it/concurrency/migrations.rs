@@ -37,7 +37,7 @@ async fn migrations_at_the_same_time_all_succeed(database: TestDatabase) {
     assert_eq!(
         rows.number("SELECT count(*) FROM conversation_schema")
             .await,
-        3
+        4
     );
     let Stage {
         client,

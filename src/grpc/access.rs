@@ -1,0 +1,242 @@
+//! Lets a call in only if its caller may make it. It stands around all services, so nothing of a
+//! refused call is read, and within the boundary, so a refusal is an error like any other.
+//!
+//! What a role may call is listed here, service by service. What is not listed nobody may call once
+//! callers are named: a service that was forgotten is closed, not open.
+//!
+//! A caller that sends a token is known by it, whatever certificate its connection has shown: a token
+//! is said for this call, and a certificate may be that of a proxy. A wrong token is therefore
+//! refused, even when the certificate would do.
+
+use std::{
+    future::{Ready, ready},
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::{HeaderMap, HeaderValue, Request as HttpRequest, Response, header::AUTHORIZATION};
+use tokio_util::either::Either;
+use tonic::{Request, Status, body::Body};
+use tonic_health::pb::health_server::SERVICE_NAME as HEALTH;
+use tonic_reflection::pb::{
+    v1::server_reflection_server::SERVICE_NAME as REFLECTION,
+    v1alpha::server_reflection_server::SERVICE_NAME as REFLECTION_ALPHA,
+};
+use tower::{Layer, Service};
+use tracing::Span;
+
+use super::status;
+use crate::{
+    access::{Caller, Callers, Peer, Role},
+    domain::CallerName,
+    proto::{
+        conversation_service_server::SERVICE_NAME as CONVERSATIONS,
+        group_service_server::SERVICE_NAME as GROUPS,
+        message_service_server::SERVICE_NAME as MESSAGES,
+    },
+};
+
+/// The layer around all services, within the [`super::Boundary`].
+#[derive(Debug, Clone)]
+pub struct Access {
+    callers: Arc<Callers>,
+}
+
+/// A service that only callers reach who may.
+#[derive(Debug, Clone)]
+pub struct Guarded<S> {
+    callers: Arc<Callers>,
+    inner: S,
+}
+
+/// What it takes to make a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Needed {
+    /// Nothing: it says nothing about users, and those who ask have no credentials.
+    Nothing,
+    /// To be a caller.
+    AnyRole,
+    /// To be a caller with one of these roles.
+    OneOf(&'static [Role]),
+}
+
+/// What it takes to make a call of this path; `None` for a path that is no method's.
+fn needed(path: &str) -> Option<Needed> {
+    let (service, method) = path.strip_prefix('/')?.split_once('/')?;
+    Some(match (service, method) {
+        (CONVERSATIONS, _) => Needed::OneOf(&[Role::Conversations]),
+        (MESSAGES, "ListMessages") => Needed::OneOf(&[Role::Conversations, Role::Pipeline]),
+        (MESSAGES | GROUPS, _) => Needed::OneOf(&[Role::Pipeline]),
+        // It describes what is public anyway, but not to strangers.
+        (REFLECTION | REFLECTION_ALPHA, _) => Needed::AnyRole,
+        (HEALTH, _) => Needed::Nothing,
+        _ => return None,
+    })
+}
+
+impl Access {
+    /// For these callers, or for everyone if there are none.
+    pub fn new(callers: Callers) -> Self {
+        Self {
+            callers: Arc::new(callers),
+        }
+    }
+}
+
+impl<S> Layer<S> for Access {
+    type Service = Guarded<S>;
+
+    fn layer(&self, inner: S) -> Guarded<S> {
+        Guarded {
+            callers: Arc::clone(&self.callers),
+            inner,
+        }
+    }
+}
+
+impl<S> Service<HttpRequest<Body>> for Guarded<S>
+where
+    S: Service<HttpRequest<Body>, Response = Response<Body>>,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = Either<S::Future, Ready<Result<Response<Body>, S::Error>>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: HttpRequest<Body>) -> Self::Future {
+        match admit(&self.callers, &mut request) {
+            Ok(()) => Either::Left(self.inner.call(request)),
+            Err(status) => Either::Right(ready(Ok(status.into_http()))),
+        }
+    }
+}
+
+/// Checks that the call may be made, and notes whose it is. Its credentials go no further.
+fn admit(callers: &Callers, request: &mut HttpRequest<Body>) -> Result<(), Status> {
+    let needed = needed(request.uri().path());
+    if !callers.is_empty() && needed != Some(Needed::Nothing) {
+        let peer = request.extensions().get::<Peer>();
+        let caller = identify(callers, request.headers(), peer).inspect_err(|_| {
+            if let Some(address) = peer.and_then(|peer| peer.address) {
+                Span::current().record("peer", tracing::field::display(address));
+            }
+        })?;
+        Span::current().record("caller", caller.name.as_str());
+        match needed {
+            Some(Needed::Nothing | Needed::AnyRole) => {}
+            Some(Needed::OneOf(roles)) => {
+                if !roles.iter().any(|role| caller.roles.contains(role)) {
+                    return Err(status::role_missing(roles));
+                }
+            }
+            None => return Err(status::unimplemented()),
+        }
+        let name = caller.name.clone();
+        request.extensions_mut().insert(name);
+    }
+    request.headers_mut().remove(AUTHORIZATION);
+    Ok(())
+}
+
+/// Whose call this is, by its credentials or its connection's.
+fn identify<'a>(
+    callers: &'a Callers,
+    headers: &HeaderMap,
+    peer: Option<&Peer>,
+) -> Result<&'a Caller, Status> {
+    let mut credentials = headers.get_all(AUTHORIZATION).iter();
+    let caller = match (credentials.next(), credentials.next()) {
+        (Some(credentials), None) => {
+            bearer_token(credentials).and_then(|token| callers.by_token(token))
+        }
+        // Which of them is meant?
+        (Some(_), Some(_)) => None,
+        (None, _) => match peer.and_then(|peer| peer.certificate.as_ref()) {
+            // Where no caller is known by its certificate, one that was shown is no credential.
+            Some(names) if callers.with_certificate().is_some() => callers.by_certificate(names),
+            _ => return Err(status::credentials_missing()),
+        },
+    };
+    caller.ok_or_else(status::credentials_invalid)
+}
+
+/// The token of `Bearer <token>`.
+fn bearer_token(credentials: &HeaderValue) -> Option<&[u8]> {
+    let credentials = credentials.as_bytes();
+    let space = credentials.iter().position(|byte| *byte == b' ')?;
+    let (scheme, token) = credentials.split_at(space);
+    let token = token.trim_ascii();
+    (scheme.eq_ignore_ascii_case(b"bearer") && !token.is_empty()).then_some(token)
+}
+
+/// What a handler has received, and the caller who sent it, if callers are named.
+pub(super) fn received<T>(request: Request<T>) -> (T, Option<CallerName>) {
+    let caller = request.extensions().get().cloned();
+    (request.into_inner(), caller)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bearer_token_is_what_follows_the_scheme() {
+        let read = |text| bearer_token(&HeaderValue::from_static(text)).map(<[u8]>::to_vec);
+        for text in ["Bearer abc", "bearer abc", "BEARER  abc "] {
+            assert_eq!(read(text).as_deref(), Some(&b"abc"[..]), "{text}");
+        }
+        assert_eq!(read("Bearer a b").as_deref(), Some(&b"a b"[..]));
+        for text in [
+            "",
+            "abc",
+            "Bearer",
+            "Bearer ",
+            "Bearer  ",
+            "Basic abc",
+            "Bearerabc",
+            " abc",
+        ] {
+            assert_eq!(read(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_is_no_method_of_a_listed_service_is_nobodys() {
+        for path in [
+            "",
+            "/",
+            "conversation.v1.ConversationService/DeleteConversations",
+            "/conversation.v1.ConversationService",
+            "//conversation.v1.ConversationService/DeleteConversations",
+            "/conversation.v1.NewService/Call",
+            "/conversation.v1.conversationservice/DeleteConversations",
+            "/grpc.health.v1.health/Check",
+        ] {
+            assert_eq!(needed(path), None, "{path:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_one_method_that_both_roles_may_call_is_let_out_of_the_pipelines() {
+        let both = Needed::OneOf(&[Role::Conversations, Role::Pipeline]);
+        let of = |method: &str| needed(&format!("/conversation.v1.MessageService/{method}"));
+        assert_eq!(of("ListMessages"), Some(both));
+        for method in [
+            "",
+            "SendMessage",
+            "listMessages",
+            "ListMessages/",
+            "%4cistMessages",
+            "New",
+        ] {
+            assert_eq!(
+                of(method),
+                Some(Needed::OneOf(&[Role::Pipeline])),
+                "{method}"
+            );
+        }
+    }
+}

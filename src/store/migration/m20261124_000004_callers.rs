@@ -1,0 +1,33 @@
+//! Which service asked for a change.
+
+use sea_orm_migration::{
+    MigrationName, MigrationTrait, SchemaManager,
+    async_trait::async_trait,
+    sea_orm::{ConnectionTrait as _, DbErr},
+};
+
+use super::in_dialect;
+
+pub(super) struct Migration;
+
+const STATEMENTS: &[&str] = &[
+    // Its name in the settings of that time. Empty for a change that anyone could have made.
+    "ALTER TABLE changes ADD COLUMN caller {text}",
+];
+
+impl MigrationName for Migration {
+    fn name(&self) -> &'static str {
+        "m20261124_000004_callers"
+    }
+}
+
+#[async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for sql in STATEMENTS {
+            let sql = in_dialect(sql, manager.get_database_backend());
+            manager.get_connection().execute_unprepared(&sql).await?;
+        }
+        Ok(())
+    }
+}
