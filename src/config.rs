@@ -69,6 +69,8 @@ pub struct Config {
     pub pin_limit: u32,
     /// How changes are followed.
     pub watch: WatchConfig,
+    /// How much is worked on at once.
+    pub limits: LimitsConfig,
     /// When the background jobs run, and what they keep.
     pub jobs: JobsConfig,
     /// How long calls in flight may go on after the service was told to stop. Default: 10 seconds.
@@ -124,6 +126,26 @@ pub struct WatchConfig {
     pub patience: Duration,
     /// How often the database is asked for changes that nobody has told of. Default: 5 seconds.
     pub poll_interval: Duration,
+}
+
+/// How much is worked on at once, and how long a connection lasts. What goes beyond a limit is refused
+/// (`RESOURCE_EXHAUSTED`, reason `OVERLOADED`) or waits outside; nothing queues up inside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitsConfig {
+    /// The most calls that are worked on at once, 1 to 1,000,000; those in excess are refused. Default:
+    /// 512.
+    pub requests: u32,
+    /// The most watchers at once, 1 to 1,000,000; those in excess are refused. Default: 10,000.
+    pub watchers: u32,
+    /// The most connections at once, 1 to 1,000,000; those in excess wait to be accepted. Each takes a
+    /// file descriptor. Default: 1,000.
+    pub connections: u32,
+    /// The most calls and watches that one connection has open at once, 1 to 1,000,000. Clients know
+    /// the number and keep to it by themselves. Default: 1,000.
+    pub streams_per_connection: u32,
+    /// How long a connection is used for new calls, 1 second to 3650 days; then the client is told to
+    /// make another one, and what is going on goes on. Default: 30 minutes.
+    pub connection_age: Duration,
 }
 
 /// When the background jobs run, and what they keep.
@@ -232,6 +254,7 @@ impl Default for Config {
             deletion: DeletionConfig::default(),
             pin_limit: 50,
             watch: WatchConfig::default(),
+            limits: LimitsConfig::default(),
             jobs: JobsConfig::default(),
             drain_timeout: Duration::from_secs(10),
             log_format: LogFormat::default(),
@@ -276,6 +299,18 @@ impl Default for WatchConfig {
             bookmark_interval: Duration::from_secs(30),
             patience: Duration::from_secs(30),
             poll_interval: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            requests: 512,
+            watchers: 10_000,
+            connections: 1_000,
+            streams_per_connection: 1_000,
+            connection_age: Duration::from_mins(30),
         }
     }
 }

@@ -36,7 +36,8 @@
 //! 6. A row that does not parse is an error, never a panic.
 //! 7. Time and environment are passed in; tests turn the clock by hand.
 //! 8. Every task is tracked and told when to stop. There is no global state.
-//! 9. Every list has a limit and a total order.
+//! 9. Every list has a limit and a total order. So has what is worked on at once: what is too much is
+//!    refused (`grpc::limits`), and nothing queues up without a bound.
 //! 10. Neither the content of a message nor a credential ever reaches a log, an error or a `Debug` form.
 //! 11. What no caller is known to need is closed: a service that `grpc::access` does not list cannot be
 //!     called once callers are named.

@@ -13,7 +13,7 @@ use self::incoming::Incoming;
 use crate::{
     access::Callers,
     app::{App, Policy, WatchPolicy},
-    config::Config,
+    config::{Config, LimitsConfig},
     domain::Clock,
     grpc,
     jobs::{self, Schedule},
@@ -28,6 +28,9 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_mins(1);
 /// How long the other end may take to answer.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// The most bytes of a call's metadata, with 32 for each entry, as HTTP/2 counts.
+const MOST_METADATA: u32 = 16 * 1024;
+
 /// How many calls of one connection may have been cancelled before they were looked at. More than a
 /// transport takes by itself: a busy back-end that gives up on its calls all at once is no attacker.
 const MOST_CANCELLED_AT_ONCE: usize = 1000;
@@ -39,6 +42,7 @@ pub struct Server {
     address: SocketAddr,
     tls: Option<Tls>,
     callers: Callers,
+    limits: LimitsConfig,
     changed: Changed,
     schedule: Schedule,
     poll_interval: Duration,
@@ -152,6 +156,7 @@ impl Server {
             address,
             tls,
             callers: config.callers.clone(),
+            limits: config.limits.clone(),
             changed,
             schedule: config.jobs.schedule(),
             poll_interval: config.watch.poll_interval,
@@ -173,16 +178,17 @@ impl Server {
     /// A [`ServeError`] if the transport fails.
     pub async fn serve(self, shutdown: Shutdown) -> Result<(), ServeError> {
         let store = self.app.store.clone();
-        let (health, health_service) = grpc::health();
+        let (mut health, health_service) = grpc::health();
         health.set(true).await;
-        shutdown.spawn({
+        // Before nothing new is accepted, those who ask are told to go elsewhere.
+        let left = shutdown.spawn({
             let (shutdown, store) = (shutdown.clone(), store.clone());
             async move {
                 tokio::select! {
                     () = shutdown.draining() => {}
                     () = health.follow(&store) => {}
                 }
-                health.set(false).await;
+                health.leave().await;
             }
         });
 
@@ -204,17 +210,25 @@ impl Server {
             callers = self.callers.len(),
             "serving"
         );
+        let limits = self.limits;
         let served = Transport::builder()
             .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
             .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
             .http2_max_pending_accept_reset_streams(Some(MOST_CANCELLED_AT_ONCE))
+            .http2_max_header_list_size(MOST_METADATA)
+            .max_concurrent_streams(limits.streams_per_connection)
+            .max_connection_age(limits.connection_age)
             .layer(grpc::Boundary)
             .layer(grpc::Access::new(self.callers))
-            .add_routes(grpc::routes(self.app, shutdown.clone()))
+            .layer(grpc::Limits::new(limits.requests))
+            .add_routes(grpc::routes(self.app, shutdown.clone(), limits.watchers))
             .add_service(health_service)
             .serve_with_incoming_shutdown(
-                Incoming::new(self.listener, protection),
-                shutdown.draining(),
+                Incoming::new(self.listener, protection, limits.connections),
+                async {
+                    // A task that has failed has left, too.
+                    let _ = left.await;
+                },
             );
         match shutdown.drain(self.drain_timeout, served).await {
             Drained::Completed(result) => {

@@ -12,13 +12,16 @@ use std::{
 };
 
 use super::{
-    Config, ConfigError, DatabaseConfig, DatabaseUrl, DeletionConfig, JobsConfig, TlsConfig,
+    Config, ConfigError, DatabaseConfig, DatabaseUrl, DeletionConfig, JobsConfig, LimitsConfig,
+    TlsConfig,
 };
 use crate::access::Callers;
 
 const LONGEST: Duration = Duration::from_hours(3650 * 24);
 const MAX_PURGE_INTERVAL: Duration = Duration::from_hours(24);
 const MAX_DRAIN_TIMEOUT: Duration = Duration::from_hours(1);
+const MIN_CONNECTION_AGE: Duration = Duration::from_secs(1);
+const HIGHEST_LIMIT: u32 = 1_000_000;
 
 /// What one source sets: the command line, the environment or the file. What it leaves unset is
 /// `None`.
@@ -91,6 +94,26 @@ pub struct Settings {
     #[arg(long, global = true, value_name = "NUMBER", value_parser = pin_limit)]
     pub(super) pin_limit: Option<u32>,
 
+    /// The most calls worked on at once; others are refused [default: 512]
+    #[arg(long, global = true, value_name = "NUMBER", value_parser = limit)]
+    pub(super) max_requests: Option<u32>,
+
+    /// The most watchers at once; others are refused [default: 10000]
+    #[arg(long, global = true, value_name = "NUMBER", value_parser = limit)]
+    pub(super) max_watchers: Option<u32>,
+
+    /// The most connections at once; others wait to be accepted [default: 1000]
+    #[arg(long, global = true, value_name = "NUMBER", value_parser = limit)]
+    pub(super) max_connections: Option<u32>,
+
+    /// The most calls and watches open at once on one connection [default: 1000]
+    #[arg(long, global = true, value_name = "NUMBER", value_parser = limit)]
+    pub(super) max_streams_per_connection: Option<u32>,
+
+    /// How long a connection is used for new calls [default: 30m]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = connection_age)]
+    pub(super) max_connection_age: Option<Duration>,
+
     /// How long calls in flight may go on after the signal to stop [default: 10s]
     #[arg(long, global = true, value_name = "DURATION", value_parser = drain_timeout)]
     pub(super) drain_timeout: Option<Duration>,
@@ -140,6 +163,13 @@ impl Settings {
             change_retention: self.change_retention.or(lower.change_retention),
             purge_interval: self.purge_interval.or(lower.purge_interval),
             pin_limit: self.pin_limit.or(lower.pin_limit),
+            max_requests: self.max_requests.or(lower.max_requests),
+            max_watchers: self.max_watchers.or(lower.max_watchers),
+            max_connections: self.max_connections.or(lower.max_connections),
+            max_streams_per_connection: self
+                .max_streams_per_connection
+                .or(lower.max_streams_per_connection),
+            max_connection_age: self.max_connection_age.or(lower.max_connection_age),
             drain_timeout: self.drain_timeout.or(lower.drain_timeout),
             log_format: self.log_format.or(lower.log_format),
         }
@@ -171,6 +201,11 @@ impl Settings {
             change_retention,
             purge_interval,
             pin_limit,
+            max_requests,
+            max_watchers,
+            max_connections,
+            max_streams_per_connection,
+            max_connection_age,
             drain_timeout,
             log_format,
         } = self;
@@ -191,6 +226,14 @@ impl Settings {
             },
             pin_limit: pin_limit.unwrap_or(default.pin_limit),
             watch: default.watch,
+            limits: LimitsConfig {
+                requests: max_requests.unwrap_or(default.limits.requests),
+                watchers: max_watchers.unwrap_or(default.limits.watchers),
+                connections: max_connections.unwrap_or(default.limits.connections),
+                streams_per_connection: max_streams_per_connection
+                    .unwrap_or(default.limits.streams_per_connection),
+                connection_age: max_connection_age.unwrap_or(default.limits.connection_age),
+            },
             jobs: JobsConfig {
                 purge_interval: purge_interval.unwrap_or(default.jobs.purge_interval),
                 change_retention: change_retention.unwrap_or(default.jobs.change_retention),
@@ -258,6 +301,20 @@ fn purge_interval(text: &str) -> Result<Duration, String> {
     match duration(text, MAX_PURGE_INTERVAL)? {
         Duration::ZERO => Err("expected more than nothing".to_owned()),
         interval => Ok(interval),
+    }
+}
+
+fn limit(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(number @ 1..=HIGHEST_LIMIT) => Ok(number),
+        _ => Err(format!("expected a whole number from 1 to {HIGHEST_LIMIT}")),
+    }
+}
+
+fn connection_age(text: &str) -> Result<Duration, String> {
+    match duration(text, LONGEST)? {
+        age if age < MIN_CONNECTION_AGE => Err("expected at least 1 second".to_owned()),
+        age => Ok(age),
     }
 }
 

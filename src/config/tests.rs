@@ -77,9 +77,9 @@ fn changes_are_not_forgotten_while_they_can_be_undone() {
     );
 }
 
-#[test]
-fn each_source_can_set_everything() {
-    let expected = Config {
+/// No setting as it is by default.
+fn everything() -> Config {
+    Config {
         listen: "[::1]:0".parse().unwrap(),
         tls: Some(super::TlsConfig {
             client_ca: Some("ca.pem".into()),
@@ -97,6 +97,13 @@ fn each_source_can_set_everything() {
             restore_window: Duration::from_mins(90),
         },
         watch: super::WatchConfig::default(),
+        limits: super::LimitsConfig {
+            requests: 1,
+            watchers: 2,
+            connections: 3,
+            streams_per_connection: 4,
+            connection_age: Duration::from_mins(5),
+        },
         jobs: super::JobsConfig {
             change_retention: Duration::from_hours(48),
             purge_interval: Duration::from_secs(30),
@@ -104,7 +111,12 @@ fn each_source_can_set_everything() {
         pin_limit: 7,
         drain_timeout: Duration::from_millis(2500),
         log_format: LogFormat::Json,
-    };
+    }
+}
+
+#[test]
+fn each_source_can_set_everything() {
+    let expected = everything();
     let from_file = load_file(
         r#"
         listen = "[::1]:0"
@@ -120,6 +132,11 @@ fn each_source_can_set_everything() {
         change_retention = "2d"
         purge_interval = "30s"
         pin_limit = 7
+        max_requests = 1
+        max_watchers = 2
+        max_connections = 3
+        max_streams_per_connection = 4
+        max_connection_age = "5m"
         drain_timeout = "2s 500ms"
         log_format = "json"
         "#,
@@ -138,6 +155,11 @@ fn each_source_can_set_everything() {
         ("CONVERSATION_CHANGE_RETENTION", "2d"),
         ("CONVERSATION_PURGE_INTERVAL", "30s"),
         ("CONVERSATION_PIN_LIMIT", "7"),
+        ("CONVERSATION_MAX_REQUESTS", "1"),
+        ("CONVERSATION_MAX_WATCHERS", "2"),
+        ("CONVERSATION_MAX_CONNECTIONS", "3"),
+        ("CONVERSATION_MAX_STREAMS_PER_CONNECTION", "4"),
+        ("CONVERSATION_MAX_CONNECTION_AGE", "5m"),
         ("CONVERSATION_DRAIN_TIMEOUT", "2s 500ms"),
         ("CONVERSATION_LOG_FORMAT", "json"),
     ]);
@@ -155,6 +177,11 @@ fn each_source_can_set_everything() {
         "--change-retention=2d",
         "--purge-interval=30s",
         "--pin-limit=7",
+        "--max-requests=1",
+        "--max-watchers=2",
+        "--max-connections=3",
+        "--max-streams-per-connection=4",
+        "--max-connection-age=5m",
         "--drain-timeout=2s 500ms",
         "--log-format=json",
     ]);

@@ -67,8 +67,9 @@ impl ConversationService for Api {
         request: Request<WatchConversationsRequest>,
     ) -> Result<Response<WatchStream>, Status> {
         let request = convert::watch_conversations::parse(&request.into_inner())?;
+        let place = self.watchers.take()?;
         let watch = app::Watch::begin(&self.app, request).await?;
-        Ok(Response::new(watch::start(watch, &self.shutdown)))
+        Ok(Response::new(watch::start(watch, place, &self.shutdown)))
     }
 
     async fn list_conversations(

@@ -22,8 +22,15 @@ use crate::{
 const INTERVAL: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// What health can be asked of: the server as a whole, and each service.
+const SERVICES: [&str; 4] = [
+    "",
+    ConversationServiceServer::<Api>::NAME,
+    MessageServiceServer::<Api>::NAME,
+    GroupServiceServer::<Api>::NAME,
+];
+
 /// Says of the server as a whole and of each service whether it serves.
-#[derive(Clone)]
 pub struct Health {
     reporter: HealthReporter,
 }
@@ -42,17 +49,12 @@ impl Health {
         } else {
             ServingStatus::NotServing
         };
-        for service in [
-            "",
-            ConversationServiceServer::<Api>::NAME,
-            MessageServiceServer::<Api>::NAME,
-            GroupServiceServer::<Api>::NAME,
-        ] {
+        for service in SERVICES {
             self.reporter.set_service_status(service, status).await;
         }
     }
 
-    /// Follows the state of the database until dropped.
+    /// Follows the state of the database until dropped, beginning with the belief that it answers.
     pub async fn follow(&self, store: &Store) {
         let mut was_serving = true;
         loop {
@@ -69,5 +71,16 @@ impl Health {
             }
             tokio::time::sleep(INTERVAL).await;
         }
+    }
+
+    /// Says that nothing serves any more, and ends the streams of those who follow that: one that goes
+    /// on would keep its connection open, and so the server from stopping.
+    pub async fn leave(&mut self) {
+        self.set(false).await;
+        for service in SERVICES {
+            self.reporter.clear_service_status(service).await;
+        }
+        // For those who ask from now on.
+        self.set(false).await;
     }
 }

@@ -7,6 +7,7 @@ mod conversation_service;
 mod convert;
 mod group_service;
 mod health;
+mod limits;
 mod message_service;
 mod page_token;
 mod reflection;
@@ -16,6 +17,7 @@ mod watch;
 
 use tonic::service::Routes;
 
+use self::limits::Places;
 use crate::{
     app::App,
     lifecycle::Shutdown,
@@ -28,6 +30,7 @@ use crate::{
 pub use access::Access;
 pub use boundary::Boundary;
 pub use health::{Health, health};
+pub use limits::Limits;
 
 /// The most bytes of a request. The largest valid one has some 60 KiB.
 const MAX_REQUEST_BYTES: usize = 1024 * 1024;
@@ -37,12 +40,18 @@ const MAX_REQUEST_BYTES: usize = 1024 * 1024;
 struct Api {
     app: App,
     shutdown: Shutdown,
+    watchers: Places,
 }
 
-/// All services, with their reflection, as one router. Health is beside them: see [`health()`].
+/// All services, with their reflection, as one router, for so many watchers at once. Health is beside
+/// them: see [`health()`].
 #[must_use]
-pub fn routes(app: App, shutdown: Shutdown) -> Routes {
-    let api = Api { app, shutdown };
+pub fn routes(app: App, shutdown: Shutdown, watchers: u32) -> Routes {
+    let api = Api {
+        app,
+        shutdown,
+        watchers: Places::new(watchers),
+    };
     let (reflection_v1, reflection_v1alpha) = reflection::services();
     Routes::new(reflection_v1)
         .add_service(reflection_v1alpha)

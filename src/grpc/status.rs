@@ -20,6 +20,8 @@ use crate::{
 const DOMAIN: &str = "conversation.v1";
 /// When to try again after the database was away.
 const RETRY_UNAVAILABLE: Duration = Duration::from_secs(1);
+/// When to try again after there was too much to do.
+const RETRY_OVERLOADED: Duration = Duration::from_secs(1);
 /// When to try again after others were in the way.
 const RETRY_CONTENTION: Duration = Duration::from_millis(100);
 
@@ -98,6 +100,16 @@ pub(super) fn unimplemented() -> Status {
         Code::Unimplemented,
         "UNIMPLEMENTED",
         "there is no such method, or it does not speak this encoding",
+    )
+}
+
+/// The answer to a request that comes while there is too much to do. Nothing of it was read.
+pub(super) fn overloaded() -> Status {
+    retriable(
+        Code::ResourceExhausted,
+        "OVERLOADED",
+        "the server has as much to do as it can; try again a little later, or on another replica",
+        RETRY_OVERLOADED,
     )
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_stream::Stream;
 use tonic::Status;
 
-use super::{convert, status};
+use super::{convert, limits::Place, status};
 use crate::{
     app::{Watch, WatchEnd, WatchEvent},
     lifecycle::Shutdown,
@@ -23,10 +23,12 @@ const WAITING: usize = 16;
 pub(super) struct WatchStream {
     events: mpsc::Receiver<WatchEvent>,
     end: Option<oneshot::Receiver<Status>>,
+    /// Taken as long as the client has the stream open.
+    _place: Place,
 }
 
 /// Runs a watch as a task, until it ends by itself or the server drains.
-pub(super) fn start(watch: Watch, shutdown: &Shutdown) -> WatchStream {
+pub(super) fn start(watch: Watch, place: Place, shutdown: &Shutdown) -> WatchStream {
     let (sender, events) = mpsc::channel(WAITING);
     let (say_end, end) = oneshot::channel();
     let draining = shutdown.draining();
@@ -47,6 +49,7 @@ pub(super) fn start(watch: Watch, shutdown: &Shutdown) -> WatchStream {
     WatchStream {
         events,
         end: Some(end),
+        _place: place,
     }
 }
 

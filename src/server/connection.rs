@@ -9,6 +9,7 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
+    sync::OwnedSemaphorePermit,
 };
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
@@ -19,6 +20,8 @@ use crate::{access::Peer, tls};
 pub(super) struct Connection {
     stream: Stream,
     peer: Peer,
+    /// Among the connections that there may be at once.
+    _place: OwnedSemaphorePermit,
 }
 
 enum Stream {
@@ -27,7 +30,7 @@ enum Stream {
 }
 
 impl Connection {
-    pub(super) fn plain(stream: TcpStream) -> Self {
+    pub(super) fn plain(stream: TcpStream, place: OwnedSemaphorePermit) -> Self {
         let peer = Peer {
             address: stream.peer_addr().ok(),
             certificate: None,
@@ -35,11 +38,12 @@ impl Connection {
         Self {
             stream: Stream::Plain(stream),
             peer,
+            _place: place,
         }
     }
 
     /// Once the handshake is over.
-    pub(super) fn protected(stream: TlsStream<TcpStream>) -> Self {
+    pub(super) fn protected(stream: TlsStream<TcpStream>, place: OwnedSemaphorePermit) -> Self {
         let (connection, session) = stream.get_ref();
         // The first certificate is the client's own; the others lead to its authority.
         let certificate = session.peer_certificates().and_then(<[_]>::first);
@@ -50,6 +54,7 @@ impl Connection {
         Self {
             stream: Stream::Protected(Box::new(stream)),
             peer,
+            _place: place,
         }
     }
 }

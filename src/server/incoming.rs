@@ -1,8 +1,8 @@
 //! Accepts connections and protects them, without one waiting for another.
 //!
 //! A client that is slow over its handshake, or never ends it, holds up nobody: handshakes run beside
-//! each other, each for a limited time, and a limited number of them. Beyond that, connections wait
-//! where the system keeps them.
+//! each other, each for a limited time, and a limited number of them. Beyond that, and beyond the most
+//! connections at once, connections wait where the system keeps them.
 
 use std::{
     io::{self, ErrorKind},
@@ -15,11 +15,13 @@ use std::{
 
 use tokio::{
     net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
     task::JoinSet,
     time::{Sleep, sleep, timeout},
 };
 use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 use tokio_stream::Stream;
+use tokio_util::sync::PollSemaphore;
 
 use super::connection::Connection;
 use crate::tls;
@@ -31,38 +33,57 @@ const MOST_HANDSHAKES: usize = 512;
 /// How long nothing is accepted after the system had no room for a connection.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// A connection as it comes from the system.
+struct Accepted {
+    stream: TcpStream,
+    address: SocketAddr,
+    place: OwnedSemaphorePermit,
+}
+
 /// The connections to a listener.
 pub(super) struct Incoming {
     listener: TcpListener,
     tls: Option<tls::Current>,
+    places: PollSemaphore,
     /// Ends with this stream, and so when the server drains.
     handshakes: JoinSet<Option<Connection>>,
     pause: Option<Pin<Box<Sleep>>>,
 }
 
 impl Incoming {
-    /// Protected with what `tls` holds when they come, or not at all.
-    pub(super) fn new(listener: TcpListener, tls: Option<tls::Current>) -> Self {
+    /// Protected with what `tls` holds when they come, or not at all, and so many at once.
+    pub(super) fn new(listener: TcpListener, tls: Option<tls::Current>, most: u32) -> Self {
+        let places = usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS);
         Self {
             listener,
             tls,
+            places: PollSemaphore::new(Arc::new(Semaphore::new(places))),
             handshakes: JoinSet::new(),
             pause: None,
         }
     }
 
-    /// The next connection, as it comes from the system.
-    fn poll_accept(&mut self, context: &mut Context<'_>) -> Poll<(TcpStream, SocketAddr)> {
+    /// The next connection, as it comes from the system, once there is a place for it.
+    fn poll_accept(&mut self, context: &mut Context<'_>) -> Poll<Accepted> {
         loop {
             if let Some(pause) = &mut self.pause {
                 ready!(pause.as_mut().poll(context));
                 self.pause = None;
             }
+            // Where nobody comes for it, the place is given back.
+            let Some(place) = ready!(self.places.poll_acquire(context)) else {
+                // Nobody closes the semaphore.
+                return Poll::Pending;
+            };
             match ready!(self.listener.poll_accept(context)) {
                 Ok((stream, address)) => {
                     // Without it answers are a little late, no more.
                     let _ = stream.set_nodelay(true);
-                    return Poll::Ready((stream, address));
+                    return Poll::Ready(Accepted {
+                        stream,
+                        address,
+                        place,
+                    });
                 }
                 // It was gone before it was accepted.
                 Err(error) if is_of_connection(&error) => {}
@@ -86,13 +107,14 @@ impl Stream for Incoming {
         let this = &mut *self;
         loop {
             while this.handshakes.len() < MOST_HANDSHAKES
-                && let Poll::Ready((stream, address)) = this.poll_accept(context)
+                && let Poll::Ready(accepted) = this.poll_accept(context)
             {
                 let Some(tls) = &this.tls else {
-                    return Poll::Ready(Some(Ok(Connection::plain(stream))));
+                    let connection = Connection::plain(accepted.stream, accepted.place);
+                    return Poll::Ready(Some(Ok(connection)));
                 };
                 let config = Arc::clone(&tls.borrow());
-                this.handshakes.spawn(handshake(config, stream, address));
+                this.handshakes.spawn(handshake(config, accepted));
             }
             match this.handshakes.poll_join_next(context) {
                 Poll::Ready(Some(Ok(Some(connection)))) => {
@@ -108,13 +130,14 @@ impl Stream for Incoming {
 }
 
 /// Protects a connection, unless the client fails to do its part.
-async fn handshake(
-    config: Arc<ServerConfig>,
-    stream: TcpStream,
-    address: SocketAddr,
-) -> Option<Connection> {
+async fn handshake(config: Arc<ServerConfig>, accepted: Accepted) -> Option<Connection> {
+    let Accepted {
+        stream,
+        address,
+        place,
+    } = accepted;
     match timeout(HANDSHAKE_PATIENCE, TlsAcceptor::from(config).accept(stream)).await {
-        Ok(Ok(stream)) => Some(Connection::protected(stream)),
+        Ok(Ok(stream)) => Some(Connection::protected(stream, place)),
         // Probes that only look whether the port is open do so.
         Ok(Err(error)) if is_of_connection(&error) => {
             tracing::debug!(peer = %address, %error, "a connection ended before its handshake");

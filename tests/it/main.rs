@@ -12,6 +12,7 @@
 //! - [`samples`] does what the samples of the modelled API do;
 //! - [`errors`] checks what callers are told when something is wrong;
 //! - [`access`] checks who may call, and how connections are protected;
+//! - [`load`] asks for more than the server is set to do at once;
 //! - [`statements`] counts and explains what the databases are asked;
 //! - [`concurrency`] has many callers, replicas and migrations at once;
 //! - [`crash`] kills the program in the midst of its work;
@@ -25,6 +26,7 @@ mod convergence;
 mod crash;
 mod erasure;
 mod errors;
+mod load;
 mod model;
 mod properties;
 mod replay;

@@ -1,5 +1,6 @@
 //! The program as an operator meets it: its command line, its settings, its signals.
 
+mod draining;
 mod settings;
 mod signals;
 
@@ -127,6 +128,11 @@ fn help_names_every_command_and_setting() {
         "--postgres-generic-plans",
         "--sync-deletions",
         "--restore-window",
+        "--max-requests",
+        "--max-watchers",
+        "--max-connections",
+        "--max-streams-per-connection",
+        "--max-connection-age",
         "--drain-timeout",
         "--log-format",
         "RUST_LOG",

@@ -1,8 +1,12 @@
 //! SIGTERM and SIGINT: what is in flight is finished, and then the program ends.
 
 use tokio::{net::TcpStream, task::JoinSet, time::timeout};
+use tokio_stream::StreamExt as _;
 use tonic::transport::Channel;
-use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+use tonic_reflection::pb::v1::{
+    ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+    server_reflection_request::MessageRequest,
+};
 
 use super::Serving;
 use crate::support::{
@@ -75,31 +79,28 @@ async fn an_open_connection_does_not_hold_the_end_up(database: TestDatabase) {
     drop(client);
 }
 
-/// A stream that the server never ends by itself.
-async fn watch(serving: &Serving) -> impl Sized + use<> {
+/// A stream that goes on for as long as the client wants to ask.
+async fn ask(serving: &Serving) -> impl Sized + use<> {
     let endpoint = Channel::from_shared(format!("http://{}", serving.address));
     let channel = endpoint.expect("a valid URI").connect().await;
-    let mut health = HealthClient::new(channel.expect("the server accepts connections"));
-    let request = HealthCheckRequest {
-        service: String::new(),
+    let mut reflection =
+        ServerReflectionClient::new(channel.expect("the server accepts connections"));
+    let question = ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(MessageRequest::ListServices(String::new())),
     };
-    let mut stream = health
-        .watch(request)
-        .await
-        .expect("health is served")
-        .into_inner();
-    stream
-        .message()
-        .await
-        .expect("the stream goes on")
-        .expect("it begins with the state");
-    stream
+    let questions = tokio_stream::once(question).chain(tokio_stream::pending());
+    let answers = reflection.server_reflection_info(questions).await;
+    let mut answers = answers.expect("reflection is served").into_inner();
+    let first = answers.message().await.expect("the stream goes on");
+    first.expect("the first question is answered");
+    answers
 }
 
 async fn a_stream_that_goes_on_is_cut_when_the_drain_timeout_has_passed(database: TestDatabase) {
     let arguments = [FREE_PORT.as_slice(), &["--drain-timeout", "200ms"]].concat();
     let mut serving = Serving::start(&database, &arguments);
-    let stream = watch(&serving).await;
+    let stream = ask(&serving).await;
     serving.signal("TERM");
     assert_eq!(serving.ended().await.code(), Some(0));
     drop(stream);
@@ -108,7 +109,7 @@ async fn a_stream_that_goes_on_is_cut_when_the_drain_timeout_has_passed(database
 async fn a_second_signal_ends_it_at_once(database: TestDatabase) {
     let arguments = [FREE_PORT.as_slice(), &["--drain-timeout", "1h"]].concat();
     let mut serving = Serving::start(&database, &arguments);
-    let stream = watch(&serving).await;
+    let stream = ask(&serving).await;
     serving.signal("TERM");
     let refused = timeout(PATIENCE, async {
         while TcpStream::connect(serving.address).await.is_ok() {

@@ -21,6 +21,7 @@ pub(crate) mod dice;
 pub(crate) mod errors;
 pub(crate) mod ids;
 pub(crate) mod logged;
+pub(crate) mod overload;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod proxy;

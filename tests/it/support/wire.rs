@@ -14,7 +14,7 @@ use tonic::{Code, Status, codegen::http::Request};
 /// An HTTP/2 connection.
 pub(crate) struct Wire {
     requests: h2::client::SendRequest<Bytes>,
-    _connection: JoinSet<()>,
+    connection: JoinSet<()>,
 }
 
 impl Wire {
@@ -35,8 +35,20 @@ impl Wire {
         });
         Self {
             requests,
-            _connection: running,
+            connection: running,
         }
+    }
+
+    /// How many calls the server lets the connection have open at once, as far as it has said so.
+    pub(crate) fn most_calls(&self) -> usize {
+        self.requests.current_max_send_streams()
+    }
+
+    /// Waits until the server has closed the connection.
+    pub(crate) async fn closed(mut self) {
+        // A request that could still be sent would keep it open.
+        drop(self.requests);
+        self.connection.join_next().await;
     }
 
     /// Posts a body as it is, frames included, and returns the status of the answer.

@@ -1,0 +1,134 @@
+//! How much is worked on at once. What goes beyond is refused at once, before anything of it is read:
+//! a caller who knows that within a millisecond can go to another replica or wait, and one who is left
+//! in a queue gives up on it, and has it worked on in vain.
+//!
+//! What holds here:
+//! - A call that was let in takes one place until its answer is there. Those that wait for the database
+//!   wait in the order in which they came, so nobody waits for more than all places ahead.
+//! - Health and reflection take no place: whoever looks why nothing goes forward gets an answer.
+//! - A watch takes a place while it is set up, like any call, and one of its own kind while it lasts.
+//!
+//! Deliberately absent: a queue, and limits for each caller. How many calls one connection may have
+//! open is settled by HTTP/2, see [`crate::server`].
+
+use std::{
+    future::{Future, ready},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tonic::{Status, body::Body};
+use tonic_health::pb::health_server::SERVICE_NAME as HEALTH;
+use tonic_reflection::pb::{
+    v1::server_reflection_server::SERVICE_NAME as REFLECTION,
+    v1alpha::server_reflection_server::SERVICE_NAME as REFLECTION_ALPHA,
+};
+use tower::{Layer, Service};
+
+use super::status;
+
+/// How many may be at it at once. Its clones count together.
+#[derive(Debug, Clone)]
+pub(super) struct Places(Arc<Semaphore>);
+
+/// A place that is taken, until this is dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Places {
+    pub(super) fn new(number: u32) -> Self {
+        let number = usize::try_from(number).unwrap_or(Semaphore::MAX_PERMITS);
+        Self(Arc::new(Semaphore::new(number)))
+    }
+
+    /// A place, if one is free.
+    ///
+    /// # Errors
+    ///
+    /// What to answer to whom none is left for.
+    pub(super) fn take(&self) -> Result<Place, Status> {
+        match Arc::clone(&self.0).try_acquire_owned() {
+            Ok(permit) => Ok(Place { _permit: permit }),
+            Err(_) => Err(status::overloaded()),
+        }
+    }
+}
+
+/// The layer around all services, within [`super::Access`]: who may not call takes no place.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    places: Places,
+}
+
+/// A service that works on a limited number of calls at once.
+#[derive(Debug, Clone)]
+pub struct Limited<S> {
+    places: Places,
+    inner: S,
+}
+
+impl Limits {
+    /// Lets in this many requests at once.
+    pub fn new(requests: u32) -> Self {
+        Self {
+            places: Places::new(requests),
+        }
+    }
+}
+
+impl<S> Layer<S> for Limits {
+    type Service = Limited<S>;
+
+    fn layer(&self, inner: S) -> Limited<S> {
+        Limited {
+            places: self.places.clone(),
+            inner,
+        }
+    }
+}
+
+impl<S> Service<Request<Body>> for Limited<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>>,
+    S::Future: Send + 'static,
+    S::Error: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        if is_about_the_server(request.uri().path()) {
+            return Box::pin(self.inner.call(request));
+        }
+        match self.places.take() {
+            Ok(place) => {
+                let answer = self.inner.call(request);
+                Box::pin(async move {
+                    let answer = answer.await;
+                    drop(place);
+                    answer
+                })
+            }
+            Err(status) => Box::pin(ready(Ok(status.into_http()))),
+        }
+    }
+}
+
+/// Whether a call of this path asks about the server itself, and so takes no place.
+fn is_about_the_server(path: &str) -> bool {
+    let service = path
+        .strip_prefix('/')
+        .and_then(|path| path.split_once('/'))
+        .map(|(service, _)| service);
+    matches!(service, Some(HEALTH | REFLECTION | REFLECTION_ALPHA))
+}
