@@ -97,6 +97,14 @@ pub(super) async fn conversations(
         .collect()
 }
 
+impl Conversation {
+    /// The bytes of its message's body.
+    pub(super) fn body_bytes(&self) -> usize {
+        let message = self.last_message.as_ref();
+        message.map_or(0, |message| message.body.size())
+    }
+}
+
 impl Listed {
     pub(super) fn unread(&self) -> u64 {
         self.member.view.unread(self.latest.seq)

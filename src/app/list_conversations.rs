@@ -11,7 +11,9 @@ use super::{
     entries::{Conversation, Listed, conversations, listed},
 };
 use crate::{
-    domain::{ListBeginning, ListCursor, ListFilter, ListPosition, PageSize, Revision, UserId},
+    domain::{
+        self, ListBeginning, ListCursor, ListFilter, ListPosition, PageSize, Revision, UserId,
+    },
     store::{ConversationKey, Part, Store},
 };
 
@@ -45,7 +47,8 @@ pub struct ConversationPage {
     pub revision: Revision,
 }
 
-/// Lists conversations: pinned first, then by latest activity. Five statements at most, whatever the
+/// Lists conversations: pinned first, then by latest activity. A page is shorter than asked for where
+/// its messages would make the answer too large. Five statements at most, whatever the
 /// number of conversations; no message is read but those that the page shows.
 ///
 /// What is read is the page, what is pinned, the user's large groups, and what has moved since the
@@ -89,17 +92,20 @@ pub async fn list_conversations(
     let is_last = placed.len() <= page_size.get();
     placed.truncate(page_size.get());
 
+    let (mut positions, page): (Vec<_>, _) = placed.into_iter().unzip();
+    let mut conversations = conversations(&app.store, &user, page, heads).await?;
+    let fitting = domain::fitting(conversations.iter().map(Conversation::body_bytes));
+    let is_last = is_last && fitting == conversations.len();
+    conversations.truncate(fitting);
+    positions.truncate(fitting);
+
     let revision = beginning.revision;
-    let next = match placed.last() {
-        Some((after, _)) if !is_last => Some(ListCursor {
-            beginning,
-            after: after.clone(),
-        }),
+    let next = match positions.pop() {
+        Some(after) if !is_last => Some(ListCursor { beginning, after }),
         _ => None,
     };
-    let page = placed.into_iter().map(|(_, entry)| entry).collect();
     Ok(ConversationPage {
-        conversations: conversations(&app.store, &user, page, heads).await?,
+        conversations,
         next,
         revision,
     })

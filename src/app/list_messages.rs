@@ -2,7 +2,7 @@
 
 use super::{App, AppError};
 use crate::{
-    domain::{ConversationId, Message, PageSize, Seq, UserId},
+    domain::{self, ConversationId, Message, PageSize, Seq, UserId},
     store::ConversationKey,
 };
 
@@ -28,7 +28,8 @@ pub struct MessagePage {
     pub next: Option<Seq>,
 }
 
-/// Lists the messages that a user can still see, newest first.
+/// Lists the messages that a user can still see, newest first. A page is shorter than asked for where
+/// its messages would make the answer too large.
 ///
 /// # Errors
 ///
@@ -63,8 +64,10 @@ pub async fn list_messages(app: &App, request: ListMessages) -> Result<MessagePa
         .store
         .message_page(key, *visible.start()..=newest, limit)
         .await?;
-    let has_more = stored.len() == limit;
-    stored.truncate(page_size.get());
+    let fitting = domain::fitting(stored.iter().map(|message| message.body.size()));
+    let shown = page_size.get().min(fitting);
+    let has_more = stored.len() > shown;
+    stored.truncate(shown);
     let next = stored
         .last()
         .filter(|_| has_more)

@@ -72,6 +72,13 @@ impl MessageBody {
         &self.content
     }
 
+    /// How many bytes it has, the name of its type included: at most [`Self::MAX_BYTES`].
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let name = self.payload_type.as_ref();
+        name.map_or(0, |name| name.as_str().len()) + self.content.len()
+    }
+
     /// What the bytes are, and the bytes.
     #[must_use]
     pub fn into_parts(self) -> (Option<PayloadType>, Vec<u8>) {

@@ -35,7 +35,7 @@ pub use id::{
 pub use list::{ListBeginning, ListCursor, ListEntry, ListFilter, ListPosition};
 pub use marks::{Mark, MarkChange, Marks, MarksError};
 pub use message::{BodyError, Message, MessageBody};
-pub use page::{PageSize, PageSizeError};
+pub use page::{PageSize, PageSizeError, fitting};
 pub use quantity::{Revision, Seq};
 pub use request::{Origin, RequestDigest, RequestId, RequestKey};
 pub use setting::{

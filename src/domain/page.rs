@@ -1,4 +1,4 @@
-//! How much of a list is asked for at once.
+//! How much of a list is asked for, and given, at once.
 
 use std::fmt;
 
@@ -9,6 +9,20 @@ pub struct PageSize(u16);
 /// A page size that is negative or above 500.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageSizeError;
+
+/// The most bytes of messages' bodies in one page. Clients of gRPC take answers of up to 4 MiB unless
+/// they are told otherwise; what else there is of 500 items takes less than 1 MiB.
+const MOST_BODY_BYTES: usize = 3 * 1024 * 1024;
+
+/// How many of the items fit into a page, by the bytes of their bodies, in order.
+pub fn fitting(bodies: impl IntoIterator<Item = usize>) -> usize {
+    let mut sum = 0;
+    let fits = |bytes: &usize| {
+        sum += bytes;
+        sum <= MOST_BODY_BYTES
+    };
+    bodies.into_iter().take_while(fits).count()
+}
 
 impl PageSize {
     const DEFAULT: u16 = 50;

@@ -10,6 +10,7 @@ mod groups;
 mod growing_groups;
 mod hiding;
 mod large_groups;
+mod large_pages;
 mod listing;
 mod moving;
 mod moving_pins;
