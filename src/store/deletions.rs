@@ -11,10 +11,11 @@
 
 use super::{
     Store,
-    change::{Change, ChangeError, ChangeRule, ChangeStatement, ResultField, StoredKind, Surplus},
+    change::{Change, ChangeError, ChangeRule, ChangeStatement, ResultField, Surplus},
     dialect::{Column, ColumnType, Dialect},
     error::StoreError,
     key::ConversationKey,
+    kind::StoredKind,
     log::{Recorded, RecordedConversation},
 };
 use crate::domain::{

@@ -4,9 +4,9 @@ use sea_orm::QueryResult;
 
 use super::{
     StoreError,
-    change::StoredKind,
     deletions::{self, After},
     folders::StoredFolder,
+    kind::StoredKind,
     log::{self, CHANGED, Recorded, RecordedConversation},
     row::Row,
     settings,

@@ -16,9 +16,10 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, Value};
 
 use super::{
     Store, StoreError,
-    change::{Begun, Change, ChangeError, StoredKind},
+    change::{Begun, Change, ChangeError},
     dialect::Column,
     key::ConversationKey,
+    kind::StoredKind,
     log::{self, CHANGED, NOT_FOUND, Recorded, UNCHANGED},
     members::{self, Member, member},
     row::{Row, revision_of},

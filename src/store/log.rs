@@ -7,9 +7,10 @@ use sea_orm::ConnectionTrait;
 
 use super::{
     Store, StoreError,
-    change::{ChangeError, StoredKind},
+    change::ChangeError,
     dialect::{Column, ColumnType, Dialect},
     event,
+    kind::StoredKind,
     row::Row,
 };
 use crate::domain::{

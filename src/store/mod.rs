@@ -28,6 +28,7 @@ mod event;
 mod folders;
 mod groups;
 mod key;
+mod kind;
 mod list;
 mod log;
 mod members;

@@ -9,12 +9,12 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use super::{
     Store, StoreError,
     change::{
-        Change, ChangeError, ChangeRule, ChangeStatement, FIRST_SCALAR, ResultField, StoredKind,
-        Surplus,
+        Change, ChangeError, ChangeRule, ChangeStatement, FIRST_SCALAR, ResultField, Surplus,
     },
     deletions::within_membership,
     dialect::{Column, ColumnType, Dialect},
     key::ConversationKey,
+    kind::StoredKind,
     log::{CHANGED, NOT_FOUND, NOT_LISTED, Recorded, UNCHANGED},
 };
 use crate::domain::{
