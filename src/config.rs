@@ -77,6 +77,12 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// How log lines are written. Default: text.
     pub log_format: LogFormat,
+    /// The address to give figures on, at `/metrics`; port 0 takes a free one. Default: none, and
+    /// nothing listens.
+    ///
+    /// It has no secrets and no user's data, so it may be reachable from other machines whatever
+    /// [`Config::refuse_open_listener`] says of the service itself.
+    pub metrics_listen: Option<SocketAddr>,
 }
 
 /// How connections are protected: the files, all in PEM form, and when they are looked at again.
@@ -258,6 +264,7 @@ impl Default for Config {
             jobs: JobsConfig::default(),
             drain_timeout: Duration::from_secs(10),
             log_format: LogFormat::default(),
+            metrics_listen: None,
         }
     }
 }

@@ -18,6 +18,7 @@
 //! | [`lifecycle`] | signals, draining, tracked tasks |
 //! | [`config`] | settings from defaults, file, environment and flags |
 //! | [`telemetry`] | logs |
+//! | [`metrics`] | figures, and the port on which they are read |
 //! | [`health_probe`], [`demo`] | the commands of the same names |
 //! | [`proto`] | the generated protocol, with its client |
 //!
@@ -26,7 +27,7 @@
 //! 1. Dependencies point one way: `main -> server -> {grpc, jobs, sync, store}`,
 //!    `grpc -> app -> {sync, store, domain}`, `{jobs, sync} -> store -> domain -> std`, and
 //!    `server -> tls -> access -> domain`, which `grpc` knows as well. The transport knows no SQL, the
-//!    store no protocol.
+//!    store no protocol. [`metrics`] knows neither, and anybody may count.
 //! 2. Input is parsed once, at the edge. Inside, a [`domain::ConversationId`] is always valid, and
 //!    numbers that could be swapped have types of their own.
 //! 3. There is one [`store::Store`] for both databases. What differs between them stands in one file.
@@ -35,10 +36,12 @@
 //! 5. One file maps errors to statuses. What the driver says goes to the log and nowhere else.
 //! 6. A row that does not parse is an error, never a panic.
 //! 7. Time and environment are passed in; tests turn the clock by hand.
-//! 8. Every task is tracked and told when to stop. There is no global state.
+//! 8. Every task is tracked and told when to stop. There is no global state: figures belong to
+//!    a server.
 //! 9. Every list has a limit and a total order. So has what is worked on at once: what is too much is
 //!    refused (`grpc::limits`), and nothing queues up without a bound.
-//! 10. Neither the content of a message nor a credential ever reaches a log, an error or a `Debug` form.
+//! 10. Neither the content of a message nor a credential ever reaches a log, a figure, an error or a
+//!     `Debug` form. No ID and no caller's name is a label of a figure.
 //! 11. What no caller is known to need is closed: a service that `grpc::access` does not list cannot be
 //!     called once callers are named.
 //!
@@ -61,7 +64,8 @@
 //!
 //! # One deletion, from bytes to rows
 //!
-//! 1. `grpc::boundary` gives the call its ID and its deadline, and `grpc::access` lets it in, or not.
+//! 1. `grpc::boundary` gives the call its ID and its deadline, and `grpc::access` lets it in, or not;
+//!    `grpc::call` watches it to its end.
 //! 2. `grpc::convert::delete_conversations` parses the request, or names every violation.
 //! 3. [`app::delete_conversations()`] reads the heads of the conversations, by key: the first round
 //!    trip.
@@ -119,7 +123,7 @@
 //!
 //! # What is deliberately absent
 //!
-//! Caches in memory, counters, registration of users or groups, joins between a user's tables and a
+//! Caches in memory, stored counters, registration of users or groups, joins between a user's tables and a
 //! conversation's (they may be on different machines), and any use of message rows to delete.
 
 pub mod access;
@@ -131,6 +135,7 @@ pub mod grpc;
 pub mod health_probe;
 pub mod jobs;
 pub mod lifecycle;
+pub mod metrics;
 pub mod server;
 pub mod store;
 pub mod sync;

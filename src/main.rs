@@ -153,6 +153,9 @@ async fn serve(config: &Config, shutdown: Shutdown) -> Result<(), Failure> {
         "conversation-service listening on {}",
         server.local_addr()
     ));
+    if let Some(address) = server.metrics_addr() {
+        say(&format!("metrics at http://{address}/metrics"));
+    }
     server.serve(shutdown).await.map_err(Failure::run)
 }
 

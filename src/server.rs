@@ -18,6 +18,7 @@ use crate::{
     grpc,
     jobs::{self, Schedule},
     lifecycle::{Drained, Shutdown},
+    metrics::{self, Metrics, MetricsListener},
     store::{self, Store, StoreError},
     sync::{self, Changed, Wakes},
     tls::{Tls, TlsError},
@@ -47,6 +48,8 @@ pub struct Server {
     schedule: Schedule,
     poll_interval: Duration,
     drain_timeout: Duration,
+    metrics: Metrics,
+    metrics_listener: Option<MetricsListener>,
 }
 
 /// Why the service could not start.
@@ -135,6 +138,16 @@ impl Server {
             .await
             .map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
+        let metrics = Metrics::new(grpc::methods());
+        let metrics_listener = match config.metrics_listen {
+            Some(address) => {
+                let of_store = store.clone();
+                let registry = metrics.registry(store.metrics(), move || of_store.connections());
+                let bound = MetricsListener::bind(address, registry).await;
+                Some(bound.map_err(|source| StartError::Listen { address, source })?)
+            }
+            None => None,
+        };
         let (wakes, changed) = Wakes::new();
         let app = App {
             store,
@@ -161,6 +174,8 @@ impl Server {
             schedule: config.jobs.schedule(),
             poll_interval: config.watch.poll_interval,
             drain_timeout: config.drain_timeout,
+            metrics,
+            metrics_listener,
         })
     }
 
@@ -168,6 +183,14 @@ impl Server {
     #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The address that metrics are read on, if they are.
+    #[must_use]
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.metrics_listener
+            .as_ref()
+            .map(MetricsListener::local_addr)
     }
 
     /// Serves until `shutdown` begins, then finishes what is in flight, for as long as the drain may
@@ -178,7 +201,8 @@ impl Server {
     /// A [`ServeError`] if the transport fails.
     pub async fn serve(self, shutdown: Shutdown) -> Result<(), ServeError> {
         let store = self.app.store.clone();
-        let (mut health, health_service) = grpc::health();
+        let metrics = self.metrics;
+        let (mut health, health_service) = grpc::health(metrics.serving);
         health.set(true).await;
         // Before nothing new is accepted, those who ask are told to go elsewhere.
         let left = shutdown.spawn({
@@ -198,7 +222,10 @@ impl Server {
             sync::run(store.clone(), wakes, self.changed, self.poll_interval),
         );
         let clock = self.app.clock.clone();
-        until_draining(&shutdown, jobs::run(store.clone(), clock, self.schedule));
+        until_draining(
+            &shutdown,
+            jobs::run(store.clone(), clock, self.schedule, metrics.purge),
+        );
 
         let protection = self.tls.as_ref().map(Tls::current);
         if let Some(tls) = self.tls {
@@ -218,10 +245,15 @@ impl Server {
             .http2_max_header_list_size(MOST_METADATA)
             .max_concurrent_streams(limits.streams_per_connection)
             .max_connection_age(limits.connection_age)
-            .layer(grpc::Boundary)
+            .layer(grpc::Boundary::new(metrics.calls))
             .layer(grpc::Access::new(self.callers))
             .layer(grpc::Limits::new(limits.requests))
-            .add_routes(grpc::routes(self.app, shutdown.clone(), limits.watchers))
+            .add_routes(grpc::routes(
+                self.app,
+                shutdown.clone(),
+                limits.watchers,
+                metrics.watches,
+            ))
             .add_service(health_service)
             .serve_with_incoming_shutdown(
                 Incoming::new(self.listener, protection, limits.connections),
@@ -230,7 +262,9 @@ impl Server {
                     let _ = left.await;
                 },
             );
-        match shutdown.drain(self.drain_timeout, served).await {
+        let drained = shutdown.drain(self.drain_timeout, served);
+        let drained = Box::pin(metrics::serve_while(self.metrics_listener, drained));
+        match drained.await {
             Drained::Completed(result) => {
                 result?;
                 if let Err(error) = store.close().await {

@@ -121,6 +121,10 @@ pub struct Settings {
     /// How log lines are written: text or json [default: text]
     #[arg(long, global = true, value_name = "FORMAT")]
     pub(super) log_format: Option<LogFormat>,
+
+    /// The address to give metrics on, at /metrics; port 0 takes a free one [default: none]
+    #[arg(long, global = true, value_name = "ADDRESS", value_parser = socket_address)]
+    pub(super) metrics_listen: Option<SocketAddr>,
 }
 
 /// How log lines are written.
@@ -172,6 +176,7 @@ impl Settings {
             max_connection_age: self.max_connection_age.or(lower.max_connection_age),
             drain_timeout: self.drain_timeout.or(lower.drain_timeout),
             log_format: self.log_format.or(lower.log_format),
+            metrics_listen: self.metrics_listen.or(lower.metrics_listen),
         }
     }
 
@@ -208,6 +213,7 @@ impl Settings {
             max_connection_age,
             drain_timeout,
             log_format,
+            metrics_listen,
         } = self;
         let default = Config::default();
         Ok(Config {
@@ -240,6 +246,7 @@ impl Settings {
             },
             drain_timeout: drain_timeout.unwrap_or(default.drain_timeout),
             log_format: log_format.unwrap_or(default.log_format),
+            metrics_listen: metrics_listen.or(default.metrics_listen),
         })
     }
 }

@@ -65,6 +65,7 @@ fn nothing_set_gives_the_documented_defaults() {
     assert_eq!(config.log_format, LogFormat::Text);
     assert_eq!(config.tls, None);
     assert!(config.callers.is_empty());
+    assert_eq!(config.metrics_listen, None);
     assert!(!config.allow_anonymous);
 }
 
@@ -111,6 +112,7 @@ fn everything() -> Config {
         pin_limit: 7,
         drain_timeout: Duration::from_millis(2500),
         log_format: LogFormat::Json,
+        metrics_listen: Some("0.0.0.0:9464".parse().unwrap()),
     }
 }
 
@@ -139,6 +141,7 @@ fn each_source_can_set_everything() {
         max_connection_age = "5m"
         drain_timeout = "2s 500ms"
         log_format = "json"
+        metrics_listen = "0.0.0.0:9464"
         "#,
     );
     let from_environment = load_environment(&[
@@ -162,6 +165,7 @@ fn each_source_can_set_everything() {
         ("CONVERSATION_MAX_CONNECTION_AGE", "5m"),
         ("CONVERSATION_DRAIN_TIMEOUT", "2s 500ms"),
         ("CONVERSATION_LOG_FORMAT", "json"),
+        ("CONVERSATION_METRICS_LISTEN", "0.0.0.0:9464"),
     ]);
     let from_flags = flags(&[
         "--listen=[::1]:0",
@@ -184,6 +188,7 @@ fn each_source_can_set_everything() {
         "--max-connection-age=5m",
         "--drain-timeout=2s 500ms",
         "--log-format=json",
+        "--metrics-listen=0.0.0.0:9464",
     ]);
     assert_eq!(from_file.unwrap(), expected);
     assert_eq!(from_environment.unwrap(), expected);
@@ -288,6 +293,7 @@ fn a_malformed_value_stops_the_start_and_the_setting_is_named() {
         ("RESTORE_WINDOW", "3651d", "at most 87600 hours"),
         ("DRAIN_TIMEOUT", "2h", "at most 1 hours"),
         ("LOG_FORMAT", "xml", "`text` or `json`"),
+        ("METRICS_LISTEN", "9464", "IP address and a port"),
     ] {
         let variable = format!("CONVERSATION_{name}");
         let from_environment = message(load_environment(&[(&variable, value)]));

@@ -1,6 +1,6 @@
-//! What every call passes on its way in and out: its request ID, its deadline, its line in the log,
-//! and the promise that every error carries our details. The line says who has called; see
-//! [`super::Access`], which finds that out.
+//! What every call passes on its way in and out: its request ID, its deadline, what an operator sees
+//! of it, and the promise that every error carries our details. Who has called is found out further in,
+//! by [`super::Access`], which adds it to the call's span.
 
 use std::{
     future::Future,
@@ -10,14 +10,14 @@ use std::{
 };
 
 use http::{HeaderName, HeaderValue, Request, Response};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Sleep;
 use tonic::{Code, Status, body::Body};
-use tonic_types::StatusExt as _;
 use tower::{Layer, Service};
-use tracing::{Instrument as _, field::Empty};
+use tracing::{Instrument as _, Span, field::Empty};
 use uuid::Uuid;
 
-use super::status;
+use super::{call::Call, status};
+use crate::metrics::CallMetrics;
 
 /// The ID of a call, in its request if the caller has one, and always in its response and the log.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -28,20 +28,34 @@ const LONGEST_REQUEST_ID: usize = 128;
 const AHEAD_OF_TRANSPORT: Duration = Duration::from_millis(2);
 
 /// The layer around all services.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Boundary;
+#[derive(Debug, Clone)]
+pub struct Boundary {
+    metrics: CallMetrics,
+}
 
 /// A service within the [`Boundary`].
 #[derive(Debug, Clone)]
 pub struct Bounded<S> {
     inner: S,
+    metrics: CallMetrics,
+}
+
+impl Boundary {
+    /// Counts calls in `metrics`.
+    #[must_use]
+    pub const fn new(metrics: CallMetrics) -> Self {
+        Self { metrics }
+    }
 }
 
 impl<S> Layer<S> for Boundary {
     type Service = Bounded<S>;
 
     fn layer(&self, inner: S) -> Bounded<S> {
-        Bounded { inner }
+        Bounded {
+            inner,
+            metrics: self.metrics.clone(),
+        }
     }
 }
 
@@ -59,16 +73,11 @@ where
         self.inner.poll_ready(context)
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "measures how long a call took, for the log"
-    )]
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let id = request_id(&request);
-        let method = request.uri().path().to_owned();
-        let span =
-            tracing::info_span!("call", request_id = ?id, method, caller = Empty, peer = Empty);
-        let started = Instant::now();
+        let path = request.uri().path();
+        let call = Call::begin(&self.metrics, path, span(&id, path));
+        let span = call.span().clone();
         let timeout = request.headers().get(TIMEOUT).and_then(timeout);
         let deadline = timeout.map(|timeout| timeout.saturating_sub(AHEAD_OF_TRANSPORT));
         let answer = span.in_scope(|| self.inner.call(request));
@@ -79,12 +88,24 @@ where
                 None => answer.await?,
             };
             let mut response = with_details(response);
-            log(&response, started.elapsed());
             response.headers_mut().insert(REQUEST_ID, id);
-            Ok(response)
+            Ok(call.answer(response))
         };
         Box::pin(bounded.instrument(span))
     }
+}
+
+/// The span of a call. Its fields stand in each of its log lines; what is [`Empty`] is filled in when
+/// it is known. It is there whatever lines are chosen, for without it a line says little.
+fn span(request_id: &HeaderValue, path: &str) -> Span {
+    tracing::error_span!(
+        "call",
+        request_id = request_id.to_str().unwrap_or_default(),
+        method = path,
+        caller = Empty,
+        peer = Empty,
+        cause = Empty,
+    )
 }
 
 /// The answer, if it comes in time. What the call was doing is dropped otherwise, which rolls its
@@ -141,25 +162,6 @@ fn with_details(response: Response<Body>) -> Response<Body> {
             status::of_transport(&original).into_http()
         }
         _ => response,
-    }
-}
-
-/// One line for each call. A caller's mistake is no trouble of the operator's.
-fn log(response: &Response<Body>, duration: Duration) {
-    let duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-    let status = Status::from_header_map(response.headers()).unwrap_or_else(|| Status::ok(""));
-    let (code, message) = (status.code(), status.message());
-    let info = status.get_details_error_info();
-    let reason = info.as_ref().map(|info| info.reason.as_str());
-    match code {
-        Code::Ok => tracing::debug!(duration_us, "done"),
-        Code::Internal | Code::Unknown | Code::DataLoss => {
-            tracing::error!(?code, reason, status = message, duration_us, "failed");
-        }
-        Code::Unavailable | Code::Aborted | Code::DeadlineExceeded | Code::ResourceExhausted => {
-            tracing::warn!(?code, reason, status = message, duration_us, "failed");
-        }
-        _ => tracing::info!(?code, reason, status = message, duration_us, "refused"),
     }
 }
 

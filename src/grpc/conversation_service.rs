@@ -69,7 +69,8 @@ impl ConversationService for Api {
         let request = convert::watch_conversations::parse(&request.into_inner())?;
         let place = self.watchers.take()?;
         let watch = app::Watch::begin(&self.app, request).await?;
-        Ok(Response::new(watch::start(watch, place, &self.shutdown)))
+        let stream = watch::start(watch, place, &self.shutdown, &self.watches);
+        Ok(Response::new(stream))
     }
 
     async fn list_conversations(

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use prometheus_client::metrics::gauge::Gauge;
 use tonic::server::NamedService;
 use tonic_health::{
     ServingStatus,
@@ -33,17 +34,19 @@ const SERVICES: [&str; 4] = [
 /// Says of the server as a whole and of each service whether it serves.
 pub struct Health {
     reporter: HealthReporter,
+    gauge: Gauge,
 }
 
-/// The health service, and the handle that turns it.
-pub fn health() -> (Health, HealthServer<impl HealthApi>) {
+/// The health service, and the handle that turns it; `gauge` turns with it.
+pub fn health(gauge: Gauge) -> (Health, HealthServer<impl HealthApi>) {
     let (reporter, service) = health_reporter();
-    (Health { reporter }, service)
+    (Health { reporter, gauge }, service)
 }
 
 impl Health {
     /// Says that everything serves, or nothing.
     pub async fn set(&self, serving: bool) {
+        self.gauge.set(i64::from(serving));
         let status = if serving {
             ServingStatus::Serving
         } else {

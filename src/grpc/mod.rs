@@ -3,6 +3,7 @@
 
 mod access;
 mod boundary;
+mod call;
 mod conversation_service;
 mod convert;
 mod group_service;
@@ -21,6 +22,7 @@ use self::limits::Places;
 use crate::{
     app::App,
     lifecycle::Shutdown,
+    metrics::WatchMetrics,
     proto::{
         conversation_service_server::ConversationServiceServer,
         group_service_server::GroupServiceServer, message_service_server::MessageServiceServer,
@@ -31,6 +33,7 @@ pub use access::Access;
 pub use boundary::Boundary;
 pub use health::{Health, health};
 pub use limits::Limits;
+pub use reflection::methods;
 
 /// The most bytes of a request. The largest valid one has some 60 KiB.
 const MAX_REQUEST_BYTES: usize = 1024 * 1024;
@@ -41,16 +44,18 @@ struct Api {
     app: App,
     shutdown: Shutdown,
     watchers: Places,
+    watches: WatchMetrics,
 }
 
 /// All services, with their reflection, as one router, for so many watchers at once. Health is beside
 /// them: see [`health()`].
 #[must_use]
-pub fn routes(app: App, shutdown: Shutdown, watchers: u32) -> Routes {
+pub fn routes(app: App, shutdown: Shutdown, most_watchers: u32, watches: WatchMetrics) -> Routes {
     let api = Api {
         app,
         shutdown,
-        watchers: Places::new(watchers),
+        watchers: Places::new(most_watchers),
+        watches,
     };
     let (reflection_v1, reflection_v1alpha) = reflection::services();
     Routes::new(reflection_v1)

@@ -24,6 +24,8 @@ const RETRY_UNAVAILABLE: Duration = Duration::from_secs(1);
 const RETRY_OVERLOADED: Duration = Duration::from_secs(1);
 /// When to try again after others were in the way.
 const RETRY_CONTENTION: Duration = Duration::from_millis(100);
+/// The reason of a watch's end when the server stops.
+pub(super) const SHUTTING_DOWN: &str = "SHUTTING_DOWN";
 
 /// A status with a reason and no more details.
 fn status(code: Code, reason: &str, message: &str) -> Status {
@@ -236,39 +238,58 @@ pub(super) fn watcher_too_slow() -> Status {
 pub(super) fn shutting_down() -> Status {
     retriable(
         Code::Unavailable,
-        "SHUTTING_DOWN",
+        SHUTTING_DOWN,
         "the server is stopping; watch again from the last revision received",
         RETRY_UNAVAILABLE,
     )
 }
 
+/// The answer to a request that the database failed. The call's span, and with it the call's line in
+/// the log, is told the cause.
 pub(super) fn of_store(error: &StoreError) -> Status {
+    tracing::Span::current().record("cause", tracing::field::display(error));
     match error {
-        StoreError::Unavailable(_) => {
-            tracing::warn!(%error, "database unavailable");
-            retriable(
-                Code::Unavailable,
-                "DATABASE_UNAVAILABLE",
-                "the database is unavailable; try again",
-                RETRY_UNAVAILABLE,
-            )
-        }
-        StoreError::Contention(_) | StoreError::Duplicate(_) => {
-            tracing::warn!(%error, "contention");
-            retriable(
-                Code::Aborted,
-                "CONTENTION",
-                "others are changing the same data; try again",
-                RETRY_CONTENTION,
-            )
-        }
+        StoreError::Unavailable(_) => retriable(
+            Code::Unavailable,
+            "DATABASE_UNAVAILABLE",
+            "the database is unavailable; try again",
+            RETRY_UNAVAILABLE,
+        ),
+        StoreError::Contention(_) | StoreError::Duplicate(_) => retriable(
+            Code::Aborted,
+            "CONTENTION",
+            "others are changing the same data; try again",
+            RETRY_CONTENTION,
+        ),
         StoreError::Inconsistent { .. } | StoreError::Schema(_) | StoreError::Statement(_) => {
-            tracing::error!(%error, "the database did not do as expected");
             status(
                 Code::Internal,
                 "INTERNAL",
                 "the service failed; its log has the cause under this call's x-request-id",
             )
         }
+    }
+}
+
+/// The canonical name of a code, as it stands in figures and log lines.
+pub(super) const fn name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
     }
 }

@@ -8,11 +8,13 @@ use std::{
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::Stream;
 use tonic::Status;
+use tracing::Instrument as _;
 
 use super::{convert, limits::Place, status};
 use crate::{
     app::{Watch, WatchEnd, WatchEvent},
     lifecycle::Shutdown,
+    metrics::WatchMetrics,
     proto::WatchConversationsResponse,
 };
 
@@ -23,32 +25,55 @@ const WAITING: usize = 16;
 pub(super) struct WatchStream {
     events: mpsc::Receiver<WatchEvent>,
     end: Option<oneshot::Receiver<Status>>,
+    metrics: WatchMetrics,
     /// Taken as long as the client has the stream open.
     _place: Place,
 }
 
 /// Runs a watch as a task, until it ends by itself or the server drains.
-pub(super) fn start(watch: Watch, place: Place, shutdown: &Shutdown) -> WatchStream {
+pub(super) fn start(
+    watch: Watch,
+    place: Place,
+    shutdown: &Shutdown,
+    metrics: &WatchMetrics,
+) -> WatchStream {
     let (sender, events) = mpsc::channel(WAITING);
     let (say_end, end) = oneshot::channel();
     let draining = shutdown.draining();
-    shutdown.spawn(async move {
+    let (counted, open) = (metrics.clone(), metrics.open());
+    let task = async move {
         let status = tokio::select! {
-            () = draining => status::shutting_down(),
+            () = draining => {
+                counted.draining();
+                status::shutting_down()
+            }
             end = watch.run(sender) => match end {
                 // Nobody is there to be told.
-                WatchEnd::ClientGone => return,
-                WatchEnd::Compacted => status::revision_compacted(),
-                WatchEnd::TooSlow => status::watcher_too_slow(),
-                WatchEnd::Store(error) => status::of_store(&error),
+                WatchEnd::ClientGone => return counted.client_gone(),
+                WatchEnd::Compacted => {
+                    counted.compacted();
+                    status::revision_compacted()
+                }
+                WatchEnd::TooSlow => {
+                    counted.too_slow();
+                    status::watcher_too_slow()
+                }
+                WatchEnd::Store(error) => {
+                    counted.database_failed();
+                    status::of_store(&error)
+                }
             },
         };
+        drop(open);
         // The client may be gone by now.
         let _ = say_end.send(status);
-    });
+    };
+    // It goes on under the call's span, so that what it says belongs to the call.
+    shutdown.spawn(task.in_current_span());
     WatchStream {
         events,
         end: Some(end),
+        metrics: metrics.clone(),
         _place: place,
     }
 }
@@ -58,6 +83,10 @@ impl Stream for WatchStream {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if let Some(event) = ready!(self.events.poll_recv(context)) {
+            match event {
+                WatchEvent::Change(_) => self.metrics.sent_change(),
+                WatchEvent::Bookmark(..) => self.metrics.sent_bookmark(),
+            }
             return Poll::Ready(Some(Ok(convert::watch_conversations::render(event))));
         }
         let Some(end) = self.end.as_mut() else {

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use crate::{
     domain::{Clock, Timestamp},
+    metrics::PurgeMetrics,
     store::{Erased, Store, StoreError, TRIM_BATCH},
 };
 
@@ -50,20 +51,26 @@ pub async fn run_once(
 }
 
 /// Rounds of all jobs, for ever. A round that fails is logged, and the next one comes in its time.
-pub async fn run(store: Store, clock: Clock, schedule: Schedule) {
+pub async fn run(store: Store, clock: Clock, schedule: Schedule, metrics: PurgeMetrics) {
     loop {
         // Replicas that were started together do not stay in step.
         let jitter = 0.75 + 0.5 * rand::random::<f64>();
         tokio::time::sleep(schedule.interval.mul_f64(jitter)).await;
         match run_once(&store, clock.now(), schedule).await {
-            Ok(Erased {
-                messages: 0,
-                changes: 0,
-            }) => {}
             Ok(Erased { messages, changes }) => {
-                tracing::info!(messages, changes, "purged");
+                metrics.completed(messages, changes);
+                if messages > 0 || changes > 0 {
+                    tracing::info!(messages, changes, "purged");
+                }
             }
-            Err(error) => tracing::warn!(%error, "a round of the background jobs failed"),
+            Err(error) => {
+                metrics.failed();
+                tracing::warn!(%error, "a round of the background jobs failed");
+            }
+        }
+        match store.backlog(clock.now()).await {
+            Ok(backlog) => metrics.left(backlog),
+            Err(error) => tracing::debug!(%error, "could not measure what is left to erase"),
         }
     }
 }

@@ -141,7 +141,7 @@ impl Store {
             .into_iter()
             .map(|id| (ConversationKey::from(&id), id))
             .collect();
-        let stored = self
+        let (stored, fresh) = self
             .retrying("append", || async {
                 let transaction = self.begin().await?;
                 let mut stored = self.earlier(&transaction, append, &conversations).await?;
@@ -150,13 +150,15 @@ impl Store {
                     .filter(|(key, _)| !stored.contains_key(key))
                     .cloned()
                     .collect();
+                let count = fresh.len();
                 if !fresh.is_empty() {
                     stored.extend(self.append_fresh(&transaction, append, fresh).await?);
                 }
                 transaction.commit().await?;
-                Ok::<_, AppendError>(stored)
+                Ok::<_, AppendError>((stored, count))
             })
             .await?;
+        self.metrics.stored(fresh);
         conversations
             .iter()
             .map(|(key, _)| {

@@ -87,15 +87,17 @@ impl Store {
         statement: &ChangeStatement,
         change: Change<'_>,
     ) -> Result<Recorded, ChangeError> {
-        let origin = change.origin;
+        let (origin, kind) = (change.origin, change.kind);
         let pin_limit = change.pin_limit;
         let values = self.change_values(change);
-        let row = match statement {
+        let (row, is_new) = match statement {
             ChangeStatement::OneStatement(sql) => {
                 let statement = self.statement(sql, values);
                 self.retrying(name, || async {
                     let row = self.pool().query_one_raw(statement.clone()).await?;
-                    row.ok_or_else(missing)
+                    let row = row.ok_or_else(missing)?;
+                    let is_new: bool = Row::new(log::TABLE, &row).get("is_new")?;
+                    Ok::<_, StoreError>((row, is_new))
                 })
                 .await?
             }
@@ -106,19 +108,23 @@ impl Store {
                 .await?
             }
         };
+        if is_new {
+            self.metrics.changed(kind.name());
+        }
         log::recorded_for(&Row::new(log::TABLE, &row), origin)
     }
 
+    /// Returns the row, and whether it is new.
     async fn change_in_steps(
         &self,
         origin: &Origin,
         steps: &Steps,
         values: &[Value],
         pin_limit: u32,
-    ) -> Result<QueryResult, ChangeError> {
+    ) -> Result<(QueryResult, bool), ChangeError> {
         let (transaction, revision) = match self.begin_change(origin).await? {
             Begun::Now(transaction, revision) => (transaction, revision),
-            Begun::Earlier(recorded) => return Ok(recorded),
+            Begun::Earlier(recorded) => return Ok((recorded, false)),
         };
         let mut with_revision = values.to_vec();
         with_revision.push(revision.to_stored().into());
@@ -147,7 +153,7 @@ impl Store {
         let record = self.statement(&steps.record, with_revision);
         let recorded = one(&transaction, record).await?;
         transaction.commit().await?;
-        Ok(recorded)
+        Ok((recorded, true))
     }
 
     /// Begins the transaction of a change. The user's lock is taken before anything is looked at, so

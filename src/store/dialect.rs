@@ -46,6 +46,14 @@ impl Dialect {
         }
     }
 
+    /// OpenTelemetry's name of the database.
+    pub(super) const fn system_name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgresql",
+        }
+    }
+
     /// What makes a `SELECT` lock its rows and pass over those that others have locked. SQLite has one
     /// writer at a time, so nobody else has.
     pub(super) const fn skip_locked(self) -> &'static str {

@@ -39,6 +39,18 @@ impl StoreError {
     pub(super) const fn is_transient(&self) -> bool {
         matches!(self, Self::Contention(_) | Self::Duplicate(_))
     }
+
+    /// The kind of the error, as it stands in figures.
+    pub(super) const fn error_type(&self) -> &'static str {
+        match self {
+            Self::Unavailable(_) => "unavailable",
+            Self::Contention(_) => "contention",
+            Self::Duplicate(_) => "duplicate",
+            Self::Inconsistent { .. } => "inconsistent",
+            Self::Schema(_) => "schema",
+            Self::Statement(_) => "statement",
+        }
+    }
 }
 
 impl From<DbErr> for StoreError {

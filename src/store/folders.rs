@@ -71,26 +71,31 @@ impl Store {
         name: &FolderName,
         action: &FolderAction,
     ) -> Result<FolderChanged, FolderError> {
-        let recorded = self
+        let (recorded, is_new) = self
             .retrying("change_folder", || async {
                 let (transaction, revision) = match self.begin_change(origin).await? {
                     Begun::Now(transaction, revision) => (transaction, revision),
                     Begun::Earlier(row) => {
-                        return Ok(log::recorded_for(&Row::new(log::TABLE, &row), origin)?);
+                        let earlier = log::recorded_for(&Row::new(log::TABLE, &row), origin)?;
+                        return Ok((earlier, false));
                     }
                 };
                 let ids = action.conversations();
                 let change = plain(origin, time, stored_kind(action), ids, vec![]);
-                let recorded = self
+                let made = self
                     .change_folder_in(&transaction, revision, change, name, action)
                     .await?;
                 transaction.commit().await?;
-                Ok::<_, FolderError>(recorded)
+                Ok::<_, FolderError>(made)
             })
             .await?;
+        if is_new {
+            self.metrics.changed(stored_kind(action).name());
+        }
         Ok(record::folder_changed(recorded)?)
     }
 
+    /// Returns what is recorded, and whether it is new.
     async fn change_folder_in(
         &self,
         transaction: &DatabaseTransaction,
@@ -98,7 +103,7 @@ impl Store {
         mut change: Change<'_>,
         name: &FolderName,
         action: &FolderAction,
-    ) -> Result<Recorded, FolderError> {
+    ) -> Result<(Recorded, bool), FolderError> {
         let origin = change.origin;
         let keys: Vec<ConversationKey> = action
             .conversations()
@@ -182,7 +187,8 @@ impl Store {
         };
         change.detail = Some(record::detail(&shown, former));
         let values = self.change_values(change);
-        Ok(self.record(transaction, values, revision, results).await?)
+        let recorded = self.record(transaction, values, revision, results).await?;
+        Ok((recorded, true))
     }
 
     async fn find_folder(

@@ -23,6 +23,47 @@ pub(super) enum StoredKind {
 }
 
 impl StoredKind {
+    pub(super) const ALL: [Self; 16] = [
+        Self::Delete,
+        Self::DeleteAndClear,
+        Self::Clear,
+        Self::Restore,
+        Self::Read,
+        Self::Pin,
+        Self::Unpin,
+        Self::Mute,
+        Self::Unmute,
+        Self::Mark,
+        Self::SetCustomData,
+        Self::CreateFolder,
+        Self::DeleteFolder,
+        Self::RenameFolder,
+        Self::AddToFolder,
+        Self::RemoveFromFolder,
+    ];
+
+    /// The kind as it stands in figures.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Delete => "delete",
+            Self::DeleteAndClear => "delete_and_clear",
+            Self::Clear => "clear",
+            Self::Restore => "restore",
+            Self::Read => "read",
+            Self::Pin => "pin",
+            Self::Unpin => "unpin",
+            Self::Mute => "mute",
+            Self::Unmute => "unmute",
+            Self::Mark => "mark",
+            Self::SetCustomData => "set_custom_data",
+            Self::CreateFolder => "create_folder",
+            Self::DeleteFolder => "delete_folder",
+            Self::RenameFolder => "rename_folder",
+            Self::AddToFolder => "add_to_folder",
+            Self::RemoveFromFolder => "remove_from_folder",
+        }
+    }
+
     pub(super) const fn from_stored(number: i16) -> Option<Self> {
         Some(match number {
             1 => Self::Delete,

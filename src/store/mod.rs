@@ -17,6 +17,7 @@
 //! statement could decide while it holds the row.
 
 mod append;
+mod backlog;
 mod change;
 mod connect;
 mod conversations;
@@ -45,7 +46,8 @@ use std::sync::Arc;
 use sea_orm::{DatabaseConnection, Statement, Value};
 use tokio::sync::Mutex;
 
-use dialect::Dialect;
+use self::{dialect::Dialect, kind::StoredKind};
+use crate::metrics::{Connections, DatabaseMetrics};
 
 pub use connect::connect;
 pub use erasure::Erased;
@@ -74,6 +76,7 @@ pub struct Store {
     /// SQLite has one writer at a time and lets others in by chance: here they queue, first come,
     /// first served.
     sqlite_writer: Arc<Mutex<()>>,
+    metrics: DatabaseMetrics,
 }
 
 /// The texts of all statements, made once for the dialect at hand.
@@ -86,6 +89,7 @@ struct Statements {
     list: list::Statements,
     log: log::Statements,
     erasure: erasure::Statements,
+    backlog: backlog::Statements,
     change: change::Statements,
     settings: settings::Statements,
     folders: folders::Statements,
@@ -104,17 +108,21 @@ impl Store {
             list: list::Statements::new(dialect),
             log: log::Statements::new(dialect),
             erasure: erasure::Statements::new(dialect),
+            backlog: backlog::Statements::new(),
             change: change::Statements::new(dialect),
             settings: settings::Statements::new(dialect),
             folders: folders::Statements::new(dialect),
             take: deletions::take_statement(dialect),
             restore: deletions::restore_statement(dialect),
         };
+        let system = dialect.system_name();
+        let kinds = StoredKind::ALL.map(StoredKind::name);
         Self {
             connection,
             dialect,
             statements: Arc::new(statements),
             sqlite_writer: Arc::default(),
+            metrics: DatabaseMetrics::new(system, kinds),
         }
     }
 
@@ -132,6 +140,37 @@ impl Store {
     pub fn observe(&mut self, observer: impl Fn(&Statement) + Send + Sync + 'static) {
         self.connection
             .set_metric_callback(move |info| observer(info.statement));
+    }
+
+    /// What the store and its clones count. The figures go on changing.
+    #[must_use]
+    pub const fn metrics(&self) -> &DatabaseMetrics {
+        &self.metrics
+    }
+
+    /// The state of the pool.
+    #[must_use]
+    pub fn connections(&self) -> Connections {
+        let pool = &self.connection;
+        let (open, idle, max) = match self.dialect {
+            Dialect::Sqlite => {
+                let pool = pool.get_sqlite_connection_pool();
+                let max = pool.options().get_max_connections();
+                (pool.size(), pool.num_idle(), max)
+            }
+            Dialect::Postgres => {
+                let pool = pool.get_postgres_connection_pool();
+                let max = pool.options().get_max_connections();
+                (pool.size(), pool.num_idle(), max)
+            }
+        };
+        // The two are not read in the same instant.
+        let idle = u32::try_from(idle).unwrap_or(u32::MAX).min(open);
+        Connections {
+            used: open - idle,
+            idle,
+            max,
+        }
     }
 
     /// Closes all connections, having let their statements finish.

@@ -11,6 +11,7 @@ use sea_orm::{
 use tokio::sync::OwnedMutexGuard;
 
 use super::{Store, StoreError, dialect::Dialect};
+use crate::metrics::Stopwatch;
 
 /// How often a use case is run at most.
 const ATTEMPTS: u32 = 10;
@@ -34,11 +35,26 @@ impl Store {
     /// Runs `use_case`, and runs it again while it fails because others were in the way: a bounded
     /// number of times, after a jittered pause. So it must have no effect but on the database, and
     /// there only by one statement or one transaction.
+    ///
+    /// `name` is what an operator knows the operation by, in figures.
     pub(super) async fn retrying<T, E, F>(
         &self,
         name: &'static str,
         use_case: impl Fn() -> F,
     ) -> Result<T, E>
+    where
+        E: AsStoreError,
+        F: Future<Output = Result<T, E>>,
+    {
+        let error_type = |error: &E| error.as_store_error().map(StoreError::error_type);
+        let started = Stopwatch::start();
+        let outcome = self.attempts(name, use_case).await;
+        let failure = outcome.as_ref().err().and_then(error_type);
+        self.metrics.operation(name, started.elapsed(), failure);
+        outcome
+    }
+
+    async fn attempts<T, E, F>(&self, name: &'static str, use_case: impl Fn() -> F) -> Result<T, E>
     where
         E: AsStoreError,
         F: Future<Output = Result<T, E>>,
@@ -55,6 +71,7 @@ impl Store {
                 }
                 _ => return Err(error),
             }
+            self.metrics.retried(name);
             tokio::time::sleep(longest_pause.mul_f64(rand::random())).await;
             longest_pause = (longest_pause * 2).min(LONGEST_PAUSE);
         }
@@ -69,6 +86,7 @@ impl Store {
         reason = "the one place that begins transactions"
     )]
     pub(super) async fn begin(&self) -> Result<Transaction, StoreError> {
+        let asked = Stopwatch::start();
         let (turn, mode) = match self.dialect {
             Dialect::Sqlite => (
                 Some(self.sqlite_writer.clone().lock_owned().await),
@@ -80,10 +98,9 @@ impl Store {
             sqlite_transaction_mode: mode,
             ..TransactionOptions::default()
         };
-        Ok(Transaction {
-            inner: self.connection.begin_with_options(options).await?,
-            _turn: turn,
-        })
+        let inner = self.connection.begin_with_options(options).await?;
+        self.metrics.waited(asked.elapsed());
+        Ok(Transaction { inner, _turn: turn })
     }
 
     /// The connection pool, for a statement that needs no transaction around it.

@@ -16,7 +16,8 @@
 //! - [`statements`] counts and explains what the databases are asked;
 //! - [`concurrency`] has many callers, replicas and migrations at once;
 //! - [`crash`] kills the program in the midst of its work;
-//! - [`command`] starts, sets and stops it as an operator does.
+//! - [`command`] starts, sets and stops it as an operator does;
+//! - [`telemetry`] sees of it what an operator sees.
 
 mod access;
 mod command;
@@ -33,5 +34,6 @@ mod replay;
 mod samples;
 mod statements;
 mod support;
+mod telemetry;
 mod undo;
 mod watching;

@@ -137,7 +137,8 @@ fn one_statement(rows: &str, rule: &ChangeRule<'_>) -> String {
              INSERT INTO changes ({COLUMNS}, revision, results) \
              SELECT {VALUES}, b.revision, {results} FROM raised AS b \
              RETURNING {RECORDED}) \
-         SELECT {RECORDED} FROM recorded UNION ALL SELECT {RECORDED} FROM earlier",
+         SELECT {RECORDED}, TRUE AS is_new FROM recorded \
+         UNION ALL SELECT {RECORDED}, FALSE FROM earlier",
         earlier = log::of_request(),
         assignments = of_bumped(&rule.assignments),
         returning = returning.join(", "),

@@ -135,6 +135,7 @@ fn help_names_every_command_and_setting() {
         "--max-connection-age",
         "--drain-timeout",
         "--log-format",
+        "--metrics-listen",
         "RUST_LOG",
     ] {
         assert!(said.contains(name), "{name} is not in:\n{said}");
@@ -191,6 +192,12 @@ async fn port_zero_takes_a_free_one_for_each_server(database: TestDatabase) {
     }
     let taken = one.address.to_string();
     let output = run(program().args(["--database-url", database.url(), "--listen", &taken]));
+    assert_eq!(output.status.code(), Some(1), "an address that is taken");
+    assert!(stderr(&output).contains(&taken), "{}", stderr(&output));
+    let free = ["--listen", "127.0.0.1:0", "--metrics-listen", &taken];
+    let output = run(program()
+        .args(["--database-url", database.url()])
+        .args(free));
     assert_eq!(output.status.code(), Some(1), "an address that is taken");
     assert!(stderr(&output).contains(&taken), "{}", stderr(&output));
 }

@@ -86,6 +86,12 @@ fn a_malformed_value_stops_the_start_wherever_it_stands() {
             "xml",
         ),
         (
+            "--metrics-listen",
+            "CONVERSATION_METRICS_LISTEN",
+            "metrics_listen",
+            "9464",
+        ),
+        (
             "--database-url",
             "CONVERSATION_DATABASE_URL",
             "database_url",

@@ -61,7 +61,7 @@ impl Observed {
         }
     }
 
-    /// Runs the background jobs as they will be long after now.
+    /// Runs the background jobs as they will be long after now, and measures what they leave.
     async fn run_jobs(&self) {
         let later = Clock::system()
             .now()
@@ -69,6 +69,8 @@ impl Observed {
         let schedule = JobsConfig::default().schedule();
         let done = jobs::run_once(&self.store, later, schedule).await;
         done.expect("the jobs run");
+        let left = self.store.backlog(later).await;
+        left.expect("what is left is measured");
     }
 
     /// How many statements a call runs.

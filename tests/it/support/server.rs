@@ -36,6 +36,7 @@ pub(crate) struct TestServer {
     config: Config,
     clock: TestClock,
     address: SocketAddr,
+    metrics_address: Option<SocketAddr>,
     shutdown: Shutdown,
     serving: JoinHandle<()>,
 }
@@ -61,6 +62,7 @@ impl TestServer {
     fn serve(server: Result<Server, StartError>, config: Config, clock: &TestClock) -> Self {
         let server = server.unwrap_or_else(|error| panic!("the server does not start: {error:?}"));
         let address = server.local_addr();
+        let metrics_address = server.metrics_addr();
         let shutdown = Shutdown::new();
         let until = shutdown.clone();
         let serving = tokio::spawn(async move {
@@ -73,6 +75,7 @@ impl TestServer {
             config,
             clock: clock.clone(),
             address,
+            metrics_address,
             shutdown,
             serving,
         }
@@ -81,6 +84,11 @@ impl TestServer {
     /// Where the server listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where its metrics are read, if they are.
+    pub(crate) fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
     }
 
     /// A client that is connected to this server.

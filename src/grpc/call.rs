@@ -1,0 +1,159 @@
+//! One call as an operator sees it: its span, its figures, and its line in the log, from the first
+//! byte to the last. A stream ends with its trailers, and any call when its caller is gone.
+//!
+//! There is one line for each failed call, no louder than it deserves: a caller's mistake is no
+//! trouble of the operator's. What the caller is not told (the words of the database's driver) is in
+//! the field `cause`, which [`super::status`] fills in.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+    thread,
+    time::Duration,
+};
+
+use http::Response;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use prost::bytes::Bytes;
+use tonic::{Code, Status, body::Body};
+use tonic_types::StatusExt as _;
+use tracing::Span;
+
+use super::status;
+use crate::metrics::{CallInFlight, CallMetrics};
+
+/// A call that has begun. Dropped before its end, it is one that its caller has given up.
+pub(super) struct Call {
+    span: Span,
+    in_flight: Option<CallInFlight>,
+    stage: Stage,
+}
+
+/// How far a call has got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// It is being worked on.
+    Handling,
+    /// Its answer is on the way, which a stream is until it ends.
+    Answering,
+}
+
+impl Call {
+    /// Begins a call of the method at `path`, with the span of its log lines.
+    pub(super) fn begin(metrics: &CallMetrics, path: &str, span: Span) -> Self {
+        Self {
+            span,
+            in_flight: Some(metrics.begin(path)),
+            stage: Stage::Handling,
+        }
+    }
+
+    pub(super) fn span(&self) -> &Span {
+        &self.span
+    }
+
+    /// The answer goes out: with it the call ends, at once if the answer is nothing but a status.
+    pub(super) fn answer(mut self, response: Response<Body>) -> Response<Body> {
+        if let Some(status) = Status::from_header_map(response.headers()) {
+            self.end(&status);
+            return response;
+        }
+        self.stage = Stage::Answering;
+        response.map(|body| {
+            Body::new(Answer {
+                body,
+                call: Some(self),
+            })
+        })
+    }
+
+    fn end(&mut self, status: &Status) {
+        let Some(in_flight) = self.in_flight.take() else {
+            return;
+        };
+        let duration = in_flight.end(status::name(status.code()));
+        self.span.in_scope(|| log(status, duration, self.stage));
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.end(&Status::internal("the handler panicked"));
+        } else {
+            self.end(&Status::cancelled("the caller is gone"));
+        }
+    }
+}
+
+/// The body of an answer, which knows when it has ended.
+struct Answer {
+    body: Body,
+    call: Option<Call>,
+}
+
+impl Answer {
+    fn end(&mut self, status: &Status) {
+        if let Some(mut call) = self.call.take() {
+            call.end(status);
+        }
+    }
+}
+
+impl HttpBody for Answer {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        match &frame {
+            Some(Ok(frame)) => {
+                if let Some(trailers) = frame.trailers_ref() {
+                    let status = Status::from_header_map(trailers);
+                    self.end(&status.unwrap_or_else(|| Status::unknown("there was no status")));
+                }
+            }
+            Some(Err(status)) => self.end(status),
+            None => self.end(&Status::unknown("there was no status")),
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// The one line of a call.
+fn log(status: &Status, duration: Duration, stage: Stage) {
+    let duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+    let (code, error) = (status::name(status.code()), status.message());
+    let info = status.get_details_error_info();
+    let reason = info.as_ref().map(|info| info.reason.as_str());
+    match status.code() {
+        Code::Ok => tracing::debug!(code, duration_us, "done"),
+        // A stream goes on until its client hangs up: that is its usual end.
+        Code::Cancelled if stage == Stage::Answering => {
+            tracing::debug!(code, duration_us, "hung up");
+        }
+        Code::Cancelled => tracing::info!(code, duration_us, "given up by the caller"),
+        Code::Internal | Code::Unknown | Code::DataLoss => {
+            tracing::error!(code, reason, error, duration_us, "failed");
+        }
+        // Every stream ends so when the server is told to stop.
+        Code::Unavailable if reason == Some(status::SHUTTING_DOWN) => {
+            tracing::info!(code, reason, error, duration_us, "ended");
+        }
+        Code::Unavailable | Code::Aborted | Code::DeadlineExceeded | Code::ResourceExhausted => {
+            tracing::warn!(code, reason, error, duration_us, "failed");
+        }
+        _ => tracing::info!(code, reason, error, duration_us, "refused"),
+    }
+}

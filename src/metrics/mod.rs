@@ -1,0 +1,127 @@
+//! Figures for whoever runs the service, in the text that Prometheus reads.
+//!
+//! | file | what it counts |
+//! |---|---|
+//! | `calls` | every call, by method and status |
+//! | `watches` | who watches, what they are sent, why they end |
+//! | `database` | operations of the store, its connections, and what it has changed |
+//! | `purge` | the rounds of the background jobs, and what they leave |
+//! | `exposition` | all of it as text |
+//! | `listener` | the port that serves the text |
+//!
+//! What holds here:
+//! - Every label has a bounded set of values that the service chooses. No ID, no name and no text of
+//!   a user or a caller is one of them.
+//! - Figures belong to a server, not to the process: two servers in one process do not mix theirs.
+//! - They are kept whether or not anybody reads them; that costs a few atomic operations a call.
+//! - README.md documents each of them, and a test compares the two.
+
+mod calls;
+mod database;
+mod exposition;
+mod listener;
+mod purge;
+mod watches;
+
+use std::time::Duration;
+
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{family::Family, gauge::Gauge, histogram::Histogram},
+    registry::Registry,
+};
+use tokio::time::Instant;
+
+pub use self::{
+    calls::{CallInFlight, CallMetrics, OTHER_METHOD, SYSTEM},
+    database::{Connections, DatabaseMetrics},
+    listener::{MetricsListener, serve_while},
+    purge::{Backlog, PurgeMetrics},
+    watches::{OpenWatch, WatchMetrics},
+};
+
+/// A histogram for each set of labels.
+type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
+
+/// All figures of a server, but for those that its store keeps.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    /// Of calls.
+    pub calls: CallMetrics,
+    /// Of watchers.
+    pub watches: WatchMetrics,
+    /// Of the background jobs.
+    pub purge: PurgeMetrics,
+    /// 1 while the server says of itself that it serves, 0 otherwise.
+    pub serving: Gauge,
+}
+
+/// What is running.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct BuildLabels {
+    version: &'static str,
+}
+
+impl Metrics {
+    /// Nothing has happened yet. `methods` are the full names of all methods that the server has.
+    #[must_use]
+    pub fn new(methods: impl IntoIterator<Item = String>) -> Self {
+        Self {
+            calls: CallMetrics::new(methods),
+            watches: WatchMetrics::new(),
+            purge: PurgeMetrics::new(),
+            serving: Gauge::default(),
+        }
+    }
+
+    /// Everything that is to be read, together with what the store keeps and the state of its
+    /// connections, for which `connections` is asked each time.
+    pub fn registry(
+        &self,
+        database: &DatabaseMetrics,
+        connections: impl Fn() -> Connections + Send + Sync + 'static,
+    ) -> Registry {
+        let mut registry = Registry::default();
+        self.calls.register(&mut registry);
+        self.watches.register(&mut registry);
+        database.register(&mut registry);
+        database::register_connections(&mut registry, connections);
+        self.purge.register(&mut registry);
+        registry.register(
+            "conversation_serving",
+            "1 while the server serves, 0 while it does not",
+            self.serving.clone(),
+        );
+        let build = Family::<BuildLabels, Gauge>::default();
+        let version = env!("CARGO_PKG_VERSION");
+        build.get_or_create(&BuildLabels { version }).set(1);
+        registry.register(
+            "conversation_build_info",
+            "What is running; always 1",
+            build,
+        );
+        registry
+    }
+}
+
+/// Measures how long something takes. Nothing but figures and log lines depends on it, so unlike the
+/// time of day it is not handed in.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Starts now.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that measures, for figures and log lines"
+    )]
+    #[must_use]
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// The time since.
+    pub fn elapsed(self) -> Duration {
+        self.0.elapsed()
+    }
+}

@@ -1,0 +1,98 @@
+//! The rounds of the background jobs, and what is left for the next one.
+
+use std::time::Duration;
+
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::{Registry, Unit},
+};
+
+/// What is known of the background jobs.
+#[derive(Clone, Debug)]
+pub struct PurgeMetrics {
+    completed: Counter,
+    failed: Counter,
+    rounds: Family<OutcomeLabels, Counter>,
+    erased: Counter,
+    trimmed: Counter,
+    backlog: Gauge,
+    lag: Gauge<f64, std::sync::atomic::AtomicU64>,
+}
+
+/// What is due and not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Backlog {
+    /// How many erasures.
+    pub due: i64,
+    /// How long the oldest of them has been due.
+    pub lag: Duration,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OutcomeLabels {
+    outcome: &'static str,
+}
+
+impl PurgeMetrics {
+    pub(super) fn new() -> Self {
+        let rounds = Family::<OutcomeLabels, Counter>::default();
+        let counter = |outcome| rounds.get_or_create_owned(&OutcomeLabels { outcome });
+        Self {
+            completed: counter("completed"),
+            failed: counter("failed"),
+            rounds,
+            erased: Counter::default(),
+            trimmed: Counter::default(),
+            backlog: Gauge::default(),
+            lag: Gauge::default(),
+        }
+    }
+
+    pub(super) fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "conversation_purge_rounds",
+            "Rounds of the background jobs",
+            self.rounds.clone(),
+        );
+        registry.register(
+            "conversation_purge_erased_messages",
+            "Messages erased because nobody can ever see them again",
+            self.erased.clone(),
+        );
+        registry.register(
+            "conversation_purge_trimmed_changes",
+            "Changes removed because they were older than the retention of the log",
+            self.trimmed.clone(),
+        );
+        registry.register(
+            "conversation_purge_backlog",
+            "Erasures that were due and not done when the last round ended, counted up to 10000",
+            self.backlog.clone(),
+        );
+        registry.register_with_unit(
+            "conversation_purge_lag",
+            "How long the oldest of them had been due",
+            Unit::Seconds,
+            self.lag.clone(),
+        );
+    }
+
+    /// A round has done everything that was due.
+    pub fn completed(&self, erased: u64, trimmed: u64) {
+        self.erased.inc_by(erased);
+        self.trimmed.inc_by(trimmed);
+        self.completed.inc();
+    }
+
+    /// A round has failed.
+    pub fn failed(&self) {
+        self.failed.inc();
+    }
+
+    /// What the last round has left.
+    pub fn left(&self, backlog: Backlog) {
+        self.backlog.set(backlog.due);
+        self.lag.set(backlog.lag.as_secs_f64());
+    }
+}

@@ -1,0 +1,45 @@
+//! What README.md says of metrics: its table is what the tests compare the server with.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+const README: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
+const TABLE: &str = "| metric | type | labels | |";
+
+/// A metric as it is documented.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Documented {
+    pub(super) kind: String,
+    pub(super) labels: BTreeSet<String>,
+}
+
+/// All metrics by their names.
+pub(super) fn metrics() -> BTreeMap<String, Documented> {
+    let (_, table) = README.split_once(TABLE).expect("README.md has the table");
+    let rows = table
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    let metrics: BTreeMap<_, _> = rows
+        .map(|row| {
+            let cells: Vec<_> = row.split('|').map(str::trim).collect();
+            let [_, name, kind, labels, ..] = cells.as_slice() else {
+                panic!("not a row: {row}");
+            };
+            let labels = labels.split(", ").filter(|label| !label.is_empty());
+            let documented = Documented {
+                kind: (*kind).to_owned(),
+                labels: labels.map(|label| plain(label).to_owned()).collect(),
+            };
+            (plain(name).to_owned(), documented)
+        })
+        .collect();
+    assert!(metrics.len() > 10, "{metrics:?}");
+    metrics
+}
+
+fn plain(code: &str) -> &str {
+    let name = code
+        .strip_prefix('`')
+        .and_then(|code| code.strip_suffix('`'));
+    name.unwrap_or_else(|| panic!("not a name: {code}"))
+}
