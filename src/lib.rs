@@ -17,7 +17,7 @@
 //! | [`tls`] | certificates, read again when they change |
 //! | [`lifecycle`] | signals, draining, tracked tasks |
 //! | [`config`] | settings from defaults, file, environment and flags |
-//! | [`telemetry`] | logs |
+//! | [`telemetry`] | log lines and traces |
 //! | [`metrics`] | figures, and the port on which they are read |
 //! | [`health_probe`], [`demo`] | the commands of the same names |
 //! | [`proto`] | the generated protocol, with its client |
@@ -27,7 +27,7 @@
 //! 1. Dependencies point one way: `main -> server -> {grpc, jobs, sync, store}`,
 //!    `grpc -> app -> {sync, store, domain}`, `{jobs, sync} -> store -> domain -> std`, and
 //!    `server -> tls -> access -> domain`, which `grpc` knows as well. The transport knows no SQL, the
-//!    store no protocol. [`metrics`] knows neither, and anybody may count.
+//!    store no protocol. [`metrics`] and [`telemetry`] know neither, and anybody may count and trace.
 //! 2. Input is parsed once, at the edge. Inside, a [`domain::ConversationId`] is always valid, and
 //!    numbers that could be swapped have types of their own.
 //! 3. There is one [`store::Store`] for both databases. What differs between them stands in one file.
@@ -36,12 +36,12 @@
 //! 5. One file maps errors to statuses. What the driver says goes to the log and nowhere else.
 //! 6. A row that does not parse is an error, never a panic.
 //! 7. Time and environment are passed in; tests turn the clock by hand.
-//! 8. Every task is tracked and told when to stop. There is no global state: figures belong to
-//!    a server.
+//! 8. Every task is tracked and told when to stop. There is no global state but where log lines and
+//!    traces go, which is a process's own; figures belong to a server.
 //! 9. Every list has a limit and a total order. So has what is worked on at once: what is too much is
 //!    refused (`grpc::limits`), and nothing queues up without a bound.
-//! 10. Neither the content of a message nor a credential ever reaches a log, a figure, an error or a
-//!     `Debug` form. No ID and no caller's name is a label of a figure.
+//! 10. Neither the content of a message nor a credential ever reaches a log, a trace, a figure, an error
+//!     or a `Debug` form. No ID and no caller's name is a label of a figure.
 //! 11. What no caller is known to need is closed: a service that `grpc::access` does not list cannot be
 //!     called once callers are named.
 //!

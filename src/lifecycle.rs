@@ -18,13 +18,20 @@
 //! Deliberately absent: statics. A `Shutdown` is passed to whatever has to stop, tests advance it by
 //! hand, and one process can hold several. Windows' ways to stop a process are absent, too.
 
-use std::{convert::Infallible, io, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     task::JoinHandle,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::metrics::Stopwatch;
 
 /// A handle on how far stopping has got. Its clones all speak of the same stop.
 #[derive(Clone, Debug)]
@@ -33,6 +40,8 @@ pub struct Shutdown {
     draining: CancellationToken,
     forced: CancellationToken,
     tasks: TaskTracker,
+    /// Runs from when draining has begun.
+    begun: Arc<OnceLock<Stopwatch>>,
 }
 
 /// How a drain ended.
@@ -53,11 +62,13 @@ impl Shutdown {
             draining: forced.child_token(),
             forced,
             tasks: TaskTracker::new(),
+            begun: Arc::default(),
         }
     }
 
     /// Begins to drain. Without effect if that has begun.
     pub fn begin(&self) {
+        self.begun.get_or_init(Stopwatch::start);
         self.draining.cancel();
     }
 
@@ -74,6 +85,16 @@ impl Shutdown {
     /// Whether nothing is waited for any more.
     pub fn is_forced(&self) -> bool {
         self.forced.is_cancelled()
+    }
+
+    /// What is left of a drain that may last for `timeout`: all of it before draining has begun, and
+    /// nothing when nothing is waited for any more.
+    pub fn left_of(&self, timeout: Duration) -> Duration {
+        if self.is_forced() {
+            return Duration::ZERO;
+        }
+        let begun = self.begun.get();
+        timeout.saturating_sub(begun.map_or(Duration::ZERO, |begun| begun.elapsed()))
     }
 
     /// Resolves when draining has begun. May be dropped and asked for again at any time.
@@ -204,6 +225,20 @@ mod tests {
         let shutdown = Shutdown::new();
         shutdown.clone().force();
         assert!(shutdown.is_draining() && shutdown.is_forced());
+    }
+
+    #[test]
+    fn what_is_left_of_a_drain_shrinks_from_its_beginning() {
+        let shutdown = Shutdown::new();
+        assert_eq!(shutdown.left_of(LONG), LONG);
+        shutdown.begin();
+        let left = shutdown.left_of(LONG);
+        assert!(left < LONG);
+        shutdown.clone().begin();
+        assert!(shutdown.left_of(LONG) < left);
+        assert_eq!(shutdown.left_of(Duration::ZERO), Duration::ZERO);
+        shutdown.force();
+        assert_eq!(shutdown.left_of(LONG), Duration::ZERO);
     }
 
     #[tokio::test]

@@ -23,7 +23,8 @@ use conversation_service::{
     jobs,
     lifecycle::Shutdown,
     server::{Server, StartError},
-    store, telemetry,
+    store,
+    telemetry::{self, Export, Telemetry},
 };
 
 const WRONG_USAGE: u8 = 2;
@@ -36,7 +37,8 @@ const WRONG_USAGE: u8 = 2;
     after_help = "Every setting is also a variable (--restore-window is CONVERSATION_RESTORE_WINDOW)\n\
                   and, but for --config, a key of the TOML file (restore_window = \"24h\"). The command\n\
                   line wins over the environment, and the environment over the file.\n\
-                  RUST_LOG chooses the log lines [default: info]."
+                  RUST_LOG chooses the log lines [default: info]. OTEL_EXPORTER_OTLP_ENDPOINT says where to\n\
+                  send traces [default: none are sent]."
 )]
 struct CommandLine {
     #[command(subcommand)]
@@ -111,39 +113,47 @@ async fn run(
         .iter()
         .find(|(name, value)| name == "RUST_LOG" && !value.is_empty())
         .map(|(_, value)| value.to_string_lossy().into_owned());
+    let export = Export::from_environment(&environment).map_err(Failure::settings)?;
     let config = Config::load(settings, environment).map_err(Failure::settings)?;
-    let start_telemetry = |otherwise| {
-        telemetry::init(config.log_format, filter.as_deref().unwrap_or(otherwise))
-            .map_err(Failure::settings)
+    let start_telemetry = |otherwise, export| {
+        telemetry::init(
+            config.log_format,
+            filter.as_deref().unwrap_or(otherwise),
+            export,
+        )
+        .map_err(Failure::settings)
     };
+    let usual = telemetry::DEFAULT_FILTER;
     match command.unwrap_or(Command::Serve) {
         Command::Serve => {
             config.refuse_open_listener().map_err(Failure::settings)?;
-            start_telemetry(telemetry::DEFAULT_FILTER)?;
+            let telemetry = start_telemetry(usual, export)?;
             let shutdown = Shutdown::new();
             shutdown
-                .on_signals(Box::pin(serve(&config, shutdown.clone())))
+                .on_signals(Box::pin(serve(&config, shutdown.clone(), telemetry)))
                 .await
                 .map_err(Failure::run)?
         }
         Command::Migrate => {
-            start_telemetry(telemetry::DEFAULT_FILTER)?;
+            let _telemetry = start_telemetry(usual, None)?;
             store::migrate(&config.database).await.map_err(Failure::run)
         }
         Command::Purge => {
-            start_telemetry(telemetry::DEFAULT_FILTER)?;
-            purge(&config).await
+            let telemetry = start_telemetry(usual, export)?;
+            let purged = purge(&config).await;
+            telemetry.finish(config.drain_timeout).await;
+            purged
         }
         Command::Health { address, files } => health(&config, address, &files).await,
         Command::Demo => {
             // The story is what the reader came for; only trouble may interrupt it.
-            start_telemetry("warn")?;
+            let _telemetry = start_telemetry("warn", None)?;
             demo::run(&mut io::stdout()).await.map_err(Failure::run)
         }
     }
 }
 
-async fn serve(config: &Config, shutdown: Shutdown) -> Result<(), Failure> {
+async fn serve(config: &Config, shutdown: Shutdown, telemetry: Telemetry) -> Result<(), Failure> {
     let server = tokio::select! {
         server = Server::bind(config, Clock::system()) => server.map_err(Failure::start)?,
         // Nothing is being served yet, so there is nothing to drain.
@@ -156,7 +166,11 @@ async fn serve(config: &Config, shutdown: Shutdown) -> Result<(), Failure> {
     if let Some(address) = server.metrics_addr() {
         say(&format!("metrics at http://{address}/metrics"));
     }
-    server.serve(shutdown).await.map_err(Failure::run)
+    let outcome = server.serve(shutdown.clone()).await;
+    // The last calls' traces belong to the drain, too.
+    let patience = shutdown.left_of(config.drain_timeout);
+    telemetry.finish(patience).await;
+    outcome.map_err(Failure::run)
 }
 
 async fn purge(config: &Config) -> Result<(), Failure> {

@@ -1,25 +1,47 @@
-//! Log lines: which ones are written, where, and in what form.
+//! Log lines and traces: which ones are written, where, and in what form. Figures are in
+//! [`crate::metrics`].
 //!
-//! All of them go to standard error, so that standard output carries only what a command was asked
-//! for. What no line may contain (message bodies, passwords) is kept out where the line is written,
-//! not filtered here.
+//! All lines go to standard error, so that standard output carries only what a command was asked for.
+//! What no line may contain (message bodies, passwords) is kept out where the line is written, not
+//! filtered here.
 //!
-//! Deliberately absent: log files and their rotation, which belong to whoever runs the process.
+//! Lines and traces are made of the same spans and do not depend on each other: `RUST_LOG` chooses the
+//! lines, and the variables of OpenTelemetry whether and where traces are sent.
+//!
+//! Deliberately absent: log files and their rotation, which belong to whoever runs the process; and
+//! the events of a trace, which would be the log lines over again.
+
+mod export;
+pub mod traces;
 
 use std::{
     io::{self, IsTerminal as _},
     panic::{self, PanicHookInfo},
     thread,
+    time::Duration,
 };
 
-use tracing_subscriber::{EnvFilter, filter::ParseError};
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing::Subscriber;
+use tracing_subscriber::{
+    EnvFilter, Layer as _,
+    filter::{FilterExt as _, ParseError, filter_fn},
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
 
 use crate::config::LogFormat;
+
+pub use self::export::{Export, ExportError};
 
 /// Which lines are written when `RUST_LOG` does not say.
 pub const DEFAULT_FILTER: &str = "info,sqlx=warn,sea_orm_migration=warn";
 
-/// Why log lines cannot be written as asked.
+/// What OpenTelemetry's SDK says, as an error, of each batch that it could not send. [`export`] says
+/// it once.
+const EACH_LOST_BATCH: &str = "BatchSpanProcessor.ExportError";
+
+/// Why log lines cannot be written or traces not be sent as asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TelemetryError {
@@ -29,29 +51,82 @@ pub enum TelemetryError {
     /// The process already has somewhere to send its log lines to.
     #[error("log lines are already being collected")]
     AlreadyInitialised,
+    /// Traces cannot be sent.
+    #[error(transparent)]
+    Export(#[from] ExportError),
 }
 
-/// Sends the process's log lines, and a line for each panic, to standard error.
+/// What has to be finished before the process ends.
+#[derive(Debug)]
+#[must_use]
+pub struct Telemetry {
+    exporter: Option<SdkTracerProvider>,
+}
+
+/// Sends the process's log lines, and a line for each panic, to standard error; and its traces to
+/// where `export` says.
 ///
 /// `filter` has the syntax of `RUST_LOG`. Text is coloured only on a terminal, and only if
-/// `NO_COLOR` is not set. To be called once, before anything else is started.
+/// `NO_COLOR` is not set. To be called once, on the runtime, before anything else is started.
 ///
 /// # Errors
 ///
-/// When `filter` is malformed, or log lines are already being collected.
-pub fn init(format: LogFormat, filter: &str) -> Result<(), TelemetryError> {
+/// When `filter` is malformed, log lines are already being collected, or traces cannot be sent.
+pub fn init(
+    format: LogFormat,
+    filter: &str,
+    export: Option<Export>,
+) -> Result<Telemetry, TelemetryError> {
     let filter = EnvFilter::try_new(filter).map_err(TelemetryError::Filter)?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr);
-    let installed = match format {
-        LogFormat::Json => builder.json().try_init(),
-        LogFormat::Text if io::stderr().is_terminal() => builder.compact().try_init(),
-        LogFormat::Text => builder.compact().with_ansi(false).try_init(),
-    };
-    installed.map_err(|_| TelemetryError::AlreadyInitialised)?;
+    let exporter = export.map(Export::start).transpose()?;
+    subscriber(format, filter, exporter.as_ref())
+        .try_init()
+        .map_err(|_| TelemetryError::AlreadyInitialised)?;
     panic::set_hook(Box::new(log_panic));
-    Ok(())
+    Ok(Telemetry { exporter })
+}
+
+/// What makes lines of events, and traces of spans if there is an exporter.
+fn subscriber(
+    format: LogFormat,
+    filter: EnvFilter,
+    exporter: Option<&SdkTracerProvider>,
+) -> impl Subscriber + Send + Sync + use<> {
+    let filter = filter.and(filter_fn(|metadata| {
+        metadata.target() != traces::TARGET && metadata.name() != EACH_LOST_BATCH
+    }));
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let lines = match format {
+        LogFormat::Json => lines.json().boxed(),
+        LogFormat::Text => {
+            let lines = lines.compact();
+            if io::stderr().is_terminal() {
+                lines.boxed()
+            } else {
+                lines.with_ansi(false).boxed()
+            }
+        }
+    };
+    tracing_subscriber::registry()
+        .with(lines.with_filter(filter))
+        .with(export::layer(exporter))
+}
+
+impl Telemetry {
+    /// Sends what has not been sent yet, for as long as `patience` allows. Afterwards no more traces
+    /// are sent.
+    pub async fn finish(self, patience: Duration) {
+        let Some(exporter) = self.exporter else {
+            return;
+        };
+        let finished =
+            tokio::task::spawn_blocking(move || exporter.shutdown_with_timeout(patience));
+        match finished.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the last traces were not sent"),
+            Err(error) => tracing::warn!(%error, "the last traces were not sent"),
+        }
+    }
 }
 
 /// Logs a panic as one line. The standard hook would write several, and not in the chosen form.
@@ -68,9 +143,9 @@ fn log_panic(info: &PanicHookInfo<'_>) {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_malformed_filter_is_refused_and_the_setting_is_named() {
-        let error = init(LogFormat::Text, "conversation_service=loud").unwrap_err();
+    #[tokio::test]
+    async fn a_malformed_filter_is_refused_and_the_setting_is_named() {
+        let error = init(LogFormat::Text, "conversation_service=loud", None).unwrap_err();
         assert!(matches!(error, TelemetryError::Filter(_)));
         assert!(error.to_string().starts_with("RUST_LOG: "));
     }
@@ -78,5 +153,22 @@ mod tests {
     #[test]
     fn the_default_filter_is_a_filter() {
         assert!(EnvFilter::try_new(DEFAULT_FILTER).is_ok());
+    }
+
+    #[test]
+    fn unless_traces_are_sent_operations_and_statements_have_no_spans() {
+        let made = |filter, exporter: Option<&SdkTracerProvider>| {
+            let filter = EnvFilter::new(filter);
+            let subscriber = subscriber(LogFormat::Json, filter, exporter);
+            tracing::subscriber::with_default(subscriber, || {
+                let _call = tracing::error_span!("call").entered();
+                let operation = traces::operation("sqlite", "append");
+                let statement = traces::statement("sqlite", "SELECT 1");
+                [operation, statement].map(|span| !span.is_disabled())
+            })
+        };
+        assert_eq!(made("trace", None), [false; 2]);
+        let provider = SdkTracerProvider::builder().build();
+        assert_eq!(made("off", Some(&provider)), [true; 2]);
     }
 }

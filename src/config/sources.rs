@@ -3,7 +3,8 @@
 //! Each variable and each key is spelled as the flag of the same name and read by the parser of the
 //! command line, one at a time, so that a message can say where the mistake stands.
 //!
-//! Deliberately absent: variables of other programs. `RUST_LOG` is for [`crate::telemetry`].
+//! Deliberately absent: variables of other programs. `RUST_LOG` and those of OpenTelemetry are for
+//! [`crate::telemetry`].
 
 use std::{error::Error as _, ffi::OsString, fs, path::Path};
 

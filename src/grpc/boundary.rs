@@ -76,7 +76,9 @@ where
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let id = request_id(&request);
         let path = request.uri().path();
-        let call = Call::begin(&self.metrics, path, span(&id, path));
+        let call = Call::begin(&self.metrics, path, request.headers(), |method| {
+            span(&id, path, method)
+        });
         let span = call.span().clone();
         let timeout = request.headers().get(TIMEOUT).and_then(timeout);
         let deadline = timeout.map(|timeout| timeout.saturating_sub(AHEAD_OF_TRANSPORT));
@@ -97,13 +99,16 @@ where
 
 /// The span of a call. Its fields stand in each of its log lines; what is [`Empty`] is filled in when
 /// it is known. It is there whatever lines are chosen, for without it a line says little.
-fn span(request_id: &HeaderValue, path: &str) -> Span {
+fn span(request_id: &HeaderValue, path: &str, method: &str) -> Span {
     tracing::error_span!(
         "call",
+        otel.kind = "server",
+        otel.name = method,
         request_id = request_id.to_str().unwrap_or_default(),
         method = path,
         caller = Empty,
         peer = Empty,
+        trace_id = Empty,
         cause = Empty,
     )
 }

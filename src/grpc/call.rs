@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use http::Response;
+use http::{HeaderMap, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use prost::bytes::Bytes;
 use tonic::{Code, Status, body::Body};
@@ -20,7 +20,10 @@ use tonic_types::StatusExt as _;
 use tracing::Span;
 
 use super::status;
-use crate::metrics::{CallInFlight, CallMetrics};
+use crate::{
+    metrics::{CallInFlight, CallMetrics, OTHER_METHOD, SYSTEM},
+    telemetry::traces,
+};
 
 /// A call that has begun. Dropped before its end, it is one that its caller has given up.
 pub(super) struct Call {
@@ -39,11 +42,25 @@ enum Stage {
 }
 
 impl Call {
-    /// Begins a call of the method at `path`, with the span of its log lines.
-    pub(super) fn begin(metrics: &CallMetrics, path: &str, span: Span) -> Self {
+    /// Begins a call of the method at `path`, with the span that `span` makes for its name.
+    pub(super) fn begin(
+        metrics: &CallMetrics,
+        path: &str,
+        headers: &HeaderMap,
+        span: impl FnOnce(&str) -> Span,
+    ) -> Self {
+        let in_flight = metrics.begin(path);
+        let method = in_flight.method();
+        let span = span(method);
+        traces::continue_trace(&span, headers);
+        traces::set(&span, "rpc.system.name", SYSTEM);
+        traces::set(&span, "rpc.method", method.to_owned());
+        if method == OTHER_METHOD {
+            traces::set(&span, "rpc.method_original", path.to_owned());
+        }
         Self {
             span,
-            in_flight: Some(metrics.begin(path)),
+            in_flight: Some(in_flight),
             stage: Stage::Handling,
         }
     }
@@ -71,7 +88,13 @@ impl Call {
         let Some(in_flight) = self.in_flight.take() else {
             return;
         };
-        let duration = in_flight.end(status::name(status.code()));
+        let code = status.code();
+        let name = status::name(code);
+        let duration = in_flight.end(name);
+        traces::set(&self.span, "rpc.response.status_code", name);
+        if is_servers_fault(code) {
+            traces::mark_failed(&self.span, name);
+        }
         self.span.in_scope(|| log(status, duration, self.stage));
     }
 }
@@ -129,6 +152,19 @@ impl HttpBody for Answer {
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }
+}
+
+/// Which statuses OpenTelemetry's conventions count as failures of a server.
+const fn is_servers_fault(code: Code) -> bool {
+    matches!(
+        code,
+        Code::Unknown
+            | Code::DeadlineExceeded
+            | Code::Unimplemented
+            | Code::Internal
+            | Code::Unavailable
+            | Code::DataLoss
+    )
 }
 
 /// The one line of a call.

@@ -271,7 +271,7 @@ pub(super) fn of_store(error: &StoreError) -> Status {
     }
 }
 
-/// The canonical name of a code, as it stands in figures and log lines.
+/// The canonical name of a code, as it stands in figures, traces and log lines.
 pub(super) const fn name(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",

@@ -68,7 +68,7 @@ pub(super) fn start(
         // The client may be gone by now.
         let _ = say_end.send(status);
     };
-    // It goes on under the call's span, so that what it says belongs to the call.
+    // It goes on under the call's span, so that its statements belong to the call's trace.
     shutdown.spawn(task.in_current_span());
     WatchStream {
         events,

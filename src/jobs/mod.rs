@@ -12,10 +12,13 @@ mod erasure;
 
 use std::time::Duration;
 
+use tracing::Instrument as _;
+
 use crate::{
     domain::{Clock, Timestamp},
     metrics::PurgeMetrics,
     store::{Erased, Store, StoreError, TRIM_BATCH},
+    telemetry::traces,
 };
 
 /// What the jobs go by.
@@ -37,6 +40,11 @@ pub async fn run_once(
     now: Timestamp,
     schedule: Schedule,
 ) -> Result<Erased, StoreError> {
+    let round = round(store, now, schedule);
+    round.instrument(traces::background("purge")).await
+}
+
+async fn round(store: &Store, now: Timestamp, schedule: Schedule) -> Result<Erased, StoreError> {
     let messages = erasure::run_once(store, now).await?;
     let mut changes = 0;
     let horizon = now.saturating_sub(schedule.retention);

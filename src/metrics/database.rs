@@ -120,6 +120,11 @@ impl DatabaseMetrics {
         );
     }
 
+    /// The conventions' name of the database.
+    pub const fn system(&self) -> &'static str {
+        self.system
+    }
+
     /// An operation has ended; `error` names the kind of its failure.
     pub fn operation(&self, name: &'static str, duration: Duration, error: Option<&'static str>) {
         let labels = OperationLabels {

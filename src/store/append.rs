@@ -10,7 +10,7 @@ mod statements;
 
 use std::collections::HashMap;
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, Value};
+use sea_orm::{ConnectionTrait, Value};
 
 use super::{
     Store, StoreError,
@@ -18,6 +18,7 @@ use super::{
     dialect::Column,
     key::ConversationKey,
     messages::{self, message},
+    observed::DatabaseTransaction,
     row::Row,
     transaction::AsStoreError,
 };

@@ -17,13 +17,14 @@
 
 mod rule;
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, QueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
 
 use super::{
     Store, StoreError,
     dialect::Column,
     kind::StoredKind,
     log::{self, Recorded},
+    observed::DatabaseTransaction,
     row::Row,
     transaction::{AsStoreError, Transaction},
 };

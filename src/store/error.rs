@@ -40,7 +40,7 @@ impl StoreError {
         matches!(self, Self::Contention(_) | Self::Duplicate(_))
     }
 
-    /// The kind of the error, as it stands in figures.
+    /// The kind of the error, as it stands in figures and traces.
     pub(super) const fn error_type(&self) -> &'static str {
         match self {
             Self::Unavailable(_) => "unavailable",
@@ -50,6 +50,16 @@ impl StoreError {
             Self::Schema(_) => "schema",
             Self::Statement(_) => "statement",
         }
+    }
+}
+
+/// The same of an error of the driver.
+pub(super) fn error_type(error: &DbErr) -> &'static str {
+    match kind(error) {
+        Kind::Unavailable => "unavailable",
+        Kind::Contention => "contention",
+        Kind::Duplicate => "duplicate",
+        Kind::Statement => "statement",
     }
 }
 

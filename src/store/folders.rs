@@ -12,7 +12,7 @@ mod statements;
 
 use std::collections::HashSet;
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, Value};
+use sea_orm::{ConnectionTrait, Value};
 
 use super::{
     Store, StoreError,
@@ -22,6 +22,7 @@ use super::{
     kind::StoredKind,
     log::{self, CHANGED, NOT_FOUND, Recorded, UNCHANGED},
     members::{self, Member, member},
+    observed::DatabaseTransaction,
     row::{Row, revision_of},
     settings::plain,
     transaction::AsStoreError,

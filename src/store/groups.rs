@@ -9,7 +9,7 @@
 
 use std::collections::HashSet;
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, Value};
+use sea_orm::{ConnectionTrait, Value};
 
 use super::{
     Store, StoreError,
@@ -18,6 +18,7 @@ use super::{
     dialect::{Column, ColumnType, Dialect},
     key::ConversationKey,
     members::stored_kind,
+    observed::DatabaseTransaction,
     row::Row,
 };
 use crate::domain::{CanonicalId, ConversationKind, GroupId, Timestamp, UserId};

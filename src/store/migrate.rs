@@ -1,12 +1,13 @@
 //! Bringing the schema up to date, safely with several replicas at once.
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction};
+use sea_orm::ConnectionTrait;
 use sea_orm_migration::MigratorTrait as _;
 
 use super::{
     Store, StoreError, connect,
     dialect::Dialect,
     migration::{Migrator, TABLE},
+    observed::DatabaseTransaction,
 };
 use crate::config::DatabaseConfig;
 
@@ -42,7 +43,7 @@ impl Store {
                 self.require_utf8(&transaction).await?;
             }
             self.refuse_newer_schema(&transaction).await?;
-            Migrator::up(&*transaction, None).await?;
+            Migrator::up(transaction.unobserved(), None).await?;
             transaction.commit().await
         })
         .await
@@ -68,7 +69,7 @@ impl Store {
         &self,
         transaction: &DatabaseTransaction,
     ) -> Result<(), StoreError> {
-        Migrator::install(transaction).await?;
+        Migrator::install(transaction.unobserved()).await?;
         let statement = self.statement(&format!("SELECT version FROM {TABLE}"), []);
         let known: Vec<_> = Migrator::migrations()
             .iter()

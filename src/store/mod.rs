@@ -37,16 +37,21 @@ mod messages;
 mod migrate;
 mod migration;
 mod notify;
+mod observed;
 mod row;
 mod settings;
 mod transaction;
 
 use std::sync::Arc;
 
-use sea_orm::{DatabaseConnection, Statement, Value};
+use sea_orm::{Statement, Value};
 use tokio::sync::Mutex;
 
-use self::{dialect::Dialect, kind::StoredKind};
+use self::{
+    dialect::Dialect,
+    kind::StoredKind,
+    observed::{DatabaseConnection, Observed},
+};
 use crate::metrics::{Connections, DatabaseMetrics};
 
 pub use connect::connect;
@@ -98,7 +103,7 @@ struct Statements {
 }
 
 impl Store {
-    fn new(connection: DatabaseConnection, dialect: Dialect) -> Self {
+    fn new(connection: sea_orm::DatabaseConnection, dialect: Dialect) -> Self {
         let statements = Statements {
             conversations: conversations::Statements::new(dialect),
             members: members::Statements::new(dialect),
@@ -118,7 +123,7 @@ impl Store {
         let system = dialect.system_name();
         let kinds = StoredKind::ALL.map(StoredKind::name);
         Self {
-            connection,
+            connection: Observed::new(connection, system),
             dialect,
             statements: Arc::new(statements),
             sqlite_writer: Arc::default(),
@@ -132,13 +137,14 @@ impl Store {
     ///
     /// [`StoreError::Unavailable`] if it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        Ok(self.connection.ping().await?)
+        Ok(self.connection.unobserved().ping().await?)
     }
 
     /// Calls `observer` with each statement that this store and its clones run from now on: for tests
     /// and benchmarks that count and explain statements. Takes effect on stores cloned afterwards.
     pub fn observe(&mut self, observer: impl Fn(&Statement) + Send + Sync + 'static) {
         self.connection
+            .unobserved_mut()
             .set_metric_callback(move |info| observer(info.statement));
     }
 
@@ -151,7 +157,7 @@ impl Store {
     /// The state of the pool.
     #[must_use]
     pub fn connections(&self) -> Connections {
-        let pool = &self.connection;
+        let pool = self.connection.unobserved();
         let (open, idle, max) = match self.dialect {
             Dialect::Sqlite => {
                 let pool = pool.get_sqlite_connection_pool();
@@ -179,7 +185,7 @@ impl Store {
     ///
     /// A [`StoreError`] if a connection cannot be closed in an orderly way.
     pub async fn close(self) -> Result<(), StoreError> {
-        Ok(self.connection.close().await?)
+        Ok(self.connection.unobserved().close_by_ref().await?)
     }
 
     fn statement(&self, sql: &str, values: impl IntoIterator<Item = Value>) -> Statement {

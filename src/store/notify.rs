@@ -41,6 +41,7 @@ impl Store {
         // A connection of its own beside the pool, which may be as small as one.
         let options = self
             .connection
+            .unobserved()
             .get_postgres_connection_pool()
             .connect_options();
         let pool = PgPoolOptions::new()

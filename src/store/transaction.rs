@@ -4,14 +4,15 @@
 
 use std::{ops::Deref, time::Duration};
 
-use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait as _,
-};
+use sea_orm::{SqliteTransactionMode, TransactionOptions, TransactionTrait as _};
 use tokio::sync::OwnedMutexGuard;
 
-use super::{Store, StoreError, dialect::Dialect};
-use crate::metrics::Stopwatch;
+use super::{
+    Store, StoreError,
+    dialect::Dialect,
+    observed::{self, DatabaseConnection, DatabaseTransaction, Observed},
+};
+use crate::{metrics::Stopwatch, telemetry::traces};
 
 /// How often a use case is run at most.
 const ATTEMPTS: u32 = 10;
@@ -36,7 +37,7 @@ impl Store {
     /// number of times, after a jittered pause. So it must have no effect but on the database, and
     /// there only by one statement or one transaction.
     ///
-    /// `name` is what an operator knows the operation by, in figures.
+    /// `name` is what an operator knows the operation by, in figures and traces.
     pub(super) async fn retrying<T, E, F>(
         &self,
         name: &'static str,
@@ -48,7 +49,8 @@ impl Store {
     {
         let error_type = |error: &E| error.as_store_error().map(StoreError::error_type);
         let started = Stopwatch::start();
-        let outcome = self.attempts(name, use_case).await;
+        let span = traces::operation(self.metrics.system(), name);
+        let outcome = traces::within(span, error_type, self.attempts(name, use_case)).await;
         let failure = outcome.as_ref().err().and_then(error_type);
         self.metrics.operation(name, started.elapsed(), failure);
         outcome
@@ -98,9 +100,13 @@ impl Store {
             sqlite_transaction_mode: mode,
             ..TransactionOptions::default()
         };
-        let inner = self.connection.begin_with_options(options).await?;
+        let begun = self.connection.unobserved().begin_with_options(options);
+        let begun = observed::run(self.metrics.system(), "BEGIN", begun).await?;
         self.metrics.waited(asked.elapsed());
-        Ok(Transaction { inner, _turn: turn })
+        Ok(Transaction {
+            inner: Observed::new(begun, self.metrics.system()),
+            _turn: turn,
+        })
     }
 
     /// The connection pool, for a statement that needs no transaction around it.

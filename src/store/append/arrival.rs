@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, Value};
+use sea_orm::{ConnectionTrait, Value};
 
 use super::{AppendError, Appended, Audience, Placed};
 use crate::{
     domain::{ConversationId, ConversationKind, Seq, UserId},
     store::{
-        Store, StoreError, dialect::Column, key::ConversationKey, members::stored_kind, row::Row,
+        Store, StoreError, dialect::Column, key::ConversationKey, members::stored_kind,
+        observed::DatabaseTransaction, row::Row,
     },
 };
 

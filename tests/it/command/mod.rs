@@ -136,6 +136,7 @@ fn help_names_every_command_and_setting() {
         "--drain-timeout",
         "--log-format",
         "--metrics-listen",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
         "RUST_LOG",
     ] {
         assert!(said.contains(name), "{name} is not in:\n{said}");

@@ -127,6 +127,34 @@ fn a_malformed_value_stops_the_start_wherever_it_stands() {
 }
 
 #[test]
+fn traces_that_cannot_be_sent_as_asked_stop_the_start() {
+    let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318");
+    let secure = ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://127.0.0.1:4318");
+    for (endpoint, variable, value, said) in [
+        (
+            endpoint,
+            "OTEL_TRACES_EXPORTER",
+            "console",
+            "OTEL_TRACES_EXPORTER",
+        ),
+        (
+            endpoint,
+            "OTEL_EXPORTER_OTLP_PROTOCOL",
+            "http/json",
+            "`grpc`",
+        ),
+        (
+            secure,
+            "OTEL_SERVICE_NAME",
+            "chat",
+            "OTEL_EXPORTER_OTLP_PROTOCOL=grpc",
+        ),
+    ] {
+        refused(program().envs([endpoint, (variable, value)]), &[said]);
+    }
+}
+
+#[test]
 fn a_file_that_is_missing_or_no_toml_stops_the_start() {
     let dir = tempfile::tempdir().expect("a temporary directory can be created");
     let file = dir.path().join("settings.toml");

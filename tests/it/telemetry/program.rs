@@ -64,6 +64,11 @@ impl Program {
         self.said.borrow().clone()
     }
 
+    /// The first line that holds `part`, once it is written to standard error.
+    pub(super) async fn line(&self, part: &str) -> String {
+        first(&self.written, |line| line.contains(part)).await
+    }
+
     /// Asks it to stop as an orchestrator does, and waits until it has; returns all that it has
     /// written to standard error.
     pub(super) async fn stop(mut self) -> (ExitStatus, Vec<String>) {
