@@ -12,6 +12,8 @@
 //! the events of a trace, which would be the log lines over again.
 
 mod export;
+mod json;
+mod text;
 pub mod traces;
 
 use std::{
@@ -26,6 +28,7 @@ use tracing::Subscriber;
 use tracing_subscriber::{
     EnvFilter, Layer as _,
     filter::{FilterExt as _, ParseError, filter_fn},
+    fmt::format::JsonFields,
     layer::SubscriberExt as _,
     util::SubscriberInitExt as _,
 };
@@ -40,6 +43,9 @@ pub const DEFAULT_FILTER: &str = "info,sqlx=warn,sea_orm_migration=warn";
 /// What OpenTelemetry's SDK says, as an error, of each batch that it could not send. [`export`] says
 /// it once.
 const EACH_LOST_BATCH: &str = "BatchSpanProcessor.ExportError";
+
+/// The fields of a span that say how it is exported are for no line.
+const EXPORT_PREFIX: &str = "otel.";
 
 /// Why log lines cannot be written or traces not be sent as asked.
 #[derive(Debug, thiserror::Error)]
@@ -97,9 +103,12 @@ fn subscriber(
     }));
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
     let lines = match format {
-        LogFormat::Json => lines.json().boxed(),
+        LogFormat::Json => lines
+            .event_format(json::Json)
+            .fmt_fields(JsonFields::new())
+            .boxed(),
         LogFormat::Text => {
-            let lines = lines.compact();
+            let lines = lines.compact().fmt_fields(text::Text);
             if io::stderr().is_terminal() {
                 lines.boxed()
             } else {

@@ -34,6 +34,8 @@ pub(super) struct Collector {
 pub(super) struct Received {
     pub(super) connections: usize,
     pub(super) spans: Vec<Span>,
+    /// What the last request has shown to be let in.
+    pub(super) authorization: Option<String>,
     /// Of what sent the spans.
     pub(super) resource: Vec<KeyValue>,
 }
@@ -105,7 +107,8 @@ impl Collector {
 }
 
 impl Received {
-    fn add(&mut self, request: ExportTraceServiceRequest) {
+    fn add(&mut self, authorization: Option<String>, request: ExportTraceServiceRequest) {
+        self.authorization = authorization;
         for of_resource in request.resource_spans {
             self.resource = of_resource
                 .resource
@@ -143,13 +146,15 @@ async fn take(
     sender: watch::Sender<Received>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     assert_eq!(request.uri().path(), "/v1/traces");
+    let authorization = request.headers().get("authorization").cloned();
     let body = request
         .into_body()
         .collect()
         .await
         .expect("a whole request");
     let request = ExportTraceServiceRequest::decode(body.to_bytes()).expect("the protocol");
-    sender.send_modify(|received| received.add(request));
+    let authorization = authorization.and_then(|value| value.to_str().ok().map(str::to_owned));
+    sender.send_modify(|received| received.add(authorization, request));
     let answer = ExportTraceServiceResponse::default().encode_to_vec();
     Ok(Response::new(Full::from(answer)))
 }
@@ -162,8 +167,10 @@ impl TraceService for Grpc {
         &self,
         request: tonic::Request<ExportTraceServiceRequest>,
     ) -> Result<tonic::Response<ExportTraceServiceResponse>, tonic::Status> {
+        let authorization = request.metadata().get("authorization");
+        let authorization = authorization.and_then(|value| value.to_str().ok().map(str::to_owned));
         self.0
-            .send_modify(|received| received.add(request.into_inner()));
+            .send_modify(|received| received.add(authorization, request.into_inner()));
         Ok(tonic::Response::new(ExportTraceServiceResponse::default()))
     }
 }

@@ -6,6 +6,7 @@ use std::{
     process::{Child, Command, ExitStatus, Stdio},
 };
 
+use serde_json::Value;
 use tokio::{sync::watch, time::timeout};
 
 use crate::support::{client::Client, process::program, stage::PATIENCE};
@@ -90,6 +91,17 @@ impl Drop for Program {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Each of the lines as the JSON object that it is.
+pub(super) fn objects(lines: &[String]) -> Vec<Value> {
+    let objects = lines.iter().map(|line| {
+        let value: Value =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        assert!(value.is_object(), "{line}");
+        value
+    });
+    objects.collect()
 }
 
 /// The first line that is as it must be; not finding one in time is a failure.
