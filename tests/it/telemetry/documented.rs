@@ -37,6 +37,19 @@ pub(super) fn metrics() -> BTreeMap<String, Documented> {
     metrics
 }
 
+/// All names that a query can have: a histogram has several.
+pub(super) fn queryable() -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for (name, Documented { kind, .. }) in metrics() {
+        if kind == "histogram" {
+            names.extend(["_bucket", "_sum", "_count"].map(|suffix| format!("{name}{suffix}")));
+        } else {
+            names.insert(name);
+        }
+    }
+    names
+}
+
 fn plain(code: &str) -> &str {
     let name = code
         .strip_prefix('`')

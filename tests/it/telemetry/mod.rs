@@ -1,4 +1,5 @@
-//! What an operator sees of a running server: metrics, traces and log lines.
+//! What an operator sees of a running server: metrics, traces, log lines, and the dashboard and alerts
+//! that are made of them.
 //!
 //! - [`scrape`] reads metrics, and [`documented`] what README.md says of them;
 //! - [`collector`] takes traces in as OpenTelemetry's does;
@@ -6,6 +7,7 @@
 
 mod collector;
 mod credentials;
+mod deploy;
 mod documented;
 mod lines;
 mod listener;
