@@ -80,15 +80,12 @@ async fn what_a_dead_round_had_claimed_is_taken_over_after_the_lease(database: T
     clock.advance(LEASE);
     clock.set_back(MOMENT);
     assert_eq!(rounds.run().await.messages, 0, "another may be at it");
-    // Only now: the first batch may have been committed after its round had died.
-    let stored = Stored::open(&database)
-        .await
-        .number("SELECT COUNT(*) - 1 FROM messages")
-        .await;
-    let left = u64::try_from(stored).expect("what is kept is there");
-    assert!(left > 0, "it has not done everything");
     clock.advance(MOMENT);
-    assert_eq!(rounds.run().await.messages, left);
+    // How many are left for it is not known: the statement of the dead round may still be running.
+    let erased = rounds.run().await.messages;
+    assert!(erased > 0, "the dead round has not done everything");
+    let stored = Stored::open(&database).await;
+    assert_eq!(stored.number("SELECT COUNT(*) FROM messages").await, 1);
     let history = client.history("alice", c2c("alice")).await;
     assert_eq!(history.len(), 1);
 }
