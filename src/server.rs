@@ -216,6 +216,10 @@ impl Server {
             }
         });
 
+        until_draining(&shutdown, {
+            let store = store.clone();
+            async move { store.watch_over().await }
+        });
         let wakes = self.app.wakes.clone();
         until_draining(
             &shutdown,

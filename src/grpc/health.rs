@@ -1,7 +1,5 @@
 //! The standard health service, which follows the database.
 
-use std::time::Duration;
-
 use prometheus_client::metrics::gauge::Gauge;
 use tonic::server::NamedService;
 use tonic_health::{
@@ -18,10 +16,6 @@ use crate::{
     },
     store::Store,
 };
-
-/// How often the database is asked, and how long it may take to answer.
-const INTERVAL: Duration = Duration::from_secs(1);
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What health can be asked of: the server as a whole, and each service.
 const SERVICES: [&str; 4] = [
@@ -59,20 +53,11 @@ impl Health {
 
     /// Follows the state of the database until dropped, beginning with the belief that it answers.
     pub async fn follow(&self, store: &Store) {
-        let mut was_serving = true;
         loop {
-            let answer = tokio::time::timeout(PATIENCE, store.ping()).await;
-            let serving = matches!(answer, Ok(Ok(())));
-            if serving != was_serving {
-                if serving {
-                    tracing::info!("the database answers again: serving");
-                } else {
-                    tracing::warn!("the database does not answer: not serving");
-                }
-                self.set(serving).await;
-                was_serving = serving;
-            }
-            tokio::time::sleep(INTERVAL).await;
+            store.until(false).await;
+            self.set(false).await;
+            store.until(true).await;
+            self.set(true).await;
         }
     }
 

@@ -2,17 +2,32 @@
 
 use std::time::Duration;
 
-use sea_orm::{ConnectOptions, Database};
-use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::ConnectOptions;
+use sqlx::{
+    Connection as _, Postgres,
+    pool::PoolOptions,
+    sqlite::{SqliteJournalMode, SqliteSynchronous},
+};
+use tokio::time::timeout;
 
-use super::{Store, StoreError, dialect::Dialect};
+use super::{Store, StoreError, connections::Connections, dialect::Dialect};
 use crate::config::DatabaseConfig;
 
-/// How long a request waits for a connection of the pool, and so how soon it is told that the
-/// database is away.
+/// How long a request waits for a connection when all are in use. Of a database that is away it is told
+/// sooner: see [`super::connections`].
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a statement may run; none of this service's takes nearly as long.
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection waits for the answer that its caller has given up on: the deadline has passed,
+/// or the call was cancelled. It is closed then.
+const ABANDONED_STATEMENT: Duration = Duration::from_secs(1);
+/// How often PostgreSQL looks whether the connection is still there while it runs a statement or waits
+/// for a lock. The statement ends if it is not. Together with the former this is how long a statement
+/// outlives its caller at most.
+const CONNECTION_CHECK: Duration = Duration::from_secs(1);
+/// How long a transaction may wait for its next statement before PostgreSQL ends it. Without that, what
+/// a lost machine has locked would stay locked until TCP gives up.
+const IDLE_TRANSACTION: Duration = Duration::from_secs(10);
 /// How long SQLite waits for a writer in another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection that has been idle for this long is tried before it is used.
@@ -55,9 +70,21 @@ pub async fn connect(config: &DatabaseConfig) -> Result<Store, StoreError> {
         Dialect::Postgres => {
             let generic_plans = config.generic_plans;
             options
+                .connect_lazy(true)
                 .set_application_name("conversation-service")
                 .statement_timeout(STATEMENT_TIMEOUT)
+                .map_sqlx_postgres_pool_opts(give_up_what_was_abandoned)
                 .map_sqlx_postgres_opts(move |postgres| {
+                    let postgres = postgres.options([
+                        (
+                            "client_connection_check_interval",
+                            milliseconds(CONNECTION_CHECK),
+                        ),
+                        (
+                            "idle_in_transaction_session_timeout",
+                            milliseconds(IDLE_TRANSACTION),
+                        ),
+                    ]);
                     if generic_plans {
                         // Statements whose text never changes need to be planned only once.
                         postgres.options([("plan_cache_mode", "force_generic_plan")])
@@ -67,6 +94,25 @@ pub async fn connect(config: &DatabaseConfig) -> Result<Store, StoreError> {
                 });
         }
     }
-    let connection = Database::connect(options).await?;
-    Ok(Store::new(connection, dialect))
+    let connections = Connections::open(options, dialect).await?;
+    Ok(Store::new(connections, dialect))
+}
+
+/// A call that is dropped in the midst of a statement leaves its connection waiting for the answer, and
+/// the statement running. Here that ends soon: the connection is closed, PostgreSQL notices, and the
+/// statement is undone.
+fn give_up_what_was_abandoned(pool: PoolOptions<Postgres>) -> PoolOptions<Postgres> {
+    pool.after_release(|connection, _| {
+        Box::pin(async move {
+            // Without an outstanding answer this does nothing, and costs nothing.
+            match timeout(ABANDONED_STATEMENT, connection.flush()).await {
+                Ok(answered) => answered.map(|()| true),
+                Err(elapsed) => Err(sqlx::Error::Io(elapsed.into())),
+            }
+        })
+    })
+}
+
+fn milliseconds(duration: Duration) -> String {
+    duration.as_millis().to_string()
 }

@@ -48,8 +48,10 @@ impl Store {
         &self,
         keys: Vec<ConversationKey>,
     ) -> Result<HashMap<ConversationKey, Head>, StoreError> {
-        self.retrying("heads", || self.heads_through(self.pool(), keys.clone()))
-            .await
+        self.retrying("heads", || async {
+            self.heads_through(&self.pool(), keys.clone()).await
+        })
+        .await
     }
 
     /// The same, on a connection that is at hand.

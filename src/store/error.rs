@@ -35,6 +35,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// What went wrong on a connection beside the pool. Whatever it is, the database is of no use.
+    pub(super) fn beside_the_pool(error: sqlx::Error) -> Self {
+        Self::Unavailable(DbErr::Conn(RuntimeErr::SqlxError(error.into())))
+    }
+
     /// Whether running the same use case again may succeed at once.
     pub(super) const fn is_transient(&self) -> bool {
         matches!(self, Self::Contention(_) | Self::Duplicate(_))
@@ -124,8 +129,9 @@ fn postgres_kind(state: &str) -> Kind {
     match state {
         // serialization_failure, deadlock_detected, lock_not_available
         "40001" | "40P01" | "55P03" => Kind::Contention,
-        // query_canceled (its time was up), read_only_sql_transaction (a standby)
-        "57014" | "25006" => Kind::Unavailable,
+        // query_canceled (its time was up), read_only_sql_transaction (a standby),
+        // idle_in_transaction_session_timeout (this service was stopped for a while)
+        "57014" | "25006" | "25P03" => Kind::Unavailable,
         // connection exceptions; insufficient resources (disk full, too many connections);
         // operator intervention (shutting down, starting up); system errors
         _ if ["08", "53", "57", "58"].contains(&&state[..2]) => Kind::Unavailable,

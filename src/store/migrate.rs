@@ -28,15 +28,19 @@ pub async fn migrate(config: &DatabaseConfig) -> Result<(), StoreError> {
 impl Store {
     /// Brings the schema up to date. All of it happens in one transaction under a lock, so that of
     /// several replicas one migrates, the others wait, and a failure leaves nothing half migrated.
+    /// It takes as long as it takes.
     ///
     /// # Errors
     ///
     /// [`StoreError::Schema`] if the database was migrated by a newer version of the service or is
     /// not encoded in UTF-8, or another error of the database.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        self.retrying("migrate", || async {
+        self.retrying_at_length("migrate", || async {
             let transaction = self.begin().await?;
             if self.dialect == Dialect::Postgres {
+                transaction
+                    .execute_raw(self.statement("SET LOCAL statement_timeout = 0", []))
+                    .await?;
                 transaction
                     .execute_raw(self.statement("SELECT pg_advisory_xact_lock($1)", [LOCK.into()]))
                     .await?;

@@ -20,6 +20,7 @@ mod append;
 mod backlog;
 mod change;
 mod connect;
+mod connections;
 mod conversations;
 mod deletions;
 mod dialect;
@@ -47,12 +48,8 @@ use std::sync::Arc;
 use sea_orm::{Statement, Value};
 use tokio::sync::Mutex;
 
-use self::{
-    dialect::Dialect,
-    kind::StoredKind,
-    observed::{DatabaseConnection, Observed},
-};
-use crate::metrics::{Connections, DatabaseMetrics};
+use self::{connections::Connections, dialect::Dialect, kind::StoredKind};
+use crate::metrics::{self, DatabaseMetrics};
 
 pub use connect::connect;
 pub use erasure::Erased;
@@ -75,7 +72,7 @@ pub(crate) use {
 /// The database, shared by all requests. Cloning is cheap.
 #[derive(Clone)]
 pub struct Store {
-    connection: DatabaseConnection,
+    connections: Arc<Connections>,
     dialect: Dialect,
     statements: Arc<Statements>,
     /// SQLite has one writer at a time and lets others in by chance: here they queue, first come,
@@ -103,7 +100,7 @@ struct Statements {
 }
 
 impl Store {
-    fn new(connection: sea_orm::DatabaseConnection, dialect: Dialect) -> Self {
+    fn new(connections: Connections, dialect: Dialect) -> Self {
         let statements = Statements {
             conversations: conversations::Statements::new(dialect),
             members: members::Statements::new(dialect),
@@ -123,7 +120,7 @@ impl Store {
         let system = dialect.system_name();
         let kinds = StoredKind::ALL.map(StoredKind::name);
         Self {
-            connection: Observed::new(connection, system),
+            connections: Arc::new(connections),
             dialect,
             statements: Arc::new(statements),
             sqlite_writer: Arc::default(),
@@ -131,21 +128,22 @@ impl Store {
         }
     }
 
-    /// Whether the database answers.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Unavailable`] if it does not.
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        Ok(self.connection.unobserved().ping().await?)
+    /// Asks, again and again, whether the database is there, so that nothing waits for one that is
+    /// not. Never ends by itself.
+    pub async fn watch_over(&self) {
+        self.connections.watch_over().await;
+    }
+
+    /// Resolves when the database is there and can be written to, or is away, as far as
+    /// [`Store::watch_over`] knows.
+    pub async fn until(&self, there: bool) {
+        self.connections.until(there).await;
     }
 
     /// Calls `observer` with each statement that this store and its clones run from now on: for tests
-    /// and benchmarks that count and explain statements. Takes effect on stores cloned afterwards.
-    pub fn observe(&mut self, observer: impl Fn(&Statement) + Send + Sync + 'static) {
-        self.connection
-            .unobserved_mut()
-            .set_metric_callback(move |info| observer(info.statement));
+    /// and benchmarks that count and explain statements.
+    pub fn observe(&self, observer: impl Fn(&Statement) + Send + Sync + 'static) {
+        self.connections.observe(Arc::new(observer));
     }
 
     /// What the store and its clones count. The figures go on changing.
@@ -156,8 +154,8 @@ impl Store {
 
     /// The state of the pool.
     #[must_use]
-    pub fn connections(&self) -> Connections {
-        let pool = self.connection.unobserved();
+    pub fn connections(&self) -> metrics::Connections {
+        let pool = self.connections.pool();
         let (open, idle, max) = match self.dialect {
             Dialect::Sqlite => {
                 let pool = pool.get_sqlite_connection_pool();
@@ -172,7 +170,7 @@ impl Store {
         };
         // The two are not read in the same instant.
         let idle = u32::try_from(idle).unwrap_or(u32::MAX).min(open);
-        Connections {
+        metrics::Connections {
             used: open - idle,
             idle,
             max,
@@ -185,7 +183,7 @@ impl Store {
     ///
     /// A [`StoreError`] if a connection cannot be closed in an orderly way.
     pub async fn close(self) -> Result<(), StoreError> {
-        Ok(self.connection.unobserved().close_by_ref().await?)
+        Ok(self.connections.pool().close().await?)
     }
 
     fn statement(&self, sql: &str, values: impl IntoIterator<Item = Value>) -> Statement {

@@ -4,12 +4,12 @@
 //! finds what a lost notification would have told. So nothing depends on this, and on SQLite, which
 //! serves one process, there is none of it.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use sea_orm::ConnectionTrait as _;
 use sqlx::postgres::{PgListener, PgPoolOptions};
 
-use super::{Store, StoreError, dialect::Dialect};
+use super::{Store, StoreError, connections::Connections, dialect::Dialect};
 use crate::domain::{Revision, UserId};
 
 const CHANNEL: &str = "conversation_changes";
@@ -17,7 +17,10 @@ const CHANNEL: &str = "conversation_changes";
 const MAX_PAYLOAD_BYTES: usize = 7500;
 
 /// Hears what other replicas, and this one, say.
-pub(crate) struct Listener(PgListener);
+pub(crate) struct Listener {
+    inner: PgListener,
+    connections: Arc<Connections>,
+}
 
 impl Store {
     /// Tells all replicas the revisions of users that have changed. Without effect on SQLite.
@@ -28,7 +31,11 @@ impl Store {
         for payload in payloads(users) {
             let values = [CHANNEL.into(), payload.into()];
             let statement = self.statement("SELECT pg_notify($1, $2)", values);
-            self.pool().query_one_raw(statement).await?;
+            self.retrying("notify", || async {
+                self.pool().query_one_raw(statement.clone()).await?;
+                Ok::<_, StoreError>(())
+            })
+            .await?;
         }
         Ok(())
     }
@@ -39,24 +46,29 @@ impl Store {
             return Ok(None);
         }
         // A connection of its own beside the pool, which may be as small as one.
-        let options = self
-            .connection
-            .unobserved()
-            .get_postgres_connection_pool()
-            .connect_options();
+        let options = self.connections.postgres_options();
         let pool = PgPoolOptions::new()
             .max_connections(1)
             .connect_lazy_with((*options).clone());
-        let mut listener = PgListener::connect_with(&pool).await.map_err(unavailable)?;
-        listener.listen(CHANNEL).await.map_err(unavailable)?;
-        Ok(Some(Listener(listener)))
+        let begun = async {
+            let mut inner = PgListener::connect_with(&pool).await?;
+            inner.listen(CHANNEL).await?;
+            Ok(inner)
+        };
+        let begun = Box::pin(async { begun.await.map_err(StoreError::beside_the_pool) });
+        Ok(Some(Listener {
+            inner: self.connections.bounded(begun).await?,
+            connections: Arc::clone(&self.connections),
+        }))
     }
 }
 
 impl Listener {
-    /// The users that the next notification names, with their revisions.
+    /// The users that the next notification names, with their revisions. Fails when the database goes
+    /// away: nobody may ever speak on this connection again, and nothing would tell.
     pub(crate) async fn next(&mut self) -> Result<Vec<(UserId, Revision)>, StoreError> {
-        let notification = self.0.recv().await.map_err(unavailable)?;
+        let heard = async { self.inner.recv().await.map_err(StoreError::beside_the_pool) };
+        let notification = self.connections.while_there(heard).await?;
         let users: Vec<(String, i64)> =
             serde_json::from_str(notification.payload()).unwrap_or_default();
         Ok(users
@@ -87,12 +99,6 @@ fn payloads(users: &HashMap<UserId, Revision>) -> Vec<String> {
         payloads.push(format!("[{payload}]"));
     }
     payloads
-}
-
-fn unavailable(error: sqlx::Error) -> StoreError {
-    StoreError::Unavailable(sea_orm::DbErr::Conn(sea_orm::RuntimeErr::SqlxError(
-        error.into(),
-    )))
 }
 
 #[cfg(test)]

@@ -33,10 +33,6 @@ impl<C> Observed<C> {
     pub(super) const fn unobserved(&self) -> &C {
         &self.connection
     }
-
-    pub(super) const fn unobserved_mut(&mut self) -> &mut C {
-        &mut self.connection
-    }
 }
 
 impl DatabaseTransaction {

@@ -35,10 +35,25 @@ pub(super) trait AsStoreError {
 impl Store {
     /// Runs `use_case`, and runs it again while it fails because others were in the way: a bounded
     /// number of times, after a jittered pause. So it must have no effect but on the database, and
-    /// there only by one statement or one transaction.
+    /// there only by one statement or one transaction. A run is given up when the database goes away.
     ///
     /// `name` is what an operator knows the operation by, in figures and traces.
     pub(super) async fn retrying<T, E, F>(
+        &self,
+        name: &'static str,
+        use_case: impl Fn() -> F,
+    ) -> Result<T, E>
+    where
+        E: AsStoreError + From<StoreError>,
+        F: Future<Output = Result<T, E>>,
+    {
+        // Boxed: what calls this holds it several times over, once for each layer.
+        let bounded = || Box::pin(self.connections.bounded(use_case()));
+        self.retrying_at_length(name, bounded).await
+    }
+
+    /// As [`Store::retrying`], and a run may take as long as it takes.
+    pub(super) async fn retrying_at_length<T, E, F>(
         &self,
         name: &'static str,
         use_case: impl Fn() -> F,
@@ -100,7 +115,8 @@ impl Store {
             sqlite_transaction_mode: mode,
             ..TransactionOptions::default()
         };
-        let begun = self.connection.unobserved().begin_with_options(options);
+        let pool = self.connections.pool();
+        let begun = pool.begin_with_options(options);
         let begun = observed::run(self.metrics.system(), "BEGIN", begun).await?;
         self.metrics.waited(asked.elapsed());
         Ok(Transaction {
@@ -110,8 +126,8 @@ impl Store {
     }
 
     /// The connection pool, for a statement that needs no transaction around it.
-    pub(super) const fn pool(&self) -> &DatabaseConnection {
-        &self.connection
+    pub(super) fn pool(&self) -> DatabaseConnection {
+        Observed::new(self.connections.pool(), self.metrics.system())
     }
 }
 

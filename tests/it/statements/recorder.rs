@@ -25,7 +25,7 @@ impl Recorder {
     /// A store that records here.
     pub(super) async fn connect(&self, config: &Config) -> Store {
         let store = store::connect(&config.database).await;
-        let mut store = store.expect("the database can be reached");
+        let store = store.expect("the database can be reached");
         let statements = Arc::clone(&self.statements);
         store.observe(move |statement| {
             if BESIDE.iter().any(|word| statement.sql.starts_with(word)) {

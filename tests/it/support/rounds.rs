@@ -39,10 +39,7 @@ impl Rounds {
     }
 
     /// The same, and `observer` is told of each statement.
-    pub(crate) fn observed(
-        mut self,
-        observer: impl Fn(&Statement) + Send + Sync + 'static,
-    ) -> Self {
+    pub(crate) fn observed(self, observer: impl Fn(&Statement) + Send + Sync + 'static) -> Self {
         self.store.observe(observer);
         self
     }

@@ -45,7 +45,7 @@ impl Polled {
     async fn start(mut config: Config) -> Self {
         config.watch.poll_interval = OFTEN;
         let store = store::connect(&config.database).await;
-        let mut store = store.expect("the database is there");
+        let store = store.expect("the database is there");
         let (asking, asked_for) = watch::channel(String::new());
         store.observe(move |statement| {
             if statement

@@ -1,0 +1,289 @@
+//! The connections to the database, and whether it is at their other end.
+//!
+//! On PostgreSQL a connection beside the pool asks, again and again, whether the database is there and
+//! can be written to. Everything else goes by the answer:
+//!
+//! - While the database is *away*, nothing waits for it. What is under way is given up, and what comes
+//!   is refused at once. Whoever gave up in the midst of a commit does not know what became of it: a
+//!   retry by the same ID tells.
+//! - When it is back, the pool is a new one. The old connections may lead to a machine that is gone or
+//!   that is a standby now, and TCP takes minutes to notice.
+//!
+//! Why the connection is beside the pool: those of the pool may all be in use, or wait for a lock. That
+//! is load and no outage.
+//!
+//! Nobody is locked out for good: the question is asked for as long as the server runs, at once when it
+//! starts, and where nobody asks (the commands that migrate and purge) the database never counts as
+//! away.
+//!
+//! SQLite works in this process. It is asked too, for the health service, but a statement of it cannot
+//! be given up, so everything waits for its answer.
+
+use std::{sync::Arc, time::Duration};
+
+use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr, RuntimeErr, Statement};
+use sqlx::{
+    Connection as _,
+    postgres::{PgConnectOptions, PgConnection},
+};
+use tokio::{
+    sync::{Mutex, watch},
+    time::timeout,
+};
+
+use super::{StoreError, dialect::Dialect};
+
+/// How long the first connection may take.
+const FIRST_ANSWER: Duration = Duration::from_secs(5);
+/// How often the database is asked.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// How long it may take to answer, a new connection included.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long one run of a use case may take. The database ends each statement sooner, so this is for
+/// answers that do not arrive.
+const LONGEST_RUN: Duration = Duration::from_secs(15);
+/// How long an old pool may take to close what nobody uses any more.
+const RETIREMENT: Duration = Duration::from_millis(100);
+
+/// `on` on a standby, and on a primary that was told not to be written to.
+const IS_READ_ONLY: &str = "SELECT current_setting('transaction_read_only')";
+/// PostgreSQL has no room for another connection. So it is there.
+const TOO_MANY_CONNECTIONS: &str = "53300";
+
+/// Told of each statement that is run.
+pub(super) type Observer = Arc<dyn Fn(&Statement) + Send + Sync>;
+
+/// The pool, and what is known of the database.
+pub(super) struct Connections {
+    options: ConnectOptions,
+    dialect: Dialect,
+    state: watch::Sender<State>,
+    /// What asks PostgreSQL, unless it has to be made anew.
+    probe: Mutex<Option<PgConnection>>,
+}
+
+struct State {
+    pool: DatabaseConnection,
+    away: bool,
+    observer: Option<Observer>,
+}
+
+/// Over which connection the database has answered.
+#[derive(PartialEq, Eq)]
+enum Over {
+    /// The one that was asked before, if there are any.
+    Known,
+    /// A new one: the one before has failed.
+    New,
+}
+
+impl Connections {
+    /// A pool with these options. On PostgreSQL the first connection is made beside it, so that a
+    /// failure is told in the database's own words and without delay.
+    pub(super) async fn open(
+        options: ConnectOptions,
+        dialect: Dialect,
+    ) -> Result<Self, StoreError> {
+        let pool = Database::connect(options.clone()).await?;
+        let probe = match dialect {
+            Dialect::Sqlite => None,
+            Dialect::Postgres => {
+                let beside = postgres_options(&pool);
+                Some(within(FIRST_ANSWER, connect(&beside)).await?)
+            }
+        };
+        Ok(Self {
+            options,
+            dialect,
+            state: watch::Sender::new(State {
+                pool,
+                away: false,
+                observer: None,
+            }),
+            probe: Mutex::new(probe),
+        })
+    }
+
+    /// The pool as it is now.
+    pub(super) fn pool(&self) -> DatabaseConnection {
+        self.state.borrow().pool.clone()
+    }
+
+    /// How a connection beside the pool is made.
+    pub(super) fn postgres_options(&self) -> Arc<PgConnectOptions> {
+        postgres_options(&self.state.borrow().pool)
+    }
+
+    /// Tells `observer` of each statement from now on.
+    pub(super) fn observe(&self, observer: Observer) {
+        self.state.send_modify(|state| {
+            observe(&mut state.pool, &observer);
+            state.observer = Some(observer);
+        });
+    }
+
+    /// What `work` gives, unless the database is away or goes away meanwhile.
+    pub(super) async fn while_there<T, E: From<StoreError>>(
+        &self,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        if self.dialect == Dialect::Sqlite {
+            return work.await;
+        }
+        tokio::select! {
+            biased;
+            () = self.until(false) => Err(unavailable("the database is away").into()),
+            result = work => result,
+        }
+    }
+
+    /// As [`Connections::while_there`], for one run of a use case.
+    pub(super) async fn bounded<T, E: From<StoreError>>(
+        &self,
+        run: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        match self.dialect {
+            Dialect::Sqlite => run.await,
+            Dialect::Postgres => within(LONGEST_RUN, self.while_there(run)).await,
+        }
+    }
+
+    /// Resolves when the database is there, or away.
+    pub(super) async fn until(&self, there: bool) {
+        let mut state = self.state.subscribe();
+        // The sender lives as long as this does.
+        let _ = state.wait_for(|state| state.away != there).await;
+    }
+
+    /// Asks the database again and again, and turns what is known of it. Never ends by itself.
+    pub(super) async fn watch_over(&self) {
+        let mut probe = self.probe.lock().await;
+        loop {
+            let answer = within(PATIENCE, self.ask(&mut probe)).await;
+            let was_away = self.state.borrow().away;
+            match answer {
+                Ok(over) => {
+                    if was_away {
+                        tracing::info!("the database answers again: serving");
+                    }
+                    if was_away || over == Over::New {
+                        self.renew().await;
+                    }
+                }
+                Err(error) if !was_away => {
+                    tracing::warn!(%error, "the database does not answer: not serving");
+                    self.state.send_modify(|state| state.away = true);
+                }
+                Err(_) => {}
+            }
+            tokio::time::sleep(INTERVAL).await;
+        }
+    }
+
+    /// Whether the database is there and can be written to. A connection that fails, or that is not
+    /// answered in time, is not asked again.
+    async fn ask(&self, probe: &mut Option<PgConnection>) -> Result<Over, StoreError> {
+        if self.dialect == Dialect::Sqlite {
+            self.pool().ping().await?;
+            return Ok(Over::Known);
+        }
+        if let Some(mut known) = probe.take()
+            && require_primary(&mut known).await.is_ok()
+        {
+            *probe = Some(known);
+            return Ok(Over::Known);
+        }
+        let mut new = match connect(&self.postgres_options()).await {
+            Err(error) if is_full(&error) => return Ok(Over::Known),
+            new => new?,
+        };
+        require_primary(&mut new).await?;
+        *probe = Some(new);
+        Ok(Over::New)
+    }
+
+    /// Says that the database is there, and on PostgreSQL leaves all connections of before behind.
+    async fn renew(&self) {
+        let mut pool = match self.dialect {
+            Dialect::Sqlite => self.pool(),
+            Dialect::Postgres => match Database::connect(self.options.clone()).await {
+                Ok(pool) => pool,
+                // Cannot be: the options were good before, and nothing is connected yet. Asked again
+                // in a moment.
+                Err(error) => return tracing::error!(%error, "no new connections"),
+            },
+        };
+        let mut old = None;
+        self.state.send_modify(|state| {
+            if let Some(observer) = &state.observer {
+                observe(&mut pool, observer);
+            }
+            old = Some(std::mem::replace(&mut state.pool, pool));
+            state.away = false;
+        });
+        if let Some(old) = old
+            && self.dialect == Dialect::Postgres
+        {
+            retire(&old).await;
+        }
+    }
+}
+
+/// Closes the connections of a pool that nobody uses any more. Those in use are closed when they come
+/// back, which nobody waits for: some may be waiting for an answer that will never arrive.
+async fn retire(old: &DatabaseConnection) {
+    let pool = old.get_postgres_connection_pool();
+    while let Some(idle) = pool.try_acquire() {
+        drop(idle.detach());
+    }
+    let _ = timeout(RETIREMENT, pool.close()).await;
+}
+
+fn postgres_options(pool: &DatabaseConnection) -> Arc<PgConnectOptions> {
+    pool.get_postgres_connection_pool().connect_options()
+}
+
+fn observe(pool: &mut DatabaseConnection, observer: &Observer) {
+    let observer = Arc::clone(observer);
+    pool.set_metric_callback(move |info| observer(info.statement));
+}
+
+async fn connect(options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
+    PgConnection::connect_with(options)
+        .await
+        .map_err(StoreError::beside_the_pool)
+}
+
+async fn require_primary(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let read_only: String = sqlx::query_scalar(IS_READ_ONLY)
+        .fetch_one(connection)
+        .await
+        .map_err(StoreError::beside_the_pool)?;
+    if read_only == "on" {
+        return Err(unavailable("the database cannot be written to"));
+    }
+    Ok(())
+}
+
+fn is_full(error: &StoreError) -> bool {
+    let StoreError::Unavailable(DbErr::Conn(RuntimeErr::SqlxError(error))) = error else {
+        return false;
+    };
+    error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code)
+        .is_some_and(|code| code == TOO_MANY_CONNECTIONS)
+}
+
+async fn within<T, E: From<StoreError>>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    timeout(limit, work)
+        .await
+        .unwrap_or_else(|_| Err(unavailable(&format!("no answer within {limit:?}")).into()))
+}
+
+fn unavailable(why: &str) -> StoreError {
+    StoreError::Unavailable(DbErr::Conn(RuntimeErr::Internal(why.to_owned())))
+}
