@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sea_orm::ConnectOptions;
 use sqlx::{
-    Connection as _, Postgres,
+    Connection as _, Postgres, Sqlite,
     pool::PoolOptions,
     sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
@@ -56,6 +56,7 @@ pub async fn connect(config: &DatabaseConfig) -> Result<Store, StoreError> {
         .sqlx_logging(false);
     match dialect {
         Dialect::Sqlite => {
+            options.map_sqlx_sqlite_pool_opts(close_what_is_out_of_step);
             options.map_sqlx_sqlite_opts(|sqlite| {
                 sqlite
                     .create_if_missing(true)
@@ -96,6 +97,20 @@ pub async fn connect(config: &DatabaseConfig) -> Result<Store, StoreError> {
     }
     let connections = Connections::open(options, dialect).await?;
     Ok(Store::new(connections, dialect))
+}
+
+/// SQLite ends a transaction by itself when a write fails, for want of room say. The driver is not told:
+/// it cannot end the transaction once more, and takes whatever follows on the connection to be nested
+/// in it. That would be neither committed nor rolled back, and would keep all other writers out for
+/// good. Such a connection is closed.
+fn close_what_is_out_of_step(pool: PoolOptions<Sqlite>) -> PoolOptions<Sqlite> {
+    pool.after_release(|connection, _| {
+        Box::pin(async move {
+            // When this is answered, so is the end of the transaction.
+            connection.ping().await?;
+            Ok(!connection.is_in_transaction())
+        })
+    })
 }
 
 /// A call that is dropped in the midst of a statement leaves its connection waiting for the answer, and

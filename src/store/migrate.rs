@@ -1,6 +1,6 @@
 //! Bringing the schema up to date, safely with several replicas at once.
 
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, DbErr};
 use sea_orm_migration::MigratorTrait as _;
 
 use super::{
@@ -32,8 +32,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Schema`] if the database was migrated by a newer version of the service or is
-    /// not encoded in UTF-8, or another error of the database.
+    /// [`StoreError::Schema`] if the database was migrated by a newer version of the service, holds only
+    /// parts of a schema, or is not encoded in UTF-8, or another error of the database.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         self.retrying_at_length("migrate", || async {
             let transaction = self.begin().await?;
@@ -46,8 +46,10 @@ impl Store {
                     .await?;
                 self.require_utf8(&transaction).await?;
             }
-            self.refuse_newer_schema(&transaction).await?;
-            Migrator::up(transaction.unobserved(), None).await?;
+            self.refuse_other_schemas(&transaction).await?;
+            Migrator::up(transaction.unobserved(), None)
+                .await
+                .map_err(not_migrated)?;
             transaction.commit().await
         })
         .await
@@ -69,7 +71,8 @@ impl Store {
         }
     }
 
-    async fn refuse_newer_schema(
+    /// A schema is what the first of the known migrations have made, in their order, and nothing else.
+    async fn refuse_other_schemas(
         &self,
         transaction: &DatabaseTransaction,
     ) -> Result<(), StoreError> {
@@ -79,15 +82,32 @@ impl Store {
             .iter()
             .map(|migration| migration.name().to_owned())
             .collect();
-        for row in transaction.query_all_raw(statement).await? {
+        let rows = transaction.query_all_raw(statement).await?;
+        for row in &rows {
             let version: String = row.try_get("", "version")?;
-            if !known.contains(&version) {
+            let Some(place) = known.iter().position(|known| *known == version) else {
                 return Err(StoreError::Schema(format!(
                     "it holds migration {version}, which this version of the service does not know; \
                      run the version that made it, or a newer one"
                 )));
+            };
+            if place >= rows.len() {
+                return Err(StoreError::Schema(format!(
+                    "it holds migration {version}, but not all that come before it; restore it from a \
+                     backup"
+                )));
             }
         }
         Ok(())
+    }
+}
+
+/// A migration that fails is undone with all others of the same start.
+fn not_migrated(error: DbErr) -> StoreError {
+    match StoreError::from(error) {
+        StoreError::Statement(error) | StoreError::Duplicate(error) => {
+            StoreError::Schema(format!("it cannot be migrated, and is as it was: {error}"))
+        }
+        other => other,
     }
 }

@@ -15,6 +15,7 @@
 //! - [`load`] asks for more than the server is set to do at once;
 //! - [`statements`] counts and explains what the databases are asked;
 //! - [`concurrency`] has many callers, replicas and migrations at once;
+//! - [`faults`] takes the database away, slows it down, fills it up and fails it over;
 //! - [`crash`] kills the program in the midst of its work;
 //! - [`command`] starts, sets and stops it as an operator does;
 //! - [`telemetry`] sees of it what an operator sees.
@@ -27,6 +28,7 @@ mod convergence;
 mod crash;
 mod erasure;
 mod errors;
+mod faults;
 mod load;
 mod model;
 mod properties;

@@ -27,8 +27,14 @@ pub(crate) struct TestDatabase {
 
 /// Where a test database lives.
 enum Place {
-    Directory { _files: TempDir },
-    Server { _database: PostgresDatabase },
+    Directory {
+        _files: TempDir,
+    },
+    Server {
+        _database: PostgresDatabase,
+    },
+    /// Whoever has started the server ends it, and the database with it.
+    Elsewhere,
 }
 
 impl TestDatabase {
@@ -66,6 +72,15 @@ impl TestDatabase {
                 _database: database,
             },
         })
+    }
+
+    /// The database of this URL on a PostgreSQL server of the test's own.
+    pub(crate) fn on_own_postgres(url: String) -> Self {
+        Self {
+            backend: Backend::Postgres,
+            url,
+            _place: Place::Elsewhere,
+        }
     }
 
     /// What the service is given to connect to this database.

@@ -15,10 +15,12 @@
 pub(crate) mod certificates;
 pub(crate) mod client;
 pub(crate) mod clock;
+pub(crate) mod cluster;
 pub(crate) mod concurrently;
 pub(crate) mod databases;
 pub(crate) mod dice;
 pub(crate) mod errors;
+pub(crate) mod health;
 pub(crate) mod ids;
 pub(crate) mod logged;
 pub(crate) mod overload;
@@ -32,6 +34,7 @@ pub(crate) mod seed;
 pub(crate) mod server;
 pub(crate) mod stage;
 pub(crate) mod stored;
+pub(crate) mod traffic;
 pub(crate) mod watcher;
 pub(crate) mod wire;
 

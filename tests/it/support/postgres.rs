@@ -89,7 +89,7 @@ fn find_or_start() -> Option<Cluster> {
 
 /// The directory with `initdb` and `postgres`: from the search path, or else of the newest version
 /// where distributions put them.
-fn programs() -> Option<PathBuf> {
+pub(super) fn programs() -> Option<PathBuf> {
     let complete = |dir: &PathBuf| dir.join("initdb").is_file() && dir.join("postgres").is_file();
     let path = env::var_os("PATH").unwrap_or_default();
     if let Some(dir) = env::split_paths(&path).find(complete) {
@@ -169,12 +169,12 @@ fn start(programs: &Path) -> Cluster {
 }
 
 /// Who owns what this process creates, that is, who this process is.
-fn owner_of(path: &Path) -> u32 {
+pub(super) fn owner_of(path: &Path) -> u32 {
     fs::metadata(path).expect("the directory exists").uid()
 }
 
 /// The user and group to run PostgreSQL as when the tests run as root.
-fn unprivileged_user() -> (u32, u32) {
+pub(super) fn unprivileged_user() -> (u32, u32) {
     let users = fs::read_to_string("/etc/passwd").expect("there is a list of users");
     ["postgres", "nobody"]
         .into_iter()

@@ -54,7 +54,34 @@ impl Process {
     }
 
     async fn run(arguments: Vec<String>) -> Self {
-        let mut child = program()
+        Self::run_as(program(), arguments).await
+    }
+
+    /// Starts the program as one that can live with a limit on the size of files, which kills others.
+    pub(crate) async fn start_limitable(database: &TestDatabase) -> Self {
+        let program = program();
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""])
+            .arg(program.get_program());
+        for (name, _) in program.get_envs() {
+            shell.env_remove(name);
+        }
+        let usual = ["--listen", "127.0.0.1:0", "--database-url", database.url()];
+        Self::run_as(shell, usual.map(ToOwned::to_owned).to_vec()).await
+    }
+
+    /// Limits how large a file the program can write, in bytes or to `unlimited`.
+    pub(crate) fn limit_files(&self, limit: &str) {
+        let done = Command::new("prlimit")
+            .args(["--pid", &self.child.id().to_string()])
+            .arg(format!("--fsize={limit}:unlimited"))
+            .status();
+        assert!(done.expect("there is a `prlimit`").success());
+    }
+
+    async fn run_as(mut command: Command, arguments: Vec<String>) -> Self {
+        let mut child = command
             .args(&arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
