@@ -37,8 +37,8 @@ use super::{StoreError, dialect::Dialect};
 const FIRST_ANSWER: Duration = Duration::from_secs(5);
 /// How often the database is asked.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// How long it may take to answer, a new connection included.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long it may take to answer, a new connection included. Even a very busy one is quicker.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// How long one run of a use case may take. The database ends each statement sooner, so this is for
 /// answers that do not arrive.
 const LONGEST_RUN: Duration = Duration::from_secs(15);
@@ -213,30 +213,33 @@ impl Connections {
                 Err(error) => return tracing::error!(%error, "no new connections"),
             },
         };
-        let mut old = None;
+        let (mut old, mut was_away) = (None, false);
         self.state.send_modify(|state| {
             if let Some(observer) = &state.observer {
                 observe(&mut pool, observer);
             }
             old = Some(std::mem::replace(&mut state.pool, pool));
-            state.away = false;
+            was_away = std::mem::replace(&mut state.away, false);
         });
         if let Some(old) = old
             && self.dialect == Dialect::Postgres
         {
-            retire(&old).await;
+            retire(&old, was_away).await;
         }
     }
 }
 
-/// Closes the connections of a pool that nobody uses any more. Those in use are closed when they come
-/// back, which nobody waits for: some may be waiting for an answer that will never arrive.
-async fn retire(old: &DatabaseConnection) {
+/// Closes the connections of a pool that will not be used again. Those in use close with their last
+/// user; if the database was `away`, when they come back, since all users have been sent away. Nobody
+/// waits for that: some may wait for an answer that will never arrive.
+async fn retire(old: &DatabaseConnection, away: bool) {
     let pool = old.get_postgres_connection_pool();
     while let Some(idle) = pool.try_acquire() {
         drop(idle.detach());
     }
-    let _ = timeout(RETIREMENT, pool.close()).await;
+    if away {
+        let _ = timeout(RETIREMENT, pool.close()).await;
+    }
 }
 
 fn postgres_options(pool: &DatabaseConnection) -> Arc<PgConnectOptions> {

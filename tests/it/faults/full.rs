@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, io::Write as _, rc::Rc};
 
-use super::{Expected, Scene};
+use super::{Expected, Scene, rounds};
 use crate::support::{
     cluster::Cluster,
     databases::{Backend, TestDatabase},
@@ -24,7 +24,7 @@ async fn a_full_disk_under_sqlite_loses_nothing() {
     let mut scene = Scene::with(database, process.address(), Rc::clone(&process)).await;
     let fill = async |_: &mut Scene| process.limit_files(LIMIT);
     let clear = async |_: &mut Scene| process.limit_files("unlimited");
-    for _ in 0..2 {
+    for _ in 0..rounds() {
         let fault = "no room for SQLite's files to grow";
         scene.fault(fault, Expected::Full, fill, clear).await;
     }
@@ -58,7 +58,7 @@ async fn a_full_disk_under_postgres_loses_nothing() {
     let cluster = RefCell::new(cluster);
     let fill = async |_: &mut Scene| cluster.borrow_mut().fill();
     let clear = async |_: &mut Scene| cluster.borrow_mut().clear();
-    for _ in 0..2 {
+    for _ in 0..rounds() {
         let fault = "no room for PostgreSQL's tables to grow";
         scene.fault(fault, Expected::Full, fill, clear).await;
     }

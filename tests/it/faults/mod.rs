@@ -37,6 +37,10 @@ use crate::support::{
 /// How many answers are waited for before and after a fault.
 const SOME: u64 = 50;
 
+/// A refusal that takes so long has waited for something. (A call would wait twice as long for a
+/// connection.)
+const NOT_AT_ONCE: Duration = Duration::from_millis(2500);
+
 /// More changes than there is room for where room is short.
 const MOST_CHANGES: u64 = 100_000;
 
@@ -55,6 +59,12 @@ enum Expected {
     Full,
     /// Nothing fails.
     Nothing,
+}
+
+/// How often a fault is repeated. `TEST_FAULT_ROUNDS` asks for more.
+fn rounds() -> u32 {
+    let rounds = std::env::var("TEST_FAULT_ROUNDS").ok();
+    rounds.map_or(1, |rounds| rounds.parse().expect("a number of rounds"))
 }
 
 /// A server with callers, whose database is going to fail.
@@ -190,6 +200,7 @@ impl Scene {
         let taken = begun.elapsed();
         assert_unavailable(&change.expect_err("the database is away"));
         assert_unavailable(&reading.expect_err("the database is away"));
+        assert!(taken < NOT_AT_ONCE, "refused after {taken:?}");
         taken
     }
 

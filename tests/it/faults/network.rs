@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Expected, Scene};
+use super::{Expected, Scene, rounds};
 use crate::support::{
     databases::{Backend, TestDatabase},
     proxy::{Line, Way},
@@ -16,10 +16,12 @@ async fn through(lines: &[(&str, Line, Expected)]) {
         return;
     };
     let (mut scene, proxy) = Scene::open(database).await;
-    for (fault, line, expected) in lines {
-        let breaks = async |_: &mut Scene| proxy.set(*line);
-        let mends = async |_: &mut Scene| proxy.mend();
-        scene.fault(*fault, *expected, breaks, mends).await;
+    for _ in 0..rounds() {
+        for (fault, line, expected) in lines {
+            let breaks = async |_: &mut Scene| proxy.set(*line);
+            let mends = async |_: &mut Scene| proxy.mend();
+            scene.fault(*fault, *expected, breaks, mends).await;
+        }
     }
     scene.finish();
 }
@@ -75,7 +77,7 @@ async fn connections_that_are_cut_for_a_moment_are_made_anew() {
         return;
     };
     let (mut scene, proxy) = Scene::open(database).await;
-    for _ in 0..3 {
+    for _ in 0..rounds() {
         let breaks = async |_: &mut Scene| proxy.cut_all().await;
         let mends = async |_: &mut Scene| proxy.mend();
         scene

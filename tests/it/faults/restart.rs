@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use super::{Expected, Scene};
+use super::{Expected, Scene, rounds};
 use crate::support::cluster::Cluster;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -23,13 +23,13 @@ async fn a_postgres_that_is_killed_or_frozen_loses_nothing() {
     let freeze = async |_: &mut Scene| cluster.borrow_mut().freeze();
     let thaw = async |_: &mut Scene| cluster.borrow_mut().thaw();
 
-    let fault = "PostgreSQL is killed, and stays away";
-    scene.fault(fault, Expected::Away, crash, start).await;
-    for _ in 0..3 {
+    for _ in 0..rounds() {
+        let fault = "PostgreSQL is killed, and stays away";
+        scene.fault(fault, Expected::Away, crash, start).await;
         let fault = "PostgreSQL is killed, and started at once";
         scene.fault(fault, Expected::Hiccup, restart, nothing).await;
+        let fault = "PostgreSQL is frozen";
+        scene.fault(fault, Expected::Away, freeze, thaw).await;
     }
-    let fault = "PostgreSQL is frozen";
-    scene.fault(fault, Expected::Away, freeze, thaw).await;
     scene.finish();
 }

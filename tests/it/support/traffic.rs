@@ -102,14 +102,22 @@ pub(crate) fn deletion_request(number: u64) -> DeleteConversationsRequest {
     }
 }
 
-/// How many of these that were answered are answered otherwise now, or not at all. Asks for all of
-/// them, so that afterwards each was carried out once.
+/// How many of these that were answered are answered otherwise now. Asks for all of them, until there
+/// is an answer, so that afterwards each was carried out once.
 pub(crate) async fn lost(client: &Client, asked: &[Asked]) -> usize {
     let repeats = asked.iter().cloned().map(|asked| {
         let client = client.clone();
         async move {
-            let again = ask(&client, asked.kind, asked.number).await.ok();
-            again.is_none() || asked.answer.is_some_and(|first| Some(first) != again)
+            let answered = timeout(PATIENCE, async {
+                loop {
+                    match ask(&client, asked.kind, asked.number).await {
+                        Ok(again) => return again,
+                        Err(status) => assert_unavailable(&status),
+                    }
+                }
+            });
+            let again = answered.await.expect("a retry is answered");
+            asked.answer.is_some_and(|first| first != again)
         }
     });
     let lost = concurrently(repeats).await;
