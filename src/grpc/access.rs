@@ -115,7 +115,7 @@ where
 }
 
 /// Checks that the call may be made, and notes whose it is. Its credentials go no further.
-fn admit(callers: &Callers, request: &mut HttpRequest<Body>) -> Result<(), Status> {
+pub(super) fn admit(callers: &Callers, request: &mut HttpRequest<Body>) -> Result<(), Status> {
     let needed = needed(request.uri().path());
     if !callers.is_empty() && needed != Some(Needed::Nothing) {
         let peer = request.extensions().get::<Peer>();

@@ -131,7 +131,7 @@ where
     reason = "names a call in the log; nothing depends on it"
 )]
 /// The caller's ID of the call if it is plain text of moderate length, and a new one otherwise.
-fn request_id(request: &Request<Body>) -> HeaderValue {
+pub(super) fn request_id(request: &Request<Body>) -> HeaderValue {
     let plain =
         |id: &&HeaderValue| id.len() <= LONGEST_REQUEST_ID && !id.is_empty() && id.to_str().is_ok();
     match request.headers().get(REQUEST_ID).filter(plain) {
@@ -142,7 +142,7 @@ fn request_id(request: &Request<Body>) -> HeaderValue {
 }
 
 /// Reads a `grpc-timeout`: at most eight digits and a unit.
-fn timeout(header: &HeaderValue) -> Option<Duration> {
+pub(super) fn timeout(header: &HeaderValue) -> Option<Duration> {
     let text = header.to_str().ok()?;
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {

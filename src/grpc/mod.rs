@@ -6,6 +6,8 @@ mod boundary;
 mod call;
 mod conversation_service;
 mod convert;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 mod group_service;
 mod health;
 mod limits;

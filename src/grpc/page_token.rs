@@ -30,8 +30,15 @@ pub(super) trait Place: Sized {
 /// The token for `place`. `request` is the request without its page size and page token.
 pub(super) fn encode<P: Place>(request: &impl Message, place: &P) -> String {
     // Numbers and texts in tuples always have a JSON form.
-    let place = serde_json::to_vec(&place.store()).unwrap_or_default();
-    let mut token = digest(request, &place);
+    seal(
+        request,
+        &serde_json::to_vec(&place.store()).unwrap_or_default(),
+    )
+}
+
+/// The token of a place that is written already.
+pub(super) fn seal(request: &impl Message, place: &[u8]) -> String {
+    let mut token = digest(request, place);
     token.extend(place);
     URL_SAFE_NO_PAD.encode(token)
 }

@@ -13,7 +13,7 @@ use tonic_reflection::server::{
 };
 
 /// The descriptors of this service, with comments and everything they import.
-const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+pub(super) const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
 /// The two reflection services.
 pub(super) fn services() -> (

@@ -1,0 +1,34 @@
+//! Texts of each kind, in the order of the kinds.
+
+/// The name, the kind and the text of each seed.
+pub(super) fn all() -> Vec<(&'static str, u8, Vec<u8>)> {
+    let known = "/conversation.v1.ConversationService/DeleteConversations\nBearer opensesame";
+    let list_place = r#"[[7,{"cGlu":[3,1700000000000000]},1700000000000000,{"cmVj":1700000001000000}],[3,1700000000000000,"0a1b2c3d4e5f60718293a4b5c6d7e8f9"]]"#;
+    vec![
+        ("id_c2c", 0, "C2Cbob".into()),
+        ("id_group", 0, "GROUPfriends | 朋友".into()),
+        ("id_system", 0, "@TIM#SYSTEM".into()),
+        (
+            "ids_of_a_request",
+            1,
+            b"\x0a\x05alice\x12\x05\x0a\x03bob\x12\x09\x12\x07friends\x12\x02\x1a\x00".into(),
+        ),
+        ("canonical_of_text", 2, "alice\nC2Cbob".into()),
+        ("canonical_stored", 2, "alice\nC2C\nalice\nbob".into()),
+        ("token_of_a_list", 3, list_place.into()),
+        ("token_of_messages", 4, "7".into()),
+        ("token_of_nobody", 5, "AAAAAAAAAAAAAAAAAAAA".into()),
+        ("timeout", 6, "250m".into()),
+        (
+            "request_id",
+            7,
+            "0194f3a2-7c1e-7b7a-8d6e-000000000001".into(),
+        ),
+        ("credentials", 8, known.into()),
+        (
+            "credentials_of_nobody",
+            8,
+            "/conversation.v1.MessageService/ListMessages\nBearer x\nbearer y".into(),
+        ),
+    ]
+}
