@@ -9,7 +9,8 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderName, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http_body_util::BodyExt as _;
 use tokio::time::Sleep;
 use tonic::{Code, Status, body::Body};
 use tower::{Layer, Service};
@@ -141,11 +142,12 @@ pub(super) fn request_id(request: &Request<Body>) -> HeaderValue {
     }
 }
 
-/// Reads a `grpc-timeout`: at most eight digits and a unit.
+/// Reads a `grpc-timeout`: at most eight digits and a unit. One of the digits may be a plus sign: the
+/// transport takes it, and would keep such a deadline by itself, with an answer that is not ours.
 pub(super) fn timeout(header: &HeaderValue) -> Option<Duration> {
     let text = header.to_str().ok()?;
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+    if digits.len() > 8 {
         return None;
     }
     let number: u64 = digits.parse().ok()?;
@@ -160,14 +162,33 @@ pub(super) fn timeout(header: &HeaderValue) -> Option<Duration> {
     })
 }
 
-/// The response, with a status of ours in place of one that the transport has made by itself.
+/// The response, with a status of ours in place of one that the transport has made by itself, whether
+/// it comes at once or after the messages of a stream.
 fn with_details(response: Response<Body>) -> Response<Body> {
     match Status::from_header_map(response.headers()) {
-        Some(original) if original.code() != Code::Ok && original.details().is_empty() => {
-            status::of_transport(&original).into_http()
-        }
-        _ => response,
+        Some(status) => in_place_of(&status).map_or(response, Status::into_http),
+        None => response.map(|body| {
+            Body::new(body.map_frame(|mut frame| {
+                if let Some(trailers) = frame.trailers_mut() {
+                    add_details(trailers);
+                }
+                frame
+            }))
+        }),
     }
+}
+
+fn add_details(trailers: &mut HeaderMap) {
+    let ours = Status::from_header_map(trailers).and_then(|status| in_place_of(&status));
+    if let Some(ours) = ours {
+        // What cannot be written stays as the transport has said it.
+        let _ = ours.add_header(trailers);
+    }
+}
+
+/// A status of ours for one that says too little.
+fn in_place_of(status: &Status) -> Option<Status> {
+    (status.code() != Code::Ok && status.details().is_empty()).then(|| status::of_transport(status))
 }
 
 #[cfg(test)]
@@ -183,7 +204,19 @@ mod tests {
         assert_eq!(read("5m"), Some(Duration::from_millis(5)));
         assert_eq!(read("99999999u"), Some(Duration::from_micros(99_999_999)));
         assert_eq!(read("0n"), Some(Duration::ZERO));
-        for text in ["", "S", "1", "1s", "123456789S", "-1S", "+1S", "1.5S"] {
+        assert_eq!(read("+1S"), Some(Duration::from_secs(1)));
+        for text in [
+            "",
+            "S",
+            "1",
+            "1s",
+            "123456789S",
+            "+12345678S",
+            "-1S",
+            "+S",
+            "++1S",
+            "1.5S",
+        ] {
             assert_eq!(read(text), None, "{text:?}");
         }
     }

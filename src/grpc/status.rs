@@ -131,6 +131,7 @@ pub(super) fn of_transport(original: &Status) -> Status {
             malformed("the request is larger than this service accepts")
         }
         Code::Internal => malformed("the request is no valid message of this method"),
+        Code::InvalidArgument => malformed(original.message()),
         Code::Unimplemented => unimplemented(),
         Code::Cancelled | Code::DeadlineExceeded => deadline_exceeded(),
         Code::NotFound => status(Code::NotFound, "NOT_FOUND", original.message()),

@@ -120,14 +120,17 @@ pub(super) fn page_token_of_nobody(token: &str) {
     assert_eq!(place.is_ok(), token.is_empty(), "{token:?}");
 }
 
-/// A deadline is at most eight digits and a unit, and nothing else is one.
+/// A deadline is at most eight digits and a unit, the first of them a plus sign at will, and nothing
+/// else is one.
 pub(super) fn timeout(bytes: &[u8]) {
     let Ok(header) = HeaderValue::from_bytes(bytes) else {
         return;
     };
-    let is_valid = bytes.split_last().is_some_and(|(unit, digits)| {
+    let is_valid = bytes.split_last().is_some_and(|(unit, number)| {
+        let digits = number.strip_prefix(b"+").unwrap_or(number);
         b"HMSmun".contains(unit)
-            && (1..=8).contains(&digits.len())
+            && number.len() <= 8
+            && !digits.is_empty()
             && digits.iter().all(u8::is_ascii_digit)
     });
     let read = boundary::timeout(&header);

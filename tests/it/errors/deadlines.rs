@@ -49,7 +49,7 @@ fn message() -> SendMessageRequest {
 async fn a_deadline_that_has_passed_is_said_to_have_passed(database: TestDatabase) {
     let Stage { client, server, .. } = Stage::open(&database).await;
     let wire = Wire::connect(server.address()).await;
-    for timeout in ["0n", "1n", "0S", "0H", "1u"] {
+    for timeout in ["0n", "1n", "0S", "0H", "1u", "+0n", "+1n"] {
         for _ in 0..20 {
             for (method, message) in [
                 (

@@ -14,7 +14,7 @@ use crate::support::{
     raw::Raw,
     rows::Rows,
     stage::Stage,
-    wire::Wire,
+    wire::{Wire, frame},
 };
 
 on_every_database!(
@@ -23,6 +23,7 @@ on_every_database!(
     compressed_and_cut_frames_are_refused,
     an_unknown_method_or_service_is_unimplemented,
     health_of_an_unknown_service_is_an_error_of_ours_too,
+    an_error_at_the_end_of_a_stream_is_one_of_ours_too,
 );
 
 const DELETE: &str = "/conversation.v1.ConversationService/DeleteConversations";
@@ -166,4 +167,16 @@ async fn health_of_an_unknown_service_is_an_error_of_ours_too(database: TestData
     let status = answer.expect_err("there is no such service");
     assert_eq!(status.code(), Code::NotFound);
     assert_ours(&status);
+}
+
+async fn an_error_at_the_end_of_a_stream_is_one_of_ours_too(database: TestDatabase) {
+    let Stage { server, .. } = Stage::open(&database).await;
+    let wire = Wire::connect(server.address()).await;
+    for version in ["v1", "v1alpha"] {
+        let path = format!("/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo");
+        // A question that asks for nothing.
+        let status = wire.post(&path, &[], &frame(b"")).await;
+        let status = refused::<()>(Err(status), Code::InvalidArgument, "INVALID_REQUEST");
+        assert_ours(&status);
+    }
 }
