@@ -11,6 +11,7 @@
 //! - [`erasure`] looks for what must be gone, and for what must not;
 //! - [`samples`] does what the samples of the modelled API do;
 //! - [`errors`] checks what callers are told when something is wrong;
+//! - [`fuzz`] sends nearly anything, and checks that it is answered and leaves nothing behind;
 //! - [`access`] checks who may call, and how connections are protected;
 //! - [`load`] asks for more than the server is set to do at once;
 //! - [`statements`] counts and explains what the databases are asked;
@@ -29,6 +30,7 @@ mod crash;
 mod erasure;
 mod errors;
 mod faults;
+mod fuzz;
 mod load;
 mod model;
 mod properties;

@@ -14,7 +14,7 @@ use tonic_reflection::pb::{
 };
 
 /// The names of all methods, by their service.
-pub(super) async fn of_server(channel: &Channel, token: &str) -> BTreeMap<String, Vec<String>> {
+pub(crate) async fn of_server(channel: &Channel, token: &str) -> BTreeMap<String, Vec<String>> {
     let list = MessageRequest::ListServices(String::new());
     let MessageResponse::ListServicesResponse(services) = ask(channel, token, list).await else {
         panic!("a list of services");

@@ -3,7 +3,7 @@
 mod handshakes;
 mod log;
 mod matrix;
-mod methods;
+pub(crate) mod methods;
 mod probing;
 mod records;
 mod rotation;

@@ -14,7 +14,7 @@ use crate::support::errors::reason;
 
 /// Checks what holds of every error: our reason and domain, violations with a refused argument, and
 /// nothing of what the service is made of.
-fn assert_ours(status: &Status) {
+pub(crate) fn assert_ours(status: &Status) {
     let reason = reason(status);
     assert!(!reason.is_empty(), "{status:?}");
     let details = status.get_error_details();

@@ -9,12 +9,24 @@ use tokio::{
     net::TcpStream,
     task::JoinSet,
 };
-use tonic::{Code, Status, codegen::http::Request};
+use tonic::{
+    Code, Status,
+    codegen::http::{Request, StatusCode},
+};
 
 /// An HTTP/2 connection.
 pub(crate) struct Wire {
     requests: h2::client::SendRequest<Bytes>,
     connection: JoinSet<()>,
+}
+
+/// What came back of a call.
+pub(crate) struct Answer {
+    pub(crate) http: StatusCode,
+    /// `None` if there was none, or if there was enough before it came.
+    pub(crate) status: Option<Status>,
+    /// All messages, in their frames.
+    pub(crate) body: Vec<u8>,
 }
 
 impl Wire {
@@ -60,26 +72,57 @@ impl Wire {
             request = request.header(*name, *value);
         }
         let request = request.body(()).expect("a valid request");
-        let requests = self.requests.clone();
-        let mut requests = requests.ready().await.expect("the connection is open");
-        let (answer, mut sending) = requests
-            .send_request(request, false)
-            .expect("it can be sent");
+        let answer = self.exchange(request, body, usize::MAX).await;
+        let answer = answer.expect("the server answers");
+        answer
+            .status
+            .unwrap_or_else(|| Status::new(Code::Unknown, "there was no status"))
+    }
+
+    /// Sends a request and a body as they are, and reads the answer until its end, or until so many
+    /// bytes of it are enough: then the call is given up.
+    pub(crate) async fn exchange(
+        &self,
+        request: Request<()>,
+        body: &[u8],
+        enough: usize,
+    ) -> Result<Answer, h2::Error> {
+        let mut requests = self.requests.clone().ready().await?;
+        let (answer, mut sending) = requests.send_request(request, false)?;
         // The answer may come, and the stream end, before everything was sent.
         let _ = sending.send_data(Bytes::copy_from_slice(body), true);
-        let answer = answer.await.expect("the server answers");
-        if let Some(status) = Status::from_header_map(answer.headers()) {
-            return status;
+        let answer = answer.await?;
+        let mut found = Answer {
+            http: answer.status(),
+            status: Status::from_header_map(answer.headers()),
+            body: Vec::new(),
+        };
+        let mut coming = answer.into_body();
+        while found.body.len() < enough
+            && let Some(data) = coming.data().await
+        {
+            let data = data?;
+            found.body.extend(&data);
+            let _ = coming.flow_control().release_capacity(data.len());
         }
-        let mut body = answer.into_body();
-        while let Some(data) = body.data().await {
-            let length = data.expect("the answer is whole").len();
-            let _ = body.flow_control().release_capacity(length);
+        if found.status.is_none() && found.body.len() < enough {
+            let trailers = coming.trailers().await?;
+            found.status = trailers.and_then(|trailers| Status::from_header_map(&trailers));
         }
-        let trailers = body.trailers().await.expect("the answer is whole");
-        trailers
-            .and_then(|trailers| Status::from_header_map(&trailers))
-            .unwrap_or_else(|| Status::new(Code::Unknown, "there was no status"))
+        Ok(found)
+    }
+
+    /// Begins a call, sends this much of its body and takes it back.
+    pub(crate) async fn give_up(
+        &self,
+        request: Request<()>,
+        beginning: &[u8],
+    ) -> Result<(), h2::Error> {
+        let mut requests = self.requests.clone().ready().await?;
+        let (_, mut sending) = requests.send_request(request, false)?;
+        let _ = sending.send_data(Bytes::copy_from_slice(beginning), false);
+        sending.send_reset(h2::Reason::CANCEL);
+        Ok(())
     }
 }
 
