@@ -6,6 +6,7 @@ use std::{env, error::Error, fs, path::PathBuf};
 use prost::Message as _;
 
 const ROOT: &str = "proto";
+const PACKAGE: &str = "conversation.v1";
 const FILES: &[&str] = &[
     "conversation/v1/conversation_service.proto",
     "conversation/v1/group_service.proto",
@@ -28,7 +29,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
     tonic_prost_build::configure()
-        .build_transport(true)
+        .client_mod_attribute(PACKAGE, "#[cfg(feature = \"client\")]")
+        .server_mod_attribute(PACKAGE, "#[cfg(feature = \"server\")]")
         .compile_fds(descriptors)?;
     Ok(())
 }

@@ -20,7 +20,8 @@
 //! | [`telemetry`] | log lines and traces |
 //! | [`metrics`] | figures, and the port on which they are read |
 //! | [`health_probe`], [`demo`] | the commands of the same names |
-//! | [`proto`] | the generated protocol, with its client |
+//! | [`proto`] | the generated protocol |
+//! | [`client`] | what another service calls this one with; the feature `client` compiles nothing else |
 //!
 //! # Invariants
 //!
@@ -126,29 +127,48 @@
 //! Caches in memory, stored counters, registration of users or groups, joins between a user's tables and a
 //! conversation's (they may be on different machines), and any use of message rows to delete.
 
+#[cfg(feature = "server")]
 pub mod access;
+#[cfg(feature = "server")]
 pub mod app;
+#[cfg(feature = "client")]
+pub mod client;
+#[cfg(feature = "server")]
 pub mod config;
+#[cfg(feature = "server")]
 pub mod demo;
 pub mod domain;
+#[cfg(feature = "server")]
 pub mod grpc;
+#[cfg(feature = "server")]
 pub mod health_probe;
+#[cfg(feature = "server")]
 pub mod jobs;
+#[cfg(feature = "server")]
 pub mod lifecycle;
+#[cfg(feature = "server")]
 pub mod metrics;
+#[cfg(feature = "server")]
 pub mod server;
+#[cfg(feature = "server")]
 pub mod store;
+#[cfg(feature = "server")]
 pub mod sync;
+#[cfg(feature = "server")]
 pub mod telemetry;
+#[cfg(feature = "server")]
 pub mod tls;
 
 /// The generated messages, clients and servers of `conversation.v1`, documented by the protocol.
 #[expect(
     missing_docs,
     clippy::pedantic,
-    clippy::allow_attributes,
     clippy::allow_attributes_without_reason,
     reason = "generated"
+)]
+#[cfg_attr(
+    feature = "server",
+    expect(clippy::allow_attributes, reason = "generated")
 )]
 pub mod proto {
     tonic::include_proto!("conversation.v1");
