@@ -133,6 +133,13 @@ fn ports_agree() {
     assert_eq!(service["spec"]["ports"][0]["targetPort"], *name);
     assert_eq!(number(&service["spec"]["ports"][0]["port"]), port);
     assert_eq!(text_of(&service["spec"]["clusterIP"]), "None");
+
+    let metrics = settings(&container).metrics_listen.expect("it has metrics");
+    let port = i64::from(metrics.port());
+    assert_eq!(number(&container["ports"][1]["containerPort"]), port);
+    let pod = object(&text, "Deployment")["spec"]["template"]["metadata"].clone();
+    let scraped = &pod["annotations"]["prometheus.io/port"];
+    assert_eq!(text_of(scraped), port.to_string());
 }
 
 #[test]
