@@ -21,6 +21,10 @@ use crate::{
     },
 };
 
+/// After how many calls a caller hangs up and comes again. Clients come and go, and the transport bears
+/// with one that does so much wrong over one connection only for so long.
+const CALLS_OF_A_CONNECTION: usize = 2_000;
+
 /// How many texts of answers are remembered, and how long they are at most.
 const MOST_KNOWN: usize = 64;
 const LONGEST_KNOWN: usize = 400;
@@ -51,8 +55,11 @@ impl Caller {
 
     /// Makes so many calls, and hangs up.
     pub(super) async fn run(mut self, calls: usize) -> Tally {
-        for _ in 0..calls {
+        for number in 1..=calls {
             self.call().await;
+            if number % CALLS_OF_A_CONNECTION == 0 {
+                self.wire = Wire::connect(self.address).await;
+            }
         }
         self.tally
     }
