@@ -4,7 +4,9 @@
 
 use std::{ops::Deref, time::Duration};
 
-use sea_orm::{SqliteTransactionMode, TransactionOptions, TransactionTrait as _};
+use sea_orm::{
+    DbErr, RuntimeErr, SqliteTransactionMode, TransactionOptions, TransactionTrait as _,
+};
 use tokio::sync::OwnedMutexGuard;
 
 use super::{
@@ -116,7 +118,14 @@ impl Store {
             ..TransactionOptions::default()
         };
         let pool = self.connections.pool();
-        let begun = pool.begin_with_options(options);
+        let begin = async move { pool.begin_with_options(options).await };
+        let dialect = self.dialect;
+        let begun = async move {
+            match dialect {
+                Dialect::Sqlite => begin.await,
+                Dialect::Postgres => to_its_end(begin).await,
+            }
+        };
         let begun = observed::run(self.metrics.system(), "BEGIN", begun).await?;
         self.metrics.waited(asked.elapsed());
         Ok(Transaction {
@@ -128,6 +137,23 @@ impl Store {
     /// The connection pool, for a statement that needs no transaction around it.
     pub(super) fn pool(&self) -> DatabaseConnection {
         Observed::new(self.connections.pool(), self.metrics.system())
+    }
+}
+
+/// Begins, even if the caller gives up meanwhile; what has begun then is rolled back. If a `BEGIN` were
+/// given up between its sending and its answer, the driver would not know of the transaction and take
+/// the connection back as it is: what the next user of it is told to be stored would not be committed.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "closing the pool waits for it, as it has a connection"
+)]
+async fn to_its_end(
+    begin: impl Future<Output = Result<sea_orm::DatabaseTransaction, DbErr>> + Send + 'static,
+) -> Result<sea_orm::DatabaseTransaction, DbErr> {
+    match tokio::spawn(begin).await {
+        Ok(answer) => answer,
+        // The program ends.
+        Err(error) => Err(DbErr::Conn(RuntimeErr::Internal(error.to_string()))),
     }
 }
 

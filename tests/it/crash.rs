@@ -9,7 +9,7 @@ use crate::support::{
     dice::Dice,
     process::Process,
     rows::Rows,
-    traffic::{Asked, GROUP, Kind, MEMBERS, ask, lost},
+    traffic::{Asked, GROUP, Kind, MEMBERS, Repeated, ask, repeat},
 };
 
 /// How often the program is killed.
@@ -85,13 +85,15 @@ async fn kill_again_and_again(database: &TestDatabase, kills: u64) {
 
         rows.assert_whole().await;
         let client = process.client().await;
-        assert_eq!(lost(&client, &asked).await, 0, "in round {round}");
+        let again = repeat(&client, &asked).await;
+        assert_eq!(again, Repeated::default(), "in round {round}");
         acknowledged.extend(asked);
     }
     // No later kill has taken anything away, and no retry was stored twice.
     rows.assert_whole().await;
     let client = process.client().await;
-    assert_eq!(lost(&client, &acknowledged).await, 0);
+    let again = repeat(&client, &acknowledged).await;
+    assert_eq!(again, Repeated::default());
     let messages = acknowledged
         .iter()
         .filter(|asked| asked.kind == Kind::Message)

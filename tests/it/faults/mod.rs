@@ -23,6 +23,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use conversation_service::config::Config;
+
 use crate::support::{
     client::Client,
     clock::TestClock,
@@ -31,7 +33,9 @@ use crate::support::{
     proxy::Proxy,
     rows::{Rows, is_sqlite},
     server::{TestServer, config},
-    traffic::{Asked, GROUP, Kind, MEMBERS, Traffic, Worked, ask, assert_unavailable, lost},
+    traffic::{
+        Answer, Asked, GROUP, Kind, MEMBERS, Traffic, Worked, ask, assert_unavailable, repeat,
+    },
 };
 
 /// How many answers are waited for before and after a fault.
@@ -67,6 +71,18 @@ fn rounds() -> u32 {
     rounds.map_or(1, |rounds| rounds.parse().expect("a number of rounds"))
 }
 
+/// The usual configuration, but for a proxy between the service and PostgreSQL.
+async fn through_a_proxy(database: &TestDatabase) -> (Config, Proxy) {
+    let (scheme, rest) = database.url().split_once("://").expect("a URL");
+    let (authority, path) = rest.split_once('/').expect("a database");
+    let (user, host) = authority.split_once('@').unwrap_or(("postgres", authority));
+    let proxy = Proxy::start(host.to_owned()).await;
+    let mut config = config(database);
+    let url = format!("{scheme}://{user}@{}/{path}", proxy.address());
+    config.database.url = url.parse().expect("a valid URL");
+    (config, proxy)
+}
+
 /// A server with callers, whose database is going to fail.
 struct Scene {
     database: TestDatabase,
@@ -85,7 +101,7 @@ struct Scene {
 struct Measured {
     fault: String,
     worked: Worked,
-    lost: usize,
+    lost: Vec<(Answer, Answer)>,
     half_done: Vec<&'static str>,
     /// How long it took until the service said that it does not serve.
     noticed: Option<Duration>,
@@ -98,13 +114,7 @@ struct Measured {
 impl Scene {
     /// A server that reaches the database through a proxy.
     async fn open(database: TestDatabase) -> (Self, Proxy) {
-        let (scheme, rest) = database.url().split_once("://").expect("a URL");
-        let (authority, path) = rest.split_once('/').expect("a database");
-        let (user, host) = authority.split_once('@').unwrap_or(("postgres", authority));
-        let proxy = Proxy::start(host.to_owned()).await;
-        let mut config = config(&database);
-        let url = format!("{scheme}://{user}@{}/{path}", proxy.address());
-        config.database.url = url.parse().expect("a valid URL");
+        let (config, proxy) = through_a_proxy(&database).await;
         let server = TestServer::start_with(config, &TestClock::new()).await;
         let address = server.address();
         (Self::with(database, address, server).await, proxy)
@@ -169,7 +179,10 @@ impl Scene {
         }
 
         self.asked.extend_from_slice(&worked.asked);
-        let lost = lost(&self.client, &self.asked).await;
+        let repeated = repeat(&self.client, &self.asked).await;
+        if expected != Expected::Hiccup {
+            assert_eq!(repeated.refused, 0, "it is as good as before");
+        }
         let rows = Rows::of(&self.database).await;
         let mut half_done = rows.broken().await;
         half_done.extend(self.miscounted(&rows).await);
@@ -180,7 +193,7 @@ impl Scene {
         self.table.push(Measured {
             fault: fault.into(),
             worked,
-            lost,
+            lost: repeated.lost,
             half_done,
             noticed,
             refused_within,
@@ -289,7 +302,7 @@ fn report(table: &[Measured]) {
             row.fault,
             answered.count(),
             row.worked.refusals.len(),
-            row.lost,
+            row.lost.len(),
             row.half_done.len(),
             time(row.noticed),
             time(row.refused_within),
@@ -299,7 +312,7 @@ fn report(table: &[Measured]) {
     }
     println!("{}", lines.join("\n"));
     for row in table {
-        assert_eq!(row.lost, 0, "{}: acknowledged and lost", row.fault);
+        assert_eq!(row.lost, [], "{}: acknowledged and lost", row.fault);
         assert_eq!(row.half_done, [""; 0], "{}: half done", row.fault);
     }
 }

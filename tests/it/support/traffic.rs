@@ -102,26 +102,41 @@ pub(crate) fn deletion_request(number: u64) -> DeleteConversationsRequest {
     }
 }
 
-/// How many of these that were answered are answered otherwise now. Asks for all of them, until there
-/// is an answer, so that afterwards each was carried out once.
-pub(crate) async fn lost(client: &Client, asked: &[Asked]) -> usize {
+/// What came of repeating requests.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Repeated {
+    /// What was answered first, and what is now, where the two differ.
+    pub(crate) lost: Vec<(Answer, Answer)>,
+    /// How often a repetition was refused.
+    pub(crate) refused: usize,
+}
+
+/// Asks for all of these again, until there is an answer, so that afterwards each was carried out once.
+pub(crate) async fn repeat(client: &Client, asked: &[Asked]) -> Repeated {
     let repeats = asked.iter().cloned().map(|asked| {
         let client = client.clone();
         async move {
+            let mut refused = 0;
             let answered = timeout(PATIENCE, async {
                 loop {
                     match ask(&client, asked.kind, asked.number).await {
                         Ok(again) => return again,
                         Err(status) => assert_unavailable(&status),
                     }
+                    refused += 1;
                 }
             });
             let again = answered.await.expect("a retry is answered");
-            asked.answer.is_some_and(|first| first != again)
+            let first = asked.answer.filter(|first| *first != again);
+            (first.map(|first| (first, again)), refused)
         }
     });
-    let lost = concurrently(repeats).await;
-    lost.into_iter().filter(|lost| *lost).count()
+    let mut all = Repeated::default();
+    for (lost, refused) in concurrently(repeats).await {
+        all.lost.extend(lost);
+        all.refused += refused;
+    }
+    all
 }
 
 /// Callers at work.
