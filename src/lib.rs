@@ -116,6 +116,17 @@
 //! - *Erasing*: views only ever shrink, but for undoing, so a message that lies in no view and in no
 //!   view that could come back can be erased without a lock (`store::erasure` has the argument).
 //!
+//! # When the database is away, slow or full
+//!
+//! - *Away*: `store::connections` asks once a second whether the database is there and can be written
+//!   to. While it is not, health says so and nothing waits for it; when it is back, all connections are
+//!   new ones.
+//! - *Slow*: a call ends at its deadline, its statement within two seconds of it, and what it has begun
+//!   is rolled back.
+//! - *Full*: changes are refused, readings go on.
+//!
+//! Whoever is refused in the midst of a change asks again by the same ID and learns what became of it.
+//!
 //! # A new RPC
 //!
 //! The protocol, and for a new service in `grpc::access` who may call it; a file in `grpc::convert` that

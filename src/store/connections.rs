@@ -42,6 +42,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// How long one run of a use case may take. The database ends each statement sooner, so this is for
 /// answers that do not arrive.
 const LONGEST_RUN: Duration = Duration::from_secs(15);
+/// How long the last pool may take to close at the end.
+const CLOSING: Duration = Duration::from_secs(5);
 /// How long an old pool may take to close what nobody uses any more.
 const RETIREMENT: Duration = Duration::from_millis(100);
 
@@ -145,6 +147,15 @@ impl Connections {
         match self.dialect {
             Dialect::Sqlite => run.await,
             Dialect::Postgres => within(LONGEST_RUN, self.while_there(run)).await,
+        }
+    }
+
+    /// Closes the pool. On PostgreSQL some connection may wait for an answer that will never arrive.
+    pub(super) async fn close(&self) -> Result<(), StoreError> {
+        let closing = async { Ok(self.pool().close().await?) };
+        match self.dialect {
+            Dialect::Sqlite => closing.await,
+            Dialect::Postgres => within(CLOSING, closing).await,
         }
     }
 

@@ -177,13 +177,14 @@ impl Store {
         }
     }
 
-    /// Closes all connections, having let their statements finish.
+    /// Closes all connections, having let their statements finish, or what is left of them once a
+    /// PostgreSQL that answers would have.
     ///
     /// # Errors
     ///
     /// A [`StoreError`] if a connection cannot be closed in an orderly way.
     pub async fn close(self) -> Result<(), StoreError> {
-        Ok(self.connections.pool().close().await?)
+        self.connections.close().await
     }
 
     fn statement(&self, sql: &str, values: impl IntoIterator<Item = Value>) -> Statement {
