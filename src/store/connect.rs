@@ -15,7 +15,7 @@ use crate::config::DatabaseConfig;
 
 /// How long a request waits for a connection when all are in use. Of a database that is away it is told
 /// sooner: see [`super::connections`].
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a statement may run; none of this service's takes nearly as long.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection waits for the answer that its caller has given up on: the deadline has passed,
@@ -96,7 +96,7 @@ pub async fn connect(config: &DatabaseConfig) -> Result<Store, StoreError> {
         }
     }
     let connections = Connections::open(options, dialect).await?;
-    Ok(Store::new(connections, dialect))
+    Ok(Store::new(connections, dialect, config.pool_size))
 }
 
 /// SQLite ends a transaction by itself when a write fails, for want of room say. The driver is not told:

@@ -298,6 +298,6 @@ async fn within<T, E: From<StoreError>>(
         .unwrap_or_else(|_| Err(unavailable(&format!("no answer within {limit:?}")).into()))
 }
 
-fn unavailable(why: &str) -> StoreError {
+pub(super) fn unavailable(why: &str) -> StoreError {
     StoreError::Unavailable(DbErr::Conn(RuntimeErr::Internal(why.to_owned())))
 }

@@ -311,7 +311,7 @@ impl Store {
                 // Pages that were split or merged hold copies of rows in their unused parts, which
                 // `secure_delete` does not know of: only writing all pages anew gets rid of them.
                 self.retrying("vacuum", || async {
-                    let _turn = self.sqlite_writer.lock().await;
+                    let _turn = self.turn().await?;
                     let vacuum = self.statement("VACUUM", []);
                     self.pool().execute_raw(vacuum).await?;
                     Ok::<_, StoreError>(())

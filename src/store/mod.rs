@@ -46,7 +46,7 @@ mod transaction;
 use std::sync::Arc;
 
 use sea_orm::{Statement, Value};
-use tokio::sync::Mutex;
+use tokio::sync::Semaphore;
 
 use self::{connections::Connections, dialect::Dialect, kind::StoredKind};
 use crate::metrics::{self, DatabaseMetrics};
@@ -75,9 +75,9 @@ pub struct Store {
     connections: Arc<Connections>,
     dialect: Dialect,
     statements: Arc<Statements>,
-    /// SQLite has one writer at a time and lets others in by chance: here they queue, first come,
-    /// first served.
-    sqlite_writer: Arc<Mutex<()>>,
+    /// Where those queue who want to begin a transaction, first come, first served. SQLite has one writer
+    /// at a time and lets others in by chance; PostgreSQL has as many as there are connections.
+    turns: Arc<Semaphore>,
     metrics: DatabaseMetrics,
 }
 
@@ -100,7 +100,11 @@ struct Statements {
 }
 
 impl Store {
-    fn new(connections: Connections, dialect: Dialect) -> Self {
+    fn new(connections: Connections, dialect: Dialect, pool_size: u32) -> Self {
+        let turns = match dialect {
+            Dialect::Sqlite => 1,
+            Dialect::Postgres => usize::try_from(pool_size).unwrap_or(Semaphore::MAX_PERMITS),
+        };
         let statements = Statements {
             conversations: conversations::Statements::new(dialect),
             members: members::Statements::new(dialect),
@@ -123,7 +127,7 @@ impl Store {
             connections: Arc::new(connections),
             dialect,
             statements: Arc::new(statements),
-            sqlite_writer: Arc::default(),
+            turns: Arc::new(Semaphore::new(turns)),
             metrics: DatabaseMetrics::new(system, kinds),
         }
     }

@@ -2,15 +2,17 @@
 //!
 //! This is the only place that begins transactions; `clippy.toml` forbids it elsewhere.
 
-use std::{ops::Deref, time::Duration};
+use std::{ops::Deref, sync::Arc, time::Duration};
 
 use sea_orm::{
     DbErr, RuntimeErr, SqliteTransactionMode, TransactionOptions, TransactionTrait as _,
 };
-use tokio::sync::OwnedMutexGuard;
+use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 
 use super::{
     Store, StoreError,
+    connect::ACQUIRE_TIMEOUT,
+    connections::unavailable,
     dialect::Dialect,
     observed::{self, DatabaseConnection, DatabaseTransaction, Observed},
 };
@@ -24,10 +26,13 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
 /// A transaction in progress. Dropped without [`Transaction::commit`] it is rolled back.
 pub(super) struct Transaction {
-    // Before the turn, so that it is rolled back before the next writer begins.
+    // Before the turn, so that on SQLite it is rolled back before the next writer begins.
     inner: DatabaseTransaction,
-    _turn: Option<OwnedMutexGuard<()>>,
+    _turn: Turn,
 }
+
+/// The right to have a transaction, until it is dropped.
+pub(super) type Turn = OwnedSemaphorePermit;
 
 /// An error of a use case that may be, or hold, an error of the store.
 pub(super) trait AsStoreError {
@@ -97,41 +102,51 @@ impl Store {
         use_case().await
     }
 
-    /// Begins a transaction. On SQLite it waits for its turn to write and takes the write lock at
-    /// once: a deferred transaction fails when it finds, at its first write, that another has written
-    /// since its first read.
+    /// Begins a transaction when its turn has come. On SQLite it takes the write lock at once: a deferred
+    /// transaction fails when it finds, at its first write, that another has written since its first read.
     #[expect(
         clippy::disallowed_methods,
         reason = "the one place that begins transactions"
     )]
     pub(super) async fn begin(&self) -> Result<Transaction, StoreError> {
         let asked = Stopwatch::start();
-        let (turn, mode) = match self.dialect {
-            Dialect::Sqlite => (
-                Some(self.sqlite_writer.clone().lock_owned().await),
-                Some(SqliteTransactionMode::Immediate),
-            ),
-            Dialect::Postgres => (None, None),
-        };
+        let turn = self.turn().await?;
         let options = TransactionOptions {
-            sqlite_transaction_mode: mode,
+            sqlite_transaction_mode: match self.dialect {
+                Dialect::Sqlite => Some(SqliteTransactionMode::Immediate),
+                Dialect::Postgres => None,
+            },
             ..TransactionOptions::default()
         };
         let pool = self.connections.pool();
-        let begin = async move { pool.begin_with_options(options).await };
+        let begin = async move { Ok((pool.begin_with_options(options).await?, turn)) };
         let dialect = self.dialect;
-        let begun = async move {
+        let to_its_end = async move {
             match dialect {
                 Dialect::Sqlite => begin.await,
                 Dialect::Postgres => to_its_end(begin).await,
             }
         };
-        let begun = observed::run(self.metrics.system(), "BEGIN", begun).await?;
+        let system = self.metrics.system();
+        let (inner, turn) = observed::run(system, "BEGIN", to_its_end).await?;
         self.metrics.waited(asked.elapsed());
         Ok(Transaction {
-            inner: Observed::new(begun, self.metrics.system()),
+            inner: Observed::new(inner, system),
             _turn: turn,
         })
+    }
+
+    /// Waits for a turn to write; on PostgreSQL no longer than for a connection.
+    pub(super) async fn turn(&self) -> Result<Turn, StoreError> {
+        let turn = Arc::clone(&self.turns).acquire_owned();
+        let turn = match self.dialect {
+            Dialect::Sqlite => turn.await,
+            Dialect::Postgres => match timeout(ACQUIRE_TIMEOUT, turn).await {
+                Ok(turn) => turn,
+                Err(_) => return Err(unavailable("all connections are in use")),
+            },
+        };
+        turn.map_err(|_| unavailable("the store is closed"))
     }
 
     /// The connection pool, for a statement that needs no transaction around it.
@@ -143,13 +158,14 @@ impl Store {
 /// Begins, even if the caller gives up meanwhile; what has begun then is rolled back. If a `BEGIN` were
 /// given up between its sending and its answer, the driver would not know of the transaction and take
 /// the connection back as it is: what the next user of it is told to be stored would not be committed.
+/// It keeps its turn until then, so there are no more of these than connections.
 #[expect(
     clippy::disallowed_methods,
     reason = "closing the pool waits for it, as it has a connection"
 )]
-async fn to_its_end(
-    begin: impl Future<Output = Result<sea_orm::DatabaseTransaction, DbErr>> + Send + 'static,
-) -> Result<sea_orm::DatabaseTransaction, DbErr> {
+async fn to_its_end<T: Send + 'static>(
+    begin: impl Future<Output = Result<T, DbErr>> + Send + 'static,
+) -> Result<T, DbErr> {
     match tokio::spawn(begin).await {
         Ok(answer) => answer,
         // The program ends.
