@@ -2,7 +2,7 @@
 //! done, how long that takes, and whether it needs more memory as time goes on.
 //!
 //! Compared is one server, the real program in a process of its own, with itself. Its peak is the most
-//! deletions of 100 conversations a second that 16, 64 or 256 callers get done who wait for each answer
+//! deletions of 100 conversations a second that 16, 64 or 128 callers get done who wait for each answer
 //! before they ask again. Then so many callers as it takes ask at a fixed rate, whatever the answers:
 //! four times the peak, each call with a deadline of two seconds. Callers, server and database share the
 //! machine, so what the refusals cost the callers is missing from what gets done.
@@ -80,7 +80,7 @@ async fn measure(place: &Place, periods: usize, period: Duration, times: f64) ->
     }
     seed(&channels).await?;
     let mut peak = 0.0;
-    for callers in [16, 64, 256] {
+    for callers in [16, 64, 128] {
         let rate = closed_loop(&channels, callers).await?;
         println!(
             "{}: {callers} callers get {rate:.0} deletions of {FRIENDS} done a second",

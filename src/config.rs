@@ -135,11 +135,12 @@ pub struct WatchConfig {
 }
 
 /// How much is worked on at once, and how long a connection lasts. What goes beyond a limit is refused
-/// (`RESOURCE_EXHAUSTED`, reason `OVERLOADED`) or waits outside; nothing queues up inside.
+/// (`RESOURCE_EXHAUSTED`, reason `OVERLOADED`) or waits outside; inside, little queues up and briefly.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitsConfig {
-    /// The most calls that are worked on at once, 1 to 1,000,000; those in excess are refused. Default:
-    /// 512.
+    /// The most calls that are let in at once, 1 to 1,000,000; those in excess are refused. Eight for each
+    /// connection of the pool, and at least 64, are worked on; the others wait for their turn, a second
+    /// at most. Default: 512.
     pub requests: u32,
     /// The most watchers at once, 1 to 1,000,000; those in excess are refused. Default: 10,000.
     pub watchers: u32,

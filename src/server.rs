@@ -44,6 +44,7 @@ pub struct Server {
     tls: Option<Tls>,
     callers: Callers,
     limits: LimitsConfig,
+    pool_size: u32,
     changed: Changed,
     schedule: Schedule,
     poll_interval: Duration,
@@ -170,6 +171,7 @@ impl Server {
             tls,
             callers: config.callers.clone(),
             limits: config.limits.clone(),
+            pool_size: config.database.pool_size,
             changed,
             schedule: config.jobs.schedule(),
             poll_interval: config.watch.poll_interval,
@@ -251,7 +253,7 @@ impl Server {
             .max_connection_age(limits.connection_age)
             .layer(grpc::Boundary::new(metrics.calls))
             .layer(grpc::Access::new(self.callers))
-            .layer(grpc::Limits::new(limits.requests))
+            .layer(grpc::Limits::new(limits.requests, self.pool_size))
             .add_routes(grpc::routes(
                 self.app,
                 shutdown.clone(),

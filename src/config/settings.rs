@@ -94,7 +94,7 @@ pub struct Settings {
     #[arg(long, global = true, value_name = "NUMBER", value_parser = pin_limit)]
     pub(super) pin_limit: Option<u32>,
 
-    /// The most calls worked on at once; others are refused [default: 512]
+    /// The most calls let in at once; others are refused [default: 512]
     #[arg(long, global = true, value_name = "NUMBER", value_parser = limit)]
     pub(super) max_requests: Option<u32>,
 

@@ -1,14 +1,17 @@
-//! How much is worked on at once. What goes beyond is refused at once, before anything of it is read:
-//! a caller who knows that within a millisecond can go to another replica or wait, and one who is left
-//! in a queue gives up on it, and has it worked on in vain.
+//! How much is worked on at once. What goes beyond is refused, before anything of it is read: a caller
+//! who knows that soon can go to another replica or wait, and one who is left in a queue gives up on it,
+//! and has it worked on in vain.
 //!
 //! What holds here:
-//! - A call that was let in takes one place until its answer is there. Those that wait for the database
-//!   wait in the order in which they came, so nobody waits for more than all places ahead.
+//! - A call that was let in takes one place until its answer is there. Who finds no place is refused at
+//!   once.
+//! - Fewer are worked on than there are places, so that work goes quickly. The others wait in the order in
+//!   which they came, for [`PATIENCE`] at most: a burst is taken in, a queue that does not get shorter is
+//!   not. So nobody waits for more than that and the work ahead.
 //! - Health and reflection take no place: whoever looks why nothing goes forward gets an answer.
 //! - A watch takes a place while it is set up, like any call, and one of its own kind while it lasts.
 //!
-//! Deliberately absent: a queue, and limits for each caller. How many calls one connection may have
+//! Deliberately absent: limits for each caller. How many calls one connection may have
 //! open is settled by HTTP/2, see [`crate::server`].
 
 use std::{
@@ -16,10 +19,14 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use http::{Request, Response};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
 use tonic::{Status, body::Body};
 use tonic_health::pb::health_server::SERVICE_NAME as HEALTH;
 use tonic_reflection::pb::{
@@ -29,6 +36,14 @@ use tonic_reflection::pb::{
 use tower::{Layer, Service};
 
 use super::status;
+
+/// How long a call may wait until it is worked on.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How many calls are worked on for each connection of the pool: enough that none is ever idle while
+/// others wait for a lock, or parse and render.
+const AT_WORK_PER_CONNECTION: u32 = 8;
+/// How many are worked on at least, for the sake of those that wait for a lock in a small pool.
+const LEAST_AT_WORK: u32 = 64;
 
 /// How many may be at it at once. Its clones count together.
 #[derive(Debug, Clone)]
@@ -57,26 +72,44 @@ impl Places {
             Err(_) => Err(status::overloaded()),
         }
     }
+
+    /// A place, if one becomes free soon.
+    ///
+    /// # Errors
+    ///
+    /// As [`Places::take`].
+    async fn await_one(&self) -> Result<Place, Status> {
+        match timeout(PATIENCE, Arc::clone(&self.0).acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(Place { _permit: permit }),
+            _ => Err(status::overloaded()),
+        }
+    }
 }
 
 /// The layer around all services, within [`super::Access`]: who may not call takes no place.
 #[derive(Debug, Clone)]
 pub struct Limits {
     places: Places,
+    at_work: Places,
 }
 
 /// A service that works on a limited number of calls at once.
 #[derive(Debug, Clone)]
 pub struct Limited<S> {
-    places: Places,
+    limits: Limits,
     inner: S,
 }
 
 impl Limits {
-    /// Lets in this many requests at once.
-    pub fn new(requests: u32) -> Self {
+    /// Lets in this many requests at once, and works on what so many connections to the database are kept
+    /// busy with.
+    pub fn new(requests: u32, connections: u32) -> Self {
+        let at_work = connections
+            .saturating_mul(AT_WORK_PER_CONNECTION)
+            .max(LEAST_AT_WORK);
         Self {
             places: Places::new(requests),
+            at_work: Places::new(at_work),
         }
     }
 }
@@ -86,7 +119,7 @@ impl<S> Layer<S> for Limits {
 
     fn layer(&self, inner: S) -> Limited<S> {
         Limited {
-            places: self.places.clone(),
+            limits: self.clone(),
             inner,
         }
     }
@@ -110,17 +143,22 @@ where
         if is_about_the_server(request.uri().path()) {
             return Box::pin(self.inner.call(request));
         }
-        match self.places.take() {
-            Ok(place) => {
-                let answer = self.inner.call(request);
-                Box::pin(async move {
-                    let answer = answer.await;
-                    drop(place);
-                    answer
-                })
-            }
-            Err(status) => Box::pin(ready(Ok(status.into_http()))),
-        }
+        let place = match self.limits.places.take() {
+            Ok(place) => place,
+            Err(status) => return Box::pin(ready(Ok(status.into_http()))),
+        };
+        let at_work = self.limits.at_work.clone();
+        // Nothing of it happens until it is first asked for its answer.
+        let answer = self.inner.call(request);
+        Box::pin(async move {
+            let turn = match at_work.await_one().await {
+                Ok(turn) => turn,
+                Err(status) => return Ok(status.into_http()),
+            };
+            let answer = answer.await;
+            drop((turn, place));
+            answer
+        })
     }
 }
 

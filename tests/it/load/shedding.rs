@@ -1,7 +1,7 @@
 //! Calls and watchers in excess are refused at once, and told when to come again.
 
 use conversation_service::proto::{AddGroupMembersRequest, ListMessagesRequest};
-use tokio::time::timeout;
+use tokio::{task::JoinSet, time::timeout};
 use tonic::transport::Channel;
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tonic_reflection::pb::v1::{
@@ -12,13 +12,14 @@ use tonic_reflection::pb::v1::{
 use crate::support::{
     databases::{TestDatabase, on_every_database},
     ids::c2c,
-    overload::{block, fill, is_overloaded, unread_count},
+    overload::{block, fill, is_overloaded, message, unread_count},
     server::config,
     stage::{PATIENCE, Stage},
 };
 
 on_every_database!(
     calls_in_excess_are_refused_at_once_and_those_let_in_are_finished,
+    a_call_whose_turn_does_not_come_is_refused_and_nothing_of_it_is_done,
     a_call_that_is_given_up_leaves_its_place,
     watchers_in_excess_are_refused_until_one_leaves,
 );
@@ -90,6 +91,44 @@ async fn assert_is_described(channel: Channel) {
     let answers = answers.expect("reflection is not refused");
     let answer = answers.into_inner().message().await;
     answer.expect("it is answered").expect("it is answered");
+}
+
+async fn a_call_whose_turn_does_not_come_is_refused_and_nothing_of_it_is_done(
+    database: TestDatabase,
+) {
+    /// How many calls are worked on where the pool has few connections.
+    const AT_WORK: usize = 64;
+    let mut config = config(&database);
+    config.database.pool_size = 1;
+    let Stage {
+        client,
+        server: _server,
+        ..
+    } = Stage::open_with(config).await;
+    client.send("bob", c2c("alice"), "hi").await;
+    let rows = block(&database).await;
+    let mut sending = JoinSet::new();
+    for number in 0..2 * AT_WORK {
+        let mut messages = client.messages.clone();
+        sending.spawn(async move { messages.send_message(message(number)).await });
+    }
+    for _ in 0..AT_WORK {
+        let first = timeout(PATIENCE, sending.join_next()).await;
+        let first = first
+            .expect("it is not left waiting")
+            .expect("there are more");
+        assert!(is_overloaded(first.expect("the call does not panic")));
+    }
+    assert!(sending.try_join_next().is_none(), "they wait for the lock");
+    rows.run("COMMIT").await;
+    let mut seqs = Vec::new();
+    for sent in sending.join_all().await {
+        let sent = sent.expect("it is worked on").into_inner();
+        seqs.extend(sent.message.map(|message| message.seq));
+    }
+    seqs.sort_unstable();
+    assert_eq!(seqs, (2..2 + AT_WORK as u64).collect::<Vec<_>>());
+    rows.assert_whole().await;
 }
 
 async fn a_call_that_is_given_up_leaves_its_place(database: TestDatabase) {

@@ -1,7 +1,7 @@
 //! A server that has as much to do as it takes: messages that cannot be stored for now, one in every
 //! place.
 
-use std::time::Duration;
+use std::{fmt::Display, time::Duration};
 
 use conversation_service::proto::{GetUnreadCountRequest, Message, SendMessageRequest};
 use tokio::{task::JoinSet, time::timeout};
@@ -55,16 +55,20 @@ pub(crate) async fn unread_count(client: &Client) -> Result<u64, Status> {
     answer.map(|answer| answer.into_inner().unread_count)
 }
 
+/// A message from Bob to Alice, with a number of its own.
+pub(crate) fn message(number: impl Display) -> SendMessageRequest {
+    SendMessageRequest {
+        sender_user_id: "bob".to_owned(),
+        conversation_id: Some(c2c("alice")),
+        body: Some(text(format!("message {number}"))),
+        client_message_id: format!("m{number}"),
+    }
+}
+
 /// Sends a message, again if there is no place for it.
 async fn send(client: Client, number: u32) -> Message {
     loop {
-        let request = SendMessageRequest {
-            sender_user_id: "bob".to_owned(),
-            conversation_id: Some(c2c("alice")),
-            body: Some(text(format!("message {number}"))),
-            client_message_id: format!("m{number}"),
-        };
-        match client.messages.clone().send_message(request).await {
+        match client.messages.clone().send_message(message(number)).await {
             Ok(sent) => return sent.into_inner().message.expect("it is returned"),
             refused => assert!(is_overloaded(refused)),
         }
