@@ -44,7 +44,8 @@ use support::{Outcome, Place, Service, argument, deletion, message, percentile, 
 use tokio::task::JoinSet;
 use tonic::{Code, Request, transport::Channel};
 
-const USERS: u64 = 64;
+/// So many that callers seldom ask for the same one at a time, and wait for each other.
+const USERS: u64 = 512;
 const FRIENDS: usize = 100;
 const CONNECTIONS: usize = 16;
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -123,13 +124,15 @@ fn friends() -> impl Iterator<Item = String> {
 /// Gives each user a conversation with each friend.
 async fn seed(channels: &[Channel]) -> Outcome<()> {
     let mut sending = JoinSet::new();
-    for (number, channel) in (0..USERS).zip(channels.iter().cycle()) {
+    for (first, channel) in (0..).zip(channels) {
         let mut messages = MessageServiceClient::new(channel.clone());
         sending.spawn(async move {
-            for friend in friends() {
-                messages
-                    .send_message(message(&friend, &user(number)))
-                    .await?;
+            for number in (first..USERS).step_by(CONNECTIONS) {
+                for friend in friends() {
+                    messages
+                        .send_message(message(&friend, &user(number)))
+                        .await?;
+                }
             }
             Outcome::Ok(())
         });
