@@ -47,17 +47,17 @@ impl MessageBody {
     ///
     /// A [`BodyError`] when it is too long, or text that is not UTF-8.
     pub fn new(payload_type: Option<PayloadType>, content: Vec<u8>) -> Result<Self, BodyError> {
-        let type_bytes = payload_type.as_ref().map_or(0, |name| name.as_str().len());
-        if type_bytes + content.len() > Self::MAX_BYTES {
-            return Err(BodyError::TooLong);
-        }
-        if payload_type.is_none() && std::str::from_utf8(&content).is_err() {
-            return Err(BodyError::NotUtf8);
-        }
-        Ok(Self {
+        let body = Self {
             payload_type,
             content,
-        })
+        };
+        if body.size() > Self::MAX_BYTES {
+            return Err(BodyError::TooLong);
+        }
+        if body.payload_type.is_none() && std::str::from_utf8(&body.content).is_err() {
+            return Err(BodyError::NotUtf8);
+        }
+        Ok(body)
     }
 
     /// What the bytes are; `None` for plain text.

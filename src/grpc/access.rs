@@ -62,8 +62,7 @@ enum Needed {
 
 /// What it takes to make a call of this path; `None` for a path that is no method's.
 fn needed(path: &str) -> Option<Needed> {
-    let (service, method) = path.strip_prefix('/')?.split_once('/')?;
-    Some(match (service, method) {
+    Some(match service_and_method(path)? {
         (CONVERSATIONS, _) => Needed::OneOf(&[Role::Conversations]),
         (MESSAGES, "ListMessages") => Needed::OneOf(&[Role::Conversations, Role::Pipeline]),
         (MESSAGES | GROUPS, _) => Needed::OneOf(&[Role::Pipeline]),
@@ -72,6 +71,11 @@ fn needed(path: &str) -> Option<Needed> {
         (HEALTH, _) => Needed::Nothing,
         _ => return None,
     })
+}
+
+/// The service and the method that a path names; `None` if it names none.
+pub(super) fn service_and_method(path: &str) -> Option<(&str, &str)> {
+    path.strip_prefix('/')?.split_once('/')
 }
 
 impl Access {

@@ -35,7 +35,7 @@ use tonic_reflection::pb::{
 };
 use tower::{Layer, Service};
 
-use super::status;
+use super::{access, status};
 
 /// How long a call may wait until it is worked on.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -164,9 +164,8 @@ where
 
 /// Whether a call of this path asks about the server itself, and so takes no place.
 fn is_about_the_server(path: &str) -> bool {
-    let service = path
-        .strip_prefix('/')
-        .and_then(|path| path.split_once('/'))
-        .map(|(service, _)| service);
-    matches!(service, Some(HEALTH | REFLECTION | REFLECTION_ALPHA))
+    matches!(
+        access::service_and_method(path),
+        Some((HEALTH | REFLECTION | REFLECTION_ALPHA, _))
+    )
 }
