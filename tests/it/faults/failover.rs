@@ -11,11 +11,9 @@ const SYNCHRONOUS: [&str; 2] = [
     "SELECT pg_reload_conf()",
 ];
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_standby_that_takes_over_has_everything_that_was_acknowledged() {
-    let Some(mut primary) = Cluster::create() else {
-        return;
-    };
+/// A primary, its synchronous standby, and a connection to the primary; `None` without PostgreSQL.
+async fn replicated() -> Option<(Cluster, Cluster, Rows)> {
+    let mut primary = Cluster::create()?;
     primary.start(&["synchronous_commit=remote_apply"]);
     let mut standby = Cluster::copy(&primary);
     standby.start(&[]);
@@ -25,6 +23,14 @@ async fn a_standby_that_takes_over_has_everything_that_was_acknowledged() {
     }
     let synchronous = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
     rows.until(synchronous, |count| count == 1).await;
+    Some((primary, standby, rows))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standby_that_takes_over_has_everything_that_was_acknowledged() {
+    let Some((primary, standby, rows)) = replicated().await else {
+        return;
+    };
     rows.close().await;
 
     let (mut scene, proxy) = Scene::open(primary.database()).await;
@@ -43,18 +49,9 @@ async fn a_standby_that_takes_over_has_everything_that_was_acknowledged() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_primary_that_may_no_longer_be_written_to_is_left() {
-    let Some(mut primary) = Cluster::create() else {
+    let Some((primary, standby, rows)) = replicated().await else {
         return;
     };
-    primary.start(&["synchronous_commit=remote_apply"]);
-    let mut standby = Cluster::copy(&primary);
-    standby.start(&[]);
-    let rows = Rows::of(&primary.database()).await;
-    for statement in SYNCHRONOUS {
-        rows.query(statement).await;
-    }
-    let synchronous = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
-    rows.until(synchronous, |count| count == 1).await;
 
     let (mut scene, proxy) = Scene::open(primary.database()).await;
     let standby = RefCell::new(standby);
