@@ -1,6 +1,6 @@
 //! What every call passes on its way in and out: its request ID, its deadline, what an operator sees
-//! of it, and the promise that every error carries our details. Who has called is found out further in,
-//! by [`super::Access`], which adds it to the call's span.
+//! of it, and our details in every error (both see [`Call`]). Who has called is found out further in, by
+//! [`super::Access`], which adds it to the call's span.
 
 use std::{
     future::Future,
@@ -9,10 +9,9 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
-use http_body_util::BodyExt as _;
+use http::{HeaderName, HeaderValue, Request, Response};
 use tokio::time::Sleep;
-use tonic::{Code, Status, body::Body};
+use tonic::body::Body;
 use tower::{Layer, Service};
 use tracing::{Instrument as _, Span, field::Empty};
 use uuid::Uuid;
@@ -90,9 +89,9 @@ where
                 Some(deadline) => within(answer, tokio::time::sleep(deadline)).await?,
                 None => answer.await?,
             };
-            let mut response = with_details(response);
+            let mut response = call.answer(response);
             response.headers_mut().insert(REQUEST_ID, id);
-            Ok(call.answer(response))
+            Ok(response)
         };
         Box::pin(bounded.instrument(span))
     }
@@ -160,35 +159,6 @@ pub(super) fn timeout(header: &HeaderValue) -> Option<Duration> {
         "n" => Duration::from_nanos(number),
         _ => return None,
     })
-}
-
-/// The response, with a status of ours in place of one that the transport has made by itself, whether
-/// it comes at once or after the messages of a stream.
-fn with_details(response: Response<Body>) -> Response<Body> {
-    match Status::from_header_map(response.headers()) {
-        Some(status) => in_place_of(&status).map_or(response, Status::into_http),
-        None => response.map(|body| {
-            Body::new(body.map_frame(|mut frame| {
-                if let Some(trailers) = frame.trailers_mut() {
-                    add_details(trailers);
-                }
-                frame
-            }))
-        }),
-    }
-}
-
-fn add_details(trailers: &mut HeaderMap) {
-    let ours = Status::from_header_map(trailers).and_then(|status| in_place_of(&status));
-    if let Some(ours) = ours {
-        // What cannot be written stays as the transport has said it.
-        let _ = ours.add_header(trailers);
-    }
-}
-
-/// A status of ours for one that says too little.
-fn in_place_of(status: &Status) -> Option<Status> {
-    (status.code() != Code::Ok && status.details().is_empty()).then(|| status::of_transport(status))
 }
 
 #[cfg(test)]

@@ -69,11 +69,14 @@ impl Call {
         &self.span
     }
 
-    /// The answer goes out: with it the call ends, at once if the answer is nothing but a status.
+    /// The answer goes out: with it the call ends, at once if the answer is nothing but a status. A
+    /// status that the transport has made by itself is replaced by one of ours, whether it comes at once
+    /// or after the messages of a stream.
     pub(super) fn answer(mut self, response: Response<Body>) -> Response<Body> {
         if let Some(status) = Status::from_header_map(response.headers()) {
-            self.end(&status);
-            return response;
+            let ours = status::in_place_of(&status);
+            self.end(ours.as_ref().unwrap_or(&status));
+            return ours.map_or(response, Status::into_http);
         }
         self.stage = Stage::Answering;
         response.map(|body| {
@@ -131,11 +134,12 @@ impl HttpBody for Answer {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        match &frame {
+        let mut frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        match &mut frame {
             Some(Ok(frame)) => {
-                if let Some(trailers) = frame.trailers_ref() {
+                if let Some(trailers) = frame.trailers_mut() {
                     let status = Status::from_header_map(trailers);
+                    let status = status.map(|status| with_details(status, trailers));
                     self.end(&status.unwrap_or_else(|| Status::unknown("there was no status")));
                 }
             }
@@ -152,6 +156,16 @@ impl HttpBody for Answer {
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }
+}
+
+/// The status of these trailers, in both with our details if it has none.
+fn with_details(status: Status, trailers: &mut HeaderMap) -> Status {
+    let Some(ours) = status::in_place_of(&status) else {
+        return status;
+    };
+    // What cannot be written stays as the transport has said it.
+    let _ = ours.add_header(trailers);
+    ours
 }
 
 /// Which statuses OpenTelemetry's conventions count as failures of a server.

@@ -124,8 +124,12 @@ pub(super) fn deadline_exceeded() -> Status {
     )
 }
 
-/// A status of ours in place of one that the transport made, which carries no details.
-pub(super) fn of_transport(original: &Status) -> Status {
+/// A status of ours for one that says too little, as the transport's do: they carry no details.
+pub(super) fn in_place_of(status: &Status) -> Option<Status> {
+    (status.code() != Code::Ok && status.details().is_empty()).then(|| of_transport(status))
+}
+
+fn of_transport(original: &Status) -> Status {
     match original.code() {
         Code::OutOfRange | Code::ResourceExhausted => {
             malformed("the request is larger than this service accepts")
