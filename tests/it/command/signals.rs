@@ -46,11 +46,8 @@ async fn a_call_in_flight_is_finished_and_nothing_new_is_accepted(database: Test
         tokio::task::yield_now().await;
         client.list_all("alice").await;
     } else {
-        let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted";
-        Rows::of(&database)
-            .await
-            .until(waiting, |count| count > 0)
-            .await;
+        let observer = Rows::of(&database).await;
+        observer.until_waiting(|waiting| waiting > 0).await;
     }
 
     serving.signal("TERM");

@@ -34,9 +34,7 @@ impl Gate {
 
     /// Waits until so many requests wait.
     async fn until_waiting(&self, count: i64) {
-        let waiting = "SELECT count(*) FROM pg_stat_activity \
-                       WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        self.onlooker.until(waiting, |now| now == count).await;
+        self.onlooker.until_waiting(|now| now == count).await;
     }
 
     async fn open(self) {

@@ -143,12 +143,7 @@ async fn a_message_that_was_under_way_at_the_first_page_does_not_hide_its_conver
     let sender = client.clone();
     under_way.spawn(async move { sender.send("anna", c2c("alice"), "newer").await });
     let observer = Rows::of(&database).await;
-    observer
-        .until(
-            "SELECT count(*) FROM pg_locks WHERE NOT granted",
-            |waiting| waiting > 0,
-        )
-        .await;
+    observer.until_waiting(|waiting| waiting > 0).await;
 
     clock.advance(Duration::from_secs(1));
     client.send("carol", c2c("alice"), "newer").await;

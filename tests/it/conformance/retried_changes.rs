@@ -301,12 +301,7 @@ async fn a_retry_that_waits_while_others_pin_gets_the_first_answer(database: Tes
     let mut waiting = JoinSet::new();
     for (place, change) in (1..).zip(queue) {
         waiting.spawn(async move { (place, change.bytes().await) });
-        observer
-            .until(
-                "SELECT count(*) FROM pg_locks WHERE NOT granted",
-                move |count| count == place,
-            )
-            .await;
+        observer.until_waiting(|waiting| waiting == place).await;
     }
     clock.advance(Duration::from_secs(1));
     rows.run("COMMIT").await;

@@ -66,6 +66,14 @@ impl Rows {
             .unwrap_or_else(|_| panic!("it never became so: {sql}"));
     }
 
+    /// Asks how many statements wait for a lock of PostgreSQL's, in this test's database alone (the
+    /// cluster serves other tests at the same time), until there are as many as there must be.
+    pub(crate) async fn until_waiting(&self, holds: impl Fn(i64) -> bool) {
+        let waiting = "SELECT count(*) FROM pg_stat_activity \
+                       WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        self.until(waiting, holds).await;
+    }
+
     /// Which kind of database it is, as the driver names it.
     pub(crate) fn backend(&self) -> DbBackend {
         self.connection.get_database_backend()
