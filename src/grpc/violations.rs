@@ -16,17 +16,21 @@ pub(super) struct Violations(Vec<FieldViolation>);
 pub(super) struct InvalidRequest(Vec<FieldViolation>);
 
 impl Violations {
-    pub(super) fn add(&mut self, path: impl Into<String>, description: impl fmt::Display) {
+    /// Notes what is wrong with the field at `path`, which is written out only here: most requests
+    /// have hundreds of fields and nothing wrong with any.
+    pub(super) fn add(&mut self, path: impl fmt::Display, description: impl fmt::Display) {
         if !self.is_full() {
-            self.0
-                .push(FieldViolation::new(path, description.to_string()));
+            self.0.push(FieldViolation::new(
+                path.to_string(),
+                description.to_string(),
+            ));
         }
     }
 
     /// The value, or `None` with the error noted under `path`.
     pub(super) fn check<T, E: fmt::Display>(
         &mut self,
-        path: impl Into<String>,
+        path: impl fmt::Display,
         result: Result<T, E>,
     ) -> Option<T> {
         result.map_err(|error| self.add(path, error)).ok()

@@ -1,6 +1,6 @@
 //! Lists of 1 to 100 distinct things.
 
-use std::{collections::HashMap, hash::Hash};
+use std::{collections::HashMap, fmt, hash::Hash};
 
 use crate::{
     domain::{Batch, BatchError, UserId},
@@ -12,12 +12,12 @@ pub(super) fn batch<P, T: Clone + Eq + Hash>(
     path: &str,
     items: &[P],
     violations: &mut Violations,
-    parse: impl Fn(&str, &P, &mut Violations) -> Option<T>,
+    parse: impl Fn(fmt::Arguments<'_>, &P, &mut Violations) -> Option<T>,
 ) -> Option<Batch<T>> {
     if items.len() > Batch::MAX {
         violations.add(
             path,
-            format!("{}; it has {}", BatchError::TooMany, items.len()),
+            format_args!("{}; it has {}", BatchError::TooMany, items.len()),
         );
     }
     let mut parsed = Vec::with_capacity(items.len().min(Batch::MAX));
@@ -26,12 +26,12 @@ pub(super) fn batch<P, T: Clone + Eq + Hash>(
         if violations.is_full() {
             return None;
         }
-        let item_path = format!("{path}[{index}]");
-        let Some(value) = parse(&item_path, item, violations) else {
+        let item_path = format_args!("{path}[{index}]");
+        let Some(value) = parse(item_path, item, violations) else {
             continue;
         };
         match first_at.insert(value.clone(), index) {
-            Some(first) => violations.add(item_path, format!("repeats {path}[{first}]")),
+            Some(first) => violations.add(item_path, format_args!("repeats {path}[{first}]")),
             None => parsed.push(value),
         }
     }

@@ -1,5 +1,7 @@
 //! Typed conversation IDs.
 
+use std::fmt;
+
 use super::batch::batch;
 use crate::{
     domain::{Batch, ConversationId, GroupId, UserId},
@@ -8,16 +10,16 @@ use crate::{
 };
 
 pub(super) fn parse(
-    path: &str,
+    path: impl fmt::Display,
     id: Option<&proto::ConversationId>,
     violations: &mut Violations,
 ) -> Option<ConversationId> {
     match id.and_then(|proto::ConversationId { id }| id.as_ref()) {
         Some(Id::C2cUserId(user)) => violations
-            .check(format!("{path}.c2c_user_id"), UserId::new(user))
+            .check(format_args!("{path}.c2c_user_id"), UserId::new(user))
             .map(ConversationId::C2c),
         Some(Id::GroupId(group)) => violations
-            .check(format!("{path}.group_id"), GroupId::new(group))
+            .check(format_args!("{path}.group_id"), GroupId::new(group))
             .map(ConversationId::Group),
         Some(Id::System(SystemConversation {})) => Some(ConversationId::System),
         None => {

@@ -28,8 +28,8 @@ pub(super) fn parse(
         if violations.is_full() {
             break;
         }
-        let path = format!("seen_through[{index}].conversation_id");
-        let Some(id) = conversation_id::parse(&path, conversation_id.as_ref(), violations) else {
+        let path = format_args!("seen_through[{index}].conversation_id");
+        let Some(id) = conversation_id::parse(path, conversation_id.as_ref(), violations) else {
             continue;
         };
         let is_meant = among.is_none_or(|among| {
