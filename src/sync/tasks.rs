@@ -12,6 +12,8 @@ use crate::{
 const POLL_BATCH: usize = 500;
 /// How many changed users are told in one go.
 const NOTIFY_BATCH: usize = 256;
+/// How long changed users gather at most before they are told.
+const NOTIFY_PAUSE: Duration = Duration::from_millis(10);
 
 /// Carries news from and to other replicas, and polls every `poll_interval`. Never ends by itself.
 pub async fn run(store: Store, wakes: Wakes, changed: Changed, poll_interval: Duration) {
@@ -22,8 +24,9 @@ pub async fn run(store: Store, wakes: Wakes, changed: Changed, poll_interval: Du
     );
 }
 
-/// Tells other replicas of this one's changes. What has gathered meanwhile goes together, so a busy
-/// replica sends few notifications; and none holds up a request.
+/// Tells other replicas of this one's changes: the first at once, and what gathers during the pause
+/// after it together. So a busy replica sends few notifications, each of which is a transaction; and
+/// none holds up a request.
 async fn tell(store: &Store, mut changed: Changed) {
     let mut gathered = Vec::with_capacity(NOTIFY_BATCH);
     while changed.0.recv_many(&mut gathered, NOTIFY_BATCH).await > 0 {
@@ -35,6 +38,7 @@ async fn tell(store: &Store, mut changed: Changed) {
         if let Err(error) = store.notify(&users).await {
             tracing::debug!(%error, "could not notify other replicas; they will poll");
         }
+        tokio::time::sleep(NOTIFY_PAUSE).await;
     }
 }
 
