@@ -54,9 +54,8 @@ pub async fn connect(config: &DatabaseConfig) -> Result<Store, StoreError> {
         .test_before_acquire(false)
         .test_before_acquire_if_idle_for(TRUSTED_WHILE_IDLE)
         .sqlx_logging(false);
-    match dialect {
+    let writers = match dialect {
         Dialect::Sqlite => {
-            options.map_sqlx_sqlite_pool_opts(close_what_is_out_of_step);
             options.map_sqlx_sqlite_opts(|sqlite| {
                 sqlite
                     .create_if_missing(true)
@@ -67,6 +66,12 @@ pub async fn connect(config: &DatabaseConfig) -> Result<Store, StoreError> {
                     .pragma("secure_delete", "ON")
                     .busy_timeout(BUSY_TIMEOUT)
             });
+            let mut writer = options.clone();
+            writer
+                .max_connections(1)
+                .connect_lazy(true)
+                .map_sqlx_sqlite_pool_opts(close_what_is_out_of_step);
+            Some(writer)
         }
         Dialect::Postgres => {
             let generic_plans = config.generic_plans;
@@ -93,9 +98,10 @@ pub async fn connect(config: &DatabaseConfig) -> Result<Store, StoreError> {
                         postgres
                     }
                 });
+            None
         }
-    }
-    let connections = Connections::open(options, dialect).await?;
+    };
+    let connections = Connections::open(options, writers, dialect).await?;
     Ok(Store::new(connections, dialect, config.pool_size))
 }
 

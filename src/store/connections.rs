@@ -16,6 +16,9 @@
 //! starts, and where nobody asks (the commands that migrate and purge) the database never counts as
 //! away.
 //!
+//! SQLite has one writer at a time, and it is always the same connection: each of them keeps pages in
+//! memory, and has to forget them all when another has written.
+//!
 //! SQLite works in this process. It is asked too, for the health service, but a statement of it cannot
 //! be given up, so everything waits for its answer.
 
@@ -66,6 +69,8 @@ pub(super) struct Connections {
 
 struct State {
     pool: DatabaseConnection,
+    /// Those that transactions begin on.
+    writers: DatabaseConnection,
     away: bool,
     observer: Option<Observer>,
 }
@@ -80,13 +85,19 @@ enum Over {
 }
 
 impl Connections {
-    /// A pool with these options. On PostgreSQL the first connection is made beside it, so that a
-    /// failure is told in the database's own words and without delay.
+    /// A pool with these options, and one for transactions if they have their own. On PostgreSQL the
+    /// first connection is made beside it, so that a failure is told in the database's own words and
+    /// without delay.
     pub(super) async fn open(
         options: ConnectOptions,
+        writers: Option<ConnectOptions>,
         dialect: Dialect,
     ) -> Result<Self, StoreError> {
         let pool = Database::connect(options.clone()).await?;
+        let writers = match writers {
+            Some(options) => Database::connect(options).await?,
+            None => pool.clone(),
+        };
         let probe = match dialect {
             Dialect::Sqlite => None,
             Dialect::Postgres => {
@@ -99,6 +110,7 @@ impl Connections {
             dialect,
             state: watch::Sender::new(State {
                 pool,
+                writers,
                 away: false,
                 observer: None,
             }),
@@ -111,6 +123,11 @@ impl Connections {
         self.state.borrow().pool.clone()
     }
 
+    /// Where transactions begin.
+    pub(super) fn writers(&self) -> DatabaseConnection {
+        self.state.borrow().writers.clone()
+    }
+
     /// How a connection beside the pool is made.
     pub(super) fn postgres_options(&self) -> Arc<PgConnectOptions> {
         postgres_options(&self.state.borrow().pool)
@@ -120,6 +137,7 @@ impl Connections {
     pub(super) fn observe(&self, observer: Observer) {
         self.state.send_modify(|state| {
             observe(&mut state.pool, &observer);
+            observe(&mut state.writers, &observer);
             state.observer = Some(observer);
         });
     }
@@ -152,7 +170,10 @@ impl Connections {
 
     /// Closes the pool. On PostgreSQL some connection may wait for an answer that will never arrive.
     pub(super) async fn close(&self) -> Result<(), StoreError> {
-        let closing = async { Ok(self.pool().close().await?) };
+        let closing = async {
+            self.writers().close().await?;
+            Ok(self.pool().close().await?)
+        };
         match self.dialect {
             Dialect::Sqlite => closing.await,
             Dialect::Postgres => within(CLOSING, closing).await,
@@ -216,7 +237,9 @@ impl Connections {
     /// Says that the database is there, and on PostgreSQL leaves all connections of before behind.
     async fn renew(&self) {
         let mut pool = match self.dialect {
-            Dialect::Sqlite => self.pool(),
+            Dialect::Sqlite => {
+                return self.state.send_modify(|state| state.away = false);
+            }
             Dialect::Postgres => match Database::connect(self.options.clone()).await {
                 Ok(pool) => pool,
                 // Cannot be: the options were good before, and nothing is connected yet. Asked again
@@ -229,12 +252,11 @@ impl Connections {
             if let Some(observer) = &state.observer {
                 observe(&mut pool, observer);
             }
+            state.writers = pool.clone();
             old = Some(std::mem::replace(&mut state.pool, pool));
             was_away = std::mem::replace(&mut state.away, false);
         });
-        if let Some(old) = old
-            && self.dialect == Dialect::Postgres
-        {
+        if let Some(old) = old {
             retire(&old, was_away).await;
         }
     }

@@ -118,8 +118,8 @@ impl Store {
             },
             ..TransactionOptions::default()
         };
-        let pool = self.connections.pool();
-        let begin = async move { Ok((pool.begin_with_options(options).await?, turn)) };
+        let writers = self.connections.writers();
+        let begin = async move { Ok((writers.begin_with_options(options).await?, turn)) };
         let dialect = self.dialect;
         let to_its_end = async move {
             match dialect {
