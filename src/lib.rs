@@ -37,7 +37,8 @@
 //! 5. One file maps errors to statuses. What the driver says goes to the log and nowhere else.
 //! 6. A row that does not parse is an error, never a panic.
 //! 7. Time and environment are passed in; tests turn the clock by hand.
-//! 8. Every task is tracked and told when to stop. There is no global state but where log lines and
+//! 8. Every task is tracked and told when to stop, or has callers who wait for it and ends with the
+//!    last of them. There is no global state but where log lines and
 //!    traces go, which is a process's own; figures belong to a server.
 //! 9. Every list has a limit and a total order. So has what is worked on at once: what is too much is
 //!    refused (`grpc::limits`), and nothing queues up without a bound.
@@ -57,8 +58,8 @@
 //!   in order. A deletion reaches only to a head that it has read before; what commits later has a
 //!   higher position.
 //! - *Watermarks never fall.* They are compared with the row at the moment it is written.
-//! - *Retries are exact.* The change is recorded in the same statement that makes it, and both the
-//!   first answer and every retry are read from that record.
+//! - *Retries are exact.* The change is recorded in the same statement that makes it. The first answer
+//!   is made of what that statement says it has recorded, and every retry is read from there.
 //! - *One order of changes.* Every change of a user raises the user's revision, which locks the user's
 //!   row until it commits. So revisions have neither gaps nor duplicates, and two changes of one user
 //!   cannot deadlock.
@@ -68,13 +69,15 @@
 //! 1. `grpc::boundary` gives the call its ID and its deadline, and `grpc::access` lets it in, or not;
 //!    `grpc::call` watches it to its end.
 //! 2. `grpc::convert::delete_conversations` parses the request, or names every violation.
-//! 3. [`app::delete_conversations()`] reads the heads of the conversations, by key: the first round
-//!    trip.
+//! 3. [`app::delete_conversations()`] reads how far the conversations go, by key: the first round trip.
 //! 4. `store::deletions` holds the rule, as SQL over one row of `members`; `store::change` makes it
 //!    part of one statement that looks for an earlier run of the request, raises the revision, moves
 //!    the watermarks and records the change: the second round trip (on SQLite the steps are statements
 //!    of one transaction).
-//! 5. The recorded row becomes the response, now and for every retry.
+//! 5. What was recorded becomes the response, now and for every retry.
+//!
+//! When many come at once, `store::coalesce` makes one of their first round trips, and one of their
+//! second ones. Nobody waits for that but for a turn, and nobody fails because of another.
 //!
 //! # Lists of any length
 //!

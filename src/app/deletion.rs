@@ -21,9 +21,9 @@ pub struct DeletionRequest {
     pub seen_through: HashMap<ConversationId, Seq>,
 }
 
-/// Two round trips: the heads, which say how far a deletion may reach, then one statement on the
-/// user's rows. A message that commits after the heads were read has a higher position than any of
-/// them, so the deletion cannot hide it.
+/// Two round trips: the newest positions, which say how far a deletion may reach, then one statement on
+/// the user's rows. A message that commits after they were read has a higher position than any of them,
+/// so the deletion cannot hide it.
 pub(super) async fn take(
     app: &App,
     request: DeletionRequest,

@@ -2,8 +2,8 @@
 
 use super::{App, AppError};
 use crate::{
-    domain::{Batch, ConversationId, Seq, UserId},
-    store::{ConversationKey, Positioned},
+    domain::{Batch, ConversationId, UserId},
+    store::{Positioned, Positions},
 };
 
 /// The newest position of each of these conversations; zero where there is none.
@@ -12,15 +12,15 @@ pub(super) async fn positioned(
     user: &UserId,
     ids: Batch<ConversationId>,
 ) -> Result<Vec<Positioned>, AppError> {
-    let keys: Vec<_> = ids.iter().map(|id| ConversationKey::of(id, user)).collect();
-    let heads = app.store.heads(keys.clone()).await?;
+    let positions = Positions::of(user, ids.iter());
+    let positions = app.store.positions(positions).await?;
     let positioned = ids
         .into_iter()
-        .zip(keys)
-        .map(|(conversation_id, key)| Positioned {
-            position: heads.get(&key).map_or(Seq::ZERO, |head| head.last_seq),
+        .zip(positions)
+        .map(|(conversation_id, (key, position))| Positioned {
             conversation_id,
             key,
+            position,
         });
     Ok(positioned.collect())
 }

@@ -224,7 +224,7 @@ impl Store {
             append.to.stored_sender().into(),
             client_message_id.as_str().into(),
         ];
-        values.extend(self.dialect.row_values(vec![Column::Keys(keys)]));
+        values.extend(self.dialect.row_values(&[Column::Keys(keys)]));
         let statement = self.statement(&self.statements.append.earlier, values);
         let rows = transaction
             .query_all_raw(statement)
@@ -259,7 +259,7 @@ impl Store {
         let mut values: Vec<Value> = vec![now.as_micros().into()];
         values.extend(
             self.dialect
-                .row_values(vec![Column::Keys(keys), Column::Texts(ids)]),
+                .row_values(&[Column::Keys(keys), Column::Texts(ids)]),
         );
         let statement = self.statement(&self.statements.append.raise_heads, values);
         let rows = transaction.query_all_raw(statement).await?;
@@ -301,13 +301,23 @@ impl Store {
                 .into(),
             append.body.content().to_vec().into(),
         ];
-        values.extend(self.dialect.row_values(vec![
-            Column::Keys(appended.keys().copied().collect()),
-            Column::Integers(appended.values().map(|message| message.seq.to_stored()).collect()),
-            Column::Integers(
-                appended.values().map(|message| message.send_time.as_micros()).collect(),
-            ),
-        ]));
+        values.extend(
+            self.dialect.row_values(&[
+                Column::Keys(appended.keys().copied().collect()),
+                Column::Integers(
+                    appended
+                        .values()
+                        .map(|message| message.seq.to_stored())
+                        .collect(),
+                ),
+                Column::Integers(
+                    appended
+                        .values()
+                        .map(|message| message.send_time.as_micros())
+                        .collect(),
+                ),
+            ]),
+        );
         let statement = self.statement(&self.statements.append.insert, values);
         transaction.execute_raw(statement).await?;
         Ok(())

@@ -4,7 +4,8 @@
 //! look whether its request was carried out before; update the user's rows of `members`; work out
 //! what happened to each conversation; record all that in `changes`. On PostgreSQL the five are one
 //! statement, so one round trip; on SQLite they are four statements of one transaction. Both are
-//! made here from one [`ChangeRule`], so a rule is written once.
+//! made here from one [`ChangeRule`], so a rule is written once; and both can make the changes of
+//! several users at once, when many come at once: see [`super::coalesce`].
 //!
 //! A change that the limit of pins applies to is a transaction on PostgreSQL, too. A single statement
 //! sees the database as it was when it began; if it then waits for the user's lock, it would count the
@@ -13,14 +14,18 @@
 //! again.
 //!
 //! The recorded row is at once the response to a retry, the event for the user's other clients and
-//! the audit trail. The first response is read back from it too: a retry cannot tell the difference.
+//! the audit trail.
 
+mod parameters;
 mod rule;
 
-use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
+use std::{collections::HashMap, sync::Arc};
+
+use sea_orm::{ConnectionTrait, QueryResult};
 
 use super::{
     Store, StoreError,
+    coalesce::Request,
     dialect::Column,
     kind::StoredKind,
     log::{self, Recorded},
@@ -28,16 +33,16 @@ use super::{
     row::Row,
     transaction::{AsStoreError, Transaction},
 };
-use crate::domain::{Origin, Revision, Synchronisation, Timestamp, UserId};
+use crate::domain::{ConversationId, Origin, Revision, Synchronisation, Timestamp, UserId};
 
-use rule::Steps;
-pub(super) use rule::{
-    ChangeRule, ChangeStatement, FIRST_SCALAR, ResultField, Statements, Surplus,
-};
+use parameters::{columns, input, requests, scalars, sorted};
+pub(super) use rule::{ChangeRule, ChangeStatement, ResultField, Statements, Surplus};
+use rule::{Form, Steps};
 
 /// One change to make.
-pub(super) struct Change<'a> {
-    pub(super) origin: &'a Origin,
+#[derive(Debug, Clone)]
+pub(super) struct Change {
+    pub(super) origin: Origin,
     pub(super) kind: StoredKind,
     pub(super) time: Timestamp,
     pub(super) synchronisation: Synchronisation,
@@ -48,26 +53,44 @@ pub(super) struct Change<'a> {
     pub(super) undoes: Option<Revision>,
     /// What the change has beside its conversations.
     pub(super) detail: Option<String>,
-    /// The text forms of the conversations, in the order of the request.
-    pub(super) conversations: Vec<String>,
-    /// The [`ChangeRule::scalars`].
-    pub(super) scalars: Vec<Value>,
-    /// The columns of [`ChangeRule::input`].
+    /// In the order of the request.
+    pub(super) conversations: Vec<ConversationId>,
+    /// The columns of [`ChangeRule::input`], a row for each conversation.
     pub(super) input: Vec<Column>,
     /// The most pins that the user may have.
     pub(super) pin_limit: u32,
 }
 
-/// A change that is to be made in a transaction.
-pub(super) enum Begun {
-    /// It is under way, and makes this revision.
-    Now(Transaction, Revision),
+impl Request for Change {
+    fn rows(&self) -> usize {
+        self.conversations.len()
+    }
+
+    fn user(&self) -> Option<&UserId> {
+        Some(&self.origin.user)
+    }
+}
+
+/// What has become of a change.
+#[derive(Debug)]
+pub(super) enum Made {
+    /// It was made and has this revision and, as JSON, these results.
+    Now(Revision, String),
     /// Its request was carried out before, and this was recorded.
     Earlier(QueryResult),
 }
 
+/// A transaction in which changes are to be made.
+pub(super) struct Begun {
+    pub(super) transaction: Transaction,
+    /// Of those to be made, by their users.
+    revisions: HashMap<String, Revision>,
+    /// What is recorded of those that were made before, by their users.
+    pub(super) earlier: HashMap<String, QueryResult>,
+}
+
 /// Why a change was not made.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum ChangeError {
     /// The request's ID was used for another request before.
     #[error("the request ID was used for another request")]
@@ -80,181 +103,235 @@ pub(crate) enum ChangeError {
     Store(#[from] StoreError),
 }
 
+impl Begun {
+    /// The revision that the change of this user makes.
+    pub(super) fn revision(&self, user: &UserId) -> Result<Revision, StoreError> {
+        let revision = self.revisions.get(user.as_str());
+        revision.copied().ok_or_else(missing)
+    }
+}
+
 impl Store {
-    /// Makes and records a change, or returns what was recorded when its request came first.
+    /// Makes and records a change, or returns what was recorded when its request came first. `name` is
+    /// what an operator knows the operation by.
     pub(super) async fn change(
         &self,
         name: &'static str,
-        statement: &ChangeStatement,
-        change: Change<'_>,
+        statement: &Arc<ChangeStatement>,
+        change: Change,
     ) -> Result<Recorded, ChangeError> {
-        let (origin, kind) = (change.origin, change.kind);
-        let pin_limit = change.pin_limit;
-        let values = self.change_values(change);
-        let (row, is_new) = match statement {
-            ChangeStatement::OneStatement(sql) => {
-                let statement = self.statement(sql, values);
-                self.retrying(name, || async {
-                    let row = self.pool().query_one_raw(statement.clone()).await?;
-                    let row = row.ok_or_else(missing)?;
-                    let is_new: bool = Row::new(log::TABLE, &row).get("is_new")?;
-                    Ok::<_, StoreError>((row, is_new))
-                })
-                .await?
-            }
-            ChangeStatement::Steps(steps) => {
-                self.retrying(name, || {
-                    self.change_in_steps(origin, steps, &values, pin_limit)
-                })
-                .await?
+        let change = Arc::new(change);
+        let run = {
+            let (store, statement) = (self.clone(), Arc::clone(statement));
+            move |batch: Vec<Arc<Change>>| {
+                let (store, statement) = (store.clone(), Arc::clone(&statement));
+                async move { store.make(name, &statement, &batch).await }
             }
         };
-        if is_new {
-            self.metrics.changed(kind.name());
+        let made = if statement.can_be_together() {
+            let queue = &statement.queue;
+            queue.carry_out(Arc::clone(&change), run).await?
+        } else {
+            let mut made = run(vec![Arc::clone(&change)]).await?;
+            made.pop().ok_or_else(missing)?
+        };
+        match made {
+            Made::Now(revision, results) => Ok(Recorded::now(&change, revision, &results)?),
+            Made::Earlier(row) => log::recorded_for(&Row::new(log::TABLE, &row), &change.origin),
         }
-        log::recorded_for(&Row::new(log::TABLE, &row), origin)
     }
 
-    /// Returns the row, and whether it is new.
-    async fn change_in_steps(
+    /// Makes changes, all of them or none. No two are of one user.
+    async fn make(
         &self,
-        origin: &Origin,
-        steps: &Steps,
-        values: &[Value],
-        pin_limit: u32,
-    ) -> Result<(QueryResult, bool), ChangeError> {
-        let (transaction, revision) = match self.begin_change(origin).await? {
-            Begun::Now(transaction, revision) => (transaction, revision),
-            Begun::Earlier(recorded) => return Ok((recorded, false)),
-        };
-        let mut with_revision = values.to_vec();
-        with_revision.push(revision.to_stored().into());
-        let apply = self.statement(&steps.apply, with_revision.clone());
-        transaction
-            .execute_raw(apply)
-            .await
-            .map_err(StoreError::from)?;
-        if let Some(surplus) = steps.surplus
-            && self
-                .has_surplus(&transaction, &origin.user, revision, pin_limit)
-                .await?
-        {
-            match surplus {
-                Surplus::Refused => return Err(ChangeError::PinLimitReached(pin_limit)),
-                Surplus::LeftOut => {
-                    let values = [origin.user.as_str().into(), revision.to_stored().into()];
-                    let unpin = self.statement(&self.statements.change.unpin, values);
-                    transaction
-                        .execute_raw(unpin)
-                        .await
-                        .map_err(StoreError::from)?;
+        name: &'static str,
+        statement: &ChangeStatement,
+        batch: &[Arc<Change>],
+    ) -> Result<Vec<Made>, ChangeError> {
+        let made = self
+            .retrying(name, || async {
+                match (&statement.form, batch) {
+                    (Form::OneStatement { alone, .. }, [change]) => {
+                        Ok(vec![self.make_alone(alone, change).await?])
+                    }
+                    (Form::OneStatement { together, .. }, batch) => {
+                        Ok(self.make_together(together, batch).await?)
+                    }
+                    (Form::Steps(steps), batch) => self.make_in_steps(steps, batch).await,
                 }
+            })
+            .await?;
+        for (change, made) in batch.iter().zip(&made) {
+            if matches!(made, Made::Now(..)) {
+                self.metrics.changed(change.kind.name());
             }
         }
-        let record = self.statement(&steps.record, with_revision);
-        let recorded = one(&transaction, record).await?;
-        transaction.commit().await?;
-        Ok((recorded, true))
+        Ok(made)
     }
 
-    /// Begins the transaction of a change. The user's lock is taken before anything is looked at, so
-    /// what is seen has not been changed by others since. If the request was carried out before, the
-    /// transaction is rolled back, and the revision with it.
-    pub(super) async fn begin_change(&self, origin: &Origin) -> Result<Begun, StoreError> {
+    async fn make_alone(&self, sql: &str, change: &Change) -> Result<Made, StoreError> {
+        let mut values = scalars(change);
+        values.extend(self.dialect.row_values(&change.input));
+        let statement = self.statement(sql, values);
+        let row = self.pool().query_one_raw(statement).await?;
+        Ok(made(row.ok_or_else(missing)?)?.1)
+    }
+
+    async fn make_together(
+        &self,
+        sql: &str,
+        batch: &[Arc<Change>],
+    ) -> Result<Vec<Made>, StoreError> {
+        let sorted = sorted(batch);
+        let mut values = self.dialect.row_values(&columns(&sorted));
+        values.extend(self.dialect.row_values(&input(&sorted, None)));
+        let statement = self.statement(sql, values);
+        let rows = self.pool().query_all_raw(statement).await?;
+        let made = rows.into_iter().map(made).collect::<Result<_, _>>()?;
+        in_order(batch, made)
+    }
+
+    async fn make_in_steps(
+        &self,
+        steps: &Steps,
+        batch: &[Arc<Change>],
+    ) -> Result<Vec<Made>, ChangeError> {
+        let mut new = sorted(batch);
+        let begun = self.begin_changes(&new).await?;
+        new.retain(|change| !begun.earlier.contains_key(change.origin.user.as_str()));
+        let raised: Vec<i64> = new
+            .iter()
+            .map(|change| Ok(begun.revision(&change.origin.user)?.to_stored()))
+            .collect::<Result<_, StoreError>>()?;
+        let transaction = begun.transaction;
+        let earlier = begun.earlier.into_iter();
+        let mut made: HashMap<_, _> = earlier
+            .map(|(user, row)| (user, Made::Earlier(row)))
+            .collect();
+        if new.is_empty() {
+            // The transaction is rolled back: on PostgreSQL a revision may have been raised in vain.
+            return Ok(in_order(batch, made)?);
+        }
+        let rows = self.dialect.row_values(&input(&new, Some(&raised)));
+        let apply = self.statement(&steps.apply, rows.clone());
+        let applied = transaction.execute_raw(apply).await;
+        applied.map_err(StoreError::from)?;
+        if let Some(surplus) = steps.surplus {
+            for (change, revision) in new.iter().zip(&raised) {
+                self.keep_limit(&transaction, surplus, change, *revision)
+                    .await?;
+            }
+        }
+        let mut values = columns(&new);
+        values.push(Column::Integers(raised.clone()));
+        let mut values = self.dialect.row_values(&values);
+        values.extend(rows);
+        let record = self.statement(&steps.record, values);
+        let recorded = transaction.query_all_raw(record).await;
+        for row in recorded.map_err(StoreError::from)? {
+            let (user, now) = now(&row)?;
+            made.insert(user, now);
+        }
+        transaction.commit().await?;
+        Ok(in_order(batch, made)?)
+    }
+
+    /// Begins a transaction of changes. The users' locks are taken before anything is looked at, so
+    /// what is seen has not been changed by others since.
+    pub(super) async fn begin_changes(&self, changes: &[&Change]) -> Result<Begun, StoreError> {
         let transaction = self.begin().await?;
         let statements = &self.statements.change;
-        let user = || Value::from(origin.user.as_str());
-        let raise = self.statement(&statements.raise, [user()]);
-        let raised = one(&transaction, raise).await?;
-        let revision = Row::new("users", &raised).revision("revision")?;
-        if let Some(request) = origin.request {
-            let values = [user(), request.id.0.to_vec().into()];
-            let earlier = self.statement(&statements.earlier, values);
-            if let Some(recorded) = transaction.query_one_raw(earlier).await? {
-                return Ok(Begun::Earlier(recorded));
+        let requests = self.dialect.row_values(&requests(changes));
+        let raise = self.statement(&statements.raise, requests.clone());
+        let mut revisions = HashMap::new();
+        for row in transaction.query_all_raw(raise).await? {
+            let row = Row::new("users", &row);
+            revisions.insert(row.get("user_id")?, row.revision("revision")?);
+        }
+        let mut earlier = HashMap::new();
+        if changes.iter().any(|change| change.origin.request.is_some()) {
+            let statement = self.statement(&statements.earlier, requests);
+            for row in transaction.query_all_raw(statement).await? {
+                earlier.insert(Row::new(log::TABLE, &row).get("user_id")?, row);
             }
         }
-        Ok(Begun::Now(transaction, revision))
+        Ok(Begun {
+            transaction,
+            revisions,
+            earlier,
+        })
     }
 
     /// Records a change whose results were worked out by the caller.
     pub(super) async fn record(
         &self,
         transaction: &DatabaseTransaction,
-        mut values: Vec<Value>,
+        change: &Change,
         revision: Revision,
-        results: String,
+        results: &str,
     ) -> Result<Recorded, StoreError> {
+        let mut values = scalars(change);
         values.extend([revision.to_stored().into(), results.into()]);
         let statement = self.statement(&self.statements.change.record, values);
-        let row = one(transaction, statement).await?;
-        log::recorded(&Row::new(log::TABLE, &row))
+        transaction.execute_raw(statement).await?;
+        Recorded::now(change, revision, results)
     }
 
-    /// Whether the change of this revision has pinned something and there are too many pins since.
-    async fn has_surplus(
+    /// Sees to it that a change does not leave its user with more pins than the limit allows.
+    async fn keep_limit(
         &self,
         transaction: &DatabaseTransaction,
-        user: &UserId,
-        revision: Revision,
-        pin_limit: u32,
-    ) -> Result<bool, StoreError> {
-        let values = [user.as_str().into(), revision.to_stored().into()];
-        let pins = self.statement(&self.statements.change.pins, values);
-        let row = one(transaction, pins).await?;
+        surplus: Surplus,
+        change: &Change,
+        revision: i64,
+    ) -> Result<(), ChangeError> {
+        let values = || [change.origin.user.as_str().into(), revision.into()];
+        let pins = self.statement(&self.statements.change.pins, values());
+        let row = transaction.query_one_raw(pins).await;
+        let row = row.map_err(StoreError::from)?.ok_or_else(missing)?;
         let row = Row::new("members", &row);
         let (pins, new_pins): (i64, i64) = (row.get("pins")?, row.get("new_pins")?);
-        Ok(new_pins > 0 && pins > i64::from(pin_limit))
-    }
-
-    /// The parameters of a change: what every change has, its scalars, and its rows if it has any.
-    pub(super) fn change_values(&self, change: Change<'_>) -> Vec<Value> {
-        let Origin {
-            user,
-            client,
-            caller,
-            request,
-        } = change.origin;
-        let synced = match change.synchronisation {
-            Synchronisation::OriginOnly => 0_i16,
-            Synchronisation::OtherClients => 1_i16,
-        };
-        let mut values: Vec<Value> = vec![
-            user.as_str().into(),
-            request.map(|request| request.id.0.to_vec()).into(),
-            request.map(|request| request.digest.0.to_vec()).into(),
-            client
-                .as_ref()
-                .map(|client| client.as_str().to_owned())
-                .into(),
-            (change.kind as i16).into(),
-            change.time.as_micros().into(),
-            synced.into(),
-            change.restorable_until.map(Timestamp::as_micros).into(),
-            change.erasable_from.map(Timestamp::as_micros).into(),
-            change.undoes.map(Revision::to_stored).into(),
-            serde_json::json!(change.conversations).to_string().into(),
-            change.detail.into(),
-            caller
-                .as_ref()
-                .map(|caller| caller.as_str().to_owned())
-                .into(),
-        ];
-        values.extend(change.scalars);
-        if !change.input.is_empty() {
-            values.extend(self.dialect.row_values(change.input));
+        if new_pins == 0 || pins <= i64::from(change.pin_limit) {
+            return Ok(());
         }
-        values
+        match surplus {
+            Surplus::Refused => Err(ChangeError::PinLimitReached(change.pin_limit)),
+            Surplus::LeftOut => {
+                let unpin = self.statement(&self.statements.change.unpin, values());
+                let unpinned = transaction.execute_raw(unpin).await;
+                unpinned.map_err(StoreError::from)?;
+                Ok(())
+            }
+        }
     }
 }
 
-/// The one row of a statement that always returns one.
-async fn one(
-    transaction: &DatabaseTransaction,
-    statement: Statement,
-) -> Result<QueryResult, StoreError> {
-    let row = transaction.query_one_raw(statement).await?;
-    row.ok_or_else(missing)
+/// What has become of each of these changes.
+fn in_order(
+    batch: &[Arc<Change>],
+    mut made: HashMap<String, Made>,
+) -> Result<Vec<Made>, StoreError> {
+    let in_order = batch
+        .iter()
+        .map(|change| made.remove(change.origin.user.as_str()));
+    in_order.collect::<Option<_>>().ok_or_else(missing)
+}
+
+/// Reads what a single statement returns of a change, with its user.
+fn made(row: QueryResult) -> Result<(String, Made), StoreError> {
+    let of_row = Row::new(log::TABLE, &row);
+    if of_row.get("is_new")? {
+        now(&row)
+    } else {
+        Ok((of_row.get("user_id")?, Made::Earlier(row)))
+    }
+}
+
+/// Reads what is returned of a change that was just made, with its user.
+fn now(row: &QueryResult) -> Result<(String, Made), StoreError> {
+    let row = Row::new(log::TABLE, row);
+    let made = Made::Now(row.revision("revision")?, row.get("results")?);
+    Ok((row.get("user_id")?, made))
 }
 
 /// The error for a statement that returned no row although it always returns one.

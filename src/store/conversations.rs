@@ -1,16 +1,17 @@
 //! The head of each conversation: its newest position, and when that came.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, DbErr};
 
 use super::{
     Store, StoreError,
+    coalesce::{Coalescer, Request},
     dialect::{Column, ColumnType, Dialect},
     key::ConversationKey,
     row::Row,
 };
-use crate::domain::{CanonicalId, Seq, Timestamp};
+use crate::domain::{CanonicalId, ConversationId, Seq, Timestamp, UserId};
 
 /// The head of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,19 +26,65 @@ pub(crate) struct Head {
     pub(super) is_large: bool,
 }
 
+/// Conversations whose newest positions are asked for.
+pub(crate) struct Positions {
+    canonical_ids: Vec<CanonicalId>,
+    keys: Vec<ConversationKey>,
+}
+
+impl Positions {
+    /// Of the conversations that `user` means by these IDs.
+    pub(crate) fn of<'a>(user: &UserId, ids: impl IntoIterator<Item = &'a ConversationId>) -> Self {
+        let canonical_ids: Vec<_> = ids.into_iter().map(|id| id.canonical(user)).collect();
+        Self {
+            keys: canonical_ids.iter().map(ConversationKey::from).collect(),
+            canonical_ids,
+        }
+    }
+}
+
+impl Request for Positions {
+    fn rows(&self) -> usize {
+        self.keys.len()
+    }
+
+    fn user(&self) -> Option<&UserId> {
+        None
+    }
+}
+
 pub(super) struct Statements {
     heads: String,
+    positions: String,
+    asked: Coalescer<Positions, Vec<Seq>, StoreError>,
 }
+
+/// Stands for the position of a conversation that shares its key with the one that is asked for.
+const OF_ANOTHER: i64 = -1;
 
 impl Statements {
     pub(super) fn new(dialect: Dialect) -> Self {
-        let (rows, _) = dialect.rows(1, &[("conversation_key", ColumnType::Key)]);
+        let key = ("conversation_key", ColumnType::Key);
+        let (rows, _) = dialect.rows("i", 1, &[key]);
+        let canonical_id = ("canonical_id", ColumnType::Text);
+        let (asked, _) = dialect.rows("i", 1, &[key, canonical_id]);
+        let position = format!(
+            "CASE WHEN c.canonical_id <> i.canonical_id THEN {OF_ANOTHER} \
+             ELSE COALESCE(c.last_seq, 0) END"
+        );
         Self {
             heads: format!(
                 "SELECT c.conversation_key, c.canonical_id, c.last_seq, c.last_time, c.is_large \
                  FROM {rows} CROSS JOIN conversations AS c \
                  WHERE c.conversation_key = i.conversation_key"
             ),
+            // One row, for what a row costs on its way is more than what a position costs to find.
+            positions: format!(
+                "SELECT {} AS positions FROM {asked} LEFT JOIN conversations AS c \
+                 ON c.conversation_key = i.conversation_key",
+                dialect.json_array(&position)
+            ),
+            asked: Coalescer::new(dialect.together()),
         }
     }
 }
@@ -63,12 +110,61 @@ impl Store {
         if keys.is_empty() {
             return Ok(HashMap::new());
         }
-        let values = self.dialect.row_values(vec![Column::Keys(keys)]);
+        let values = self.dialect.row_values(&[Column::Keys(keys)]);
         let statement = self.statement(&self.statements.conversations.heads, values);
         let rows = connection.query_all_raw(statement).await?;
         rows.iter()
             .map(|row| keyed_head(&Row::new("conversations", row)))
             .collect()
+    }
+
+    /// The newest position of each of these conversations, in their order; zero where there is none.
+    /// Those who ask at the same time are answered together.
+    pub(crate) async fn positions(
+        &self,
+        positions: Positions,
+    ) -> Result<Vec<(ConversationKey, Seq)>, StoreError> {
+        let positions = Arc::new(positions);
+        let store = self.clone();
+        let run = move |batch: Vec<Arc<Positions>>| {
+            let store = store.clone();
+            async move { store.positions_of(&batch).await }
+        };
+        let asked = &self.statements.conversations.asked;
+        let found = asked.carry_out(Arc::clone(&positions), run).await?;
+        Ok(positions.keys.iter().copied().zip(found).collect())
+    }
+
+    async fn positions_of(&self, batch: &[Arc<Positions>]) -> Result<Vec<Vec<Seq>>, StoreError> {
+        let keys: Vec<_> = batch.iter().flat_map(|one| one.keys.clone()).collect();
+        let canonical_ids = batch.iter().flat_map(|one| &one.canonical_ids);
+        let canonical_ids: Vec<_> = canonical_ids.map(|id| id.as_str().to_owned()).collect();
+        let columns = [Column::Keys(keys.clone()), Column::Texts(canonical_ids)];
+        let found: Vec<i64> = self
+            .retrying("positions", || async {
+                let values = self.dialect.row_values(&columns);
+                let statement = self.statement(&self.statements.conversations.positions, values);
+                let row = self.pool().query_one_raw(statement).await?;
+                let row = row.ok_or_else(|| DbErr::RecordNotFound("positions".to_owned()))?;
+                Row::new("conversations", &row).json("positions")
+            })
+            .await?;
+        let inconsistent = |key: Option<&ConversationKey>| StoreError::Inconsistent {
+            table: "conversations",
+            column: "canonical_id",
+            key: key.map(ToString::to_string).unwrap_or_default(),
+        };
+        let mut found = found.into_iter().zip(&keys).map(|(position, key)| {
+            Seq::from_stored(position).ok_or_else(|| inconsistent(Some(key)))
+        });
+        let of_each = batch.iter().map(|one| {
+            let positions: Vec<_> = found
+                .by_ref()
+                .take(one.keys.len())
+                .collect::<Result<_, _>>()?;
+            Ok(positions)
+        });
+        of_each.collect()
     }
 }
 

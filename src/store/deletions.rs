@@ -113,7 +113,6 @@ pub(super) fn take_statement(dialect: Dialect) -> ChangeStatement {
     ChangeStatement::new(
         dialect,
         &ChangeRule {
-            scalars: 0,
             input: &[
                 ("conversation_key", ColumnType::Key),
                 ("head", ColumnType::Integer),
@@ -152,7 +151,6 @@ pub(super) fn restore_statement(dialect: Dialect) -> ChangeStatement {
     ChangeStatement::new(
         dialect,
         &ChangeRule {
-            scalars: 0,
             input: &[
                 ("conversation_key", ColumnType::Key),
                 ("deletion", ColumnType::Integer),
@@ -226,7 +224,7 @@ impl Store {
             }
         };
         let change = Change {
-            origin: take.origin,
+            origin: take.origin.clone(),
             kind,
             time: take.time,
             synchronisation: take.synchronisation,
@@ -235,11 +233,10 @@ impl Store {
             undoes: None,
             detail: None,
             pin_limit: u32::MAX,
-            scalars: Vec::new(),
             conversations: take
                 .targets
-                .iter()
-                .map(|target| target.conversation_id.to_string())
+                .into_iter()
+                .map(|target| target.conversation_id)
                 .collect(),
             input: vec![
                 Column::Keys(keys),
@@ -272,7 +269,7 @@ impl Store {
         });
         let deletions = deletions.collect::<Result<_, StoreError>>()?;
         let change = Change {
-            origin,
+            origin: origin.clone(),
             kind: StoredKind::Restore,
             time,
             synchronisation: Synchronisation::OtherClients,
@@ -281,11 +278,10 @@ impl Store {
             undoes: Some(deletion.revision),
             detail: None,
             pin_limit,
-            scalars: Vec::new(),
             conversations: deletion
                 .conversations
                 .iter()
-                .map(|conversation| conversation.id.to_string())
+                .map(|conversation| conversation.id.clone())
                 .collect(),
             input: vec![
                 Column::Keys(

@@ -5,13 +5,14 @@
 //! rows is handed over as parameters; [`Dialect::rows`] and [`Dialect::row_values`] do that. The text
 //! of a statement never depends on how many rows there are, so it is prepared once.
 
+use std::fmt::Write as _;
+
 use sea_orm::{
     DbBackend, Value,
     sea_query::{ArrayType, ValueType},
 };
-use serde_json::json;
 
-use super::key::ConversationKey;
+use super::{coalesce::Limits, key::ConversationKey};
 
 /// One of the two databases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,12 +23,16 @@ pub(super) enum Dialect {
     Postgres,
 }
 
-/// The values of one column of a list of rows.
-#[derive(Debug)]
+/// The values of one column of a list of rows. Of those that are optional, none that is there is empty,
+/// or the least of all integers: these stand for NULL on the way to PostgreSQL.
+#[derive(Debug, Clone)]
 pub(super) enum Column {
     Keys(Vec<ConversationKey>),
     Integers(Vec<i64>),
     Texts(Vec<String>),
+    OptionalIntegers(Vec<Option<i64>>),
+    OptionalTexts(Vec<Option<String>>),
+    OptionalBytes(Vec<Option<Vec<u8>>>),
 }
 
 /// The type of one column of a list of rows.
@@ -36,6 +41,9 @@ pub(super) enum ColumnType {
     Key,
     Integer,
     Text,
+    OptionalInteger,
+    OptionalText,
+    OptionalBytes,
 }
 
 impl Dialect {
@@ -43,6 +51,22 @@ impl Dialect {
         match self {
             Self::Sqlite => DbBackend::Sqlite,
             Self::Postgres => DbBackend::Postgres,
+        }
+    }
+
+    /// How much runs together, of requests of one kind. SQLite has one writer, for which all wait anyway.
+    pub(super) const fn together(self) -> Limits {
+        match self {
+            Self::Sqlite => Limits {
+                runs: 1,
+                rows_of_one: 100,
+                rows: 400,
+            },
+            Self::Postgres => Limits {
+                runs: 3,
+                rows_of_one: 16,
+                rows: 128,
+            },
         }
     }
 
@@ -63,10 +87,15 @@ impl Dialect {
         }
     }
 
-    /// A table expression named `i` for a list of rows that is passed as parameters from `$first` on.
-    /// It has the named columns and `ord`, which rises in the order of the list. The second value is
-    /// the number of the next free parameter.
-    pub(super) fn rows(self, first: usize, columns: &[(&str, ColumnType)]) -> (String, usize) {
+    /// A table expression named `alias` for a list of rows that is passed as parameters from `$first`
+    /// on. It has the named columns and `ord`, which rises in the order of the list. The second value
+    /// is the number of the next free parameter.
+    pub(super) fn rows(
+        self,
+        alias: &str,
+        first: usize,
+        columns: &[(&str, ColumnType)],
+    ) -> (String, usize) {
         match self {
             Self::Postgres => {
                 let names: Vec<_> = columns.iter().map(|(name, _)| *name).collect();
@@ -77,11 +106,24 @@ impl Dialect {
                         format!("${}::{}", first + index, kind.postgres_array())
                     })
                     .collect();
-                let sql = format!(
-                    "unnest({}) WITH ORDINALITY AS i({}, ord)",
-                    arrays.join(", "),
-                    names.join(", "),
-                );
+                let rows = |alias| {
+                    let (arrays, names) = (arrays.join(", "), names.join(", "));
+                    format!("unnest({arrays}) WITH ORDINALITY AS {alias}({names}, ord)")
+                };
+                let is_optional = |(_, kind): &(_, ColumnType)| kind.stands_for_null().is_some();
+                let sql = if columns.iter().any(is_optional) {
+                    let values: Vec<_> = columns
+                        .iter()
+                        .map(|(name, kind)| match kind.stands_for_null() {
+                            Some(null) => format!("NULLIF(r.{name}, {null}) AS {name}"),
+                            None => format!("r.{name}"),
+                        })
+                        .collect();
+                    let (values, rows) = (values.join(", "), rows("r"));
+                    format!("(SELECT {values}, r.ord FROM {rows}) AS {alias}")
+                } else {
+                    rows(alias)
+                };
                 (sql, first + columns.len())
             }
             Self::Sqlite => {
@@ -89,14 +131,17 @@ impl Dialect {
                     .iter()
                     .enumerate()
                     .map(|(index, (name, kind))| match kind {
-                        ColumnType::Key => format!("unhex(r.value ->> {index}) AS {name}"),
-                        ColumnType::Integer | ColumnType::Text => {
-                            format!("r.value ->> {index} AS {name}")
+                        ColumnType::Key | ColumnType::OptionalBytes => {
+                            format!("unhex(r.value ->> {index}) AS {name}")
                         }
+                        ColumnType::Integer
+                        | ColumnType::Text
+                        | ColumnType::OptionalInteger
+                        | ColumnType::OptionalText => format!("r.value ->> {index} AS {name}"),
                     })
                     .collect();
                 let sql = format!(
-                    "(SELECT r.key AS ord, {} FROM json_each(${first}) AS r) AS i",
+                    "(SELECT r.key AS ord, {} FROM json_each(${first}) AS r) AS {alias}",
                     fields.join(", "),
                 );
                 (sql, first + 1)
@@ -105,15 +150,24 @@ impl Dialect {
     }
 
     /// The parameters for [`Dialect::rows`]. All columns have the same length.
-    pub(super) fn row_values(self, columns: Vec<Column>) -> Vec<Value> {
+    pub(super) fn row_values(self, columns: &[Column]) -> Vec<Value> {
         match self {
-            Self::Postgres => columns.into_iter().map(Column::into_array).collect(),
+            Self::Postgres => columns.iter().map(Column::to_array).collect(),
             Self::Sqlite => {
                 let length = columns.first().map_or(0, Column::len);
-                let rows: Vec<Vec<serde_json::Value>> = (0..length)
-                    .map(|row| columns.iter().map(|column| column.json(row)).collect())
-                    .collect();
-                vec![Value::from(json!(rows).to_string())]
+                let mut json = String::from("[");
+                for row in 0..length {
+                    json.push_str(if row == 0 { "[" } else { ",[" });
+                    for (index, column) in columns.iter().enumerate() {
+                        if index > 0 {
+                            json.push(',');
+                        }
+                        column.write_json(row, &mut json);
+                    }
+                    json.push(']');
+                }
+                json.push(']');
+                vec![json.into()]
             }
         }
     }
@@ -156,6 +210,23 @@ impl Dialect {
         }
     }
 
+    /// An aggregate: the JSON text `[a, …]` of the rows of a group, in the order of `i.ord`.
+    pub(super) fn json_array(self, value: &str) -> String {
+        match self {
+            Self::Postgres => format!("json_agg({value} ORDER BY i.ord)::text"),
+            Self::Sqlite => format!("json_group_array({value} ORDER BY i.ord)"),
+        }
+    }
+
+    /// An aggregate: the JSON text `[[a, b, …], …]` of the rows of a group, in the order of `i.ord`.
+    pub(super) fn json_array_of_arrays(self, fields: &str) -> String {
+        let build = match self {
+            Self::Postgres => "json_build_array",
+            Self::Sqlite => "json_array",
+        };
+        self.json_array(&format!("{build}({fields})"))
+    }
+
     /// An expression of the JSON text `[[a, b, …], …]` of the rows that `from` yields, in the order of
     /// the column `ord`.
     pub(super) fn json_rows(self, fields: &[&str], from: &str) -> String {
@@ -179,37 +250,107 @@ impl ColumnType {
     /// the order of such a list as well as in that of a table, and that has to be one order.
     const fn postgres_array(self) -> &'static str {
         match self {
-            Self::Key => "bytea[]",
-            Self::Integer => "bigint[]",
-            Self::Text => "text[] COLLATE \"C\"",
+            Self::Key | Self::OptionalBytes => "bytea[]",
+            Self::Integer | Self::OptionalInteger => "bigint[]",
+            Self::Text | Self::OptionalText => "text[] COLLATE \"C\"",
+        }
+    }
+
+    /// What stands for NULL in an array of PostgreSQL's: the driver has no arrays with NULLs.
+    const fn stands_for_null(self) -> Option<&'static str> {
+        match self {
+            Self::Key | Self::Integer | Self::Text => None,
+            Self::OptionalInteger => Some("(-9223372036854775808)"),
+            Self::OptionalText | Self::OptionalBytes => Some("''"),
         }
     }
 }
 
 impl Column {
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         match self {
             Self::Keys(keys) => keys.len(),
             Self::Integers(integers) => integers.len(),
             Self::Texts(texts) => texts.len(),
+            Self::OptionalIntegers(integers) => integers.len(),
+            Self::OptionalTexts(texts) => texts.len(),
+            Self::OptionalBytes(bytes) => bytes.len(),
         }
     }
 
-    fn json(&self, row: usize) -> serde_json::Value {
-        match self {
-            Self::Keys(keys) => json!(keys[row].to_string()),
-            Self::Integers(integers) => json!(integers[row]),
-            Self::Texts(texts) => json!(texts[row]),
+    /// Puts the values of `more`, which is of the same type, behind these.
+    pub(super) fn append(&mut self, more: &Self) {
+        match (self, more) {
+            (Self::Keys(all), Self::Keys(more)) => all.extend_from_slice(more),
+            (Self::Integers(all), Self::Integers(more)) => all.extend_from_slice(more),
+            (Self::Texts(all), Self::Texts(more)) => all.extend_from_slice(more),
+            (Self::OptionalIntegers(all), Self::OptionalIntegers(more)) => {
+                all.extend_from_slice(more);
+            }
+            (Self::OptionalTexts(all), Self::OptionalTexts(more)) => all.extend_from_slice(more),
+            (Self::OptionalBytes(all), Self::OptionalBytes(more)) => all.extend_from_slice(more),
+            (of_one, of_another) => debug_assert!(false, "{of_one:?} and {of_another:?}"),
         }
     }
 
-    fn into_array(self) -> Value {
+    /// The value of a column that has one row.
+    pub(super) fn into_value(self) -> Value {
         match self {
-            Self::Keys(keys) => array(keys.into_iter().map(ConversationKey::to_bytes)),
-            Self::Integers(integers) => array(integers),
-            Self::Texts(texts) => array(texts),
+            Self::Keys(keys) => only(keys).map(ConversationKey::to_bytes).into(),
+            Self::Integers(integers) => only(integers).into(),
+            Self::Texts(texts) => only(texts).into(),
+            Self::OptionalIntegers(integers) => only(integers).flatten().into(),
+            Self::OptionalTexts(texts) => only(texts).flatten().into(),
+            Self::OptionalBytes(bytes) => only(bytes).flatten().into(),
         }
     }
+
+    fn write_json(&self, row: usize, json: &mut String) {
+        let written = match self {
+            Self::Keys(keys) => write!(json, "\"{}\"", keys[row]),
+            Self::Integers(integers) => write!(json, "{}", integers[row]),
+            Self::OptionalIntegers(integers) => match integers[row] {
+                Some(integer) => write!(json, "{integer}"),
+                None => write!(json, "null"),
+            },
+            Self::Texts(texts) => write!(json, "{}", serde_json::json!(texts[row])),
+            Self::OptionalTexts(texts) => write!(json, "{}", serde_json::json!(texts[row])),
+            Self::OptionalBytes(bytes) => match &bytes[row] {
+                Some(bytes) => {
+                    json.push('"');
+                    bytes
+                        .iter()
+                        .try_for_each(|byte| write!(json, "{byte:02x}"))
+                        .map(|()| json.push('"'))
+                }
+                None => write!(json, "null"),
+            },
+        };
+        debug_assert!(written.is_ok(), "a text can be written to");
+    }
+
+    fn to_array(&self) -> Value {
+        match self {
+            Self::Keys(keys) => array(keys.iter().map(|key| key.to_bytes())),
+            Self::Integers(integers) => array(integers.iter().copied()),
+            Self::Texts(texts) => array(texts.iter().cloned()),
+            Self::OptionalIntegers(integers) => {
+                array(integers.iter().map(|one| one.unwrap_or(i64::MIN)))
+            }
+            Self::OptionalTexts(texts) => {
+                array(texts.iter().map(|one| one.clone().unwrap_or_default()))
+            }
+            Self::OptionalBytes(bytes) => {
+                array(bytes.iter().map(|one| one.clone().unwrap_or_default()))
+            }
+        }
+    }
+}
+
+/// What there is only one of.
+fn only<T>(items: Vec<T>) -> Option<T> {
+    debug_assert_eq!(items.len(), 1, "one row");
+    items.into_iter().next()
 }
 
 fn array<T: Into<Value> + ValueType>(items: impl IntoIterator<Item = T>) -> Value {

@@ -73,9 +73,10 @@ pub(super) struct Statements {
 impl Statements {
     pub(super) fn new(dialect: Dialect) -> Self {
         let skip_locked = dialect.skip_locked();
-        let (cleared, _) = dialect.rows(3, &[("conversation_key", ColumnType::Key)]);
+        let (cleared, _) = dialect.rows("i", 3, &[("conversation_key", ColumnType::Key)]);
         let user = dialect.after_rows("$1");
         let (heads, _) = dialect.rows(
+            "i",
             1,
             &[
                 ("conversation_key", ColumnType::Key),
@@ -191,7 +192,7 @@ impl Store {
         conversations: Vec<ConversationKey>,
     ) -> Result<(), StoreError> {
         let mut values: Vec<Value> = vec![user.as_str().into(), revision.to_stored().into()];
-        values.extend(self.dialect.row_values(vec![Column::Keys(conversations)]));
+        values.extend(self.dialect.row_values(&[Column::Keys(conversations)]));
         let statements = &self.statements.erasure;
         let lock_user = self.statement(&statements.lock_user, [user.as_str().into()]);
         let end_undo = self.statement(&statements.end_undo, values);
@@ -216,7 +217,7 @@ impl Store {
             .unzip();
         let values = self
             .dialect
-            .row_values(vec![Column::Keys(keys), Column::Integers(heads)]);
+            .row_values(&[Column::Keys(keys), Column::Integers(heads)]);
         let statement = self.statement(&self.statements.erasure.unseen, values);
         self.retrying("unseen", || async {
             let rows = self.pool().query_all_raw(statement.clone()).await?;

@@ -5,7 +5,7 @@ use sqlx::error::DatabaseError;
 use thiserror::Error;
 
 /// A failed use of the database. Its text is for the log: it may quote the driver.
-#[derive(Debug, Error)]
+#[derive(Debug, Clone, Error)]
 pub enum StoreError {
     /// The database cannot be reached, or is not able to work. It may be back in a moment.
     #[error("the database is unavailable: {0}")]
@@ -43,6 +43,22 @@ impl StoreError {
     /// Whether running the same use case again may succeed at once.
     pub(super) const fn is_transient(&self) -> bool {
         matches!(self, Self::Contention(_) | Self::Duplicate(_))
+    }
+
+    /// Whether the database has answered that it did not do what it was told. Otherwise, it may have.
+    pub(super) fn is_refusal(&self) -> bool {
+        let (Self::Unavailable(error)
+        | Self::Contention(error)
+        | Self::Duplicate(error)
+        | Self::Statement(error)) = self
+        else {
+            return false;
+        };
+        matches!(
+            error,
+            DbErr::Query(RuntimeErr::SqlxError(error)) | DbErr::Exec(RuntimeErr::SqlxError(error))
+                if matches!(**error, sqlx::Error::Database(_))
+        )
     }
 
     /// The kind of the error, as it stands in figures and traces.

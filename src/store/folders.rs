@@ -16,7 +16,7 @@ use sea_orm::{ConnectionTrait, Value};
 
 use super::{
     Store, StoreError,
-    change::{Begun, Change, ChangeError},
+    change::{Change, ChangeError},
     dialect::Column,
     key::ConversationKey,
     kind::StoredKind,
@@ -74,20 +74,19 @@ impl Store {
     ) -> Result<FolderChanged, FolderError> {
         let (recorded, is_new) = self
             .retrying("change_folder", || async {
-                let (transaction, revision) = match self.begin_change(origin).await? {
-                    Begun::Now(transaction, revision) => (transaction, revision),
-                    Begun::Earlier(row) => {
-                        let earlier = log::recorded_for(&Row::new(log::TABLE, &row), origin)?;
-                        return Ok((earlier, false));
-                    }
-                };
-                let ids = action.conversations();
+                let ids = action.conversations().to_vec();
                 let change = plain(origin, time, stored_kind(action), ids, vec![]);
+                let begun = self.begin_changes(&[&change]).await?;
+                if let Some(row) = begun.earlier.get(origin.user.as_str()) {
+                    let earlier = log::recorded_for(&Row::new(log::TABLE, row), origin)?;
+                    return Ok((earlier, false));
+                }
+                let revision = begun.revision(&origin.user)?;
                 let made = self
-                    .change_folder_in(&transaction, revision, change, name, action)
+                    .change_folder_in(&begun.transaction, revision, change, name, action)
                     .await?;
-                transaction.commit().await?;
-                Ok::<_, FolderError>(made)
+                begun.transaction.commit().await?;
+                Ok::<_, FolderError>((made, true))
             })
             .await?;
         if is_new {
@@ -96,22 +95,21 @@ impl Store {
         Ok(record::folder_changed(recorded)?)
     }
 
-    /// Returns what is recorded, and whether it is new.
+    /// Returns what is recorded.
     async fn change_folder_in(
         &self,
         transaction: &DatabaseTransaction,
         revision: Revision,
-        mut change: Change<'_>,
+        mut change: Change,
         name: &FolderName,
         action: &FolderAction,
-    ) -> Result<(Recorded, bool), FolderError> {
-        let origin = change.origin;
+    ) -> Result<Recorded, FolderError> {
+        let user = &change.origin.user;
         let keys: Vec<ConversationKey> = action
             .conversations()
             .iter()
-            .map(|id| ConversationKey::of(id, &origin.user))
+            .map(|id| ConversationKey::of(id, user))
             .collect();
-        let user = &origin.user;
         let found = self.find_folder(transaction, user, name).await?;
         let folder = match (action, found) {
             (FolderAction::Create(_), Some(_)) => return Err(FolderError::AlreadyExists),
@@ -138,7 +136,7 @@ impl Store {
             }
             FolderAction::Add(_) => self.put(transaction, user, folder, revision, &keys).await?,
             FolderAction::Remove(_) => {
-                let values = self.dialect.row_values(vec![Column::Keys(keys.clone())]);
+                let values = self.dialect.row_values(&[Column::Keys(keys.clone())]);
                 let sql = &self.statements.folders.remove;
                 self.run(transaction, sql, user, folder, values).await?
             }
@@ -187,9 +185,9 @@ impl Store {
             conversations,
         };
         change.detail = Some(record::detail(&shown, former));
-        let values = self.change_values(change);
-        let recorded = self.record(transaction, values, revision, results).await?;
-        Ok((recorded, true))
+        Ok(self
+            .record(transaction, &change, revision, &results)
+            .await?)
     }
 
     async fn find_folder(
@@ -248,7 +246,7 @@ impl Store {
         keys: &[ConversationKey],
     ) -> Result<HashSet<ConversationKey>, StoreError> {
         let mut values = vec![revision.to_stored().into()];
-        values.extend(self.dialect.row_values(vec![Column::Keys(keys.to_vec())]));
+        values.extend(self.dialect.row_values(&[Column::Keys(keys.to_vec())]));
         let sql = &self.statements.folders.add;
         self.run(transaction, sql, user, folder, values).await
     }
@@ -282,7 +280,7 @@ impl Store {
         changed: &HashSet<ConversationKey>,
     ) -> Result<String, StoreError> {
         let mut values = vec![user.as_str().into()];
-        values.extend(self.dialect.row_values(vec![Column::Keys(keys.to_vec())]));
+        values.extend(self.dialect.row_values(&[Column::Keys(keys.to_vec())]));
         let sql = &self.statements.folders.known;
         let known = self.keys(transaction, sql, values).await?;
         let outcomes: Vec<[i64; 1]> = keys

@@ -40,7 +40,7 @@ pub(super) struct Statements {
 
 impl Statements {
     pub(super) fn new(dialect: Dialect) -> Self {
-        let users = |first| dialect.rows(first, &[("user_id", ColumnType::Text)]).0;
+        let users = |first| dialect.rows("i", first, &[("user_id", ColumnType::Text)]).0;
         let head = format!("RETURNING {COLUMNS}");
         Self {
             lock_or_create_head: format!(
@@ -234,7 +234,7 @@ impl Store {
         users: &[UserId],
     ) -> Result<Vec<i16>, StoreError> {
         let users = users.iter().map(ToString::to_string).collect();
-        values.extend(self.dialect.row_values(vec![Column::Texts(users)]));
+        values.extend(self.dialect.row_values(&[Column::Texts(users)]));
         let rows = transaction
             .query_all_raw(self.statement(sql, values))
             .await?;

@@ -7,7 +7,7 @@ use sea_orm::ConnectionTrait;
 
 use super::{
     Store, StoreError,
-    change::ChangeError,
+    change::{Change, ChangeError},
     dialect::{Column, ColumnType, Dialect},
     event,
     kind::StoredKind,
@@ -61,7 +61,7 @@ pub(super) struct Statements {
 
 impl Statements {
     pub(super) fn new(dialect: Dialect) -> Self {
-        let (users, _) = dialect.rows(1, &[("user_id", ColumnType::Text)]);
+        let (users, _) = dialect.rows("i", 1, &[("user_id", ColumnType::Text)]);
         Self {
             one: format!("SELECT {RECORDED} FROM changes WHERE user_id = $1 AND revision = $2"),
             of_request: of_request(),
@@ -84,6 +84,28 @@ pub(super) fn of_request() -> String {
 }
 
 impl Recorded {
+    /// A change that was just made: what reading its record would give.
+    pub(super) fn now(
+        change: &Change,
+        revision: Revision,
+        results: &str,
+    ) -> Result<Self, StoreError> {
+        let recorded = Self {
+            revision,
+            kind: change.kind,
+            restorable_until: change.restorable_until,
+            conversations: Vec::new(),
+            detail: change.detail.clone(),
+        };
+        match with_results(change.conversations.clone(), results) {
+            Some(conversations) => Ok(Self {
+                conversations,
+                ..recorded
+            }),
+            None => Err(recorded.inconsistent("results")),
+        }
+    }
+
     /// Whether the change is a deletion or a clearing.
     pub(crate) const fn is_deletion(&self) -> bool {
         match self.kind {
@@ -199,7 +221,7 @@ impl Store {
         users: &[UserId],
     ) -> Result<HashMap<UserId, Revision>, StoreError> {
         let users = users.iter().map(ToString::to_string).collect();
-        let values = self.dialect.row_values(vec![Column::Texts(users)]);
+        let values = self.dialect.row_values(&[Column::Texts(users)]);
         let statement = self.statement(&self.statements.log.revisions, values);
         self.retrying("revisions", || async {
             let rows = self.pool().query_all_raw(statement.clone()).await?;
@@ -214,6 +236,12 @@ impl Store {
         })
         .await
     }
+}
+
+/// The text forms of these conversations, as they are recorded.
+pub(super) fn conversation_ids(ids: &[ConversationId]) -> String {
+    let texts: Vec<_> = ids.iter().map(ToString::to_string).collect();
+    serde_json::to_string(&texts).expect("texts can be written as JSON")
 }
 
 /// Reads [`RECORDED`], if it was recorded for the request of this origin.
@@ -237,25 +265,32 @@ fn recorded_as(row: &Row<'_>, digest: RequestDigest) -> Result<Recorded, ChangeE
 /// Reads [`RECORDED`].
 pub(super) fn recorded(row: &Row<'_>) -> Result<Recorded, StoreError> {
     let ids: Vec<String> = row.json("conversations")?;
-    let results: Vec<Vec<i64>> = row.json("results")?;
-    if ids.len() != results.len() {
-        return Err(row.inconsistent("results"));
-    }
-    let conversations = ids.iter().zip(results).map(|(id, numbers)| {
-        let (outcome, numbers) = numbers.split_first()?;
-        Some(RecordedConversation {
-            id: id.parse().ok()?,
-            outcome: *outcome,
-            numbers: numbers.to_vec(),
-        })
-    });
+    let ids: Option<Vec<_>> = ids.iter().map(|id| id.parse().ok()).collect();
+    let results: String = row.get("results")?;
+    let conversations = ids.and_then(|ids| with_results(ids, &results));
     Ok(Recorded {
         revision: row.revision("revision")?,
         kind: StoredKind::from_stored(row.get("kind")?).ok_or_else(|| row.inconsistent("kind"))?,
         restorable_until: row.optional_time("restorable_until")?,
-        conversations: conversations
-            .collect::<Option<_>>()
-            .ok_or_else(|| row.inconsistent("results"))?,
+        conversations: conversations.ok_or_else(|| row.inconsistent("results"))?,
         detail: row.get("detail")?,
     })
+}
+
+/// These conversations, each with what is recorded of it.
+fn with_results(ids: Vec<ConversationId>, results: &str) -> Option<Vec<RecordedConversation>> {
+    let results: Vec<Vec<i64>> = serde_json::from_str(results).ok()?;
+    if ids.len() != results.len() {
+        return None;
+    }
+    let conversations = ids.into_iter().zip(results).map(|(id, mut numbers)| {
+        let outcome = *numbers.first()?;
+        numbers.remove(0);
+        Some(RecordedConversation {
+            id,
+            outcome,
+            numbers,
+        })
+    });
+    conversations.collect()
 }

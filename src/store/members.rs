@@ -47,7 +47,7 @@ pub(super) struct Statements {
 
 impl Statements {
     pub(super) fn new(dialect: Dialect) -> Self {
-        let (rows, _) = dialect.rows(2, &[("conversation_key", ColumnType::Key)]);
+        let (rows, _) = dialect.rows("i", 2, &[("conversation_key", ColumnType::Key)]);
         let columns = columns(dialect);
         Self {
             by_keys: format!(
@@ -151,7 +151,7 @@ impl Store {
         keys: Vec<ConversationKey>,
     ) -> Result<Vec<Member>, StoreError> {
         let mut values = vec![user.as_str().into()];
-        values.extend(self.dialect.row_values(vec![Column::Keys(keys)]));
+        values.extend(self.dialect.row_values(&[Column::Keys(keys)]));
         let statement = self.statement(&self.statements.members.by_keys, values);
         self.retrying("members", || async {
             let rows = self.pool().query_all_raw(statement.clone()).await?;

@@ -48,8 +48,8 @@ pub(super) struct Statements {
 impl Statements {
     pub(super) fn new(dialect: Dialect) -> Self {
         use ColumnType::{Integer, Key};
-        let (positions, _) = dialect.rows(1, &[("conversation_key", Key), ("seq", Integer)]);
-        let (keys, _) = dialect.rows(2, &[("conversation_key", Key)]);
+        let (positions, _) = dialect.rows("i", 1, &[("conversation_key", Key), ("seq", Integer)]);
+        let (keys, _) = dialect.rows("i", 2, &[("conversation_key", Key)]);
         Self {
             at: format!(
                 "SELECT m.conversation_key, {COLUMNS} FROM {positions} CROSS JOIN messages AS m \
@@ -91,7 +91,7 @@ impl Store {
             .unzip();
         let values = self
             .dialect
-            .row_values(vec![Column::Keys(keys), Column::Integers(seqs)]);
+            .row_values(&[Column::Keys(keys), Column::Integers(seqs)]);
         let statement = self.statement(&self.statements.messages.at, values);
         self.retrying("messages_at", || async {
             let rows = self.pool().query_all_raw(statement.clone()).await?;
@@ -135,7 +135,7 @@ impl Store {
             return Ok(HashMap::new());
         }
         let mut values: Vec<Value> = vec![time.as_micros().into()];
-        values.extend(self.dialect.row_values(vec![Column::Keys(keys)]));
+        values.extend(self.dialect.row_values(&[Column::Keys(keys)]));
         let statement = self.statement(&self.statements.messages.as_of, values);
         self.retrying("newest_as_of", || async {
             let rows = self.pool().query_all_raw(statement.clone()).await?;

@@ -9,9 +9,11 @@
 //! `members`; several rows of one table in the order of their keys, by their bytes, as the tables sort
 //! text and the lists of the statements do. A change of a user takes no head and the rows of one user;
 //! a message, like a change of who is in a group, takes no row of `users` and the rows of one
-//! conversation, in the order of its users. So no use cases can wait for each other in a circle: two
-//! changes of one user wait at its row of `users`, two messages of one conversation at its head, and a
-//! message that holds the row of one user waits only for rows of later users.
+//! conversation, in the order of its users. Changes that run together take the rows of all their users
+//! in `users`, and then those in `members`, in the order of their users. So no use cases can wait for
+//! each other in a circle: two changes of one user wait at its row of `users`, two messages of one
+//! conversation at its head, and who holds the row of one user in `members` waits only for such rows of
+//! later users.
 //!
 //! What is deliberately absent: caches, and any reading of a row to decide in the service what a
 //! statement could decide while it holds the row.
@@ -19,6 +21,7 @@
 mod append;
 mod backlog;
 mod change;
+mod coalesce;
 mod connect;
 mod connections;
 mod conversations;
@@ -58,7 +61,7 @@ pub use migrate::migrate;
 pub(crate) use {
     append::{Append, AppendError, Audience},
     change::ChangeError,
-    conversations::Head,
+    conversations::{Head, Positions},
     deletions::{DeletionTarget, Take},
     erasure::{Claim, TRIM_BATCH},
     folders::FolderError,
@@ -95,8 +98,8 @@ struct Statements {
     change: change::Statements,
     settings: settings::Statements,
     folders: folders::Statements,
-    take: change::ChangeStatement,
-    restore: change::ChangeStatement,
+    take: Arc<change::ChangeStatement>,
+    restore: Arc<change::ChangeStatement>,
 }
 
 impl Store {
@@ -118,8 +121,8 @@ impl Store {
             change: change::Statements::new(dialect),
             settings: settings::Statements::new(dialect),
             folders: folders::Statements::new(dialect),
-            take: deletions::take_statement(dialect),
-            restore: deletions::restore_statement(dialect),
+            take: Arc::new(deletions::take_statement(dialect)),
+            restore: Arc::new(deletions::restore_statement(dialect)),
         };
         let system = dialect.system_name();
         let kinds = StoredKind::ALL.map(StoredKind::name);
@@ -156,7 +159,7 @@ impl Store {
         &self.metrics
     }
 
-    /// The state of the pool.
+    /// The state of the pool. The one connection that writes to SQLite is beside it.
     #[must_use]
     pub fn connections(&self) -> metrics::Connections {
         let pool = self.connections.pool();

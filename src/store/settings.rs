@@ -4,13 +4,13 @@
 //! Each rule says what it changes and when that is news. What was news has the change's revision in
 //! `changed_by`, from which the results are worked out afterwards.
 
+use std::sync::Arc;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{
     Store, StoreError,
-    change::{
-        Change, ChangeError, ChangeRule, ChangeStatement, FIRST_SCALAR, ResultField, Surplus,
-    },
+    change::{Change, ChangeError, ChangeRule, ChangeStatement, ResultField, Surplus},
     deletions::within_membership,
     dialect::{Column, ColumnType, Dialect},
     key::ConversationKey,
@@ -34,13 +34,16 @@ pub(crate) struct Positioned {
 }
 
 pub(super) struct Statements {
-    read: ChangeStatement,
-    pin: ChangeStatement,
-    unpin: ChangeStatement,
-    mute: ChangeStatement,
-    mark: ChangeStatement,
-    custom_data: ChangeStatement,
+    read: Arc<ChangeStatement>,
+    pin: Arc<ChangeStatement>,
+    unpin: Arc<ChangeStatement>,
+    mute: Arc<ChangeStatement>,
+    mark: Arc<ChangeStatement>,
+    custom_data: Arc<ChangeStatement>,
 }
+
+/// How far to read; for pins, the newest position.
+const POSITION: [(&str, ColumnType); 1] = [("position", ColumnType::Integer)];
 
 /// The rule of one kind of change: `column` becomes `value` where `is_news` holds.
 struct Rule<'a> {
@@ -49,9 +52,8 @@ struct Rule<'a> {
     is_news: &'a str,
     /// Whether the value is recorded.
     recorded: bool,
-    scalars: usize,
-    /// Whether the rows come with a position, as `i.position`.
-    positioned: bool,
+    /// What the rows come with, as columns of `i`.
+    input: &'a [(&'a str, ColumnType)],
     surplus: Option<Surplus>,
 }
 
@@ -60,25 +62,13 @@ impl Statements {
         let position = within_membership("i.position");
         let seen = dialect.greatest(&["m.read_through", "m.joined_after"]);
         let listed = format!("{position} > m.hidden_through AND {position} > m.joined_after");
-        let first = format!("${FIRST_SCALAR}");
-        let second = format!("${}", FIRST_SCALAR + 1);
-        let marks = format!("((m.marks | {first}) & ~{second})");
-        let setting = |column, value, scalars, recorded| Rule {
-            column,
-            value,
-            is_news: "",
-            recorded,
-            scalars,
-            positioned: false,
-            surplus: None,
-        };
+        let marks = "((m.marks | i.added) & ~i.removed)";
         let pinning = |value, is_news, surplus| Rule {
             column: "pinned_at",
             value,
             is_news,
             recorded: false,
-            scalars: 0,
-            positioned: true,
+            input: &POSITION,
             surplus,
         };
         Self {
@@ -87,8 +77,7 @@ impl Statements {
                 value: &position,
                 is_news: &format!("{position} > {seen}"),
                 recorded: true,
-                scalars: 0,
-                positioned: true,
+                input: &POSITION,
                 surplus: None,
             }
             .statement(dialect, None),
@@ -101,18 +90,33 @@ impl Statements {
             unpin: pinning("NULL", "m.pinned_at IS NOT NULL", None)
                 .statement(dialect, Some(&listed)),
             mute: Rule {
-                is_news: &format!("m.muted <> {first}"),
-                ..setting("muted", &first, 1, false)
+                column: "muted",
+                value: "i.muted",
+                is_news: "m.muted <> i.muted",
+                recorded: false,
+                input: &[("muted", ColumnType::Integer)],
+                surplus: None,
             }
             .statement(dialect, None),
             mark: Rule {
+                column: "marks",
+                value: marks,
                 is_news: &format!("m.marks <> {marks}"),
-                ..setting("marks", &marks, 2, true)
+                recorded: true,
+                input: &[
+                    ("added", ColumnType::Integer),
+                    ("removed", ColumnType::Integer),
+                ],
+                surplus: None,
             }
             .statement(dialect, None),
             custom_data: Rule {
-                is_news: &format!("m.custom_data IS DISTINCT FROM {first}"),
-                ..setting("custom_data", &first, 1, false)
+                column: "custom_data",
+                value: "i.custom_data",
+                is_news: "m.custom_data IS DISTINCT FROM i.custom_data",
+                recorded: false,
+                input: &[("custom_data", ColumnType::OptionalBytes)],
+                surplus: None,
             }
             .statement(dialect, None),
         }
@@ -121,15 +125,14 @@ impl Statements {
 
 impl Rule<'_> {
     /// `listed` is the condition on which a row counts as listed, for a change that needs it to be.
-    fn statement(&self, dialect: Dialect, listed: Option<&str>) -> ChangeStatement {
+    fn statement(&self, dialect: Dialect, listed: Option<&str>) -> Arc<ChangeStatement> {
         let Self {
             column,
             value,
             is_news,
             ..
         } = self;
-        let key = ("conversation_key", ColumnType::Key);
-        let input = [key, ("position", ColumnType::Integer)];
+        let input = [&[("conversation_key", ColumnType::Key)], self.input].concat();
         let not_listed = listed.map_or_else(String::new, |listed| {
             format!("WHEN NOT ({listed}) THEN {NOT_LISTED} ")
         });
@@ -142,8 +145,7 @@ impl Rule<'_> {
             field("value", format!("m.{column}"), 0),
         ];
         let rule = ChangeRule {
-            scalars: self.scalars,
-            input: &input[..=usize::from(self.positioned)],
+            input: &input,
             assignments: format!(
                 "{column} = CASE WHEN {is_news} THEN {value} ELSE m.{column} END, \
                  changed_by = CASE WHEN {is_news} THEN {{revision}} ELSE m.changed_by END"
@@ -151,7 +153,7 @@ impl Rule<'_> {
             results: &results[..=usize::from(self.recorded)],
             surplus: self.surplus,
         };
-        ChangeStatement::new(dialect, &rule)
+        Arc::new(ChangeStatement::new(dialect, &rule))
     }
 }
 
@@ -201,13 +203,11 @@ impl Store {
         conversations: Vec<(ConversationId, ConversationKey)>,
     ) -> Result<Changed, ChangeError> {
         let (kind, muted) = match muting {
-            Muting::Mute => (StoredKind::Mute, 1_i16),
+            Muting::Mute => (StoredKind::Mute, 1),
             Muting::Unmute => (StoredKind::Unmute, 0),
         };
-        let change = Change {
-            scalars: vec![muted.into()],
-            ..keyed(origin, time, kind, conversations)
-        };
+        let muted = Column::Integers(vec![muted; conversations.len()]);
+        let change = keyed(origin, time, kind, conversations, vec![muted]);
         let statement = &self.statements.settings.mute;
         let recorded = self.change("mute", statement, change).await?;
         Ok(changed(recorded)?)
@@ -221,13 +221,9 @@ impl Store {
         marks: MarkChange,
         conversations: Vec<(ConversationId, ConversationKey)>,
     ) -> Result<MarksChanged, ChangeError> {
-        let change = Change {
-            scalars: vec![
-                marks.add.to_stored().into(),
-                marks.remove.to_stored().into(),
-            ],
-            ..keyed(origin, time, StoredKind::Mark, conversations)
-        };
+        let marks = [marks.add, marks.remove]
+            .map(|marks| Column::Integers(vec![marks.to_stored(); conversations.len()]));
+        let change = keyed(origin, time, StoredKind::Mark, conversations, marks.into());
         let statement = &self.statements.settings.mark;
         let recorded = self.change("mark", statement, change).await?;
         Ok(changed_to(recorded, |bits| Some(Marks::from_stored(bits)))?)
@@ -242,10 +238,12 @@ impl Store {
         conversations: Vec<(ConversationId, ConversationKey)>,
     ) -> Result<Changed, ChangeError> {
         let bytes = data.as_bytes();
+        let data = (!bytes.is_empty()).then(|| bytes.to_vec());
+        let data = Column::OptionalBytes(vec![data; conversations.len()]);
+        let kind = StoredKind::SetCustomData;
         let change = Change {
             detail: Some(STANDARD.encode(bytes)),
-            scalars: vec![(!bytes.is_empty()).then(|| bytes.to_vec()).into()],
-            ..keyed(origin, time, StoredKind::SetCustomData, conversations)
+            ..keyed(origin, time, kind, conversations, vec![data])
         };
         let statement = &self.statements.settings.custom_data;
         let recorded = self.change("set_custom_data", statement, change).await?;
@@ -254,15 +252,15 @@ impl Store {
 }
 
 /// A change that is always synchronised and takes nothing.
-pub(super) fn plain<'a>(
-    origin: &'a Origin,
+pub(super) fn plain(
+    origin: &Origin,
     time: Timestamp,
     kind: StoredKind,
-    conversations: &[ConversationId],
+    conversations: Vec<ConversationId>,
     input: Vec<Column>,
-) -> Change<'a> {
+) -> Change {
     Change {
-        origin,
+        origin: origin.clone(),
         kind,
         time,
         synchronisation: Synchronisation::OtherClients,
@@ -270,8 +268,7 @@ pub(super) fn plain<'a>(
         erasable_from: None,
         undoes: None,
         detail: None,
-        conversations: conversations.iter().map(ToString::to_string).collect(),
-        scalars: Vec::new(),
+        conversations,
         input,
         pin_limit: u32::MAX,
     }
@@ -282,28 +279,30 @@ fn positioned(
     time: Timestamp,
     kind: StoredKind,
     conversations: Vec<Positioned>,
-) -> Change<'_> {
-    let keys = conversations.iter().map(|one| one.key).collect();
+) -> Change {
     let positions = conversations
         .iter()
         .map(|one| one.position.to_stored())
         .collect();
-    let ids: Vec<_> = conversations
+    let keyed_ids = conversations
         .into_iter()
-        .map(|one| one.conversation_id)
+        .map(|one| (one.conversation_id, one.key))
         .collect();
-    let input = vec![Column::Keys(keys), Column::Integers(positions)];
-    plain(origin, time, kind, &ids, input)
+    let positions = vec![Column::Integers(positions)];
+    keyed(origin, time, kind, keyed_ids, positions)
 }
 
+/// A change with these columns beside the keys.
 fn keyed(
     origin: &Origin,
     time: Timestamp,
     kind: StoredKind,
     conversations: Vec<(ConversationId, ConversationKey)>,
-) -> Change<'_> {
-    let (ids, keys): (Vec<_>, _) = conversations.into_iter().unzip();
-    plain(origin, time, kind, &ids, vec![Column::Keys(keys)])
+    mut columns: Vec<Column>,
+) -> Change {
+    let (ids, keys) = conversations.into_iter().unzip();
+    columns.insert(0, Column::Keys(keys));
+    plain(origin, time, kind, ids, columns)
 }
 
 fn changed(recorded: Recorded) -> Result<Changed, StoreError> {

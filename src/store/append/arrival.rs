@@ -32,7 +32,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let integers =
             |of: fn(&Arrival<'_>) -> i64| Column::Integers(arrivals.iter().map(of).collect());
-        let values = self.dialect.row_values(vec![
+        let values = self.dialect.row_values(&[
             Column::Texts(
                 arrivals
                     .iter()

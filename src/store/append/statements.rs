@@ -26,9 +26,10 @@ impl Statements {
     pub(in crate::store) fn new(dialect: Dialect) -> Self {
         use ColumnType::{Integer, Key, Text};
         let (columns, head) = (messages::COLUMNS, conversations::COLUMNS);
-        let (keys, _) = dialect.rows(3, &[("conversation_key", Key)]);
-        let (heads, _) = dialect.rows(2, &[("conversation_key", Key), ("canonical_id", Text)]);
+        let (keys, _) = dialect.rows("i", 3, &[("conversation_key", Key)]);
+        let (heads, _) = dialect.rows("i", 2, &[("conversation_key", Key), ("canonical_id", Text)]);
         let (messages, _) = dialect.rows(
+            "i",
             5,
             &[
                 ("conversation_key", Key),
@@ -37,6 +38,7 @@ impl Statements {
             ],
         );
         let (arrivals, _) = dialect.rows(
+            "i",
             1,
             &[
                 ("user_id", Text),

@@ -1,6 +1,8 @@
 //! What a kind of change is, as SQL over one row, and the statements that are made of it.
 
+use super::{Change, ChangeError, Made};
 use crate::store::{
+    coalesce::Coalescer,
     dialect::{ColumnType, Dialect},
     log::{self, RECORDED},
 };
@@ -8,8 +10,6 @@ use crate::store::{
 /// What distinguishes one kind of change: SQL over `m`, the user's row of `members`, `i`, the row of
 /// the request, and `{revision}`, the revision that the change makes.
 pub(in crate::store) struct ChangeRule<'a> {
-    /// How many parameters the request has beside its rows. The first is [`FIRST_SCALAR`].
-    pub(in crate::store) scalars: usize,
     /// The columns of `i`. The first is `conversation_key`.
     pub(in crate::store) input: &'a [(&'a str, ColumnType)],
     /// The `SET` list of the update of `m`.
@@ -39,46 +39,95 @@ pub(in crate::store) struct ResultField<'a> {
     pub(in crate::store) absent: i64,
 }
 
-/// The statements of one kind of change, made once from its rule.
-pub(in crate::store) enum ChangeStatement {
-    OneStatement(String),
-    Steps(Box<Steps>),
+/// The statements of one kind of change, made once from its rule, and the requests for it that wait.
+pub(in crate::store) struct ChangeStatement {
+    pub(super) form: Form,
+    pub(super) queue: Coalescer<Change, Made, ChangeError>,
 }
 
-pub(in crate::store) struct Steps {
+pub(super) enum Form {
+    /// A change is one statement, and so are the changes of several users.
+    OneStatement { alone: String, together: String },
+    /// Changes are several statements of one transaction.
+    Steps(Steps),
+}
+
+pub(super) struct Steps {
     pub(super) apply: String,
-    pub(super) surplus: Option<Surplus>,
     pub(super) record: String,
+    pub(super) surplus: Option<Surplus>,
 }
 
 /// The statements that all changes have in common.
 pub(in crate::store) struct Statements {
-    pub(super) earlier: String,
     pub(super) raise: String,
+    pub(super) earlier: String,
     pub(super) record: String,
     pub(super) pins: String,
     pub(super) unpin: String,
 }
 
-/// Parameters `$1` to `$13` are the user and the columns that every change has.
-pub(in crate::store) const FIRST_SCALAR: usize = 14;
+/// The columns of `changes` but for `revision` and `results`, which become known with the change.
+const COLUMNS: [(&str, ColumnType); 13] = [
+    ("user_id", ColumnType::Text),
+    ("request_id", ColumnType::OptionalBytes),
+    ("request_digest", ColumnType::OptionalBytes),
+    ("client_id", ColumnType::OptionalText),
+    ("kind", ColumnType::Integer),
+    ("changed_at", ColumnType::Integer),
+    ("synced", ColumnType::Integer),
+    ("restorable_until", ColumnType::OptionalInteger),
+    ("erasable_from", ColumnType::OptionalInteger),
+    ("undoes", ColumnType::OptionalInteger),
+    ("conversations", ColumnType::Text),
+    ("detail", ColumnType::OptionalText),
+    ("caller", ColumnType::OptionalText),
+];
+const USER: (&str, ColumnType) = ("user_id", ColumnType::Text);
+const REVISION: (&str, ColumnType) = ("revision", ColumnType::Integer);
 
-/// The columns of `changes` but for `revision` and `results`, in the order of `$1` to `$13`.
-const COLUMNS: &str = "user_id, request_id, request_digest, client_id, kind, changed_at, synced, \
-    restorable_until, erasable_from, undoes, conversations, detail, caller";
-/// Their parameters.
-const VALUES: &str = "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13";
+/// What is read of a change that was just made: the rest is known.
+const NEWS: &str = "user_id, revision, results";
+/// What stands beside it for [`RECORDED`] in one result with changes that were made earlier.
+const NO_RECORD: &str = "NULL::bytea AS request_digest, NULL::smallint AS kind, \
+    NULL::bigint AS restorable_until, NULL::text AS conversations, NULL::text AS detail";
+
+fn prefixed<'a>(prefix: &str, names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<_> = names.map(|name| format!("{prefix}{name}")).collect();
+    names.join(", ")
+}
+
+/// [`COLUMNS`], each behind `prefix`.
+fn columns(prefix: &str) -> String {
+    prefixed(prefix, COLUMNS.iter().map(|(name, _)| *name))
+}
+
+/// The beginning of an insertion into the log.
+fn insert() -> String {
+    format!("INSERT INTO changes ({}, revision, results)", columns(""))
+}
 
 impl Statements {
     pub(in crate::store) fn new(dialect: Dialect) -> Self {
         let pinned = dialect.by_index("members_pinned");
+        let (asked, _) = dialect.rows("q", 1, &COLUMNS[..2]);
+        let parameters: Vec<_> = (1..=COLUMNS.len() + 2)
+            .map(|number| format!("${number}"))
+            .collect();
+        let of_request = "c.user_id = q.user_id AND c.request_id = q.request_id";
         Self {
-            earlier: log::of_request(),
-            raise: "INSERT INTO users (user_id, revision) VALUES ($1, 1) \
-                    ON CONFLICT (user_id) DO UPDATE SET revision = users.revision + 1 \
-                    RETURNING revision"
-                .to_owned(),
-            record: record("$14", "$15"),
+            raise: format!(
+                "INSERT INTO users (user_id, revision) SELECT q.user_id, 1 FROM {asked} \
+                 WHERE NOT EXISTS (SELECT 1 FROM changes AS c WHERE {of_request}) \
+                 ORDER BY q.user_id \
+                 ON CONFLICT (user_id) DO UPDATE SET revision = users.revision + 1 \
+                 RETURNING user_id, revision"
+            ),
+            earlier: format!(
+                "SELECT c.user_id, {RECORDED} FROM {asked} CROSS JOIN changes AS c \
+                 WHERE {of_request}"
+            ),
+            record: format!("{} VALUES ({})", insert(), parameters.join(", ")),
             pins: format!(
                 "SELECT COUNT(*) AS pins, COUNT(CASE WHEN changed_by = $2 THEN 1 END) AS new_pins \
                  FROM members{pinned} WHERE user_id = $1 AND pinned_at IS NOT NULL"
@@ -91,37 +140,57 @@ impl Statements {
     }
 }
 
-/// The insertion into the log, with these expressions for the revision and the results.
-fn record(revision: &str, results: &str) -> String {
-    format!(
-        "INSERT INTO changes ({COLUMNS}, revision, results) VALUES ({VALUES}, {revision}, {results}) \
-         RETURNING {RECORDED}"
-    )
-}
-
 impl ChangeStatement {
+    /// Whether it can make changes of several users at once. What may be refused may not: it would have
+    /// to be left out of them.
+    pub(super) const fn can_be_together(&self) -> bool {
+        match &self.form {
+            Form::OneStatement { .. } => true,
+            Form::Steps(steps) => steps.surplus.is_none(),
+        }
+    }
+
     pub(in crate::store) fn new(dialect: Dialect, rule: &ChangeRule<'_>) -> Self {
-        let (rows, next) = dialect.rows(FIRST_SCALAR + rule.scalars, rule.input);
-        match (dialect, rule.surplus) {
-            (Dialect::Postgres, None) => Self::OneStatement(one_statement(&rows, rule)),
-            _ => Self::Steps(Box::new(steps(dialect, &rows, next, rule))),
+        let form = match (dialect, rule.surplus) {
+            (Dialect::Postgres, None) => Form::OneStatement {
+                alone: alone(rule),
+                together: together(rule),
+            },
+            _ => Form::Steps(steps(dialect, rule)),
+        };
+        Self {
+            form,
+            queue: Coalescer::new(dialect.together()),
         }
     }
 }
 
-fn one_statement(rows: &str, rule: &ChangeRule<'_>) -> String {
-    let of_bumped = |sql: &str| sql.replace("{revision}", "b.revision");
-    let returning: Vec<_> = rule
+/// What an update returns of a row, as `a`, and what is recorded of that.
+fn results_of_update(rule: &ChangeRule<'_>) -> (String, String) {
+    let returned: Vec<_> = rule
         .results
         .iter()
-        .map(|field| format!("{} AS {}", of_bumped(&field.sql), field.name))
+        .map(|field| format!("{} AS {}", of_raised(&field.sql), field.name))
         .collect();
     let recorded: Vec<_> = rule
         .results
         .iter()
         .map(|field| format!("COALESCE(a.{}, {})", field.name, field.absent))
         .collect();
-    let recorded: Vec<_> = recorded.iter().map(String::as_str).collect();
+    let recorded = Dialect::Postgres.json_array_of_arrays(&recorded.join(", "));
+    (returned.join(", "), recorded)
+}
+
+fn of_raised(sql: &str) -> String {
+    sql.replace("{revision}", "b.revision")
+}
+
+/// One change. `$1` to `$13` are the [`COLUMNS`].
+fn alone(rule: &ChangeRule<'_>) -> String {
+    let first = COLUMNS.len() + 1;
+    let (rows, _) = Dialect::Postgres.rows("i", first, rule.input);
+    let parameters: Vec<_> = (1..first).map(|number| format!("${number}")).collect();
+    let (returned, recorded) = results_of_update(rule);
     format!(
         "WITH earlier AS ({earlier}), \
          input AS (SELECT * FROM {rows}), \
@@ -132,52 +201,97 @@ fn one_statement(rows: &str, rule: &ChangeRule<'_>) -> String {
          applied AS ( \
              UPDATE members AS m SET {assignments} FROM input AS i CROSS JOIN raised AS b \
              WHERE m.user_id = $1 AND m.conversation_key = i.conversation_key \
-             RETURNING i.ord, {returning}), \
+             RETURNING i.ord, {returned}), \
          recorded AS ( \
-             INSERT INTO changes ({COLUMNS}, revision, results) \
-             SELECT {VALUES}, b.revision, {results} FROM raised AS b \
-             RETURNING {RECORDED}) \
-         SELECT {RECORDED}, TRUE AS is_new FROM recorded \
-         UNION ALL SELECT {RECORDED}, FALSE FROM earlier",
+             {insert} SELECT {parameters}, b.revision, (SELECT COALESCE({recorded}, '[]') \
+                 FROM input AS i LEFT JOIN applied AS a USING (ord)) \
+             FROM raised AS b RETURNING {NEWS}) \
+         SELECT TRUE AS is_new, {NEWS}, {NO_RECORD} FROM recorded \
+         UNION ALL SELECT FALSE, $1, revision, results, request_digest, kind, restorable_until, \
+             conversations, detail FROM earlier",
         earlier = log::of_request(),
-        assignments = of_bumped(&rule.assignments),
-        returning = returning.join(", "),
-        results =
-            Dialect::Postgres.json_rows(&recorded, "input AS i LEFT JOIN applied AS a USING (ord)"),
+        assignments = of_raised(&rule.assignments),
+        insert = insert(),
+        parameters = parameters.join(", "),
     )
 }
 
-fn steps(dialect: Dialect, rows: &str, revision: usize, rule: &ChangeRule<'_>) -> Steps {
-    let of_parameter = |sql: &str| sql.replace("{revision}", &format!("${revision}"));
+/// Changes of several users: the same, with a list of [`COLUMNS`]. The users' rows are locked in their
+/// order, before any row of `members`, and those are looked up in the order of their users, too.
+fn together(rule: &ChangeRule<'_>) -> String {
+    let (asked, first) = Dialect::Postgres.rows("q", 1, &COLUMNS);
+    let input: Vec<_> = [&[USER], rule.input].concat();
+    let (rows, _) = Dialect::Postgres.rows("i", first, &input);
+    let (returned, recorded) = results_of_update(rule);
+    format!(
+        "WITH asked AS (SELECT * FROM {asked}), \
+         input AS (SELECT * FROM {rows}), \
+         earlier AS ( \
+             SELECT c.user_id, {recorded_of_c} FROM asked AS q CROSS JOIN changes AS c \
+             WHERE c.user_id = q.user_id AND c.request_id = q.request_id), \
+         raised AS ( \
+             INSERT INTO users (user_id, revision) SELECT q.user_id, 1 FROM asked AS q \
+             WHERE NOT EXISTS (SELECT 1 FROM earlier AS e WHERE e.user_id = q.user_id) \
+             ORDER BY q.user_id \
+             ON CONFLICT (user_id) DO UPDATE SET revision = users.revision + 1 \
+             RETURNING user_id, revision), \
+         applied AS ( \
+             UPDATE members AS m SET {assignments} \
+             FROM input AS i JOIN raised AS b ON b.user_id = i.user_id \
+             WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key \
+             AND (SELECT COUNT(*) FROM raised) > 0 \
+             RETURNING i.ord, {returned}), \
+         results AS ( \
+             SELECT i.user_id, {recorded} AS results \
+             FROM input AS i LEFT JOIN applied AS a USING (ord) GROUP BY i.user_id), \
+         recorded AS ( \
+             {insert} SELECT {columns}, b.revision, COALESCE(r.results, '[]') \
+             FROM asked AS q JOIN raised AS b ON b.user_id = q.user_id \
+             LEFT JOIN results AS r ON r.user_id = q.user_id \
+             RETURNING {NEWS}) \
+         SELECT TRUE AS is_new, {NEWS}, {NO_RECORD} FROM recorded \
+         UNION ALL SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, \
+             conversations, detail FROM earlier",
+        recorded_of_c = prefixed("c.", RECORDED.split(", ")),
+        assignments = of_raised(&rule.assignments),
+        insert = insert(),
+        columns = columns("q."),
+    )
+}
+
+/// Changes of any number of users, whose revisions have been raised. `apply` has the rows of the
+/// requests, each with its user and that user's new revision; `record` has [`COLUMNS`] and the
+/// revision of each change before them.
+fn steps(dialect: Dialect, rule: &ChangeRule<'_>) -> Steps {
+    let input: Vec<_> = [&[USER, REVISION], rule.input].concat();
+    let of_input = |sql: &str| sql.replace("{revision}", "i.revision");
     let fields: Vec<_> = rule
         .results
         .iter()
         .map(|field| {
-            format!(
-                "CASE WHEN m.user_id IS NULL THEN {} ELSE {} END AS {}",
-                field.absent,
-                of_parameter(&field.sql),
-                field.name
-            )
+            let (absent, sql) = (field.absent, of_input(&field.sql));
+            format!("CASE WHEN m.user_id IS NULL THEN {absent} ELSE {sql} END")
         })
         .collect();
-    let names: Vec<_> = rule.results.iter().map(|field| field.name).collect();
-    let results = dialect.json_rows(
-        &names,
-        &format!(
-            "(SELECT i.ord, {} FROM {rows} LEFT JOIN members AS m \
-              ON m.user_id = $1 AND m.conversation_key = i.conversation_key) AS results",
-            fields.join(", ")
-        ),
-    );
+    let (to_apply, _) = dialect.rows("i", 1, &input);
+    let (made, first) = dialect.rows("q", 1, &[&COLUMNS[..], &[REVISION]].concat());
+    let (to_record, _) = dialect.rows("i", first, &input);
     Steps {
         apply: format!(
-            "UPDATE members AS m SET {} FROM {rows} \
-             WHERE m.user_id = {} AND m.conversation_key = i.conversation_key",
-            of_parameter(&rule.assignments),
-            dialect.after_rows("$1"),
+            "UPDATE members AS m SET {} FROM {to_apply} \
+             WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key",
+            of_input(&rule.assignments),
+        ),
+        record: format!(
+            "{insert} SELECT {columns}, q.revision, COALESCE(r.results, '[]') FROM {made} LEFT JOIN \
+                 (SELECT i.user_id, {results} AS results FROM {to_record} LEFT JOIN members AS m \
+                  ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key \
+                  GROUP BY i.user_id) AS r ON r.user_id = q.user_id \
+             RETURNING {NEWS}",
+            insert = insert(),
+            columns = columns("q."),
+            results = dialect.json_array_of_arrays(&fields.join(", ")),
         ),
         surplus: rule.surplus,
-        record: record(&format!("${revision}"), &results),
     }
 }

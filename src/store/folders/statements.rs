@@ -24,7 +24,7 @@ impl Statements {
     pub(in crate::store) fn new(dialect: Dialect) -> Self {
         let keys = |first| {
             dialect
-                .rows(first, &[("conversation_key", ColumnType::Key)])
+                .rows("i", first, &[("conversation_key", ColumnType::Key)])
                 .0
         };
         let columns = members::columns_without_folders();

@@ -4,6 +4,7 @@
 mod count;
 mod plans;
 mod recorder;
+mod together;
 
 use std::{collections::BTreeSet, future::Future, time::Duration};
 

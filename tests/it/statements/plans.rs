@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sea_orm::{DbBackend, Statement, Value, sea_query::ArrayType};
 use serde_json::Value as Json;
 
-use super::{FAMILIES, Observed, tables, use_everything};
+use super::{FAMILIES, Observed, tables, together, use_everything};
 use crate::support::{
     databases::{TestDatabase, on_every_database},
     rows::Rows,
@@ -69,6 +69,7 @@ async fn every_statement_uses_an_index(database: TestDatabase) {
     observed.recorder.take();
     use_everything(&observed.client).await;
     observed.run_jobs().await;
+    together::use_every_kind(&observed, &database).await;
 
     let distinct: BTreeMap<String, Statement> = observed
         .recorder

@@ -22,11 +22,12 @@ use conversation_service::proto::{
     conversation_service_client::ConversationServiceClient,
     group_service_client::GroupServiceClient, message_service_client::MessageServiceClient,
 };
+use prost::Message as _;
 use tonic::{Status, transport::Channel};
 
 use super::ids::text;
 
-pub(crate) use change::{AnyChange, folder};
+pub(crate) use change::{AnyChange, Boxed, folder};
 pub(crate) use list::{ids, in_folder, marked, of_types, unread};
 
 /// The largest page that the service gives.
@@ -307,6 +308,7 @@ impl Client {
 
 /// A deletion that has not been asked for yet. Awaiting it panics if it is refused.
 #[must_use = "a deletion does nothing until it is awaited"]
+#[derive(Clone)]
 pub(crate) struct Deletion {
     client: ConversationServiceClient<Channel>,
     request: DeleteConversationsRequest,
@@ -359,6 +361,21 @@ impl Deletion {
             .iter()
             .map(DeletionResult::outcome)
             .collect()
+    }
+}
+
+impl AnyChange for Deletion {
+    fn named(&self, id: &str) -> Box<dyn AnyChange> {
+        Box::new(self.clone().request_id(id))
+    }
+
+    fn by(&self, client: &str) -> Box<dyn AnyChange> {
+        Box::new(self.clone().client_id(client))
+    }
+
+    fn bytes(&self) -> Boxed<Result<Vec<u8>, Status>> {
+        let deletion = self.clone();
+        Box::pin(async move { Ok(deletion.result().await?.encode_to_vec()) })
     }
 }
 

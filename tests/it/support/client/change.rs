@@ -21,7 +21,7 @@ use tonic::{Response, Status, transport::Channel};
 use super::Client;
 
 /// A future that owns what it needs.
-type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+pub(crate) type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// A change that has not been asked for yet. Awaiting it panics if it is refused.
 #[derive(Clone)]

@@ -1,0 +1,242 @@
+//! Requests that are carried out together when many come at once.
+//!
+//! Only so many runs are under way at a time. Who comes while there is room runs at once, alone, in
+//! their own task, so without load nothing is different. Who comes while there is none waits; and who
+//! gets a turn takes all along that wait. There is no timer: nobody waits for company.
+//!
+//! Nobody fails because of another: when requests that ran together fail and the database says that
+//! nothing was done, each is run again by itself. And nobody works for those who have given up: a run
+//! ends with the last of its callers.
+//!
+//! Nobody has to wait much longer than alone: what runs together has a limited number of rows. Where
+//! runs can be under way at once, on PostgreSQL, requests of many rows stay out of it altogether. Their
+//! cost is in their rows and not in their round trips, and others would wait for them.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tracing::{Instrument as _, Span};
+
+use super::{StoreError, connections::unavailable, transaction::AsStoreError};
+use crate::domain::UserId;
+
+/// How much runs together.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// How many runs are under way at a time. More would leave each of them less company; fewer would
+    /// let a locked user hold up more of the others.
+    pub(super) runs: usize,
+    /// A request of more rows than this runs alone and needs no turn.
+    pub(super) rows_of_one: usize,
+    /// The most rows of a run of several requests.
+    pub(super) rows: usize,
+}
+
+/// What can be carried out together.
+pub(super) trait Request: Send + Sync + 'static {
+    /// How many rows it is about.
+    fn rows(&self) -> usize;
+
+    /// The user whose lock it takes. Two requests of one user do not run together.
+    fn user(&self) -> Option<&UserId>;
+}
+
+/// Those requests of one kind that wait.
+pub(super) struct Coalescer<R, T, E> {
+    waiting: Mutex<Waiting<R, T, E>>,
+    turns: Arc<Semaphore>,
+    limits: Limits,
+}
+
+struct Waiting<R, T, E> {
+    queue: VecDeque<Queued<R, T, E>>,
+    next_ticket: u64,
+}
+
+struct Queued<R, T, E> {
+    ticket: u64,
+    request: Arc<R>,
+    answer: Answer<T, E>,
+    /// Of the call. The trace of the first call of a run has its statements.
+    span: Span,
+}
+
+type Answer<T, E> = oneshot::Sender<Result<T, E>>;
+
+impl<R, T, E> Coalescer<R, T, E>
+where
+    R: Request,
+    T: Send + 'static,
+    E: AsStoreError + From<StoreError> + Clone + Send + 'static,
+{
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            waiting: Mutex::new(Waiting {
+                queue: VecDeque::new(),
+                next_ticket: 0,
+            }),
+            turns: Arc::new(Semaphore::new(limits.runs)),
+            limits,
+        }
+    }
+
+    /// Carries out a request by `run`, alone or with others. `run` has one result for each request.
+    pub(super) async fn carry_out<W, F>(&self, request: Arc<R>, run: W) -> Result<T, E>
+    where
+        W: Fn(Vec<Arc<R>>) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Result<Vec<T>, E>> + Send,
+    {
+        if request.rows() > self.limits.rows_of_one {
+            return alone(request, &run).await;
+        }
+        if let Ok(_turn) = self.turns.try_acquire() {
+            return alone(request, &run).await;
+        }
+        let (ticket, mut answered) = self.enqueue(request);
+        let mut is_waiting = true;
+        while is_waiting {
+            let turn = tokio::select! {
+                biased;
+                answer = &mut answered => return answer.unwrap_or_else(|_| Err(lost())),
+                turn = Arc::clone(&self.turns).acquire_owned() => turn,
+            };
+            let turn = turn.map_err(|_| lost::<E>())?;
+            let batch;
+            (batch, is_waiting) = self.take(ticket);
+            start(batch, Some(turn), run.clone());
+        }
+        answered.await.unwrap_or_else(|_| Err(lost()))
+    }
+
+    fn enqueue(&self, request: Arc<R>) -> (u64, oneshot::Receiver<Result<T, E>>) {
+        let (answer, answered) = oneshot::channel();
+        let mut waiting = self.lock();
+        let ticket = waiting.next_ticket;
+        waiting.next_ticket += 1;
+        waiting.queue.push_back(Queued {
+            ticket,
+            request,
+            answer,
+            span: Span::current(),
+        });
+        (ticket, answered)
+    }
+
+    /// Those who can run together now, first come, first served; and whether `ticket` still waits.
+    fn take(&self, ticket: u64) -> (Vec<Queued<R, T, E>>, bool) {
+        let mut waiting = self.lock();
+        let mut users = HashSet::new();
+        let (mut batch, mut rest, mut rows) = (Vec::new(), VecDeque::new(), 0);
+        for queued in waiting.queue.drain(..) {
+            if queued.answer.is_closed() {
+                continue;
+            }
+            let request = &queued.request;
+            let has_room = rows + request.rows() <= self.limits.rows;
+            if has_room && request.user().is_none_or(|user| users.insert(user.clone())) {
+                rows += request.rows();
+                batch.push(queued);
+            } else {
+                rest.push_back(queued);
+            }
+        }
+        let still_waits = rest.iter().any(|queued| queued.ticket == ticket);
+        waiting.queue = rest;
+        (batch, still_waits)
+    }
+
+    /// The queue is changed by single calls only, so a panic elsewhere cannot have left it half changed.
+    fn lock(&self) -> MutexGuard<'_, Waiting<R, T, E>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn alone<R, T, E, W, F>(request: Arc<R>, run: &W) -> Result<T, E>
+where
+    E: From<StoreError>,
+    W: Fn(Vec<Arc<R>>) -> F,
+    F: Future<Output = Result<Vec<T>, E>>,
+{
+    run(vec![request]).await?.pop().ok_or_else(lost)
+}
+
+/// Runs a batch in a task of its own, since it belongs to none of its callers.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "its callers wait for it, and it ends with the last of them"
+)]
+fn start<R, T, E, W, F>(batch: Vec<Queued<R, T, E>>, turn: Option<OwnedSemaphorePermit>, run: W)
+where
+    R: Request,
+    T: Send + 'static,
+    E: AsStoreError + From<StoreError> + Clone + Send + 'static,
+    W: Fn(Vec<Arc<R>>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Result<Vec<T>, E>> + Send,
+{
+    let Some(first) = batch.first() else {
+        return;
+    };
+    let span = first.span.clone();
+    let task: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async move {
+        let failed = together(batch, &run).await;
+        drop(turn);
+        for queued in failed {
+            start(vec![queued], None, run.clone());
+        }
+    });
+    tokio::spawn(task.instrument(span));
+}
+
+/// Runs a batch and answers its callers. Returns those that have to be run by themselves.
+async fn together<R, T, E, W, F>(mut batch: Vec<Queued<R, T, E>>, run: &W) -> Vec<Queued<R, T, E>>
+where
+    E: AsStoreError + Clone,
+    W: Fn(Vec<Arc<R>>) -> F,
+    F: Future<Output = Result<Vec<T>, E>>,
+{
+    let requests = batch
+        .iter()
+        .map(|queued| Arc::clone(&queued.request))
+        .collect();
+    let all_gone = async {
+        for queued in &mut batch {
+            queued.answer.closed().await;
+        }
+    };
+    let outcome = tokio::select! {
+        biased;
+        outcome = run(requests) => outcome,
+        () = all_gone => return Vec::new(),
+    };
+    match outcome {
+        Ok(results) => {
+            for (queued, result) in batch.into_iter().zip(results) {
+                // Whoever has gone meanwhile learns of it by a retry.
+                let _ = queued.answer.send(Ok(result));
+            }
+            Vec::new()
+        }
+        Err(error) => {
+            let nothing_done = error.as_store_error().is_some_and(StoreError::is_refusal);
+            if batch.len() > 1 && nothing_done {
+                return batch;
+            }
+            for queued in batch {
+                let _ = queued.answer.send(Err(error.clone()));
+            }
+            Vec::new()
+        }
+    }
+}
+
+/// Cannot be but when the program ends.
+fn lost<E: From<StoreError>>() -> E {
+    unavailable("the run of this request was lost").into()
+}
+
+#[cfg(test)]
+mod tests;
