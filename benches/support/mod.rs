@@ -30,21 +30,36 @@ pub struct Service {
 impl Service {
     /// Starts the program on a free port.
     pub fn start(url: &str, more: &[&str]) -> Outcome<Self> {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_conversation-service"))
+        Self::start_program(env!("CARGO_BIN_EXE_conversation-service"), url, more)
+    }
+
+    /// Starts another build of the program on a free port.
+    pub fn start_program(program: &str, url: &str, more: &[&str]) -> Outcome<Self> {
+        let mut command = Command::new(program);
+        command
             .args(["--listen", "127.0.0.1:0", "--database-url", url])
             .args(more)
-            .env("RUST_LOG", "warn")
-            .stdout(Stdio::piped())
-            .spawn()?;
+            .env("RUST_LOG", "warn");
+        Self::spawn(&mut command)
+    }
+
+    /// Starts any program that says, as the service does, where it is `listening on`.
+    pub fn spawn(command: &mut Command) -> Outcome<Self> {
+        let mut child = command.stdout(Stdio::piped()).spawn()?;
         let mut lines = BufReader::new(child.stdout.take().ok_or("no output")?).lines();
         let address = loop {
             let line = lines.next().ok_or("the program ended")??;
-            if let Some(address) = line.strip_prefix("conversation-service listening on ") {
+            if let Some((_, address)) = line.split_once(" listening on ") {
                 break address.to_owned();
             }
         };
         thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
         Ok(Self { child, address })
+    }
+
+    /// The number of its process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
     }
 
     /// A connection of its own.

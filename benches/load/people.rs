@@ -1,0 +1,209 @@
+//! The data set: who talks with whom, and in which order their conversations are deleted.
+
+use conversation_service::{
+    domain::{ConversationId as Id, UserId},
+    proto::{ConversationId, DeleteConversationsRequest},
+};
+use prost::{Message as _, bytes::Bytes};
+use rand::{SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
+use ring::digest::{SHA256, digest};
+
+use crate::support::{Outcome, c2c};
+
+/// The most conversations of one request.
+pub const MOST: usize = 100;
+pub const DELETE: &str = "/conversation.v1.ConversationService/DeleteConversations";
+
+/// A circle of users, each of whom talks with the nearest on both sides.
+#[derive(Debug, Clone)]
+pub struct People {
+    /// How the users' names begin.
+    pub name: String,
+    pub users: usize,
+    /// Of each user.
+    pub conversations: usize,
+    /// In each conversation.
+    pub messages: usize,
+}
+
+impl People {
+    pub fn user(&self, number: usize) -> String {
+        format!("{}-{:06}", self.name, number % self.users)
+    }
+
+    /// The other side of a user's conversation.
+    pub fn friend(&self, user: usize, conversation: usize) -> String {
+        let distance = conversation / 2 + 1;
+        self.user(if conversation.is_multiple_of(2) {
+            user + distance
+        } else {
+            user + self.users - distance
+        })
+    }
+
+    /// Everyone's first conversations, then everyone's second ones, and so on.
+    pub fn pairs(&self) -> impl Iterator<Item = (String, String)> {
+        let distances = (0..self.conversations).step_by(2);
+        distances.flat_map(move |conversation| {
+            (0..self.users).map(move |user| (self.user(user), self.friend(user, conversation)))
+        })
+    }
+}
+
+/// The name and the key of a conversation of these two, as the service stores them.
+pub fn stored(user: &str, other: &str) -> Outcome<(String, Vec<u8>)> {
+    let id = |user: &str| UserId::new(user).map_err(|error| format!("{user}: {error:?}"));
+    let canonical = Id::C2c(id(other)?)
+        .canonical(&id(user)?)
+        .as_str()
+        .to_owned();
+    let key = digest(&SHA256, canonical.as_bytes()).as_ref()[..16].to_vec();
+    Ok((canonical, key))
+}
+
+/// One call, in the forms in which those that are compared want it.
+#[derive(Debug, Clone)]
+pub struct Call {
+    pub path: &'static str,
+    /// The request as it goes over the wire.
+    pub request: Bytes,
+    pub user: String,
+    pub request_id: Vec<u8>,
+    pub request_digest: Vec<u8>,
+    /// The conversations, as all their members share them, and their keys.
+    pub canonical_ids: Vec<String>,
+    pub keys: Vec<Vec<u8>>,
+    /// Their text forms, as the log of changes keeps them.
+    pub texts: String,
+}
+
+impl Call {
+    /// A deletion as the contract has it by default: the history goes too. It can be retried.
+    pub fn deletion(user: String, others: &[String]) -> Outcome<Self> {
+        let request_id = rand::random::<u128>();
+        let request = DeleteConversationsRequest {
+            user_id: user.clone(),
+            conversation_ids: others.iter().map(|other| c2c(other)).collect(),
+            request_id: uuid::Uuid::from_u128(request_id).to_string(),
+            ..DeleteConversationsRequest::default()
+        };
+        let stored = others.iter().map(|other| stored(&user, other));
+        let (canonical_ids, keys) = stored.collect::<Outcome<Vec<_>>>()?.into_iter().unzip();
+        let texts: Vec<_> = others.iter().map(|other| format!("C2C{other}")).collect();
+        let request = Bytes::from(request.encode_to_vec());
+        Ok(Self {
+            path: DELETE,
+            request_id: request_id.to_be_bytes().to_vec(),
+            request_digest: digest(&SHA256, &request).as_ref().to_vec(),
+            request,
+            canonical_ids,
+            keys,
+            texts: serde_json::json!(texts).to_string(),
+            user,
+        })
+    }
+
+    /// Any other call.
+    pub fn of(path: &'static str, request: &impl prost::Message) -> Self {
+        Self {
+            path,
+            request: Bytes::from(request.encode_to_vec()),
+            user: String::new(),
+            request_id: Vec::new(),
+            request_digest: Vec::new(),
+            canonical_ids: Vec::new(),
+            keys: Vec::new(),
+            texts: String::new(),
+        }
+    }
+}
+
+/// Hands out deletions so that each conversation is deleted once between two resets, users in random
+/// order. One user in five has single conversations deleted, the others as many as a request may have.
+pub struct Supply {
+    pub people: People,
+    singles: Part,
+    batches: Part,
+}
+
+/// Some of the people, and requests of one size.
+struct Part {
+    users: Vec<usize>,
+    size: usize,
+    next: usize,
+}
+
+impl Supply {
+    pub fn new(people: People) -> Self {
+        let mut users: Vec<_> = (0..people.users).collect();
+        users.shuffle(&mut StdRng::seed_from_u64(1));
+        let part = |users: &[usize], size| Part {
+            users: users.to_vec(),
+            size,
+            next: 0,
+        };
+        let (few, many) = users.split_at(people.users / 5);
+        Self {
+            singles: part(few, 1),
+            batches: part(many, MOST),
+            people,
+        }
+    }
+
+    fn part(&self, size: usize) -> &Part {
+        if size == 1 {
+            &self.singles
+        } else {
+            &self.batches
+        }
+    }
+
+    /// How many requests of this size, which is 1 or [`MOST`], there are between two resets.
+    pub fn capacity(&self, size: usize) -> usize {
+        self.part(size).users.len() * (self.people.conversations / size)
+    }
+
+    /// Whether so many requests of this size are left.
+    pub fn has(&self, size: usize, count: usize) -> bool {
+        self.part(size).next + count <= self.capacity(size)
+    }
+
+    /// Begins anew: all conversations are listed again.
+    pub fn reset(&mut self) {
+        (self.singles.next, self.batches.next) = (0, 0);
+    }
+
+    /// How many conversations were handed out since.
+    pub fn handed_out(&self) -> usize {
+        self.singles.next + self.batches.next * MOST
+    }
+
+    /// The next requests.
+    pub fn take(&mut self, size: usize, count: usize) -> Outcome<Vec<Call>> {
+        let part = self.part(size);
+        let calls = (part.next..part.next + count).map(|number| {
+            let user = part.users[number % part.users.len()];
+            let first = number / part.users.len() * part.size;
+            let friends: Vec<_> = (first..first + part.size)
+                .map(|conversation| self.people.friend(user, conversation))
+                .collect();
+            Call::deletion(self.people.user(user), &friends)
+        });
+        let calls = calls.collect::<Outcome<_>>()?;
+        if size == 1 {
+            self.singles.next += count;
+        } else {
+            self.batches.next += count;
+        }
+        Ok(calls)
+    }
+}
+
+/// A conversation with a group.
+pub fn group(id: &str) -> ConversationId {
+    ConversationId {
+        id: Some(conversation_service::proto::conversation_id::Id::GroupId(
+            id.to_owned(),
+        )),
+    }
+}

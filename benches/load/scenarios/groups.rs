@@ -1,0 +1,79 @@
+//! What a message to a group costs, by the size of the group. The senders are as many, and messages to
+//! either group take turns.
+
+use std::{sync::Arc, time::Instant};
+
+use conversation_service::proto::{
+    AddGroupMembersRequest, SendMessageRequest, group_service_client::GroupServiceClient,
+};
+
+use crate::{
+    drive,
+    people::{Call, group},
+    report::{self, Target},
+    sample::median,
+    stage::Stage,
+    subject::rpc,
+    support::{Outcome, message},
+    wire::Connections,
+};
+
+const SEND: &str = "/conversation.v1.MessageService/SendMessage";
+/// Messages to each group in each run.
+const MESSAGES: usize = 300;
+
+/// Messages to a group of few members and to one of many, from a member, in turns.
+pub async fn groups(stage: &mut Stage<'_>) -> Outcome<()> {
+    let service = stage.service()?;
+    let sizes = [10, stage.arguments.scaled(10_000)];
+    for size in sizes {
+        let members: Vec<_> = (0..size).map(|number| format!("member {number}")).collect();
+        let mut client = GroupServiceClient::new(service.connect().await?);
+        for members in members.chunks(100) {
+            let request = AddGroupMembersRequest {
+                group_id: size.to_string(),
+                user_ids: members.to_vec(),
+            };
+            client.add_group_members(request).await?;
+        }
+    }
+    stage.database.settle().await?;
+    let connections = Connections::open(&[&service], 1).await?;
+    let (mut few, mut many) = (Vec::new(), Vec::new());
+    for _ in 0..stage.arguments.runs {
+        let send = async |index: usize, number: usize| {
+            let request = SendMessageRequest {
+                conversation_id: Some(group(&sizes[index].to_string())),
+                client_message_id: rand::random::<u128>().to_string(),
+                ..message(&format!("member {}", number % sizes[0]), "")
+            };
+            let call = rpc(
+                connections.clone(),
+                Arc::new(vec![Call::of(SEND, &request)]),
+            );
+            let begun = Instant::now();
+            call(0, 0).await?;
+            Ok(begun.elapsed())
+        };
+        let [to_few, to_many] = drive::in_turns(MESSAGES, send).await?;
+        few.push(to_few);
+        many.push(to_many);
+    }
+    let database = stage.database.place.name;
+    report::note(&format!(
+        "\nGroups: {database}, one caller: a message to 10 members {:.2} ms, to {} members {:.2} ms",
+        median(few.iter().copied()),
+        sizes[1],
+        median(many.iter().copied())
+    ));
+    stage.report.ratio(
+        &format!(
+            "{database}: p50, a message to a group of {} / of 10",
+            sizes[1]
+        ),
+        Target::AtMost(1.1),
+        &many,
+        &few,
+    );
+    Ok(())
+}

@@ -1,0 +1,9 @@
+//! What is to be shown, each under its name.
+
+pub mod curves;
+pub mod deletions;
+pub mod groups;
+pub mod history;
+pub mod mix;
+pub mod processes;
+pub mod replicas;
