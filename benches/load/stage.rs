@@ -74,6 +74,8 @@ impl<'a> Stage<'a> {
         let pairs: Vec<_> = people.pairs().collect();
         database.seed(&people.name, &pairs, people.messages).await?;
         let took = begun.elapsed();
+        // PostgreSQL shall know the data before it plans anything.
+        database.settle().await?;
         let service = Service::start(&database.place.url, &[])?;
         let looked_at = verify::people(&service, &people).await?;
         report::note(&format!(
@@ -150,6 +152,8 @@ impl<'a> Stage<'a> {
                 self.measure(subject, *load, 4 * load.callers).await?;
             }
         }
+        // What PostgreSQL has planned for a log of changes that was still empty it plans anew.
+        self.list_again().await?;
         let mut samples = vec![vec![Vec::new(); subjects.len()]; loads.len()];
         for _ in 0..self.arguments.runs {
             for ((load, count), samples) in loads.iter().zip(&counts).zip(&mut samples) {
@@ -175,6 +179,13 @@ impl<'a> Stage<'a> {
         let mut samples = vec![Sample::default(); subjects.len()];
         for turn in 0..turns {
             for place in 0..subjects.len() {
+                // To and fro: whoever were always after the same one would always find the machine as
+                // that one leaves it.
+                let place = if turn % 2 == 0 {
+                    place
+                } else {
+                    subjects.len() - place
+                };
                 let index = (turn + place) % subjects.len();
                 let sample = self.measure(&subjects[index], load, count / turns).await?;
                 samples[index].add(sample);
