@@ -22,7 +22,7 @@
 //!
 //! ```sh
 //! export BENCH_POSTGRES_URL=postgres://postgres@127.0.0.1:5432/postgres  # a superuser's; SQLite only without
-//! cargo bench --bench load -- all                     # every figure: some 20 minutes
+//! cargo bench --bench load -- all                     # every figure: most of an hour
 //! cargo bench --bench load -- all --quick             # the same on a tenth of the data, in minutes
 //! cargo bench --bench load -- headline --load 100x16  # one load, as to profile the service under it
 //! cargo bench --bench load -- mix --rate 500 --mix delete100=1,list=5,send=10
