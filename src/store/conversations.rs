@@ -149,14 +149,15 @@ impl Store {
                 Row::new("conversations", &row).json("positions")
             })
             .await?;
-        let inconsistent = |key: Option<&ConversationKey>| StoreError::Inconsistent {
+        let inconsistent = |key: &ConversationKey| StoreError::Inconsistent {
             table: "conversations",
             column: "canonical_id",
-            key: key.map(ToString::to_string).unwrap_or_default(),
+            key: key.to_string(),
         };
-        let mut found = found.into_iter().zip(&keys).map(|(position, key)| {
-            Seq::from_stored(position).ok_or_else(|| inconsistent(Some(key)))
-        });
+        let mut found = found
+            .into_iter()
+            .zip(&keys)
+            .map(|(position, key)| Seq::from_stored(position).ok_or_else(|| inconsistent(key)));
         let of_each = batch.iter().map(|one| {
             let positions: Vec<_> = found
                 .by_ref()

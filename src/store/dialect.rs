@@ -267,7 +267,7 @@ impl ColumnType {
 }
 
 impl Column {
-    pub(super) fn len(&self) -> usize {
+    fn len(&self) -> usize {
         match self {
             Self::Keys(keys) => keys.len(),
             Self::Integers(integers) => integers.len(),

@@ -80,7 +80,7 @@ impl Statements {
 
 /// The change that a user's request of this name has made.
 pub(super) fn of_request() -> String {
-    format!("SELECT {RECORDED} FROM changes WHERE user_id = $1 AND request_id = $2")
+    format!("SELECT user_id, {RECORDED} FROM changes WHERE user_id = $1 AND request_id = $2")
 }
 
 impl Recorded {
@@ -90,20 +90,16 @@ impl Recorded {
         revision: Revision,
         results: &str,
     ) -> Result<Self, StoreError> {
-        let recorded = Self {
+        let mut recorded = Self {
             revision,
             kind: change.kind,
             restorable_until: change.restorable_until,
             conversations: Vec::new(),
             detail: change.detail.clone(),
         };
-        match with_results(change.conversations.clone(), results) {
-            Some(conversations) => Ok(Self {
-                conversations,
-                ..recorded
-            }),
-            None => Err(recorded.inconsistent("results")),
-        }
+        recorded.conversations = with_results(change.conversations.clone(), results)
+            .ok_or_else(|| recorded.inconsistent("results"))?;
+        Ok(recorded)
     }
 
     /// Whether the change is a deletion or a clearing.

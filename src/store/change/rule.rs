@@ -88,9 +88,14 @@ const REVISION: (&str, ColumnType) = ("revision", ColumnType::Integer);
 
 /// What is read of a change that was just made: the rest is known.
 const NEWS: &str = "user_id, revision, results";
-/// What stands beside it for [`RECORDED`] in one result with changes that were made earlier.
-const NO_RECORD: &str = "NULL::bytea AS request_digest, NULL::smallint AS kind, \
-    NULL::bigint AS restorable_until, NULL::text AS conversations, NULL::text AS detail";
+/// One result of changes `recorded` just now and `earlier`. Of the former only [`NEWS`] are read.
+const RECORDED_AND_EARLIER: &str = "SELECT TRUE AS is_new, user_id, revision, results, \
+        NULL::bytea AS request_digest, NULL::smallint AS kind, NULL::bigint AS restorable_until, \
+        NULL::text AS conversations, NULL::text AS detail FROM recorded \
+    UNION ALL SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, \
+        conversations, detail FROM earlier";
+/// Whether `c`, of `changes`, was made by the request `q`.
+const OF_REQUEST: &str = "c.user_id = q.user_id AND c.request_id = q.request_id";
 
 fn prefixed<'a>(prefix: &str, names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<_> = names.map(|name| format!("{prefix}{name}")).collect();
@@ -102,6 +107,12 @@ fn columns(prefix: &str) -> String {
     prefixed(prefix, COLUMNS.iter().map(|(name, _)| *name))
 }
 
+/// The first so many parameters.
+fn parameters(count: usize) -> String {
+    let parameters: Vec<_> = (1..=count).map(|number| format!("${number}")).collect();
+    parameters.join(", ")
+}
+
 /// The beginning of an insertion into the log.
 fn insert() -> String {
     format!("INSERT INTO changes ({}, revision, results)", columns(""))
@@ -111,23 +122,19 @@ impl Statements {
     pub(in crate::store) fn new(dialect: Dialect) -> Self {
         let pinned = dialect.by_index("members_pinned");
         let (asked, _) = dialect.rows("q", 1, &COLUMNS[..2]);
-        let parameters: Vec<_> = (1..=COLUMNS.len() + 2)
-            .map(|number| format!("${number}"))
-            .collect();
-        let of_request = "c.user_id = q.user_id AND c.request_id = q.request_id";
         Self {
             raise: format!(
                 "INSERT INTO users (user_id, revision) SELECT q.user_id, 1 FROM {asked} \
-                 WHERE NOT EXISTS (SELECT 1 FROM changes AS c WHERE {of_request}) \
+                 WHERE NOT EXISTS (SELECT 1 FROM changes AS c WHERE {OF_REQUEST}) \
                  ORDER BY q.user_id \
                  ON CONFLICT (user_id) DO UPDATE SET revision = users.revision + 1 \
                  RETURNING user_id, revision"
             ),
             earlier: format!(
                 "SELECT c.user_id, {RECORDED} FROM {asked} CROSS JOIN changes AS c \
-                 WHERE {of_request}"
+                 WHERE {OF_REQUEST}"
             ),
-            record: format!("{} VALUES ({})", insert(), parameters.join(", ")),
+            record: format!("{} VALUES ({})", insert(), parameters(COLUMNS.len() + 2)),
             pins: format!(
                 "SELECT COUNT(*) AS pins, COUNT(CASE WHEN changed_by = $2 THEN 1 END) AS new_pins \
                  FROM members{pinned} WHERE user_id = $1 AND pinned_at IS NOT NULL"
@@ -187,9 +194,7 @@ fn of_raised(sql: &str) -> String {
 
 /// One change. `$1` to `$13` are the [`COLUMNS`].
 fn alone(rule: &ChangeRule<'_>) -> String {
-    let first = COLUMNS.len() + 1;
-    let (rows, _) = Dialect::Postgres.rows("i", first, rule.input);
-    let parameters: Vec<_> = (1..first).map(|number| format!("${number}")).collect();
+    let (rows, _) = Dialect::Postgres.rows("i", COLUMNS.len() + 1, rule.input);
     let (returned, recorded) = results_of_update(rule);
     format!(
         "WITH earlier AS ({earlier}), \
@@ -206,13 +211,11 @@ fn alone(rule: &ChangeRule<'_>) -> String {
              {insert} SELECT {parameters}, b.revision, (SELECT COALESCE({recorded}, '[]') \
                  FROM input AS i LEFT JOIN applied AS a USING (ord)) \
              FROM raised AS b RETURNING {NEWS}) \
-         SELECT TRUE AS is_new, {NEWS}, {NO_RECORD} FROM recorded \
-         UNION ALL SELECT FALSE, $1, revision, results, request_digest, kind, restorable_until, \
-             conversations, detail FROM earlier",
+         {RECORDED_AND_EARLIER}",
         earlier = log::of_request(),
         assignments = of_raised(&rule.assignments),
         insert = insert(),
-        parameters = parameters.join(", "),
+        parameters = parameters(COLUMNS.len()),
     )
 }
 
@@ -228,7 +231,7 @@ fn together(rule: &ChangeRule<'_>) -> String {
          input AS (SELECT * FROM {rows}), \
          earlier AS ( \
              SELECT c.user_id, {recorded_of_c} FROM asked AS q CROSS JOIN changes AS c \
-             WHERE c.user_id = q.user_id AND c.request_id = q.request_id), \
+             WHERE {OF_REQUEST}), \
          raised AS ( \
              INSERT INTO users (user_id, revision) SELECT q.user_id, 1 FROM asked AS q \
              WHERE NOT EXISTS (SELECT 1 FROM earlier AS e WHERE e.user_id = q.user_id) \
@@ -249,9 +252,7 @@ fn together(rule: &ChangeRule<'_>) -> String {
              FROM asked AS q JOIN raised AS b ON b.user_id = q.user_id \
              LEFT JOIN results AS r ON r.user_id = q.user_id \
              RETURNING {NEWS}) \
-         SELECT TRUE AS is_new, {NEWS}, {NO_RECORD} FROM recorded \
-         UNION ALL SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, \
-             conversations, detail FROM earlier",
+         {RECORDED_AND_EARLIER}",
         recorded_of_c = prefixed("c.", RECORDED.split(", ")),
         assignments = of_raised(&rule.assignments),
         insert = insert(),
