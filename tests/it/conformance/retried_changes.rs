@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use conversation_service::proto::{Conversation, ListFoldersResponse};
-use tokio::task::JoinSet;
 use tonic::Code;
 use uuid::Uuid;
 
@@ -14,8 +13,7 @@ use crate::support::{
     databases::{TestDatabase, on_every_database},
     errors::{refused, violated},
     ids::{c2c, group},
-    rows::{Rows, is_sqlite},
-    server::{TestServer, config},
+    server::TestServer,
     stage::Stage,
 };
 
@@ -24,7 +22,6 @@ on_every_database!(
     a_request_id_belongs_to_one_request_of_one_kind,
     a_refused_change_leaves_its_request_id_free,
     racing_retries_all_get_one_answer_and_change_once,
-    a_retry_that_waits_while_others_pin_gets_the_first_answer,
     a_change_that_changes_nothing_makes_one_revision_too,
 );
 
@@ -267,54 +264,6 @@ async fn racing_retries_all_get_one_answer_and_change_once(database: TestDatabas
             assert_eq!(client.revision("alice").await, revision);
         }
     }
-}
-
-async fn a_retry_that_waits_while_others_pin_gets_the_first_answer(database: TestDatabase) {
-    if is_sqlite(&database) {
-        // There, whoever waits begins after those who were before, and has seen nothing yet.
-        return;
-    }
-    let mut config = config(&database);
-    config.pin_limit = 1;
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open_with(config).await;
-    for sender in ["bob", "carol"] {
-        client.send(sender, c2c("alice"), "hi").await;
-    }
-    client.mute("alice", [c2c("bob")]).await;
-    let rows = Rows::of(&database).await;
-    let observer = Rows::of(&database).await;
-    rows.run("BEGIN; SELECT 1 FROM users WHERE user_id = 'alice' FOR UPDATE")
-        .await;
-    // All of them have looked for an earlier run when the first gets the user's lock. By the turn of
-    // the retry the pin is another's, and there is no room for a second one.
-    let pin = client.pin("alice", [c2c("bob")]).request_id(request_id(1));
-    let queue: [Box<dyn AnyChange>; 4] = [
-        Box::new(pin.clone()),
-        Box::new(client.unpin("alice", [c2c("bob")])),
-        Box::new(client.pin("alice", [c2c("carol")])),
-        Box::new(pin),
-    ];
-    let mut waiting = JoinSet::new();
-    for (place, change) in (1..).zip(queue) {
-        waiting.spawn(async move { (place, change.bytes().await) });
-        observer.until_waiting(|waiting| waiting == place).await;
-    }
-    clock.advance(Duration::from_secs(1));
-    rows.run("COMMIT").await;
-    let mut answers = waiting.join_all().await;
-    answers.sort_unstable_by_key(|(place, _)| *place);
-    let answers: Vec<_> = answers
-        .into_iter()
-        .map(|(_, answer)| answer.expect("each is answered"))
-        .collect();
-    assert_eq!(answers[3], answers[0]);
-    let entry = client.entry("alice", c2c("bob")).await;
-    assert!(!entry.pinned, "what came since stays");
-    assert_eq!(client.revision("alice").await, 4);
 }
 
 async fn a_change_that_changes_nothing_makes_one_revision_too(database: TestDatabase) {
