@@ -76,7 +76,7 @@ impl DirectSqlite {
 
 impl Prepared<'_> {
     fn delete(&mut self, call: &Call) -> Outcome<()> {
-        let keys: Vec<_> = call.keys.iter().map(|key| hex(key)).collect();
+        let keys: Vec<_> = call.keys.iter().map(|key| hex(key.as_bytes())).collect();
         let asked: Vec<_> = keys.iter().zip(&call.canonical_ids).collect();
         let mut heads: Vec<i64> = Vec::new();
         query(&mut self.positions, &[json(&asked)?], |row| {

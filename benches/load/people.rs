@@ -2,11 +2,12 @@
 
 use conversation_service::{
     domain::{ConversationId as Id, UserId},
-    proto::{ConversationId, DeleteConversationsRequest},
+    proto::{ConversationId, DeleteConversationsRequest, conversation_id},
 };
 use prost::{Message as _, bytes::Bytes};
 use rand::{SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 use ring::digest::{SHA256, digest};
+use uuid::Uuid;
 
 use crate::support::{Outcome, c2c};
 
@@ -51,14 +52,14 @@ impl People {
 }
 
 /// The name and the key of a conversation of these two, as the service stores them.
-pub fn stored(user: &str, other: &str) -> Outcome<(String, Vec<u8>)> {
-    let id = |user: &str| UserId::new(user).map_err(|error| format!("{user}: {error:?}"));
-    let canonical = Id::C2c(id(other)?)
-        .canonical(&id(user)?)
-        .as_str()
-        .to_owned();
-    let key = digest(&SHA256, canonical.as_bytes()).as_ref()[..16].to_vec();
+pub fn stored(user: &UserId, other: &UserId) -> Outcome<(String, Uuid)> {
+    let canonical = Id::C2c(other.clone()).canonical(user).into_text();
+    let key = Uuid::from_slice(&digest(&SHA256, canonical.as_bytes()).as_ref()[..16])?;
     Ok((canonical, key))
+}
+
+pub fn user_id(user: &str) -> Outcome<UserId> {
+    Ok(UserId::new(user)?)
 }
 
 /// One call, in the forms in which those that are compared want it.
@@ -72,7 +73,7 @@ pub struct Call {
     pub request_digest: Vec<u8>,
     /// The conversations, as all their members share them, and their keys.
     pub canonical_ids: Vec<String>,
-    pub keys: Vec<Vec<u8>>,
+    pub keys: Vec<Uuid>,
     /// Their text forms, as the log of changes keeps them.
     pub texts: String,
 }
@@ -80,26 +81,37 @@ pub struct Call {
 impl Call {
     /// A deletion as the contract has it by default: the history goes too. It can be retried.
     pub fn deletion(user: String, others: &[String]) -> Outcome<Self> {
-        let request_id = rand::random::<u128>();
         let request = DeleteConversationsRequest {
-            user_id: user.clone(),
+            user_id: user,
             conversation_ids: others.iter().map(|other| c2c(other)).collect(),
-            request_id: uuid::Uuid::from_u128(request_id).to_string(),
+            request_id: Uuid::from_u128(rand::random()).to_string(),
             ..DeleteConversationsRequest::default()
         };
+        Self::of_deletion(&request)
+    }
+
+    /// A deletion of one-to-one conversations.
+    pub fn of_deletion(request: &DeleteConversationsRequest) -> Outcome<Self> {
+        let user = user_id(&request.user_id)?;
+        let others = request.conversation_ids.iter().map(|id| match &id.id {
+            Some(conversation_id::Id::C2cUserId(other)) => user_id(other),
+            _ => Err("not a one-to-one conversation".into()),
+        });
+        let others = others.collect::<Outcome<Vec<_>>>()?;
         let stored = others.iter().map(|other| stored(&user, other));
         let (canonical_ids, keys) = stored.collect::<Outcome<Vec<_>>>()?.into_iter().unzip();
         let texts: Vec<_> = others.iter().map(|other| format!("C2C{other}")).collect();
-        let request = Bytes::from(request.encode_to_vec());
+        let request_id: Uuid = request.request_id.parse()?;
+        let encoded = Bytes::from(request.encode_to_vec());
         Ok(Self {
             path: DELETE,
-            request_id: request_id.to_be_bytes().to_vec(),
-            request_digest: digest(&SHA256, &request).as_ref().to_vec(),
-            request,
+            request_id: request_id.as_bytes().to_vec(),
+            request_digest: digest(&SHA256, &encoded).as_ref()[..16].to_vec(),
+            request: encoded,
             canonical_ids,
             keys,
-            texts: serde_json::json!(texts).to_string(),
-            user,
+            texts: serde_json::to_string(&texts)?,
+            user: request.user_id.clone(),
         })
     }
 

@@ -5,7 +5,7 @@ use sea_orm::{ConnectionTrait as _, Value};
 
 use crate::{
     database::{Database, hex},
-    people::stored,
+    people::{stored, user_id},
     support::Outcome,
 };
 
@@ -84,9 +84,9 @@ impl Database {
         );
         for (number, chunk) in pairs.chunks(CHUNK).enumerate() {
             let rows = chunk.iter().enumerate().map(|(index, (user, other))| {
-                let (canonical, key) = stored(user, other)?;
+                let (canonical, key) = stored(&user_id(user)?, &user_id(other)?)?;
                 let time = base + ((number * CHUNK + index) * 1_000) as i64;
-                Ok(serde_json::json!([hex(&key), canonical, time]))
+                Ok(serde_json::json!([hex(key.as_bytes()), canonical, time]))
             });
             let rows = rows.collect::<Outcome<Vec<_>>>()?;
             let rows = serde_json::Value::from(rows).to_string();

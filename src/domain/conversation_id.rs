@@ -9,7 +9,7 @@ const GROUP_PREFIX: &str = "GROUP";
 const SYSTEM: &str = "@TIM#SYSTEM";
 
 /// Separates the parts of a [`CanonicalId`]. A control character, so no ID can hold it.
-const SEPARATOR: char = '\n';
+const SEPARATOR: &str = "\n";
 
 /// A conversation, as one user sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -70,10 +70,10 @@ impl ConversationId {
                 } else {
                     (other, user)
                 };
-                CanonicalId(format!("{C2C_PREFIX}{SEPARATOR}{first}{SEPARATOR}{second}"))
+                CanonicalId::of_parts(&[C2C_PREFIX, first.as_str(), second.as_str()])
             }
             Self::Group(group) => CanonicalId::of_group(group),
-            Self::System => CanonicalId(format!("{SYSTEM}{SEPARATOR}{user}")),
+            Self::System => CanonicalId::of_parts(&[SYSTEM, user.as_str()]),
         }
     }
 }
@@ -82,7 +82,11 @@ impl CanonicalId {
     /// A group chat, which is the same for all its members.
     #[must_use]
     pub fn of_group(group: &GroupId) -> Self {
-        Self(format!("{GROUP_PREFIX}{SEPARATOR}{group}"))
+        Self::of_parts(&[GROUP_PREFIX, group.as_str()])
+    }
+
+    fn of_parts(parts: &[&str]) -> Self {
+        Self(parts.join(SEPARATOR))
     }
 
     /// Takes a stored text for what it is. [`CanonicalId::seen_by`] finds out whether it parses.
@@ -95,6 +99,12 @@ impl CanonicalId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The same text.
+    #[must_use]
+    pub fn into_text(self) -> String {
+        self.0
     }
 
     /// How `user` sees this conversation; `None` if the text is malformed or the user is no side of

@@ -9,7 +9,7 @@
 //! ends with the last of its callers.
 //!
 //! Nobody has to wait much longer than alone: what runs together has a limited number of rows. Where
-//! runs can be under way at once, on PostgreSQL, requests of many rows stay out of it altogether. Their
+//! runs can be under way at once, on PostgreSQL, changes of many rows stay out of it altogether. Their
 //! cost is in their rows and not in their round trips, and others would wait for them.
 
 use std::{

@@ -28,17 +28,23 @@ pub(crate) struct Head {
 
 /// Conversations whose newest positions are asked for.
 pub(crate) struct Positions {
-    canonical_ids: Vec<CanonicalId>,
     keys: Vec<ConversationKey>,
+    /// The rows of the statement.
+    rows: [Column; 2],
 }
 
 impl Positions {
     /// Of the conversations that `user` means by these IDs.
     pub(crate) fn of<'a>(user: &UserId, ids: impl IntoIterator<Item = &'a ConversationId>) -> Self {
         let canonical_ids: Vec<_> = ids.into_iter().map(|id| id.canonical(user)).collect();
+        let keys: Vec<_> = canonical_ids.iter().map(ConversationKey::from).collect();
+        let canonical_ids = canonical_ids.into_iter().map(CanonicalId::into_text);
         Self {
-            keys: canonical_ids.iter().map(ConversationKey::from).collect(),
-            canonical_ids,
+            rows: [
+                Column::Keys(keys.clone()),
+                Column::Texts(canonical_ids.collect()),
+            ],
+            keys,
         }
     }
 }
@@ -84,7 +90,7 @@ impl Statements {
                  ON c.conversation_key = i.conversation_key",
                 dialect.json_array(&position)
             ),
-            asked: Coalescer::new(dialect.together()),
+            asked: Coalescer::new(dialect.looked_up_together()),
         }
     }
 }
@@ -136,13 +142,10 @@ impl Store {
     }
 
     async fn positions_of(&self, batch: &[Arc<Positions>]) -> Result<Vec<Vec<Seq>>, StoreError> {
-        let keys: Vec<_> = batch.iter().flat_map(|one| one.keys.clone()).collect();
-        let canonical_ids = batch.iter().flat_map(|one| &one.canonical_ids);
-        let canonical_ids: Vec<_> = canonical_ids.map(|id| id.as_str().to_owned()).collect();
-        let columns = [Column::Keys(keys.clone()), Column::Texts(canonical_ids)];
+        let rows = Column::joined(batch.iter().map(|one| &one.rows[..]));
         let found: Vec<i64> = self
             .retrying("positions", || async {
-                let values = self.dialect.row_values(&columns);
+                let values = self.dialect.row_values(&rows);
                 let statement = self.statement(&self.statements.conversations.positions, values);
                 let row = self.pool().query_one_raw(statement).await?;
                 let row = row.ok_or_else(|| DbErr::RecordNotFound("positions".to_owned()))?;
@@ -154,9 +157,10 @@ impl Store {
             column: "canonical_id",
             key: key.to_string(),
         };
+        let keys = batch.iter().flat_map(|one| &one.keys);
         let mut found = found
             .into_iter()
-            .zip(&keys)
+            .zip(keys)
             .map(|(position, key)| Seq::from_stored(position).ok_or_else(|| inconsistent(key)));
         let of_each = batch.iter().map(|one| {
             let positions: Vec<_> = found

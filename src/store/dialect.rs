@@ -5,7 +5,7 @@
 //! rows is handed over as parameters; [`Dialect::rows`] and [`Dialect::row_values`] do that. The text
 //! of a statement never depends on how many rows there are, so it is prepared once.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
 use sea_orm::{
     DbBackend, Value,
@@ -54,7 +54,7 @@ impl Dialect {
         }
     }
 
-    /// How much runs together, of requests of one kind. SQLite has one writer, for which all wait anyway.
+    /// How many changes of one kind run together. SQLite has one writer, for which all wait anyway.
     pub(super) const fn together(self) -> Limits {
         match self {
             Self::Sqlite => Limits {
@@ -67,6 +67,19 @@ impl Dialect {
                 rows_of_one: 16,
                 rows: 128,
             },
+        }
+    }
+
+    /// How much is looked up together. Nobody who looks waits for a lock, so large requests gain, too.
+    pub(super) const fn looked_up_together(self) -> Limits {
+        let runs = match self {
+            Self::Sqlite => 1,
+            Self::Postgres => 2,
+        };
+        Limits {
+            runs,
+            rows_of_one: 100,
+            rows: 400,
         }
     }
 
@@ -99,31 +112,17 @@ impl Dialect {
         match self {
             Self::Postgres => {
                 let names: Vec<_> = columns.iter().map(|(name, _)| *name).collect();
-                let arrays: Vec<_> = columns
-                    .iter()
-                    .enumerate()
-                    .map(|(index, (_, kind))| {
-                        format!("${}::{}", first + index, kind.postgres_array())
-                    })
-                    .collect();
-                let rows = |alias| {
-                    let (arrays, names) = (arrays.join(", "), names.join(", "));
-                    format!("unnest({arrays}) WITH ORDINALITY AS {alias}({names}, ord)")
-                };
-                let is_optional = |(_, kind): &(_, ColumnType)| kind.stands_for_null().is_some();
-                let sql = if columns.iter().any(is_optional) {
-                    let values: Vec<_> = columns
-                        .iter()
-                        .map(|(name, kind)| match kind.stands_for_null() {
-                            Some(null) => format!("NULLIF(r.{name}, {null}) AS {name}"),
-                            None => format!("r.{name}"),
-                        })
-                        .collect();
-                    let (values, rows) = (values.join(", "), rows("r"));
-                    format!("(SELECT {values}, r.ord FROM {rows}) AS {alias}")
-                } else {
-                    rows(alias)
-                };
+                let (mut arrays, mut values) = (Vec::new(), Vec::new());
+                for (index, (name, kind)) in columns.iter().enumerate() {
+                    arrays.push(format!("${}::{}", first + index, kind.postgres_array()));
+                    values.push(format!("{} AS {name}", kind.arrived(&format!("r.{name}"))));
+                }
+                let sql = format!(
+                    "(SELECT {}, r.ord FROM unnest({}) WITH ORDINALITY AS r({}, ord)) AS {alias}",
+                    values.join(", "),
+                    arrays.join(", "),
+                    names.join(", "),
+                );
                 (sql, first + columns.len())
             }
             Self::Sqlite => {
@@ -250,18 +249,21 @@ impl ColumnType {
     /// the order of such a list as well as in that of a table, and that has to be one order.
     const fn postgres_array(self) -> &'static str {
         match self {
-            Self::Key | Self::OptionalBytes => "bytea[]",
+            Self::Key => "uuid[]",
+            Self::OptionalBytes => "bytea[]",
             Self::Integer | Self::OptionalInteger => "bigint[]",
             Self::Text | Self::OptionalText => "text[] COLLATE \"C\"",
         }
     }
 
-    /// What stands for NULL in an array of PostgreSQL's: the driver has no arrays with NULLs.
-    const fn stands_for_null(self) -> Option<&'static str> {
+    /// The value of an element of such an array. A key, which is as long as a UUID, comes as one: the
+    /// driver copies it without an allocation of its own. And the driver has no arrays with NULLs.
+    fn arrived(self, element: &str) -> String {
         match self {
-            Self::Key | Self::Integer | Self::Text => None,
-            Self::OptionalInteger => Some("(-9223372036854775808)"),
-            Self::OptionalText | Self::OptionalBytes => Some("''"),
+            Self::Key => format!("uuid_send({element})"),
+            Self::Integer | Self::Text => element.to_owned(),
+            Self::OptionalInteger => format!("NULLIF({element}, {})", i64::MIN),
+            Self::OptionalText | Self::OptionalBytes => format!("NULLIF({element}, '')"),
         }
     }
 }
@@ -278,8 +280,19 @@ impl Column {
         }
     }
 
+    /// The rows of several lists, whose columns are of the same types, one list behind the other.
+    pub(super) fn joined<'a>(mut lists: impl Iterator<Item = &'a [Self]>) -> Cow<'a, [Self]> {
+        let mut joined = Cow::Borrowed(lists.next().unwrap_or_default());
+        for list in lists {
+            for (all, more) in joined.to_mut().iter_mut().zip(list) {
+                all.append(more);
+            }
+        }
+        joined
+    }
+
     /// Puts the values of `more`, which is of the same type, behind these.
-    pub(super) fn append(&mut self, more: &Self) {
+    fn append(&mut self, more: &Self) {
         match (self, more) {
             (Self::Keys(all), Self::Keys(more)) => all.extend_from_slice(more),
             (Self::Integers(all), Self::Integers(more)) => all.extend_from_slice(more),
@@ -331,7 +344,7 @@ impl Column {
 
     fn to_array(&self) -> Value {
         match self {
-            Self::Keys(keys) => array(keys.iter().map(|key| key.to_bytes())),
+            Self::Keys(keys) => array(keys.iter().map(|key| key.to_uuid())),
             Self::Integers(integers) => array(integers.iter().copied()),
             Self::Texts(texts) => array(texts.iter().cloned()),
             Self::OptionalIntegers(integers) => {

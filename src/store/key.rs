@@ -3,6 +3,7 @@
 use std::fmt;
 
 use ring::digest::{SHA256, digest};
+use uuid::Uuid;
 
 use crate::domain::{CanonicalId, ConversationId, UserId};
 
@@ -32,6 +33,10 @@ impl ConversationKey {
 
     pub(super) fn to_bytes(self) -> Vec<u8> {
         self.0.to_vec()
+    }
+
+    pub(super) const fn to_uuid(self) -> Uuid {
+        Uuid::from_bytes(self.0)
     }
 
     pub(super) fn from_stored(bytes: &[u8]) -> Option<Self> {

@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 
 use sea_orm::ConnectionTrait;
+use serde::{Serialize, Serializer};
+use smallvec::SmallVec;
 
 use super::{
     Store, StoreError,
@@ -42,8 +44,11 @@ pub(crate) struct RecordedConversation {
     /// A number that the kind of the change gives a meaning.
     pub(super) outcome: i64,
     /// How the conversation stands since, as the kind of the change has it.
-    pub(super) numbers: Vec<i64>,
+    pub(super) numbers: Numbers,
 }
+
+/// No kind of change records more of a conversation, so none of it needs an allocation.
+type Numbers = SmallVec<[i64; 5]>;
 
 /// The outcomes of changes other than deletions and their undoing.
 pub(super) const CHANGED: i64 = 1;
@@ -236,8 +241,17 @@ impl Store {
 
 /// The text forms of these conversations, as they are recorded.
 pub(super) fn conversation_ids(ids: &[ConversationId]) -> String {
-    let texts: Vec<_> = ids.iter().map(ToString::to_string).collect();
+    let texts: Vec<_> = ids.iter().map(AsText).collect();
     serde_json::to_string(&texts).expect("texts can be written as JSON")
+}
+
+/// Writes the text form of an ID without making a text of its own of it.
+struct AsText<'a>(&'a ConversationId);
+
+impl Serialize for AsText<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self.0)
+    }
 }
 
 /// Reads [`RECORDED`], if it was recorded for the request of this origin.
@@ -275,7 +289,7 @@ pub(super) fn recorded(row: &Row<'_>) -> Result<Recorded, StoreError> {
 
 /// These conversations, each with what is recorded of it.
 fn with_results(ids: Vec<ConversationId>, results: &str) -> Option<Vec<RecordedConversation>> {
-    let results: Vec<Vec<i64>> = serde_json::from_str(results).ok()?;
+    let results: Vec<Numbers> = serde_json::from_str(results).ok()?;
     if ids.len() != results.len() {
         return None;
     }

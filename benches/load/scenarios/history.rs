@@ -94,7 +94,7 @@ impl Batch {
         let begun = Instant::now();
         let transaction = database.control.begin().await?;
         for key in &self.deletion.keys {
-            let key = || sea_orm::Value::from(key.clone());
+            let key = || sea_orm::Value::from(key.as_bytes().to_vec());
             let head = database.statement(
                 "SELECT last_seq FROM conversations WHERE conversation_key = $1",
                 [key()],

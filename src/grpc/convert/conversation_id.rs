@@ -47,8 +47,8 @@ pub(super) fn parse_batch(
 
 pub(super) fn render(id: &ConversationId) -> proto::ConversationId {
     let id = match id {
-        ConversationId::C2c(user) => Id::C2cUserId(user.to_string()),
-        ConversationId::Group(group) => Id::GroupId(group.to_string()),
+        ConversationId::C2c(user) => Id::C2cUserId(user.as_str().to_owned()),
+        ConversationId::Group(group) => Id::GroupId(group.as_str().to_owned()),
         ConversationId::System => Id::System(SystemConversation {}),
     };
     proto::ConversationId { id: Some(id) }

@@ -79,22 +79,15 @@ fn each<T>(changes: &[&Change], of: impl Fn(&Change) -> T) -> Vec<T> {
 pub(super) fn input(changes: &[&Change], revisions: Option<&[i64]>) -> Vec<Column> {
     let mut users = Vec::new();
     let mut raised = Vec::new();
-    let mut rows: Vec<Column> = Vec::new();
     for (index, change) in changes.iter().enumerate() {
         for _ in 0..change.conversations.len() {
             users.push(change.origin.user.to_string());
             raised.extend(revisions.map(|revisions| revisions[index]));
         }
-        if rows.is_empty() {
-            rows.clone_from(&change.input);
-        } else {
-            for (all, more) in rows.iter_mut().zip(&change.input) {
-                all.append(more);
-            }
-        }
     }
     let mut columns = vec![Column::Texts(users)];
     columns.extend(revisions.map(|_| Column::Integers(raised)));
-    columns.append(&mut rows);
+    let rows = Column::joined(changes.iter().map(|change| &change.input[..]));
+    columns.extend(rows.into_owned());
     columns
 }
