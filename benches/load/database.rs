@@ -83,6 +83,21 @@ impl Database {
         Ok(())
     }
 
+    /// Changes every page of these people's rows. PostgreSQL logs the whole of a page that changes for
+    /// the first time since a checkpoint; who came first after one would pay for all others.
+    pub async fn touch(&self, name: &str) -> Outcome<()> {
+        if self.is_postgres() {
+            for table in ["users", "members"] {
+                let lock = format!(
+                    "SELECT COUNT(*) AS n FROM (SELECT user_id FROM {table} \
+                     WHERE user_id >= $1 AND user_id < $2 FOR NO KEY UPDATE) AS locked"
+                );
+                self.number(&lock, names(name)).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// How many bytes the write-ahead log has had.
     pub async fn log_written(&self) -> Outcome<Option<i64>> {
         if !self.is_postgres() {

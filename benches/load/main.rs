@@ -9,6 +9,8 @@
 //!   database: what the transport costs;
 //! - *direct SQL*: the statements that the service itself runs for a deletion, caught in the act, by the
 //!   bare driver with as many connections and the same durability: what the database costs;
+//! - *bare server*: a process that runs direct SQL for each request, checks nothing and answers in the same
+//!   shape: what transport and database cost together, so the most that any service could reach;
 //! - *naive loop*: a select, an update and a deletion of the message rows for each conversation;
 //! - *baseline*: another build of the service, if `--baseline` names one.
 //!
@@ -85,7 +87,7 @@ mod database;
 mod direct_postgres;
 mod direct_sqlite;
 mod drive;
-mod noop;
+mod floor;
 mod people;
 mod picture;
 mod process;
@@ -115,9 +117,7 @@ const SQLITE_ONLY: [&str; 1] = ["sqlite"];
 
 #[tokio::main]
 async fn main() -> Outcome<()> {
-    if std::env::args().any(|word| word == noop::ARGUMENT) {
-        return noop::serve().await;
-    }
+    floor::serve_if_asked().await?;
     let arguments = Arguments::read()?;
     let mut report = Report::default();
     report::begin(&arguments)?;

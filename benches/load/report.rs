@@ -62,7 +62,8 @@ pub fn begin(arguments: &Arguments) -> Outcome<()> {
         "Compared, in turns, {runs} runs of about {:.1} s each, the same number of calls for each: the service \
          (the real program, a process of its own, all settings as by default); no-op RPC (a process that decodes \
          the same request and answers in the same shape); direct SQL (the service's own statements, by the bare \
-         driver, the same durability and number of connections). Each conversation is deleted once before all \
+         driver, the same durability and number of connections); on PostgreSQL a bare server (a process that \
+         runs direct SQL for each request, checks nothing and answers in the same shape). Each conversation is deleted once before all \
          are listed again by SQL, outside of the measurements; that exactly as many are deleted as were asked \
          for is checked then.",
         duration.as_secs_f64()

@@ -6,7 +6,7 @@ use crate::{
     arguments::Arguments,
     captured::{self, Captured},
     database::Database,
-    noop,
+    floor,
     people::{Call, MOST, People, Supply},
     report::{self, Report},
     sample::Sample,
@@ -105,8 +105,17 @@ impl<'a> Stage<'a> {
             subjects.push(Subject::services("baseline", vec![other]));
         }
         subjects.push(Subject::direct(&self.database, &self.captured).await?);
-        subjects.push(Subject::noop(noop::start()?));
+        subjects.push(Subject::noop(floor::start_noop()?));
         Ok(subjects)
+    }
+
+    /// The least that a service can be, if there can be one: direct SQL on SQLite is one caller only.
+    pub fn bare_server(&self) -> Outcome<Option<Subject>> {
+        if !self.database.is_postgres() {
+            return Ok(None);
+        }
+        let server = floor::start_bare(&self.database.place.url, &self.captured)?;
+        Ok(Some(Subject::services("bare server", vec![server])))
     }
 
     /// The deletions for one measurement. If there are not enough left, everything is listed again
@@ -131,8 +140,10 @@ impl<'a> Stage<'a> {
 
     /// Makes everything listed again, whatever is deleted.
     pub async fn start_over(&mut self) -> Outcome<()> {
-        self.database.reset(&self.supply.people.name).await?;
+        let name = &self.supply.people.name;
+        self.database.reset(name).await?;
         self.database.settle().await?;
+        self.database.touch(name).await?;
         self.supply.reset();
         Ok(())
     }

@@ -37,7 +37,8 @@ pub async fn sqlite(stage: &mut Stage<'_>) -> Outcome<()> {
 /// Measures these loads, or the one that the arguments ask for. With each, what part of the calls of
 /// direct SQL the service has to make.
 async fn against_direct(stage: &mut Stage<'_>, targets: &[(Load, f64)]) -> Outcome<()> {
-    let subjects = stage.subjects().await?;
+    let mut subjects = stage.subjects().await?;
+    subjects.extend(stage.bare_server()?);
     let loads = match stage.arguments.load {
         Some(load) => vec![load],
         None => targets.iter().map(|(load, _)| *load).collect(),
@@ -49,26 +50,44 @@ async fn against_direct(stage: &mut Stage<'_>, targets: &[(Load, f64)]) -> Outco
         let target = target.map_or(Target::None, |(_, target)| Target::AtLeast(*target));
         let what = format!("{database}, {load}");
         report::all_figures(&format!("Deleting: {what}"), &subjects, samples);
-        let rates = |index: usize| figures(&samples[index], Sample::rate);
-        for (index, subject) in subjects.iter().enumerate().skip(1) {
-            let target = match subject.name.as_str() {
-                "direct SQL" => target,
-                _ => Target::None,
-            };
-            let name = format!("{what}: calls/s, service / {}", subject.name);
-            stage.report.ratio(&name, target, &rates(0), &rates(index));
+        for (over, under, target) in [
+            ("service", "direct SQL", target),
+            ("service", "baseline", Target::None),
+            ("service", "bare server", Target::None),
+            ("service", "no-op RPC", Target::None),
+            ("bare server", "direct SQL", Target::None),
+        ] {
+            if let [Some(first), Some(second)] =
+                [over, under].map(|name| rates(&subjects, samples, name))
+            {
+                let name = format!("{what}: calls/s, {over} / {under}");
+                stage.report.ratio(&name, target, &first, &second);
+            }
         }
         if stage.database.is_postgres() && load.size == MOST {
-            let cpu = samples[0].iter().map(|sample| sample.each(sample.service));
-            stage.report.row(
-                &format!("{what}: CPU of the service per call"),
-                Target::AtMost(200.0),
-                " us",
-                cpu,
-            );
+            for (name, target) in [
+                ("service", Target::AtMost(200.0)),
+                ("bare server", Target::None),
+                ("no-op RPC", Target::None),
+            ] {
+                let samples = of(&subjects, samples, name).unwrap_or_default();
+                let cpu = samples.iter().map(|sample| sample.each(sample.service));
+                let name = format!("{what}: CPU of the {name} per call");
+                stage.report.row(&name, target, " us", cpu);
+            }
         }
     }
     Ok(())
+}
+
+/// The samples of the subject of this name.
+fn of<'a>(subjects: &[Subject], samples: &'a [Vec<Sample>], name: &str) -> Option<&'a [Sample]> {
+    let index = subjects.iter().position(|subject| subject.name == name)?;
+    Some(&samples[index])
+}
+
+fn rates(subjects: &[Subject], samples: &[Vec<Sample>], name: &str) -> Option<Vec<f64>> {
+    of(subjects, samples, name).map(|samples| figures(samples, Sample::rate))
 }
 
 /// One caller: the latency when idle, and what a hundred cost against one.
@@ -117,9 +136,10 @@ pub async fn log(stage: &mut Stage<'_>) -> Outcome<()> {
         let mut steady = Vec::new();
         let mut first = Vec::new();
         for _ in 0..stage.arguments.runs {
-            // Ends with a checkpoint. The next calls are the first to touch their pages since, and those
-            // after the reset touch the same ones again.
+            // After this checkpoint the next calls are the first to touch their pages, and those after
+            // the reset touch the same ones again.
             stage.list_again().await?;
+            stage.database.settle().await?;
             first.push(stage.measure(&service, load, count).await?);
             stage.database.reset(&stage.supply.people.name).await?;
             stage.supply.reset();

@@ -1,0 +1,136 @@
+//! The floors that are servers, in processes of their own as the service is: they decode a
+//! `DeleteConversationsRequest` and answer in the shape in which the service would. One does nothing else,
+//! which is the floor of the transport. The other one runs direct SQL before it answers: the least that a
+//! service can be, which checks nothing, and what no service with these statements can exceed.
+
+use std::{
+    convert::Infallible,
+    env,
+    process::Command,
+    task::{Context, Poll},
+};
+
+use conversation_service::proto::{
+    DeleteConversationsRequest, DeleteConversationsResponse, DeletionOutcome, DeletionResult,
+};
+use tokio::net::TcpListener;
+use tonic::{
+    Request, Response, Status,
+    body::Body,
+    codegen::{BoxFuture, Service as Called, http},
+    server::{Grpc, NamedService, UnaryService},
+    transport::{Server, server::TcpIncoming},
+};
+use tonic_prost::ProstCodec;
+
+use crate::{
+    captured::Captured,
+    direct_postgres::DirectPostgres,
+    people::Call,
+    support::{Outcome, Service},
+};
+
+/// What makes this program such a server. What follows it says how to run direct SQL.
+const ARGUMENT: &str = "floor-server";
+
+/// Starts the server that does nothing.
+pub fn start_noop() -> Outcome<Service> {
+    Service::spawn(Command::new(env::current_exe()?).arg(ARGUMENT))
+}
+
+/// Starts the server that runs direct SQL.
+pub fn start_bare(url: &str, captured: &Captured) -> Outcome<Service> {
+    let mut command = Command::new(env::current_exe()?);
+    Service::spawn(command.arg(ARGUMENT).arg(url).args(&captured.0))
+}
+
+/// Is such a server until it is killed, if the command line says so.
+pub async fn serve_if_asked() -> Outcome<()> {
+    let mut words = env::args().skip_while(|word| word != ARGUMENT);
+    if words.next().is_none() {
+        return Ok(());
+    }
+    let direct = match words.next() {
+        Some(url) => {
+            let statements = words.map(|sql| &*String::leak(sql));
+            Some(DirectPostgres::connect(&url, &Captured(statements.collect())).await?)
+        }
+        None => None,
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    println!("floor listening on {}", listener.local_addr()?);
+    Server::builder()
+        .add_service(Floor(direct))
+        .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)))
+        .await?;
+    Ok(())
+}
+
+#[derive(Clone)]
+struct Floor(Option<DirectPostgres>);
+
+impl NamedService for Floor {
+    const NAME: &'static str = "conversation.v1.ConversationService";
+}
+
+impl Called<http::Request<Body>> for Floor {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<Self::Response, Infallible>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let floor = self.clone();
+        Box::pin(async {
+            let codec =
+                ProstCodec::<DeleteConversationsResponse, DeleteConversationsRequest>::default();
+            Ok(Grpc::new(codec).unary(floor, request).await)
+        })
+    }
+}
+
+impl UnaryService<DeleteConversationsRequest> for Floor {
+    type Response = DeleteConversationsResponse;
+    type Future = BoxFuture<Response<DeleteConversationsResponse>, Status>;
+
+    fn call(&mut self, request: Request<DeleteConversationsRequest>) -> Self::Future {
+        let direct = self.0.clone();
+        Box::pin(async {
+            let request = request.into_inner();
+            if let Some(direct) = direct {
+                delete(direct, &request)
+                    .await
+                    .map_err(|error| Status::internal(error.to_string()))?;
+            }
+            Ok(Response::new(answer(request)))
+        })
+    }
+}
+
+async fn delete(direct: DirectPostgres, request: &DeleteConversationsRequest) -> Outcome<()> {
+    let call = Call::of_deletion(request)?;
+    direct.delete(&call).await
+}
+
+fn answer(request: DeleteConversationsRequest) -> DeleteConversationsResponse {
+    let results = request.conversation_ids.into_iter();
+    DeleteConversationsResponse {
+        results: results
+            .map(|id| DeletionResult {
+                conversation_id: Some(id),
+                outcome: DeletionOutcome::Deleted.into(),
+                hidden_through: 1,
+                cleared_through: 1,
+            })
+            .collect(),
+        deletion_id: "1".to_owned(),
+        restorable_until: Some(prost_types::Timestamp {
+            seconds: 1_800_000_000,
+            nanos: 1_000,
+        }),
+        revision: 1,
+    }
+}
