@@ -1,7 +1,7 @@
 //! The floors that are servers, in processes of their own as the service is: they decode a
 //! `DeleteConversationsRequest` and answer in the shape in which the service would. One does nothing else,
 //! which is the floor of the transport. The other one runs direct SQL before it answers: the least that a
-//! service can be, which checks nothing, and what no service with these statements can exceed.
+//! service can be, which checks nothing. Only one that runs requests together can exceed it.
 
 use std::{
     convert::Infallible,

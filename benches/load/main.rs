@@ -10,7 +10,7 @@
 //! - *direct SQL*: the statements that the service itself runs for a deletion, caught in the act, by the
 //!   bare driver with as many connections and the same durability: what the database costs;
 //! - *bare server*: a process that runs direct SQL for each request, checks nothing and answers in the same
-//!   shape: what transport and database cost together, so the most that any service could reach;
+//!   shape: what transport and database cost together, where each request is run by itself;
 //! - *naive loop*: a select, an update and a deletion of the message rows for each conversation;
 //! - *baseline*: another build of the service, if `--baseline` names one.
 //!

@@ -34,7 +34,10 @@ pub async fn processes(stage: &mut Stage<'_>) -> Outcome<()> {
         idle.push(service.resident()? as f64 / 1024.0);
         let subject = Subject::services("service", vec![service]);
         for (size, callers) in [(100, 16), (1, 64)] {
-            let count = stage.arguments.scaled(2_000);
+            let count = stage
+                .arguments
+                .scaled(2_000)
+                .min(stage.supply.capacity(size));
             stage
                 .measure(&subject, Load { size, callers }, count)
                 .await?;
