@@ -74,8 +74,6 @@ impl<'a> Stage<'a> {
         let pairs: Vec<_> = people.pairs().collect();
         database.seed(&people.name, &pairs, people.messages).await?;
         let took = begun.elapsed();
-        // PostgreSQL shall know the data before it plans anything.
-        database.settle().await?;
         let service = Service::start(&database.place.url, &[])?;
         let looked_at = verify::people(&service, &people).await?;
         report::note(&format!(
