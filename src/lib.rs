@@ -107,13 +107,13 @@
 //! Reading, pinning, muting and marking are rules over one row, like deletions. A limit over several
 //! rows (pins, folders, what is in folders) is counted after the change, in a transaction that holds
 //! the user's lock from its first statement on, and taken back with the transaction. Undoing a deletion
-//! pins again what it has unpinned only if there is room for all of it.
+//! pins again what it has unpinned as far as there is room, and says where there was none.
 //!
 //! # Undoing, following and erasing
 //!
-//! - *Undo* puts back what a deletion took. That stands in the same row, under the deletion's revision,
-//!   until another deletion takes something: superseded is a revision that no longer matches, and
-//!   undoing is one guarded update.
+//! - *Undo* puts back what a deletion took. That is recorded with the deletion, and with it the deletion
+//!   before; the row of `members` has the revision of the last one alone. So deletions of a conversation
+//!   are a stack, superseded is a revision that is not the last, and undoing is one guarded update.
 //! - *Following*: the record of a change is also the event of it. A watcher reads the log from where it
 //!   is; [`sync`] only tells it when to look, and losing a wake costs time and nothing else.
 //! - *Erasing*: views only ever shrink, but for undoing, so a message that lies in no view and in no

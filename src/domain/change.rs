@@ -18,7 +18,8 @@ pub struct RecordedChange {
     pub change: Change,
 }
 
-/// What was changed. Conversations are those that the request did change, in its order.
+/// What was changed. Conversations are those that the request did change, in its order; of a deletion,
+/// all of its conversations that the user has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// Conversations were deleted or cleared.

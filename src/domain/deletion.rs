@@ -64,17 +64,29 @@ pub struct Deletion {
 pub enum RestorationOutcome {
     /// What the deletion took is back.
     Restored,
-    /// It has been deleted or cleared again since, and is left alone.
+    /// It has been deleted or cleared again since, and is left alone. It can be undone after what has
+    /// come later, if that is undone.
     Superseded,
     /// The deletion took nothing from it.
     NothingTaken,
+}
+
+/// What undoing a deletion did to one conversation, and to its pin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestoredConversation {
+    /// The conversation.
+    pub conversation_id: ConversationId,
+    /// What happened.
+    pub outcome: RestorationOutcome,
+    /// Whether it was pinned before the deletion, and there was no room for the pin.
+    pub is_pin_left_out: bool,
 }
 
 /// What undoing a deletion did. A retry gets the same value, as it was recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Restoration {
     /// For each conversation of the deletion, in its order.
-    pub conversations: Vec<(ConversationId, RestorationOutcome)>,
+    pub conversations: Vec<RestoredConversation>,
     /// The user's revision that the restoration made.
     pub revision: Revision,
 }

@@ -26,7 +26,7 @@ pub use clock::{Clock, ManualClock, Timestamp};
 pub use conversation_id::{CanonicalId, ConversationId, ConversationIdError, ConversationKind};
 pub use deletion::{
     ConversationDeletion, Deletion, DeletionOutcome, Restoration, RestorationOutcome,
-    Synchronisation, Taking,
+    RestoredConversation, Synchronisation, Taking,
 };
 pub use folder::{Folder, FolderAction, FolderChanged, MAX_FOLDER_CONVERSATIONS, MAX_FOLDERS};
 pub use id::{

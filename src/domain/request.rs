@@ -6,8 +6,8 @@ use super::{CallerName, ClientId, UserId};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RequestId(pub [u8; 16]);
 
-/// A digest of everything a request says, to tell a retry from another request of the same name. Who
-/// sends it is no part of it: the retry may come through another service.
+/// A digest of what a request means, to tell a retry from another request of the same name. Who asks and
+/// who sends it is no part of it: the retry may come from another client, through another service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RequestDigest(pub [u8; 16]);
 
@@ -16,8 +16,19 @@ pub struct RequestDigest(pub [u8; 16]);
 pub struct RequestKey {
     /// The caller's name for the request.
     pub id: RequestId,
-    /// What the request says.
+    /// What the request means.
     pub digest: RequestDigest,
+    /// The same as former versions recorded it: what the request says, byte for byte. Needed as long as
+    /// the log has changes of theirs.
+    pub former_digest: RequestDigest,
+}
+
+impl RequestKey {
+    /// Whether a change with this digest was made by this request.
+    #[must_use]
+    pub fn is_of(&self, recorded: &[u8]) -> bool {
+        recorded == self.digest.0 || recorded == self.former_digest.0
+    }
 }
 
 /// Where a change comes from.

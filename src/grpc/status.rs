@@ -177,10 +177,11 @@ impl From<AppError> for Status {
                 "NOT_A_GROUP_MEMBER",
                 "only a member may send to the group; add the sender with AddGroupMembers",
             ),
-            AppError::UnknownDeletion => Self::from(InvalidRequest::one(
-                "deletion_id",
-                "names no deletion or clearing of this user",
-            )),
+            AppError::UnknownDeletion => status(
+                Code::NotFound,
+                "DELETION_NOT_FOUND",
+                "deletion_id names no deletion or clearing of this user",
+            ),
             AppError::RestoreWindowExpired => status(
                 Code::FailedPrecondition,
                 "RESTORE_WINDOW_EXPIRED",

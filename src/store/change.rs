@@ -27,6 +27,8 @@ use super::{
     Store, StoreError,
     coalesce::Request,
     dialect::Column,
+    input::{Input, InputRow},
+    key::ConversationKey,
     kind::StoredKind,
     log::{self, Recorded},
     observed::DatabaseTransaction,
@@ -35,9 +37,9 @@ use super::{
 };
 use crate::domain::{ConversationId, Origin, Revision, Synchronisation, Timestamp, UserId};
 
-use parameters::{columns, input, requests, scalars, sorted};
+use parameters::{Raised, Results, asked, changes, owned, raised, sorted};
 pub(super) use rule::{ChangeRule, ChangeStatement, ResultField, Statements, Surplus};
-use rule::{Form, Steps};
+use rule::{Form, OfRows, Steps};
 
 /// One change to make.
 #[derive(Debug, Clone)]
@@ -55,8 +57,8 @@ pub(super) struct Change {
     pub(super) detail: Option<String>,
     /// In the order of the request.
     pub(super) conversations: Vec<ConversationId>,
-    /// The columns of [`ChangeRule::input`], a row for each conversation.
-    pub(super) input: Vec<Column>,
+    /// What its kind needs to know of each conversation: a row for each.
+    pub(super) input: Input,
     /// The most pins that the user may have.
     pub(super) pin_limit: u32,
 }
@@ -112,14 +114,27 @@ impl Begun {
 }
 
 impl Store {
-    /// Makes and records a change, or returns what was recorded when its request came first. `name` is
-    /// what an operator knows the operation by.
-    pub(super) async fn change(
+    /// Makes and records a change of these rows, or returns what was recorded when its request came
+    /// first. `name` is what an operator knows the operation by.
+    pub(super) async fn change<R: InputRow>(
         &self,
         name: &'static str,
-        statement: &Arc<ChangeStatement>,
+        statement: &ChangeStatement<R>,
+        change: Change,
+        rows: &[R],
+    ) -> Result<Recorded, ChangeError> {
+        let input = Input::of(rows.iter());
+        self.change_of_rows(name, &statement.of_rows, Change { input, ..change })
+            .await
+    }
+
+    async fn change_of_rows(
+        &self,
+        name: &'static str,
+        statement: &Arc<OfRows>,
         change: Change,
     ) -> Result<Recorded, ChangeError> {
+        debug_assert!(change.input.is_of(&statement.shape), "the rows fit");
         let change = Arc::new(change);
         let run = {
             let (store, statement) = (self.clone(), Arc::clone(statement));
@@ -145,7 +160,7 @@ impl Store {
     async fn make(
         &self,
         name: &'static str,
-        statement: &ChangeStatement,
+        statement: &OfRows,
         batch: &[Arc<Change>],
     ) -> Result<Vec<Made>, ChangeError> {
         let made = self
@@ -170,8 +185,8 @@ impl Store {
     }
 
     async fn make_alone(&self, sql: &str, change: &Change) -> Result<Made, StoreError> {
-        let mut values = scalars(change);
-        values.extend(self.dialect.row_values(&change.input));
+        let mut values = changes(&[change]).into_scalars();
+        values.extend(self.dialect.row_values(change.input.columns()));
         let statement = self.statement(sql, values);
         let row = self.pool().query_one_raw(statement).await?;
         Ok(made(row.ok_or_else(missing)?)?.1)
@@ -183,8 +198,8 @@ impl Store {
         batch: &[Arc<Change>],
     ) -> Result<Vec<Made>, StoreError> {
         let sorted = sorted(batch);
-        let mut values = self.dialect.row_values(&columns(&sorted));
-        values.extend(self.dialect.row_values(&input(&sorted, None)));
+        let mut values = self.dialect.row_values(changes(&sorted).columns());
+        values.extend(self.dialect.row_values(owned(&sorted).columns()));
         let statement = self.statement(sql, values);
         let rows = self.pool().query_all_raw(statement).await?;
         let made = rows.into_iter().map(made).collect::<Result<_, _>>()?;
@@ -199,7 +214,7 @@ impl Store {
         let mut new = sorted(batch);
         let begun = self.begin_changes(&new).await?;
         new.retain(|change| !begun.earlier.contains_key(change.origin.user.as_str()));
-        let raised: Vec<i64> = new
+        let revisions: Vec<i64> = new
             .iter()
             .map(|change| Ok(begun.revision(&change.origin.user)?.to_stored()))
             .collect::<Result<_, StoreError>>()?;
@@ -212,19 +227,20 @@ impl Store {
             // The transaction is rolled back: on PostgreSQL a revision may have been raised in vain.
             return Ok(in_order(batch, made)?);
         }
-        let rows = self.dialect.row_values(&input(&new, Some(&raised)));
+        let rows = raised(&new, &revisions);
+        let rows = self.dialect.row_values(rows.columns());
         let apply = self.statement(&steps.apply, rows.clone());
         let applied = transaction.execute_raw(apply).await;
         applied.map_err(StoreError::from)?;
         if let Some(surplus) = steps.surplus {
-            for (change, revision) in new.iter().zip(&raised) {
+            for (change, revision) in new.iter().zip(&revisions) {
                 self.keep_limit(&transaction, surplus, change, *revision)
                     .await?;
             }
         }
-        let mut values = columns(&new);
-        values.push(Column::Integers(raised.clone()));
-        let mut values = self.dialect.row_values(&values);
+        let revisions: Vec<_> = revisions.into_iter().map(Raised).collect();
+        let made_now = changes(&new).beside(Input::of(revisions.iter()));
+        let mut values = self.dialect.row_values(made_now.columns());
         values.extend(rows);
         let record = self.statement(&steps.record, values);
         let recorded = transaction.query_all_raw(record).await;
@@ -241,7 +257,7 @@ impl Store {
     pub(super) async fn begin_changes(&self, changes: &[&Change]) -> Result<Begun, StoreError> {
         let transaction = self.begin().await?;
         let statements = &self.statements.change;
-        let requests = self.dialect.row_values(&requests(changes));
+        let requests = self.dialect.row_values(asked(changes).columns());
         let raise = self.statement(&statements.raise, requests.clone());
         let mut revisions = HashMap::new();
         for row in transaction.query_all_raw(raise).await? {
@@ -270,9 +286,10 @@ impl Store {
         revision: Revision,
         results: &str,
     ) -> Result<Recorded, StoreError> {
-        let mut values = scalars(change);
-        values.extend([revision.to_stored().into(), results.into()]);
-        let statement = self.statement(&self.statements.change.record, values);
+        let row = changes(&[change])
+            .beside(Input::of([Raised(revision.to_stored())].iter()))
+            .beside(Input::of([Results(results.to_owned())].iter()));
+        let statement = self.statement(&self.statements.change.record, row.into_scalars());
         transaction.execute_raw(statement).await?;
         Recorded::now(change, revision, results)
     }
@@ -297,7 +314,13 @@ impl Store {
         match surplus {
             Surplus::Refused => Err(ChangeError::PinLimitReached(change.pin_limit)),
             Surplus::LeftOut => {
-                let unpin = self.statement(&self.statements.change.unpin, values());
+                let room = i64::from(change.pin_limit) - (pins - new_pins);
+                let keys = change.conversations.iter();
+                let keys = keys.map(|id| ConversationKey::of(id, &change.origin.user));
+                let mut values = Vec::from(values());
+                values.push(room.into());
+                values.extend(self.dialect.row_values(&[Column::Keys(keys.collect())]));
+                let unpin = self.statement(&self.statements.change.unpin, values);
                 let unpinned = transaction.execute_raw(unpin).await;
                 unpinned.map_err(StoreError::from)?;
                 Ok(())

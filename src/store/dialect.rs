@@ -5,14 +5,13 @@
 //! rows is handed over as parameters; [`Dialect::rows`] and [`Dialect::row_values`] do that. The text
 //! of a statement never depends on how many rows there are, so it is prepared once.
 
-use std::{borrow::Cow, fmt::Write as _};
+mod column;
 
-use sea_orm::{
-    DbBackend, Value,
-    sea_query::{ArrayType, ValueType},
-};
+use sea_orm::{DbBackend, Value};
 
-use super::{coalesce::Limits, key::ConversationKey};
+use super::coalesce::Limits;
+
+pub(super) use column::{Column, ColumnType};
 
 /// One of the two databases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,29 +20,6 @@ pub(super) enum Dialect {
     Sqlite,
     /// PostgreSQL 15 or later.
     Postgres,
-}
-
-/// The values of one column of a list of rows. Of those that are optional, none that is there is empty,
-/// or the least of all integers: these stand for NULL on the way to PostgreSQL.
-#[derive(Debug, Clone)]
-pub(super) enum Column {
-    Keys(Vec<ConversationKey>),
-    Integers(Vec<i64>),
-    Texts(Vec<String>),
-    OptionalIntegers(Vec<Option<i64>>),
-    OptionalTexts(Vec<Option<String>>),
-    OptionalBytes(Vec<Option<Vec<u8>>>),
-}
-
-/// The type of one column of a list of rows.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum ColumnType {
-    Key,
-    Integer,
-    Text,
-    OptionalInteger,
-    OptionalText,
-    OptionalBytes,
 }
 
 impl Dialect {
@@ -111,11 +87,15 @@ impl Dialect {
     ) -> (String, usize) {
         match self {
             Self::Postgres => {
-                let names: Vec<_> = columns.iter().map(|(name, _)| *name).collect();
-                let (mut arrays, mut values) = (Vec::new(), Vec::new());
-                for (index, (name, kind)) in columns.iter().enumerate() {
-                    arrays.push(format!("${}::{}", first + index, kind.postgres_array()));
-                    values.push(format!("{} AS {name}", kind.arrived(&format!("r.{name}"))));
+                let (mut arrays, mut names, mut values) = (Vec::new(), Vec::new(), Vec::new());
+                let mut next = first;
+                for (name, kind) in columns {
+                    for (array, of_array) in kind.arrays(name) {
+                        arrays.push(format!("${next}::{array}"));
+                        names.push(of_array);
+                        next += 1;
+                    }
+                    values.push(format!("{} AS {name}", kind.arrived(name)));
                 }
                 let sql = format!(
                     "(SELECT {}, r.ord FROM unnest({}) WITH ORDINALITY AS r({}, ord)) AS {alias}",
@@ -123,7 +103,7 @@ impl Dialect {
                     arrays.join(", "),
                     names.join(", "),
                 );
-                (sql, first + columns.len())
+                (sql, next)
             }
             Self::Sqlite => {
                 let fields: Vec<_> = columns
@@ -151,7 +131,7 @@ impl Dialect {
     /// The parameters for [`Dialect::rows`]. All columns have the same length.
     pub(super) fn row_values(self, columns: &[Column]) -> Vec<Value> {
         match self {
-            Self::Postgres => columns.iter().map(Column::to_array).collect(),
+            Self::Postgres => columns.iter().flat_map(Column::to_arrays).collect(),
             Self::Sqlite => {
                 let length = columns.first().map_or(0, Column::len);
                 let mut json = String::from("[");
@@ -189,14 +169,20 @@ impl Dialect {
     }
 
     /// A parameter as it stands in a condition that a table is searched by once for each of the
-    /// [`Dialect::rows`]. Without statistics, SQLite would rather search the table by the parameter
-    /// alone, and the rows of the list for each of what it finds. In an update there is no `CROSS JOIN`
-    /// to forbid it.
+    /// [`Dialect::rows`]: the first column of a key of which the rows have the second.
     pub(super) fn after_rows(self, parameter: &str) -> String {
-        match self {
-            Self::Sqlite => format!("CASE WHEN i.ord >= 0 THEN {parameter} END"),
-            Self::Postgres => parameter.to_owned(),
-        }
+        self.after("i.ord", parameter)
+    }
+
+    /// The same after the rows of a table that have this column, which is never negative.
+    ///
+    /// Compared with the parameter itself, the first column of the key could be searched by alone, and
+    /// both databases do that when they believe that the user has few rows: SQLite without statistics,
+    /// PostgreSQL with those of the average user. Then they read all rows of a user who has 20,000. With
+    /// this the parameter is known no sooner than the row, so that the whole key is.
+    #[expect(clippy::unused_self, reason = "both databases need it")]
+    pub(super) fn after(self, column: &str, parameter: &str) -> String {
+        format!("CASE WHEN {column} >= 0 THEN {parameter} END")
     }
 
     /// What follows a table in a `FROM` that is to be read by this index. SQLite mostly has no
@@ -242,132 +228,4 @@ impl Dialect {
             ),
         }
     }
-}
-
-impl ColumnType {
-    /// Text is sorted as in the tables, by its bytes and not as the database would: rows are locked in
-    /// the order of such a list as well as in that of a table, and that has to be one order.
-    const fn postgres_array(self) -> &'static str {
-        match self {
-            Self::Key => "uuid[]",
-            Self::OptionalBytes => "bytea[]",
-            Self::Integer | Self::OptionalInteger => "bigint[]",
-            Self::Text | Self::OptionalText => "text[] COLLATE \"C\"",
-        }
-    }
-
-    /// The value of an element of such an array. A key, which is as long as a UUID, comes as one: the
-    /// driver copies it without an allocation of its own. And the driver has no arrays with NULLs.
-    fn arrived(self, element: &str) -> String {
-        match self {
-            Self::Key => format!("uuid_send({element})"),
-            Self::Integer | Self::Text => element.to_owned(),
-            Self::OptionalInteger => format!("NULLIF({element}, {})", i64::MIN),
-            Self::OptionalText | Self::OptionalBytes => format!("NULLIF({element}, '')"),
-        }
-    }
-}
-
-impl Column {
-    fn len(&self) -> usize {
-        match self {
-            Self::Keys(keys) => keys.len(),
-            Self::Integers(integers) => integers.len(),
-            Self::Texts(texts) => texts.len(),
-            Self::OptionalIntegers(integers) => integers.len(),
-            Self::OptionalTexts(texts) => texts.len(),
-            Self::OptionalBytes(bytes) => bytes.len(),
-        }
-    }
-
-    /// The rows of several lists, whose columns are of the same types, one list behind the other.
-    pub(super) fn joined<'a>(mut lists: impl Iterator<Item = &'a [Self]>) -> Cow<'a, [Self]> {
-        let mut joined = Cow::Borrowed(lists.next().unwrap_or_default());
-        for list in lists {
-            for (all, more) in joined.to_mut().iter_mut().zip(list) {
-                all.append(more);
-            }
-        }
-        joined
-    }
-
-    /// Puts the values of `more`, which is of the same type, behind these.
-    fn append(&mut self, more: &Self) {
-        match (self, more) {
-            (Self::Keys(all), Self::Keys(more)) => all.extend_from_slice(more),
-            (Self::Integers(all), Self::Integers(more)) => all.extend_from_slice(more),
-            (Self::Texts(all), Self::Texts(more)) => all.extend_from_slice(more),
-            (Self::OptionalIntegers(all), Self::OptionalIntegers(more)) => {
-                all.extend_from_slice(more);
-            }
-            (Self::OptionalTexts(all), Self::OptionalTexts(more)) => all.extend_from_slice(more),
-            (Self::OptionalBytes(all), Self::OptionalBytes(more)) => all.extend_from_slice(more),
-            (of_one, of_another) => debug_assert!(false, "{of_one:?} and {of_another:?}"),
-        }
-    }
-
-    /// The value of a column that has one row.
-    pub(super) fn into_value(self) -> Value {
-        match self {
-            Self::Keys(keys) => only(keys).map(ConversationKey::to_bytes).into(),
-            Self::Integers(integers) => only(integers).into(),
-            Self::Texts(texts) => only(texts).into(),
-            Self::OptionalIntegers(integers) => only(integers).flatten().into(),
-            Self::OptionalTexts(texts) => only(texts).flatten().into(),
-            Self::OptionalBytes(bytes) => only(bytes).flatten().into(),
-        }
-    }
-
-    fn write_json(&self, row: usize, json: &mut String) {
-        let written = match self {
-            Self::Keys(keys) => write!(json, "\"{}\"", keys[row]),
-            Self::Integers(integers) => write!(json, "{}", integers[row]),
-            Self::OptionalIntegers(integers) => match integers[row] {
-                Some(integer) => write!(json, "{integer}"),
-                None => write!(json, "null"),
-            },
-            Self::Texts(texts) => write!(json, "{}", serde_json::json!(texts[row])),
-            Self::OptionalTexts(texts) => write!(json, "{}", serde_json::json!(texts[row])),
-            Self::OptionalBytes(bytes) => match &bytes[row] {
-                Some(bytes) => {
-                    json.push('"');
-                    bytes
-                        .iter()
-                        .try_for_each(|byte| write!(json, "{byte:02x}"))
-                        .map(|()| json.push('"'))
-                }
-                None => write!(json, "null"),
-            },
-        };
-        debug_assert!(written.is_ok(), "a text can be written to");
-    }
-
-    fn to_array(&self) -> Value {
-        match self {
-            Self::Keys(keys) => array(keys.iter().map(|key| key.to_uuid())),
-            Self::Integers(integers) => array(integers.iter().copied()),
-            Self::Texts(texts) => array(texts.iter().cloned()),
-            Self::OptionalIntegers(integers) => {
-                array(integers.iter().map(|one| one.unwrap_or(i64::MIN)))
-            }
-            Self::OptionalTexts(texts) => {
-                array(texts.iter().map(|one| one.clone().unwrap_or_default()))
-            }
-            Self::OptionalBytes(bytes) => {
-                array(bytes.iter().map(|one| one.clone().unwrap_or_default()))
-            }
-        }
-    }
-}
-
-/// What there is only one of.
-fn only<T>(items: Vec<T>) -> Option<T> {
-    debug_assert_eq!(items.len(), 1, "one row");
-    items.into_iter().next()
-}
-
-fn array<T: Into<Value> + ValueType>(items: impl IntoIterator<Item = T>) -> Value {
-    let items = items.into_iter().map(Into::into).collect();
-    let kind: ArrayType = T::array_type();
-    Value::Array(kind, Some(Box::new(items)))
 }

@@ -98,10 +98,13 @@ impl Statements {
             ),
             // As every change of the user's rows does first.
             lock_user: "UPDATE users SET revision = revision WHERE user_id = $1".to_owned(),
+            // Of what lies beneath the deletion, too. What lies on it keeps what it may bring back.
             end_undo: format!(
-                "UPDATE members AS m SET taken_by = NULL FROM {cleared} \
+                "UPDATE members AS m SET undo_ended = $2, \
+                     kept_after = CASE WHEN m.taken_by = $2 THEN NULL ELSE m.kept_after END \
+                 FROM {cleared} \
                  WHERE m.user_id = {user} AND m.conversation_key = i.conversation_key \
-                 AND m.taken_by = $2"
+                 AND m.taken_by >= $2 AND $2 > COALESCE(m.undo_ended, 0)"
             ),
             unseen: unseen(&heads),
             oldest: "SELECT MIN(seq) AS seq FROM messages \
@@ -128,8 +131,8 @@ impl Statements {
 
 /// The gaps between the views of a conversation's members, each view an interval of positions.
 fn unseen(heads: &str) -> String {
-    let lower = "CASE WHEN m.taken_by IS NOT NULL AND m.prev_cleared_through < m.cleared_through \
-                 THEN m.prev_cleared_through ELSE m.cleared_through END";
+    let lower = "CASE WHEN m.kept_after < m.cleared_through \
+                 THEN m.kept_after ELSE m.cleared_through END";
     format!(
         "WITH views AS ( \
              SELECT conversation_key, \

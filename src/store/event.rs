@@ -40,7 +40,7 @@ fn change(row: &Row<'_>, recorded: Recorded) -> Result<Change, StoreError> {
                 0 => Synchronisation::OriginOnly,
                 _ => Synchronisation::OtherClients,
             },
-            conversations: watermarks(recorded)?,
+            conversations: watermarks(recorded, |outcome, _| outcome != deletions::NOT_FOUND)?,
         })
     };
     Ok(match recorded.kind {
@@ -49,7 +49,7 @@ fn change(row: &Row<'_>, recorded: Recorded) -> Result<Change, StoreError> {
         StoredKind::Clear => taken(Taking::History, recorded)?,
         StoredKind::Restore => Change::Restored {
             deletion: row.revision("undoes")?,
-            conversations: watermarks(recorded)?,
+            conversations: watermarks(recorded, |_, has_changed| has_changed)?,
         },
         StoredKind::Read => Change::Read(changed_to(recorded, Seq::from_stored)?),
         StoredKind::Pin => Change::Pinned(Pinning::Pin, changed(recorded)),
@@ -83,8 +83,13 @@ fn change(row: &Row<'_>, recorded: Recorded) -> Result<Change, StoreError> {
     })
 }
 
-/// How the conversations stand that a deletion has taken something from, or its undoing put back.
-fn watermarks(recorded: Recorded) -> Result<Vec<Watermarks>, StoreError> {
+/// How those conversations stand that are told, by their outcome and by whether they were changed. A
+/// deletion is told of all that the user has, changed or not: so one that was kept to a client can be
+/// told later by repeating it.
+fn watermarks(
+    recorded: Recorded,
+    is_told: impl Fn(i64, bool) -> bool,
+) -> Result<Vec<Watermarks>, StoreError> {
     let error = recorded.inconsistent("results");
     let stand = |conversation: RecordedConversation| {
         let After {
@@ -94,7 +99,7 @@ fn watermarks(recorded: Recorded) -> Result<Vec<Watermarks>, StoreError> {
             is_pinned,
         } = deletions::after(&conversation)?;
         Some((
-            has_changed,
+            is_told(conversation.outcome, has_changed),
             Watermarks {
                 conversation_id: conversation.id,
                 hidden_through,
@@ -104,9 +109,9 @@ fn watermarks(recorded: Recorded) -> Result<Vec<Watermarks>, StoreError> {
         ))
     };
     let all: Option<Vec<_>> = recorded.conversations.into_iter().map(stand).collect();
-    let changed = all.ok_or(error)?.into_iter();
-    Ok(changed
-        .filter_map(|(has_changed, watermarks)| has_changed.then_some(watermarks))
+    let told = all.ok_or(error)?.into_iter();
+    Ok(told
+        .filter_map(|(is_told, watermarks)| is_told.then_some(watermarks))
         .collect())
 }
 
@@ -133,7 +138,7 @@ fn changed_to<T>(
         .into_iter()
         .filter(|conversation| conversation.outcome == CHANGED)
         .map(|conversation| {
-            let number = conversation.numbers.first().copied()?;
+            let number = conversation.numbers.first().copied()??;
             Some((conversation.id, read(number)?))
         });
     changed.collect::<Option<_>>().ok_or(error)

@@ -75,7 +75,7 @@ impl Store {
         let (recorded, is_new) = self
             .retrying("change_folder", || async {
                 let ids = action.conversations().to_vec();
-                let change = plain(origin, time, stored_kind(action), ids, vec![]);
+                let change = plain(origin, time, stored_kind(action), ids);
                 let begun = self.begin_changes(&[&change]).await?;
                 if let Some(row) = begun.earlier.get(origin.user.as_str()) {
                     let earlier = log::recorded_for(&Row::new(log::TABLE, row), origin)?;

@@ -69,7 +69,8 @@ impl Statements {
                             WHERE conversation_key = $1 AND left_at IS NULL"
                 .to_owned(),
             // Joining again ends the stay before, which is remembered if it showed the user anything.
-            // The conversation leaves the list until the next message, and so loses its pin.
+            // The conversation leaves the list until the next message, and so loses its pin. What was
+            // deleted during the stay before cannot be undone any more.
             join: format!(
                 "INSERT INTO members \
                      (user_id, conversation_key, kind, joined_after, last_seq, last_time) \
@@ -79,7 +80,9 @@ impl Statements {
                                        ELSE members.appeared_before END, \
                      joined_after = excluded.joined_after, left_at = NULL, \
                      last_seq = excluded.last_seq, last_time = excluded.last_time, \
-                     pinned_at = NULL, prev_pinned_at = NULL \
+                     pinned_at = NULL, kept_after = NULL, \
+                     undo_ended = (SELECT u.revision FROM users AS u \
+                                   WHERE u.user_id = excluded.user_id) \
                  WHERE members.left_at IS NOT NULL \
                  RETURNING appeared_before",
                 users(5)

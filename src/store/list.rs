@@ -58,7 +58,8 @@ struct Scope {
 
 impl Scoped {
     /// `folder` is the parameter that has the folder's name.
-    fn new(folder: usize, statement: impl Fn(&Scope) -> String) -> Self {
+    fn new(dialect: Dialect, folder: usize, statement: impl Fn(&Scope) -> String) -> Self {
+        let user = dialect.after("f.ord", "$1");
         Self {
             whole: statement(&Scope {
                 from: "members AS m",
@@ -70,7 +71,7 @@ impl Scoped {
                 condition: format!(
                     "d.user_id = $1 AND d.name = ${folder} \
                      AND f.user_id = $1 AND f.folder_id = d.folder_id \
-                     AND m.user_id = $1 AND m.conversation_key = f.conversation_key"
+                     AND m.user_id = {user} AND m.conversation_key = f.conversation_key"
                 ),
                 is_whole: false,
             }),
@@ -151,8 +152,8 @@ impl Statements {
             )
         };
         Self {
-            part: Scoped::new(9, part),
-            unread: Scoped::new(4, unread),
+            part: Scoped::new(dialect, 9, part),
+            unread: Scoped::new(dialect, 4, unread),
         }
     }
 }

@@ -16,8 +16,7 @@ use super::{
     row::Row,
 };
 use crate::domain::{
-    ChangeOutcome, ConversationId, Origin, RecordedChange, RequestDigest, RequestKey, Revision,
-    Timestamp, UserId,
+    ChangeOutcome, ConversationId, Origin, RecordedChange, RequestKey, Revision, Timestamp, UserId,
 };
 
 pub(super) const TABLE: &str = "changes";
@@ -48,7 +47,7 @@ pub(crate) struct RecordedConversation {
 }
 
 /// No kind of change records more of a conversation, so none of it needs an allocation.
-type Numbers = SmallVec<[i64; 5]>;
+type Numbers = SmallVec<[Option<i64>; 9]>;
 
 /// The outcomes of changes other than deletions and their undoing.
 pub(super) const CHANGED: i64 = 1;
@@ -69,7 +68,7 @@ impl Statements {
         let (users, _) = dialect.rows("i", 1, &[("user_id", ColumnType::Text)]);
         Self {
             one: format!("SELECT {RECORDED} FROM changes WHERE user_id = $1 AND revision = $2"),
-            of_request: of_request(),
+            of_request: of_request("$1", "$2"),
             after: format!(
                 "SELECT {RECORDED}, client_id, changed_at, synced, undoes FROM changes \
                  WHERE user_id = $1 AND revision > $2 ORDER BY revision LIMIT $3"
@@ -83,9 +82,11 @@ impl Statements {
     }
 }
 
-/// The change that a user's request of this name has made.
-pub(super) fn of_request() -> String {
-    format!("SELECT user_id, {RECORDED} FROM changes WHERE user_id = $1 AND request_id = $2")
+/// The change that a user's request of this name has made; both are parameters.
+pub(super) fn of_request(user: &str, request: &str) -> String {
+    format!(
+        "SELECT user_id, {RECORDED} FROM changes WHERE user_id = {user} AND request_id = {request}"
+    )
 }
 
 impl Recorded {
@@ -179,7 +180,7 @@ impl Store {
                 Ok::<_, StoreError>(self.pool().query_one_raw(statement.clone()).await?)
             })
             .await?;
-        row.map(|row| recorded_as(&Row::new(TABLE, &row), request.digest))
+        row.map(|row| recorded_as(&Row::new(TABLE, &row), request))
             .transpose()
     }
 
@@ -257,15 +258,15 @@ impl Serialize for AsText<'_> {
 /// Reads [`RECORDED`], if it was recorded for the request of this origin.
 pub(super) fn recorded_for(row: &Row<'_>, origin: &Origin) -> Result<Recorded, ChangeError> {
     match origin.request {
-        Some(request) => recorded_as(row, request.digest),
+        Some(request) => recorded_as(row, request),
         None => Ok(recorded(row)?),
     }
 }
 
-/// Reads [`RECORDED`], if it was recorded for the request of this digest.
-fn recorded_as(row: &Row<'_>, digest: RequestDigest) -> Result<Recorded, ChangeError> {
-    let recorded_digest: Option<Vec<u8>> = row.get("request_digest")?;
-    if recorded_digest.as_deref() == Some(&digest.0[..]) {
+/// Reads [`RECORDED`], if it was recorded for this request.
+fn recorded_as(row: &Row<'_>, request: RequestKey) -> Result<Recorded, ChangeError> {
+    let digest: Option<Vec<u8>> = row.get("request_digest")?;
+    if digest.is_some_and(|digest| request.is_of(&digest)) {
         Ok(recorded(row)?)
     } else {
         Err(ChangeError::RequestIdReused)
@@ -294,7 +295,7 @@ fn with_results(ids: Vec<ConversationId>, results: &str) -> Option<Vec<RecordedC
         return None;
     }
     let conversations = ids.into_iter().zip(results).map(|(id, mut numbers)| {
-        let outcome = *numbers.first()?;
+        let outcome = (*numbers.first()?)?;
         numbers.remove(0);
         Some(RecordedConversation {
             id,

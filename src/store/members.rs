@@ -49,10 +49,11 @@ impl Statements {
     pub(super) fn new(dialect: Dialect) -> Self {
         let (rows, _) = dialect.rows("i", 2, &[("conversation_key", ColumnType::Key)]);
         let columns = columns(dialect);
+        let user = dialect.after_rows("$1");
         Self {
             by_keys: format!(
                 "SELECT {columns} FROM {rows} CROSS JOIN members AS m \
-                 WHERE m.user_id = $1 AND m.conversation_key = i.conversation_key"
+                 WHERE m.user_id = {user} AND m.conversation_key = i.conversation_key"
             ),
         }
     }

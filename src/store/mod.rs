@@ -32,6 +32,7 @@ mod error;
 mod event;
 mod folders;
 mod groups;
+mod input;
 mod key;
 mod kind;
 mod list;
@@ -98,8 +99,8 @@ struct Statements {
     change: change::Statements,
     settings: settings::Statements,
     folders: folders::Statements,
-    take: Arc<change::ChangeStatement>,
-    restore: Arc<change::ChangeStatement>,
+    take: change::ChangeStatement<deletions::TargetRow>,
+    restore: change::ChangeStatement<deletions::UndoneRow>,
 }
 
 impl Store {
@@ -121,8 +122,8 @@ impl Store {
             change: change::Statements::new(dialect),
             settings: settings::Statements::new(dialect),
             folders: folders::Statements::new(dialect),
-            take: Arc::new(deletions::take_statement(dialect)),
-            restore: Arc::new(deletions::restore_statement(dialect)),
+            take: deletions::take_statement(dialect),
+            restore: deletions::restore_statement(dialect),
         };
         let system = dialect.system_name();
         let kinds = StoredKind::ALL.map(StoredKind::name);

@@ -4,15 +4,14 @@
 //! Each rule says what it changes and when that is news. What was news has the change's revision in
 //! `changed_by`, from which the results are worked out afterwards.
 
-use std::sync::Arc;
-
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{
     Store, StoreError,
     change::{Change, ChangeError, ChangeRule, ChangeStatement, ResultField, Surplus},
     deletions::within_membership,
-    dialect::{Column, ColumnType, Dialect},
+    dialect::Dialect,
+    input::{Input, InputColumn, InputRow},
     key::ConversationKey,
     kind::StoredKind,
     log::{CHANGED, NOT_FOUND, NOT_LISTED, Recorded, UNCHANGED},
@@ -33,17 +32,67 @@ pub(crate) struct Positioned {
     pub(crate) position: Seq,
 }
 
-pub(super) struct Statements {
-    read: Arc<ChangeStatement>,
-    pin: Arc<ChangeStatement>,
-    unpin: Arc<ChangeStatement>,
-    mute: Arc<ChangeStatement>,
-    mark: Arc<ChangeStatement>,
-    custom_data: Arc<ChangeStatement>,
+/// A conversation, and how far to read it; for pins, its newest position.
+pub(super) struct PositionRow {
+    key: ConversationKey,
+    position: Seq,
 }
 
-/// How far to read; for pins, the newest position.
-const POSITION: [(&str, ColumnType); 1] = [("position", ColumnType::Integer)];
+impl InputRow for PositionRow {
+    const COLUMNS: &'static [InputColumn<Self>] = &[
+        InputColumn::key("conversation_key", |row| row.key),
+        InputColumn::integer("position", |row| row.position.to_stored()),
+    ];
+}
+
+/// A conversation to mute or not.
+pub(super) struct MuteRow {
+    key: ConversationKey,
+    muted: bool,
+}
+
+impl InputRow for MuteRow {
+    const COLUMNS: &'static [InputColumn<Self>] = &[
+        InputColumn::key("conversation_key", |row| row.key),
+        InputColumn::integer("muted", |row| i64::from(row.muted)),
+    ];
+}
+
+/// A conversation, and the marks to put on and to take off.
+pub(super) struct MarkRow {
+    key: ConversationKey,
+    marks: MarkChange,
+}
+
+impl InputRow for MarkRow {
+    const COLUMNS: &'static [InputColumn<Self>] = &[
+        InputColumn::key("conversation_key", |row| row.key),
+        InputColumn::integer("added", |row| row.marks.add.to_stored()),
+        InputColumn::integer("removed", |row| row.marks.remove.to_stored()),
+    ];
+}
+
+/// A conversation, and the product's data for it; no data is NULL.
+pub(super) struct DataRow {
+    key: ConversationKey,
+    data: Option<Vec<u8>>,
+}
+
+impl InputRow for DataRow {
+    const COLUMNS: &'static [InputColumn<Self>] = &[
+        InputColumn::key("conversation_key", |row| row.key),
+        InputColumn::optional_bytes("custom_data", |row| row.data.clone()),
+    ];
+}
+
+pub(super) struct Statements {
+    read: ChangeStatement<PositionRow>,
+    pin: ChangeStatement<PositionRow>,
+    unpin: ChangeStatement<PositionRow>,
+    mute: ChangeStatement<MuteRow>,
+    mark: ChangeStatement<MarkRow>,
+    custom_data: ChangeStatement<DataRow>,
+}
 
 /// The rule of one kind of change: `column` becomes `value` where `is_news` holds.
 struct Rule<'a> {
@@ -52,8 +101,6 @@ struct Rule<'a> {
     is_news: &'a str,
     /// Whether the value is recorded.
     recorded: bool,
-    /// What the rows come with, as columns of `i`.
-    input: &'a [(&'a str, ColumnType)],
     surplus: Option<Surplus>,
 }
 
@@ -68,7 +115,6 @@ impl Statements {
             value,
             is_news,
             recorded: false,
-            input: &POSITION,
             surplus,
         };
         Self {
@@ -77,7 +123,6 @@ impl Statements {
                 value: &position,
                 is_news: &format!("{position} > {seen}"),
                 recorded: true,
-                input: &POSITION,
                 surplus: None,
             }
             .statement(dialect, None),
@@ -94,7 +139,6 @@ impl Statements {
                 value: "i.muted",
                 is_news: "m.muted <> i.muted",
                 recorded: false,
-                input: &[("muted", ColumnType::Integer)],
                 surplus: None,
             }
             .statement(dialect, None),
@@ -103,10 +147,6 @@ impl Statements {
                 value: marks,
                 is_news: &format!("m.marks <> {marks}"),
                 recorded: true,
-                input: &[
-                    ("added", ColumnType::Integer),
-                    ("removed", ColumnType::Integer),
-                ],
                 surplus: None,
             }
             .statement(dialect, None),
@@ -115,7 +155,6 @@ impl Statements {
                 value: "i.custom_data",
                 is_news: "m.custom_data IS DISTINCT FROM i.custom_data",
                 recorded: false,
-                input: &[("custom_data", ColumnType::OptionalBytes)],
                 surplus: None,
             }
             .statement(dialect, None),
@@ -125,35 +164,37 @@ impl Statements {
 
 impl Rule<'_> {
     /// `listed` is the condition on which a row counts as listed, for a change that needs it to be.
-    fn statement(&self, dialect: Dialect, listed: Option<&str>) -> Arc<ChangeStatement> {
+    fn statement<R: InputRow>(&self, dialect: Dialect, listed: Option<&str>) -> ChangeStatement<R> {
         let Self {
             column,
             value,
             is_news,
             ..
         } = self;
-        let input = [&[("conversation_key", ColumnType::Key)], self.input].concat();
         let not_listed = listed.map_or_else(String::new, |listed| {
             format!("WHEN NOT ({listed}) THEN {NOT_LISTED} ")
         });
         let outcome = format!(
             "CASE WHEN m.changed_by = {{revision}} THEN {CHANGED} {not_listed}ELSE {UNCHANGED} END"
         );
-        let field = |name, sql, absent| ResultField { name, sql, absent };
+        let field = |name, sql, absent| ResultField {
+            name,
+            sql,
+            absent: Some(absent),
+        };
         let results = [
             field("outcome", outcome, NOT_FOUND),
             field("value", format!("m.{column}"), 0),
         ];
         let rule = ChangeRule {
-            input: &input,
-            assignments: format!(
+            set: format!(
                 "{column} = CASE WHEN {is_news} THEN {value} ELSE m.{column} END, \
                  changed_by = CASE WHEN {is_news} THEN {{revision}} ELSE m.changed_by END"
             ),
             results: &results[..=usize::from(self.recorded)],
             surplus: self.surplus,
         };
-        Arc::new(ChangeStatement::new(dialect, &rule))
+        ChangeStatement::new(dialect, &rule)
     }
 }
 
@@ -166,9 +207,10 @@ impl Store {
         time: Timestamp,
         conversations: Vec<Positioned>,
     ) -> Result<ReadingChanged, ChangeError> {
-        let change = positioned(origin, time, StoredKind::Read, conversations);
+        let (ids, rows) = positioned(conversations);
+        let change = plain(origin, time, StoredKind::Read, ids);
         let statement = &self.statements.settings.read;
-        let recorded = self.change("read", statement, change).await?;
+        let recorded = self.change("read", statement, change, &rows).await?;
         Ok(changed_to(recorded, Seq::from_stored)?)
     }
 
@@ -186,11 +228,12 @@ impl Store {
             Pinning::Pin => (StoredKind::Pin, &statements.pin),
             Pinning::Unpin => (StoredKind::Unpin, &statements.unpin),
         };
+        let (ids, rows) = positioned(conversations);
         let change = Change {
             pin_limit,
-            ..positioned(origin, time, kind, conversations)
+            ..plain(origin, time, kind, ids)
         };
-        let recorded = self.change("pin", statement, change).await?;
+        let recorded = self.change("pin", statement, change, &rows).await?;
         Ok(changed(recorded)?)
     }
 
@@ -203,13 +246,13 @@ impl Store {
         conversations: Vec<(ConversationId, ConversationKey)>,
     ) -> Result<Changed, ChangeError> {
         let (kind, muted) = match muting {
-            Muting::Mute => (StoredKind::Mute, 1),
-            Muting::Unmute => (StoredKind::Unmute, 0),
+            Muting::Mute => (StoredKind::Mute, true),
+            Muting::Unmute => (StoredKind::Unmute, false),
         };
-        let muted = Column::Integers(vec![muted; conversations.len()]);
-        let change = keyed(origin, time, kind, conversations, vec![muted]);
+        let (ids, rows) = with_rows(conversations, |key| MuteRow { key, muted });
+        let change = plain(origin, time, kind, ids);
         let statement = &self.statements.settings.mute;
-        let recorded = self.change("mute", statement, change).await?;
+        let recorded = self.change("mute", statement, change, &rows).await?;
         Ok(changed(recorded)?)
     }
 
@@ -221,11 +264,10 @@ impl Store {
         marks: MarkChange,
         conversations: Vec<(ConversationId, ConversationKey)>,
     ) -> Result<MarksChanged, ChangeError> {
-        let marks = [marks.add, marks.remove]
-            .map(|marks| Column::Integers(vec![marks.to_stored(); conversations.len()]));
-        let change = keyed(origin, time, StoredKind::Mark, conversations, marks.into());
+        let (ids, rows) = with_rows(conversations, |key| MarkRow { key, marks });
+        let change = plain(origin, time, StoredKind::Mark, ids);
         let statement = &self.statements.settings.mark;
-        let recorded = self.change("mark", statement, change).await?;
+        let recorded = self.change("mark", statement, change, &rows).await?;
         Ok(changed_to(recorded, |bits| Some(Marks::from_stored(bits)))?)
     }
 
@@ -238,15 +280,18 @@ impl Store {
         conversations: Vec<(ConversationId, ConversationKey)>,
     ) -> Result<Changed, ChangeError> {
         let bytes = data.as_bytes();
-        let data = (!bytes.is_empty()).then(|| bytes.to_vec());
-        let data = Column::OptionalBytes(vec![data; conversations.len()]);
-        let kind = StoredKind::SetCustomData;
+        let (ids, rows) = with_rows(conversations, |key| DataRow {
+            key,
+            data: (!bytes.is_empty()).then(|| bytes.to_vec()),
+        });
         let change = Change {
             detail: Some(STANDARD.encode(bytes)),
-            ..keyed(origin, time, kind, conversations, vec![data])
+            ..plain(origin, time, StoredKind::SetCustomData, ids)
         };
         let statement = &self.statements.settings.custom_data;
-        let recorded = self.change("set_custom_data", statement, change).await?;
+        let recorded = self
+            .change("set_custom_data", statement, change, &rows)
+            .await?;
         Ok(changed(recorded)?)
     }
 }
@@ -257,7 +302,6 @@ pub(super) fn plain(
     time: Timestamp,
     kind: StoredKind,
     conversations: Vec<ConversationId>,
-    input: Vec<Column>,
 ) -> Change {
     Change {
         origin: origin.clone(),
@@ -269,40 +313,30 @@ pub(super) fn plain(
         undoes: None,
         detail: None,
         conversations,
-        input,
+        input: Input::default(),
         pin_limit: u32::MAX,
     }
 }
 
-fn positioned(
-    origin: &Origin,
-    time: Timestamp,
-    kind: StoredKind,
-    conversations: Vec<Positioned>,
-) -> Change {
-    let positions = conversations
-        .iter()
-        .map(|one| one.position.to_stored())
-        .collect();
-    let keyed_ids = conversations
-        .into_iter()
-        .map(|one| (one.conversation_id, one.key))
-        .collect();
-    let positions = vec![Column::Integers(positions)];
-    keyed(origin, time, kind, keyed_ids, positions)
+fn positioned(conversations: Vec<Positioned>) -> (Vec<ConversationId>, Vec<PositionRow>) {
+    let rows = conversations.into_iter().map(|one| {
+        let Positioned {
+            conversation_id,
+            key,
+            position,
+        } = one;
+        (conversation_id, PositionRow { key, position })
+    });
+    rows.unzip()
 }
 
-/// A change with these columns beside the keys.
-fn keyed(
-    origin: &Origin,
-    time: Timestamp,
-    kind: StoredKind,
+/// The conversations, and the row for each key.
+fn with_rows<R>(
     conversations: Vec<(ConversationId, ConversationKey)>,
-    mut columns: Vec<Column>,
-) -> Change {
-    let (ids, keys) = conversations.into_iter().unzip();
-    columns.insert(0, Column::Keys(keys));
-    plain(origin, time, kind, ids, columns)
+    row: impl Fn(ConversationKey) -> R,
+) -> (Vec<ConversationId>, Vec<R>) {
+    let rows = conversations.into_iter().map(|(id, key)| (id, row(key)));
+    rows.unzip()
 }
 
 fn changed(recorded: Recorded) -> Result<Changed, StoreError> {
@@ -313,12 +347,12 @@ fn changed_to<T>(
     recorded: Recorded,
     read: impl Fn(i64) -> Option<T>,
 ) -> Result<Changed<T>, StoreError> {
-    results(recorded, |numbers| read(*numbers.first()?))
+    results(recorded, |numbers| read((*numbers.first()?)?))
 }
 
 fn results<T>(
     recorded: Recorded,
-    read: impl Fn(&[i64]) -> Option<T>,
+    read: impl Fn(&[Option<i64>]) -> Option<T>,
 ) -> Result<Changed<T>, StoreError> {
     let error = recorded.inconsistent("results");
     let conversations = recorded.conversations.into_iter().map(|conversation| {
@@ -332,12 +366,11 @@ fn results<T>(
     })
 }
 
-/// The data that a change has set.
+/// The data that a change has set. A former version left out what was empty, if it wrote several
+/// changes together.
 pub(super) fn recorded_data(recorded: &Recorded) -> Result<CustomData, StoreError> {
-    let bytes = recorded
-        .detail
-        .as_ref()
-        .and_then(|text| STANDARD.decode(text).ok());
+    let text = recorded.detail.as_deref().unwrap_or_default();
+    let bytes = STANDARD.decode(text).ok();
     let data = bytes.and_then(|bytes| CustomData::new(bytes).ok());
     data.ok_or_else(|| recorded.inconsistent("detail"))
 }

@@ -8,6 +8,7 @@
 //! - [`conformance`] checks the promises of the contract, one by one;
 //! - [`watching`] follows a user's changes, and [`convergence`] keeps a copy of a list by them;
 //! - [`undo`] takes deletions back;
+//! - [`upgrade`] goes on with what a former version has left;
 //! - [`erasure`] looks for what must be gone, and for what must not;
 //! - [`samples`] does what the samples of the modelled API do;
 //! - [`errors`] checks what callers are told when something is wrong;
@@ -42,4 +43,5 @@ mod statements;
 mod support;
 mod telemetry;
 mod undo;
+mod upgrade;
 mod watching;

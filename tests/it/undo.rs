@@ -2,11 +2,15 @@
 
 mod refusals;
 mod retries;
+mod stack;
 mod takes;
 
 use std::time::Duration;
 
-use conversation_service::proto::{Conversation, ConversationId, Message};
+use conversation_service::{
+    config::Config,
+    proto::{Conversation, ConversationId, Message},
+};
 
 use crate::support::{
     client::{Client, LARGEST_PAGE},
@@ -31,9 +35,20 @@ impl Service {
     }
 
     async fn start_with(database: &TestDatabase, window: Duration) -> Self {
-        let clock = TestClock::new();
         let mut config = config(database);
         config.deletion.restore_window = window;
+        Self::start_as(config).await
+    }
+
+    async fn start_with_pins(database: &TestDatabase, limit: u32) -> Self {
+        let mut config = config(database);
+        config.deletion.restore_window = WINDOW;
+        config.pin_limit = limit;
+        Self::start_as(config).await
+    }
+
+    async fn start_as(config: Config) -> Self {
+        let clock = TestClock::new();
         let server = TestServer::start_with(config, &clock).await;
         Self {
             client: server.client().await,

@@ -21,7 +21,7 @@ pub(crate) fn parse(
     } = &request;
 
     let mut violations = Violations::default();
-    let origin = origin::parse(
+    let asker = origin::parse(
         "AddToFolder",
         user_id,
         client_id,
@@ -32,8 +32,14 @@ pub(crate) fn parse(
     );
     let name = violations.check("name", FolderName::new(name));
     let conversations = conversation_id::parse_batch(conversation_ids, &mut violations);
-    let parsed = origin.zip(name).zip(conversations);
-    violations.finish(parsed.map(|((origin, name), conversations)| (origin, name, conversations)))
+    let parsed = asker.zip(name).zip(conversations);
+    violations.finish(parsed.map(|((asker, name), conversations)| {
+        let origin = asker.asking(|meaning| {
+            meaning.bytes(name.as_str().as_bytes());
+            meaning.conversations(&conversations);
+        });
+        (origin, name, conversations)
+    }))
 }
 
 pub(crate) fn render(changed: &FolderChanged) -> AddToFolderResponse {

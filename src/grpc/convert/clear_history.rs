@@ -23,7 +23,7 @@ pub(crate) fn parse(
     } = &request;
 
     let mut violations = Violations::default();
-    let origin = origin::parse(
+    let asker = origin::parse(
         "ClearHistory",
         user_id,
         client_id,
@@ -33,7 +33,8 @@ pub(crate) fn parse(
         &mut violations,
     );
     let parsed = deletion::parse(
-        origin,
+        asker,
+        true,
         conversation_ids,
         *sync_to_other_clients,
         seen_through,

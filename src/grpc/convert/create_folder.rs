@@ -21,7 +21,7 @@ pub(crate) fn parse(
     } = &request;
 
     let mut violations = Violations::default();
-    let origin = origin::parse(
+    let asker = origin::parse(
         "CreateFolder",
         user_id,
         client_id,
@@ -35,8 +35,14 @@ pub(crate) fn parse(
         [] => None,
         ids => conversation_id::parse_batch(ids, &mut violations),
     };
-    let parsed = origin.zip(name);
-    violations.finish(parsed.map(|(origin, name)| (origin, name, conversations)))
+    let parsed = asker.zip(name);
+    violations.finish(parsed.map(|(asker, name)| {
+        let origin = asker.asking(|meaning| {
+            meaning.bytes(name.as_str().as_bytes());
+            meaning.conversations(conversations.as_deref().unwrap_or_default());
+        });
+        (origin, name, conversations)
+    }))
 }
 
 pub(crate) fn render(changed: &FolderChanged) -> CreateFolderResponse {

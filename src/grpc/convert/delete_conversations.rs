@@ -24,7 +24,7 @@ pub(crate) fn parse(
     } = &request;
 
     let mut violations = Violations::default();
-    let origin = origin::parse(
+    let asker = origin::parse(
         "DeleteConversations",
         user_id,
         client_id,
@@ -33,15 +33,17 @@ pub(crate) fn parse(
         caller,
         &mut violations,
     );
+    // Absent means true, as in the API that this one models.
+    let clear_history = clear_history.unwrap_or(true);
     let parsed = deletion::parse(
-        origin,
+        asker,
+        clear_history,
         conversation_ids,
         *sync_to_other_clients,
         seen_through,
         &mut violations,
     );
-    // Absent means true, as in the API that this one models.
-    let history = if clear_history.unwrap_or(true) {
+    let history = if clear_history {
         History::Clear
     } else {
         History::Keep

@@ -20,7 +20,7 @@ pub(crate) fn parse(
     } = &request;
 
     let mut violations = Violations::default();
-    let origin = origin::parse(
+    let asker = origin::parse(
         "DeleteFolder",
         user_id,
         client_id,
@@ -30,7 +30,10 @@ pub(crate) fn parse(
         &mut violations,
     );
     let name = violations.check("name", FolderName::new(name));
-    violations.finish(origin.zip(name))
+    violations.finish(asker.zip(name).map(|(asker, name)| {
+        let origin = asker.asking(|meaning| meaning.bytes(name.as_str().as_bytes()));
+        (origin, name)
+    }))
 }
 
 pub(crate) fn render(changed: &FolderChanged) -> DeleteFolderResponse {

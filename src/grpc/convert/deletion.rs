@@ -1,16 +1,18 @@
 //! What `DeleteConversations` and `ClearHistory` have in common.
 
-use super::{conversation_id, seen_through};
+use super::{conversation_id, origin::Asker, seen_through};
 use crate::{
     app::DeletionRequest,
-    domain::{Batch, ConversationDeletion, DeletionOutcome, Origin, Synchronisation},
+    domain::{Batch, ConversationDeletion, DeletionOutcome, Synchronisation},
     grpc::violations::Violations,
     proto::{self, SeenThrough},
 };
 
-/// The fields that say what to take something from, and how far.
+/// The fields that say what to take something from, and how far. `clear_history` tells one deletion from
+/// another.
 pub(super) fn parse(
-    origin: Option<Origin>,
+    asker: Option<Asker>,
+    clear_history: bool,
     conversation_ids: &[proto::ConversationId],
     sync_to_other_clients: Option<bool>,
     seen_through: &[SeenThrough],
@@ -26,9 +28,16 @@ pub(super) fn parse(
             Synchronisation::OriginOnly
         }
     });
+    let conversations = conversations?;
+    let origin = asker?.asking(|meaning| {
+        meaning.conversations(&conversations);
+        meaning.flag(clear_history);
+        meaning.optional_flag(sync_to_other_clients);
+        meaning.seen_through(&seen_through);
+    });
     Some(DeletionRequest {
-        origin: origin?,
-        conversations: conversations?,
+        origin,
+        conversations,
         synchronisation,
         seen_through,
     })

@@ -22,7 +22,7 @@ pub(crate) fn parse(
     } = &request;
 
     let mut violations = Violations::default();
-    let origin = origin::parse(
+    let asker = origin::parse(
         "MarkConversations",
         user_id,
         client_id,
@@ -37,8 +37,15 @@ pub(crate) fn parse(
     let marks = add
         .zip(remove)
         .and_then(|(add, remove)| violations.check("add_marks", MarkChange::new(add, remove)));
-    let parsed = origin.zip(conversations).zip(marks);
-    violations.finish(parsed.map(|((origin, conversations), marks)| (origin, conversations, marks)))
+    let parsed = asker.zip(conversations).zip(marks);
+    violations.finish(parsed.map(|((asker, conversations), marks)| {
+        let origin = asker.asking(|meaning| {
+            meaning.conversations(&conversations);
+            meaning.number(marks.add.bits());
+            meaning.number(marks.remove.bits());
+        });
+        (origin, conversations, marks)
+    }))
 }
 
 pub(crate) fn render(changed: MarksChanged) -> MarkConversationsResponse {

@@ -23,7 +23,7 @@ pub(crate) fn parse(
     } = &request;
 
     let mut violations = Violations::default();
-    let origin = origin::parse(
+    let asker = origin::parse(
         "MarkConversationsRead",
         user_id,
         client_id,
@@ -38,13 +38,23 @@ pub(crate) fn parse(
     } else {
         seen_through::parse(seen_through, Some(conversation_ids), &mut violations)
     };
-    let parsed = origin
-        .zip(which)
-        .map(|(origin, which)| MarkConversationsRead {
+    let parsed = asker.zip(which).map(|(asker, which)| {
+        let origin = asker.asking(|meaning| {
+            match &which {
+                Which::AllUnread => meaning.flag(true),
+                Which::These(ids) => {
+                    meaning.flag(false);
+                    meaning.conversations(ids);
+                }
+            }
+            meaning.seen_through(&seen_through);
+        });
+        MarkConversationsRead {
             origin,
             which,
             seen_through,
-        });
+        }
+    });
     violations.finish(parsed)
 }
 

@@ -21,7 +21,7 @@ pub(crate) fn parse(
     } = &request;
 
     let mut violations = Violations::default();
-    let origin = origin::parse(
+    let asker = origin::parse(
         "MuteConversations",
         user_id,
         client_id,
@@ -32,8 +32,14 @@ pub(crate) fn parse(
     );
     let conversations = conversation_id::parse_batch(conversation_ids, &mut violations);
     let muting = if *muted { Muting::Mute } else { Muting::Unmute };
-    let parsed = origin.zip(conversations);
-    violations.finish(parsed.map(|(origin, conversations)| (origin, conversations, muting)))
+    let parsed = asker.zip(conversations);
+    violations.finish(parsed.map(|(asker, conversations)| {
+        let origin = asker.asking(|meaning| {
+            meaning.conversations(&conversations);
+            meaning.flag(*muted);
+        });
+        (origin, conversations, muting)
+    }))
 }
 
 pub(crate) fn render(changed: Changed) -> MuteConversationsResponse {

@@ -21,7 +21,7 @@ pub(crate) fn parse(
     } = &request;
 
     let mut violations = Violations::default();
-    let origin = origin::parse(
+    let asker = origin::parse(
         "PinConversations",
         user_id,
         client_id,
@@ -36,8 +36,14 @@ pub(crate) fn parse(
     } else {
         Pinning::Unpin
     };
-    let parsed = origin.zip(conversations);
-    violations.finish(parsed.map(|(origin, conversations)| (origin, conversations, pinning)))
+    let parsed = asker.zip(conversations);
+    violations.finish(parsed.map(|(asker, conversations)| {
+        let origin = asker.asking(|meaning| {
+            meaning.conversations(&conversations);
+            meaning.flag(*pinned);
+        });
+        (origin, conversations, pinning)
+    }))
 }
 
 pub(crate) fn render(changed: Changed) -> PinConversationsResponse {

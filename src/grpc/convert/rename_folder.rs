@@ -21,7 +21,7 @@ pub(crate) fn parse(
     } = &request;
 
     let mut violations = Violations::default();
-    let origin = origin::parse(
+    let asker = origin::parse(
         "RenameFolder",
         user_id,
         client_id,
@@ -32,8 +32,14 @@ pub(crate) fn parse(
     );
     let name = violations.check("name", FolderName::new(name));
     let new_name = violations.check("new_name", FolderName::new(new_name));
-    let parsed = origin.zip(name).zip(new_name);
-    violations.finish(parsed.map(|((origin, name), new_name)| (origin, name, new_name)))
+    let parsed = asker.zip(name).zip(new_name);
+    violations.finish(parsed.map(|((asker, name), new_name)| {
+        let origin = asker.asking(|meaning| {
+            meaning.bytes(name.as_str().as_bytes());
+            meaning.bytes(new_name.as_str().as_bytes());
+        });
+        (origin, name, new_name)
+    }))
 }
 
 pub(crate) fn render(changed: &FolderChanged) -> RenameFolderResponse {

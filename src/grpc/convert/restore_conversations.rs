@@ -2,7 +2,7 @@
 
 use super::{conversation_id, origin};
 use crate::{
-    domain::{CallerName, Origin, Restoration, RestorationOutcome, Revision},
+    domain::{CallerName, Origin, Restoration, RestorationOutcome, RestoredConversation, Revision},
     grpc::violations::{InvalidRequest, Violations},
     proto::{self, RestoreConversationsRequest, RestoreConversationsResponse},
 };
@@ -20,7 +20,7 @@ pub(crate) fn parse(
     } = &request;
 
     let mut violations = Violations::default();
-    let origin = origin::parse(
+    let asker = origin::parse(
         "RestoreConversations",
         user_id,
         client_id,
@@ -30,7 +30,11 @@ pub(crate) fn parse(
         &mut violations,
     );
     let deletion = violations.check("deletion_id", parse_deletion_id(deletion_id));
-    violations.finish(origin.zip(deletion))
+    let parsed = asker.zip(deletion).map(|(asker, deletion)| {
+        let origin = asker.asking(|meaning| meaning.number(deletion.get()));
+        (origin, deletion)
+    });
+    violations.finish(parsed)
 }
 
 /// A deletion is named by the revision that it made.
@@ -46,15 +50,23 @@ pub(crate) fn render(restoration: Restoration) -> RestoreConversationsResponse {
         conversations,
         revision,
     } = restoration;
-    let results = conversations
-        .into_iter()
-        .map(|(id, outcome)| proto::RestorationResult {
-            conversation_id: Some(conversation_id::render(&id)),
-            outcome: render_outcome(outcome).into(),
-        });
+    let results = conversations.into_iter().map(render_result);
     RestoreConversationsResponse {
         results: results.collect(),
         revision: revision.get(),
+    }
+}
+
+fn render_result(restored: RestoredConversation) -> proto::RestorationResult {
+    let RestoredConversation {
+        conversation_id,
+        outcome,
+        is_pin_left_out,
+    } = restored;
+    proto::RestorationResult {
+        conversation_id: Some(conversation_id::render(&conversation_id)),
+        outcome: render_outcome(outcome).into(),
+        pin_left_out: is_pin_left_out,
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) fn parse(
     } = &request;
 
     let mut violations = Violations::default();
-    let origin = origin::parse(
+    let asker = origin::parse(
         "SetCustomData",
         user_id,
         client_id,
@@ -32,8 +32,14 @@ pub(crate) fn parse(
     );
     let conversations = conversation_id::parse_batch(conversation_ids, &mut violations);
     let data = violations.check("custom_data", CustomData::new(custom_data.clone()));
-    let parsed = origin.zip(conversations).zip(data);
-    violations.finish(parsed.map(|((origin, conversations), data)| (origin, conversations, data)))
+    let parsed = asker.zip(conversations).zip(data);
+    violations.finish(parsed.map(|((asker, conversations), data)| {
+        let origin = asker.asking(|meaning| {
+            meaning.conversations(&conversations);
+            meaning.bytes(data.as_bytes());
+        });
+        (origin, conversations, data)
+    }))
 }
 
 pub(crate) fn render(changed: Changed) -> SetCustomDataResponse {

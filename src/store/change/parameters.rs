@@ -1,14 +1,91 @@
-//! The parameters of the statements that make changes: what every change has, and the rows of its kind.
+//! The parameters of the statements that make changes: what every change has, and whose rows of its
+//! kind are whose.
 
 use std::sync::Arc;
-
-use sea_orm::Value;
 
 use super::Change;
 use crate::{
     domain::{Revision, Synchronisation, Timestamp},
-    store::{dialect::Column, log},
+    store::{
+        input::{Input, InputColumn, InputRow, Shape},
+        log,
+    },
 };
+
+/// The columns of `changes` that are known before the change is made.
+impl InputRow for Change {
+    const COLUMNS: &'static [InputColumn<Self>] = &[
+        InputColumn::text("user_id", |change| change.origin.user.to_string()),
+        InputColumn::optional_bytes("request_id", |change| {
+            let request = change.origin.request;
+            request.map(|request| request.id.0.to_vec())
+        }),
+        InputColumn::optional_bytes("request_digest", |change| {
+            let request = change.origin.request;
+            request.map(|request| request.digest.0.to_vec())
+        }),
+        InputColumn::optional_text("client_id", |change| {
+            change.origin.client.as_ref().map(ToString::to_string)
+        }),
+        InputColumn::integer("kind", |change| i64::from(change.kind as i16)),
+        InputColumn::integer("changed_at", |change| change.time.as_micros()),
+        InputColumn::integer("synced", |change| match change.synchronisation {
+            Synchronisation::OriginOnly => 0,
+            Synchronisation::OtherClients => 1,
+        }),
+        InputColumn::optional_integer("restorable_until", |change| {
+            change.restorable_until.map(Timestamp::as_micros)
+        }),
+        InputColumn::optional_integer("erasable_from", |change| {
+            change.erasable_from.map(Timestamp::as_micros)
+        }),
+        InputColumn::optional_integer("undoes", |change| change.undoes.map(Revision::to_stored)),
+        InputColumn::text("conversations", |change| {
+            log::conversation_ids(&change.conversations)
+        }),
+        InputColumn::optional_text("detail", |change| change.detail.clone()),
+        InputColumn::optional_text("caller", |change| {
+            change.origin.caller.as_ref().map(ToString::to_string)
+        }),
+    ];
+}
+
+/// By what a change is recognised when its request comes again.
+pub(super) struct Asked {
+    user: String,
+    request: Option<Vec<u8>>,
+}
+
+impl InputRow for Asked {
+    const COLUMNS: &'static [InputColumn<Self>] = &[
+        InputColumn::text("user_id", |asked| asked.user.clone()),
+        InputColumn::optional_bytes("request_id", |asked| asked.request.clone()),
+    ];
+}
+
+/// The revision that a change makes: known once it was raised.
+pub(super) struct Raised(pub(super) i64);
+
+impl InputRow for Raised {
+    const COLUMNS: &'static [InputColumn<Self>] =
+        &[InputColumn::integer("revision", |raised| raised.0)];
+}
+
+/// What a change has done, worked out by the caller.
+pub(super) struct Results(pub(super) String);
+
+impl InputRow for Results {
+    const COLUMNS: &'static [InputColumn<Self>] =
+        &[InputColumn::text("results", |results| results.0.clone())];
+}
+
+/// Whose a row of a kind's input is.
+struct Owner(String);
+
+impl InputRow for Owner {
+    const COLUMNS: &'static [InputColumn<Self>] =
+        &[InputColumn::text("user_id", |owner| owner.0.clone())];
+}
 
 /// The changes in the order of their users, in which their rows are locked.
 pub(super) fn sorted(batch: &[Arc<Change>]) -> Vec<&Change> {
@@ -17,77 +94,53 @@ pub(super) fn sorted(batch: &[Arc<Change>]) -> Vec<&Change> {
     sorted
 }
 
-/// The columns of `changes` that are known before, for one change.
-pub(super) fn scalars(change: &Change) -> Vec<Value> {
-    let columns = columns(&[change]);
-    columns.into_iter().map(Column::into_value).collect()
+/// What of these changes is known before.
+pub(super) fn changes(changes: &[&Change]) -> Input {
+    Input::of(changes.iter().copied())
 }
 
-/// By what a change is recognised when its request comes again: the first two of its columns.
-pub(super) fn requests(changes: &[&Change]) -> Vec<Column> {
-    vec![
-        Column::Texts(each(changes, |change| change.origin.user.to_string())),
-        Column::OptionalBytes(each(changes, |change| {
-            let request = change.origin.request;
-            request.map(|request| request.id.0.to_vec())
-        })),
-    ]
+pub(super) fn asked(changes: &[&Change]) -> Input {
+    let asked: Vec<_> = changes
+        .iter()
+        .map(|change| Asked {
+            user: change.origin.user.to_string(),
+            request: change.origin.request.map(|request| request.id.0.to_vec()),
+        })
+        .collect();
+    Input::of(asked.iter())
 }
 
-/// The columns of `changes` that are known before, for several changes.
-pub(super) fn columns(changes: &[&Change]) -> Vec<Column> {
-    let mut columns = requests(changes);
-    columns.extend([
-        Column::OptionalBytes(each(changes, |change| {
-            let request = change.origin.request;
-            request.map(|request| request.digest.0.to_vec())
-        })),
-        Column::OptionalTexts(each(changes, |change| {
-            change.origin.client.as_ref().map(ToString::to_string)
-        })),
-        Column::Integers(each(changes, |change| i64::from(change.kind as i16))),
-        Column::Integers(each(changes, |change| change.time.as_micros())),
-        Column::Integers(each(changes, |change| match change.synchronisation {
-            Synchronisation::OriginOnly => 0,
-            Synchronisation::OtherClients => 1,
-        })),
-        Column::OptionalIntegers(each(changes, |change| {
-            change.restorable_until.map(Timestamp::as_micros)
-        })),
-        Column::OptionalIntegers(each(changes, |change| {
-            change.erasable_from.map(Timestamp::as_micros)
-        })),
-        Column::OptionalIntegers(each(changes, |change| {
-            change.undoes.map(Revision::to_stored)
-        })),
-        Column::Texts(each(changes, |change| {
-            log::conversation_ids(&change.conversations)
-        })),
-        Column::OptionalTexts(each(changes, |change| change.detail.clone())),
-        Column::OptionalTexts(each(changes, |change| {
-            change.origin.caller.as_ref().map(ToString::to_string)
-        })),
-    ]);
-    columns
+/// The columns of [`owned`].
+pub(super) fn owned_shape(rows: &Shape) -> Shape {
+    Shape::of::<Owner>().beside(rows)
 }
 
-fn each<T>(changes: &[&Change], of: impl Fn(&Change) -> T) -> Vec<T> {
-    changes.iter().map(|change| of(change)).collect()
+/// The rows of several changes, each with its user.
+pub(super) fn owned(changes: &[&Change]) -> Input {
+    let owners: Vec<_> = changes
+        .iter()
+        .flat_map(|change| {
+            let owner = || Owner(change.origin.user.to_string());
+            std::iter::repeat_with(owner).take(change.conversations.len())
+        })
+        .collect();
+    let rows = Input::joined(changes.iter().map(|change| &change.input));
+    Input::of(owners.iter()).beside(rows)
 }
 
-/// The rows of several changes, each with its user and, if they are given, with the revisions.
-pub(super) fn input(changes: &[&Change], revisions: Option<&[i64]>) -> Vec<Column> {
-    let mut users = Vec::new();
-    let mut raised = Vec::new();
-    for (index, change) in changes.iter().enumerate() {
-        for _ in 0..change.conversations.len() {
-            users.push(change.origin.user.to_string());
-            raised.extend(revisions.map(|revisions| revisions[index]));
-        }
-    }
-    let mut columns = vec![Column::Texts(users)];
-    columns.extend(revisions.map(|_| Column::Integers(raised)));
-    let rows = Column::joined(changes.iter().map(|change| &change.input[..]));
-    columns.extend(rows.into_owned());
-    columns
+/// The columns of [`raised`].
+pub(super) fn raised_shape(rows: &Shape) -> Shape {
+    Shape::of::<Raised>().beside(&owned_shape(rows))
+}
+
+/// The same, each with the revision that its change makes, too.
+pub(super) fn raised(changes: &[&Change], revisions: &[i64]) -> Input {
+    let revisions: Vec<_> = changes
+        .iter()
+        .zip(revisions)
+        .flat_map(|(change, revision)| {
+            std::iter::repeat_with(|| Raised(*revision)).take(change.conversations.len())
+        })
+        .collect();
+    Input::of(revisions.iter()).beside(owned(changes))
 }

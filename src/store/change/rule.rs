@@ -1,19 +1,23 @@
 //! What a kind of change is, as SQL over one row, and the statements that are made of it.
 
-use super::{Change, ChangeError, Made};
+use std::{marker::PhantomData, sync::Arc};
+
+use super::{
+    Change, ChangeError, Made,
+    parameters::{Asked, Raised, Results, owned_shape, raised_shape},
+};
 use crate::store::{
     coalesce::Coalescer,
     dialect::{ColumnType, Dialect},
+    input::{InputRow, Shape},
     log::{self, RECORDED},
 };
 
 /// What distinguishes one kind of change: SQL over `m`, the user's row of `members`, `i`, the row of
-/// the request, and `{revision}`, the revision that the change makes.
+/// the request, which has a `conversation_key`, and `{revision}`, the revision that the change makes.
 pub(in crate::store) struct ChangeRule<'a> {
-    /// The columns of `i`. The first is `conversation_key`.
-    pub(in crate::store) input: &'a [(&'a str, ColumnType)],
-    /// The `SET` list of the update of `m`.
-    pub(in crate::store) assignments: String,
+    /// The `SET` clause of the update of `m`.
+    pub(in crate::store) set: String,
     /// What is recorded of each conversation, worked out after the update.
     pub(in crate::store) results: &'a [ResultField<'a>],
     /// What becomes of pins beyond the limit; `None` for a rule that pins nothing.
@@ -26,7 +30,7 @@ pub(in crate::store) struct ChangeRule<'a> {
 pub(in crate::store) enum Surplus {
     /// The change is not made.
     Refused,
-    /// The change pins nothing.
+    /// The change pins as many as there is room for, in its order.
     LeftOut,
 }
 
@@ -35,13 +39,21 @@ pub(in crate::store) struct ResultField<'a> {
     pub(in crate::store) name: &'a str,
     /// Worked out from `m` as it is after the update, `i` and `{revision}`.
     pub(in crate::store) sql: String,
-    /// The value where the user has no such row.
-    pub(in crate::store) absent: i64,
+    /// The value where the user has no such row; `None` for a number that may be missing anyway.
+    pub(in crate::store) absent: Option<i64>,
 }
 
-/// The statements of one kind of change, made once from its rule, and the requests for it that wait.
-pub(in crate::store) struct ChangeStatement {
+/// The statements of one kind of change, whose rows are `R`.
+pub(in crate::store) struct ChangeStatement<R> {
+    pub(super) of_rows: Arc<OfRows>,
+    rows: PhantomData<fn(R)>,
+}
+
+/// The same, whatever the rows are: made once from the rule of the kind, with the requests for it that
+/// wait.
+pub(super) struct OfRows {
     pub(super) form: Form,
+    pub(super) shape: Shape,
     pub(super) queue: Coalescer<Change, Made, ChangeError>,
 }
 
@@ -67,25 +79,6 @@ pub(in crate::store) struct Statements {
     pub(super) unpin: String,
 }
 
-/// The columns of `changes` but for `revision` and `results`, which become known with the change.
-const COLUMNS: [(&str, ColumnType); 13] = [
-    ("user_id", ColumnType::Text),
-    ("request_id", ColumnType::OptionalBytes),
-    ("request_digest", ColumnType::OptionalBytes),
-    ("client_id", ColumnType::OptionalText),
-    ("kind", ColumnType::Integer),
-    ("changed_at", ColumnType::Integer),
-    ("synced", ColumnType::Integer),
-    ("restorable_until", ColumnType::OptionalInteger),
-    ("erasable_from", ColumnType::OptionalInteger),
-    ("undoes", ColumnType::OptionalInteger),
-    ("conversations", ColumnType::Text),
-    ("detail", ColumnType::OptionalText),
-    ("caller", ColumnType::OptionalText),
-];
-const USER: (&str, ColumnType) = ("user_id", ColumnType::Text);
-const REVISION: (&str, ColumnType) = ("revision", ColumnType::Integer);
-
 /// What is read of a change that was just made: the rest is known.
 const NEWS: &str = "user_id, revision, results";
 /// One result of changes `recorded` just now and `earlier`. Of the former only [`NEWS`] are read.
@@ -97,31 +90,25 @@ const RECORDED_AND_EARLIER: &str = "SELECT TRUE AS is_new, user_id, revision, re
 /// Whether `c`, of `changes`, was made by the request `q`.
 const OF_REQUEST: &str = "c.user_id = q.user_id AND c.request_id = q.request_id";
 
-fn prefixed<'a>(prefix: &str, names: impl Iterator<Item = &'a str>) -> String {
-    let names: Vec<_> = names.map(|name| format!("{prefix}{name}")).collect();
-    names.join(", ")
+/// The columns of `changes` but for `revision` and `results`, which become known with the change.
+fn known() -> Shape {
+    Shape::of::<Change>()
 }
 
-/// [`COLUMNS`], each behind `prefix`.
-fn columns(prefix: &str) -> String {
-    prefixed(prefix, COLUMNS.iter().map(|(name, _)| *name))
-}
-
-/// The first so many parameters.
-fn parameters(count: usize) -> String {
-    let parameters: Vec<_> = (1..=count).map(|number| format!("${number}")).collect();
-    parameters.join(", ")
-}
-
-/// The beginning of an insertion into the log.
+/// The beginning of an insertion into the log of [`known`], `revision` and `results`, in this order.
 fn insert() -> String {
-    format!("INSERT INTO changes ({}, revision, results)", columns(""))
+    let columns = known().beside(&Shape::of::<Raised>());
+    let columns = columns.beside(&Shape::of::<Results>());
+    format!("INSERT INTO changes ({})", columns.names(""))
 }
 
 impl Statements {
     pub(in crate::store) fn new(dialect: Dialect) -> Self {
         let pinned = dialect.by_index("members_pinned");
-        let (asked, _) = dialect.rows("q", 1, &COLUMNS[..2]);
+        let (asked, _) = dialect.rows("q", 1, Shape::of::<Asked>().columns());
+        let recorded = known().beside(&Shape::of::<Raised>());
+        let recorded = recorded.beside(&Shape::of::<Results>());
+        let (keys, _) = dialect.rows("i", 4, &[("conversation_key", ColumnType::Key)]);
         Self {
             raise: format!(
                 "INSERT INTO users (user_id, revision) SELECT q.user_id, 1 FROM {asked} \
@@ -134,40 +121,54 @@ impl Statements {
                 "SELECT c.user_id, {RECORDED} FROM {asked} CROSS JOIN changes AS c \
                  WHERE {OF_REQUEST}"
             ),
-            record: format!("{} VALUES ({})", insert(), parameters(COLUMNS.len() + 2)),
+            record: format!("{} VALUES ({})", insert(), recorded.parameters()),
             pins: format!(
                 "SELECT COUNT(*) AS pins, COUNT(CASE WHEN changed_by = $2 THEN 1 END) AS new_pins \
                  FROM members{pinned} WHERE user_id = $1 AND pinned_at IS NOT NULL"
             ),
             unpin: format!(
                 "UPDATE members{pinned} SET pinned_at = NULL \
-                 WHERE user_id = $1 AND pinned_at IS NOT NULL AND changed_by = $2"
+                 WHERE user_id = $1 AND pinned_at IS NOT NULL AND conversation_key IN ( \
+                     SELECT conversation_key FROM ( \
+                         SELECT m.conversation_key, ROW_NUMBER() OVER (ORDER BY i.ord) AS place \
+                         FROM members AS m{pinned} CROSS JOIN {keys} \
+                         WHERE m.user_id = $1 AND m.pinned_at IS NOT NULL AND m.changed_by = $2 \
+                         AND i.conversation_key = m.conversation_key) AS new_pins \
+                     WHERE place > $3)"
             ),
         }
     }
 }
 
-impl ChangeStatement {
+impl<R: InputRow> ChangeStatement<R> {
+    pub(in crate::store) fn new(dialect: Dialect, rule: &ChangeRule<'_>) -> Self {
+        let shape = Shape::of::<R>();
+        let form = match (dialect, rule.surplus) {
+            (Dialect::Postgres, None) => Form::OneStatement {
+                alone: alone(rule, &shape),
+                together: together(rule, &shape),
+            },
+            _ => Form::Steps(steps(dialect, rule, &shape)),
+        };
+        let of_rows = OfRows {
+            form,
+            shape,
+            queue: Coalescer::new(dialect.together()),
+        };
+        Self {
+            of_rows: Arc::new(of_rows),
+            rows: PhantomData,
+        }
+    }
+}
+
+impl OfRows {
     /// Whether it can make changes of several users at once. What may be refused may not: it would have
     /// to be left out of them.
     pub(super) const fn can_be_together(&self) -> bool {
         match &self.form {
             Form::OneStatement { .. } => true,
             Form::Steps(steps) => steps.surplus.is_none(),
-        }
-    }
-
-    pub(in crate::store) fn new(dialect: Dialect, rule: &ChangeRule<'_>) -> Self {
-        let form = match (dialect, rule.surplus) {
-            (Dialect::Postgres, None) => Form::OneStatement {
-                alone: alone(rule),
-                together: together(rule),
-            },
-            _ => Form::Steps(steps(dialect, rule)),
-        };
-        Self {
-            form,
-            queue: Coalescer::new(dialect.together()),
         }
     }
 }
@@ -177,54 +178,72 @@ fn results_of_update(rule: &ChangeRule<'_>) -> (String, String) {
     let returned: Vec<_> = rule
         .results
         .iter()
-        .map(|field| format!("{} AS {}", of_raised(&field.sql), field.name))
+        .map(|field| format!("{} AS {}", of_target(&field.sql), field.name))
         .collect();
     let recorded: Vec<_> = rule
         .results
         .iter()
-        .map(|field| format!("COALESCE(a.{}, {})", field.name, field.absent))
+        .map(|field| match field.absent {
+            Some(absent) => format!("COALESCE(a.{}, {absent})", field.name),
+            None => format!("a.{}", field.name),
+        })
         .collect();
     let recorded = Dialect::Postgres.json_array_of_arrays(&recorded.join(", "));
     (returned.join(", "), recorded)
 }
 
-fn of_raised(sql: &str) -> String {
-    sql.replace("{revision}", "b.revision")
+/// A rule's SQL, with the revision from the row `i`.
+fn of_target(sql: &str) -> String {
+    sql.replace("{revision}", "i.revision")
 }
 
-/// One change. `$1` to `$13` are the [`COLUMNS`].
-fn alone(rule: &ChangeRule<'_>) -> String {
-    let (rows, _) = Dialect::Postgres.rows("i", COLUMNS.len() + 1, rule.input);
+fn prefixed(prefix: &str, names: &str) -> String {
+    let names: Vec<_> = names
+        .split(", ")
+        .map(|name| format!("{prefix}{name}"))
+        .collect();
+    names.join(", ")
+}
+
+/// One change, whose own columns are parameters of their own. The rows of `members` are looked up by
+/// the whole of their key, which the planner cannot take apart: whatever it believes of how many rows
+/// the user has, it never reads all of them.
+fn alone(rule: &ChangeRule<'_>, shape: &Shape) -> String {
+    let known = known();
+    let (user, request) = (known.parameter("user_id"), known.parameter("request_id"));
+    let (rows, _) = Dialect::Postgres.rows("i", known.len() + 1, shape.columns());
     let (returned, recorded) = results_of_update(rule);
     format!(
         "WITH earlier AS ({earlier}), \
          input AS (SELECT * FROM {rows}), \
          raised AS ( \
-             INSERT INTO users (user_id, revision) SELECT $1, 1 WHERE NOT EXISTS (SELECT 1 FROM earlier) \
+             INSERT INTO users (user_id, revision) SELECT {user}, 1 WHERE NOT EXISTS (SELECT 1 FROM earlier) \
              ON CONFLICT (user_id) DO UPDATE SET revision = users.revision + 1 \
-             RETURNING revision), \
+             RETURNING user_id, revision), \
+         targets AS MATERIALIZED ( \
+             SELECT i.*, b.user_id, b.revision FROM input AS i CROSS JOIN raised AS b), \
          applied AS ( \
-             UPDATE members AS m SET {assignments} FROM input AS i CROSS JOIN raised AS b \
-             WHERE m.user_id = $1 AND m.conversation_key = i.conversation_key \
+             UPDATE members AS m SET {set} FROM targets AS i \
+             WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key \
              RETURNING i.ord, {returned}), \
          recorded AS ( \
              {insert} SELECT {parameters}, b.revision, (SELECT COALESCE({recorded}, '[]') \
                  FROM input AS i LEFT JOIN applied AS a USING (ord)) \
              FROM raised AS b RETURNING {NEWS}) \
          {RECORDED_AND_EARLIER}",
-        earlier = log::of_request(),
-        assignments = of_raised(&rule.assignments),
+        earlier = log::of_request(&user, &request),
+        set = of_target(&rule.set),
         insert = insert(),
-        parameters = parameters(COLUMNS.len()),
+        parameters = known.parameters(),
     )
 }
 
-/// Changes of several users: the same, with a list of [`COLUMNS`]. The users' rows are locked in their
+/// Changes of several users: the same, with a list of the changes. The users' rows are locked in their
 /// order, before any row of `members`, and those are looked up in the order of their users, too.
-fn together(rule: &ChangeRule<'_>) -> String {
-    let (asked, first) = Dialect::Postgres.rows("q", 1, &COLUMNS);
-    let input: Vec<_> = [&[USER], rule.input].concat();
-    let (rows, _) = Dialect::Postgres.rows("i", first, &input);
+fn together(rule: &ChangeRule<'_>, shape: &Shape) -> String {
+    let known = known();
+    let (asked, first) = Dialect::Postgres.rows("q", 1, known.columns());
+    let (rows, _) = Dialect::Postgres.rows("i", first, owned_shape(shape).columns());
     let (returned, recorded) = results_of_update(rule);
     format!(
         "WITH asked AS (SELECT * FROM {asked}), \
@@ -238,11 +257,12 @@ fn together(rule: &ChangeRule<'_>) -> String {
              ORDER BY q.user_id \
              ON CONFLICT (user_id) DO UPDATE SET revision = users.revision + 1 \
              RETURNING user_id, revision), \
+         targets AS MATERIALIZED ( \
+             SELECT i.*, b.revision FROM input AS i JOIN raised AS b ON b.user_id = i.user_id \
+             WHERE (SELECT COUNT(*) FROM raised) > 0 ORDER BY i.ord), \
          applied AS ( \
-             UPDATE members AS m SET {assignments} \
-             FROM input AS i JOIN raised AS b ON b.user_id = i.user_id \
+             UPDATE members AS m SET {set} FROM targets AS i \
              WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key \
-             AND (SELECT COUNT(*) FROM raised) > 0 \
              RETURNING i.ord, {returned}), \
          results AS ( \
              SELECT i.user_id, {recorded} AS results \
@@ -253,44 +273,47 @@ fn together(rule: &ChangeRule<'_>) -> String {
              LEFT JOIN results AS r ON r.user_id = q.user_id \
              RETURNING {NEWS}) \
          {RECORDED_AND_EARLIER}",
-        recorded_of_c = prefixed("c.", RECORDED.split(", ")),
-        assignments = of_raised(&rule.assignments),
+        recorded_of_c = prefixed("c.", RECORDED),
+        set = of_target(&rule.set),
         insert = insert(),
-        columns = columns("q."),
+        columns = known.names("q."),
     )
 }
 
 /// Changes of any number of users, whose revisions have been raised. `apply` has the rows of the
-/// requests, each with its user and that user's new revision; `record` has [`COLUMNS`] and the
-/// revision of each change before them.
-fn steps(dialect: Dialect, rule: &ChangeRule<'_>) -> Steps {
-    let input: Vec<_> = [&[USER, REVISION], rule.input].concat();
-    let of_input = |sql: &str| sql.replace("{revision}", "i.revision");
+/// requests, each with its user and that user's new revision; `record` has the changes and the
+/// revision of each before them.
+fn steps(dialect: Dialect, rule: &ChangeRule<'_>, shape: &Shape) -> Steps {
+    let rows = raised_shape(shape);
     let fields: Vec<_> = rule
         .results
         .iter()
         .map(|field| {
-            let (absent, sql) = (field.absent, of_input(&field.sql));
-            format!("CASE WHEN m.user_id IS NULL THEN {absent} ELSE {sql} END")
+            let sql = of_target(&field.sql);
+            match field.absent {
+                Some(absent) => format!("CASE WHEN m.user_id IS NULL THEN {absent} ELSE {sql} END"),
+                None => sql,
+            }
         })
         .collect();
-    let (to_apply, _) = dialect.rows("i", 1, &input);
-    let (made, first) = dialect.rows("q", 1, &[&COLUMNS[..], &[REVISION]].concat());
-    let (to_record, _) = dialect.rows("i", first, &input);
+    let (to_apply, _) = dialect.rows("i", 1, rows.columns());
+    let changes = known().beside(&Shape::of::<Raised>());
+    let (made, first) = dialect.rows("q", 1, changes.columns());
+    let (to_record, _) = dialect.rows("i", first, rows.columns());
     Steps {
         apply: format!(
             "UPDATE members AS m SET {} FROM {to_apply} \
              WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key",
-            of_input(&rule.assignments),
+            of_target(&rule.set),
         ),
         record: format!(
-            "{insert} SELECT {columns}, q.revision, COALESCE(r.results, '[]') FROM {made} LEFT JOIN \
+            "{insert} SELECT {columns}, COALESCE(r.results, '[]') FROM {made} LEFT JOIN \
                  (SELECT i.user_id, {results} AS results FROM {to_record} LEFT JOIN members AS m \
                   ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key \
                   GROUP BY i.user_id) AS r ON r.user_id = q.user_id \
              RETURNING {NEWS}",
             insert = insert(),
-            columns = columns("q."),
+            columns = changes.names("q."),
             results = dialect.json_array_of_arrays(&fields.join(", ")),
         ),
         surplus: rule.surplus,

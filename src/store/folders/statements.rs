@@ -28,6 +28,9 @@ impl Statements {
                 .0
         };
         let columns = members::columns_without_folders();
+        let user = dialect.after_rows("$1");
+        let user_of_folder = dialect.after("f.ord", "$1");
+        let owner_of_folder = dialect.after("f.ord", "f.user_id");
         Self {
             find: "SELECT folder_id FROM folders WHERE user_id = $1 AND name = $2".to_owned(),
             create: "INSERT INTO folders (user_id, folder_id, name) VALUES ($1, $2, $3)".to_owned(),
@@ -36,7 +39,7 @@ impl Statements {
                 "INSERT INTO folder_conversations \
                      (user_id, folder_id, conversation_key, added_by, ord) \
                  SELECT $1, $2, i.conversation_key, $3, i.ord FROM {} CROSS JOIN members AS m \
-                 WHERE m.user_id = $1 AND m.conversation_key = i.conversation_key \
+                 WHERE m.user_id = {user} AND m.conversation_key = i.conversation_key \
                  ON CONFLICT (user_id, folder_id, conversation_key) DO NOTHING \
                  RETURNING conversation_key",
                 keys(4)
@@ -52,7 +55,7 @@ impl Statements {
                 .to_owned(),
             known: format!(
                 "SELECT m.conversation_key FROM {} CROSS JOIN members AS m \
-                 WHERE m.user_id = $1 AND m.conversation_key = i.conversation_key",
+                 WHERE m.user_id = {user} AND m.conversation_key = i.conversation_key",
                 keys(2)
             ),
             counts: "SELECT (SELECT COUNT(*) FROM folders WHERE user_id = $1) AS folders, \
@@ -61,7 +64,7 @@ impl Statements {
             contents: format!(
                 "SELECT {columns} FROM folder_conversations AS f CROSS JOIN members AS m \
                  WHERE f.user_id = $1 AND f.folder_id = $2 \
-                 AND m.user_id = $1 AND m.conversation_key = f.conversation_key \
+                 AND m.user_id = {user_of_folder} AND m.conversation_key = f.conversation_key \
                  ORDER BY f.added_by, f.ord"
             ),
             // One statement, so that the revision and the rows are of one moment.
@@ -72,7 +75,7 @@ impl Statements {
                  LEFT JOIN folder_conversations AS f \
                      ON f.user_id = d.user_id AND f.folder_id = d.folder_id \
                  LEFT JOIN members AS m \
-                     ON m.user_id = f.user_id AND m.conversation_key = f.conversation_key \
+                     ON m.user_id = {owner_of_folder} AND m.conversation_key = f.conversation_key \
                  ORDER BY d.folder_id, f.added_by, f.ord"
             ),
         }

@@ -17,6 +17,7 @@ use crate::support::{
 };
 
 on_every_database!(
+    the_same_request_in_other_words_is_a_retry,
     a_retry_gets_the_first_answer_and_changes_nothing_that_came_since,
     racing_retries_on_two_replicas_all_get_one_answer,
     a_retry_after_a_restart_gets_the_first_answer,
@@ -159,7 +160,8 @@ async fn a_request_id_of_another_request_is_refused_and_changes_nothing(database
     for other in [
         original().clear(false),
         original().seen(c2c("bob"), 1),
-        original().client_id("phone"),
+        // Not saying whether others are told is not the same as saying so.
+        original().sync(false),
         client.delete("alice", [c2c("carol")]).request_id(&id),
         client
             .delete("alice", [c2c("bob"), c2c("carol")])
@@ -177,6 +179,49 @@ async fn a_request_id_of_another_request_is_refused_and_changes_nothing(database
         .await
         .expect("readable");
     assert_eq!(after, before);
+}
+
+async fn the_same_request_in_other_words_is_a_retry(database: TestDatabase) {
+    let Stage {
+        client,
+        server: _server,
+        ..
+    } = Stage::open(&database).await;
+    for sender in ["bob", "carol"] {
+        client.send(sender, c2c("alice"), "one").await;
+    }
+    let delete = || {
+        let both = client.delete("alice", [c2c("bob"), c2c("carol")]);
+        both.request_id(request_id(9))
+    };
+    let first = delete().seen(c2c("bob"), 1).seen(c2c("carol"), 1);
+    let first = first.client_id("phone").await;
+    client.send("bob", c2c("alice"), "two").await;
+    for again in [
+        // A default that is spelled out.
+        delete()
+            .clear(true)
+            .seen(c2c("bob"), 1)
+            .seen(c2c("carol"), 1),
+        // Another order where it means nothing.
+        delete().seen(c2c("carol"), 1).seen(c2c("bob"), 1),
+        // Another client, which may be the same one under a new name.
+        delete()
+            .seen(c2c("bob"), 1)
+            .seen(c2c("carol"), 1)
+            .client_id("web"),
+    ] {
+        assert_eq!(again.await, first);
+    }
+    // The answer is in the order of the request, so that is part of it.
+    let reversed = client.delete("alice", [c2c("carol"), c2c("bob")]);
+    let reversed = reversed.seen(c2c("bob"), 1).seen(c2c("carol"), 1);
+    refused(
+        reversed.request_id(request_id(9)).result().await,
+        Code::InvalidArgument,
+        "REQUEST_ID_REUSED",
+    );
+    assert_eq!(client.listed("alice").await, [c2c("bob")]);
 }
 
 async fn racing_requests_of_one_request_id_let_exactly_one_through(database: TestDatabase) {

@@ -55,7 +55,8 @@ async fn a_schema_that_lacks_a_migration_in_between_is_refused(database: TestDat
 async fn a_schema_that_holds_more_than_is_recorded_is_refused(database: TestDatabase) {
     refused(
         &database,
-        "DELETE FROM conversation_schema WHERE version LIKE '%_000004_%'",
+        "DELETE FROM conversation_schema \
+         WHERE version = (SELECT MAX(version) FROM conversation_schema)",
         "it cannot be migrated, and is as it was",
     )
     .await;

@@ -26,6 +26,8 @@ pub(crate) struct Policy {
 /// A deletion is not undone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotRestored {
+    /// The ID is none that the service gives.
+    Malformed,
     /// The ID names no deletion.
     Unknown,
     /// It is too late.
@@ -74,8 +76,11 @@ impl Model {
         user: &str,
         deletion_id: &str,
     ) -> Result<Vec<RestorationResult>, NotRestored> {
-        let number: u64 = deletion_id.parse().map_err(|_| NotRestored::Unknown)?;
-        if number.to_string() != deletion_id || number == 0 || number > self.revision(user) {
+        let number: u64 = deletion_id.parse().map_err(|_| NotRestored::Malformed)?;
+        if number.to_string() != deletion_id {
+            return Err(NotRestored::Malformed);
+        }
+        if number == 0 || number > self.revision(user) {
             return Err(NotRestored::Unknown);
         }
         let conversations = match self.past.get(&(user.to_owned(), number)) {
@@ -98,7 +103,6 @@ impl Model {
             }
         };
         self.record(user, Kind::Plain, None);
-        let mut pinned = Vec::new();
         let mut results = Vec::new();
         for (id, took) in conversations {
             let key = key(user, &id);
@@ -109,19 +113,17 @@ impl Model {
             } else {
                 RestorationOutcome::NothingTaken
             };
-            if view.pinned_at.is_some() && !was_pinned {
-                pinned.push(key);
+            // There may be room for some pins and not for those that come later.
+            let is_pinned = self.view(user, &key).pinned_at.is_some();
+            let pin_left_out = is_pinned && !was_pinned && self.pins(user) > self.policy.pin_limit;
+            if pin_left_out {
+                self.view(user, &key).pinned_at = None;
             }
             results.push(RestorationResult {
                 conversation_id: Some(id),
                 outcome: outcome.into(),
+                pin_left_out,
             });
-        }
-        // The pins come back together or not at all.
-        if self.pins(user) > self.policy.pin_limit {
-            for key in pinned {
-                self.view(user, &key).pinned_at = None;
-            }
         }
         Ok(results)
     }

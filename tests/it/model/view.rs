@@ -1,6 +1,6 @@
 //! One user's view of one conversation: the rules, on sequence numbers and settings alone.
 
-use std::ops::RangeInclusive;
+use std::{collections::BTreeSet, ops::RangeInclusive};
 
 use conversation_service::proto::{ChangeOutcome, DeletionOutcome, RestorationOutcome};
 
@@ -27,21 +27,14 @@ pub(crate) enum Taking {
     History,
 }
 
-/// What the last deletion that took something has left behind.
-#[derive(Clone, Copy, Debug, Default)]
-enum Memory {
-    /// There was none, or it cannot be undone any more.
-    #[default]
-    Nothing,
-    /// How things stood before it, and the pin that it has taken away.
-    Taken {
-        by: u64,
-        hidden: u64,
-        cleared: u64,
-        pinned_at: Option<u64>,
-    },
-    /// It has been undone.
-    Restored(u64),
+/// What a deletion that took something has left behind: how things stood before it, and the pin that it
+/// has taken away.
+#[derive(Clone, Copy, Debug)]
+struct Taken {
+    by: u64,
+    hidden: u64,
+    cleared: u64,
+    pinned_at: Option<u64>,
 }
 
 /// What one user has done with one conversation. Every `head` below is the sequence number of the
@@ -58,20 +51,22 @@ pub(super) struct View {
     pub(super) muted: bool,
     pub(super) marks: u64,
     pub(super) custom_data: Vec<u8>,
-    memory: Memory,
+    /// The deletions that can be undone, the last one last: that is the next to be undone.
+    taken: Vec<Taken>,
+    /// Those that have been undone.
+    undone: BTreeSet<u64>,
 }
 
 impl View {
-    /// Starts a stint, unless one lasts; returns whether it did. What was pinned belongs to the stint
-    /// before.
+    /// Starts a stint, unless one lasts; returns whether it did. What was pinned or deleted belongs to the
+    /// stint before.
     pub(super) fn begin(&mut self, head: u64) -> bool {
         if self.is_member() {
             return false;
         }
         self.pinned_at = None;
-        if let Memory::Taken { pinned_at, .. } = &mut self.memory {
-            *pinned_at = None;
-        }
+        self.taken.clear();
+        self.undone.clear();
         self.stints.push(Stint {
             joined: head,
             left: None,
@@ -117,10 +112,8 @@ impl View {
 
     /// What the user can read, or could after an undo.
     pub(super) fn kept(&self, head: u64) -> RangeInclusive<u64> {
-        let cleared = match self.memory {
-            Memory::Taken { cleared, .. } => cleared.min(self.cleared_through),
-            Memory::Nothing | Memory::Restored(_) => self.cleared_through,
-        };
+        let before = self.taken.iter().map(|taken| taken.cleared);
+        let cleared = before.min().unwrap_or(self.cleared_through);
         cleared.max(self.joined()) + 1..=self.last(head)
     }
 
@@ -166,12 +159,12 @@ impl View {
         }
         let took = (hidden, cleared) != (self.hidden_through, self.cleared_through);
         if took {
-            self.memory = Memory::Taken {
+            self.taken.push(Taken {
                 by,
                 hidden,
                 cleared,
                 pinned_at,
-            };
+            });
         }
         (outcome, took)
     }
@@ -188,30 +181,34 @@ impl View {
         }
     }
 
-    /// Undoes a deletion that took something. A newer pin stays where it is.
+    /// Undoes a deletion that took something, unless another one has come since. A newer pin stays where
+    /// it is, and what is listed stays listed.
     pub(super) fn restore(&mut self, deletion: u64) -> RestorationOutcome {
-        match self.memory {
-            Memory::Taken {
-                by,
-                hidden,
-                cleared,
-                pinned_at,
-            } if by == deletion => {
-                self.hidden_through = hidden;
-                self.cleared_through = cleared;
-                self.pinned_at = self.pinned_at.or(pinned_at);
-                self.memory = Memory::Restored(deletion);
+        match self.taken.last().copied() {
+            Some(last) if last.by == deletion => {
+                self.hidden_through = self.hidden_through.min(last.hidden);
+                self.cleared_through = last.cleared;
+                self.pinned_at = self.pinned_at.or(last.pinned_at);
+                self.taken.pop();
+                self.undone.insert(deletion);
                 RestorationOutcome::Restored
             }
-            Memory::Restored(by) if by == deletion => RestorationOutcome::Restored,
-            _ => RestorationOutcome::Superseded,
+            last => {
+                let is_last = last.is_none_or(|last| last.by < deletion);
+                if is_last && self.undone.contains(&deletion) {
+                    RestorationOutcome::Restored
+                } else {
+                    RestorationOutcome::Superseded
+                }
+            }
         }
     }
 
-    /// Gives up the undo of a deletion.
+    /// Gives up the undo of a deletion, and of those that would have to be undone after it.
     pub(super) fn forget(&mut self, deletion: u64) {
-        if matches!(self.memory, Memory::Taken { by, .. } if by == deletion) {
-            self.memory = Memory::Nothing;
+        let place = self.taken.iter().position(|taken| taken.by == deletion);
+        if let Some(place) = place {
+            self.taken.drain(..=place);
         }
     }
 

@@ -180,14 +180,15 @@ pub(super) enum Which {
     Text(&'static str),
 }
 
-/// What makes a request another one.
+/// What makes a request another one, or only seems to.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Change {
     Sense,
     Method,
     Conversations,
     Seen,
-    Client,
+    /// It says the same in other words.
+    Words,
 }
 
 impl Target {
@@ -333,7 +334,7 @@ fn change() -> impl Strategy<Value = Change> {
         Change::Method,
         Change::Conversations,
         Change::Seen,
-        Change::Client,
+        Change::Words,
     ])
 }
 

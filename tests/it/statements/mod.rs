@@ -1,9 +1,11 @@
 //! The statements behind the API: how many there are, which tables they name, and how the databases
 //! carry them out.
 
+mod among_many;
 mod count;
 mod plans;
 mod recorder;
+mod records;
 mod together;
 
 use std::{collections::BTreeSet, future::Future, time::Duration};

@@ -110,18 +110,18 @@ fn is_ours(table: &str) -> bool {
 
 /// Whether a statement is about one user, whose rows are few; those of a conversation may be many.
 fn is_of_a_user(sql: &str) -> bool {
-    ["WHERE", "AND"]
+    ["m.user_id = $1", "THEN $1 END"]
         .iter()
-        .any(|word| sql.contains(&format!("{word} m.user_id = $1")))
+        .any(|condition| sql.contains(condition))
 }
 
 /// Whether a statement may read all rows of a user: only the one that adds up what is unread.
-fn may_read_all_of_a_user(sql: &str) -> bool {
+pub(super) fn may_read_all_of_a_user(sql: &str) -> bool {
     sql.contains("AS unread")
 }
 
 /// Whether a statement reads a page of a user's whole list.
-fn is_page(sql: &str) -> bool {
+pub(super) fn is_page(sql: &str) -> bool {
     sql.contains("AS part") && !sql.contains("FROM folders AS d")
 }
 
@@ -238,12 +238,13 @@ fn find_scans(plan: &Json, scans: &mut Vec<(String, String)>) {
     }
 }
 
-fn postgres_type(value: &Value) -> &'static str {
+pub(super) fn postgres_type(value: &Value) -> &'static str {
     match value {
         Value::SmallInt(_) => "smallint",
         Value::BigInt(_) => "bigint",
         Value::String(_) => "text",
         Value::Bytes(_) => "bytea",
+        Value::Array(ArrayType::Bool, _) => "boolean[]",
         Value::Array(ArrayType::BigInt, _) => "bigint[]",
         Value::Array(ArrayType::String, _) => "text[]",
         Value::Array(ArrayType::Bytes, _) => "bytea[]",

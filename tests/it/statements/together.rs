@@ -90,7 +90,7 @@ fn change(client: &Client, kind: usize, number: usize) -> Box<dyn AnyChange> {
 const KINDS: usize = 6;
 
 /// Asks for these at once, behind a gate.
-async fn at_once(
+pub(super) async fn at_once(
     observed: &Observed,
     database: &TestDatabase,
     changes: Vec<Box<dyn AnyChange>>,

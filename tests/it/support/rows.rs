@@ -153,7 +153,7 @@ const WHOLE: &[(&str, &str)] = &[
     (
         "watermarks that were moved without a recorded change",
         "SELECT count(*) FROM members AS m LEFT JOIN changes AS c \
-         ON c.user_id = m.user_id AND c.revision = COALESCE(m.taken_by, m.restored_deletion) \
+         ON c.user_id = m.user_id AND c.revision = m.taken_by \
          WHERE (m.hidden_through > 0 OR m.cleared_through > 0 OR m.taken_by IS NOT NULL) \
          AND c.revision IS NULL",
     ),

@@ -220,7 +220,7 @@ async fn undoing_after_leaving_or_joining_again_shows_what_the_stay_allows(datab
     assert_eq!(client.restored("alice", &of_alice).await, [RESTORED]);
     assert_eq!(service.readable("alice", group("g")).await, [1, 2, 3]);
     assert_eq!(client.listed("alice").await, [group("g")]);
-    assert_eq!(client.restored("carol", &of_carol).await, [RESTORED]);
+    assert_eq!(client.restored("carol", &of_carol).await, [SUPERSEDED]);
     assert_eq!(service.readable("carol", group("g")).await, [6]);
 }
 

@@ -18,6 +18,8 @@ on_every_database!(
     a_request_turns_synchronisation_off,
     restorations_are_always_told,
     a_retry_makes_no_second_event,
+    what_was_kept_to_one_client_is_told_later_by_repeating_it,
+    a_deletion_of_what_was_never_had_is_not_told,
 );
 
 async fn server(database: &TestDatabase, sync_by_default: bool) -> TestServer {
@@ -155,5 +157,46 @@ async fn a_retry_makes_no_second_event(database: TestDatabase) {
             .await;
     }
     assert_eq!(web.change().await.revision, 1);
+    nothing_was_said(&client, &mut [&mut web]).await;
+}
+
+async fn what_was_kept_to_one_client_is_told_later_by_repeating_it(database: TestDatabase) {
+    let server = server(&database, false).await;
+    let client = server.client().await;
+    let ids = conversations(&client, USER, 3).await;
+    let mut web = client.follow(USER, "web", None).await;
+    client.delete(USER, [ids[1].clone()]).sync(false).await;
+    client.clear_by(USER, [ids[2].clone()], "phone", None).await;
+
+    let never_had = crate::support::ids::c2c("never had");
+    let asked = [ids[0].clone(), never_had, ids[1].clone()];
+    let told = client.delete(USER, asked).sync(true).await;
+    let event = web.change().await;
+    is_deletion(&event, &ids[..2], true);
+    let kind = event.change.and_then(|change| change.kind);
+    let Some(Kind::ConversationsDeleted(event)) = kind else {
+        panic!("{kind:?} is no deletion");
+    };
+    let results = [&told.results[0], &told.results[2]];
+    for (one, result) in event.conversations.iter().zip(results) {
+        assert_eq!(one.hidden_through, result.hidden_through);
+        assert_eq!(one.cleared_through, result.cleared_through);
+        assert_eq!((one.hidden_through, one.pinned), (1, false));
+    }
+    // So it is with clearings, of which nothing was told so far either.
+    client
+        .clear_by(USER, [ids[2].clone()], "phone", Some(true))
+        .await;
+    assert_eq!(named(&web.change().await), [ids[2].clone()]);
+}
+
+async fn a_deletion_of_what_was_never_had_is_not_told(database: TestDatabase) {
+    let server = server(&database, true).await;
+    let client = server.client().await;
+    conversations(&client, USER, 1).await;
+    let mut web = client.follow(USER, "web", None).await;
+    let strangers = ["somebody", "nobody"].map(crate::support::ids::c2c);
+    client.delete(USER, strangers.clone()).await;
+    client.clear_by(USER, strangers, "phone", None).await;
     nothing_was_said(&client, &mut [&mut web]).await;
 }

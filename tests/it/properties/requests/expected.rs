@@ -171,9 +171,10 @@ impl Refusal {
     /// Checks that the service has refused it, and for this reason.
     pub(super) fn is_of(self, response: Result<Answer, Status>) -> Result<(), Difference> {
         let (code, why) = match self {
-            Self::Restoration(NotRestored::Unknown) => {
+            Self::Restoration(NotRestored::Malformed) => {
                 return is_refused(response, "INVALID_REQUEST", "deletion_id");
             }
+            Self::Restoration(NotRestored::Unknown) => (Code::NotFound, "DELETION_NOT_FOUND"),
             Self::Restoration(NotRestored::Expired) => {
                 (Code::FailedPrecondition, "RESTORE_WINDOW_EXPIRED")
             }

@@ -16,38 +16,38 @@ impl Request {
             Change::Method => (self.clone(), self.of_other_method()),
             Change::Conversations => (self.clone(), self.with_another_conversation()),
             Change::Seen => (self.clone(), self.seen_otherwise()),
-            Change::Client => (self.clone(), self),
+            Change::Words => (self.clone(), self),
         };
         if changed == same {
-            return same.of_another_client();
+            return same.in_other_words();
         }
         changed
     }
 
-    /// The same request in the words that stand for all that mean the same. What is put into a folder
-    /// gets an order by that, so there the order means something.
+    /// The same request in the words that stand for all that mean the same.
     pub(super) fn restated(&self) -> Self {
         let mut request = self.clone();
         if let Self::Delete(request) = &mut request {
             request.clear_history.get_or_insert(true);
         }
-        let is_in_order = matches!(request, Self::CreateFolder(_) | Self::AddToFolder(_));
-        let Fields {
-            conversations,
-            seen,
-            ..
-        } = request.fields();
-        if let (Some(conversations), false) = (conversations, is_in_order) {
-            conversations.sort_by_key(|id| format!("{id:?}"));
-        }
+        let Fields { seen, client, .. } = request.fields();
+        client.clear();
         if let Some(seen) = seen {
             seen.sort_by_key(|seen| format!("{seen:?}"));
         }
         request
     }
 
-    fn of_another_client(mut self) -> Self {
-        self.fields().client.push('x');
+    /// It is asked by another client, says what need not be said, and says it in another order.
+    fn in_other_words(mut self) -> Self {
+        if let Self::Delete(request) = &mut self {
+            request.clear_history.get_or_insert(true);
+        }
+        let Fields { seen, client, .. } = self.fields();
+        client.push('x');
+        if let Some(seen) = seen {
+            seen.reverse();
+        }
         self
     }
 

@@ -6,13 +6,14 @@ use std::{
 };
 
 use conversation_service::proto::{
-    AddToFolderRequest, AddToFolderResponse, ChangeOutcome, ChangeResult, ConversationId,
-    CreateFolderRequest, CreateFolderResponse, DeleteFolderRequest, DeleteFolderResponse, Folder,
-    MarkConversationsReadRequest, MarkConversationsReadResponse, MarkConversationsRequest,
-    MarkConversationsResponse, MarksResult, MuteConversationsRequest, MuteConversationsResponse,
-    PinConversationsRequest, PinConversationsResponse, ReadResult, RemoveFromFolderRequest,
-    RemoveFromFolderResponse, RenameFolderRequest, RenameFolderResponse, SeenThrough,
-    SetCustomDataRequest, SetCustomDataResponse,
+    AddToFolderRequest, AddToFolderResponse, ChangeOutcome, ChangeResult, ClearHistoryRequest,
+    ClearHistoryResponse, ConversationId, CreateFolderRequest, CreateFolderResponse,
+    DeleteFolderRequest, DeleteFolderResponse, Folder, MarkConversationsReadRequest,
+    MarkConversationsReadResponse, MarkConversationsRequest, MarkConversationsResponse,
+    MarksResult, MuteConversationsRequest, MuteConversationsResponse, PinConversationsRequest,
+    PinConversationsResponse, ReadResult, RemoveFromFolderRequest, RemoveFromFolderResponse,
+    RenameFolderRequest, RenameFolderResponse, RestoreConversationsRequest,
+    RestoreConversationsResponse, SeenThrough, SetCustomDataRequest, SetCustomDataResponse,
     conversation_service_client::ConversationServiceClient,
 };
 use prost::Message;
@@ -87,6 +88,8 @@ macro_rules! change_requests {
 }
 
 change_requests!(
+    ClearHistoryRequest: clear_history -> ClearHistoryResponse,
+    RestoreConversationsRequest: restore_conversations -> RestoreConversationsResponse,
     MarkConversationsReadRequest: mark_conversations_read -> MarkConversationsReadResponse,
     PinConversationsRequest: pin_conversations -> PinConversationsResponse,
     MuteConversationsRequest: mute_conversations -> MuteConversationsResponse,
@@ -186,7 +189,8 @@ impl<R: ChangeRequest + Sync> AnyChange for Change<R> {
 }
 
 impl Client {
-    fn change<R>(&self, request: R) -> Change<R> {
+    /// Any change.
+    pub(crate) fn change<R>(&self, request: R) -> Change<R> {
         Change {
             client: self.conversations.clone(),
             request,

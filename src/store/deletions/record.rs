@@ -1,0 +1,124 @@
+//! What is recorded of each conversation of a deletion or its undoing.
+//!
+//! The record of a deletion says how the conversation stands since, for retries and events, and how it
+//! stood before, for undoing. Further numbers may follow those that are here; records that end earlier
+//! were written by former versions.
+
+use crate::{
+    domain::{Revision, Seq},
+    store::{change::ResultField, log::RecordedConversation},
+};
+
+/// How a conversation stands after a deletion or its undoing.
+pub(in crate::store) struct After {
+    pub(in crate::store) hidden_through: Seq,
+    pub(in crate::store) cleared_through: Seq,
+    /// Whether the change has taken something from it or put something back.
+    pub(in crate::store) has_changed: bool,
+    pub(in crate::store) is_pinned: bool,
+}
+
+/// How a conversation stood before a deletion that took something from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) struct Before {
+    pub(in crate::store) hidden_through: Seq,
+    pub(in crate::store) cleared_through: Seq,
+    /// The pin that the deletion has taken away.
+    pub(in crate::store) pinned_at: Option<Revision>,
+    /// The deletion that is beneath it: to be undone next.
+    pub(in crate::store) taken_by: Option<Revision>,
+}
+
+fn field(name: &'static str, sql: &str, absent: Option<i64>) -> ResultField<'static> {
+    ResultField {
+        name,
+        sql: sql.to_owned(),
+        absent,
+    }
+}
+
+/// What is recorded of every conversation; `changed` is 1 if something was taken or put back.
+fn after_fields(outcome: &str, absent: i64, changed: &str) -> [ResultField<'static>; 5] {
+    [
+        field("outcome", outcome, Some(absent)),
+        field("hidden_through", "m.hidden_through", Some(0)),
+        field("cleared_through", "m.cleared_through", Some(0)),
+        field("changed", changed, Some(0)),
+        field(
+            "pinned",
+            "CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END",
+            Some(0),
+        ),
+    ]
+}
+
+/// What a deletion records. `absent` is the outcome where the user has no such row.
+pub(super) fn taken_fields(outcome: &str, absent: i64) -> Vec<ResultField<'static>> {
+    let took = |column: &str| format!("CASE WHEN m.taken_by = {{revision}} THEN {column} END");
+    let before = |name, column| field(name, &took(column), None);
+    let changed = "CASE WHEN m.taken_by = {revision} THEN 1 ELSE 0 END";
+    let mut fields = Vec::from(after_fields(outcome, absent, changed));
+    fields.extend([
+        before("hidden_before", "m.prev_hidden_through"),
+        before("cleared_before", "m.prev_cleared_through"),
+        before("pinned_before", "m.prev_pinned_at"),
+        before("taken_before", "m.prev_taken_by"),
+    ]);
+    fields
+}
+
+/// What undoing records: `is_back` says whether what was taken is back.
+pub(super) fn restored_fields(
+    outcome: &str,
+    absent: i64,
+    is_back: &str,
+) -> Vec<ResultField<'static>> {
+    let changed = format!("CASE WHEN {is_back} THEN 1 ELSE 0 END");
+    let mut fields = Vec::from(after_fields(outcome, absent, &changed));
+    // What undoing has pinned has its revision, also if there was no room for the pin.
+    fields.push(field(
+        "pin_left_out",
+        "CASE WHEN m.changed_by = {revision} AND m.pinned_at IS NULL THEN 1 ELSE 0 END",
+        Some(0),
+    ));
+    fields
+}
+
+/// Reads how a conversation stands after a deletion or its undoing. The first records ended before the
+/// pin; there were none then.
+pub(in crate::store) fn after(conversation: &RecordedConversation) -> Option<After> {
+    let [hidden_through, cleared_through, changed, rest @ ..] = &conversation.numbers[..] else {
+        return None;
+    };
+    Some(After {
+        hidden_through: Seq::from_stored((*hidden_through)?)?,
+        cleared_through: Seq::from_stored((*cleared_through)?)?,
+        has_changed: (*changed)? != 0,
+        is_pinned: rest.first().is_some_and(|pinned| *pinned == Some(1)),
+    })
+}
+
+/// Reads how a conversation stood before a deletion; `None` if the deletion took nothing, or was
+/// recorded when that was not. The outer `None` is a record that does not parse.
+#[expect(clippy::option_option, reason = "two reasons to have nothing")]
+pub(in crate::store) fn before(conversation: &RecordedConversation) -> Option<Option<Before>> {
+    let [_, _, _, _, Some(hidden), cleared, pinned_at, taken_by, ..] = conversation.numbers[..]
+    else {
+        return Some(None);
+    };
+    let revision = |number: Option<i64>| match number {
+        Some(number) => Revision::from_stored(number).map(Some),
+        None => Some(None),
+    };
+    Some(Some(Before {
+        hidden_through: Seq::from_stored(hidden)?,
+        cleared_through: Seq::from_stored(cleared?)?,
+        pinned_at: revision(pinned_at)?,
+        taken_by: revision(taken_by)?,
+    }))
+}
+
+/// Whether the pin of a conversation that was put back was left out.
+pub(super) fn is_pin_left_out(conversation: &RecordedConversation) -> bool {
+    conversation.numbers.get(4) == Some(&Some(1))
+}

@@ -1,0 +1,119 @@
+//! The rules of deleting and undoing, as SQL over one row of `members`.
+
+use super::{
+    record::{restored_fields, taken_fields},
+    rows::{TargetRow, UndoneRow},
+};
+use crate::store::{
+    change::{ChangeRule, ChangeStatement, Surplus},
+    dialect::Dialect,
+};
+
+pub(super) const DELETED: i64 = 1;
+pub(super) const ALREADY_DELETED: i64 = 2;
+pub(super) const NEWER_MESSAGES_KEPT: i64 = 3;
+pub(in crate::store) const NOT_FOUND: i64 = 4;
+
+pub(super) const RESTORED: i64 = 1;
+pub(super) const SUPERSEDED: i64 = 2;
+pub(super) const NOTHING_TAKEN: i64 = 3;
+
+/// A position, as far as it has reached the user: nothing beyond the end of a membership has.
+pub(in crate::store) fn within_membership(position: &str) -> String {
+    format!("(CASE WHEN m.left_at < {position} THEN m.left_at ELSE {position} END)")
+}
+
+/// The rule of deletions and clearings. `head` is the conversation's newest position, `hide_through`
+/// and `clear_through` how far the list entry and the history shall go; 0 leaves them alone.
+///
+/// What takes something comes to lie on top of the deletions that can be undone. What takes nothing
+/// leaves the row as it is, so that repeating a deletion does not make it impossible to undo.
+pub(in crate::store) fn take_statement(dialect: Dialect) -> ChangeStatement<TargetRow> {
+    let hide = within_membership("i.hide_through");
+    let clear = within_membership("i.clear_through");
+    let set = format!(
+        "(hidden_through, cleared_through, pinned_at, taken_by, kept_after, \
+          prev_hidden_through, prev_cleared_through, prev_pinned_at, prev_taken_by) = ( \
+            SELECT CASE WHEN hides THEN hide ELSE m.hidden_through END, \
+                   CASE WHEN clears THEN clear ELSE m.cleared_through END, \
+                   CASE WHEN hides THEN NULL ELSE m.pinned_at END, \
+                   CASE WHEN takes THEN {{revision}} ELSE m.taken_by END, \
+                   CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END, \
+                   CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END, \
+                   CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END, \
+                   CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END, \
+                   CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END \
+            FROM (SELECT hide, clear, hides, clears, hides OR clears AS takes \
+                  FROM (SELECT hide, clear, \
+                               hide > m.hidden_through AND hide > m.joined_after AS hides, \
+                               clear > m.cleared_through AND clear > m.joined_after AS clears \
+                        FROM (SELECT {hide} AS hide, {clear} AS clear) AS reach) AS part) AS rule)"
+    );
+
+    // The update has put the watermark as it was into prev_hidden_through, unless it took nothing.
+    let last = within_membership("i.head");
+    let reach = within_membership(
+        "(CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)",
+    );
+    let outcome = format!(
+        "(SELECT CASE WHEN m.appeared_before = 0 AND last <= m.joined_after THEN {NOT_FOUND} \
+                      WHEN last <= hidden_before OR last <= m.joined_after THEN {ALREADY_DELETED} \
+                      WHEN {reach} < last THEN {NEWER_MESSAGES_KEPT} \
+                      ELSE {DELETED} END \
+          FROM (SELECT {last} AS last, \
+                       CASE WHEN m.taken_by = {{revision}} THEN m.prev_hidden_through \
+                            ELSE m.hidden_through END AS hidden_before) AS stood)"
+    );
+
+    ChangeStatement::new(
+        dialect,
+        &ChangeRule {
+            set,
+            results: &taken_fields(&outcome, NOT_FOUND),
+            surplus: None,
+        },
+    )
+}
+
+/// The rule of undoing. `deletion` is the revision of the deletion, NULL if it took nothing; with it
+/// comes what it has recorded of how the row stood before, if it was `recorded` (1). A deletion of a
+/// former version has left that in the row: it can be undone while nothing else has come to lie on it,
+/// and nothing beneath it can be undone after it.
+///
+/// The list entry is put back only as far as the conversation is not shown already. What would be too
+/// many pins stays unpinned.
+pub(in crate::store) fn restore_statement(dialect: Dialect) -> ChangeStatement<UndoneRow> {
+    let set = "(hidden_through, cleared_through, pinned_at, changed_by, taken_by, kept_after, undo_ended) = ( \
+            SELECT CASE WHEN restores AND hidden < m.hidden_through THEN hidden ELSE m.hidden_through END, \
+                   CASE WHEN restores THEN cleared ELSE m.cleared_through END, \
+                   CASE WHEN repins THEN pin ELSE m.pinned_at END, \
+                   CASE WHEN repins THEN {revision} ELSE m.changed_by END, \
+                   CASE WHEN restores THEN beneath ELSE m.taken_by END, \
+                   CASE WHEN restores AND cleared <= m.kept_after THEN NULL ELSE m.kept_after END, \
+                   CASE WHEN restores AND i.recorded = 0 THEN i.deletion - 1 ELSE m.undo_ended END \
+            FROM (SELECT hidden, cleared, pin, beneath, restores, \
+                         restores AND pin IS NOT NULL AND m.pinned_at IS NULL AS repins \
+                  FROM (SELECT CASE WHEN i.recorded = 1 THEN i.hidden_before ELSE m.prev_hidden_through END AS hidden, \
+                               CASE WHEN i.recorded = 1 THEN i.cleared_before ELSE m.prev_cleared_through END AS cleared, \
+                               CASE WHEN i.recorded = 1 THEN i.pinned_before ELSE m.prev_pinned_at END AS pin, \
+                               CASE WHEN i.recorded = 1 THEN i.taken_before END AS beneath, \
+                               m.taken_by = i.deletion AND i.deletion > COALESCE(m.undo_ended, 0) \
+                                   AND (i.recorded = 1 OR m.prev_taken_by IS NULL) AS restores \
+                       ) AS part) AS rule)";
+    // What is above it has been undone, and so has it. Of what a former version has recorded, that is
+    // only known where `undo_ended` is set.
+    let is_back = "i.deletion > COALESCE(m.taken_by, 0) AND i.deletion > \
+                   COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END)";
+    let outcome = format!(
+        "CASE WHEN i.deletion IS NULL THEN {NOTHING_TAKEN} \
+              WHEN {is_back} THEN {RESTORED} ELSE {SUPERSEDED} END"
+    );
+    ChangeStatement::new(
+        dialect,
+        &ChangeRule {
+            set: set.to_owned(),
+            results: &restored_fields(&outcome, NOTHING_TAKEN, is_back),
+            surplus: Some(Surplus::LeftOut),
+        },
+    )
+}

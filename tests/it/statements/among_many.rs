@@ -1,0 +1,155 @@
+//! One conversation among very many: PostgreSQL finds it by its whole key, whatever it believes of the
+//! user.
+//!
+//! What it believes is from statistics, and those may be missing, or be of the average user, or of a time
+//! before most of the rows came. A user who has a hundred times as many conversations as others must not
+//! pay for that.
+
+use std::collections::BTreeMap;
+
+use sea_orm::{DbBackend, Statement};
+use serde_json::Value as Json;
+
+use super::{
+    Observed,
+    plans::{is_page, may_read_all_of_a_user, postgres_type},
+    tables, together, use_everything,
+};
+use crate::support::{
+    databases::{Backend, TestDatabase},
+    rows::Rows,
+    seed,
+};
+
+/// Everybody has one conversation, and that is what the statistics say.
+const SEED: &str = "
+    ALTER TABLE members SET (autovacuum_enabled = off);
+    INSERT INTO members (user_id, conversation_key, kind, last_seq, last_time, hidden_through)
+        SELECT 'seed ' || n, decode(md5(n::text), 'hex'), 1, 1, n, 1 FROM generate_series(1, 1000) AS n;
+    ANALYZE members";
+
+/// Then others get 200, and alice 20,000, all of them deleted.
+const GROWTH: &str = "
+    INSERT INTO members (user_id, conversation_key, kind, last_seq, last_time, hidden_through)
+        SELECT 'seed ' || n % 100, decode(md5('many ' || n), 'hex'), 1, 1, n, 1
+        FROM generate_series(1, 20000) AS n;
+    INSERT INTO members (user_id, conversation_key, kind, last_seq, last_time, hidden_through)
+        SELECT 'alice', decode(md5('alice ' || n), 'hex'), 1, 1, n, 1
+        FROM generate_series(1, 20000) AS n";
+
+/// As if nobody had ever counted the rows.
+const FORGET: &str = "
+    DELETE FROM pg_statistic WHERE starelid = 'members'::regclass;
+    UPDATE pg_class SET reltuples = -1 WHERE oid IN ('members'::regclass, 'members_pkey'::regclass)";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_of_members_are_found_by_their_whole_key_whatever_the_statistics_say() {
+    let Some(database) = TestDatabase::create(Backend::Postgres).await else {
+        return;
+    };
+    let observed = Observed::open(&database).await;
+    let rows = Rows::of(&database).await;
+    seed::chats(&database, "alice", 10).await;
+    observed.recorder.take();
+    use_everything(&observed.client).await;
+    observed.run_jobs().await;
+    together::use_every_kind(&observed, &database).await;
+    let by_key: BTreeMap<String, Statement> = observed
+        .recorder
+        .take()
+        .into_iter()
+        .filter(|statement| is_by_key(&statement.sql))
+        .map(|statement| (statement.sql.clone(), statement))
+        .collect();
+    assert!(by_key.len() >= 20, "only {} statements", by_key.len());
+
+    rows.run(SEED).await;
+    rows.run(GROWTH).await;
+    for (belief, sql) in [
+        ("of a time when there were few", "SELECT 1"),
+        ("missing", FORGET),
+        ("up to date", "ANALYZE members"),
+    ] {
+        rows.run(sql).await;
+        for statement in by_key.values() {
+            for plan in plans(&rows, statement).await {
+                let mut searches = Vec::new();
+                find_searches(&plan, &mut searches);
+                for search in searches {
+                    assert!(
+                        is_by_whole_key(search),
+                        "with statistics {belief}: {search:#}\nin: {}\n{plan:#}",
+                        statement.sql
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Whether a statement looks rows of `members` up by their keys; lists and totals read them all, and
+/// what is about a conversation is about all its members.
+fn is_by_key(sql: &str) -> bool {
+    let of_a_conversation = ["WHERE", "AND"]
+        .iter()
+        .any(|word| sql.contains(&format!("{word} m.conversation_key = $1")))
+        || sql.contains("WHERE conversation_key = $1")
+        || sql.contains("m.conversation_key = $2")
+        || sql.contains("WITH views AS");
+    tables(sql).contains("members")
+        && !is_page(sql)
+        && !may_read_all_of_a_user(sql)
+        && !of_a_conversation
+}
+
+/// The plan for the values of this statement, and the one for any.
+async fn plans(rows: &Rows, statement: &Statement) -> [Json; 2] {
+    let values = statement.values.clone();
+    let values = values.map_or_else(Vec::new, |values| values.0);
+    let types: Vec<_> = values.iter().map(postgres_type).collect();
+    let nulls = vec!["NULL"; types.len()].join(", ");
+    let (sql, types) = (&statement.sql, types.join(", "));
+
+    rows.run("SET plan_cache_mode = force_custom_plan").await;
+    let explain = format!("EXPLAIN (FORMAT JSON) {sql}");
+    let of_these = Statement::from_sql_and_values(DbBackend::Postgres, explain, values);
+    let of_these = plan(rows, of_these).await;
+
+    rows.run(&format!(
+        "SET plan_cache_mode = force_generic_plan; PREPARE checked ({types}) AS {sql}"
+    ))
+    .await;
+    let explain = format!("EXPLAIN (FORMAT JSON) EXECUTE checked ({nulls})");
+    let of_any = plan(rows, Statement::from_string(DbBackend::Postgres, explain)).await;
+    rows.run("DEALLOCATE checked").await;
+    [of_these, of_any]
+}
+
+async fn plan(rows: &Rows, explain: Statement) -> Json {
+    let found = rows.query_statement(explain).await;
+    found[0].try_get_by_index(0).expect("a plan in JSON")
+}
+
+/// The nodes of a plan that search `members` or one of its indices.
+fn find_searches<'a>(plan: &'a Json, searches: &mut Vec<&'a Json>) {
+    match plan {
+        Json::Array(items) => items.iter().for_each(|item| find_searches(item, searches)),
+        Json::Object(fields) => {
+            let index = plan["Index Name"].as_str().unwrap_or_default();
+            let is_scan = plan["Node Type"] == "Seq Scan" && plan["Relation Name"] == "members";
+            if index.starts_with("members_") || is_scan {
+                searches.push(plan);
+            }
+            let below = fields.values();
+            below.for_each(|value| find_searches(value, searches));
+        }
+        _ => {}
+    }
+}
+
+/// Whether a search goes by user and conversation; the pins of a user are few.
+fn is_by_whole_key(search: &Json) -> bool {
+    let condition = search["Index Cond"].as_str().unwrap_or_default();
+    let whole = condition.contains("user_id =") && condition.contains("conversation_key =");
+    search["Index Name"] == "members_pinned" || (search["Index Name"] == "members_pkey" && whole)
+}
