@@ -19,6 +19,7 @@ use super::{
     dialect::{Column, ColumnType, Dialect},
     key::ConversationKey,
     log,
+    members::ANY_KIND,
     row::Row,
 };
 use crate::domain::{ConversationId, Revision, Seq, Timestamp, UserId};
@@ -141,7 +142,7 @@ fn unseen(heads: &str) -> String {
              FROM (SELECT m.conversation_key, m.joined_after, {lower} AS readable_after, \
                        CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END AS upper_end \
                    FROM {heads} CROSS JOIN members AS m \
-                   WHERE m.conversation_key = i.conversation_key) AS bounds), \
+                   WHERE m.conversation_key = i.conversation_key AND {ANY_KIND}) AS bounds), \
          visible AS (SELECT * FROM views WHERE upper_end > lower_end), \
          covered AS ( \
              SELECT conversation_key, lower_end, COALESCE(MAX(upper_end) OVER ( \

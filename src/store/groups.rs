@@ -17,7 +17,7 @@ use super::{
     conversations::{COLUMNS, Head, keyed_head},
     dialect::{Column, ColumnType, Dialect},
     key::ConversationKey,
-    members::stored_kind,
+    members::{ANY_KIND, stored_kind},
     observed::DatabaseTransaction,
     row::Row,
 };
@@ -54,20 +54,21 @@ impl Statements {
             // Enough to tell whether there are too many.
             some_members: format!(
                 "SELECT m.user_id FROM members AS m \
-                 WHERE m.conversation_key = $1 AND m.left_at IS NULL LIMIT {}",
+                 WHERE m.conversation_key = $1 AND {ANY_KIND} AND m.left_at IS NULL LIMIT {}",
                 COPIES + 1
             ),
             // In the order in which messages and other members' changes take them.
             lock_members: format!(
-                "SELECT m.user_id FROM members AS m WHERE m.conversation_key = $1 \
-                 ORDER BY m.user_id {}",
+                "SELECT m.user_id FROM members AS m \
+                 WHERE m.conversation_key = $1 AND {ANY_KIND} ORDER BY m.user_id {}",
                 dialect.lock()
             ),
             make_large: "UPDATE conversations SET is_large = 1 WHERE conversation_key = $1"
                 .to_owned(),
-            forget_copies: "UPDATE members SET last_seq = NULL, last_time = NULL \
-                            WHERE conversation_key = $1 AND left_at IS NULL"
-                .to_owned(),
+            forget_copies: format!(
+                "UPDATE members AS m SET last_seq = NULL, last_time = NULL \
+                 WHERE m.conversation_key = $1 AND {ANY_KIND} AND m.left_at IS NULL"
+            ),
             // Joining again ends the stay before, which is remembered if it showed the user anything.
             // The conversation leaves the list until the next message, and so loses its pin. What was
             // deleted during the stay before cannot be undone any more.

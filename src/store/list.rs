@@ -63,7 +63,7 @@ impl Scoped {
         Self {
             whole: statement(&Scope {
                 from: "members AS m",
-                condition: "m.user_id = $1".to_owned(),
+                condition: format!("m.user_id = $1 AND {}", members::ANY_KIND),
                 is_whole: true,
             }),
             folder: statement(&Scope {

@@ -3,6 +3,7 @@
 use crate::store::{
     conversations,
     dialect::{ColumnType, Dialect},
+    members::ANY_KIND,
     messages,
 };
 
@@ -80,7 +81,8 @@ impl Statements {
             arrive_in_small_group: format!(
                 "INSERT INTO members (user_id, conversation_key, read_through, last_seq, last_time) \
                  SELECT m.user_id, m.conversation_key, CASE WHEN m.user_id = $1 THEN $3 ELSE 0 END, $3, $4 \
-                 FROM members AS m WHERE m.conversation_key = $2 AND m.left_at IS NULL \
+                 FROM members AS m \
+                 WHERE m.conversation_key = $2 AND {ANY_KIND} AND m.left_at IS NULL \
                  ORDER BY m.user_id {ARRIVED} RETURNING user_id"
             ),
             read_own: "UPDATE members SET \

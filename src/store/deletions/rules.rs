@@ -47,7 +47,7 @@ pub(in crate::store) fn take_statement(dialect: Dialect) -> ChangeStatement<Targ
                   FROM (SELECT hide, clear, \
                                hide > m.hidden_through AND hide > m.joined_after AS hides, \
                                clear > m.cleared_through AND clear > m.joined_after AS clears \
-                        FROM (SELECT {hide} AS hide, {clear} AS clear) AS reach) AS part) AS rule)"
+                        FROM (SELECT {hide} AS hide, {clear} AS clear) AS reach) AS reached) AS rule)"
     );
 
     // The update has put the watermark as it was into prev_hidden_through, unless it took nothing.
@@ -99,7 +99,7 @@ pub(in crate::store) fn restore_statement(dialect: Dialect) -> ChangeStatement<U
                                CASE WHEN i.recorded = 1 THEN i.taken_before END AS beneath, \
                                m.taken_by = i.deletion AND i.deletion > COALESCE(m.undo_ended, 0) \
                                    AND (i.recorded = 1 OR m.prev_taken_by IS NULL) AS restores \
-                       ) AS part) AS rule)";
+                       ) AS taken) AS rule)";
     // What is above it has been undone, and so has it. Of what a former version has recorded, that is
     // only known where `undo_ended` is set.
     let is_back = "i.deletion > COALESCE(m.taken_by, 0) AND i.deletion > \

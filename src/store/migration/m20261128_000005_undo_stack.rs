@@ -1,4 +1,4 @@
-//! What undoing one deletion after the other needs.
+//! What undoing one deletion after the other needs, and indices that are for what they were made for.
 //!
 //! What a deletion took stands in its row of `changes` from now on, so that the deletion beneath it can
 //! be undone after it. The columns `prev_…` of `members` hold what the last deletion took no longer than
@@ -7,7 +7,7 @@
 use sea_orm_migration::{
     MigrationName, MigrationTrait, SchemaManager,
     async_trait::async_trait,
-    sea_orm::{ConnectionTrait as _, DbErr},
+    sea_orm::{ConnectionTrait as _, DbBackend, DbErr},
 };
 
 pub(super) struct Migration;
@@ -28,6 +28,17 @@ const STATEMENTS: &[&str] = &[
         WHERE taken_by IS NULL AND restored_deletion IS NOT NULL",
 ];
 
+/// The kind is positive in every row. PostgreSQL took these indices for a search by user and conversation
+/// where it believed that the user or the conversation had few rows, and so read all of them. Now it takes
+/// them only for a statement that asks for positive kinds, as those do that the indices are for.
+const FOR_LISTS_AND_CONVERSATIONS: &[&str] = &[
+    "DROP INDEX members_by_activity",
+    "CREATE INDEX members_by_activity ON members (user_id, last_time DESC, conversation_key)
+        WHERE kind > 0",
+    "DROP INDEX members_by_conversation",
+    "CREATE INDEX members_by_conversation ON members (conversation_key) WHERE kind > 0",
+];
+
 impl MigrationName for Migration {
     fn name(&self) -> &'static str {
         "m20261128_000005_undo_stack"
@@ -39,6 +50,11 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         for sql in STATEMENTS {
             manager.get_connection().execute_unprepared(sql).await?;
+        }
+        if manager.get_database_backend() == DbBackend::Postgres {
+            for sql in FOR_LISTS_AND_CONVERSATIONS {
+                manager.get_connection().execute_unprepared(sql).await?;
+            }
         }
         Ok(())
     }

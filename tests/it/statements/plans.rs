@@ -110,7 +110,7 @@ fn is_ours(table: &str) -> bool {
 
 /// Whether a statement is about one user, whose rows are few; those of a conversation may be many.
 fn is_of_a_user(sql: &str) -> bool {
-    ["m.user_id = $1", "THEN $1 END"]
+    ["WHERE m.user_id = $1", "AND m.user_id = $1", "THEN $1 END"]
         .iter()
         .any(|condition| sql.contains(condition))
 }

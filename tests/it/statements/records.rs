@@ -122,7 +122,6 @@ async fn every_kind_of_change_leaves_the_same_row_alone_and_together(database: T
         }
     }
     let events = events(client, "alone").await;
-    assert_eq!(events.len(), KINDS.len(), "each is read as an event");
     for user in &together {
         for (number, kind) in KINDS.iter().enumerate() {
             let retry = change(client, number, user).bytes().await;
@@ -150,16 +149,16 @@ fn without_times(kind: &str, answer: Vec<u8>) -> Vec<u8> {
     response.encode_to_vec()
 }
 
-/// Every change of a user as a client is told of it, but for when it was made.
+/// Each change of a user as a client is told of it, but for when it was made.
 async fn events(client: &Client, user: &str) -> Vec<Vec<u8>> {
     let mut watcher = client.follow(user, "tablet", Some(0)).await;
-    let through = KINDS.len() as u64;
-    let events = watcher.changes_through(through).await;
-    let without_times = events.into_iter().map(|mut event| {
+    let mut events = Vec::new();
+    for _ in KINDS {
+        let mut event = watcher.change().await;
         event.time = None;
-        event.encode_to_vec()
-    });
-    without_times.collect()
+        events.push(event.encode_to_vec());
+    }
+    events
 }
 
 /// All columns of the row of a user's change of this kind, as text. Times count as there or not, and by

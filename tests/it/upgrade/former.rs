@@ -1,6 +1,6 @@
 //! A database as a former version has left it.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, fs::File};
 
 use ring::digest::{SHA256, digest};
 
@@ -44,6 +44,9 @@ impl From<&str> for Sql {
 impl<'a> Former<'a> {
     /// Makes the tables.
     pub(super) async fn on(database: &'a TestDatabase) -> Self {
+        if let Some(file) = database.url().strip_prefix("sqlite://") {
+            File::create(file).expect("the file can be made");
+        }
         let rows = Rows::of(database).await;
         rows.run(match database.backend() {
             Backend::Sqlite => include_str!("000004.sqlite.sql"),
