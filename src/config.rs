@@ -29,7 +29,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{access::Callers, jobs::Schedule};
+use crate::{access::Callers, jobs::Schedule, store::Vacuum};
 
 pub use self::{
     database_url::{DatabaseUrl, DatabaseUrlError},
@@ -160,8 +160,9 @@ pub struct LimitsConfig {
 pub struct JobsConfig {
     /// The time between two rounds. Default: 1 minute.
     pub purge_interval: Duration,
-    /// How long changes are kept: for retries, for clients that were away, and to be undone. Default:
-    /// 7 days.
+    /// How long changes are kept: for retries, for clients that were away, and to be undone; and how
+    /// long a message that comes again is recognised. A change is kept as long as was set when it was
+    /// made. Default: 7 days.
     pub change_retention: Duration,
 }
 
@@ -171,7 +172,7 @@ impl JobsConfig {
     pub const fn schedule(&self) -> Schedule {
         Schedule {
             interval: self.purge_interval,
-            retention: self.change_retention,
+            vacuum: Vacuum::InItsTime,
         }
     }
 }

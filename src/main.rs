@@ -20,10 +20,10 @@ use conversation_service::{
     demo,
     domain::Clock,
     health_probe::{self, ProbeAddress, ProbeFiles, Protection},
-    jobs,
+    jobs::{self, Schedule},
     lifecycle::Shutdown,
     server::{Server, StartError},
-    store,
+    store::{self, Vacuum},
     telemetry::{self, Export, Telemetry},
 };
 
@@ -176,10 +176,15 @@ async fn serve(config: &Config, shutdown: Shutdown, telemetry: Telemetry) -> Res
 async fn purge(config: &Config) -> Result<(), Failure> {
     let store = store::connect(&config.database)
         .await
-        .map_err(Failure::run)?;
+        .map_err(Failure::run)?
+        .keeping(config.jobs.change_retention);
     store.migrate().await.map_err(Failure::run)?;
     let now = Clock::system().now();
-    let erased = jobs::run_once(&store, now, config.jobs.schedule())
+    let schedule = Schedule {
+        vacuum: Vacuum::AtOnce,
+        ..config.jobs.schedule()
+    };
+    let erased = jobs::run_once(&store, now, schedule)
         .await
         .map_err(Failure::run)?;
     store.close().await.map_err(Failure::run)?;

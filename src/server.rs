@@ -151,7 +151,7 @@ impl Server {
         };
         let (wakes, changed) = Wakes::new();
         let app = App {
-            store,
+            store: store.keeping(config.jobs.change_retention),
             clock,
             policy: Policy {
                 sync_deletions: config.deletion.sync_by_default,

@@ -17,14 +17,13 @@ pub(super) async fn run_once(store: &Store, now: Timestamp) -> Result<u64, Store
     let lease = now.saturating_add(LEASE);
     let mut erased = 0;
     while let Some(claim) = store.claim_erasure(now, lease).await? {
-        erased += see_to(store, &claim).await?;
+        erased += see_to(store, &claim, now).await?;
         store.finish_erasure(&claim, lease).await?;
     }
-    store.settle(erased).await?;
     Ok(erased)
 }
 
-async fn see_to(store: &Store, claim: &Claim) -> Result<u64, StoreError> {
+async fn see_to(store: &Store, claim: &Claim, now: Timestamp) -> Result<u64, StoreError> {
     let keys = match claim {
         Claim::Cleared {
             user,
@@ -44,7 +43,7 @@ async fn see_to(store: &Store, claim: &Claim) -> Result<u64, StoreError> {
     for unseen in store.unseen(heads).await? {
         let mut rest = Some(unseen);
         while let Some(unseen) = rest {
-            let (messages, more) = store.erase(unseen, BATCH).await?;
+            let (messages, more) = store.erase(unseen, BATCH, now).await?;
             erased += messages;
             rest = more;
         }

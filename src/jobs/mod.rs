@@ -2,10 +2,11 @@
 //!
 //! | job | when | needs | leaves |
 //! |---|---|---|---|
-//! | erasure | every purge interval, or by `purge` | changes whose restore window has passed; groups that somebody joined again | no message that nobody can ever see; no text of it in SQLite's files (it writes them anew) |
-//! | trimming | as erasure | changes older than the retention | a log that reaches back as far as the retention |
+//! | erasure | every purge interval, or by `purge` | changes whose restore window has passed; groups that somebody joined again | no message that nobody can ever see |
+//! | trimming | as erasure | changes, and names of erased messages, that are older than was promised | a log that reaches back as far as was promised |
+//! | vacuuming SQLite | as erasure, but for at most a thousandth of the time; within a day | that something was erased | no erased text in any file |
 //!
-//! Both take no input but the time, may run on any number of replicas at once, do a bounded piece of
+//! All take no input but the time, may run on any number of replicas at once, do a bounded piece of
 //! work at a time, and go on where they, or another replica, have stopped.
 
 mod erasure;
@@ -17,7 +18,7 @@ use tracing::Instrument as _;
 use crate::{
     domain::{Clock, Timestamp},
     metrics::PurgeMetrics,
-    store::{Erased, Store, StoreError, TRIM_BATCH},
+    store::{Erased, Store, StoreError, Vacuum},
     telemetry::traces,
 };
 
@@ -26,8 +27,8 @@ use crate::{
 pub struct Schedule {
     /// The time between two rounds.
     pub interval: Duration,
-    /// How long changes are kept.
-    pub retention: Duration,
+    /// When SQLite's files are written anew after something was erased.
+    pub vacuum: Vacuum,
 }
 
 /// One round of all jobs: everything that is due at `now`.
@@ -46,15 +47,10 @@ pub async fn run_once(
 
 async fn round(store: &Store, now: Timestamp, schedule: Schedule) -> Result<Erased, StoreError> {
     let messages = erasure::run_once(store, now).await?;
-    let mut changes = 0;
-    let horizon = now.saturating_sub(schedule.retention);
-    loop {
-        let trimmed = store.trim_changes(horizon).await?;
-        changes += trimmed;
-        if trimmed < u64::from(TRIM_BATCH) {
-            break;
-        }
-    }
+    let changes = store.trim_changes(now).await?;
+    store.trim_erased_messages(now).await?;
+    // Last: on a full disk it fails, and nothing else should for that.
+    store.settle(now, schedule.vacuum).await?;
     Ok(Erased { messages, changes })
 }
 

@@ -10,7 +10,7 @@ mod statements;
 
 use std::collections::HashMap;
 
-use sea_orm::{ConnectionTrait, Value};
+use sea_orm::{ConnectionTrait, DbErr, Value};
 
 use super::{
     Store, StoreError,
@@ -19,11 +19,13 @@ use super::{
     key::ConversationKey,
     messages::{self, message},
     observed::DatabaseTransaction,
+    remembered,
     row::Row,
     transaction::AsStoreError,
 };
 use crate::domain::{
-    CanonicalId, ClientMessageId, ConversationId, GroupId, MessageBody, Seq, Timestamp, UserId,
+    CanonicalId, ClientMessageId, ConversationId, GroupId, MessageBody, PayloadType, Seq, Timestamp,
+    UserId,
 };
 
 pub(super) use statements::Statements;
@@ -96,6 +98,19 @@ pub(crate) enum AppendError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl Append<'_> {
+    /// By what the message would be known in this conversation once it was erased.
+    fn fingerprint(&self, key: ConversationKey, client_message_id: &ClientMessageId) -> i64 {
+        remembered::fingerprint(
+            key,
+            self.to.stored_sender(),
+            client_message_id.as_str(),
+            self.body.payload_type().map(PayloadType::as_str),
+            self.body.content(),
+        )
+    }
 }
 
 impl Audience<'_> {
@@ -209,7 +224,7 @@ impl Store {
         Ok(appended)
     }
 
-    /// What an earlier try of the same message has stored.
+    /// What an earlier try of the same message has stored, whether it was erased since or not.
     async fn earlier(
         &self,
         transaction: &DatabaseTransaction,
@@ -232,17 +247,20 @@ impl Store {
             .map_err(StoreError::from)?;
         rows.iter()
             .map(|row| {
-                let earlier = message(row)?;
-                if earlier.body != *append.body {
+                let of_row = Row::new(messages::TABLE, row);
+                let key = of_row.key()?;
+                let is_same = match of_row.get::<Option<i64>>("fingerprint")? {
+                    Some(print) => print == append.fingerprint(key, client_message_id),
+                    None => message(row)?.body == *append.body,
+                };
+                if !is_same {
                     return Err(AppendError::ClientMessageIdReused);
                 }
-                Ok((
-                    Row::new(messages::TABLE, row).key()?,
-                    Appended {
-                        seq: earlier.seq,
-                        send_time: earlier.send_time,
-                    },
-                ))
+                let appended = Appended {
+                    seq: of_row.seq("seq")?,
+                    send_time: of_row.time("send_time")?,
+                };
+                Ok((key, appended))
             })
             .collect()
     }
@@ -300,6 +318,7 @@ impl Store {
                 .map(|name| name.as_str().to_owned())
                 .into(),
             append.body.content().to_vec().into(),
+            self.retention_micros().into(),
         ];
         values.extend(
             self.dialect.row_values(&[
@@ -319,7 +338,11 @@ impl Store {
             ]),
         );
         let statement = self.statement(&self.statements.append.insert, values);
-        transaction.execute_raw(statement).await?;
+        let inserted = transaction.execute_raw(statement).await?;
+        if inserted.rows_affected() < appended.len() as u64 {
+            // Since the look-up another try has stored it, and it was erased: running again finds it.
+            return Err(StoreError::Duplicate(DbErr::RecordNotInserted));
+        }
         Ok(())
     }
 }

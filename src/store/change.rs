@@ -19,7 +19,7 @@
 mod parameters;
 mod rule;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use sea_orm::{ConnectionTrait, QueryResult};
 
@@ -61,6 +61,15 @@ pub(super) struct Change {
     pub(super) input: Input,
     /// The most pins that the user may have.
     pub(super) pin_limit: u32,
+}
+
+impl Change {
+    /// Until when it is kept: for its retries, and to be undone, whatever the settings are then.
+    fn kept_until(&self, retention: Duration) -> Timestamp {
+        let kept_until = self.time.saturating_add(retention);
+        self.restorable_until
+            .map_or(kept_until, |until| until.max(kept_until))
+    }
 }
 
 impl Request for Change {
@@ -185,7 +194,7 @@ impl Store {
     }
 
     async fn make_alone(&self, sql: &str, change: &Change) -> Result<Made, StoreError> {
-        let mut values = changes(&[change]).into_scalars();
+        let mut values = changes(&[change], self.retention).into_scalars();
         values.extend(self.dialect.row_values(change.input.columns()));
         let statement = self.statement(sql, values);
         let row = self.pool().query_one_raw(statement).await?;
@@ -198,7 +207,7 @@ impl Store {
         batch: &[Arc<Change>],
     ) -> Result<Vec<Made>, StoreError> {
         let sorted = sorted(batch);
-        let mut values = self.dialect.row_values(changes(&sorted).columns());
+        let mut values = self.dialect.row_values(changes(&sorted, self.retention).columns());
         values.extend(self.dialect.row_values(owned(&sorted).columns()));
         let statement = self.statement(sql, values);
         let rows = self.pool().query_all_raw(statement).await?;
@@ -239,7 +248,7 @@ impl Store {
             }
         }
         let revisions: Vec<_> = revisions.into_iter().map(Raised).collect();
-        let made_now = changes(&new).beside(Input::of(revisions.iter()));
+        let made_now = changes(&new, self.retention).beside(Input::of(revisions.iter()));
         let mut values = self.dialect.row_values(made_now.columns());
         values.extend(rows);
         let record = self.statement(&steps.record, values);
@@ -286,7 +295,7 @@ impl Store {
         revision: Revision,
         results: &str,
     ) -> Result<Recorded, StoreError> {
-        let row = changes(&[change])
+        let row = changes(&[change], self.retention)
             .beside(Input::of([Raised(revision.to_stored())].iter()))
             .beside(Input::of([Results(results.to_owned())].iter()));
         let statement = self.statement(&self.statements.change.record, row.into_scalars());

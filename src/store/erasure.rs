@@ -1,4 +1,4 @@
-//! Erasing what nobody can ever see again, and trimming the log of changes.
+//! Erasing what nobody can ever see again.
 //!
 //! A message can be erased when it lies in no member's view: above what the member has cleared (or,
 //! while a clearing can be undone, above what was cleared before it) and within the membership. Views
@@ -23,10 +23,6 @@ use super::{
     row::Row,
 };
 use crate::domain::{ConversationId, Revision, Seq, Timestamp, UserId};
-
-/// How many changes are removed with one statement. Part of its text, so that PostgreSQL knows that
-/// they are few and looks them up instead of reading the table.
-pub(crate) const TRIM_BATCH: u16 = 200;
 
 /// What one round of the background jobs has removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -68,7 +64,6 @@ pub(super) struct Statements {
     erase: String,
     finish_change: String,
     finish_group: String,
-    trim: String,
 }
 
 impl Statements {
@@ -120,12 +115,6 @@ impl Statements {
             finish_group: "UPDATE conversations SET erasable_from = NULL \
                            WHERE conversation_key = $1 AND erasable_from = $2"
                 .to_owned(),
-            trim: format!(
-                "DELETE FROM changes WHERE (user_id, revision) IN ( \
-                     SELECT user_id, revision FROM changes \
-                     WHERE changed_at < $1 AND erasable_from IS NULL \
-                     ORDER BY changed_at LIMIT {TRIM_BATCH} {skip_locked})"
-            ),
         }
     }
 }
@@ -245,6 +234,7 @@ impl Store {
         &self,
         unseen: Unseen,
         limit: u32,
+        now: Timestamp,
     ) -> Result<(u64, Option<Unseen>), StoreError> {
         let statements = &self.statements.erasure;
         let bounds = |from: Seq, through: Seq| -> [Value; 3] {
@@ -268,8 +258,23 @@ impl Store {
             return Ok((0, None));
         };
         let last = Seq::saturating(oldest.get() + u64::from(limit) - 1).min(unseen.through);
+        let named = self.to_remember(unseen, (oldest, last), now).await?;
         let erase = self.statement(&statements.erase, bounds(oldest, last));
-        let erased = self.execute_one("erase", erase).await?;
+        let erased = self
+            .retrying("erase", || async {
+                let transaction = self.begin().await?;
+                if !named.is_empty() {
+                    self.remember(&transaction, unseen.key, &named).await?;
+                }
+                let erased = transaction.execute_raw(erase.clone()).await?;
+                let erased = erased.rows_affected();
+                if erased > 0 {
+                    self.note_erasure(&transaction).await?;
+                }
+                transaction.commit().await?;
+                Ok::<_, StoreError>(erased)
+            })
+            .await?;
         let rest = (last < unseen.through).then_some(Unseen {
             after: last,
             ..unseen
@@ -299,36 +304,6 @@ impl Store {
         Ok(())
     }
 
-    /// Removes at most [`TRIM_BATCH`] changes that were made before `time`, oldest first; returns how
-    /// many.
-    pub(crate) async fn trim_changes(&self, time: Timestamp) -> Result<u64, StoreError> {
-        let values = [time.as_micros().into()];
-        let statement = self.statement(&self.statements.erasure.trim, values);
-        self.execute_one("trim_changes", statement).await
-    }
-
-    /// Makes sure that what was erased stands in no file any more. SQLite overwrites what it deletes
-    /// (`secure_delete`), but its write-ahead log holds the text until it is emptied; while others
-    /// are reading it stays, and the next round empties it. PostgreSQL does this by vacuuming.
-    pub(crate) async fn settle(&self, erased: u64) -> Result<(), StoreError> {
-        if self.dialect == Dialect::Sqlite {
-            if erased > 0 {
-                // Pages that were split or merged hold copies of rows in their unused parts, which
-                // `secure_delete` does not know of: only writing all pages anew gets rid of them.
-                self.retrying("vacuum", || async {
-                    let _turn = self.turn().await?;
-                    let vacuum = self.statement("VACUUM", []);
-                    self.pool().execute_raw(vacuum).await?;
-                    Ok::<_, StoreError>(())
-                })
-                .await?;
-            }
-            let statement = self.statement("PRAGMA wal_checkpoint(TRUNCATE)", []);
-            self.pool().query_one_raw(statement).await?;
-        }
-        Ok(())
-    }
-
     /// Runs one statement in a transaction of its own, on SQLite in its turn; returns its row.
     async fn write_one(
         &self,
@@ -345,7 +320,7 @@ impl Store {
     }
 
     /// As [`Store::write_one`], for a statement that returns none; returns how many rows it changed.
-    async fn execute_one(
+    pub(super) async fn execute_one(
         &self,
         name: &'static str,
         statement: Statement,

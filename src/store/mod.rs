@@ -2,7 +2,7 @@
 //!
 //! The tables form two families that no statement joins: those of a user (`users`, `members`,
 //! `changes`, `folders`, `folder_conversations`) lead with `user_id`, those of a conversation
-//! (`conversations`, `messages`) with `conversation_key`. That is what lets the data be spread over
+//! (`conversations`, `messages`, `erased_messages`) with `conversation_key`. That is what lets the data be spread over
 //! machines.
 //!
 //! Order of locks: the head of a conversation, then the row of a user in `users`, then rows of
@@ -43,28 +43,35 @@ mod migrate;
 mod migration;
 mod notify;
 mod observed;
+mod remembered;
 mod row;
 mod settings;
 mod transaction;
+mod trim;
+mod vacuums;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use sea_orm::{Statement, Value};
 use tokio::sync::Semaphore;
 
 use self::{connections::Connections, dialect::Dialect, kind::StoredKind};
-use crate::metrics::{self, DatabaseMetrics};
+use crate::{
+    config::JobsConfig,
+    metrics::{self, DatabaseMetrics},
+};
 
 pub use connect::connect;
 pub use erasure::Erased;
 pub use error::StoreError;
 pub use migrate::migrate;
+pub use vacuums::Vacuum;
 pub(crate) use {
     append::{Append, AppendError, Audience},
     change::ChangeError,
     conversations::{Head, Positions},
     deletions::{DeletionTarget, Take},
-    erasure::{Claim, TRIM_BATCH},
+    erasure::Claim,
     folders::FolderError,
     key::ConversationKey,
     list::Part,
@@ -83,6 +90,8 @@ pub struct Store {
     /// at a time and lets others in by chance; PostgreSQL has as many as there are connections.
     turns: Arc<Semaphore>,
     metrics: DatabaseMetrics,
+    /// For how long changes and the names of messages are kept.
+    retention: Duration,
 }
 
 /// The texts of all statements, made once for the dialect at hand.
@@ -95,6 +104,8 @@ struct Statements {
     list: list::Statements,
     log: log::Statements,
     erasure: erasure::Statements,
+    remembered: remembered::Statements,
+    trim: trim::Statements,
     backlog: backlog::Statements,
     change: change::Statements,
     settings: settings::Statements,
@@ -118,6 +129,8 @@ impl Store {
             list: list::Statements::new(dialect),
             log: log::Statements::new(dialect),
             erasure: erasure::Statements::new(dialect),
+            remembered: remembered::Statements::new(dialect),
+            trim: trim::Statements::new(dialect),
             backlog: backlog::Statements::new(),
             change: change::Statements::new(dialect),
             settings: settings::Statements::new(dialect),
@@ -133,7 +146,18 @@ impl Store {
             statements: Arc::new(statements),
             turns: Arc::new(Semaphore::new(turns)),
             metrics: DatabaseMetrics::new(system, kinds),
+            retention: JobsConfig::default().change_retention,
         }
+    }
+
+    /// The same store, with the promise that what is changed or sent from now on is kept for so long.
+    #[must_use]
+    pub fn keeping(self, retention: Duration) -> Self {
+        Self { retention, ..self }
+    }
+
+    fn retention_micros(&self) -> i64 {
+        i64::try_from(self.retention.as_micros()).unwrap_or(i64::MAX)
     }
 
     /// Asks, again and again, whether the database is there, so that nothing waits for one that is

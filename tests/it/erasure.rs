@@ -2,4 +2,5 @@
 
 mod claims;
 mod remains;
+mod remembered;
 mod traffic;

@@ -31,7 +31,7 @@ impl Statements {
         let (heads, _) = dialect.rows("i", 2, &[("conversation_key", Key), ("canonical_id", Text)]);
         let (messages, _) = dialect.rows(
             "i",
-            5,
+            6,
             &[
                 ("conversation_key", Key),
                 ("seq", Integer),
@@ -52,9 +52,15 @@ impl Statements {
         );
         Self {
             earlier: format!(
-                "SELECT m.conversation_key, {columns} FROM {keys} CROSS JOIN messages AS m \
+                "SELECT m.conversation_key, {columns}, NULL AS fingerprint \
+                 FROM {keys} CROSS JOIN messages AS m \
                  WHERE m.conversation_key = i.conversation_key \
-                 AND m.sender_user_id = $1 AND m.client_message_id = $2"
+                 AND m.sender_user_id = $1 AND m.client_message_id = $2 \
+                 UNION ALL \
+                 SELECT e.conversation_key, e.seq, e.sender_user_id, e.send_time, NULL, NULL, e.fingerprint \
+                 FROM {keys} CROSS JOIN erased_messages AS e \
+                 WHERE e.conversation_key = i.conversation_key \
+                 AND e.sender_user_id = $1 AND e.client_message_id = $2"
             ),
             raise_heads: format!(
                 "INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time) \
@@ -66,10 +72,16 @@ impl Statements {
                                  THEN excluded.last_time ELSE conversations.last_time END \
                  RETURNING {head}"
             ),
+            // Not if it was erased since it was looked for.
             insert: format!(
                 "INSERT INTO messages (conversation_key, seq, sender_user_id, client_message_id, \
-                     send_time, payload_type, content) \
-                 SELECT i.conversation_key, i.seq, $1, $2, i.send_time, $3, $4 FROM {messages}"
+                     send_time, payload_type, content, recognised_until) \
+                 SELECT i.conversation_key, i.seq, $1, $2, i.send_time, $3, $4, \
+                     CASE WHEN $2 IS NOT NULL THEN i.send_time + $5 END \
+                 FROM {messages} \
+                 WHERE NOT EXISTS (SELECT 1 FROM erased_messages AS e \
+                     WHERE e.conversation_key = i.conversation_key \
+                     AND e.sender_user_id = $1 AND e.client_message_id = $2)"
             ),
             arrive: format!(
                 "INSERT INTO members (user_id, conversation_key, kind, read_through, last_seq, last_time) \

@@ -1,7 +1,7 @@
 //! The parameters of the statements that make changes: what every change has, and whose rows of its
 //! kind are whose.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::Change;
 use crate::{
@@ -50,6 +50,14 @@ impl InputRow for Change {
     ];
 }
 
+/// Until when a change is kept.
+struct Kept(i64);
+
+impl InputRow for Kept {
+    const COLUMNS: &'static [InputColumn<Self>] =
+        &[InputColumn::integer("kept_until", |kept| kept.0)];
+}
+
 /// By what a change is recognised when its request comes again.
 pub(super) struct Asked {
     user: String,
@@ -94,9 +102,18 @@ pub(super) fn sorted(batch: &[Arc<Change>]) -> Vec<&Change> {
     sorted
 }
 
-/// What of these changes is known before.
-pub(super) fn changes(changes: &[&Change]) -> Input {
-    Input::of(changes.iter().copied())
+/// The columns of [`changes`].
+pub(super) fn changes_shape() -> Shape {
+    Shape::of::<Change>().beside(&Shape::of::<Kept>())
+}
+
+/// What of these changes is known before. They are kept for at least `retention`.
+pub(super) fn changes(changes: &[&Change], retention: Duration) -> Input {
+    let kept: Vec<_> = changes
+        .iter()
+        .map(|change| Kept(change.kept_until(retention).as_micros()))
+        .collect();
+    Input::of(changes.iter().copied()).beside(Input::of(kept.iter()))
 }
 
 pub(super) fn asked(changes: &[&Change]) -> Input {

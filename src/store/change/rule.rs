@@ -4,7 +4,7 @@ use std::{marker::PhantomData, sync::Arc};
 
 use super::{
     Change, ChangeError, Made,
-    parameters::{Asked, Raised, Results, owned_shape, raised_shape},
+    parameters::{Asked, Raised, Results, changes_shape, owned_shape, raised_shape},
 };
 use crate::store::{
     coalesce::Coalescer,
@@ -92,7 +92,7 @@ const OF_REQUEST: &str = "c.user_id = q.user_id AND c.request_id = q.request_id"
 
 /// The columns of `changes` but for `revision` and `results`, which become known with the change.
 fn known() -> Shape {
-    Shape::of::<Change>()
+    changes_shape()
 }
 
 /// The beginning of an insertion into the log of [`known`], `revision` and `results`, in this order.

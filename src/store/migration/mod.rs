@@ -5,6 +5,7 @@ mod m20261124_000002_undo_and_erasure;
 mod m20261124_000003_settings_and_folders;
 mod m20261124_000004_callers;
 mod m20261128_000005_undo_stack;
+mod m20261128_000007_promises;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, async_trait::async_trait, sea_orm::DbBackend,
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000003_settings_and_folders::Migration),
             Box::new(m20261124_000004_callers::Migration),
             Box::new(m20261128_000005_undo_stack::Migration),
+            Box::new(m20261128_000007_promises::Migration),
         ]
     }
 

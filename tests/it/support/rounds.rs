@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use conversation_service::{
     jobs::{self, Schedule},
-    store::{self, Erased, Store},
+    store::{self, Erased, Store, Vacuum},
 };
 
 use sea_orm::Statement;
@@ -16,7 +16,7 @@ use super::{clock::TestClock, databases::TestDatabase, server::config};
 pub(crate) struct Rounds {
     store: Store,
     clock: TestClock,
-    schedule: Schedule,
+    vacuum: Vacuum,
 }
 
 impl Rounds {
@@ -26,15 +26,12 @@ impl Rounds {
         clock: &TestClock,
         retention: Duration,
     ) -> Self {
-        let config = config(database);
-        let store = store::connect(&config.database).await;
+        let store = store::connect(&config(database).database).await;
+        let store = store.expect("the database accepts connections");
         Self {
-            store: store.expect("the database accepts connections"),
+            store: store.keeping(retention),
             clock: clock.clone(),
-            schedule: Schedule {
-                retention,
-                ..config.jobs.schedule()
-            },
+            vacuum: Vacuum::AtOnce,
         }
     }
 
@@ -44,9 +41,21 @@ impl Rounds {
         self
     }
 
+    /// The same as a server runs them by itself: SQLite's files are not written anew all the time.
+    pub(crate) fn by_themselves(self) -> Self {
+        Self {
+            vacuum: Vacuum::InItsTime,
+            ..self
+        }
+    }
+
     /// One round, at the time that the clock shows.
     pub(crate) async fn run(&self) -> Erased {
-        let round = jobs::run_once(&self.store, self.clock.now(), self.schedule).await;
+        let schedule = Schedule {
+            interval: Duration::ZERO,
+            vacuum: self.vacuum,
+        };
+        let round = jobs::run_once(&self.store, self.clock.now(), schedule).await;
         round.expect("the database does not fail")
     }
 }
