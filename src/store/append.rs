@@ -24,8 +24,8 @@ use super::{
     transaction::AsStoreError,
 };
 use crate::domain::{
-    CanonicalId, ClientMessageId, ConversationId, GroupId, MessageBody, PayloadType, Seq, Timestamp,
-    UserId,
+    CanonicalId, ClientMessageId, ConversationId, GroupId, MessageBody, PayloadType, Seq,
+    Timestamp, UserId,
 };
 
 pub(super) use statements::Statements;

@@ -55,7 +55,8 @@ impl Statements {
                 ("recognised_until", Integer),
             ],
         );
-        let columns = "sender_user_id, client_message_id, seq, send_time, fingerprint, recognised_until";
+        let columns =
+            "sender_user_id, client_message_id, seq, send_time, fingerprint, recognised_until";
         Self {
             named: format!(
                 "SELECT {}, m.client_message_id, \

@@ -147,7 +147,9 @@ impl Store {
             let transaction = self.begin().await?;
             let rows = transaction.query_all_raw(statement.clone()).await?;
             transaction.commit().await?;
-            rows.iter().map(|row| read(&Row::new("changes", row))).collect()
+            rows.iter()
+                .map(|row| read(&Row::new("changes", row)))
+                .collect()
         })
         .await
     }

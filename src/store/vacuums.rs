@@ -109,9 +109,8 @@ impl Store {
     /// Writes the file anew, after so many `erasures`. One that fails counts for when the next is due:
     /// if the disk is full, it must not keep all writers waiting again and again.
     async fn vacuum(&self, erasures: i64, now: Timestamp) -> Result<(), StoreError> {
-        let update = |sql, number: i64| {
-            self.execute_one("vacuums", self.statement(sql, [number.into()]))
-        };
+        let update =
+            |sql, number: i64| self.execute_one("vacuums", self.statement(sql, [number.into()]));
         update(TRIED, now.as_micros()).await?;
         let started = Stopwatch::start();
         let done = self
@@ -167,13 +166,19 @@ mod tests {
     fn a_vacuum_is_due_within_a_day_however_long_it_takes() {
         let state = state(8, Duration::from_hours(1));
         let day = AT.saturating_add(LONGEST);
-        assert!(!state.is_due(day.saturating_sub(Duration::from_micros(1)), Vacuum::InItsTime));
+        assert!(!state.is_due(
+            day.saturating_sub(Duration::from_micros(1)),
+            Vacuum::InItsTime
+        ));
         assert!(state.is_due(day, Vacuum::InItsTime));
     }
 
     #[test]
     fn a_clock_that_was_ahead_does_not_put_it_off() {
         let state = state(8, Duration::from_hours(1));
-        assert!(state.is_due(AT.saturating_sub(Duration::from_micros(1)), Vacuum::InItsTime));
+        assert!(state.is_due(
+            AT.saturating_sub(Duration::from_micros(1)),
+            Vacuum::InItsTime
+        ));
     }
 }

@@ -21,6 +21,8 @@ use crate::support::{
 
 /// How long a deletion can be undone in these tests.
 const WINDOW: Duration = Duration::from_hours(1);
+/// How long changes are kept.
+const RETENTION: Duration = Duration::from_hours(2);
 
 /// A server whose deletions can be undone for a while.
 struct Service {
@@ -47,7 +49,8 @@ impl Service {
         Self::start_as(config).await
     }
 
-    async fn start_as(config: Config) -> Self {
+    async fn start_as(mut config: Config) -> Self {
+        config.jobs.change_retention = RETENTION;
         let clock = TestClock::new();
         let server = TestServer::start_with(config, &clock).await;
         Self {

@@ -24,7 +24,6 @@ const RETENTION: Duration = Duration::from_hours(2);
 /// How long a round that has died keeps others from its work.
 const LEASE: Duration = Duration::from_mins(10);
 const MOMENT: Duration = Duration::from_micros(1);
-const NAME: &str = "6f1c1d0e-8c0b-4a53-9d7a-000000000001";
 /// More than are erased at a time.
 const MANY: usize = 700;
 
@@ -143,47 +142,6 @@ async fn joining_again_gives_up_what_was_seen_before(database: TestDatabase) {
     assert_eq!(client.history("bob", group("g")).await, []);
 }
 
-async fn changes_are_forgotten_after_their_retention_unless_they_wait_for_erasure(
-    database: TestDatabase,
-) {
-    let clock = TestClock::new();
-    let (_server, client) = start(&database, &clock).await;
-    let stored = Stored::open(&database).await;
-    client.send("bob", c2c("alice"), "hi").await;
-    let keep = || {
-        client
-            .delete("alice", [c2c("bob")])
-            .clear(false)
-            .request_id(NAME)
-    };
-    let first = keep().await;
-    client.clear_history("bob", [c2c("alice")]).await;
-    let impatient = Rounds::on(&database, &clock, WINDOW / 2).await;
-    clock.advance(WINDOW / 2);
-    client.send("bob", c2c("alice"), "and another").await;
-    assert_eq!(
-        impatient.run().await.changes,
-        0,
-        "it is just as old as it may be"
-    );
-    assert_eq!(keep().await, first, "a retry within the retention");
-    assert_eq!(client.listed("alice").await, [c2c("bob")]);
-    clock.advance(MOMENT);
-    assert_eq!(impatient.run().await.changes, 1, "the clearing waits");
-    let kinds = "SELECT COUNT(*) FROM changes WHERE user_id = 'bob'";
-    assert_eq!(stored.number(kinds).await, 1);
-    // The name is free again, and the request a new one.
-    assert_eq!(keep().await.revision, first.revision + 1);
-    assert_eq!(client.listed("alice").await, []);
-    clock.advance(WINDOW / 2);
-    assert_eq!(
-        impatient.run().await.changes,
-        1,
-        "the clearing has been seen to"
-    );
-    assert_eq!(client.history("alice", c2c("bob")).await.len(), 2);
-}
-
 async fn the_purge_command_says_what_it_has_erased(database: TestDatabase) {
     // The tests' time is years ago for the program, so that everything is due.
     let (server, client) = start(&database, &TestClock::new()).await;
@@ -216,6 +174,5 @@ on_every_database!(
     what_a_dead_round_had_claimed_is_taken_over_after_the_lease,
     many_rounds_at_once_erase_everything_once,
     joining_again_gives_up_what_was_seen_before,
-    changes_are_forgotten_after_their_retention_unless_they_wait_for_erasure,
     the_purge_command_says_what_it_has_erased,
 );

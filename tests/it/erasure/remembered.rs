@@ -159,7 +159,10 @@ async fn an_erased_announcement_comes_back_to_nobody_and_reaches_those_who_never
     let again = again.expect("it is answered");
     assert_eq!(again[1..], first[..]);
     assert_eq!(again[0].seq, 1);
-    assert_ne!(again[0].send_time, first[0].send_time, "it is new for carol");
+    assert_ne!(
+        again[0].send_time, first[0].send_time,
+        "it is new for carol"
+    );
     assert_eq!(client.history("alice", system()).await, []);
     assert_eq!(client.listed("alice").await, []);
     assert_eq!(client.listed("carol").await, [system()]);
@@ -208,7 +211,8 @@ async fn deliveries_amid_erasing_are_all_answered_alike(database: TestDatabase) 
             answers
         }
     };
-    let delivering = concurrently((0..30).flat_map(|number| [deliver_all(number), deliver_all(number)]));
+    let delivering =
+        concurrently((0..30).flat_map(|number| [deliver_all(number), deliver_all(number)]));
     let purging = async {
         for _ in 0..20 {
             clock.advance(MOMENT);
@@ -218,7 +222,10 @@ async fn deliveries_amid_erasing_are_all_answered_alike(database: TestDatabase) 
     let (answers, ()) = tokio::join!(delivering, purging);
     for pair in answers.chunks(2) {
         let first = &pair[0][0];
-        assert!(pair.iter().flatten().all(|answer| answer == first), "{pair:?}");
+        assert!(
+            pair.iter().flatten().all(|answer| answer == first),
+            "{pair:?}"
+        );
     }
     let stored = Stored::open(&database).await;
     let head = stored.number("SELECT last_seq FROM conversations").await;

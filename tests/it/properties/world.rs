@@ -66,6 +66,7 @@ impl World {
         for _ in 0..REPLICAS {
             let mut config = config(&database);
             config.deletion.restore_window = POLICY.window;
+            config.jobs.change_retention = POLICY.retention;
             config.pin_limit = u32::try_from(POLICY.pin_limit).expect("the limit is small");
             let server = TestServer::start_with(config, &clock).await;
             clients.push(server.client().await);

@@ -274,7 +274,7 @@ async fn check_sqlite(rows: &Rows, statement: Statement) {
         // The aliases of our tables in the statements are one letter each; `r` and `i` are input.
         let ours = words
             .get(1)
-            .is_some_and(|name| is_ours(name) || ["m", "c", "u", "f", "d"].contains(name));
+            .is_some_and(|name| is_ours(name) || ["m", "c", "u", "f", "d", "e"].contains(name));
         let all_of_a_user = words
             .get(1)
             .is_some_and(|name| ["m", "members"].contains(name))

@@ -11,9 +11,15 @@ use sea_orm::Statement;
 
 use crate::support::{client::Client, ids::text};
 
-/// How statements begin that name no table: news for other replicas, which go their own way beside the
-/// requests, and SQLite's housekeeping.
-const BESIDE: [&str; 3] = ["SELECT pg_notify", "VACUUM", "PRAGMA"];
+/// How statements begin that name no table of a family: news for other replicas, which go their own way
+/// beside the requests, and SQLite's housekeeping.
+const BESIDE: [&str; 5] = [
+    "SELECT pg_notify",
+    "VACUUM",
+    "PRAGMA",
+    "SELECT erasures",
+    "UPDATE vacuums",
+];
 
 /// What a server has run. Clones record in the same place.
 #[derive(Clone, Default)]

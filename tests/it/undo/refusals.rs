@@ -5,7 +5,7 @@ use std::time::Duration;
 use conversation_service::proto::RestorationOutcome;
 use tonic::Code;
 
-use super::{Service, WINDOW};
+use super::{RETENTION, Service, WINDOW};
 use crate::support::{
     databases::{TestDatabase, on_every_database},
     errors::{refused, violated},
@@ -110,8 +110,8 @@ async fn what_the_log_has_forgotten_is_too_late_to_undo(database: TestDatabase) 
     service.chat("bob", &c2c("alice"), 1).await;
     let deletion = client.delete("alice", [c2c("bob")]).await;
     client.restored("alice", &deletion.deletion_id).await;
-    let rounds = Rounds::on(&database, &service.clock, WINDOW).await;
-    service.clock.advance(WINDOW + Duration::from_micros(1));
+    let rounds = Rounds::on(&database, &service.clock, RETENTION).await;
+    service.clock.advance(RETENTION + Duration::from_micros(1));
     assert_eq!(rounds.run().await.changes, 2);
     // The number of the restoration, too: that it was one, nobody knows any more.
     for id in ["1", "2"] {

@@ -9,7 +9,7 @@ use conversation_service::proto::{
 use prost::Message as _;
 use tonic::Code;
 
-use super::{Service, WINDOW};
+use super::{RETENTION, Service, WINDOW};
 use crate::support::{
     concurrently::concurrently,
     databases::{TestDatabase, on_every_database},
@@ -20,8 +20,6 @@ use crate::support::{
 
 const NAME: &str = "6f1c1d0e-8c0b-4a53-9d7a-000000000001";
 const OTHER_NAME: &str = "6f1c1d0e-8c0b-4a53-9d7a-000000000002";
-/// How long changes are remembered in these tests.
-const RETENTION: Duration = Duration::from_hours(2);
 
 async fn retries_that_race_are_answered_alike_and_undo_once(database: TestDatabase) {
     let service = Service::start(&database).await;

@@ -3,7 +3,7 @@
 use conversation_service::proto::{Message, SendMessageRequest, SendSystemMessageRequest};
 use proptest::sample::Index;
 
-use super::{Done, World};
+use super::{Done, POLICY, World};
 use crate::{
     model::{NotAMember, compare::same},
     properties::{
@@ -30,10 +30,10 @@ impl World {
         };
         let name = name.map(|name| (from, format!("{to:?}"), name));
         let earlier = name.as_ref().and_then(|name| self.said.get(name));
-        let is_erased = earlier.is_some_and(|(_, message)| self.is_erased(from, message));
-        if earlier.is_some() && (is_erased || !self.may_send(from, to)) {
+        let is_forgotten = earlier.is_some_and(|(_, message)| self.is_forgotten(from, message));
+        if earlier.is_some() && (is_forgotten || !self.may_send(from, to)) {
             // The contract does not say which comes first, the retry or the membership; nor what
-            // becomes of the retry when the message has been erased.
+            // becomes of a late retry when the message has been erased.
             return Ok(());
         }
         let response = client.messages.clone().send_message(request).await;
@@ -61,9 +61,14 @@ impl World {
         Ok(())
     }
 
-    fn is_erased(&self, user: &str, message: &Message) -> bool {
+    /// Whether a message was erased so long after it was sent that a retry may be taken for another
+    /// message.
+    fn is_forgotten(&self, user: &str, message: &Message) -> bool {
         let id = message.conversation_id.clone().unwrap_or_default();
-        self.model.is_erased(user, &id, message.seq)
+        let sent = message.send_time.unwrap_or_default();
+        let sent = sent.seconds * 1_000_000 + i64::from(sent.nanos / 1_000);
+        let retention = i64::try_from(POLICY.retention.as_micros()).unwrap_or(i64::MAX);
+        self.model.is_erased(user, &id, message.seq) && sent + retention < self.model.now
     }
 
     fn may_send(&self, user: &str, to: Target) -> bool {
@@ -113,7 +118,7 @@ impl World {
         }
         let (request, first) = which.get(&self.announced);
         let mut sent = request.user_ids.iter().zip(&first.messages);
-        if sent.any(|(user, message)| self.is_erased(user, message)) {
+        if sent.any(|(user, message)| self.is_forgotten(user, message)) {
             return Ok(());
         }
         let again = client
