@@ -116,8 +116,11 @@
 //!   are a stack, superseded is a revision that is not the last, and undoing is one guarded update.
 //! - *Following*: the record of a change is also the event of it. A watcher reads the log from where it
 //!   is; [`sync`] only tells it when to look, and losing a wake costs time and nothing else.
-//! - *Erasing*: views only ever shrink, but for undoing, so a message that lies in no view and in no
-//!   view that could come back can be erased without a lock (`store::erasure` has the argument).
+//! - *Erasing*: a message that lies in no view and in none that undoing could bring back never comes into
+//!   one again, so it can be erased without a lock on views (`store::erasure` has the argument). Its name
+//!   is remembered for as long as it may be delivered again (`store::remembered`).
+//! - *Promises* are recorded with what they were made for: until when a change can be undone, until when
+//!   it is kept. Settings of later go for later changes.
 //!
 //! # When the database is away, slow or full
 //!

@@ -4,39 +4,62 @@ use std::time::Duration;
 
 use crate::{
     domain::Timestamp,
-    store::{Claim, Store, StoreError},
+    store::{DueChange, DueConversation, Store, StoreError},
 };
 
 /// How many messages are erased with one statement: it holds SQLite's one writer only briefly.
 const BATCH: u32 = 500;
 /// How long a claim lasts: much longer than seeing to it takes, and soon enough when its holder dies.
 const LEASE: Duration = Duration::from_mins(10);
+/// When nothing was due yet.
+const EVER: Timestamp = Timestamp::from_micros(i64::MIN);
 
 /// Sees to everything that is due at `now`; returns how many messages it has erased.
 pub(super) async fn run_once(store: &Store, now: Timestamp) -> Result<u64, StoreError> {
     let lease = now.saturating_add(LEASE);
-    let mut erased = 0;
-    while let Some(claim) = store.claim_erasure(now, lease).await? {
-        erased += see_to(store, &claim, now).await?;
-        store.finish_erasure(&claim, lease).await?;
+    end_undo(store, now, lease).await?;
+    let (mut from, mut erased) = (EVER, 0);
+    loop {
+        let claimed = store.claim_conversations(from, now, lease).await?;
+        let Some(last) = claimed.last() else {
+            return Ok(erased);
+        };
+        from = last.due;
+        erased += erase(store, &claimed, now).await?;
+        for conversation in claimed {
+            store.finish_conversation(conversation.key, lease).await?;
+        }
     }
-    Ok(erased)
 }
 
-async fn see_to(store: &Store, claim: &Claim, now: Timestamp) -> Result<u64, StoreError> {
-    let keys = match claim {
-        Claim::Cleared {
-            user,
-            revision,
-            conversations,
-        } => {
-            store
-                .end_undo(user, *revision, conversations.clone())
-                .await?;
-            conversations.clone()
+/// Ends the undo of all changes that are due, and passes on their conversations.
+async fn end_undo(store: &Store, now: Timestamp, lease: Timestamp) -> Result<(), StoreError> {
+    let mut from = EVER;
+    loop {
+        let mut claimed = store.claim_changes(from, now, lease).await?;
+        let Some(last) = claimed.last() else {
+            return Ok(());
+        };
+        from = last.due;
+        claimed.sort_by(|one, other| one.user.cmp(&other.user));
+        let mut shrunk = Vec::new();
+        for changes in claimed.chunk_by(|one, other| one.user == other.user) {
+            if let [DueChange { user, .. }, ..] = changes {
+                shrunk.extend(store.end_undo(user, changes, now).await?);
+            }
         }
-        Claim::Rejoined(key) => vec![*key],
-    };
+        // Not before, and in another transaction: heads are locked before users.
+        store.pass_on(shrunk).await?;
+        store.finish_changes(&claimed, lease).await?;
+    }
+}
+
+async fn erase(
+    store: &Store,
+    conversations: &[DueConversation],
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    let keys = conversations.iter().map(|one| one.key).collect();
     // In this order: whoever joins after the heads were read sees nothing up to them.
     let heads = store.heads(keys).await?;
     let mut erased = 0;

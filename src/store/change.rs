@@ -207,7 +207,9 @@ impl Store {
         batch: &[Arc<Change>],
     ) -> Result<Vec<Made>, StoreError> {
         let sorted = sorted(batch);
-        let mut values = self.dialect.row_values(changes(&sorted, self.retention).columns());
+        let mut values = self
+            .dialect
+            .row_values(changes(&sorted, self.retention).columns());
         values.extend(self.dialect.row_values(owned(&sorted).columns()));
         let statement = self.statement(sql, values);
         let rows = self.pool().query_all_raw(statement).await?;

@@ -35,7 +35,7 @@ use crate::domain::{
 };
 
 use record::is_pin_left_out;
-pub(super) use record::{After, after};
+pub(super) use record::{After, Before, after, before};
 pub(super) use rows::{TargetRow, UndoneRow};
 use rules::{ALREADY_DELETED, DELETED, NEWER_MESSAGES_KEPT, NOTHING_TAKEN, RESTORED, SUPERSEDED};
 pub(super) use rules::{NOT_FOUND, restore_statement, take_statement, within_membership};

@@ -160,6 +160,15 @@ impl Dialect {
         format!("{function}({})", numbers.join(", "))
     }
 
+    /// The least of these numbers, none of which is NULL.
+    pub(super) fn least(self, numbers: &[&str]) -> String {
+        let function = match self {
+            Self::Sqlite => "MIN",
+            Self::Postgres => "LEAST",
+        };
+        format!("{function}({})", numbers.join(", "))
+    }
+
     /// What makes a `SELECT` lock its rows, in their order. SQLite has one writer at a time.
     pub(super) const fn lock(self) -> &'static str {
         match self {

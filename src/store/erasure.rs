@@ -1,356 +1,297 @@
 //! Erasing what nobody can ever see again.
 //!
-//! A message can be erased when it lies in no member's view: above what the member has cleared (or,
-//! while a clearing can be undone, above what was cleared before it) and within the membership. Views
-//! only ever shrink: clearing and joining again move their lower end up, leaving fixes their upper
-//! end, a new membership begins at the head. Undoing lowers the lower end no further than what counts
-//! as visible here, and the undo of a claimed change is made impossible before anything is looked at.
-//! So what is found to be out of every view stays so, and erasing needs no lock on anything.
+//! A message can be erased when it lies in no member's view. A view is an interval of positions. Its
+//! lower end is how far its member has cleared the history or, while clearings can be undone, how far
+//! undoing all of them would bring it back (`kept_after`); it never lies before the membership. Its upper
+//! end is where the membership ended, or the head.
 //!
-//! A change that cleared something, and a group that somebody has joined again, wait for their turn
-//! in `erasable_from`. Claiming one moves it into the future: another job leaves it alone, and takes
-//! it over if this one dies.
+//! Erasing needs no lock on views: of the positions up to a head that was read before, none ever comes
+//! into a view that it is not in.
+//!
+//! - *Clearing* raises `cleared_through`. `kept_after` stays, or becomes what was cleared before, so the
+//!   lower end stays where it is.
+//! - *Undoing* takes the top from the stack of deletions, and `cleared_through` falls to what it was
+//!   before that one. `kept_after` is what was cleared before the lowest of them, so the lower end stays
+//!   where it is, too.
+//! - *Ending the undo* of a deletion, for good, raises `kept_after` to what that deletion has cleared:
+//!   what is above it on the stack brings back nothing below that. It holds the user's lock, as undoing
+//!   does, and undoing minds `undo_ended` under that lock. So a deletion is undone before, and is not on
+//!   the stack any more, or never.
+//! - *Leaving* sets the upper end to the head. *Joining*, also again, begins a view at the head, which is
+//!   not below the one that was read before.
+//!
+//! Two queues stand in `erasable_from`, each in its order:
+//!
+//! - A *change* that cleared something waits until it cannot be undone any more. Its claim ends its undo
+//!   (see [`undo`]) and passes on the conversations whose views have shrunk.
+//! - A *conversation* some of whose views have shrunk, by that or by joining again, waits for one look
+//!   at all of them (see [`views`]), however often that has happened since the last one.
+//!
+//! Claiming moves `erasable_from` into the future: another job leaves it alone, and takes it over if this
+//! one dies. What shrinks meanwhile moves it back, so it is looked at again. Each claim goes on from the
+//! last one of its round: beginning at the oldest each time would pass over all claims before, again and
+//! again, while some long transaction keeps PostgreSQL from forgetting them.
 
-use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
+mod erase;
+mod undo;
+mod views;
+
+use sea_orm::{ConnectionTrait, QueryResult, Value};
 
 use super::{
     Store, StoreError,
-    conversations::Head,
     dialect::{Column, ColumnType, Dialect},
     key::ConversationKey,
-    log,
-    members::ANY_KIND,
+    log::{self, RECORDED, Recorded},
     row::Row,
 };
-use crate::domain::{ConversationId, Revision, Seq, Timestamp, UserId};
+use crate::domain::{Timestamp, UserId};
+
+pub(super) use views::Unseen;
+
+/// How many changes are claimed at a time.
+const CHANGES: u16 = 100;
+/// How many conversations are claimed at a time: all members of each are looked at in one statement.
+const CONVERSATIONS: u16 = 16;
+/// How many heads are locked at a time to pass conversations on.
+const HEADS: usize = 100;
 
 /// What one round of the background jobs has removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Erased {
     /// Messages that nobody could ever see again.
     pub messages: u64,
-    /// Changes that were older than the retention of the log.
+    /// Changes that were kept for as long as was promised.
     pub changes: u64,
 }
 
-/// Something whose messages may be erasable, claimed by one job.
+/// A change that cleared something and cannot be undone any more, claimed by one job.
 #[derive(Debug)]
-pub(crate) enum Claim {
-    /// What a user has cleared, and can no longer get back.
-    Cleared {
-        user: UserId,
-        revision: Revision,
-        conversations: Vec<ConversationKey>,
-    },
-    /// A group that a member has joined again.
-    Rejoined(ConversationKey),
+pub(crate) struct DueChange {
+    pub(crate) user: UserId,
+    pub(crate) due: Timestamp,
+    pub(super) recorded: Recorded,
 }
 
-/// Messages of a conversation that are in nobody's view: after `after`, through `through`.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Unseen {
+/// A conversation some of whose views have shrunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DueConversation {
     pub(crate) key: ConversationKey,
-    pub(crate) after: Seq,
-    pub(crate) through: Seq,
+    pub(crate) due: Timestamp,
 }
 
 pub(super) struct Statements {
-    claim_change: String,
-    claim_group: String,
-    lock_user: String,
-    end_undo: String,
-    unseen: String,
-    oldest: String,
-    erase: String,
-    finish_change: String,
-    finish_group: String,
+    due_changes: String,
+    lease_changes: String,
+    finish_changes: String,
+    due_conversations: String,
+    lease_conversations: String,
+    finish_conversation: &'static str,
+    lock_heads: String,
+    pass_on: String,
+    undo: undo::Statements,
+    views: String,
+    erase: erase::Statements,
 }
 
 impl Statements {
     pub(super) fn new(dialect: Dialect) -> Self {
+        use ColumnType::{Integer, Key, Text};
         let skip_locked = dialect.skip_locked();
-        let (cleared, _) = dialect.rows("i", 3, &[("conversation_key", ColumnType::Key)]);
-        let user = dialect.after_rows("$1");
-        let (heads, _) = dialect.rows(
-            "i",
-            1,
-            &[
-                ("conversation_key", ColumnType::Key),
-                ("head", ColumnType::Integer),
-            ],
-        );
+        let (changes, _) = dialect.rows("i", 2, &[("user_id", Text), ("revision", Integer)]);
+        let (keys, _) = dialect.rows("i", 2, &[("conversation_key", Key)]);
+        let (due, _) = dialect.rows("i", 1, &[("conversation_key", Key), ("due", Integer)]);
+        let due_from = |table, columns, limit| {
+            format!(
+                "SELECT {columns} FROM {table} \
+                 WHERE erasable_from >= $1 AND erasable_from <= $2 \
+                 ORDER BY erasable_from LIMIT {limit} {skip_locked}"
+            )
+        };
+        let of_changes = "c.user_id = i.user_id AND c.revision = i.revision";
+        let waits_longer = "(c.erasable_from IS NULL OR c.erasable_from > i.due)";
         Self {
-            claim_change: format!(
-                "UPDATE changes SET erasable_from = $2 WHERE (user_id, revision) = ( \
-                     SELECT user_id, revision FROM changes WHERE erasable_from <= $1 \
-                     ORDER BY erasable_from LIMIT 1 {skip_locked}) \
-                 RETURNING user_id, revision, conversations"
+            due_changes: due_from(
+                "changes",
+                format!("user_id, erasable_from, {RECORDED}"),
+                CHANGES,
             ),
-            claim_group: format!(
-                "UPDATE conversations SET erasable_from = $2 WHERE conversation_key = ( \
-                     SELECT conversation_key FROM conversations WHERE erasable_from <= $1 \
-                     ORDER BY erasable_from LIMIT 1 {skip_locked}) \
-                 RETURNING conversation_key"
+            lease_changes: format!(
+                "UPDATE changes AS c SET erasable_from = $1 FROM {changes} WHERE {of_changes}"
             ),
-            // As every change of the user's rows does first.
-            lock_user: "UPDATE users SET revision = revision WHERE user_id = $1".to_owned(),
-            // Of what lies beneath the deletion, too. What lies on it keeps what it may bring back.
-            end_undo: format!(
-                "UPDATE members AS m SET undo_ended = $2, \
-                     kept_after = CASE WHEN m.taken_by = $2 THEN NULL ELSE m.kept_after END \
-                 FROM {cleared} \
-                 WHERE m.user_id = {user} AND m.conversation_key = i.conversation_key \
-                 AND m.taken_by >= $2 AND $2 > COALESCE(m.undo_ended, 0)"
+            finish_changes: format!(
+                "UPDATE changes AS c SET erasable_from = NULL FROM {changes} \
+                 WHERE {of_changes} AND c.erasable_from = $1"
             ),
-            unseen: unseen(&heads),
-            oldest: "SELECT MIN(seq) AS seq FROM messages \
-                     WHERE conversation_key = $1 AND seq > $2 AND seq <= $3"
-                .to_owned(),
-            erase: "DELETE FROM messages WHERE conversation_key = $1 AND seq >= $2 AND seq <= $3"
-                .to_owned(),
-            finish_change: "UPDATE changes SET erasable_from = NULL \
-                            WHERE user_id = $1 AND revision = $2"
-                .to_owned(),
-            // Not if it was joined again meanwhile.
-            finish_group: "UPDATE conversations SET erasable_from = NULL \
-                           WHERE conversation_key = $1 AND erasable_from = $2"
-                .to_owned(),
+            due_conversations: due_from(
+                "conversations",
+                "conversation_key, erasable_from".to_owned(),
+                CONVERSATIONS,
+            ),
+            lease_conversations: format!(
+                "UPDATE conversations AS c SET erasable_from = $1 FROM {keys} \
+                 WHERE c.conversation_key = i.conversation_key"
+            ),
+            // Not if a view has shrunk meanwhile.
+            finish_conversation: "UPDATE conversations SET erasable_from = NULL \
+                                  WHERE conversation_key = $1 AND erasable_from = $2",
+            // In the order in which messages lock them.
+            lock_heads: format!(
+                "SELECT c.conversation_key FROM {due} CROSS JOIN conversations AS c \
+                 WHERE c.conversation_key = i.conversation_key AND {waits_longer} \
+                 ORDER BY c.conversation_key {}",
+                dialect.lock()
+            ),
+            pass_on: format!(
+                "UPDATE conversations AS c SET erasable_from = i.due FROM {due} \
+                 WHERE c.conversation_key = i.conversation_key AND {waits_longer}"
+            ),
+            undo: undo::Statements::new(dialect),
+            views: views::unseen(dialect),
+            erase: erase::Statements::new(),
         }
     }
-}
-
-/// The gaps between the views of a conversation's members, each view an interval of positions.
-fn unseen(heads: &str) -> String {
-    let lower = "CASE WHEN m.kept_after < m.cleared_through \
-                 THEN m.kept_after ELSE m.cleared_through END";
-    format!(
-        "WITH views AS ( \
-             SELECT conversation_key, \
-                 CASE WHEN joined_after > readable_after THEN joined_after ELSE readable_after END AS lower_end, \
-                 upper_end \
-             FROM (SELECT m.conversation_key, m.joined_after, {lower} AS readable_after, \
-                       CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END AS upper_end \
-                   FROM {heads} CROSS JOIN members AS m \
-                   WHERE m.conversation_key = i.conversation_key AND {ANY_KIND}) AS bounds), \
-         visible AS (SELECT * FROM views WHERE upper_end > lower_end), \
-         covered AS ( \
-             SELECT conversation_key, lower_end, COALESCE(MAX(upper_end) OVER ( \
-                 PARTITION BY conversation_key ORDER BY lower_end \
-                 ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS through \
-             FROM visible), \
-         tops AS (SELECT conversation_key, MAX(upper_end) AS upper_end FROM visible \
-                  GROUP BY conversation_key) \
-         SELECT conversation_key, through AS unseen_after, lower_end AS unseen_through \
-         FROM covered WHERE lower_end > through \
-         UNION ALL \
-         SELECT i.conversation_key, COALESCE(t.upper_end, 0), i.head \
-         FROM {heads} LEFT JOIN tops AS t ON t.conversation_key = i.conversation_key \
-         WHERE i.head > COALESCE(t.upper_end, 0)"
-    )
 }
 
 impl Store {
-    /// Claims something that has been due since `now` or before, until `lease`.
-    pub(crate) async fn claim_erasure(
+    /// Claims the oldest changes that are due at `now` and have been since `from` or later, until `lease`;
+    /// a bounded number of them.
+    pub(crate) async fn claim_changes(
         &self,
+        from: Timestamp,
         now: Timestamp,
         lease: Timestamp,
-    ) -> Result<Option<Claim>, StoreError> {
+    ) -> Result<Vec<DueChange>, StoreError> {
         let statements = &self.statements.erasure;
-        let values = [now.as_micros().into(), lease.as_micros().into()];
-        let row = self
-            .write_one(
-                "claim_change",
-                self.statement(&statements.claim_change, values.clone()),
-            )
-            .await?;
-        if let Some(row) = row {
-            return claim(&row).map(Some);
-        }
-        let row = self
-            .write_one(
-                "claim_group",
-                self.statement(&statements.claim_group, values),
-            )
-            .await?;
-        row.map(|row| Row::new("conversations", &row).key().map(Claim::Rejoined))
-            .transpose()
-    }
-
-    /// Ends for good the undo of a claimed change.
-    pub(crate) async fn end_undo(
-        &self,
-        user: &UserId,
-        revision: Revision,
-        conversations: Vec<ConversationKey>,
-    ) -> Result<(), StoreError> {
-        let mut values: Vec<Value> = vec![user.as_str().into(), revision.to_stored().into()];
-        values.extend(self.dialect.row_values(&[Column::Keys(conversations)]));
-        let statements = &self.statements.erasure;
-        let lock_user = self.statement(&statements.lock_user, [user.as_str().into()]);
-        let end_undo = self.statement(&statements.end_undo, values);
-        self.retrying("end_undo", || async {
+        let due = self.statement(
+            &statements.due_changes,
+            [from.as_micros().into(), now.as_micros().into()],
+        );
+        self.retrying("claim_changes", || async {
             let transaction = self.begin().await?;
-            transaction.execute_raw(lock_user.clone()).await?;
-            transaction.execute_raw(end_undo.clone()).await?;
-            transaction.commit().await
-        })
-        .await
-    }
-
-    /// What is in nobody's view of these conversations. Their heads have to be read before this is
-    /// called: who joins after that sees nothing up to them.
-    pub(crate) async fn unseen(
-        &self,
-        heads: impl IntoIterator<Item = (ConversationKey, Head)>,
-    ) -> Result<Vec<Unseen>, StoreError> {
-        let (keys, heads): (Vec<_>, Vec<_>) = heads
-            .into_iter()
-            .map(|(key, head)| (key, head.last_seq.to_stored()))
-            .unzip();
-        let values = self
-            .dialect
-            .row_values(&[Column::Keys(keys), Column::Integers(heads)]);
-        let statement = self.statement(&self.statements.erasure.unseen, values);
-        self.retrying("unseen", || async {
-            let rows = self.pool().query_all_raw(statement.clone()).await?;
-            rows.iter()
-                .map(|row| {
-                    let row = Row::new("members", row);
-                    Ok(Unseen {
-                        key: row.key()?,
-                        after: row.seq("unseen_after")?,
-                        through: row.seq("unseen_through")?,
-                    })
-                })
-                .collect()
-        })
-        .await
-    }
-
-    /// Erases the oldest of these messages, at most about `limit` of them. Returns how many were
-    /// erased and what is left to look at; `None` when there is nothing more.
-    pub(crate) async fn erase(
-        &self,
-        unseen: Unseen,
-        limit: u32,
-        now: Timestamp,
-    ) -> Result<(u64, Option<Unseen>), StoreError> {
-        let statements = &self.statements.erasure;
-        let bounds = |from: Seq, through: Seq| -> [Value; 3] {
-            [
-                unseen.key.to_bytes().into(),
-                from.to_stored().into(),
-                through.to_stored().into(),
-            ]
-        };
-        let oldest = self.statement(&statements.oldest, bounds(unseen.after, unseen.through));
-        let oldest = self
-            .retrying("oldest_unseen", || async {
-                let row = self.pool().query_one_raw(oldest.clone()).await?;
-                match row {
-                    Some(row) => Row::new("messages", &row).optional_seq("seq"),
-                    None => Ok(None),
-                }
-            })
-            .await?;
-        let Some(oldest) = oldest else {
-            return Ok((0, None));
-        };
-        let last = Seq::saturating(oldest.get() + u64::from(limit) - 1).min(unseen.through);
-        let named = self.to_remember(unseen, (oldest, last), now).await?;
-        let erase = self.statement(&statements.erase, bounds(oldest, last));
-        let erased = self
-            .retrying("erase", || async {
-                let transaction = self.begin().await?;
-                if !named.is_empty() {
-                    self.remember(&transaction, unseen.key, &named).await?;
-                }
-                let erased = transaction.execute_raw(erase.clone()).await?;
-                let erased = erased.rows_affected();
-                if erased > 0 {
-                    self.note_erasure(&transaction).await?;
-                }
+            let rows = transaction.query_all_raw(due.clone()).await?;
+            let claimed: Vec<_> = rows.iter().map(due_change).collect::<Result<_, _>>()?;
+            if !claimed.is_empty() {
+                let values = self.of_changes(&claimed, lease);
+                let claim = self.statement(&statements.lease_changes, values);
+                transaction.execute_raw(claim).await?;
                 transaction.commit().await?;
-                Ok::<_, StoreError>(erased)
-            })
-            .await?;
-        let rest = (last < unseen.through).then_some(Unseen {
-            after: last,
-            ..unseen
-        });
-        Ok((erased, rest))
+            }
+            Ok::<_, StoreError>(claimed)
+        })
+        .await
     }
 
-    /// Marks a claim that was made until `lease` as seen to.
-    pub(crate) async fn finish_erasure(
+    /// Marks changes that were claimed until `lease` as seen to.
+    pub(crate) async fn finish_changes(
         &self,
-        claim: &Claim,
+        claimed: &[DueChange],
         lease: Timestamp,
     ) -> Result<(), StoreError> {
-        let statements = &self.statements.erasure;
-        let (sql, values): (_, [Value; 2]) = match claim {
-            Claim::Cleared { user, revision, .. } => (
-                &statements.finish_change,
-                [user.as_str().into(), revision.to_stored().into()],
-            ),
-            Claim::Rejoined(key) => (
-                &statements.finish_group,
-                [key.to_bytes().into(), lease.as_micros().into()],
-            ),
-        };
-        self.execute_one("finish_erasure", self.statement(sql, values))
-            .await?;
+        let values = self.of_changes(claimed, lease);
+        let finish = self.statement(&self.statements.erasure.finish_changes, values);
+        self.execute_one("finish_changes", finish).await?;
         Ok(())
     }
 
-    /// Runs one statement in a transaction of its own, on SQLite in its turn; returns its row.
-    async fn write_one(
+    fn of_changes(&self, claimed: &[DueChange], lease: Timestamp) -> Vec<Value> {
+        let users = claimed.iter().map(|change| change.user.to_string());
+        let revisions = claimed
+            .iter()
+            .map(|change| change.recorded.revision.to_stored());
+        let mut values: Vec<Value> = vec![lease.as_micros().into()];
+        values.extend(self.dialect.row_values(&[
+            Column::Texts(users.collect()),
+            Column::Integers(revisions.collect()),
+        ]));
+        values
+    }
+
+    /// Lets the views of these conversations be looked at, if that is not due anyway.
+    pub(crate) async fn pass_on(&self, mut due: Vec<DueConversation>) -> Result<(), StoreError> {
+        due.sort_unstable_by_key(|one| (one.key, one.due));
+        due.dedup_by_key(|one| one.key);
+        let statements = &self.statements.erasure;
+        for due in due.chunks(HEADS) {
+            let values = self.dialect.row_values(&[
+                Column::Keys(due.iter().map(|one| one.key).collect()),
+                Column::Integers(due.iter().map(|one| one.due.as_micros()).collect()),
+            ]);
+            let lock_heads = self.statement(&statements.lock_heads, values.clone());
+            let pass_on = self.statement(&statements.pass_on, values);
+            self.retrying("pass_on", || async {
+                let transaction = self.begin().await?;
+                let locked = transaction.query_all_raw(lock_heads.clone()).await?;
+                if !locked.is_empty() {
+                    transaction.execute_raw(pass_on.clone()).await?;
+                    transaction.commit().await?;
+                }
+                Ok::<_, StoreError>(())
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Claims conversations as [`Store::claim_changes`] claims changes.
+    pub(crate) async fn claim_conversations(
         &self,
-        name: &'static str,
-        statement: Statement,
-    ) -> Result<Option<QueryResult>, StoreError> {
-        self.retrying(name, || async {
+        from: Timestamp,
+        now: Timestamp,
+        lease: Timestamp,
+    ) -> Result<Vec<DueConversation>, StoreError> {
+        let statements = &self.statements.erasure;
+        let due = self.statement(
+            &statements.due_conversations,
+            [from.as_micros().into(), now.as_micros().into()],
+        );
+        self.retrying("claim_conversations", || async {
             let transaction = self.begin().await?;
-            let row = transaction.query_one_raw(statement.clone()).await?;
-            transaction.commit().await?;
-            Ok(row)
+            let rows = transaction.query_all_raw(due.clone()).await?;
+            let claimed: Vec<_> = rows
+                .iter()
+                .map(due_conversation)
+                .collect::<Result<_, _>>()?;
+            if !claimed.is_empty() {
+                let keys = claimed.iter().map(|one| one.key).collect();
+                let mut values: Vec<Value> = vec![lease.as_micros().into()];
+                values.extend(self.dialect.row_values(&[Column::Keys(keys)]));
+                let claim = self.statement(&statements.lease_conversations, values);
+                transaction.execute_raw(claim).await?;
+                transaction.commit().await?;
+            }
+            Ok::<_, StoreError>(claimed)
         })
         .await
     }
 
-    /// As [`Store::write_one`], for a statement that returns none; returns how many rows it changed.
-    pub(super) async fn execute_one(
+    /// Marks a conversation that was claimed until `lease` as seen to.
+    pub(crate) async fn finish_conversation(
         &self,
-        name: &'static str,
-        statement: Statement,
-    ) -> Result<u64, StoreError> {
-        self.retrying(name, || async {
-            let transaction = self.begin().await?;
-            let changed = transaction.execute_raw(statement.clone()).await?;
-            transaction.commit().await?;
-            Ok(changed.rows_affected())
-        })
-        .await
+        key: ConversationKey,
+        lease: Timestamp,
+    ) -> Result<(), StoreError> {
+        let values: [Value; 2] = [key.to_bytes().into(), lease.as_micros().into()];
+        let finish = self.statement(self.statements.erasure.finish_conversation, values);
+        self.execute_one("finish_conversation", finish).await?;
+        Ok(())
     }
 }
 
-fn claim(row: &QueryResult) -> Result<Claim, StoreError> {
+fn due_change(row: &QueryResult) -> Result<DueChange, StoreError> {
     let row = Row::new(log::TABLE, row);
     let user: String = row.get("user_id")?;
-    let user = UserId::new(&user).map_err(|_| row.inconsistent("user_id"))?;
-    let conversations: Vec<String> = row.json("conversations")?;
-    let conversations = conversations
-        .iter()
-        .map(|text| {
-            let id: ConversationId = text.parse().ok()?;
-            Some(ConversationKey::from(&id.canonical(&user)))
-        })
-        .collect::<Option<_>>()
-        .ok_or_else(|| row.inconsistent("conversations"))?;
-    Ok(Claim::Cleared {
-        revision: row.revision("revision")?,
-        user,
-        conversations,
+    Ok(DueChange {
+        user: UserId::new(&user).map_err(|_| row.inconsistent("user_id"))?,
+        due: row.time("erasable_from")?,
+        recorded: log::recorded(&row)?,
+    })
+}
+
+fn due_conversation(row: &QueryResult) -> Result<DueConversation, StoreError> {
+    let row = Row::new("conversations", row);
+    Ok(DueConversation {
+        key: row.key()?,
+        due: row.time("erasable_from")?,
     })
 }

@@ -8,6 +8,7 @@
 //! Order of locks: the head of a conversation, then the row of a user in `users`, then rows of
 //! `members`; several rows of one table in the order of their keys, by their bytes, as the tables sort
 //! text and the lists of the statements do. A change of a user takes no head and the rows of one user;
+//! so does ending the undo of one. Erasing takes heads and nothing else of these;
 //! a message, like a change of who is in a group, takes no row of `users` and the rows of one
 //! conversation, in the order of its users. Changes that run together take the rows of all their users
 //! in `users`, and then those in `members`, in the order of their users. So no use cases can wait for
@@ -71,7 +72,7 @@ pub(crate) use {
     change::ChangeError,
     conversations::{Head, Positions},
     deletions::{DeletionTarget, Take},
-    erasure::Claim,
+    erasure::{DueChange, DueConversation},
     folders::FolderError,
     key::ConversationKey,
     list::Part,

@@ -5,7 +5,8 @@
 use std::{ops::Deref, sync::Arc, time::Duration};
 
 use sea_orm::{
-    DbErr, RuntimeErr, SqliteTransactionMode, TransactionOptions, TransactionTrait as _,
+    ConnectionTrait as _, DbErr, RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions,
+    TransactionTrait as _,
 };
 use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 
@@ -100,6 +101,22 @@ impl Store {
             longest_pause = (longest_pause * 2).min(LONGEST_PAUSE);
         }
         use_case().await
+    }
+
+    /// Runs one statement in a transaction of its own, on SQLite in its turn; returns how many rows it
+    /// changed.
+    pub(super) async fn execute_one(
+        &self,
+        name: &'static str,
+        statement: Statement,
+    ) -> Result<u64, StoreError> {
+        self.retrying(name, || async {
+            let transaction = self.begin().await?;
+            let changed = transaction.execute_raw(statement.clone()).await?;
+            transaction.commit().await?;
+            Ok(changed.rows_affected())
+        })
+        .await
     }
 
     /// Begins a transaction when its turn has come. On SQLite it takes the write lock at once: a deferred

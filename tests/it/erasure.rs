@@ -5,3 +5,4 @@ mod promises;
 mod remains;
 mod remembered;
 mod traffic;
+mod vacuums;

@@ -1,10 +1,15 @@
 //! Rounds that share their work, die in the middle of it, and forget old changes.
 
 use std::{
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
+use conversation_service::proto::RestorationOutcome;
+use sea_orm::Value;
 use tokio::{sync::oneshot, task::AbortHandle};
 
 use crate::support::{
@@ -142,6 +147,131 @@ async fn joining_again_gives_up_what_was_seen_before(database: TestDatabase) {
     assert_eq!(client.history("bob", group("g")).await, []);
 }
 
+/// How many statements of a round begin like this.
+fn counted(rounds: Rounds, beginning: &'static str) -> (Rounds, Arc<AtomicUsize>) {
+    let count = Arc::new(AtomicUsize::new(0));
+    let rounds = rounds.observed({
+        let count = Arc::clone(&count);
+        move |statement| {
+            if statement.sql.starts_with(beginning) {
+                count.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    });
+    (rounds, count)
+}
+
+async fn however_many_clear_a_group_it_is_looked_at_once(database: TestDatabase) {
+    const MEMBERS: usize = 30;
+    let clock = TestClock::new();
+    let (_server, client) = start(&database, &clock).await;
+    let names: Vec<_> = (0..MEMBERS)
+        .map(|number| format!("member {number}"))
+        .collect();
+    let members: Vec<_> = names.iter().map(String::as_str).collect();
+    client.join("g", &members).await;
+    for member in &members[..2] {
+        client.send(member, group("g"), "hi").await;
+    }
+    for member in &members {
+        clock.advance(MOMENT);
+        client.clear_history(member, [group("g")]).await;
+        client.send(member, group("g"), "seen by all").await;
+    }
+    clock.advance(WINDOW);
+    let rounds = Rounds::on(&database, &clock, RETENTION).await;
+    let (rounds, looks) = counted(rounds, "WITH views");
+    assert_eq!(rounds.run().await.messages, 2);
+    assert_eq!(looks.load(Ordering::SeqCst), 1);
+
+    // What takes nothing costs no look.
+    for member in &members {
+        client.delete(member, [group("g")]).clear(false).await;
+        let hidden = client.delete(member, [group("stranger")]).await;
+        assert!(hidden.restorable_until.is_some());
+    }
+    clock.advance(WINDOW);
+    assert_eq!(rounds.run().await.messages, 0);
+    assert_eq!(looks.load(Ordering::SeqCst), 1);
+}
+
+/// A deletion that was undone ends nothing when its time comes.
+async fn what_a_later_deletion_may_bring_back_outlives_the_end_of_one_that_was_undone(
+    database: TestDatabase,
+) {
+    let clock = TestClock::new();
+    let (_server, client) = start(&database, &clock).await;
+    let rounds = Rounds::on(&database, &clock, RETENTION).await;
+    let note = || client.send("alice", c2c("alice"), "note");
+    note().await;
+    let beneath = client.clear_history("alice", [c2c("alice")]).await;
+    note().await;
+    clock.advance(WINDOW / 4);
+    let undone = client.clear_history("alice", [c2c("alice")]).await;
+    client.restored("alice", &undone.deletion_id).await;
+    note().await;
+    clock.advance(WINDOW / 4);
+    let above = client.clear_history("alice", [c2c("alice")]).await;
+
+    // The first one's time is over: the first note goes, and nothing else.
+    clock.advance(WINDOW / 2);
+    assert_eq!(rounds.run().await.messages, 1);
+    let late = client.restore("alice", &beneath.deletion_id, "").await;
+    assert!(late.is_err());
+    clock.advance(WINDOW / 4);
+    assert_eq!(rounds.run().await.messages, 0);
+    let outcomes = client.restored("alice", &above.deletion_id).await;
+    assert_eq!(outcomes, [RestorationOutcome::Restored]);
+    let history = client.history("alice", c2c("alice")).await;
+    let seqs: Vec<_> = history.iter().map(|message| message.seq).collect();
+    assert_eq!(seqs, [3, 2]);
+    clock.advance(WINDOW);
+    assert_eq!(rounds.run().await.messages, 0, "they can be read");
+}
+
+async fn trimming_goes_on_from_where_it_is(database: TestDatabase) {
+    let clock = TestClock::new();
+    let (_server, client) = start(&database, &clock).await;
+    client.delete("alice", [c2c("bob")]).await;
+    let stored = Stored::open(&database).await;
+    // With a promise and without; many at one time.
+    for (user, kept_until) in [("bob", "n / 300 + 1"), ("carol", "NULL")] {
+        let more = format!(
+            "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 900) \
+             INSERT INTO changes (user_id, revision, kind, changed_at, synced, conversations, results, kept_until) \
+             SELECT '{user}', n, kind, n / 300, synced, conversations, results, {kept_until} \
+             FROM changes CROSS JOIN n WHERE user_id = 'alice'"
+        );
+        assert_eq!(stored.execute(&more).await, 900);
+    }
+    let places = Arc::new(Mutex::new(Vec::new()));
+    let rounds = Rounds::on(&database, &clock, RETENTION).await.observed({
+        let places = Arc::clone(&places);
+        move |statement| {
+            if statement.sql.starts_with("DELETE FROM changes") {
+                let values = statement.values.clone().expect("it has values").0;
+                let place = values[1..4].iter().map(|value| match value {
+                    Value::BigInt(Some(number)) => format!("{number:020}"),
+                    Value::String(Some(text)) => text.clone(),
+                    other => panic!("{other:?}"),
+                });
+                let place: Vec<_> = place.collect();
+                places.lock().expect("nobody panics").push(place);
+            }
+        }
+    });
+    assert_eq!(rounds.run().await.changes, 1_800);
+    let places = places.lock().expect("nobody panics");
+    // Of each kind four full batches and a last one of a hundred.
+    let [promised, without] = [&places[..5], &places[5..]];
+    assert_eq!(without.len(), 5);
+    for places in [promised, without] {
+        for (earlier, later) in places.iter().zip(&places[1..]).skip(1) {
+            assert!(earlier < later, "{places:?}");
+        }
+    }
+}
+
 async fn the_purge_command_says_what_it_has_erased(database: TestDatabase) {
     // The tests' time is years ago for the program, so that everything is due.
     let (server, client) = start(&database, &TestClock::new()).await;
@@ -174,5 +304,8 @@ on_every_database!(
     what_a_dead_round_had_claimed_is_taken_over_after_the_lease,
     many_rounds_at_once_erase_everything_once,
     joining_again_gives_up_what_was_seen_before,
+    however_many_clear_a_group_it_is_looked_at_once,
+    what_a_later_deletion_may_bring_back_outlives_the_end_of_one_that_was_undone,
+    trimming_goes_on_from_where_it_is,
     the_purge_command_says_what_it_has_erased,
 );

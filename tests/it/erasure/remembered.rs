@@ -191,6 +191,29 @@ async fn what_was_promised_when_it_was_sent_holds_under_a_shorter_retention(
     assert_eq!(client.listed("alice").await, []);
 }
 
+/// Former versions recorded no promise with a message.
+async fn a_message_without_a_promise_is_remembered_by_its_age(database: TestDatabase) {
+    let clock = TestClock::new();
+    let (_server, client) = start(&database, &clock, Duration::ZERO, RETENTION).await;
+    let stored = Stored::open(&database).await;
+    let old = deliver(&client, "alice", c2c("alice"), "old", "to oneself").await;
+    let old = old.expect("it is stored");
+    clock.advance(RETENTION);
+    let young = deliver(&client, "alice", c2c("alice"), "young", "to oneself").await;
+    let young = young.expect("it is stored");
+    let forget = "UPDATE messages SET recognised_until = NULL";
+    assert_eq!(stored.execute(forget).await, 2);
+    client.delete("alice", [c2c("alice")]).await;
+    clock.advance(MOMENT);
+    let rounds = Rounds::on(&database, &clock, RETENTION).await;
+    assert_eq!(rounds.run().await.messages, 2);
+    let again = deliver(&client, "alice", c2c("alice"), "young", "to oneself").await;
+    assert_eq!(again.expect("it is answered"), young);
+    assert_eq!(client.listed("alice").await, []);
+    let anew = deliver(&client, "alice", c2c("alice"), "old", "to oneself").await;
+    assert_eq!(anew.expect("it is stored").seq, old.seq + 2);
+}
+
 /// Deliveries, deletions and rounds at the same time: whatever comes first, one delivery has stored the
 /// message and all others are answered as that one was.
 async fn deliveries_amid_erasing_are_all_answered_alike(database: TestDatabase) {
@@ -236,5 +259,6 @@ on_every_database!(
     an_erased_message_that_is_delivered_again_is_answered_as_before_and_stays_away,
     an_erased_announcement_comes_back_to_nobody_and_reaches_those_who_never_had_it,
     what_was_promised_when_it_was_sent_holds_under_a_shorter_retention,
+    a_message_without_a_promise_is_remembered_by_its_age,
     deliveries_amid_erasing_are_all_answered_alike,
 );

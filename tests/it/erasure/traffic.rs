@@ -1,5 +1,6 @@
-//! Erasing while everybody goes on: sending, deleting, clearing, undoing and reading, with two rounds
-//! of the background jobs under way all the time and a clock that jumps.
+//! Erasing while everybody goes on: sending, deleting, clearing, undoing one deletion after the other,
+//! leaving and joining again, and reading, with two rounds of the background jobs under way all the time
+//! and a clock that jumps.
 //!
 //! Each user does one thing after the other, so they know what they must see: everything from the
 //! lowest position that they have not cleared, or have got back, without a gap.
@@ -66,6 +67,8 @@ enum Deed {
     Restore {
         back: usize,
     },
+    /// Leaves the group and joins it again.
+    Rejoin,
     Read {
         chat: usize,
     },
@@ -86,16 +89,31 @@ struct User {
 struct Chat {
     id: ConversationId,
     canonical: String,
-    /// Everything above this can be read.
-    floor: u64,
+    /// Everything above these two can be read.
+    cleared: u64,
+    joined: u64,
     /// The highest position that they know of.
     known: u64,
     /// The list leaves it out up to here.
     hidden: u64,
-    /// The last deletion that took something, and how floor and list entry stood before it.
-    taken: Option<(String, u64, u64)>,
+    /// The deletions that took something and can be undone, the last one on top.
+    taken: Vec<Taken>,
     /// Their own messages: position and number of the marker.
     sent: Vec<(u64, u32)>,
+}
+
+/// A deletion, and how the chat stood before it.
+struct Taken {
+    by: String,
+    cleared: u64,
+    hidden: u64,
+}
+
+impl Chat {
+    /// Everything above this can be read.
+    fn floor(&self) -> u64 {
+        self.cleared.max(self.joined)
+    }
 }
 
 async fn nothing_that_can_be_seen_or_asked_back_is_erased_amid_traffic(database: TestDatabase) {
@@ -109,6 +127,7 @@ async fn nothing_that_can_be_seen_or_asked_back_is_erased_amid_traffic(database:
     for _ in 0..2 {
         let mut config = config(&database);
         config.deletion.restore_window = WINDOW;
+        config.jobs.change_retention = RETENTION;
         servers.push(TestServer::start_with(config, &clock).await);
     }
     servers[0].client().await.join(GROUP, &USERS).await;
@@ -194,10 +213,11 @@ impl User {
         let chat = |id, canonical| Chat {
             id,
             canonical,
-            floor: 0,
+            cleared: 0,
+            joined: 0,
             hidden: 0,
             known: 0,
-            taken: None,
+            taken: Vec::new(),
             sent: Vec::new(),
         };
         let mut chats: Vec<_> = USERS
@@ -244,6 +264,7 @@ impl User {
                     );
                 }
                 Deed::Restore { back } => self.restore(back).await,
+                Deed::Rejoin => self.rejoin().await,
                 Deed::Read { chat } => drop(self.read(chat).await),
                 Deed::Jump => self.clock.advance(JUMP),
             }
@@ -273,9 +294,13 @@ impl User {
         for (place, result) in chats.iter().zip(results) {
             let chat = &mut self.chats[*place];
             let after = (result.cleared_through, result.hidden_through);
-            if after != (chat.floor, chat.hidden) {
-                chat.taken = Some((id.clone(), chat.floor, chat.hidden));
-                (chat.floor, chat.hidden) = after;
+            if after != (chat.cleared, chat.hidden) {
+                chat.taken.push(Taken {
+                    by: id.clone(),
+                    cleared: chat.cleared,
+                    hidden: chat.hidden,
+                });
+                (chat.cleared, chat.hidden) = after;
             }
             chat.known = chat
                 .known
@@ -304,18 +329,40 @@ impl User {
         };
         for (place, result) in chats.into_iter().zip(results) {
             let chat = &mut self.chats[place];
-            let (outcome, taken) = (result.outcome(), chat.taken.take_if(|(by, ..)| *by == id));
-            if let Some((_, floor, hidden)) = taken {
-                if outcome == RestorationOutcome::Restored {
-                    (chat.floor, chat.hidden) = (floor, hidden);
-                } else {
-                    // The window has closed between the look at it and the undoing.
-                    let late = (RestorationOutcome::Superseded, true);
-                    assert_eq!((outcome, may_be_late), late);
+            let depth = chat.taken.iter().rev().position(|taken| taken.by == id);
+            match (depth, result.outcome()) {
+                (Some(0), RestorationOutcome::Restored) => {
+                    if let Some(taken) = chat.taken.pop() {
+                        chat.cleared = taken.cleared;
+                        chat.hidden = chat.hidden.min(taken.hidden);
+                    }
                 }
+                // The window has closed between the look at it and the undoing.
+                (Some(0), RestorationOutcome::Superseded) => {
+                    assert!(may_be_late, "{} in {:?}", self.name, chat.canonical);
+                    chat.taken.clear();
+                }
+                (Some(_), outcome) => assert_eq!(outcome, RestorationOutcome::Superseded),
+                (None, _) => {}
             }
             self.read(place).await;
         }
+    }
+
+    /// What they send right after they have joined again shows them where their history begins.
+    async fn rejoin(&mut self) {
+        let place = self.chats.len() - 1;
+        let left = self.read(place).await.last().copied();
+        self.client.leave(GROUP, &[self.name]).await;
+        self.client.join(GROUP, &[self.name]).await;
+        self.send(place, 20).await;
+        let chat = &mut self.chats[place];
+        chat.taken.clear();
+        let history = self.client.history(self.name, chat.id.clone()).await;
+        let first = history.last().expect("they read their own message").seq;
+        assert!(left < Some(first), "what was before the end is gone");
+        chat.joined = first - 1;
+        self.read(place).await;
     }
 
     /// Reads a history: nothing is missing from it.
@@ -323,8 +370,9 @@ impl User {
         let chat = &mut self.chats[place];
         let history = self.client.history(self.name, chat.id.clone()).await;
         let seqs: Vec<u64> = history.iter().rev().map(|message| message.seq).collect();
-        let head = seqs.last().copied().unwrap_or(chat.floor).max(chat.known);
-        let expected: Vec<u64> = (chat.floor + 1..=head).collect();
+        let floor = chat.floor();
+        let head = seqs.last().copied().unwrap_or(floor).max(chat.known);
+        let expected: Vec<u64> = (floor + 1..=head).collect();
         assert_eq!(seqs, expected, "{} in {:?}", self.name, chat.canonical);
         chat.known = head;
         seqs
@@ -342,8 +390,9 @@ fn deed() -> impl Strategy<Value = Deed> {
             .prop_map(|(chat, length)| Deed::Send { chat, length }),
         4 => (chats(), any::<bool>()).prop_map(|(chats, clear)| Deed::Delete { chats, clear }),
         2 => chats().prop_map(|chats| Deed::Clear { chats }),
-        4 => (0..3_usize).prop_map(|back| Deed::Restore { back }),
+        6 => (0..4_usize).prop_map(|back| Deed::Restore { back }),
         4 => chat().prop_map(|chat| Deed::Read { chat }),
+        1 => Just(Deed::Rejoin),
         2 => Just(Deed::Jump),
     ]
 }

@@ -1,7 +1,5 @@
 //! Retries of clearings and of undoing, and what is said of them to other clients.
 
-use std::time::Duration;
-
 use conversation_service::proto::{
     ClearHistoryRequest, RestorationOutcome, RestoreConversationsRequest,
     RestoreConversationsResponse, WatchConversationsRequest, change::Kind,

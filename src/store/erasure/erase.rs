@@ -1,0 +1,86 @@
+//! Erasing messages that are in nobody's view, in bounded batches.
+
+use sea_orm::{ConnectionTrait, Value};
+
+use super::Unseen;
+use crate::{
+    domain::{Seq, Timestamp},
+    store::{Store, StoreError, row::Row},
+};
+
+pub(super) struct Statements {
+    oldest: &'static str,
+    erase: &'static str,
+}
+
+impl Statements {
+    pub(super) const fn new() -> Self {
+        Self {
+            oldest: "SELECT MIN(seq) AS seq FROM messages \
+                     WHERE conversation_key = $1 AND seq > $2 AND seq <= $3",
+            erase: "DELETE FROM messages WHERE conversation_key = $1 AND seq >= $2 AND seq <= $3",
+        }
+    }
+}
+
+impl Store {
+    /// Erases the oldest of these messages, at most about `limit` of them, and remembers those that may
+    /// be delivered again after `now`. Returns how many were erased and what is left to look at; `None`
+    /// when there is nothing more.
+    pub(crate) async fn erase(
+        &self,
+        unseen: Unseen,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<(u64, Option<Unseen>), StoreError> {
+        let Some(oldest) = self.oldest(unseen).await? else {
+            return Ok((0, None));
+        };
+        let last = Seq::saturating(oldest.get() + u64::from(limit) - 1).min(unseen.through);
+        let named = self.to_remember(unseen, (oldest, last), now).await?;
+        let statements = &self.statements.erasure.erase;
+        let erase = self.statement(statements.erase, bounds(unseen, oldest, last));
+        let erased = self
+            .retrying("erase", || async {
+                let transaction = self.begin().await?;
+                if !named.is_empty() {
+                    self.remember(&transaction, unseen.key, &named).await?;
+                }
+                let erased = transaction.execute_raw(erase.clone()).await?;
+                let erased = erased.rows_affected();
+                if erased > 0 {
+                    self.note_erasure(&transaction).await?;
+                }
+                transaction.commit().await?;
+                Ok::<_, StoreError>(erased)
+            })
+            .await?;
+        let rest = (last < unseen.through).then_some(Unseen {
+            after: last,
+            ..unseen
+        });
+        Ok((erased, rest))
+    }
+
+    async fn oldest(&self, unseen: Unseen) -> Result<Option<Seq>, StoreError> {
+        let statements = &self.statements.erasure.erase;
+        let values = bounds(unseen, unseen.after, unseen.through);
+        let oldest = self.statement(statements.oldest, values);
+        self.retrying("oldest_unseen", || async {
+            let row = self.pool().query_one_raw(oldest.clone()).await?;
+            match row {
+                Some(row) => Row::new("messages", &row).optional_seq("seq"),
+                None => Ok(None),
+            }
+        })
+        .await
+    }
+}
+
+fn bounds(unseen: Unseen, from: Seq, through: Seq) -> [Value; 3] {
+    [
+        unseen.key.to_bytes().into(),
+        from.to_stored().into(),
+        through.to_stored().into(),
+    ]
+}

@@ -1,0 +1,393 @@
+//! Ending the undo of deletions whose time is over, for good.
+//!
+//! The deletions of a conversation that can be undone form a stack; each one's record names the one
+//! beneath it. Ending the undo of one ends that of all beneath it: they could only be undone after it. So
+//! the stack is walked from its top to the first deletion that can never be undone again: one that is
+//! due, or that a shorter window has made expire before those beneath it, or that the log has forgotten.
+//! A deletion that is not met on the way was undone, and its end changes nothing.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use sea_orm::{ConnectionTrait, Value};
+
+use super::{DueChange, DueConversation};
+use crate::{
+    domain::{Revision, Seq, Timestamp, UserId},
+    store::{
+        Store, StoreError,
+        deletions::{self, Before},
+        dialect::{Column, ColumnType, Dialect},
+        key::ConversationKey,
+        log::{self, RECORDED, Recorded},
+        observed::DatabaseTransaction,
+        row::Row,
+    },
+};
+
+pub(super) struct Statements {
+    lock_user: &'static str,
+    stacks: String,
+    records: String,
+    end: String,
+}
+
+impl Statements {
+    pub(super) fn new(dialect: Dialect) -> Self {
+        use ColumnType::{Integer, Key};
+        let user = dialect.after_rows("$1");
+        let (keys, _) = dialect.rows("i", 2, &[("conversation_key", Key)]);
+        let (revisions, _) = dialect.rows("i", 2, &[("revision", Integer)]);
+        let (ended, _) = dialect.rows(
+            "i",
+            2,
+            &[
+                ("conversation_key", Key),
+                ("ended", Integer),
+                ("cleared", Integer),
+            ],
+        );
+        Self {
+            // As every change of the user's rows does first.
+            lock_user: "UPDATE users SET revision = revision WHERE user_id = $1",
+            stacks: format!(
+                "SELECT m.conversation_key, m.taken_by, m.undo_ended, m.cleared_through \
+                 FROM {keys} CROSS JOIN members AS m \
+                 WHERE m.user_id = {user} AND m.conversation_key = i.conversation_key"
+            ),
+            records: format!(
+                "SELECT {} FROM {revisions} CROSS JOIN changes AS c \
+                 WHERE c.user_id = {user} AND c.revision = i.revision",
+                RECORDED
+                    .split(", ")
+                    .map(|column| format!("c.{column}"))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            ),
+            end: format!(
+                "UPDATE members AS m SET undo_ended = i.ended, \
+                     taken_by = CASE WHEN m.taken_by > i.ended THEN m.taken_by END, \
+                     kept_after = CASE WHEN i.cleared < m.cleared_through THEN i.cleared END \
+                 FROM {ended} \
+                 WHERE m.user_id = {user} AND m.conversation_key = i.conversation_key"
+            ),
+        }
+    }
+}
+
+/// The stack of one conversation, as far as it was walked.
+#[derive(Debug, PartialEq, Eq)]
+struct Stack {
+    /// What lies next.
+    next: Option<Revision>,
+    /// What is cleared when everything above that has been undone.
+    cleared: Seq,
+    /// Nothing up to here can be undone.
+    ended: Revision,
+    /// The due deletions that have cleared something of the conversation, the first of them.
+    first_due: Revision,
+}
+
+/// What is known of a change that lies on a stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lying {
+    /// It can never be undone again.
+    Over,
+    /// It may still be undone. How the conversation stood before it, unless a former version has
+    /// recorded it: then nothing beneath it can be undone.
+    Open(Option<Before>),
+}
+
+impl Stack {
+    /// What lies next, if it is of interest: nothing below the first due deletion is.
+    fn to_look_at(&self) -> Option<Revision> {
+        self.next
+            .filter(|next| *next > self.ended && *next >= self.first_due)
+    }
+
+    fn step(&mut self, lying: Lying) {
+        match lying {
+            Lying::Over => self.ended = self.next.take().unwrap_or(self.ended),
+            Lying::Open(Some(before)) => {
+                self.next = before.taken_by;
+                self.cleared = before.cleared_through;
+            }
+            Lying::Open(None) => self.next = None,
+        }
+    }
+}
+
+impl Store {
+    /// Ends for good the undo of claimed changes of one user, which are due at `now`. Returns the
+    /// conversations whose views have shrunk by that or by an earlier try.
+    pub(crate) async fn end_undo(
+        &self,
+        user: &UserId,
+        changes: &[DueChange],
+        now: Timestamp,
+    ) -> Result<Vec<DueConversation>, StoreError> {
+        let cleared = cleared(changes)?;
+        if cleared.is_empty() {
+            return Ok(Vec::new());
+        }
+        let due: HashSet<_> = changes
+            .iter()
+            .map(|change| change.recorded.revision)
+            .collect();
+        let statements = &self.statements.erasure.undo;
+        let lock_user = self.statement(statements.lock_user, [user.as_str().into()]);
+        self.retrying("end_undo", || async {
+            let transaction = self.begin().await?;
+            transaction.execute_raw(lock_user.clone()).await?;
+            let mut stacks = self.stacks(&transaction, user, &cleared).await?;
+            let ended_before: HashMap<_, _> = stacks
+                .iter()
+                .map(|(key, stack)| (*key, stack.ended))
+                .collect();
+            self.walk(&transaction, user, &mut stacks, |change| {
+                due.contains(&change.revision)
+                    || change.restorable_until.is_none_or(|until| until <= now)
+            })
+            .await?;
+            let ended: Vec<_> = stacks
+                .iter()
+                .filter(|(key, stack)| ended_before.get(key) != Some(&stack.ended))
+                .collect();
+            if !ended.is_empty() {
+                let mut values: Vec<Value> = vec![user.as_str().into()];
+                values.extend(
+                    self.dialect.row_values(&[
+                        Column::Keys(ended.iter().map(|(key, _)| **key).collect()),
+                        Column::Integers(
+                            ended
+                                .iter()
+                                .map(|(_, stack)| stack.ended.to_stored())
+                                .collect(),
+                        ),
+                        Column::Integers(
+                            ended
+                                .iter()
+                                .map(|(_, stack)| stack.cleared.to_stored())
+                                .collect(),
+                        ),
+                    ]),
+                );
+                let end = self.statement(&statements.end, values);
+                transaction.execute_raw(end).await?;
+            }
+            transaction.commit().await?;
+            let shrunk = stacks
+                .iter()
+                .filter(|(_, stack)| stack.ended >= stack.first_due);
+            let shrunk = shrunk.filter_map(|(key, _)| {
+                let (_, due) = cleared.get(key)?;
+                Some(DueConversation {
+                    key: *key,
+                    due: *due,
+                })
+            });
+            Ok::<_, StoreError>(shrunk.collect())
+        })
+        .await
+    }
+
+    /// The stacks of the user's conversations.
+    async fn stacks(
+        &self,
+        transaction: &DatabaseTransaction,
+        user: &UserId,
+        cleared: &BTreeMap<ConversationKey, (Revision, Timestamp)>,
+    ) -> Result<HashMap<ConversationKey, Stack>, StoreError> {
+        let mut values: Vec<Value> = vec![user.as_str().into()];
+        let keys = Column::Keys(cleared.keys().copied().collect());
+        values.extend(self.dialect.row_values(&[keys]));
+        let stacks = self.statement(&self.statements.erasure.undo.stacks, values);
+        let mut found = HashMap::new();
+        for row in transaction.query_all_raw(stacks).await? {
+            let row = Row::new("members", &row);
+            let key = row.key()?;
+            let Some((first_due, _)) = cleared.get(&key) else {
+                continue;
+            };
+            let stack = Stack {
+                next: row.optional_revision("taken_by")?,
+                cleared: row.seq("cleared_through")?,
+                ended: row.optional_revision("undo_ended")?.unwrap_or_default(),
+                first_due: *first_due,
+            };
+            found.insert(key, stack);
+        }
+        Ok(found)
+    }
+
+    /// Walks down the stacks, all of them at the same time, until something on them `is_over`.
+    async fn walk(
+        &self,
+        transaction: &DatabaseTransaction,
+        user: &UserId,
+        stacks: &mut HashMap<ConversationKey, Stack>,
+        is_over: impl Fn(&Recorded) -> bool,
+    ) -> Result<(), StoreError> {
+        let mut known: HashMap<Revision, HashMap<ConversationKey, Lying>> = HashMap::new();
+        loop {
+            let next: HashSet<_> = stacks.values().filter_map(Stack::to_look_at).collect();
+            if next.is_empty() {
+                return Ok(());
+            }
+            let unknown = next.into_iter().filter(|next| !known.contains_key(next));
+            let unknown: Vec<_> = unknown.collect();
+            let mut records = self.records(transaction, user, &unknown).await?;
+            for revision in unknown {
+                let lying = match records.remove(&revision) {
+                    Some(change) => lying(user, &change, is_over(&change))?,
+                    // The log has forgotten it.
+                    None => HashMap::new(),
+                };
+                known.insert(revision, lying);
+            }
+            for (key, stack) in &mut *stacks {
+                if let Some(next) = stack.to_look_at() {
+                    let lying = known.get(&next).and_then(|change| change.get(key));
+                    stack.step(lying.copied().unwrap_or(Lying::Over));
+                }
+            }
+        }
+    }
+
+    async fn records(
+        &self,
+        transaction: &DatabaseTransaction,
+        user: &UserId,
+        revisions: &[Revision],
+    ) -> Result<HashMap<Revision, Recorded>, StoreError> {
+        if revisions.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let mut values: Vec<Value> = vec![user.as_str().into()];
+        let revisions = revisions.iter().map(|revision| revision.to_stored());
+        values.extend(
+            self.dialect
+                .row_values(&[Column::Integers(revisions.collect())]),
+        );
+        let records = self.statement(&self.statements.erasure.undo.records, values);
+        let rows = transaction.query_all_raw(records).await?;
+        rows.iter()
+            .map(|row| {
+                let recorded = log::recorded(&Row::new(log::TABLE, row))?;
+                Ok((recorded.revision, recorded))
+            })
+            .collect()
+    }
+}
+
+/// How a change lies on the stacks of its conversations.
+fn lying(
+    user: &UserId,
+    change: &Recorded,
+    is_over: bool,
+) -> Result<HashMap<ConversationKey, Lying>, StoreError> {
+    if is_over {
+        return Ok(HashMap::new());
+    }
+    change
+        .conversations
+        .iter()
+        .map(|conversation| {
+            let before = deletions::before(conversation);
+            let before = before.ok_or_else(|| change.inconsistent("results"))?;
+            Ok((
+                ConversationKey::of(&conversation.id, user),
+                Lying::Open(before),
+            ))
+        })
+        .collect()
+}
+
+/// The conversations of which these changes have cleared something, each with the first of them that has,
+/// and since when that has been due. A former version has recorded only that something was taken.
+fn cleared(
+    changes: &[DueChange],
+) -> Result<BTreeMap<ConversationKey, (Revision, Timestamp)>, StoreError> {
+    let mut cleared: BTreeMap<ConversationKey, (Revision, Timestamp)> = BTreeMap::new();
+    for DueChange {
+        user,
+        due,
+        recorded,
+    } in changes
+    {
+        for conversation in &recorded.conversations {
+            let inconsistent = || recorded.inconsistent("results");
+            let after = deletions::after(conversation).ok_or_else(inconsistent)?;
+            let has_cleared = match deletions::before(conversation).ok_or_else(inconsistent)? {
+                Some(before) => before.cleared_through < after.cleared_through,
+                None => after.has_changed,
+            };
+            if has_cleared {
+                let one = (recorded.revision, *due);
+                cleared
+                    .entry(ConversationKey::of(&conversation.id, user))
+                    .and_modify(|first| {
+                        *first = (first.0.min(one.0), first.1.min(one.1));
+                    })
+                    .or_insert(one);
+            }
+        }
+    }
+    Ok(cleared)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn revision(number: i64) -> Revision {
+        Revision::from_stored(number).expect("a revision")
+    }
+
+    fn seq(number: i64) -> Seq {
+        Seq::from_stored(number).expect("a position")
+    }
+
+    fn open(cleared_before: i64, beneath: Option<i64>) -> Lying {
+        Lying::Open(Some(Before {
+            hidden_through: Seq::ZERO,
+            cleared_through: seq(cleared_before),
+            pinned_at: None,
+            taken_by: beneath.map(revision),
+        }))
+    }
+
+    fn stack(next: i64, first_due: i64) -> Stack {
+        Stack {
+            next: Some(revision(next)),
+            cleared: seq(30),
+            ended: Revision::default(),
+            first_due: revision(first_due),
+        }
+    }
+
+    #[test]
+    fn what_lies_above_a_deletion_that_is_over_keeps_what_it_may_bring_back() {
+        let mut stack = stack(9, 4);
+        stack.step(open(20, Some(6)));
+        stack.step(open(10, Some(4)));
+        assert_eq!(stack.to_look_at(), Some(revision(4)));
+        stack.step(Lying::Over);
+        assert_eq!((stack.ended, stack.cleared), (revision(4), seq(10)));
+        assert_eq!(stack.to_look_at(), None);
+    }
+
+    #[test]
+    fn a_deletion_that_was_undone_is_not_met() {
+        let mut stack = stack(9, 4);
+        stack.step(open(20, Some(3)));
+        assert_eq!(stack.to_look_at(), None);
+        assert_eq!(stack.ended, Revision::default());
+    }
+
+    #[test]
+    fn beneath_what_a_former_version_has_recorded_nothing_is_looked_at() {
+        let mut stack = stack(9, 4);
+        stack.step(Lying::Open(None));
+        assert_eq!((stack.to_look_at(), stack.cleared), (None, seq(30)));
+    }
+}
