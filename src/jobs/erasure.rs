@@ -36,21 +36,45 @@ pub(super) async fn run_once(store: &Store, now: Timestamp) -> Result<u64, Store
 async fn end_undo(store: &Store, now: Timestamp, lease: Timestamp) -> Result<(), StoreError> {
     let mut from = EVER;
     loop {
-        let mut claimed = store.claim_changes(from, now, lease).await?;
-        let Some(last) = claimed.last() else {
+        let mut claimed: Vec<DueChange> = Vec::new();
+        let claims = store.claim_changes(from, now, lease).await?;
+        if claims.is_empty() {
             return Ok(());
-        };
-        from = last.due;
+        }
+        for claim in claims {
+            claimed.extend(unless_inconsistent(claim)?);
+        }
+        if let Some(last) = claimed.last() {
+            from = last.due;
+        }
         claimed.sort_by(|one, other| one.user.cmp(&other.user));
-        let mut shrunk = Vec::new();
+        let mut shrunk: Vec<DueConversation> = Vec::new();
+        let mut ended: Vec<&DueChange> = Vec::new();
         for changes in claimed.chunk_by(|one, other| one.user == other.user) {
-            if let [DueChange { user, .. }, ..] = changes {
-                shrunk.extend(store.end_undo(user, changes, now).await?);
+            let [DueChange { user, .. }, ..] = changes else {
+                continue;
+            };
+            let conversations = store.end_undo(user, changes, now).await;
+            if let Some(conversations) = unless_inconsistent(conversations)? {
+                shrunk.extend(conversations);
+                ended.extend(changes);
             }
         }
         // Not before, and in another transaction: heads are locked before users.
         store.pass_on(shrunk).await?;
-        store.finish_changes(&claimed, lease).await?;
+        store.finish_changes(&ended, lease).await?;
+    }
+}
+
+/// Passes over rows that do not parse: they wait until somebody has mended them, and the others go on.
+fn unless_inconsistent<T>(result: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error @ StoreError::Inconsistent { .. }) => {
+            tracing::error!(%error, "a change that cannot be read keeps what it has cleared");
+            Ok(None)
+        }
+        Err(error) => Err(error),
     }
 }
 

@@ -155,13 +155,14 @@ impl Statements {
 
 impl Store {
     /// Claims the oldest changes that are due at `now` and have been since `from` or later, until `lease`;
-    /// a bounded number of them.
+    /// a bounded number of them. One that does not parse is claimed, too, so that it keeps no other one
+    /// from its turn.
     pub(crate) async fn claim_changes(
         &self,
         from: Timestamp,
         now: Timestamp,
         lease: Timestamp,
-    ) -> Result<Vec<DueChange>, StoreError> {
+    ) -> Result<Vec<Result<DueChange, StoreError>>, StoreError> {
         let statements = &self.statements.erasure;
         let due = self.statement(
             &statements.due_changes,
@@ -170,14 +171,18 @@ impl Store {
         self.retrying("claim_changes", || async {
             let transaction = self.begin().await?;
             let rows = transaction.query_all_raw(due.clone()).await?;
-            let claimed: Vec<_> = rows.iter().map(due_change).collect::<Result<_, _>>()?;
-            if !claimed.is_empty() {
-                let values = self.of_changes(&claimed, lease);
-                let claim = self.statement(&statements.lease_changes, values);
-                transaction.execute_raw(claim).await?;
-                transaction.commit().await?;
+            if rows.is_empty() {
+                return Ok(Vec::new());
             }
-            Ok::<_, StoreError>(claimed)
+            let names = rows.iter().map(|row| -> Result<(String, i64), StoreError> {
+                let row = Row::new(log::TABLE, row);
+                Ok((row.get("user_id")?, row.get("revision")?))
+            });
+            let values = self.of_changes(names.collect::<Result<_, StoreError>>()?, lease);
+            let claim = self.statement(&statements.lease_changes, values);
+            transaction.execute_raw(claim).await?;
+            transaction.commit().await?;
+            Ok::<_, StoreError>(rows.iter().map(due_change).collect())
         })
         .await
     }
@@ -185,25 +190,27 @@ impl Store {
     /// Marks changes that were claimed until `lease` as seen to.
     pub(crate) async fn finish_changes(
         &self,
-        claimed: &[DueChange],
+        claimed: &[&DueChange],
         lease: Timestamp,
     ) -> Result<(), StoreError> {
-        let values = self.of_changes(claimed, lease);
+        if claimed.is_empty() {
+            return Ok(());
+        }
+        let names = claimed.iter().map(|change| {
+            let revision = change.recorded.revision.to_stored();
+            (change.user.to_string(), revision)
+        });
+        let values = self.of_changes(names.collect(), lease);
         let finish = self.statement(&self.statements.erasure.finish_changes, values);
         self.execute_one("finish_changes", finish).await?;
         Ok(())
     }
 
-    fn of_changes(&self, claimed: &[DueChange], lease: Timestamp) -> Vec<Value> {
-        let users = claimed.iter().map(|change| change.user.to_string());
-        let revisions = claimed
-            .iter()
-            .map(|change| change.recorded.revision.to_stored());
+    fn of_changes(&self, names: Vec<(String, i64)>, lease: Timestamp) -> Vec<Value> {
+        let (users, revisions) = names.into_iter().unzip();
         let mut values: Vec<Value> = vec![lease.as_micros().into()];
-        values.extend(self.dialect.row_values(&[
-            Column::Texts(users.collect()),
-            Column::Integers(revisions.collect()),
-        ]));
+        let rows = [Column::Texts(users), Column::Integers(revisions)];
+        values.extend(self.dialect.row_values(&rows));
         values
     }
 

@@ -24,6 +24,7 @@ const SEED_POSTGRES: &str = "
     ALTER TABLE messages SET (autovacuum_enabled = off);
     ALTER TABLE users SET (autovacuum_enabled = off);
     ALTER TABLE changes SET (autovacuum_enabled = off);
+    ALTER TABLE erased_messages SET (autovacuum_enabled = off);
     INSERT INTO members (user_id, conversation_key, kind, last_seq, last_time)
         SELECT 'seed ' || (n % 2000), decode(md5((n / 2)::text), 'hex'), 1, n % 10, n
         FROM generate_series(1, 200000) AS n;
@@ -41,6 +42,10 @@ const SEED_POSTGRES: &str = "
     INSERT INTO changes (user_id, revision, request_id, kind, changed_at, synced, conversations, results)
         SELECT 'seed ' || (n % 2000), n / 2000, decode(md5(n::text), 'hex'), 1, 1, 0, '[]', '[]'
         FROM generate_series(0, 199999) AS n;
+    INSERT INTO erased_messages (conversation_key, sender_user_id, client_message_id, seq, send_time,
+            fingerprint, recognised_until)
+        SELECT decode(md5((n % 1000)::text), 'hex'), 'seed', 'e' || n, n, n, 0, 8000000000000000000 + n
+        FROM generate_series(0, 49999) AS n;
     ANALYZE";
 
 const SEED_SQLITE: &str = "
@@ -59,6 +64,10 @@ const SEED_SQLITE: &str = "
     INSERT INTO users (user_id, revision) SELECT 'seed ' || n, 10 FROM n WHERE n < 20000;
     INSERT INTO changes (user_id, revision, request_id, kind, changed_at, synced, conversations, results)
         SELECT 'seed ' || (n % 2000), n / 2000, unhex(printf('%032x', n)), 1, 1, 0, '[]', '[]' FROM n;
+    INSERT INTO erased_messages (conversation_key, sender_user_id, client_message_id, seq, send_time,
+            fingerprint, recognised_until)
+        SELECT unhex(printf('%032x', n % 1000)), 'seed', 'e' || n, n, n, 0, 8000000000000000000 + n
+        FROM n WHERE n < 50000;
     DROP TABLE n";
 
 /// How many different statements the service is known to run, at least.

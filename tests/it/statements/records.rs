@@ -186,7 +186,7 @@ async fn record(
         .filter(|name| *name != "user_id")
         .map(|name| match name.as_str() {
             "changed_at" => "'then'".to_owned(),
-            "restorable_until" | "erasable_from" => {
+            "restorable_until" | "erasable_from" | "kept_until" => {
                 format!("CAST({name} - changed_at AS text)")
             }
             "request_id" | "request_digest" if is_sqlite(database) => format!("hex({name})"),
