@@ -9,6 +9,7 @@ const ROOT: &str = "proto";
 const PACKAGE: &str = "conversation.v1";
 const FILES: &[&str] = &[
     "conversation/v1/conversation_service.proto",
+    "conversation/v1/error.proto",
     "conversation/v1/group_service.proto",
     "conversation/v1/message_service.proto",
 ];

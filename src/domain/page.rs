@@ -26,7 +26,8 @@ pub fn fitting(bodies: impl IntoIterator<Item = usize>) -> usize {
 
 impl PageSize {
     const DEFAULT: u16 = 50;
-    const MAX: u16 = 500;
+    /// The most items of a page.
+    pub const MAX: u16 = 500;
 
     /// The size that a request asks for; 0 asks for 50.
     ///

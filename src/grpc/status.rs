@@ -8,11 +8,12 @@ use std::{collections::HashMap, time::Duration};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-use super::violations::InvalidRequest;
+use super::violations::{Found, InvalidRequest};
 use crate::{
     access::Role,
     app::AppError,
     domain::{MAX_FOLDER_CONVERSATIONS, MAX_FOLDERS},
+    proto::{ErrorReason as Reason, ViolationReason},
     store::StoreError,
 };
 
@@ -28,47 +29,75 @@ const RETRY_CONTENTION: Duration = Duration::from_millis(100);
 pub(super) const SHUTTING_DOWN: &str = "SHUTTING_DOWN";
 
 /// A status with a reason and no more details.
-fn status(code: Code, reason: &str, message: &str) -> Status {
+fn status(code: Code, reason: Reason, message: &str) -> Status {
     Status::with_error_details(code, message, details(reason))
 }
 
-fn details(reason: &str) -> ErrorDetails {
-    ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new())
+fn details(reason: Reason) -> ErrorDetails {
+    details_with(reason, HashMap::new())
 }
 
-fn retriable(code: Code, reason: &str, message: &str, delay: Duration) -> Status {
+/// The details with the values that the message names.
+fn details_with(reason: Reason, metadata: HashMap<String, String>) -> ErrorDetails {
+    ErrorDetails::with_error_info(reason_name(reason), DOMAIN, metadata)
+}
+
+/// A reason as `ErrorInfo.reason` has it.
+fn reason_name(reason: Reason) -> &'static str {
+    let name = reason.as_str_name();
+    name.strip_prefix("ERROR_REASON_").unwrap_or(name)
+}
+
+fn retriable(code: Code, reason: Reason, message: &str, delay: Duration) -> Status {
     let mut details = details(reason);
     details.set_retry_info(Some(delay));
     Status::with_error_details(code, message, details)
 }
 
 /// The answer to a request that would exceed a limit of the product.
-fn limit_reached(reason: &str, limit: u32, message: &str) -> Status {
+fn limit_reached(reason: Reason, limit: u32, message: &str) -> Status {
     let metadata = HashMap::from([("limit".to_owned(), limit.to_string())]);
-    let details = ErrorDetails::with_error_info(reason, DOMAIN, metadata);
-    Status::with_error_details(Code::FailedPrecondition, message, details)
+    Status::with_error_details(
+        Code::FailedPrecondition,
+        message,
+        details_with(reason, metadata),
+    )
 }
 
 /// The answer to a request that has the name of another one in `field`.
-fn reused(reason: &str, field: &str) -> Status {
-    let mut details = details(reason);
-    details.add_bad_request_violation(field, "was used for something else");
+fn reused(reason: Reason, field: &str) -> Status {
+    let fault = Found(ViolationReason::Reused, "was used for something else");
     let message = format!("{field} was used for something else; choose a new one");
+    invalid(reason, &message, InvalidRequest::one(field, &fault))
+}
+
+/// The answer to a request with these violations.
+fn invalid(reason: Reason, message: &str, request: InvalidRequest) -> Status {
+    let (violations, values) = request.into_parts();
+    let first = violations.first();
+    let field = first.map(|first| ("field", first.field.clone()));
+    let metadata = field.into_iter().chain(values);
+    let metadata = metadata.map(|(name, value)| (name.to_owned(), value));
+    let mut details = details_with(reason, metadata.collect());
+    details.set_bad_request(violations);
     Status::with_error_details(Code::InvalidArgument, message, details)
 }
 
 /// The answer to a request that could not even be read.
 pub(super) fn malformed(message: &str) -> Status {
-    let mut details = details("INVALID_REQUEST");
-    details.add_bad_request_violation("", message);
-    Status::with_error_details(Code::InvalidArgument, message, details)
+    let fault = Found(ViolationReason::Malformed, message);
+    invalid(
+        Reason::InvalidRequest,
+        message,
+        InvalidRequest::one("", &fault),
+    )
 }
 
 /// The answer to a call without credentials.
 pub(super) fn credentials_missing() -> Status {
     status(
         Code::Unauthenticated,
-        "CREDENTIALS_MISSING",
+        Reason::CredentialsMissing,
         "the call has no credentials; send `authorization: Bearer <token>` in its metadata, or \
          connect with a client certificate",
     )
@@ -78,7 +107,7 @@ pub(super) fn credentials_missing() -> Status {
 pub(super) fn credentials_invalid() -> Status {
     status(
         Code::Unauthenticated,
-        "CREDENTIALS_INVALID",
+        Reason::CredentialsInvalid,
         "the credentials are not those of a caller of this service; check the token, or the \
          client certificate",
     )
@@ -92,7 +121,7 @@ pub(super) fn role_missing(roles: &[Role]) -> Status {
         roles.join(" or ")
     );
     let metadata = HashMap::from([("role".to_owned(), roles.join(","))]);
-    let details = ErrorDetails::with_error_info("ROLE_MISSING", DOMAIN, metadata);
+    let details = details_with(Reason::RoleMissing, metadata);
     Status::with_error_details(Code::PermissionDenied, message, details)
 }
 
@@ -100,7 +129,7 @@ pub(super) fn role_missing(roles: &[Role]) -> Status {
 pub(super) fn unimplemented() -> Status {
     status(
         Code::Unimplemented,
-        "UNIMPLEMENTED",
+        Reason::Unimplemented,
         "there is no such method, or it does not speak this encoding",
     )
 }
@@ -109,8 +138,8 @@ pub(super) fn unimplemented() -> Status {
 pub(super) fn overloaded() -> Status {
     retriable(
         Code::ResourceExhausted,
-        "OVERLOADED",
-        "the server has as much to do as it can; try again a little later, or on another replica",
+        Reason::Overloaded,
+        "the server is overloaded; try again a little later, or on another replica",
         RETRY_OVERLOADED,
     )
 }
@@ -119,7 +148,7 @@ pub(super) fn overloaded() -> Status {
 pub(super) fn deadline_exceeded() -> Status {
     status(
         Code::DeadlineExceeded,
-        "DEADLINE_EXCEEDED",
+        Reason::DeadlineExceeded,
         "the deadline has passed; nothing is half done: a retry with the same request_id tells what happened",
     )
 }
@@ -134,20 +163,21 @@ fn of_transport(original: &Status) -> Status {
         Code::OutOfRange | Code::ResourceExhausted => {
             malformed("the request is larger than this service accepts")
         }
-        Code::Internal => malformed("the request is no valid message of this method"),
+        Code::Internal => {
+            malformed("the request is not a valid message of this method's request type")
+        }
         Code::InvalidArgument => malformed(original.message()),
         Code::Unimplemented => unimplemented(),
         Code::Cancelled | Code::DeadlineExceeded => deadline_exceeded(),
-        Code::NotFound => status(Code::NotFound, "NOT_FOUND", original.message()),
-        Code::Unavailable => status(Code::Unavailable, "UNAVAILABLE", original.message()),
-        code => status(code, "UNKNOWN", original.message()),
+        Code::NotFound => status(Code::NotFound, Reason::NotFound, original.message()),
+        Code::Unavailable => status(Code::Unavailable, Reason::Unavailable, original.message()),
+        code => status(code, Reason::Unknown, original.message()),
     }
 }
 
 impl From<InvalidRequest> for Status {
     fn from(request: InvalidRequest) -> Self {
-        let violations = request.into_violations();
-        let message = match violations.as_slice() {
+        let message = match request.violations() {
             [only] => format!("{}: {}", only.field, only.description),
             [first, others @ ..] => {
                 format!(
@@ -159,61 +189,60 @@ impl From<InvalidRequest> for Status {
             }
             [] => "the request is invalid".to_owned(),
         };
-        let mut details = details("INVALID_REQUEST");
-        details.set_bad_request(violations);
-        Self::with_error_details(Code::InvalidArgument, message, details)
+        invalid(Reason::InvalidRequest, &message, request)
     }
 }
 
 impl From<AppError> for Status {
     fn from(error: AppError) -> Self {
         match error {
-            AppError::RequestIdReused => reused("REQUEST_ID_REUSED", "request_id"),
+            AppError::RequestIdReused => reused(Reason::RequestIdReused, "request_id"),
             AppError::ClientMessageIdReused => {
-                reused("CLIENT_MESSAGE_ID_REUSED", "client_message_id")
+                reused(Reason::ClientMessageIdReused, "client_message_id")
             }
             AppError::NotAGroupMember => status(
                 Code::FailedPrecondition,
-                "NOT_A_GROUP_MEMBER",
+                Reason::NotAGroupMember,
                 "only a member may send to the group; add the sender with AddGroupMembers",
             ),
             AppError::UnknownDeletion => status(
                 Code::NotFound,
-                "DELETION_NOT_FOUND",
-                "deletion_id names no deletion or clearing of this user",
+                Reason::DeletionNotFound,
+                "the user has made no deletion or clearing with this deletion_id",
             ),
             AppError::RestoreWindowExpired => status(
                 Code::FailedPrecondition,
-                "RESTORE_WINDOW_EXPIRED",
+                Reason::RestoreWindowExpired,
                 "restorable_until has passed: the deletion can no longer be undone",
             ),
-            AppError::RevisionAhead => Self::from(InvalidRequest::one(
-                "after_revision",
-                "is ahead of the user's revision",
-            )),
+            AppError::RevisionAhead => status(
+                Code::OutOfRange,
+                Reason::RevisionUnknown,
+                "after_revision is ahead of the user's revision; list again and watch from there",
+            ),
             AppError::PinLimitReached(limit) => limit_reached(
-                "PIN_LIMIT_REACHED",
+                Reason::PinLimitReached,
                 limit,
                 "the user would have too many pins; unpin something first",
             ),
             AppError::FolderLimitReached => limit_reached(
-                "FOLDER_LIMIT_REACHED",
+                Reason::FolderLimitReached,
                 MAX_FOLDERS.into(),
                 "the user has as many folders as a user may have; delete one first",
             ),
             AppError::FolderConversationLimitReached => limit_reached(
-                "FOLDER_CONVERSATION_LIMIT_REACHED",
+                Reason::FolderConversationLimitReached,
                 MAX_FOLDER_CONVERSATIONS.into(),
                 "the user's folders would hold too many conversations; take some out first",
             ),
             AppError::FolderNotFound => status(
                 Code::NotFound,
-                "FOLDER_NOT_FOUND",
+                Reason::FolderNotFound,
                 "the user has no folder of this name",
             ),
             AppError::FolderAlreadyExists => status(
                 Code::AlreadyExists,
-                "FOLDER_ALREADY_EXISTS",
+                Reason::FolderAlreadyExists,
                 "the user has a folder of this name; choose another",
             ),
             AppError::Store(error) => of_store(&error),
@@ -225,7 +254,7 @@ impl From<AppError> for Status {
 pub(super) fn revision_compacted() -> Status {
     status(
         Code::OutOfRange,
-        "REVISION_COMPACTED",
+        Reason::RevisionCompacted,
         "the change log does not reach back to after_revision; list again and watch from there",
     )
 }
@@ -234,7 +263,7 @@ pub(super) fn revision_compacted() -> Status {
 pub(super) fn watcher_too_slow() -> Status {
     retriable(
         Code::Aborted,
-        "WATCHER_TOO_SLOW",
+        Reason::WatcherTooSlow,
         "the client does not read its events; watch again from the last revision received",
         RETRY_UNAVAILABLE,
     )
@@ -244,7 +273,7 @@ pub(super) fn watcher_too_slow() -> Status {
 pub(super) fn shutting_down() -> Status {
     retriable(
         Code::Unavailable,
-        SHUTTING_DOWN,
+        Reason::ShuttingDown,
         "the server is stopping; watch again from the last revision received",
         RETRY_UNAVAILABLE,
     )
@@ -257,20 +286,20 @@ pub(super) fn of_store(error: &StoreError) -> Status {
     match error {
         StoreError::Unavailable(_) => retriable(
             Code::Unavailable,
-            "DATABASE_UNAVAILABLE",
+            Reason::DatabaseUnavailable,
             "the database is unavailable; try again",
             RETRY_UNAVAILABLE,
         ),
         StoreError::Contention(_) | StoreError::Duplicate(_) => retriable(
             Code::Aborted,
-            "CONTENTION",
+            Reason::Contention,
             "others are changing the same data; try again",
             RETRY_CONTENTION,
         ),
         StoreError::Inconsistent { .. } | StoreError::Schema(_) | StoreError::Statement(_) => {
             status(
                 Code::Internal,
-                "INTERNAL",
+                Reason::Internal,
                 "the service failed; its log has the cause under this call's x-request-id",
             )
         }

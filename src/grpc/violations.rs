@@ -1,43 +1,54 @@
 //! Collects everything that is wrong with a request, each by its path.
 
+mod fault;
+
 use std::fmt;
 
 use tonic_types::FieldViolation;
 
+pub(super) use self::fault::{Fault, Found, Repeats, TooMany};
+
 /// The most violations that an error names.
 const MAX: usize = 20;
+/// `FieldViolation.reason` is the name of a `ViolationReason` without this.
+const PREFIX: &str = "VIOLATION_REASON_";
 
 /// What is wrong with a request so far.
 #[derive(Debug, Default)]
-pub(super) struct Violations(Vec<FieldViolation>);
+pub(super) struct Violations(InvalidRequest);
 
 /// A request that breaks rules: at least one, at most 20 of them are named.
-#[derive(Debug)]
-pub(super) struct InvalidRequest(Vec<FieldViolation>);
+#[derive(Debug, Default)]
+pub(super) struct InvalidRequest {
+    violations: Vec<FieldViolation>,
+    /// The values that the first violation's description names, by their names.
+    values: Vec<(&'static str, String)>,
+}
 
 impl Violations {
     /// Notes what is wrong with the field at `path`, which is written out only here: most requests
     /// have hundreds of fields and nothing wrong with any.
-    pub(super) fn add(&mut self, path: impl fmt::Display, description: impl fmt::Display) {
-        if !self.is_full() {
-            self.0.push(FieldViolation::new(
-                path.to_string(),
-                description.to_string(),
-            ));
+    pub(super) fn add(&mut self, path: impl fmt::Display, fault: &impl Fault) {
+        if self.is_full() {
+            return;
         }
+        if self.0.violations.is_empty() {
+            self.0.values = fault.values();
+        }
+        self.0.violations.push(violation(path, fault));
     }
 
     /// The value, or `None` with the error noted under `path`.
-    pub(super) fn check<T, E: fmt::Display>(
+    pub(super) fn check<T, E: Fault>(
         &mut self,
         path: impl fmt::Display,
         result: Result<T, E>,
     ) -> Option<T> {
-        result.map_err(|error| self.add(path, error)).ok()
+        result.map_err(|error| self.add(path, &error)).ok()
     }
 
     /// The value of a field that may be empty; `None` if it is, or if it is wrong, which is noted.
-    pub(super) fn optional<T, E: fmt::Display>(
+    pub(super) fn optional<T, E: Fault>(
         &mut self,
         path: &str,
         field: &str,
@@ -51,25 +62,42 @@ impl Violations {
 
     /// Whether there is no use in looking for more.
     pub(super) const fn is_full(&self) -> bool {
-        self.0.len() >= MAX
+        self.0.violations.len() >= MAX
     }
 
     /// The parsed request, unless something is wrong with it. `parsed` is there if nothing is.
     pub(super) fn finish<T>(self, parsed: Option<T>) -> Result<T, InvalidRequest> {
         match parsed {
-            Some(parsed) if self.0.is_empty() => Ok(parsed),
-            _ => Err(InvalidRequest(self.0)),
+            Some(parsed) if self.0.violations.is_empty() => Ok(parsed),
+            _ => Err(self.0),
         }
     }
 }
 
 impl InvalidRequest {
-    /// A request with one violation, found where requests are carried out.
-    pub(super) fn one(path: &str, description: &str) -> Self {
-        Self(vec![FieldViolation::new(path, description)])
+    /// A request with one violation, found outside the request's parser.
+    pub(super) fn one(path: &str, fault: &impl Fault) -> Self {
+        Self {
+            violations: vec![violation(path, fault)],
+            values: fault.values(),
+        }
     }
 
-    pub(super) fn into_violations(self) -> Vec<FieldViolation> {
-        self.0
+    /// The violations, in the order in which they were found.
+    pub(super) fn violations(&self) -> &[FieldViolation] {
+        &self.violations
+    }
+
+    /// The violations, and the values that the first one's description names.
+    pub(super) fn into_parts(self) -> (Vec<FieldViolation>, Vec<(&'static str, String)>) {
+        (self.violations, self.values)
+    }
+}
+
+fn violation(path: impl fmt::Display, fault: &impl Fault) -> FieldViolation {
+    let reason = fault.reason().as_str_name();
+    FieldViolation {
+        reason: reason.strip_prefix(PREFIX).unwrap_or(reason).to_owned(),
+        ..FieldViolation::new(path.to_string(), fault.to_string())
     }
 }

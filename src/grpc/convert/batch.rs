@@ -4,7 +4,7 @@ use std::{collections::HashMap, fmt, hash::Hash};
 
 use crate::{
     domain::{Batch, BatchError, UserId},
-    grpc::violations::Violations,
+    grpc::violations::{Repeats, TooMany, Violations},
 };
 
 /// Parses each item with `parse`, and notes every item that fails or repeats an earlier one.
@@ -15,10 +15,8 @@ pub(super) fn batch<P, T: Clone + Eq + Hash>(
     parse: impl Fn(fmt::Arguments<'_>, &P, &mut Violations) -> Option<T>,
 ) -> Option<Batch<T>> {
     if items.len() > Batch::MAX {
-        violations.add(
-            path,
-            format_args!("{}; it has {}", BatchError::TooMany, items.len()),
-        );
+        let items = items.len();
+        violations.add(path, &TooMany { items });
     }
     let mut parsed = Vec::with_capacity(items.len().min(Batch::MAX));
     let mut first_at = HashMap::with_capacity(items.len().min(Batch::MAX));
@@ -31,12 +29,12 @@ pub(super) fn batch<P, T: Clone + Eq + Hash>(
             continue;
         };
         match first_at.insert(value.clone(), index) {
-            Some(first) => violations.add(item_path, format_args!("repeats {path}[{first}]")),
+            Some(first) => violations.add(item_path, &Repeats(format!("{path}[{first}]"))),
             None => parsed.push(value),
         }
     }
     if items.is_empty() {
-        violations.add(path, BatchError::Empty);
+        violations.add(path, &BatchError::Empty);
     }
     Batch::new(parsed).ok()
 }

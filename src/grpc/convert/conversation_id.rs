@@ -5,8 +5,8 @@ use std::fmt;
 use super::batch::batch;
 use crate::{
     domain::{Batch, ConversationId, GroupId, UserId},
-    grpc::violations::Violations,
-    proto::{self, SystemConversation, conversation_id::Id},
+    grpc::violations::{Found, Violations},
+    proto::{self, SystemConversation, ViolationReason, conversation_id::Id},
 };
 
 pub(super) fn parse(
@@ -23,10 +23,8 @@ pub(super) fn parse(
             .map(ConversationId::Group),
         Some(Id::System(SystemConversation {})) => Some(ConversationId::System),
         None => {
-            violations.add(
-                path,
-                "must have one of c2c_user_id, group_id and system set",
-            );
+            let description = "must have one of c2c_user_id, group_id and system set";
+            violations.add(path, &Found(ViolationReason::Required, description));
             None
         }
     }

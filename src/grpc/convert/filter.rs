@@ -2,8 +2,8 @@
 
 use crate::{
     domain::{ConversationKind, FolderName, ListFilter, Mark},
-    grpc::violations::Violations,
-    proto::{self, ConversationType},
+    grpc::violations::{Found, Violations},
+    proto::{self, ConversationType, ViolationReason},
 };
 
 /// The field `filter`. Where something of it is wrong, that is noted and left out.
@@ -27,7 +27,8 @@ pub(super) fn parse(filter: Option<&proto::ListFilter>, violations: &mut Violati
             Ok(ConversationType::System) => Some(ConversationKind::System),
             Ok(ConversationType::Unspecified) | Err(_) => {
                 let path = format!("filter.types[{index}]");
-                violations.add(path, "must be one of the named conversation types");
+                let description = "must be one of the named conversation types";
+                violations.add(path, &Found(ViolationReason::UnknownValue, description));
                 None
             }
         }

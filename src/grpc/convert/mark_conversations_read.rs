@@ -4,8 +4,11 @@ use super::{change_result, conversation_id, origin, seen_through};
 use crate::{
     app::{MarkConversationsRead, Which},
     domain::{CallerName, ReadingChanged, Seq},
-    grpc::violations::{InvalidRequest, Violations},
-    proto::{self, MarkConversationsReadRequest, MarkConversationsReadResponse, ReadResult},
+    grpc::violations::{Found, InvalidRequest, Violations},
+    proto::{
+        self, MarkConversationsReadRequest, MarkConversationsReadResponse, ReadResult,
+        ViolationReason,
+    },
 };
 
 pub(crate) fn parse(
@@ -63,11 +66,15 @@ fn which(ids: &[proto::ConversationId], all: bool, violations: &mut Violations) 
     match (all, ids) {
         (true, []) => Some(Which::AllUnread),
         (true, _) => {
-            violations.add("conversation_ids", "must be empty when all is set");
+            let description = "must be empty when all is set";
+            let fault = Found(ViolationReason::Conflict, description);
+            violations.add("conversation_ids", &fault);
             None
         }
         (false, []) => {
-            violations.add("conversation_ids", "must not be empty unless all is set");
+            let description = "must not be empty unless all is set";
+            let fault = Found(ViolationReason::Required, description);
+            violations.add("conversation_ids", &fault);
             None
         }
         (false, ids) => conversation_id::parse_batch(ids, violations).map(Which::These),

@@ -3,8 +3,8 @@
 use super::{conversation_id, time};
 use crate::{
     domain::{ClientMessageId, Message, MessageBody, PayloadType},
-    grpc::violations::Violations,
-    proto::{self, Payload, message_body::Content},
+    grpc::violations::{Found, Violations},
+    proto::{self, Payload, ViolationReason, message_body::Content},
 };
 
 /// The field `body`.
@@ -23,7 +23,8 @@ pub(super) fn parse_body(
             name.map(|_| body)
         }
         None => {
-            violations.add("body", "must have one of text and payload set");
+            let description = "must have one of text and payload set";
+            violations.add("body", &Found(ViolationReason::Required, description));
             None
         }
     }

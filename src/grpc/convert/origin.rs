@@ -11,7 +11,8 @@ use crate::{
         CallerName, ClientId, ConversationId, Origin, RequestDigest, RequestId, RequestKey, Seq,
         UserId,
     },
-    grpc::violations::Violations,
+    grpc::violations::{Found, Violations},
+    proto::ViolationReason,
 };
 
 /// Who asks, before it is known what the request means.
@@ -37,7 +38,7 @@ pub(super) fn parse(
     let user = violations.check("user_id", UserId::new(user));
     let client = violations.optional("client_id", client, ClientId::new);
     let id = violations.optional("request_id", request_id, |id| {
-        Uuid::try_parse(id).map_err(|_| "must be a UUID")
+        Uuid::try_parse(id).map_err(|_| Found(ViolationReason::Malformed, "must be a UUID"))
     });
     let request = id.map(|id| (RequestId(id.into_bytes()), former_digest(method, content)));
     user.map(|user| Asker {

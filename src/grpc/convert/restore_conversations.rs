@@ -3,8 +3,8 @@
 use super::{conversation_id, origin};
 use crate::{
     domain::{CallerName, Origin, Restoration, RestorationOutcome, RestoredConversation, Revision},
-    grpc::violations::{InvalidRequest, Violations},
-    proto::{self, RestoreConversationsRequest, RestoreConversationsResponse},
+    grpc::violations::{Found, InvalidRequest, Violations},
+    proto::{self, RestoreConversationsRequest, RestoreConversationsResponse, ViolationReason},
 };
 
 pub(crate) fn parse(
@@ -38,11 +38,14 @@ pub(crate) fn parse(
 }
 
 /// A deletion is named by the revision that it made.
-fn parse_deletion_id(id: &str) -> Result<Revision, &'static str> {
+fn parse_deletion_id(id: &str) -> Result<Revision, Found<&'static str>> {
     let number = id.parse().ok().and_then(Revision::from_stored);
     number
         .filter(|revision| revision.to_string() == id)
-        .ok_or("must be the deletion_id of a response")
+        .ok_or(Found(
+            ViolationReason::Malformed,
+            "must be the deletion_id of a response",
+        ))
 }
 
 pub(crate) fn render(restoration: Restoration) -> RestoreConversationsResponse {

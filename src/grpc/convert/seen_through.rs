@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use super::conversation_id;
 use crate::{
     domain::{ConversationId, Seq},
-    grpc::violations::Violations,
-    proto::{self, SeenThrough},
+    grpc::violations::{Found, Violations},
+    proto::{self, SeenThrough, ViolationReason},
 };
 
 /// The field `seen_through`: at most once for each conversation, and only for those of `among`, if
@@ -38,9 +38,11 @@ pub(super) fn parse(
                 .is_some_and(|id| among.contains(id))
         });
         if !is_meant {
-            violations.add(path, "must be one of conversation_ids");
+            let description = "must be one of conversation_ids";
+            violations.add(path, &Found(ViolationReason::NotAllowed, description));
         } else if parsed.insert(id, Seq::saturating(*seq)).is_some() {
-            violations.add(path, "must not name a conversation twice");
+            let description = "must not name a conversation twice";
+            violations.add(path, &Found(ViolationReason::Duplicate, description));
         }
     }
     parsed

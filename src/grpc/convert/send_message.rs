@@ -4,8 +4,8 @@ use super::{conversation_id, message};
 use crate::{
     app::{Recipient, SendMessage},
     domain::{ConversationId, Message, UserId},
-    grpc::violations::{InvalidRequest, Violations},
-    proto::{SendMessageRequest, SendMessageResponse},
+    grpc::violations::{Found, InvalidRequest, Violations},
+    proto::{SendMessageRequest, SendMessageResponse, ViolationReason},
 };
 
 pub(crate) fn parse(request: SendMessageRequest) -> Result<SendMessage, InvalidRequest> {
@@ -36,9 +36,10 @@ fn recipient(id: ConversationId, violations: &mut Violations) -> Option<Recipien
         ConversationId::C2c(user) => Some(Recipient::User(user)),
         ConversationId::Group(group) => Some(Recipient::Group(group)),
         ConversationId::System => {
+            let description = "no user can send to it; SendSystemMessage does";
             violations.add(
                 "conversation_id.system",
-                "no user can send to it; SendSystemMessage does",
+                &Found(ViolationReason::NotAllowed, description),
             );
             None
         }

@@ -1,18 +1,33 @@
 //! Reads the `google.rpc` details of an error.
 
+use conversation_service::proto::{ErrorReason, ViolationReason};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 /// The domain that every error of the service names.
 const DOMAIN: &str = "conversation.v1";
 
-/// The stable reason of an error.
+/// The stable reason of an error: a value of the protocol's enum, as is that of each violation.
 pub(crate) fn reason(status: &Status) -> String {
     let details = status.get_error_details();
     let info = details
         .error_info()
         .unwrap_or_else(|| panic!("every error carries an ErrorInfo: {status:?}"));
     assert_eq!(info.domain, DOMAIN, "of {status:?}");
+    let known = ErrorReason::from_str_name(&format!("ERROR_REASON_{}", info.reason));
+    assert!(
+        known.is_some(),
+        "the protocol names no such reason: {status:?}"
+    );
+    let violations = details.bad_request().map(|bad| &bad.field_violations[..]);
+    for violation in violations.unwrap_or_default() {
+        let name = format!("VIOLATION_REASON_{}", violation.reason);
+        let known = ViolationReason::from_str_name(&name);
+        assert!(
+            known.is_some(),
+            "the protocol names no such fault: {status:?}"
+        );
+    }
     info.reason.clone()
 }
 
