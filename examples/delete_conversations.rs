@@ -7,19 +7,13 @@
 //! Two variables are for a server that lets in only the callers it knows: `TOKEN` is the bearer token,
 //! and `CA` the file with the authorities of the server's certificate, for an https address.
 
-use std::{env, error::Error, fs, time::Duration};
+use std::{env, error::Error, fs};
 
 use conversation_service::{
-    client::{Certificate, Client, ClientTlsConfig, reason, retry_delay},
-    proto::{
-        ConversationId, DeleteConversationsRequest, DeleteConversationsResponse,
-        RestoreConversationsRequest,
-    },
+    client::{Certificate, Client, ClientTlsConfig, Retry, reason},
+    proto::{ConversationId, DeleteConversationsRequest, RestoreConversationsRequest},
 };
-use tonic::Status;
 use uuid::Uuid;
-
-const ATTEMPTS: u32 = 5;
 
 #[tokio::main]
 #[expect(clippy::print_stdout, reason = "an example says what it does")]
@@ -39,10 +33,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
         request_id: new_request_id(),
         ..DeleteConversationsRequest::default()
     };
-    let deleted = match delete(&client, &request).await {
-        Ok(deleted) => deleted,
+    // However often the request arrives, it is carried out once: each attempt has the same `request_id`.
+    let answer = Retry::default()
+        .run(async || {
+            let mut conversations = client.conversations();
+            conversations.delete_conversations(request.clone()).await
+        })
+        .await;
+    let deleted = match answer {
+        Ok(answer) => answer.into_inner(),
         Err(status) => {
-            let reason = reason(&status).unwrap_or_default();
+            let reason = reason(&status).unwrap_or_default().as_str_name();
             return Err(format!("{:?} {reason}: {}", status.code(), status.message()).into());
         }
     };
@@ -66,32 +67,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
         println!("{id}: {}", result.outcome().as_str_name());
     }
     Ok(())
-}
-
-/// Sends a request until it is answered, each time with the same `request_id`: however often it arrives,
-/// it is carried out once.
-async fn delete(
-    client: &Client,
-    request: &DeleteConversationsRequest,
-) -> Result<DeleteConversationsResponse, Status> {
-    let mut attempt = 1;
-    loop {
-        let answer = client
-            .conversations()
-            .delete_conversations(request.clone())
-            .await;
-        let status = match answer {
-            Ok(answer) => return Ok(answer.into_inner()),
-            Err(status) => status,
-        };
-        match retry_delay(&status) {
-            Some(delay) if attempt < ATTEMPTS => {
-                tokio::time::sleep(delay + Duration::from_millis(50 * u64::from(attempt))).await;
-            }
-            _ => return Err(status),
-        }
-        attempt += 1;
-    }
 }
 
 #[expect(

@@ -24,7 +24,7 @@
 //! With a token and TLS, and for what to do about a refusal:
 //!
 //! ```no_run
-//! use conversation_service::client::{Certificate, Client, ClientTlsConfig, retry_delay};
+//! use conversation_service::client::{Certificate, Client, ClientTlsConfig, Retry, reason, violations};
 //!
 //! # async fn delete(token: &str, authority: &str) -> Result<(), Box<dyn std::error::Error>> {
 //! let trust = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authority));
@@ -33,10 +33,11 @@
 //!     .tls(trust)
 //!     .connect()?;
 //! # let request = conversation_service::proto::DeleteConversationsRequest::default();
-//! if let Err(status) = client.conversations().delete_conversations(request).await
-//!     && let Some(delay) = retry_delay(&status)
-//! {
-//!     // Wait that long, and send the same request again, with the same `request_id`.
+//! let answer = Retry::default()
+//!     .run(async || client.conversations().delete_conversations(request.clone()).await)
+//!     .await;
+//! if let Err(status) = answer {
+//!     println!("{:?}: {:?}", reason(&status), violations(&status));
 //! }
 //! # Ok(())
 //! # }
@@ -46,12 +47,13 @@
 //! `WatchConversations`.
 //!
 //! Deliberately absent: retries by itself. Whether a call may be made twice depends on its `request_id`
-//! or `client_message_id`, and how often it should be on who waits for it. And balancing: the channel
+//! or `client_message_id`, so the caller says so with [`Retry`]. And balancing: the channel
 //! connects to one address, and again to whichever the name gives when the server closes the connection,
 //! which it does at `max_connection_age`.
 
 mod conversation_id;
 mod failure;
+mod retry;
 
 use std::time::Duration;
 
@@ -63,11 +65,16 @@ use tonic::{
     transport::{Channel, Endpoint, Uri},
 };
 
-pub use self::failure::{reason, retry_delay};
+pub use self::{
+    failure::{Violation, reason, retry_delay, violations},
+    retry::Retry,
+};
 use crate::proto::{
     conversation_service_client::ConversationServiceClient,
     group_service_client::GroupServiceClient, message_service_client::MessageServiceClient,
 };
+/// The library of the generated clients: its requests, statuses and transport.
+pub use tonic;
 
 /// How long a call may take if neither the builder nor the request says otherwise.
 pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(10);

@@ -177,7 +177,7 @@ pub mod telemetry;
 pub mod tls;
 
 /// The generated messages, clients and servers of `conversation.v1`, documented by the protocol.
-#[expect(missing_docs, clippy::pedantic, reason = "generated")]
+#[expect(clippy::pedantic, reason = "generated")]
 #[cfg_attr(
     feature = "client",
     expect(clippy::allow_attributes_without_reason, reason = "generated")

@@ -11,8 +11,8 @@ use conversation_service::{
     config::Config,
     domain::CallerName,
     proto::{
-        ConversationId, DeleteConversationsRequest, DeletionOutcome, ListConversationsRequest,
-        SendMessageRequest, WatchConversationsRequest,
+        ConversationId, DeleteConversationsRequest, DeletionOutcome, ErrorReason,
+        ListConversationsRequest, SendMessageRequest, WatchConversationsRequest,
     },
 };
 use tokio::{net::TcpListener, time::timeout};
@@ -126,7 +126,7 @@ async fn a_token_lets_in_over_tls_and_is_never_shown() {
     let builder = Client::builder(format!("https://{}", server.address())).tls(trust);
     let nobody = builder.clone().connect().expect("a client");
     let refused = list(&nobody).await.expect_err("callers are named");
-    assert_eq!(reason(&refused).as_deref(), Some("CREDENTIALS_MISSING"));
+    assert_eq!(reason(&refused), Some(ErrorReason::CredentialsMissing));
     assert_eq!(retry_delay(&refused), None);
 
     let builder = builder.token(TOKEN).expect("plain text");
