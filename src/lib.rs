@@ -16,6 +16,7 @@
 //! | [`access`] | who may call: callers, their credentials and roles |
 //! | [`tls`] | certificates, read again when they change |
 //! | [`lifecycle`] | signals, draining, tracked tasks |
+//! | [`machine`] | this machine's clocks |
 //! | [`config`] | settings from defaults, file, environment and flags |
 //! | [`telemetry`] | log lines and traces |
 //! | [`metrics`] | figures, and the port on which they are read |
@@ -36,7 +37,8 @@
 //!    other effect.
 //! 5. One file maps errors to statuses. What the driver says goes to the log and nowhere else.
 //! 6. A row that does not parse is an error, never a panic.
-//! 7. Time and environment are passed in; tests turn the clock by hand.
+//! 7. Time and environment are passed in; tests turn the clock by hand. Every time that is stored or
+//!    promised is the database's ([`domain::Clock`]); this machine's wall clock is only compared with it.
 //! 8. Every task is tracked and told when to stop, or has callers who wait for it and ends with the
 //!    last of them. There is no global state but where log lines and
 //!    traces go, which is a process's own; figures belong to a server.
@@ -131,6 +133,10 @@
 //!   is rolled back.
 //! - *Full*: changes are refused, readings go on.
 //!
+//! - *Restored from a backup*: revisions begin anew above all that were ever given out
+//!   (`store::incarnation`), so nothing of the lost history is taken for what comes.
+//! - *Its clock jumps*: what is erased goes by the time that has really passed ([`jobs::due`]).
+//!
 //! Whoever is refused in the midst of a change asks again by the same ID and learns what became of it.
 //!
 //! # A new RPC
@@ -163,6 +169,8 @@ pub mod health_probe;
 pub mod jobs;
 #[cfg(feature = "server")]
 pub mod lifecycle;
+#[cfg(feature = "server")]
+pub mod machine;
 #[cfg(feature = "server")]
 pub mod metrics;
 #[cfg(feature = "server")]

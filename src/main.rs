@@ -18,10 +18,10 @@ use clap::{
 use conversation_service::{
     config::{Config, Settings},
     demo,
-    domain::Clock,
     health_probe::{self, ProbeAddress, ProbeFiles, Protection},
     jobs::{self, Schedule},
     lifecycle::Shutdown,
+    machine,
     server::{Server, StartError},
     store::{self, Vacuum},
     telemetry::{self, Export, Telemetry},
@@ -54,7 +54,13 @@ enum Command {
     /// Bring the database up to date and exit
     Migrate,
     /// Run the background jobs once and exit, saying what they have removed
-    Purge,
+    Purge {
+        /// On SQLite: the clock of this machine has jumped ahead, and is right
+        #[arg(long)]
+        trust_clock: bool,
+    },
+    /// To be run once after the database was restored from a backup: every client lists again
+    AfterRestore,
     /// Exit with status 0 if a server serves, for probes
     Health {
         /// The server, as host:port, http://… or https://… [default: the address to accept calls on]
@@ -138,11 +144,15 @@ async fn run(
             let _telemetry = start_telemetry(usual, None)?;
             store::migrate(&config.database).await.map_err(Failure::run)
         }
-        Command::Purge => {
+        Command::Purge { trust_clock } => {
             let telemetry = start_telemetry(usual, export)?;
-            let purged = purge(&config).await;
+            let purged = purge(&config, trust_clock).await;
             telemetry.finish(config.drain_timeout).await;
             purged
+        }
+        Command::AfterRestore => {
+            let _telemetry = start_telemetry(usual, None)?;
+            after_restore(&config).await
         }
         Command::Health { address, files } => health(&config, address, &files).await,
         Command::Demo => {
@@ -155,7 +165,7 @@ async fn run(
 
 async fn serve(config: &Config, shutdown: Shutdown, telemetry: Telemetry) -> Result<(), Failure> {
     let server = tokio::select! {
-        server = Server::bind(config, Clock::system()) => server.map_err(Failure::start)?,
+        server = Server::bind(config, machine::clock()) => server.map_err(Failure::start)?,
         // Nothing is being served yet, so there is nothing to drain.
         () = shutdown.draining() => return Ok(()),
     };
@@ -173,24 +183,50 @@ async fn serve(config: &Config, shutdown: Shutdown, telemetry: Telemetry) -> Res
     outcome.map_err(Failure::run)
 }
 
-async fn purge(config: &Config) -> Result<(), Failure> {
+async fn purge(config: &Config, trust_clock: bool) -> Result<(), Failure> {
     let store = store::connect(&config.database)
         .await
         .map_err(Failure::run)?
         .keeping(config.jobs.change_retention);
     store.migrate().await.map_err(Failure::run)?;
-    let now = Clock::system().now();
+    if trust_clock {
+        store.trust_clock().await.map_err(Failure::run)?;
+    }
+    let clock = machine::clock();
     let schedule = Schedule {
         vacuum: Vacuum::AtOnce,
         ..config.jobs.schedule()
     };
-    let erased = jobs::run_once(&store, now, schedule)
+    let erased = jobs::run_due(&store, &clock, schedule)
+        .await
+        .map_err(Failure::run)?;
+    store.close().await.map_err(Failure::run)?;
+    let held_back = clock.held_back().as_secs();
+    if held_back > 0 {
+        complain(&format!(
+            "the clock has jumped {held_back} seconds ahead since it was last seen; what became due by \
+             that was left alone. If the clock is right: purge --trust-clock"
+        ));
+    }
+    say(&format!(
+        "erased {} messages that nobody can see; removed {} changes past their retention",
+        erased.messages, erased.changes
+    ));
+    Ok(())
+}
+
+async fn after_restore(config: &Config) -> Result<(), Failure> {
+    let store = store::connect(&config.database)
+        .await
+        .map_err(Failure::run)?;
+    store.migrate().await.map_err(Failure::run)?;
+    let base = store
+        .begin_incarnation(&machine::clock())
         .await
         .map_err(Failure::run)?;
     store.close().await.map_err(Failure::run)?;
     say(&format!(
-        "erased {} messages that nobody can see; removed {} changes past their retention",
-        erased.messages, erased.changes
+        "revisions go on after {base}: whoever watches, or is in the midst of a list, is told to list again"
     ));
     Ok(())
 }

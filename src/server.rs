@@ -125,6 +125,10 @@ impl Server {
             .migrate()
             .await
             .map_err(|source| StartError::database(config, source))?;
+        store
+            .time(&clock)
+            .await
+            .map_err(|source| StartError::database(config, source))?;
         if config.has_tokens_in_clear() {
             tracing::warn!(
                 "the tokens of callers come unencrypted over the network; set tls_cert and tls_key, \
@@ -143,7 +147,11 @@ impl Server {
         let metrics_listener = match config.metrics_listen {
             Some(address) => {
                 let of_store = store.clone();
-                let registry = metrics.registry(store.metrics(), move || of_store.connections());
+                let registry = metrics.registry(
+                    store.metrics(),
+                    move || of_store.connections(),
+                    clock.clone(),
+                );
                 let bound = MetricsListener::bind(address, registry).await;
                 Some(bound.map_err(|source| StartError::Listen { address, source })?)
             }
@@ -219,8 +227,8 @@ impl Server {
         });
 
         until_draining(&shutdown, {
-            let store = store.clone();
-            async move { store.watch_over().await }
+            let (store, clock) = (store.clone(), self.app.clock.clone());
+            async move { store.watch_over(&clock).await }
         });
         let wakes = self.app.wakes.clone();
         until_draining(

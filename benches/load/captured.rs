@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use conversation_service::{
     config::{Config, DatabaseConfig},
-    domain::Clock,
     lifecycle::Shutdown,
+    machine,
     server::Server,
     store,
 };
@@ -35,7 +35,7 @@ pub async fn capture(url: &str) -> Outcome<Captured> {
         let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.push(statement.sql.clone());
     });
-    let server = Server::bind_to(&config, Clock::system(), store.clone()).await?;
+    let server = Server::bind_to(&config, machine::clock(), store.clone()).await?;
     let address = server.local_addr();
     let shutdown = Shutdown::new();
     let serving = tokio::spawn(server.serve(shutdown.clone()));

@@ -3,7 +3,7 @@
 
 use std::{str::FromStr as _, time::Duration};
 
-use conversation_service::{config::DatabaseConfig, domain::Clock};
+use conversation_service::{config::DatabaseConfig, machine};
 use sqlx::{
     PgPool, Row as _,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -47,7 +47,7 @@ impl DirectPostgres {
             .bind(&call.canonical_ids);
         let positions = positions.fetch_one(&self.pool).await?;
         let heads: Vec<i64> = serde_json::from_str(positions.try_get("positions")?)?;
-        let now = Clock::system().now();
+        let now = machine::clock().now();
         let until = now.saturating_add(WINDOW).as_micros();
         let take = sqlx::query(self.take)
             .bind(&call.user)

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use conversation_service::domain::Clock;
+use conversation_service::machine;
 use rusqlite::{Connection, Row, Statement, types::Value};
 use serde::Serialize;
 
@@ -99,7 +99,7 @@ impl Prepared<'_> {
             .collect();
         let rows = json(&rows)?;
         query(&mut self.apply, slice::from_ref(&rows), |_| Ok(()))?;
-        let now = Clock::system().now();
+        let now = machine::clock().now();
         let until = now.saturating_add(WINDOW).as_micros();
         let nothing = serde_json::Value::Null;
         let made = serde_json::json!([[

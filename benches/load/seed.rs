@@ -1,6 +1,6 @@
 //! Puts conversations in, in bulk, as the service would have written them.
 
-use conversation_service::domain::Clock;
+use conversation_service::machine;
 use sea_orm::{ConnectionTrait as _, Value};
 
 use crate::{
@@ -78,7 +78,7 @@ impl Database {
             self.pragma("synchronous = OFF").await?;
             self.pragma("cache_size = -400000").await?;
         }
-        let base = Clock::system().now().as_micros() - (pairs.len() * 1_000) as i64;
+        let base = machine::clock().now().as_micros() - (pairs.len() * 1_000) as i64;
         let heads = format!(
             "INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time) {heads}"
         );

@@ -37,9 +37,9 @@ pub enum AppError {
     /// The user's folders would hold too many conversations: take some out first.
     #[error("the limit of conversations in folders is reached")]
     FolderConversationLimitReached,
-    /// The user has not come to this revision yet.
-    #[error("the revision is ahead of the user")]
-    RevisionAhead,
+    /// The user has not come to this revision, or the database has been restored since: list again.
+    #[error("the revision is unknown")]
+    RevisionUnknown,
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),

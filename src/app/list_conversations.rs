@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How much later than another message one may arrive that carries an earlier time: the longest that
-/// a message is under way, and the most that the clocks of replicas differ.
+/// a message is under way, and the little by which replicas know the database's time differently.
 const UNSETTLED: Duration = Duration::from_mins(1);
 /// How many conversations a page token remembers at most, besides the pinned ones.
 const MOST_RECENT: usize = 256;
@@ -56,7 +56,8 @@ pub struct ConversationPage {
 ///
 /// # Errors
 ///
-/// That the database failed.
+/// [`AppError::RevisionUnknown`] for a cursor of a listing that began before the database was restored
+/// from a backup, or that the database failed.
 pub async fn list_conversations(
     app: &App,
     request: ListConversations,
@@ -68,7 +69,12 @@ pub async fn list_conversations(
         filter,
     } = request;
     let part = part(page_size, cursor.as_ref());
-    let (revision, members) = app.store.list(&user, &filter, &part).await?;
+    let (revisions, members) = app.store.list(&user, &filter, &part).await?;
+    if let Some(ListCursor { beginning, .. }) = &cursor
+        && !revisions.contain(beginning.revision)
+    {
+        return Err(AppError::RevisionUnknown);
+    }
     let (mut entries, heads) = listed(&app.store, members).await?;
     if filter.unread_only {
         entries.retain(|entry| entry.unread() > 0);
@@ -76,7 +82,7 @@ pub async fn list_conversations(
 
     let (mut placed, beginning) = match cursor {
         None => {
-            let beginning = begin(revision, &entries);
+            let beginning = begin(revisions.present, &entries);
             let placed = entries.into_iter().map(|entry| (position(&entry), entry));
             (placed.collect(), beginning)
         }

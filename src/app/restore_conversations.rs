@@ -44,9 +44,10 @@ async fn restorable(
     now: Timestamp,
 ) -> Result<Recorded, AppError> {
     let Some(recorded) = app.store.recorded(user, deletion).await? else {
-        // A change that the log does not know any more is older than any restore window.
-        let known = app.store.revision(user).await?;
-        return Err(if deletion <= known && deletion > Revision::default() {
+        // A change that the log does not know any more is older than any restore window, unless it is of a
+        // history that was given up.
+        let revisions = app.store.revisions_of(user).await?;
+        return Err(if revisions.base < deletion && deletion <= revisions.present {
             AppError::RestoreWindowExpired
         } else {
             AppError::UnknownDeletion

@@ -7,7 +7,7 @@ use tokio::{sync::mpsc, time::MissedTickBehavior};
 use super::{App, AppError};
 use crate::{
     domain::{ClientId, RecordedChange, Revision, Timestamp, UserId},
-    store::StoreError,
+    store::{Revisions, StoreError},
     sync::Subscription,
 };
 
@@ -63,8 +63,8 @@ pub struct Watch {
     subscription: Subscription,
     /// Everything up to here has been read from the log.
     position: Revision,
-    /// The user's revision when the watch began.
-    present: Revision,
+    /// The user's revisions when the watch began.
+    revisions: Revisions,
 }
 
 impl Watch {
@@ -72,21 +72,21 @@ impl Watch {
     ///
     /// # Errors
     ///
-    /// [`AppError::RevisionAhead`], or that the database failed.
+    /// [`AppError::RevisionUnknown`], or that the database failed.
     pub async fn begin(app: &App, request: WatchConversations) -> Result<Self, AppError> {
         // Before the first look, so that no change falls between the two.
         let subscription = app.wakes.subscribe(&request.user);
-        let present = app.store.revision(&request.user).await?;
-        let position = request.after.unwrap_or(present);
-        if position > present {
-            return Err(AppError::RevisionAhead);
+        let revisions = app.store.revisions_of(&request.user).await?;
+        let position = request.after.unwrap_or(revisions.present);
+        if position > revisions.present {
+            return Err(AppError::RevisionUnknown);
         }
         Ok(Self {
             app: app.clone(),
             request,
             subscription,
             position,
-            present,
+            revisions,
         })
     }
 
@@ -108,7 +108,11 @@ impl Watch {
         // The first tick comes at once: the stream begins with a bookmark.
         bookmarks.tick().await;
         self.bookmark(events).await?;
-        self.replay(self.present, events).await?;
+        if self.position < self.revisions.base {
+            // Of a history that was given up: what the log has beyond may be of another one.
+            return Err(WatchEnd::Compacted);
+        }
+        self.replay(self.revisions.present, events).await?;
         loop {
             tokio::select! {
                 known = self.subscription.newer_than(self.position) => {
@@ -137,7 +141,7 @@ impl Watch {
             }
             for change in changes {
                 // Revisions have no gaps: one that is missing has been trimmed. Not only the oldest
-                // can be missing: the log is trimmed by time, and clocks differ.
+                // can be missing: the log is trimmed by time, and a clock can be set back.
                 if change.revision != self.position.next() {
                     return Err(WatchEnd::Compacted);
                 }

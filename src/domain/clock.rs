@@ -1,4 +1,9 @@
 //! Points in time, and where they come from.
+//!
+//! All times that are stored or promised are the database's, so that replicas whose own clocks are wrong
+//! agree. A [`Clock`] knows that time between two answers of the database: see [`Estimate`].
+
+mod estimate;
 
 use std::{
     fmt,
@@ -6,8 +11,18 @@ use std::{
         Arc,
         atomic::{AtomicI64, Ordering},
     },
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
+
+use estimate::{Estimate, micros};
+
+pub use estimate::{JUMP, Micros, Told};
+
+/// How far this machine's wall clock and the database's may be apart before nothing is erased any more
+/// and the server does not count as ready: one of the two is wrong, and it is not known which. It is less
+/// than time zones differ by, so that a clock that was set to local time is noticed, and little beside
+/// the 24 hours in which a deletion can be undone by default.
+pub const MOST_SKEW: Duration = Duration::from_mins(30);
 
 /// A point in time: microseconds since the Unix epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -19,9 +34,28 @@ pub struct Clock(Source);
 
 #[derive(Clone)]
 enum Source {
-    System,
+    Database(Arc<DatabaseClock>),
     Manual(ManualClock),
 }
+
+struct DatabaseClock {
+    machine: Box<dyn Fn() -> Readings + Send + Sync>,
+    boot_id: Option<String>,
+    estimate: Estimate,
+}
+
+/// What the clocks of this machine show, read together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Readings {
+    /// The time of day, as far as this machine knows it.
+    pub wall: Timestamp,
+    /// The time since some moment. Nobody sets this clock, and it goes on while the machine sleeps.
+    pub steady: Timestamp,
+}
+
+/// When the database was asked for its time, by the steady clock.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked(Timestamp);
 
 /// A clock that stands still until it is turned.
 #[derive(Clone, Default)]
@@ -56,18 +90,122 @@ impl Timestamp {
 }
 
 impl Clock {
-    /// The system's clock.
+    /// The database's clock. `machine` reads this machine's; `boot_id` names the time since the machine was
+    /// started, if it has a name. Until [`Clock::told`] for the first time, the database's clock counts as
+    /// this machine's.
     #[must_use]
-    pub const fn system() -> Self {
-        Self(Source::System)
+    pub fn of_database(
+        boot_id: Option<String>,
+        machine: impl Fn() -> Readings + Send + Sync + 'static,
+    ) -> Self {
+        let estimate = Estimate::new(machine());
+        Self(Source::Database(Arc::new(DatabaseClock {
+            machine: Box::new(machine),
+            boot_id,
+            estimate,
+        })))
     }
 
-    /// The time now. It may go backward when the system's clock is set.
+    /// Whether it is the database's clock, and not one that is turned by hand.
+    #[must_use]
+    pub const fn follows_database(&self) -> bool {
+        matches!(self.0, Source::Database(_))
+    }
+
+    /// Names the time since the machine was started.
+    #[must_use]
+    pub fn boot_id(&self) -> Option<&str> {
+        match &self.0 {
+            Source::Database(clock) => clock.boot_id.as_deref(),
+            Source::Manual(_) => None,
+        }
+    }
+
+    /// The time now. It may go backward when the database's clock is set, or another database takes over.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         match &self.0 {
-            Source::System => system_time(),
+            Source::Database(clock) => clock.estimate.at((clock.machine)().steady),
             Source::Manual(clock) => Timestamp(clock.0.load(Ordering::SeqCst)),
+        }
+    }
+
+    /// What this machine's wall clock shows.
+    #[must_use]
+    pub fn wall(&self) -> Timestamp {
+        match &self.0 {
+            Source::Database(clock) => (clock.machine)().wall,
+            Source::Manual(_) => self.now(),
+        }
+    }
+
+    /// Taken before the database is asked for its time.
+    #[must_use]
+    pub fn ask(&self) -> Asked {
+        match &self.0 {
+            Source::Database(clock) => Asked((clock.machine)().steady),
+            Source::Manual(_) => Asked(self.now()),
+        }
+    }
+
+    /// The database has just answered that its clock shows `time`. A clock that is turned by hand does not
+    /// care.
+    pub fn told(&self, Asked(asked): Asked, time: Timestamp) -> Told {
+        match &self.0 {
+            Source::Database(clock) => {
+                let answered = (clock.machine)().steady;
+                clock.estimate.tell(asked, time, answered)
+            }
+            Source::Manual(_) => Told::Expected,
+        }
+    }
+
+    /// How far this machine's wall clock is ahead of the database's.
+    #[must_use]
+    pub fn skew(&self) -> Micros {
+        match &self.0 {
+            Source::Database(clock) => {
+                let Readings { wall, steady } = (clock.machine)();
+                wall.0.saturating_sub(clock.estimate.at(steady).0)
+            }
+            Source::Manual(_) => 0,
+        }
+    }
+
+    /// Whether this machine's wall clock and the database's are close enough to be both believed: see
+    /// [`MOST_SKEW`].
+    #[must_use]
+    pub fn agrees(&self) -> bool {
+        self.skew().unsigned_abs() <= micros(MOST_SKEW).unsigned_abs()
+    }
+
+    /// How far the time that certainly has passed is behind the database's clock, because that has jumped
+    /// ahead.
+    #[must_use]
+    pub fn held_back(&self) -> Duration {
+        match &self.0 {
+            Source::Database(clock) => {
+                let held = clock.estimate.ahead() - clock.estimate.cautious();
+                Duration::from_micros(held.unsigned_abs())
+            }
+            Source::Manual(_) => Duration::ZERO,
+        }
+    }
+
+    /// How far the database's clock was ahead of the steady one before it jumped ahead. `None` for a clock
+    /// that is turned by hand.
+    #[must_use]
+    pub fn cautious(&self) -> Option<Micros> {
+        match &self.0 {
+            Source::Database(clock) => Some(clock.estimate.cautious()),
+            Source::Manual(_) => None,
+        }
+    }
+
+    /// Sets what [`Clock::cautious`] gives, as far as the database's clock is not behind it.
+    pub fn set_cautious(&self, ahead: Micros) {
+        if let Source::Database(clock) = &self.0 {
+            clock.estimate.set_cautious(ahead);
         }
     }
 }
@@ -97,21 +235,10 @@ impl ManualClock {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place that reads the system's clock"
-)]
-fn system_time() -> Timestamp {
-    let since_epoch = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    Timestamp(i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX))
-}
-
 impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = match self.0 {
-            Source::System => "system",
+            Source::Database(_) => "database",
             Source::Manual(_) => "manual",
         };
         write!(f, "Clock({name}, {})", self.now().0)

@@ -80,7 +80,7 @@ pub struct ListBeginning {
     pub pinned: BTreeMap<String, (Revision, Timestamp)>,
     /// Whatever is active later than this was so at the first page if it is in `recent`, and has moved
     /// since if it is not. It lies well before the first page, because messages that were under way
-    /// then may carry earlier times than those that had arrived, as may those of a slow clock.
+    /// then may carry earlier times than those that had arrived.
     pub as_of: Timestamp,
     /// What had been active after `as_of` at the first page, by a short name, and when.
     pub recent: BTreeMap<String, Timestamp>,

@@ -22,7 +22,7 @@ mod view;
 
 pub use batch::{Batch, BatchError};
 pub use change::{Change, RecordedChange, Watermarks};
-pub use clock::{Clock, ManualClock, Timestamp};
+pub use clock::{Asked, Clock, JUMP, MOST_SKEW, ManualClock, Micros, Readings, Timestamp, Told};
 pub use conversation_id::{CanonicalId, ConversationId, ConversationIdError, ConversationKind};
 pub use deletion::{
     ConversationDeletion, Deletion, DeletionOutcome, Restoration, RestorationOutcome,

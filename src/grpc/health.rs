@@ -1,4 +1,8 @@
-//! The standard health service, which follows the database.
+//! The standard health service, which follows the database and its clock.
+//!
+//! A server whose clock is far from the database's is not ready, although no time that it stores is its
+//! own: one of the two clocks is wrong, and it is not known which. If it is the database's, each message
+//! would be dated wrong for good; if it is this machine's, the server judges certificates by it.
 
 use prometheus_client::metrics::gauge::Gauge;
 use tonic::server::NamedService;
@@ -51,12 +55,12 @@ impl Health {
         }
     }
 
-    /// Follows the state of the database until dropped, beginning with the belief that it answers.
+    /// Follows the state of the database and of the clocks until dropped, beginning with the belief that it answers.
     pub async fn follow(&self, store: &Store) {
         loop {
-            store.until(false).await;
+            store.until_ready(false).await;
             self.set(false).await;
-            store.until(true).await;
+            store.until_ready(true).await;
             self.set(true).await;
         }
     }

@@ -215,11 +215,7 @@ impl From<AppError> for Status {
                 Reason::RestoreWindowExpired,
                 "restorable_until has passed: the deletion can no longer be undone",
             ),
-            AppError::RevisionAhead => status(
-                Code::OutOfRange,
-                Reason::RevisionUnknown,
-                "after_revision is ahead of the user's revision; list again and watch from there",
-            ),
+            AppError::RevisionUnknown => revision_unknown(),
             AppError::PinLimitReached(limit) => limit_reached(
                 Reason::PinLimitReached,
                 limit,
@@ -248,6 +244,16 @@ impl From<AppError> for Status {
             AppError::Store(error) => of_store(&error),
         }
     }
+}
+
+/// The answer to a request that knows a revision of another history: the database was restored from a
+/// backup since.
+pub(super) fn revision_unknown() -> Status {
+    status(
+        Code::OutOfRange,
+        Reason::RevisionUnknown,
+        "the user has not come to this revision: the database was restored from a backup; list again",
+    )
 }
 
 /// The end of a watch whose client knows less than the log.

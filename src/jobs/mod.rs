@@ -6,9 +6,10 @@
 //! | trimming | as erasure | changes, and names of erased messages, that are older than was promised | a log that reaches back as far as was promised |
 //! | vacuuming SQLite | as erasure, but for at most a thousandth of the time; within a day | that something was erased | no erased text in any file |
 //!
-//! All take no input but the time, may run on any number of replicas at once, do a bounded piece of
+//! All take no input but the time ([`due`] says which), may run on any number of replicas at once, do a bounded piece of
 //! work at a time, and go on where they, or another replica, have stopped.
 
+mod due;
 mod erasure;
 
 use std::time::Duration;
@@ -21,6 +22,8 @@ use crate::{
     store::{Erased, Store, StoreError, Vacuum},
     telemetry::traces,
 };
+
+pub use due::{NotDue, due};
 
 /// What the jobs go by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +48,16 @@ pub async fn run_once(
     round.instrument(traces::background("purge")).await
 }
 
+/// One round of all jobs, at the time that is believed: see [`due`].
+///
+/// # Errors
+///
+/// Those of [`due`] and of [`run_once`].
+pub async fn run_due(store: &Store, clock: &Clock, schedule: Schedule) -> Result<Erased, NotDue> {
+    let now = due(store, clock).await?;
+    Ok(run_once(store, now, schedule).await?)
+}
+
 async fn round(store: &Store, now: Timestamp, schedule: Schedule) -> Result<Erased, StoreError> {
     let messages = erasure::run_once(store, now).await?;
     let changes = store.trim_changes(now).await?;
@@ -60,12 +73,16 @@ pub async fn run(store: Store, clock: Clock, schedule: Schedule, metrics: PurgeM
         // Replicas that were started together do not stay in step.
         let jitter = 0.75 + 0.5 * rand::random::<f64>();
         tokio::time::sleep(schedule.interval.mul_f64(jitter)).await;
-        match run_once(&store, clock.now(), schedule).await {
+        match run_due(&store, &clock, schedule).await {
             Ok(Erased { messages, changes }) => {
                 metrics.completed(messages, changes);
                 if messages > 0 || changes > 0 {
                     tracing::info!(messages, changes, "purged");
                 }
+            }
+            Err(error @ NotDue::Skewed { .. }) => {
+                metrics.refused();
+                tracing::error!(%error, "a round of the background jobs was refused");
             }
             Err(error) => {
                 metrics.failed();

@@ -6,6 +6,7 @@
 //! | `watches` | who watches, what they are sent, why they end |
 //! | `database` | operations of the store, its connections, and what it has changed |
 //! | `purge` | the rounds of the background jobs, and what they leave |
+//! | `clock` | how far the clocks are apart that must agree |
 //! | `exposition` | all of it as text |
 //! | `listener` | the port that serves the text |
 //!
@@ -17,6 +18,7 @@
 //! - README.md documents each of them, and a test compares the two.
 
 mod calls;
+mod clock;
 mod database;
 mod exposition;
 mod listener;
@@ -39,6 +41,8 @@ pub use self::{
     purge::{Backlog, PurgeMetrics},
     watches::{OpenWatch, WatchMetrics},
 };
+
+use crate::domain::Clock;
 
 /// A histogram for each set of labels.
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
@@ -75,11 +79,12 @@ impl Metrics {
     }
 
     /// Everything that is to be read, together with what the store keeps and the state of its
-    /// connections, for which `connections` is asked each time.
+    /// connections, for which `connections` is asked each time, as the `clock` is.
     pub fn registry(
         &self,
         database: &DatabaseMetrics,
         connections: impl Fn() -> Connections + Send + Sync + 'static,
+        clock: Clock,
     ) -> Registry {
         let mut registry = Registry::default();
         self.calls.register(&mut registry);
@@ -87,6 +92,7 @@ impl Metrics {
         database.register(&mut registry);
         database::register_connections(&mut registry, connections);
         self.purge.register(&mut registry);
+        clock::register(&mut registry, clock);
         registry.register(
             "conversation_serving",
             "1 while the server serves, 0 while it does not",

@@ -13,6 +13,7 @@ use prometheus_client::{
 pub struct PurgeMetrics {
     completed: Counter,
     failed: Counter,
+    refused: Counter,
     rounds: Family<OutcomeLabels, Counter>,
     erased: Counter,
     trimmed: Counter,
@@ -41,6 +42,7 @@ impl PurgeMetrics {
         Self {
             completed: counter("completed"),
             failed: counter("failed"),
+            refused: counter("refused"),
             rounds,
             erased: Counter::default(),
             trimmed: Counter::default(),
@@ -88,6 +90,11 @@ impl PurgeMetrics {
     /// A round has failed.
     pub fn failed(&self) {
         self.failed.inc();
+    }
+
+    /// A round was refused, because the time cannot be believed.
+    pub fn refused(&self) {
+        self.refused.inc();
     }
 
     /// What the last round has left.

@@ -9,6 +9,8 @@
 //! - When it is back, the pool is a new one. The old connections may lead to a machine that is gone or
 //!   that is a standby now, and TCP takes minutes to notice.
 //!
+//! The same question asks for the database's time: see [`crate::domain::Clock`].
+//!
 //! Why the connection is beside the pool: those of the pool may all be in use, or wait for a lock. That
 //! is load and no outage.
 //!
@@ -22,11 +24,16 @@
 //! SQLite works in this process. It is asked too, for the health service, but a statement of it cannot
 //! be given up, so everything waits for its answer.
 
-use std::{sync::Arc, time::Duration};
+mod clocks;
+
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr, RuntimeErr, Statement};
 use sqlx::{
-    Connection as _,
+    AssertSqlSafe, Connection as _,
     postgres::{PgConnectOptions, PgConnection},
 };
 use tokio::{
@@ -34,7 +41,8 @@ use tokio::{
     time::timeout,
 };
 
-use super::{StoreError, dialect::Dialect};
+use super::{StoreError, dialect::Dialect, time};
+use crate::domain::{Clock, Timestamp};
 
 /// How long the first connection may take.
 const FIRST_ANSWER: Duration = Duration::from_secs(5);
@@ -51,7 +59,7 @@ const CLOSING: Duration = Duration::from_secs(5);
 const RETIREMENT: Duration = Duration::from_millis(100);
 
 /// `on` on a standby, and on a primary that was told not to be written to.
-const IS_READ_ONLY: &str = "SELECT current_setting('transaction_read_only')";
+const IS_READ_ONLY: &str = "current_setting('transaction_read_only')";
 /// PostgreSQL has no room for another connection. So it is there.
 const TOO_MANY_CONNECTIONS: &str = "53300";
 
@@ -65,6 +73,8 @@ pub(super) struct Connections {
     state: watch::Sender<State>,
     /// What asks PostgreSQL, unless it has to be made anew.
     probe: Mutex<Option<PgConnection>>,
+    /// Whether the log has been told that the clocks differ.
+    notable: AtomicBool,
 }
 
 struct State {
@@ -72,6 +82,8 @@ struct State {
     /// Those that transactions begin on.
     writers: DatabaseConnection,
     away: bool,
+    /// Whether this machine's clock and the database's are too far apart.
+    is_skewed: bool,
     observer: Option<Observer>,
 }
 
@@ -112,9 +124,11 @@ impl Connections {
                 pool,
                 writers,
                 away: false,
+                is_skewed: false,
                 observer: None,
             }),
             probe: Mutex::new(probe),
+            notable: AtomicBool::new(false),
         })
     }
 
@@ -187,11 +201,12 @@ impl Connections {
         let _ = state.wait_for(|state| state.away != there).await;
     }
 
-    /// Asks the database again and again, and turns what is known of it. Never ends by itself.
-    pub(super) async fn watch_over(&self) {
+    /// Asks the database again and again, and turns what is known of it and its clock. Never ends by
+    /// itself.
+    pub(super) async fn watch_over(&self, clock: &Clock) {
         let mut probe = self.probe.lock().await;
         loop {
-            let answer = within(PATIENCE, self.ask(&mut probe)).await;
+            let answer = within(PATIENCE, self.ask(&mut probe, clock)).await;
             let was_away = self.state.borrow().away;
             match answer {
                 Ok(over) => {
@@ -214,13 +229,19 @@ impl Connections {
 
     /// Whether the database is there and can be written to. A connection that fails, or that is not
     /// answered in time, is not asked again.
-    async fn ask(&self, probe: &mut Option<PgConnection>) -> Result<Over, StoreError> {
+    async fn ask(
+        &self,
+        probe: &mut Option<PgConnection>,
+        clock: &Clock,
+    ) -> Result<Over, StoreError> {
         if self.dialect == Dialect::Sqlite {
             self.pool().ping().await?;
+            let asked = clock.ask();
+            self.tell(clock, asked, clock.wall());
             return Ok(Over::Known);
         }
         if let Some(mut known) = probe.take()
-            && require_primary(&mut known).await.is_ok()
+            && self.ask_primary(&mut known, clock).await.is_ok()
         {
             *probe = Some(known);
             return Ok(Over::Known);
@@ -229,9 +250,28 @@ impl Connections {
             Err(error) if is_full(&error) => return Ok(Over::Known),
             new => new?,
         };
-        require_primary(&mut new).await?;
+        self.ask_primary(&mut new, clock).await?;
         *probe = Some(new);
         Ok(Over::New)
+    }
+
+    /// Asks a primary for its time. Fails if it cannot be written to.
+    async fn ask_primary(
+        &self,
+        connection: &mut PgConnection,
+        clock: &Clock,
+    ) -> Result<(), StoreError> {
+        let asked = clock.ask();
+        let question = format!("SELECT {IS_READ_ONLY}, {}", time::NOW);
+        let (read_only, now): (String, i64) = sqlx::query_as(AssertSqlSafe(question))
+            .fetch_one(connection)
+            .await
+            .map_err(StoreError::beside_the_pool)?;
+        if read_only == "on" {
+            return Err(unavailable("the database cannot be written to"));
+        }
+        self.tell(clock, asked, Timestamp::from_micros(now));
+        Ok(())
     }
 
     /// Says that the database is there, and on PostgreSQL leaves all connections of before behind.
@@ -288,17 +328,6 @@ async fn connect(options: &PgConnectOptions) -> Result<PgConnection, StoreError>
     PgConnection::connect_with(options)
         .await
         .map_err(StoreError::beside_the_pool)
-}
-
-async fn require_primary(connection: &mut PgConnection) -> Result<(), StoreError> {
-    let read_only: String = sqlx::query_scalar(IS_READ_ONLY)
-        .fetch_one(connection)
-        .await
-        .map_err(StoreError::beside_the_pool)?;
-    if read_only == "on" {
-        return Err(unavailable("the database cannot be written to"));
-    }
-    Ok(())
 }
 
 fn is_full(error: &StoreError) -> bool {

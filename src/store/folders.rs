@@ -23,7 +23,7 @@ use super::{
     log::{self, CHANGED, NOT_FOUND, Recorded, UNCHANGED},
     members::{self, Member, member},
     observed::DatabaseTransaction,
-    row::{Row, revision_of},
+    row::{Row, revisions_of},
     settings::plain,
     transaction::AsStoreError,
 };
@@ -333,7 +333,7 @@ impl Store {
                     members.push(member);
                 }
             }
-            Ok((revision_of(&rows)?, folders))
+            Ok((revisions_of(&rows)?.present, folders))
         })
         .await
     }

@@ -10,11 +10,12 @@ use sea_orm::{ConnectionTrait, Value};
 use super::{
     Store, StoreError,
     dialect::Dialect,
+    incarnation::{self, BASE, Revisions},
     key::ConversationKey,
     members::{self, Member},
-    row::{Row, revision_of},
+    row::{Row, revisions_of},
 };
-use crate::domain::{ConversationKind, ListFilter, Revision, Timestamp, UserId};
+use crate::domain::{ConversationKind, ListFilter, Timestamp, UserId};
 
 /// Which part of a user's list is read.
 #[derive(Debug)]
@@ -104,6 +105,7 @@ const CHOSEN: &str = "(m.kind & $2) <> 0 AND ($3 = 0 OR (m.marks & $3) <> 0)";
 impl Statements {
     pub(super) fn new(dialect: Dialect) -> Self {
         let columns = members::columns(dialect);
+        let present = incarnation::present(dialect);
         let chosen =
             format!("{CHOSEN} AND (m.last_seq IS NULL OR ({LISTED} AND ($4 = 0 OR ({UNREAD}))))");
         // PostgreSQL takes all these conditions together for so rare that it would read and sort every
@@ -117,7 +119,7 @@ impl Statements {
             let unpinned = format!("{active} AND {chosen} AND m.pinned_at IS NULL");
             // One statement, so that the revision and the rows are of one moment.
             format!(
-                "SELECT u.revision, p.* FROM (SELECT $1 AS user_id) AS me \
+                "SELECT {BASE} AS base, {present} AS revision, p.* FROM (SELECT $1 AS user_id) AS me \
                  LEFT JOIN users AS u ON u.user_id = me.user_id \
                  LEFT JOIN ( \
                      SELECT {columns} FROM {pinned} AND {chosen} AND m.pinned_at IS NOT NULL \
@@ -159,15 +161,15 @@ impl Statements {
 }
 
 impl Store {
-    /// Part of what the filter leaves of a user's list, and the revision that it reflects. Returned in
-    /// no order: what is pinned; what is in a large group, listed or not; what was active after the
+    /// Part of what the filter leaves of a user's list, and the user's revisions; it reflects the
+    /// present one. Returned in no order: what is pinned; what is in a large group, listed or not; what was active after the
     /// given time; and the part.
     pub(crate) async fn list(
         &self,
         user: &UserId,
         filter: &ListFilter,
         part: &Part,
-    ) -> Result<(Revision, Vec<Member>), StoreError> {
+    ) -> Result<(Revisions, Vec<Member>), StoreError> {
         let (time, key) = match part.after {
             Some((time, key)) => (time.as_micros(), key.map(ConversationKey::to_bytes)),
             None => (i64::MAX, None),
@@ -187,7 +189,7 @@ impl Store {
         let statement = self.scoped(&self.statements.list.part, filter, values);
         self.retrying("list", || async {
             let rows = self.pool().query_all_raw(statement.clone()).await?;
-            Ok((revision_of(&rows)?, members::members(&rows)?))
+            Ok((revisions_of(&rows)?, members::members(&rows)?))
         })
         .await
     }

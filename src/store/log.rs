@@ -12,8 +12,9 @@ use super::{
     change::{Change, ChangeError},
     dialect::{Column, ColumnType, Dialect},
     event,
+    incarnation::{self, BASE, Revisions},
     kind::StoredKind,
-    row::Row,
+    row::{Row, revisions_of},
 };
 use crate::domain::{
     ChangeOutcome, ConversationId, Origin, RecordedChange, RequestKey, Revision, Timestamp, UserId,
@@ -59,13 +60,14 @@ pub(super) struct Statements {
     one: String,
     of_request: String,
     after: String,
-    revision: String,
+    known: String,
     revisions: String,
 }
 
 impl Statements {
     pub(super) fn new(dialect: Dialect) -> Self {
         let (users, _) = dialect.rows("i", 1, &[("user_id", ColumnType::Text)]);
+        let present = incarnation::present(dialect);
         Self {
             one: format!("SELECT {RECORDED} FROM changes WHERE user_id = $1 AND revision = $2"),
             of_request: of_request("$1", "$2"),
@@ -73,10 +75,13 @@ impl Statements {
                 "SELECT {RECORDED}, client_id, changed_at, synced, undoes FROM changes \
                  WHERE user_id = $1 AND revision > $2 ORDER BY revision LIMIT $3"
             ),
-            revision: "SELECT revision FROM users WHERE user_id = $1".to_owned(),
+            known: format!(
+                "SELECT {BASE} AS base, {present} AS revision FROM (SELECT $1 AS user_id) AS me \
+                 LEFT JOIN users AS u ON u.user_id = me.user_id"
+            ),
             revisions: format!(
-                "SELECT u.user_id, u.revision FROM {users} CROSS JOIN users AS u \
-                 WHERE u.user_id = i.user_id"
+                "SELECT i.user_id, {present} AS revision FROM {users} \
+                 LEFT JOIN users AS u ON u.user_id = i.user_id"
             ),
         }
     }
@@ -204,20 +209,17 @@ impl Store {
         .await
     }
 
-    /// The revision of a user; zero if the user has changed nothing yet.
-    pub(crate) async fn revision(&self, user: &UserId) -> Result<Revision, StoreError> {
-        let statement = self.statement(&self.statements.log.revision, [user.as_str().into()]);
+    /// The revisions of a user that mean something at present.
+    pub(crate) async fn revisions_of(&self, user: &UserId) -> Result<Revisions, StoreError> {
+        let statement = self.statement(&self.statements.log.known, [user.as_str().into()]);
         self.retrying("revision", || async {
-            let row = self.pool().query_one_raw(statement.clone()).await?;
-            match row {
-                Some(row) => Row::new("users", &row).revision("revision"),
-                None => Ok(Revision::default()),
-            }
+            let rows = self.pool().query_all_raw(statement.clone()).await?;
+            revisions_of(&rows)
         })
         .await
     }
 
-    /// The revisions of those of these users who have changed anything.
+    /// What each of these users has come to.
     pub(crate) async fn revisions(
         &self,
         users: &[UserId],

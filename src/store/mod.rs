@@ -33,6 +33,7 @@ mod error;
 mod event;
 mod folders;
 mod groups;
+mod incarnation;
 mod input;
 mod key;
 mod kind;
@@ -47,6 +48,7 @@ mod observed;
 mod remembered;
 mod row;
 mod settings;
+mod time;
 mod transaction;
 mod trim;
 mod vacuums;
@@ -59,6 +61,7 @@ use tokio::sync::Semaphore;
 use self::{connections::Connections, dialect::Dialect, kind::StoredKind};
 use crate::{
     config::JobsConfig,
+    domain::Clock,
     metrics::{self, DatabaseMetrics},
 };
 
@@ -74,6 +77,7 @@ pub(crate) use {
     deletions::{DeletionTarget, Take},
     erasure::{DueChange, DueConversation},
     folders::FolderError,
+    incarnation::Revisions,
     key::ConversationKey,
     list::Part,
     log::Recorded,
@@ -102,6 +106,7 @@ struct Statements {
     messages: messages::Statements,
     append: append::Statements,
     groups: groups::Statements,
+    incarnation: incarnation::Statements,
     list: list::Statements,
     log: log::Statements,
     erasure: erasure::Statements,
@@ -127,6 +132,7 @@ impl Store {
             messages: messages::Statements::new(dialect),
             append: append::Statements::new(dialect),
             groups: groups::Statements::new(dialect),
+            incarnation: incarnation::Statements::new(dialect),
             list: list::Statements::new(dialect),
             log: log::Statements::new(dialect),
             erasure: erasure::Statements::new(dialect),
@@ -162,15 +168,21 @@ impl Store {
     }
 
     /// Asks, again and again, whether the database is there, so that nothing waits for one that is
-    /// not. Never ends by itself.
-    pub async fn watch_over(&self) {
-        self.connections.watch_over().await;
+    /// not, and what its time is, which it tells the clock. Never ends by itself.
+    pub async fn watch_over(&self, clock: &Clock) {
+        self.connections.watch_over(clock).await;
     }
 
     /// Resolves when the database is there and can be written to, or is away, as far as
     /// [`Store::watch_over`] knows.
     pub async fn until(&self, there: bool) {
         self.connections.until(there).await;
+    }
+
+    /// Resolves when the server can be relied on, or cannot, as far as is known: the database is there,
+    /// and its clock and this machine's agree.
+    pub async fn until_ready(&self, ready: bool) {
+        self.connections.until_ready(ready).await;
     }
 
     /// Calls `observer` with each statement that this store and its clones run from now on: for tests

@@ -5,7 +5,7 @@
 
 use sea_orm::QueryResult;
 
-use super::{StoreError, key::ConversationKey};
+use super::{StoreError, incarnation::Revisions, key::ConversationKey};
 use crate::domain::{Revision, Seq, Timestamp};
 
 /// Reads the columns of one row of `table`.
@@ -14,14 +14,16 @@ pub(super) struct Row<'a> {
     result: &'a QueryResult,
 }
 
-/// The user's revision in the rows of a statement that returns it with whatever else it finds; zero if
-/// the user has changed nothing yet.
-pub(super) fn revision_of(rows: &[QueryResult]) -> Result<Revision, StoreError> {
-    let revision = match rows.first() {
-        Some(first) => Row::new("users", first).optional_revision("revision")?,
-        None => None,
-    };
-    Ok(revision.unwrap_or_default())
+/// The user's revisions in the rows of a statement that returns them with whatever else it finds.
+pub(super) fn revisions_of(rows: &[QueryResult]) -> Result<Revisions, StoreError> {
+    match rows.first() {
+        Some(first) => Revisions::of(&Row::new("users", first)),
+        None => Err(StoreError::Inconsistent {
+            table: "users",
+            column: "revision",
+            key: "(no row)".to_owned(),
+        }),
+    }
 }
 
 impl<'a> Row<'a> {

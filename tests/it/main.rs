@@ -11,6 +11,8 @@
 //! - [`upgrade`] goes on with what a former version has left;
 //! - [`erasure`] looks for what must be gone, and for what must not;
 //! - [`samples`] does what the samples of the modelled API do;
+//! - [`clocks`] sets the clocks of machines wrong;
+//! - [`restored`] restores the database from a backup;
 //! - [`errors`] checks what callers are told when something is wrong;
 //! - [`fuzz`] sends nearly anything, and checks that it is answered and leaves nothing behind;
 //! - [`access`] checks who may call, and how connections are protected;
@@ -24,6 +26,7 @@
 //! - [`telemetry`] sees of it what an operator sees.
 
 mod access;
+mod clocks;
 mod command;
 mod concurrency;
 mod conformance;
@@ -38,6 +41,7 @@ mod load;
 mod model;
 mod properties;
 mod replay;
+mod restored;
 mod samples;
 mod statements;
 mod support;

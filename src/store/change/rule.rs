@@ -9,6 +9,7 @@ use super::{
 use crate::store::{
     coalesce::Coalescer,
     dialect::{ColumnType, Dialect},
+    incarnation,
     input::{InputRow, Shape},
     log::{self, RECORDED},
 };
@@ -111,11 +112,12 @@ impl Statements {
         let (keys, _) = dialect.rows("i", 4, &[("conversation_key", ColumnType::Key)]);
         Self {
             raise: format!(
-                "INSERT INTO users (user_id, revision) SELECT q.user_id, 1 FROM {asked} \
+                "INSERT INTO users (user_id, revision) SELECT q.user_id, {first} FROM {asked} \
                  WHERE NOT EXISTS (SELECT 1 FROM changes AS c WHERE {OF_REQUEST}) \
                  ORDER BY q.user_id \
-                 ON CONFLICT (user_id) DO UPDATE SET revision = users.revision + 1 \
-                 RETURNING user_id, revision"
+                 {raise} RETURNING user_id, revision",
+                first = incarnation::first(),
+                raise = incarnation::raise(dialect),
             ),
             earlier: format!(
                 "SELECT c.user_id, {RECORDED} FROM {asked} CROSS JOIN changes AS c \
@@ -217,9 +219,9 @@ fn alone(rule: &ChangeRule<'_>, shape: &Shape) -> String {
         "WITH earlier AS ({earlier}), \
          input AS (SELECT * FROM {rows}), \
          raised AS ( \
-             INSERT INTO users (user_id, revision) SELECT {user}, 1 WHERE NOT EXISTS (SELECT 1 FROM earlier) \
-             ON CONFLICT (user_id) DO UPDATE SET revision = users.revision + 1 \
-             RETURNING user_id, revision), \
+             INSERT INTO users (user_id, revision) SELECT {user}, {first} \
+             WHERE NOT EXISTS (SELECT 1 FROM earlier) \
+             {raise} RETURNING user_id, revision), \
          targets AS MATERIALIZED ( \
              SELECT i.*, b.user_id, b.revision FROM input AS i CROSS JOIN raised AS b), \
          applied AS ( \
@@ -233,6 +235,8 @@ fn alone(rule: &ChangeRule<'_>, shape: &Shape) -> String {
          {RECORDED_AND_EARLIER}",
         earlier = log::of_request(&user, &request),
         set = of_target(&rule.set),
+        first = incarnation::first(),
+        raise = incarnation::raise(Dialect::Postgres),
         insert = insert(),
         parameters = known.parameters(),
     )
@@ -252,11 +256,10 @@ fn together(rule: &ChangeRule<'_>, shape: &Shape) -> String {
              SELECT c.user_id, {recorded_of_c} FROM asked AS q CROSS JOIN changes AS c \
              WHERE {OF_REQUEST}), \
          raised AS ( \
-             INSERT INTO users (user_id, revision) SELECT q.user_id, 1 FROM asked AS q \
+             INSERT INTO users (user_id, revision) SELECT q.user_id, {first} FROM asked AS q \
              WHERE NOT EXISTS (SELECT 1 FROM earlier AS e WHERE e.user_id = q.user_id) \
              ORDER BY q.user_id \
-             ON CONFLICT (user_id) DO UPDATE SET revision = users.revision + 1 \
-             RETURNING user_id, revision), \
+             {raise} RETURNING user_id, revision), \
          targets AS MATERIALIZED ( \
              SELECT i.*, b.revision FROM input AS i JOIN raised AS b ON b.user_id = i.user_id \
              WHERE (SELECT COUNT(*) FROM raised) > 0 ORDER BY i.ord), \
@@ -275,6 +278,8 @@ fn together(rule: &ChangeRule<'_>, shape: &Shape) -> String {
          {RECORDED_AND_EARLIER}",
         recorded_of_c = prefixed("c.", RECORDED),
         set = of_target(&rule.set),
+        first = incarnation::first(),
+        raise = incarnation::raise(Dialect::Postgres),
         insert = insert(),
         columns = known.names("q."),
     )

@@ -2,6 +2,7 @@
 
 use crate::store::{
     dialect::{ColumnType, Dialect},
+    incarnation::{self, BASE},
     members,
 };
 
@@ -31,6 +32,7 @@ impl Statements {
         let user = dialect.after_rows("$1");
         let user_of_folder = dialect.after("f.ord", "$1");
         let owner_of_folder = dialect.after("f.ord", "f.user_id");
+        let present = incarnation::present(dialect);
         Self {
             find: "SELECT folder_id FROM folders WHERE user_id = $1 AND name = $2".to_owned(),
             create: "INSERT INTO folders (user_id, folder_id, name) VALUES ($1, $2, $3)".to_owned(),
@@ -69,7 +71,7 @@ impl Statements {
             ),
             // One statement, so that the revision and the rows are of one moment.
             all: format!(
-                "SELECT u.revision, d.name, {columns} FROM (SELECT $1 AS user_id) AS me \
+                "SELECT {BASE} AS base, {present} AS revision, d.name, {columns} FROM (SELECT $1 AS user_id) AS me \
                  LEFT JOIN users AS u ON u.user_id = me.user_id \
                  LEFT JOIN folders AS d ON d.user_id = me.user_id \
                  LEFT JOIN folder_conversations AS f \

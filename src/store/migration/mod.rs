@@ -6,6 +6,7 @@ mod m20261124_000003_settings_and_folders;
 mod m20261124_000004_callers;
 mod m20261128_000005_undo_stack;
 mod m20261128_000007_promises;
+mod m20261128_000008_incarnations;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, async_trait::async_trait, sea_orm::DbBackend,
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000004_callers::Migration),
             Box::new(m20261128_000005_undo_stack::Migration),
             Box::new(m20261128_000007_promises::Migration),
+            Box::new(m20261128_000008_incarnations::Migration),
         ]
     }
 

@@ -115,6 +115,8 @@ fn help_names_every_command_and_setting() {
     for name in [
         "serve",
         "migrate",
+        "purge",
+        "after-restore",
         "health",
         "demo",
         "--config",

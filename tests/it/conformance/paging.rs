@@ -9,7 +9,7 @@ use std::{
 };
 
 use conversation_service::{
-    domain::Clock,
+    machine,
     proto::{ConversationId, ConversationType, ListFilter, ListMessagesRequest},
 };
 use tokio::{sync::watch, task::JoinSet};
@@ -38,7 +38,7 @@ const MANY: usize = 10_000;
 async fn ten_thousand_conversations_are_each_listed_once_while_others_keep_sending(
     database: TestDatabase,
 ) {
-    let server = Assembled::with_clock(&config(&database), Clock::system()).await;
+    let server = Assembled::with_clock(&config(&database), machine::clock()).await;
     let client = server.client().await;
     let expected = seed::chats(&database, "alice", MANY).await;
 

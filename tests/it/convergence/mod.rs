@@ -26,7 +26,7 @@ use std::{
 };
 
 use conversation_service::{
-    domain::Clock,
+    machine,
     proto::{
         ConversationId, ListFoldersRequest, ListFoldersResponse, MarkConversationsReadRequest,
         conversation_id::Id,
@@ -243,7 +243,7 @@ async fn write(writers: Vec<Writer>) -> Vec<Writer> {
 
 /// A clock that shows the present, as that of the process does.
 fn present() -> TestClock {
-    let (clock, now) = (TestClock::new(), Clock::system().now().as_micros());
+    let (clock, now) = (TestClock::new(), machine::clock().now().as_micros());
     let ahead = u64::try_from(now - clock.clock().now().as_micros());
     clock.advance(Duration::from_micros(ahead.expect("the present is later")));
     clock

@@ -10,7 +10,7 @@ mod together;
 
 use std::{collections::BTreeSet, future::Future, time::Duration};
 
-use conversation_service::{config::JobsConfig, domain::Clock, jobs, store::Store};
+use conversation_service::{config::JobsConfig, jobs, machine, store::Store};
 
 use crate::support::{
     client::{Client, in_folder, marked, unread},
@@ -53,7 +53,7 @@ impl Observed {
         config.pin_limit = limit;
         let recorder = Recorder::default();
         let store = recorder.connect(&config).await;
-        let server = Assembled::with_store(&config, Clock::system(), store.clone()).await;
+        let server = Assembled::with_store(&config, machine::clock(), store.clone()).await;
         let client = server.client().await;
         recorder.take();
         Self {
@@ -68,7 +68,7 @@ impl Observed {
     /// and measures what they leave.
     async fn run_jobs(&self) {
         for hours in [30, 240] {
-            let later = Clock::system()
+            let later = machine::clock()
                 .now()
                 .saturating_add(Duration::from_hours(hours));
             let schedule = JobsConfig::default().schedule();

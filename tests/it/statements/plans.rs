@@ -176,6 +176,8 @@ async fn check_postgres(rows: &Rows, statement: Statement) {
     if is_page(&sql) {
         let mut parts = Vec::new();
         find_nodes(&plan, "Limit", &mut parts);
+        // There is one in how the greatest base is found, too.
+        parts.retain(|part| part.to_string().contains("members"));
         let [part] = parts.as_slice() else {
             panic!("not one part\nin: {sql}\n{plan:#}");
         };

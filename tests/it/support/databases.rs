@@ -1,6 +1,7 @@
 //! A fresh, empty database for each test, and the macro that runs a test on every kind of database.
 
 use std::{
+    fs,
     sync::atomic::{AtomicU32, Ordering},
     thread,
 };
@@ -21,8 +22,7 @@ pub(crate) enum Backend {
 pub(crate) struct TestDatabase {
     backend: Backend,
     url: String,
-    /// Held for what its destructor does.
-    _place: Place,
+    place: Place,
 }
 
 /// Where a test database lives.
@@ -31,7 +31,7 @@ enum Place {
         _files: TempDir,
     },
     Server {
-        _database: PostgresDatabase,
+        database: PostgresDatabase,
     },
     /// Whoever has started the server ends it, and the database with it.
     Elsewhere,
@@ -48,7 +48,7 @@ impl TestDatabase {
                 Some(Self {
                     backend,
                     url: format!("sqlite://{}", file.display()),
-                    _place: Place::Directory { _files: files },
+                    place: Place::Directory { _files: files },
                 })
             }
             Backend::Postgres => Self::create_on_postgres("").await,
@@ -68,10 +68,26 @@ impl TestDatabase {
         Some(Self {
             backend: Backend::Postgres,
             url: database_url(superuser, &database.name),
-            _place: Place::Server {
-                _database: database,
-            },
+            place: Place::Server { database },
         })
+    }
+
+    /// A copy of the database as it is, as a backup is one. Nobody may be connected to it.
+    pub(crate) async fn copy(&self) -> Self {
+        match &self.place {
+            Place::Directory { .. } => {
+                let copy = Self::create(Backend::Sqlite).await.expect("always there");
+                let [from, to] = [self, &copy].map(|one| one.url.trim_start_matches("sqlite://"));
+                fs::copy(from, to).expect("the file is there");
+                copy
+            }
+            Place::Server { database } => {
+                let template = format!("TEMPLATE {}", database.name);
+                let copy = Self::create_on_postgres(&template).await;
+                copy.expect("the server of the original")
+            }
+            Place::Elsewhere => panic!("it is not known where it is"),
+        }
     }
 
     /// The database of this URL on a PostgreSQL server of the test's own.
@@ -79,7 +95,7 @@ impl TestDatabase {
         Self {
             backend: Backend::Postgres,
             url,
-            _place: Place::Elsewhere,
+            place: Place::Elsewhere,
         }
     }
 

@@ -1,0 +1,114 @@
+//! Incarnations: what keeps the revisions of a restored database apart from those it had before.
+//!
+//! A backup does not hold the revisions that were given out after it was made. If they were given out
+//! again, for other changes, a client that knows one of them would pass over what it has not seen. So
+//! whoever restores a backup begins a new incarnation: its base lies above every revision that was
+//! ever given out, and every user, known or not, has come to the base at least. Nothing is written to
+//! the users' rows for that; the statements that raise a revision or read one take the base into
+//! account, so an incarnation begins for all users and all replicas at once.
+//!
+//! A base is the time at which the incarnation began, in microseconds. No user makes a change each
+//! microsecond, so revisions stay below the time, and so below the next base: also if the same backup
+//! is restored twice.
+
+use sea_orm::ConnectionTrait;
+
+use super::{Store, StoreError, dialect::Dialect, row::Row};
+use crate::domain::{Clock, Revision};
+
+const TABLE: &str = "incarnations";
+
+/// The base of the present incarnation.
+pub(super) const BASE: &str = "(SELECT COALESCE(MAX(base), 0) FROM incarnations)";
+
+/// The revisions of a user that mean something: what is outside of them belongs to a history that was
+/// given up when a backup was restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Revisions {
+    /// The base of the present incarnation.
+    pub(crate) base: Revision,
+    /// What the user has come to.
+    pub(crate) present: Revision,
+}
+
+pub(super) struct Statements {
+    begin: String,
+}
+
+impl Statements {
+    pub(super) fn new(dialect: Dialect) -> Self {
+        let highest = dialect.greatest(&[
+            "$1",
+            "(SELECT COALESCE(MAX(revision), 0) FROM users) + 1",
+            &format!("{BASE} + 1"),
+        ]);
+        Self {
+            begin: format!(
+                "INSERT INTO incarnations (base, began_at) SELECT {highest}, $1 RETURNING base"
+            ),
+        }
+    }
+}
+
+/// An expression of what the user of the row `u` of `users` has come to; `u` may be missing.
+pub(super) fn present(dialect: Dialect) -> String {
+    dialect.greatest(&["COALESCE(u.revision, 0)", BASE])
+}
+
+/// What raises the revision of a user in an insertion into `users` of [`first`].
+pub(super) fn raise(dialect: Dialect) -> String {
+    let next = dialect.greatest(&["users.revision + 1", "excluded.revision"]);
+    format!("ON CONFLICT (user_id) DO UPDATE SET revision = {next}")
+}
+
+/// An expression of the first revision of a user who is not in `users`.
+pub(super) fn first() -> String {
+    format!("{BASE} + 1")
+}
+
+impl Revisions {
+    /// Reads the columns `base` and `revision`.
+    pub(super) fn of(row: &Row<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            base: row.revision("base")?,
+            present: row.revision("revision")?,
+        })
+    }
+
+    /// Whether the user has been at this revision in the present incarnation.
+    pub(crate) fn contain(&self, revision: Revision) -> bool {
+        (self.base..=self.present).contains(&revision)
+    }
+}
+
+impl Store {
+    /// Begins a new incarnation; returns its base. To be done once the database was restored from a
+    /// backup, before it is served from. Doing it again is harmless: clients list once more. So is doing
+    /// it while other replicas serve.
+    ///
+    /// # Errors
+    ///
+    /// A [`StoreError`]; nothing has changed then.
+    pub async fn begin_incarnation(&self, clock: &Clock) -> Result<Revision, StoreError> {
+        let now = self.time(clock).await?;
+        let values = [now.as_micros().into()];
+        let begin = self.statement(&self.statements.incarnation.begin, values);
+        self.retrying_at_length("begin_incarnation", || async {
+            let transaction = self.begin().await?;
+            if self.dialect == Dialect::Postgres {
+                // It looks at every user.
+                let unlimited = self.statement("SET LOCAL statement_timeout = 0", []);
+                transaction.execute_raw(unlimited).await?;
+            }
+            let row = transaction.query_one_raw(begin.clone()).await?;
+            let base = row.map(|row| Row::new(TABLE, &row).revision("base"));
+            transaction.commit().await?;
+            base.ok_or_else(|| StoreError::Inconsistent {
+                table: TABLE,
+                column: "base",
+                key: "(new)".to_owned(),
+            })?
+        })
+        .await
+    }
+}
