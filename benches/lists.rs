@@ -174,6 +174,7 @@ async fn befriend(load: &Channel, size: usize) -> Outcome<()> {
                 let request = AddGroupMembersRequest {
                     group_id,
                     user_ids: others.chain([reader(size)]).collect(),
+                    request_id: String::new(),
                 };
                 GroupServiceClient::new(load.clone())
                     .add_group_members(request)

@@ -171,7 +171,7 @@ mod tests {
             "INVALID_ARGUMENT INVALID_REQUEST",
             "conversation_ids[1].group_id must not be empty",
             "conversation_ids[2] repeats conversation_ids[0]",
-            "alice's revision: 5 before, 5 after",
+            "alice's revision: 6 before, 6 after",
         ] {
             let words: Vec<_> = expected.split_whitespace().collect();
             assert!(

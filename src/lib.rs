@@ -108,8 +108,16 @@
 //!
 //! Reading, pinning, muting and marking are rules over one row, like deletions. A limit over several
 //! rows (pins, folders, what is in folders) is counted after the change, in a transaction that holds
-//! the user's lock from its first statement on, and taken back with the transaction. Undoing a deletion
-//! pins again what it has unpinned as far as there is room, and says where there was none.
+//! the user's lock from its first statement on, and taken back with the transaction. It counts what the
+//! user sees of it, and only what adds to it is refused. Undoing a deletion pins again what it has
+//! unpinned as far as there is room, and says where there was none.
+//!
+//! # Joining and leaving
+//!
+//! Who is in a group is a change of each user whom it concerns, made by the group's caller: one
+//! transaction locks the head, raises the revisions of all whose membership changes, moves their rows and
+//! records a change for each ([`store`] says why this order of locks has no circle). The request itself is
+//! remembered with the group (`store::groups`).
 //!
 //! # Undoing, following and erasing
 //!
@@ -117,7 +125,8 @@
 //!   before; the row of `members` has the revision of the last one alone. So deletions of a conversation
 //!   are a stack, superseded is a revision that is not the last, and undoing is one guarded update.
 //! - *Following*: the record of a change is also the event of it. A watcher reads the log from where it
-//!   is; [`sync`] only tells it when to look, and losing a wake costs time and nothing else.
+//!   is; [`sync`] only tells it when to look, and losing a wake costs time and nothing else. Requests are
+//!   bounded so that no event is larger than a client takes.
 //! - *Erasing*: a message that lies in no view and in none that undoing could bring back never comes into
 //!   one again, so it can be erased without a lock on views (`store::erasure` has the argument). Its name
 //!   is remembered for as long as it may be delivered again (`store::remembered`).

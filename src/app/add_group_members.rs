@@ -1,17 +1,16 @@
 //! Adding users to a group.
 
-use super::{App, AppError};
-use crate::domain::{Batch, GroupId, UserId};
+use super::{App, AppError, membership::change_members};
+use crate::domain::{MembershipRequest, MembershipsChanged};
 
-/// Makes users members of a group, from its newest message on. Returns how many were not before.
+/// Makes users members of a group, from its newest message on; counts those who were not before.
 ///
 /// # Errors
 ///
-/// That the database failed.
+/// [`AppError::RequestIdReused`], or that the database failed.
 pub async fn add_group_members(
     app: &App,
-    group: &GroupId,
-    users: &Batch<UserId>,
-) -> Result<usize, AppError> {
-    Ok(app.store.join(group, users, app.clock.now()).await?)
+    request: &MembershipRequest,
+) -> Result<MembershipsChanged, AppError> {
+    change_members(app, request).await
 }

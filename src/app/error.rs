@@ -34,9 +34,9 @@ pub enum AppError {
     /// The user has as many folders as a user may have: delete one first.
     #[error("the limit of folders is reached")]
     FolderLimitReached,
-    /// The user's folders would hold too many conversations: take some out first.
+    /// The user's folders would have more conversations than this: take some out first.
     #[error("the limit of conversations in folders is reached")]
-    FolderConversationLimitReached,
+    FolderConversationLimitReached(u16),
     /// The user has not come to this revision, or the database has been restored since: list again.
     #[error("the revision is unknown")]
     RevisionUnknown,
@@ -71,7 +71,7 @@ impl From<FolderError> for AppError {
             FolderError::NotFound => Self::FolderNotFound,
             FolderError::AlreadyExists => Self::FolderAlreadyExists,
             FolderError::TooMany => Self::FolderLimitReached,
-            FolderError::TooManyConversations => Self::FolderConversationLimitReached,
+            FolderError::TooManyConversations(limit) => Self::FolderConversationLimitReached(limit),
             FolderError::Change(error) => error.into(),
         }
     }

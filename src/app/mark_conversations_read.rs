@@ -8,8 +8,10 @@ use super::{
     positions::positioned,
 };
 use crate::{
-    domain::{Batch, ConversationId, ListFilter, Origin, ReadingChanged, Seq},
-    store::{Part, Positioned},
+    domain::{
+        Batch, ConversationId, ListFilter, MAX_READ, Origin, ReadingChanged, Seq, Timestamp, UserId,
+    },
+    store::{ConversationKey, Part, Positioned, Reading},
 };
 
 /// Asks for conversations to be marked read.
@@ -28,7 +30,7 @@ pub struct MarkConversationsRead {
 pub enum Which {
     /// These.
     These(Batch<ConversationId>),
-    /// All that are listed and have something unread.
+    /// Those that are listed and have something unread, at most [`MAX_READ`] of them.
     AllUnread,
 }
 
@@ -47,50 +49,77 @@ pub async fn mark_conversations_read(
         which,
         seen_through,
     } = request;
-    let mut conversations = match which {
-        Which::These(ids) => positioned(app, &origin.user, ids).await?,
-        Which::AllUnread => all_unread(app, &origin).await?,
+    let mut reading = match which {
+        Which::These(ids) => Reading {
+            conversations: positioned(app, &origin.user, ids).await?,
+            more: false,
+        },
+        Which::AllUnread => all_unread(app, &origin.user, &seen_through).await?,
     };
     for Positioned {
         conversation_id,
         position,
         ..
-    } in &mut conversations
+    } in &mut reading.conversations
     {
         if let Some(seen) = seen_through.get(conversation_id) {
             *position = (*position).min(*seen);
         }
     }
-    let read = app
-        .store
-        .read(&origin, app.clock.now(), conversations)
-        .await?;
-    app.wakes.changed(&origin.user, read.revision);
+    let read = app.store.read(&origin, app.clock.now(), reading).await?;
+    app.wakes.changed(&origin.user, read.changed.revision);
     Ok(read)
 }
 
-/// Everything that has something unread, the latest active first, each through its newest message.
-async fn all_unread(app: &App, origin: &Origin) -> Result<Vec<Positioned>, AppError> {
+/// What has something unread, the latest active first, each through its newest message: as much as one
+/// request reads. What was not seen far enough to be read any further comes only where there is room,
+/// so that a caller who repeats the request until there is no more gets to the end.
+async fn all_unread(
+    app: &App,
+    user: &UserId,
+    seen_through: &HashMap<ConversationId, Seq>,
+) -> Result<Reading, AppError> {
     let filter = ListFilter {
         unread_only: true,
         ..ListFilter::default()
     };
-    let everything = Part {
+    // One more tells whether there are others.
+    let part = Part {
         active_after: None,
         after: None,
-        limit: usize::MAX,
+        limit: MAX_READ + 1 + seen_through.len(),
     };
-    let (_, members) = app.store.list(&origin.user, &filter, &everything).await?;
+    let (_, members) = app.store.list(user, &filter, &part).await?;
     let (mut entries, heads) = listed(&app.store, members).await?;
     entries.retain(|entry| entry.unread() > 0);
-    entries.sort_by_key(|entry| (Reverse(entry.latest.time), entry.member.key));
+    let seen: HashMap<_, _> = seen_through
+        .iter()
+        .map(|(id, seen)| (ConversationKey::of(id, user), *seen))
+        .collect();
+    let stays = |Listed { member, latest }: &Listed| {
+        let seen = seen.get(&member.key);
+        seen.is_some_and(|seen| member.view.unread(*seen.min(&latest.seq)) == 0)
+    };
+    entries.sort_by_cached_key(|entry| (stays(entry), place(entry)));
+    let more = entries.get(MAX_READ).is_some_and(|entry| !stays(entry));
+    entries.truncate(MAX_READ);
+    entries.sort_by_key(place);
+
     let heads = with_heads(&app.store, &entries, heads).await?;
     let conversations = entries.into_iter().map(|Listed { member, latest }| {
         Ok(Positioned {
-            conversation_id: member.id_in(&origin.user, &heads)?,
+            conversation_id: member.id_in(user, &heads)?,
             key: member.key,
             position: latest.seq,
         })
     });
-    conversations.collect()
+    Ok(Reading {
+        conversations: conversations.collect::<Result<_, AppError>>()?,
+        more,
+    })
+}
+
+/// Where it stands among what is unread.
+fn place(entry: &Listed) -> (Reverse<Timestamp>, ConversationKey) {
+    (Reverse(entry.latest.time), entry.member.key)
 }

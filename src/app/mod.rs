@@ -18,6 +18,7 @@ mod list_folders;
 mod list_messages;
 mod mark_conversations;
 mod mark_conversations_read;
+mod membership;
 mod mute_conversations;
 mod pin_conversations;
 mod positions;

@@ -1,17 +1,16 @@
 //! Removing users from a group.
 
-use super::{App, AppError};
-use crate::domain::{Batch, GroupId, UserId};
+use super::{App, AppError, membership::change_members};
+use crate::domain::{MembershipRequest, MembershipsChanged};
 
-/// Ends users' membership of a group at its newest message. Returns how many were members.
+/// Ends users' membership of a group at its newest message; counts those who were members.
 ///
 /// # Errors
 ///
-/// That the database failed.
+/// [`AppError::RequestIdReused`], or that the database failed.
 pub async fn remove_group_members(
     app: &App,
-    group: &GroupId,
-    users: &Batch<UserId>,
-) -> Result<usize, AppError> {
-    Ok(app.store.leave(group, users).await?)
+    request: &MembershipRequest,
+) -> Result<MembershipsChanged, AppError> {
+    change_members(app, request).await
 }

@@ -47,11 +47,13 @@ async fn restorable(
         // A change that the log does not know any more is older than any restore window, unless it is of a
         // history that was given up.
         let revisions = app.store.revisions_of(user).await?;
-        return Err(if revisions.base < deletion && deletion <= revisions.present {
-            AppError::RestoreWindowExpired
-        } else {
-            AppError::UnknownDeletion
-        });
+        return Err(
+            if revisions.base < deletion && deletion <= revisions.present {
+                AppError::RestoreWindowExpired
+            } else {
+                AppError::UnknownDeletion
+            },
+        );
     };
     if !recorded.is_deletion() {
         return Err(AppError::UnknownDeletion);

@@ -46,7 +46,7 @@ pub enum WatchEvent {
 /// Why a watch ended by itself.
 #[derive(Debug)]
 pub enum WatchEnd {
-    /// The log does not reach back to what the client knows.
+    /// The log does not reach back to what the client knows, or has a change that no event can tell.
     Compacted,
     /// The client does not read.
     TooSlow,
@@ -147,6 +147,10 @@ impl Watch {
                 }
                 self.position = change.revision;
                 if change.concerns(self.request.client.as_ref()) {
+                    // A list says what such a change did; it is as if the log no longer had it.
+                    if !change.change.fits_an_event() {
+                        return Err(WatchEnd::Compacted);
+                    }
                     self.send(events, WatchEvent::Change(change)).await?;
                 }
             }

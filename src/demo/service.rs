@@ -70,6 +70,7 @@ impl Service {
         let request = AddGroupMembersRequest {
             group_id: group.to_owned(),
             user_ids: users.iter().map(ToString::to_string).collect(),
+            request_id: String::new(),
         };
         self.groups.add_group_members(request).await?;
         Ok(())

@@ -1,9 +1,14 @@
 //! A user's changes, as the user's clients follow them.
 
 use super::{
-    ClientId, ConversationId, CustomData, FolderName, Marks, Muting, Pinning, Revision, Seq,
-    Synchronisation, Taking, Timestamp,
+    ClientId, ConversationId, CustomData, FolderName, Marks, Membership, Muting, Pinning, Revision,
+    Seq, Synchronisation, Taking, Timestamp,
 };
+
+/// The most bytes of a change as a watching client is told of it.
+pub const MAX_EVENT_BYTES: usize = 1024 * 1024;
+/// More than one conversation of a reading takes in an event, beside its ID.
+const BYTES_BESIDE_ID: usize = 32;
 
 /// A change that was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +68,15 @@ pub enum Change {
     AddedToFolder(FolderName, Vec<ConversationId>),
     /// Conversations were taken out of a folder.
     RemovedFromFolder(FolderName, Vec<ConversationId>),
+    /// The user has joined or left a group.
+    MembershipChanged {
+        /// What the user is since.
+        membership: Membership,
+        /// How the group stands since.
+        conversation: Watermarks,
+        /// The newest position that has reached the user, or would have.
+        last: Seq,
+    },
 }
 
 /// How a conversation stands after a deletion, a clearing, or the undoing of one.
@@ -89,6 +103,17 @@ impl RecordedChange {
 }
 
 impl Change {
+    /// Whether a client can be told of it. Requests are bounded so that it can, but for one kind: there
+    /// are readings of old of any number of conversations.
+    #[must_use]
+    pub fn fits_an_event(&self) -> bool {
+        let Self::Read(conversations) = self else {
+            return true;
+        };
+        let bytes = |(id, _): &(ConversationId, Seq)| id.name_bytes() + BYTES_BESIDE_ID;
+        conversations.iter().map(bytes).sum::<usize>() <= MAX_EVENT_BYTES
+    }
+
     const fn is_synchronised(&self) -> bool {
         !matches!(
             self,
@@ -112,7 +137,9 @@ impl Change {
             | Self::AddedToFolder(_, conversations)
             | Self::RemovedFromFolder(_, conversations) => !conversations.is_empty(),
             Self::FolderRenamed { from, to } => from != to,
-            Self::FolderCreated(..) | Self::FolderDeleted(_) => true,
+            Self::FolderCreated(..) | Self::FolderDeleted(_) | Self::MembershipChanged { .. } => {
+                true
+            }
         }
     }
 }

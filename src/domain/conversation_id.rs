@@ -50,6 +50,16 @@ pub enum ConversationIdError {
 }
 
 impl ConversationId {
+    /// The bytes of the ID that it holds.
+    #[must_use]
+    pub fn name_bytes(&self) -> usize {
+        match self {
+            Self::C2c(user) => user.as_str().len(),
+            Self::Group(group) => group.as_str().len(),
+            Self::System => 0,
+        }
+    }
+
     /// The kind of this conversation.
     #[must_use]
     pub const fn kind(&self) -> ConversationKind {

@@ -13,6 +13,7 @@ mod folder;
 mod id;
 mod list;
 mod marks;
+mod membership;
 mod message;
 mod page;
 mod quantity;
@@ -21,25 +22,29 @@ mod setting;
 mod view;
 
 pub use batch::{Batch, BatchError};
-pub use change::{Change, RecordedChange, Watermarks};
+pub use change::{Change, MAX_EVENT_BYTES, RecordedChange, Watermarks};
 pub use clock::{Asked, Clock, JUMP, MOST_SKEW, ManualClock, Micros, Readings, Timestamp, Told};
 pub use conversation_id::{CanonicalId, ConversationId, ConversationIdError, ConversationKind};
 pub use deletion::{
     ConversationDeletion, Deletion, DeletionOutcome, Restoration, RestorationOutcome,
     RestoredConversation, Synchronisation, Taking,
 };
-pub use folder::{Folder, FolderAction, FolderChanged, MAX_FOLDER_CONVERSATIONS, MAX_FOLDERS};
+pub use folder::{
+    Folder, FolderAction, FolderChanged, MAX_FILED_CONVERSATIONS, MAX_FOLDER_CONVERSATIONS,
+    MAX_FOLDERS,
+};
 pub use id::{
     CallerName, ClientId, ClientMessageId, FolderName, GroupId, Id, IdError, PayloadType, UserId,
 };
 pub use list::{ListBeginning, ListCursor, ListEntry, ListFilter, ListPosition};
 pub use marks::{Mark, MarkChange, Marks, MarksError};
+pub use membership::{GroupRequest, Membership, MembershipRequest, MembershipsChanged};
 pub use message::{BodyError, Message, MessageBody};
 pub use page::{PageSize, PageSizeError, fitting};
 pub use quantity::{Revision, Seq};
 pub use request::{Origin, RequestDigest, RequestId, RequestKey};
 pub use setting::{
-    ChangeOutcome, Changed, CustomData, CustomDataError, MarksChanged, Muting, Pinning,
+    ChangeOutcome, Changed, CustomData, CustomDataError, MAX_READ, MarksChanged, Muting, Pinning,
     ReadingChanged,
 };
 pub use view::View;

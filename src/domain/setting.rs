@@ -52,8 +52,17 @@ pub struct Changed<T = ()> {
     pub revision: Revision,
 }
 
-/// What a reading did: how far each conversation is read.
-pub type ReadingChanged = Changed<Seq>;
+/// The most conversations that one request reads, so that its answer and its event have a bound.
+pub const MAX_READ: usize = 1000;
+
+/// What a reading did. A retry gets the same value, as it was recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadingChanged {
+    /// How far each conversation is read.
+    pub changed: Changed<Seq>,
+    /// Whether others can be read further, of those that the request asked for.
+    pub more: bool,
+}
 /// What a change of marks did: all the marks of each conversation.
 pub type MarksChanged = Changed<Marks>;
 

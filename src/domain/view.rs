@@ -5,7 +5,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::Seq;
+use super::{Membership, Seq};
 
 /// A user's watermarks in one conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -27,6 +27,15 @@ impl View {
     #[must_use]
     pub fn last(&self, head: Seq) -> Seq {
         self.left_at.map_or(head, |left| left.min(head))
+    }
+
+    /// Whether new messages reach this user.
+    #[must_use]
+    pub const fn membership(&self) -> Membership {
+        match self.left_at {
+            None => Membership::Member,
+            Some(_) => Membership::Left,
+        }
     }
 
     /// Whether the conversation is in the user's list.

@@ -2,7 +2,7 @@
 
 use tonic::{Request, Response, Status};
 
-use super::{Api, convert};
+use super::{Api, access, convert};
 use crate::{
     app,
     proto::{
@@ -17,11 +17,11 @@ impl GroupService for Api {
         &self,
         request: Request<AddGroupMembersRequest>,
     ) -> Result<Response<AddGroupMembersResponse>, Status> {
-        let AddGroupMembersRequest { group_id, user_ids } = request.into_inner();
-        let (group, users) = convert::group_members::parse(&group_id, &user_ids)?;
-        let added = app::add_group_members(&self.app, &group, &users).await?;
+        let (request, caller) = access::received(request);
+        let request = convert::group_members::parse_joining(&request, caller)?;
+        let added = app::add_group_members(&self.app, &request).await?;
         Ok(Response::new(AddGroupMembersResponse {
-            added_count: convert::group_members::count(added),
+            added_count: convert::group_members::count(&added),
         }))
     }
 
@@ -29,11 +29,11 @@ impl GroupService for Api {
         &self,
         request: Request<RemoveGroupMembersRequest>,
     ) -> Result<Response<RemoveGroupMembersResponse>, Status> {
-        let RemoveGroupMembersRequest { group_id, user_ids } = request.into_inner();
-        let (group, users) = convert::group_members::parse(&group_id, &user_ids)?;
-        let removed = app::remove_group_members(&self.app, &group, &users).await?;
+        let (request, caller) = access::received(request);
+        let request = convert::group_members::parse_leaving(&request, caller)?;
+        let removed = app::remove_group_members(&self.app, &request).await?;
         Ok(Response::new(RemoveGroupMembersResponse {
-            removed_count: convert::group_members::count(removed),
+            removed_count: convert::group_members::count(&removed),
         }))
     }
 }

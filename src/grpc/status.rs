@@ -12,7 +12,7 @@ use super::violations::{Found, InvalidRequest};
 use crate::{
     access::Role,
     app::AppError,
-    domain::{MAX_FOLDER_CONVERSATIONS, MAX_FOLDERS},
+    domain::MAX_FOLDERS,
     proto::{ErrorReason as Reason, ViolationReason},
     store::StoreError,
 };
@@ -226,10 +226,10 @@ impl From<AppError> for Status {
                 MAX_FOLDERS.into(),
                 "the user has as many folders as a user may have; delete one first",
             ),
-            AppError::FolderConversationLimitReached => limit_reached(
+            AppError::FolderConversationLimitReached(limit) => limit_reached(
                 Reason::FolderConversationLimitReached,
-                MAX_FOLDER_CONVERSATIONS.into(),
-                "the user's folders would hold too many conversations; take some out first",
+                limit.into(),
+                "the user's folders would have too many conversations; take some out first",
             ),
             AppError::FolderNotFound => status(
                 Code::NotFound,

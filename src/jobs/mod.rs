@@ -3,7 +3,7 @@
 //! | job | when | needs | leaves |
 //! |---|---|---|---|
 //! | erasure | every purge interval, or by `purge` | changes whose restore window has passed; groups that somebody joined again | no message that nobody can ever see |
-//! | trimming | as erasure | changes, and names of erased messages, that are older than was promised | a log that reaches back as far as was promised |
+//! | trimming | as erasure | changes, names of erased messages, and requests to join and leave groups, that are older than was promised | a log that reaches back as far as was promised |
 //! | vacuuming SQLite | as erasure, but for at most a thousandth of the time; within a day | that something was erased | no erased text in any file |
 //!
 //! All take no input but the time ([`due`] says which), may run on any number of replicas at once, do a bounded piece of
@@ -62,6 +62,7 @@ async fn round(store: &Store, now: Timestamp, schedule: Schedule) -> Result<Eras
     let messages = erasure::run_once(store, now).await?;
     let changes = store.trim_changes(now).await?;
     store.trim_erased_messages(now).await?;
+    store.trim_group_requests(now).await?;
     // Last: on a full disk it fails, and nothing else should for that.
     store.settle(now, schedule.vacuum).await?;
     Ok(Erased { messages, changes })

@@ -132,7 +132,7 @@ impl Store {
         change: Change,
         rows: &[R],
     ) -> Result<Recorded, ChangeError> {
-        let input = Input::of(rows.iter());
+        let input = Input::of(&rows.iter());
         self.change_of_rows(name, &statement.of_rows, Change { input, ..change })
             .await
     }
@@ -250,7 +250,7 @@ impl Store {
             }
         }
         let revisions: Vec<_> = revisions.into_iter().map(Raised).collect();
-        let made_now = changes(&new, self.retention).beside(Input::of(revisions.iter()));
+        let made_now = changes(&new, self.retention).beside(Input::of(&revisions.iter()));
         let mut values = self.dialect.row_values(made_now.columns());
         values.extend(rows);
         let record = self.statement(&steps.record, values);
@@ -298,8 +298,8 @@ impl Store {
         results: &str,
     ) -> Result<Recorded, StoreError> {
         let row = changes(&[change], self.retention)
-            .beside(Input::of([Raised(revision.to_stored())].iter()))
-            .beside(Input::of([Results(results.to_owned())].iter()));
+            .beside(Input::of(&[Raised(revision.to_stored())].iter()))
+            .beside(Input::of(&[Results(results.to_owned())].iter()));
         let statement = self.statement(&self.statements.change.record, row.into_scalars());
         transaction.execute_raw(statement).await?;
         Recorded::now(change, revision, results)

@@ -6,14 +6,15 @@ use super::{
     StoreError,
     deletions::{self, After},
     folders::StoredFolder,
+    groups,
     kind::StoredKind,
     log::{self, CHANGED, Recorded, RecordedConversation},
     row::Row,
     settings,
 };
 use crate::domain::{
-    Change, ClientId, ConversationId, FolderName, Marks, Muting, Pinning, RecordedChange, Seq,
-    Synchronisation, Taking, Watermarks,
+    Change, ClientId, ConversationId, FolderName, Marks, Membership, Muting, Pinning,
+    RecordedChange, Seq, Synchronisation, Taking, Watermarks,
 };
 
 /// Reads a row of `changes`.
@@ -80,6 +81,8 @@ fn change(row: &Row<'_>, recorded: Recorded) -> Result<Change, StoreError> {
         StoredKind::RemoveFromFolder => {
             Change::RemovedFromFolder(folder_name(&recorded)?, changed(recorded))
         }
+        StoredKind::Join => groups::recorded_membership(recorded, Membership::Member)?,
+        StoredKind::Leave => groups::recorded_membership(recorded, Membership::Left)?,
     })
 }
 

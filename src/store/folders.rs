@@ -5,8 +5,9 @@
 //! do not depend on how many conversations it names. What it did is recorded as every change is, and
 //! answered from the record.
 //!
-//! A folder keeps what is deleted at present; only what it shows leaves that out.
+//! A folder keeps what is deleted at present; what it shows, and what its limit counts, leaves that out.
 
+mod limits;
 mod record;
 mod statements;
 
@@ -28,8 +29,8 @@ use super::{
     transaction::AsStoreError,
 };
 use crate::domain::{
-    ConversationId, Folder, FolderAction, FolderChanged, FolderName, MAX_FOLDER_CONVERSATIONS,
-    MAX_FOLDERS, Origin, Revision, Timestamp, UserId,
+    ConversationId, Folder, FolderAction, FolderChanged, FolderName, Origin, Revision, Timestamp,
+    UserId,
 };
 
 pub(super) use record::StoredFolder;
@@ -51,9 +52,9 @@ pub(crate) enum FolderError {
     /// The user has as many folders as a user may have.
     #[error("the limit of folders is reached")]
     TooMany,
-    /// The user's folders would hold more conversations than they may.
-    #[error("the limit of conversations in folders is reached")]
-    TooManyConversations,
+    /// The user's folders would have more conversations than this.
+    #[error("the limit of {0} conversations in folders is reached")]
+    TooManyConversations(u16),
     /// As of any change.
     #[error(transparent)]
     Change(#[from] ChangeError),
@@ -117,6 +118,9 @@ impl Store {
             (_, Some(folder)) => folder,
             (_, None) => return Err(FolderError::NotFound),
         };
+        // Before anything is put in: a conversation that a message brings about meanwhile is either put
+        // in or not known, and never one that was in the folder already.
+        let known = self.known(transaction, user, &keys).await?;
         // What is removed is answered as it was, and everything else as it is afterwards.
         let mut shown_as = name;
         let mut former = None;
@@ -173,9 +177,15 @@ impl Store {
                 HashSet::new()
             }
         };
-        self.keep_limits(transaction, user).await?;
+        match action {
+            FolderAction::Create(_) | FolderAction::Add(_) => {
+                self.keep_folder_limits(transaction, user, revision, action, &changed)
+                    .await?;
+            }
+            FolderAction::Remove(_) | FolderAction::Rename(_) | FolderAction::Delete => {}
+        }
 
-        let results = self.outcomes(transaction, user, &keys, &changed).await?;
+        let results = outcomes(&keys, &known, &changed);
         let conversations = match removed {
             Some(conversations) => conversations,
             None => self.contents(transaction, user, folder).await?,
@@ -251,47 +261,17 @@ impl Store {
         self.run(transaction, sql, user, folder, values).await
     }
 
-    async fn keep_limits(
-        &self,
-        transaction: &DatabaseTransaction,
-        user: &UserId,
-    ) -> Result<(), FolderError> {
-        let counts = self.statement(&self.statements.folders.counts, [user.as_str().into()]);
-        let rows = transaction.query_all_raw(counts).await;
-        let rows = rows.map_err(StoreError::from)?;
-        for row in &rows {
-            let row = Row::new("folders", row);
-            if row.get::<i64>("folders")? > i64::from(MAX_FOLDERS) {
-                return Err(FolderError::TooMany);
-            }
-            if row.get::<i64>("conversations")? > i64::from(MAX_FOLDER_CONVERSATIONS) {
-                return Err(FolderError::TooManyConversations);
-            }
-        }
-        Ok(())
-    }
-
-    /// What happened to each of the conversations of a request, as it is recorded.
-    async fn outcomes(
+    /// Those of these conversations that the user has.
+    async fn known(
         &self,
         transaction: &DatabaseTransaction,
         user: &UserId,
         keys: &[ConversationKey],
-        changed: &HashSet<ConversationKey>,
-    ) -> Result<String, StoreError> {
+    ) -> Result<HashSet<ConversationKey>, StoreError> {
         let mut values = vec![user.as_str().into()];
         values.extend(self.dialect.row_values(&[Column::Keys(keys.to_vec())]));
-        let sql = &self.statements.folders.known;
-        let known = self.keys(transaction, sql, values).await?;
-        let outcomes: Vec<[i64; 1]> = keys
-            .iter()
-            .map(|key| match (changed.contains(key), known.contains(key)) {
-                (true, _) => [CHANGED],
-                (false, true) => [UNCHANGED],
-                (false, false) => [NOT_FOUND],
-            })
-            .collect();
-        Ok(serde_json::json!(outcomes).to_string())
+        self.keys(transaction, &self.statements.folders.known, values)
+            .await
     }
 
     /// What is in a folder and listed at present.
@@ -359,9 +339,26 @@ impl AsStoreError for FolderError {
     fn as_store_error(&self) -> Option<&StoreError> {
         match self {
             Self::Change(error) => error.as_store_error(),
-            Self::NotFound | Self::AlreadyExists | Self::TooMany | Self::TooManyConversations => {
-                None
-            }
+            Self::NotFound
+            | Self::AlreadyExists
+            | Self::TooMany
+            | Self::TooManyConversations(_) => None,
         }
     }
+}
+
+/// What happened to each of the conversations of a request, as it is recorded.
+fn outcomes(
+    keys: &[ConversationKey],
+    known: &HashSet<ConversationKey>,
+    changed: &HashSet<ConversationKey>,
+) -> String {
+    let outcomes = keys
+        .iter()
+        .map(|key| match (changed.contains(key), known.contains(key)) {
+            (true, _) => [CHANGED],
+            (false, true) => [UNCHANGED],
+            (false, false) => [NOT_FOUND],
+        });
+    serde_json::json!(outcomes.collect::<Vec<_>>()).to_string()
 }

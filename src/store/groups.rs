@@ -1,187 +1,276 @@
 //! Who is in a group chat: the bounds of each member's view.
 //!
-//! Both changes hold the lock of the group's head, so that a membership begins and ends between two
-//! messages and never in the midst of one.
+//! Joining and leaving hold the lock of the group's head, so that a membership begins and ends between
+//! two messages and never in the midst of one. Each is a change of every user whose membership it
+//! changes: it takes their locks after the head's, raises their revisions, changes their rows and records
+//! one change for each, in one transaction. Nobody's membership changes without the head's lock, so what
+//! was found under it stays true.
 //!
 //! A group that gets more members than [`COPIES`] is large from then on, and its members lose their
 //! copies of the head: see [`super::append`]. Who has left has a copy for good, since nothing newer
 //! reaches them.
 
-use std::collections::HashSet;
+mod record;
+mod statements;
+
+use std::collections::{HashMap, HashSet};
 
 use sea_orm::{ConnectionTrait, Value};
 
 use super::{
     Store, StoreError,
     append::COPIES,
-    conversations::{COLUMNS, Head, keyed_head},
-    dialect::{Column, ColumnType, Dialect},
+    change::ChangeError,
+    conversations::{Head, keyed_head},
+    dialect::Column,
     key::ConversationKey,
-    members::{ANY_KIND, stored_kind},
+    kind::StoredKind,
+    log,
     observed::DatabaseTransaction,
     row::Row,
 };
-use crate::domain::{CanonicalId, ConversationKind, GroupId, Timestamp, UserId};
+use crate::domain::{
+    CanonicalId, ConversationId, Membership, MembershipRequest, MembershipsChanged, Revision,
+    Timestamp, UserId,
+};
 
-/// The kind of a group's rows.
-const GROUP: i16 = stored_kind(ConversationKind::Group);
+use record::Changed;
+pub(super) use record::recorded_membership;
+pub(super) use statements::Statements;
 
-pub(super) struct Statements {
-    lock_or_create_head: String,
-    lock_head: String,
-    some_members: String,
-    lock_members: String,
-    make_large: String,
-    forget_copies: String,
-    join: String,
-    leave: String,
-    lost_sight: String,
-}
-
-impl Statements {
-    pub(super) fn new(dialect: Dialect) -> Self {
-        let users = |first| dialect.rows("i", first, &[("user_id", ColumnType::Text)]).0;
-        let head = format!("RETURNING {COLUMNS}");
-        Self {
-            lock_or_create_head: format!(
-                "INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time) \
-                 VALUES ($1, $2, 0, $3) \
-                 ON CONFLICT (conversation_key) DO UPDATE SET last_seq = conversations.last_seq {head}"
-            ),
-            lock_head: format!(
-                "UPDATE conversations SET last_seq = last_seq WHERE conversation_key = $1 {head}"
-            ),
-            // Enough to tell whether there are too many.
-            some_members: format!(
-                "SELECT m.user_id FROM members AS m \
-                 WHERE m.conversation_key = $1 AND {ANY_KIND} AND m.left_at IS NULL LIMIT {}",
-                COPIES + 1
-            ),
-            // In the order in which messages and other members' changes take them.
-            lock_members: format!(
-                "SELECT m.user_id FROM members AS m \
-                 WHERE m.conversation_key = $1 AND {ANY_KIND} ORDER BY m.user_id {}",
-                dialect.lock()
-            ),
-            make_large: "UPDATE conversations SET is_large = 1 WHERE conversation_key = $1"
-                .to_owned(),
-            forget_copies: format!(
-                "UPDATE members AS m SET last_seq = NULL, last_time = NULL \
-                 WHERE m.conversation_key = $1 AND {ANY_KIND} AND m.left_at IS NULL"
-            ),
-            // Joining again ends the stay before, which is remembered if it showed the user anything.
-            // The conversation leaves the list until the next message, and so loses its pin. What was
-            // deleted during the stay before cannot be undone any more.
-            join: format!(
-                "INSERT INTO members \
-                     (user_id, conversation_key, kind, joined_after, last_seq, last_time) \
-                 SELECT i.user_id, $1, {GROUP}, $2, $3, $4 FROM {} WHERE TRUE ORDER BY i.user_id \
-                 ON CONFLICT (user_id, conversation_key) DO UPDATE SET \
-                     appeared_before = CASE WHEN members.left_at > members.joined_after THEN 1 \
-                                       ELSE members.appeared_before END, \
-                     joined_after = excluded.joined_after, left_at = NULL, \
-                     last_seq = excluded.last_seq, last_time = excluded.last_time, \
-                     pinned_at = NULL, kept_after = NULL, \
-                     undo_ended = (SELECT u.revision FROM users AS u \
-                                   WHERE u.user_id = excluded.user_id) \
-                 WHERE members.left_at IS NOT NULL \
-                 RETURNING appeared_before",
-                users(5)
-            ),
-            // Somebody no longer sees what was before: some of it may be for nobody now.
-            lost_sight: "UPDATE conversations SET erasable_from = $2 WHERE conversation_key = $1"
-                .to_owned(),
-            // An insertion that always conflicts: it locks the rows in order, which an update does not
-            // promise.
-            leave: format!(
-                "INSERT INTO members (user_id, conversation_key, left_at, last_seq, last_time) \
-                 SELECT i.user_id, $1, $2, $2, $3 FROM {} WHERE EXISTS \
-                     (SELECT 1 FROM members AS m \
-                      WHERE m.user_id = i.user_id AND m.conversation_key = $1) \
-                 ORDER BY i.user_id \
-                 ON CONFLICT (user_id, conversation_key) DO UPDATE SET \
-                     left_at = excluded.left_at, \
-                     last_seq = excluded.last_seq, last_time = excluded.last_time \
-                 WHERE members.left_at IS NULL \
-                 RETURNING appeared_before",
-                users(4)
-            ),
-        }
-    }
-}
+/// The users whose membership changes, with the revisions that it makes; in the order of the users.
+type Raised = Vec<(UserId, Revision)>;
 
 impl Store {
-    /// Makes users members of a group from its newest message on; returns how many were not before.
+    /// Makes users members of a group from its newest message on, or ends their membership there; or
+    /// returns what was remembered when the request came first.
     ///
     /// # Errors
     ///
-    /// A [`StoreError`]; nothing is changed then.
-    pub async fn join(
+    /// A [`ChangeError`]; nothing is changed then.
+    pub(crate) async fn change_members(
         &self,
-        group: &GroupId,
-        users: &[UserId],
+        request: &MembershipRequest,
         now: Timestamp,
-    ) -> Result<usize, StoreError> {
-        let id = CanonicalId::of_group(group);
-        let key = ConversationKey::from(&id);
-        self.retrying("join", || async {
-            let transaction = self.begin().await?;
-            let values = [
-                key.to_bytes().into(),
-                id.as_str().into(),
-                now.as_micros().into(),
-            ];
-            let statement = &self.statements.groups.lock_or_create_head;
-            let head = self.head(&transaction, statement, values).await?;
-            let Some(head) = head else { return Ok(0) };
-            let is_large = head.is_large || self.grows_large(&transaction, key, users).await?;
-            let copy = (!is_large).then_some(&head);
-            let values = vec![
-                key.to_bytes().into(),
-                head.last_seq.to_stored().into(),
-                copy.map(|head| head.last_seq.to_stored()).into(),
-                copy.map(|head| head.last_time.as_micros()).into(),
-            ];
-            let joined = self
-                .change_members(&transaction, &self.statements.groups.join, values, users)
-                .await?;
-            if joined.contains(&1) {
-                let values = [key.to_bytes().into(), now.as_micros().into()];
-                let statement = self.statement(&self.statements.groups.lost_sight, values);
-                transaction.execute_raw(statement).await?;
-            }
-            transaction.commit().await?;
-            Ok(joined.len())
-        })
-        .await
+    ) -> Result<MembershipsChanged, ChangeError> {
+        let kind = match request.membership {
+            Membership::Member => StoredKind::Join,
+            Membership::Left => StoredKind::Leave,
+        };
+        let changed = self
+            .retrying(kind.name(), || async {
+                let transaction = self.begin().await?;
+                let changed = self
+                    .change_members_in(&transaction, request, kind, now)
+                    .await?;
+                transaction.commit().await?;
+                Ok::<_, ChangeError>(changed)
+            })
+            .await?;
+        for _ in &changed.revisions {
+            self.metrics.changed(kind.name());
+        }
+        Ok(changed)
     }
 
-    /// Ends users' membership of a group at its newest message; returns how many were members.
-    ///
-    /// # Errors
-    ///
-    /// A [`StoreError`]; nothing is changed then.
-    pub async fn leave(&self, group: &GroupId, users: &[UserId]) -> Result<usize, StoreError> {
-        let key = ConversationKey::from(&CanonicalId::of_group(group));
-        self.retrying("leave", || async {
-            let transaction = self.begin().await?;
-            let statement = &self.statements.groups.lock_head;
-            let head = self
-                .head(&transaction, statement, [key.to_bytes().into()])
+    async fn change_members_in(
+        &self,
+        transaction: &DatabaseTransaction,
+        request: &MembershipRequest,
+        kind: StoredKind,
+        now: Timestamp,
+    ) -> Result<MembershipsChanged, ChangeError> {
+        let id = CanonicalId::of_group(&request.group);
+        let key = ConversationKey::from(&id);
+        let nothing = MembershipsChanged {
+            count: 0,
+            revisions: Vec::new(),
+        };
+        let Some(head) = self.locked_head(transaction, request, &id, now).await? else {
+            return Ok(nothing);
+        };
+        if let Some(of_request) = request.request {
+            let earlier = self.earlier_members(transaction, key, of_request).await?;
+            if let Some(count) = earlier {
+                return Ok(MembershipsChanged { count, ..nothing });
+            }
+        }
+        let raised = self.raise(transaction, request, key).await?;
+        if !raised.is_empty() {
+            let changed = match request.membership {
+                Membership::Member => self.join(transaction, key, &head, &raised).await?,
+                Membership::Left => self.leave(transaction, key, &head, &raised).await?,
+            };
+            self.record_members(transaction, request, kind, now, &head, &changed)
                 .await?;
-            let Some(head) = head else { return Ok(0) };
-            let values = vec![
-                key.to_bytes().into(),
-                head.last_seq.to_stored().into(),
-                head.last_time.as_micros().into(),
-            ];
-            let left = self
-                .change_members(&transaction, &self.statements.groups.leave, values, users)
+            let rejoined = |changed: &Changed| changed.appeared_before;
+            if request.membership == Membership::Member && changed.iter().any(rejoined) {
+                let values = [key.to_bytes().into(), now.as_micros().into()];
+                let lost_sight = self.statement(&self.statements.groups.lost_sight, values);
+                let lost = transaction.execute_raw(lost_sight).await;
+                lost.map_err(StoreError::from)?;
+            }
+        }
+        if let Some(of_request) = request.request {
+            self.remember_members(transaction, key, of_request, now, raised.len())
                 .await?;
-            transaction.commit().await?;
-            Ok(left.len())
+        }
+        Ok(MembershipsChanged {
+            count: raised.len(),
+            revisions: raised,
         })
-        .await
+    }
+
+    /// The head of the group, locked. A group that nobody has used yet gets one, unless there is nobody
+    /// to leave it and nothing to remember.
+    async fn locked_head(
+        &self,
+        transaction: &DatabaseTransaction,
+        request: &MembershipRequest,
+        id: &CanonicalId,
+        now: Timestamp,
+    ) -> Result<Option<Head>, StoreError> {
+        let statements = &self.statements.groups;
+        let key = ConversationKey::from(id).to_bytes();
+        let needs_one = request.membership == Membership::Member || request.request.is_some();
+        let statement = if needs_one {
+            let values = [key.into(), id.as_str().into(), now.as_micros().into()];
+            self.statement(&statements.lock_or_create_head, values)
+        } else {
+            self.statement(&statements.lock_head, [key.into()])
+        };
+        let row = transaction.query_one_raw(statement).await?;
+        row.map(|row| Ok(keyed_head(&Row::new("conversations", &row))?.1))
+            .transpose()
+    }
+
+    /// Raises the revisions of those of the users whose membership is to change, and takes their locks.
+    async fn raise(
+        &self,
+        transaction: &DatabaseTransaction,
+        request: &MembershipRequest,
+        key: ConversationKey,
+    ) -> Result<Raised, StoreError> {
+        let statements = &self.statements.groups;
+        let sql = match request.membership {
+            Membership::Member => &statements.join.raise,
+            Membership::Left => &statements.leave.raise,
+        };
+        let users = request.users.iter().map(ToString::to_string).collect();
+        let mut values = vec![key.to_bytes().into()];
+        values.extend(self.dialect.row_values(&[Column::Texts(users)]));
+        let rows = transaction
+            .query_all_raw(self.statement(sql, values))
+            .await?;
+        let mut raised = rows
+            .iter()
+            .map(|row| {
+                let row = Row::new("users", row);
+                let user: String = row.get("user_id")?;
+                let user = UserId::new(&user).map_err(|_| row.inconsistent("user_id"))?;
+                Ok((user, row.revision("revision")?))
+            })
+            .collect::<Result<Raised, StoreError>>()?;
+        raised.sort_unstable();
+        Ok(raised)
+    }
+
+    async fn join(
+        &self,
+        transaction: &DatabaseTransaction,
+        key: ConversationKey,
+        head: &Head,
+        raised: &Raised,
+    ) -> Result<Vec<Changed>, StoreError> {
+        let is_large = head.is_large || self.grows_large(transaction, key, raised).await?;
+        let copy = (!is_large).then_some(head);
+        let values = vec![
+            key.to_bytes().into(),
+            head.last_seq.to_stored().into(),
+            copy.map(|head| head.last_seq.to_stored()).into(),
+            copy.map(|head| head.last_time.as_micros()).into(),
+        ];
+        let sql = &self.statements.groups.join.apply;
+        self.apply(transaction, sql, values, raised).await
+    }
+
+    async fn leave(
+        &self,
+        transaction: &DatabaseTransaction,
+        key: ConversationKey,
+        head: &Head,
+        raised: &Raised,
+    ) -> Result<Vec<Changed>, StoreError> {
+        let values = vec![
+            key.to_bytes().into(),
+            head.last_seq.to_stored().into(),
+            head.last_time.as_micros().into(),
+        ];
+        let sql = &self.statements.groups.leave.apply;
+        self.apply(transaction, sql, values, raised).await
+    }
+
+    /// Runs a statement on the rows of these users.
+    async fn apply(
+        &self,
+        transaction: &DatabaseTransaction,
+        sql: &str,
+        mut values: Vec<Value>,
+        raised: &Raised,
+    ) -> Result<Vec<Changed>, StoreError> {
+        let users = raised.iter().map(|(user, _)| user.to_string()).collect();
+        let revisions = raised.iter().map(|(_, revision)| revision.to_stored());
+        values.extend(
+            self.dialect
+                .row_values(&[Column::Texts(users), Column::Integers(revisions.collect())]),
+        );
+        let rows = transaction
+            .query_all_raw(self.statement(sql, values))
+            .await?;
+        let revisions: HashMap<_, _> = raised
+            .iter()
+            .map(|(user, revision)| (user.as_str(), *revision))
+            .collect();
+        rows.iter()
+            .map(|row| {
+                let row = Row::new("members", row);
+                let user: String = row.get("user_id")?;
+                let revision = revisions.get(user.as_str());
+                let revision = revision.ok_or_else(|| row.inconsistent("user_id"))?;
+                Changed::read(&row, *revision)
+            })
+            .collect()
+    }
+
+    /// Records a change for each user.
+    async fn record_members(
+        &self,
+        transaction: &DatabaseTransaction,
+        request: &MembershipRequest,
+        kind: StoredKind,
+        now: Timestamp,
+        head: &Head,
+        changed: &[Changed],
+    ) -> Result<(), StoreError> {
+        let group = ConversationId::Group(request.group.clone());
+        let mut values: Vec<Value> = vec![
+            (kind as i16).into(),
+            now.as_micros().into(),
+            now.saturating_add(self.retention).as_micros().into(),
+            log::conversation_ids(&[group]).into(),
+            request.caller.as_ref().map(ToString::to_string).into(),
+        ];
+        let users = changed.iter().map(|one| one.user.clone()).collect();
+        let revisions = changed.iter().map(|one| one.revision.to_stored()).collect();
+        let results = changed.iter().map(|one| one.results(head.last_seq));
+        values.extend(self.dialect.row_values(&[
+            Column::Texts(users),
+            Column::Integers(revisions),
+            Column::Texts(results.collect()),
+        ]));
+        let record = self.statement(&self.statements.groups.record, values);
+        transaction.execute_raw(record).await?;
+        Ok(())
     }
 
     /// Makes a group large if it is going to have too many members.
@@ -189,7 +278,7 @@ impl Store {
         &self,
         transaction: &DatabaseTransaction,
         key: ConversationKey,
-        joining: &[UserId],
+        joining: &Raised,
     ) -> Result<bool, StoreError> {
         let statements = &self.statements.groups;
         let of_key = |sql: &str| self.statement(sql, [key.to_bytes().into()]);
@@ -199,7 +288,7 @@ impl Store {
             .iter()
             .map(|row| Row::new("members", row).get("user_id"))
             .collect::<Result<HashSet<String>, _>>()?;
-        members.extend(joining.iter().map(ToString::to_string));
+        members.extend(joining.iter().map(|(user, _)| user.to_string()));
         if members.len() <= COPIES {
             return Ok(false);
         }
@@ -213,37 +302,5 @@ impl Store {
             .execute_raw(of_key(&statements.forget_copies))
             .await?;
         Ok(true)
-    }
-
-    async fn head(
-        &self,
-        transaction: &DatabaseTransaction,
-        sql: &str,
-        values: impl IntoIterator<Item = Value>,
-    ) -> Result<Option<Head>, StoreError> {
-        let row = transaction
-            .query_one_raw(self.statement(sql, values))
-            .await?;
-        row.map(|row| Ok(keyed_head(&Row::new("conversations", &row))?.1))
-            .transpose()
-    }
-
-    /// Runs a statement on the rows of members; returns for each that it changed whether the member
-    /// had seen something in an earlier stay.
-    async fn change_members(
-        &self,
-        transaction: &DatabaseTransaction,
-        sql: &str,
-        mut values: Vec<Value>,
-        users: &[UserId],
-    ) -> Result<Vec<i16>, StoreError> {
-        let users = users.iter().map(ToString::to_string).collect();
-        values.extend(self.dialect.row_values(&[Column::Texts(users)]));
-        let rows = transaction
-            .query_all_raw(self.statement(sql, values))
-            .await?;
-        rows.iter()
-            .map(|row| Row::new("members", row).get("appeared_before"))
-            .collect()
     }
 }

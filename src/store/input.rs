@@ -142,7 +142,7 @@ impl Shape {
 }
 
 impl Input {
-    pub(super) fn of<'a, R: InputRow>(rows: impl Iterator<Item = &'a R> + Clone) -> Self {
+    pub(super) fn of<'a, R: InputRow>(rows: &(impl Iterator<Item = &'a R> + Clone)) -> Self {
         let columns = R::COLUMNS.iter();
         Self(columns.map(|column| column.column(rows.clone())).collect())
     }
@@ -155,7 +155,7 @@ impl Input {
 
     /// The rows of several lists of one shape, one list behind the other.
     pub(super) fn joined<'a>(lists: impl Iterator<Item = &'a Self>) -> Self {
-        Self(Column::joined(lists.map(|list| list.columns())).into_owned())
+        Self(Column::joined(lists.map(Self::columns)).into_owned())
     }
 
     pub(super) fn columns(&self) -> &[Column] {

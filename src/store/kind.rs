@@ -20,10 +20,12 @@ pub(super) enum StoredKind {
     RenameFolder = 14,
     AddToFolder = 15,
     RemoveFromFolder = 16,
+    Join = 17,
+    Leave = 18,
 }
 
 impl StoredKind {
-    pub(super) const ALL: [Self; 16] = [
+    pub(super) const ALL: [Self; 18] = [
         Self::Delete,
         Self::DeleteAndClear,
         Self::Clear,
@@ -40,6 +42,8 @@ impl StoredKind {
         Self::RenameFolder,
         Self::AddToFolder,
         Self::RemoveFromFolder,
+        Self::Join,
+        Self::Leave,
     ];
 
     /// The kind as it stands in figures.
@@ -61,6 +65,8 @@ impl StoredKind {
             Self::RenameFolder => "rename_folder",
             Self::AddToFolder => "add_to_folder",
             Self::RemoveFromFolder => "remove_from_folder",
+            Self::Join => "join",
+            Self::Leave => "leave",
         }
     }
 
@@ -82,6 +88,8 @@ impl StoredKind {
             14 => Self::RenameFolder,
             15 => Self::AddToFolder,
             16 => Self::RemoveFromFolder,
+            17 => Self::Join,
+            18 => Self::Leave,
             _ => return None,
         })
     }

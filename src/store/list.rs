@@ -96,7 +96,7 @@ impl Scope {
 }
 
 /// Listed, of a row with a copy of the head.
-const LISTED: &str = "m.last_seq > m.hidden_through AND m.last_seq > m.joined_after";
+pub(super) const LISTED: &str = "m.last_seq > m.hidden_through AND m.last_seq > m.joined_after";
 /// What a listed row has to be, too, to have something unread.
 const UNREAD: &str = "m.last_seq > m.read_through AND m.last_seq > m.cleared_through";
 /// What the filter in `$2` and `$3` says of every row.

@@ -129,7 +129,9 @@ impl Recorded {
             | StoredKind::DeleteFolder
             | StoredKind::RenameFolder
             | StoredKind::AddToFolder
-            | StoredKind::RemoveFromFolder => false,
+            | StoredKind::RemoveFromFolder
+            | StoredKind::Join
+            | StoredKind::Leave => false,
         }
     }
 

@@ -2,19 +2,28 @@
 //!
 //! The tables form two families that no statement joins: those of a user (`users`, `members`,
 //! `changes`, `folders`, `folder_conversations`) lead with `user_id`, those of a conversation
-//! (`conversations`, `messages`, `erased_messages`) with `conversation_key`. That is what lets the data be spread over
-//! machines.
+//! (`conversations`, `messages`, `erased_messages`, `group_requests`) with `conversation_key`. That is what lets the data be
+//! spread over machines.
 //!
-//! Order of locks: the head of a conversation, then the row of a user in `users`, then rows of
-//! `members`; several rows of one table in the order of their keys, by their bytes, as the tables sort
-//! text and the lists of the statements do. A change of a user takes no head and the rows of one user;
-//! so does ending the undo of one. Erasing takes heads and nothing else of these;
-//! a message, like a change of who is in a group, takes no row of `users` and the rows of one
-//! conversation, in the order of its users. Changes that run together take the rows of all their users
-//! in `users`, and then those in `members`, in the order of their users. So no use cases can wait for
-//! each other in a circle: two changes of one user wait at its row of `users`, two messages of one
-//! conversation at its head, and who holds the row of one user in `members` waits only for such rows of
-//! later users.
+//! Order of locks: the head of a conversation, then rows of `users`, then rows of `members`; several rows
+//! of one table in the order of their keys, by their bytes, as the tables sort text and the lists of the
+//! statements do.
+//!
+//! | use case | heads | `users` | `members` |
+//! |---|---|---|---|
+//! | a change of a user | | its user's | that user's |
+//! | changes that run together | | those of their users | those of their users, in the order of the users |
+//! | ending the undo of a deletion | | its user's | that user's |
+//! | erasing | its conversation's | | |
+//! | a message | its conversations' | | the conversation's, in the order of the users |
+//! | joining and leaving | the group's | those whose membership changes | the group's, in the order of the users |
+//!
+//! No use cases can wait for each other in a circle. Whoever waits for a row of a table holds no row of a
+//! later table, so a circle would lie within one table. Heads and rows of `users` are taken in the order
+//! of their keys. Whoever holds the row of one user in `members` waits only for rows of the same or of
+//! later users; for one of the same user only as a change of that user, of which there is one at a time,
+//! for it holds the user's lock. Between finding out who is in a group and changing it no lock on
+//! `members` is needed: nobody's membership changes without the head's lock.
 //!
 //! What is deliberately absent: caches, and any reading of a row to decide in the service what a
 //! statement could decide while it holds the row.
@@ -82,7 +91,7 @@ pub(crate) use {
     list::Part,
     log::Recorded,
     members::{Latest, Member, listed_ids},
-    settings::Positioned,
+    settings::{Positioned, Reading},
 };
 
 /// The database, shared by all requests. Cloning is cheap.

@@ -17,8 +17,8 @@ use super::{
     log::{CHANGED, NOT_FOUND, NOT_LISTED, Recorded, UNCHANGED},
 };
 use crate::domain::{
-    Changed, ConversationId, CustomData, MarkChange, Marks, MarksChanged, Muting, Origin, Pinning,
-    ReadingChanged, Seq, Synchronisation, Timestamp,
+    Changed, ConversationId, CustomData, MAX_READ, MarkChange, Marks, MarksChanged, Muting, Origin,
+    Pinning, ReadingChanged, Seq, Synchronisation, Timestamp,
 };
 
 /// A conversation to read or pin.
@@ -31,6 +31,18 @@ pub(crate) struct Positioned {
     /// How far to read it; to pin it, its newest position.
     pub(crate) position: Seq,
 }
+
+/// Conversations to read.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    /// Which ones, and how far.
+    pub(crate) conversations: Vec<Positioned>,
+    /// Whether there are others that the request asks for, too.
+    pub(crate) more: bool,
+}
+
+/// The detail of a reading that leaves others unread.
+const MORE: &str = "more";
 
 /// A conversation, and how far to read it; for pins, its newest position.
 pub(super) struct PositionRow {
@@ -205,13 +217,20 @@ impl Store {
         &self,
         origin: &Origin,
         time: Timestamp,
-        conversations: Vec<Positioned>,
+        reading: Reading,
     ) -> Result<ReadingChanged, ChangeError> {
+        let Reading {
+            conversations,
+            more,
+        } = reading;
         let (ids, rows) = positioned(conversations);
-        let change = plain(origin, time, StoredKind::Read, ids);
+        let change = Change {
+            detail: more.then(|| MORE.to_owned()),
+            ..plain(origin, time, StoredKind::Read, ids)
+        };
         let statement = &self.statements.settings.read;
         let recorded = self.change("read", statement, change, &rows).await?;
-        Ok(changed_to(recorded, Seq::from_stored)?)
+        Ok(reading_changed(recorded)?)
     }
 
     /// Pins or unpins conversations, as [`Store::read`] reads them.
@@ -337,6 +356,16 @@ fn with_rows<R>(
 ) -> (Vec<ConversationId>, Vec<R>) {
     let rows = conversations.into_iter().map(|(id, key)| (id, row(key)));
     rows.unzip()
+}
+
+/// What a reading did. There are records of old with more conversations than an answer has room for:
+/// those are answered as far as one answer goes, as if the request had come today.
+fn reading_changed(recorded: Recorded) -> Result<ReadingChanged, StoreError> {
+    let more = recorded.detail.as_deref() == Some(MORE);
+    let mut changed = changed_to(recorded, Seq::from_stored)?;
+    let more = more || changed.conversations.len() > MAX_READ;
+    changed.conversations.truncate(MAX_READ);
+    Ok(ReadingChanged { changed, more })
 }
 
 fn changed(recorded: Recorded) -> Result<Changed, StoreError> {

@@ -21,6 +21,7 @@ pub(super) struct Statements {
     changes: String,
     changes_without_promise: String,
     erased_messages: String,
+    group_requests: String,
 }
 
 impl Statements {
@@ -51,6 +52,13 @@ impl Statements {
                      FROM erased_messages WHERE recognised_until >= $2 AND recognised_until < $1 \
                      ORDER BY recognised_until LIMIT {BATCH} {skip_locked}) \
                  RETURNING recognised_until AS time"
+            ),
+            group_requests: format!(
+                "DELETE FROM group_requests WHERE (conversation_key, request_id) IN ( \
+                     SELECT conversation_key, request_id FROM group_requests \
+                     WHERE kept_until >= $2 AND kept_until < $1 \
+                     ORDER BY kept_until LIMIT {BATCH} {skip_locked}) \
+                 RETURNING kept_until AS time"
             ),
         }
     }
@@ -122,10 +130,26 @@ impl Store {
     /// Forgets the erased messages whose retries need not be recognised any more at `now`.
     pub(crate) async fn trim_erased_messages(&self, now: Timestamp) -> Result<(), StoreError> {
         let sql = &self.statements.trim.erased_messages;
+        self.trim_by_time("trim_erased_messages", sql, now).await
+    }
+
+    /// Forgets the requests to join and leave groups whose retries need not be recognised any more at
+    /// `now`.
+    pub(crate) async fn trim_group_requests(&self, now: Timestamp) -> Result<(), StoreError> {
+        let sql = &self.statements.trim.group_requests;
+        self.trim_by_time("trim_group_requests", sql, now).await
+    }
+
+    async fn trim_by_time(
+        &self,
+        name: &'static str,
+        sql: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let mut last = i64::MIN;
         loop {
             let values = vec![now.as_micros().into(), last.into()];
-            let batch = self.remove("trim_erased_messages", sql, values, |row| row.get("time"));
+            let batch = self.remove(name, sql, values, |row| row.get("time"));
             let batch: Vec<i64> = batch.await?;
             match batch.iter().max() {
                 Some(time) if batch.len() == usize::from(BATCH) => last = *time,

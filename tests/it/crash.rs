@@ -100,7 +100,10 @@ async fn kill_again_and_again(database: &TestDatabase, kills: u64) {
         .count();
     let stored = rows.number("SELECT count(*) FROM messages").await;
     assert_eq!(usize::try_from(stored), Ok(messages));
-    let changes = rows.number("SELECT count(*) FROM changes").await;
+    // The kinds of deletions and clearings; joining the group is a change, too.
+    let changes = rows
+        .number("SELECT count(*) FROM changes WHERE kind <= 3")
+        .await;
     assert_eq!(usize::try_from(changes), Ok(acknowledged.len() - messages));
     assert!(process.terminate().success());
 }

@@ -13,6 +13,7 @@
 //! - [`samples`] does what the samples of the modelled API do;
 //! - [`clocks`] sets the clocks of machines wrong;
 //! - [`restored`] restores the database from a backup;
+//! - [`bounds`] asks for the largest answers and events that there are;
 //! - [`errors`] checks what callers are told when something is wrong;
 //! - [`fuzz`] sends nearly anything, and checks that it is answered and leaves nothing behind;
 //! - [`access`] checks who may call, and how connections are protected;
@@ -26,6 +27,7 @@
 //! - [`telemetry`] sees of it what an operator sees.
 
 mod access;
+mod bounds;
 mod clocks;
 mod command;
 mod concurrency;

@@ -33,6 +33,7 @@ pub async fn groups(stage: &mut Stage<'_>) -> Outcome<()> {
             let request = AddGroupMembersRequest {
                 group_id: size.to_string(),
                 user_ids: members.to_vec(),
+                request_id: String::new(),
             };
             client.add_group_members(request).await?;
         }

@@ -1,13 +1,13 @@
 //! What one request has changed, as watching clients are told.
 
-use super::conversation_id;
+use super::{conversation, conversation_id};
 use crate::{
     domain::{Change, ConversationId, Muting, Pinning, Revision, Taking, Watermarks},
     proto::{
         self, AddedToFolder, ConversationMarks, ConversationReading, ConversationWatermarks,
         ConversationsDeleted, ConversationsMarked, ConversationsMuted, ConversationsPinned,
         ConversationsRead, ConversationsRestored, CustomDataSet, FolderCreated, FolderDeleted,
-        FolderRenamed, HistoryCleared, RemovedFromFolder, change::Kind,
+        FolderRenamed, HistoryCleared, MembershipChanged, RemovedFromFolder, change::Kind,
     },
 };
 
@@ -77,6 +77,15 @@ pub(super) fn render(revision: Revision, change: Change) -> proto::Change {
                 conversation_ids: ids(&conversations),
             })
         }
+        Change::MembershipChanged {
+            membership,
+            conversation,
+            last,
+        } => Kind::MembershipChanged(MembershipChanged {
+            conversation: Some(watermarks(conversation)),
+            membership: conversation::membership(membership).into(),
+            last_seq: last.get(),
+        }),
     };
     proto::Change { kind: Some(kind) }
 }

@@ -1,7 +1,11 @@
 //! Entries of a user's list.
 
 use super::{conversation_id, message, time};
-use crate::{app::Conversation, domain::ListEntry, proto};
+use crate::{
+    app::Conversation,
+    domain::{ListEntry, Membership},
+    proto,
+};
 
 pub(super) fn render(conversation: Conversation) -> proto::Conversation {
     let Conversation {
@@ -30,5 +34,13 @@ pub(super) fn render(conversation: Conversation) -> proto::Conversation {
         custom_data: custom_data.into_bytes(),
         update_time: Some(time::render(activity)),
         folders: folders.iter().map(ToString::to_string).collect(),
+        membership: membership(view.membership()).into(),
+    }
+}
+
+pub(super) const fn membership(membership: Membership) -> proto::Membership {
+    match membership {
+        Membership::Member => proto::Membership::Member,
+        Membership::Left => proto::Membership::Left,
     }
 }

@@ -1,22 +1,62 @@
 //! `AddGroupMembers` and `RemoveGroupMembers`, which say the same of their group.
 
-use super::batch;
+use super::{batch, origin};
 use crate::{
-    domain::{Batch, GroupId, UserId},
+    domain::{CallerName, GroupId, Membership, MembershipRequest, MembershipsChanged},
     grpc::violations::{InvalidRequest, Violations},
+    proto::{AddGroupMembersRequest, RemoveGroupMembersRequest},
 };
 
-pub(crate) fn parse(
+pub(crate) fn parse_joining(
+    request: &AddGroupMembersRequest,
+    caller: Option<CallerName>,
+) -> Result<MembershipRequest, InvalidRequest> {
+    let AddGroupMembersRequest {
+        group_id,
+        user_ids,
+        request_id,
+    } = request;
+    parse(Membership::Member, group_id, user_ids, request_id, caller)
+}
+
+pub(crate) fn parse_leaving(
+    request: &RemoveGroupMembersRequest,
+    caller: Option<CallerName>,
+) -> Result<MembershipRequest, InvalidRequest> {
+    let RemoveGroupMembersRequest {
+        group_id,
+        user_ids,
+        request_id,
+    } = request;
+    parse(Membership::Left, group_id, user_ids, request_id, caller)
+}
+
+fn parse(
+    membership: Membership,
     group_id: &str,
     user_ids: &[String],
-) -> Result<(GroupId, Batch<UserId>), InvalidRequest> {
+    request_id: &str,
+    caller: Option<CallerName>,
+) -> Result<MembershipRequest, InvalidRequest> {
+    let method = match membership {
+        Membership::Member => "AddGroupMembers",
+        Membership::Left => "RemoveGroupMembers",
+    };
     let mut violations = Violations::default();
     let group = violations.check("group_id", GroupId::new(group_id));
     let users = batch::users("user_ids", user_ids, &mut violations);
-    violations.finish(group.zip(users))
+    let request = origin::of_group(method, request_id, users.as_ref(), &mut violations);
+    let parsed = group.zip(users).map(|(group, users)| MembershipRequest {
+        group,
+        users,
+        membership,
+        request,
+        caller,
+    });
+    violations.finish(parsed)
 }
 
-/// A number of members of one batch: 100 at most.
-pub(crate) fn count(members: usize) -> i32 {
-    i32::try_from(members).unwrap_or(i32::MAX)
+/// How many members were changed: 100 at most.
+pub(crate) fn count(changed: &MembershipsChanged) -> i32 {
+    i32::try_from(changed.count).unwrap_or(i32::MAX)
 }

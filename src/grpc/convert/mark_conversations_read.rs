@@ -3,7 +3,7 @@
 use super::{change_result, conversation_id, origin, seen_through};
 use crate::{
     app::{MarkConversationsRead, Which},
-    domain::{CallerName, ReadingChanged, Seq},
+    domain::{CallerName, Changed, ReadingChanged, Seq},
     grpc::violations::{Found, InvalidRequest, Violations},
     proto::{
         self, MarkConversationsReadRequest, MarkConversationsReadResponse, ReadResult,
@@ -83,8 +83,11 @@ fn which(ids: &[proto::ConversationId], all: bool, violations: &mut Violations) 
 
 pub(crate) fn render(read: ReadingChanged) -> MarkConversationsReadResponse {
     let ReadingChanged {
-        conversations,
-        revision,
+        changed: Changed {
+            conversations,
+            revision,
+        },
+        more,
     } = read;
     let results = conversations
         .iter()
@@ -96,5 +99,6 @@ pub(crate) fn render(read: ReadingChanged) -> MarkConversationsReadResponse {
     MarkConversationsReadResponse {
         results: results.collect(),
         revision: revision.get(),
+        more,
     }
 }

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        CallerName, ClientId, ConversationId, Origin, RequestDigest, RequestId, RequestKey, Seq,
-        UserId,
+        Batch, CallerName, ClientId, ConversationId, GroupRequest, Origin, RequestDigest,
+        RequestId, RequestKey, Seq, UserId,
     },
     grpc::violations::{Found, Violations},
     proto::ViolationReason,
@@ -37,16 +37,44 @@ pub(super) fn parse(
 ) -> Option<Asker> {
     let user = violations.check("user_id", UserId::new(user));
     let client = violations.optional("client_id", client, ClientId::new);
-    let id = violations.optional("request_id", request_id, |id| {
-        Uuid::try_parse(id).map_err(|_| Found(ViolationReason::Malformed, "must be a UUID"))
-    });
-    let request = id.map(|id| (RequestId(id.into_bytes()), former_digest(method, content)));
+    let id = self::request_id(request_id, violations);
+    let request = id.map(|id| (id, former_digest(method, content)));
     user.map(|user| Asker {
         method,
         user,
         client,
         caller,
         request,
+    })
+}
+
+/// The field `request_id`.
+fn request_id(text: &str, violations: &mut Violations) -> Option<RequestId> {
+    violations.optional("request_id", text, |id| {
+        Uuid::try_parse(id)
+            .map(|id| RequestId(id.into_bytes()))
+            .map_err(|_| Found(ViolationReason::Malformed, "must be a UUID"))
+    })
+}
+
+/// The field `request_id` of a request to `method` about users, whose order means nothing.
+pub(super) fn of_group(
+    method: &str,
+    request_id: &str,
+    users: Option<&Batch<UserId>>,
+    violations: &mut Violations,
+) -> Option<GroupRequest> {
+    let id = self::request_id(request_id, violations)?;
+    let mut users: Vec<_> = users?.iter().map(UserId::as_str).collect();
+    users.sort_unstable();
+    let mut meaning = Meaning::of(method);
+    meaning.number(users.len() as u64);
+    for user in users {
+        meaning.bytes(user.as_bytes());
+    }
+    Some(GroupRequest {
+        id,
+        digest: meaning.finish(),
     })
 }
 

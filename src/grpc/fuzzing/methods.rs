@@ -3,18 +3,15 @@
 
 use prost::Message;
 
-use crate::{
-    grpc::{
-        convert::{
-            add_to_folder, clear_history, create_folder, delete_conversations, delete_folder,
-            get_conversations, get_unread_count, group_members, list_conversations, list_folders,
-            list_messages, mark_conversations, mark_conversations_read, mute_conversations,
-            pin_conversations, remove_from_folder, rename_folder, restore_conversations,
-            send_message, send_system_message, set_custom_data, watch_conversations,
-        },
-        violations::InvalidRequest,
+use crate::grpc::{
+    convert::{
+        add_to_folder, clear_history, create_folder, delete_conversations, delete_folder,
+        get_conversations, get_unread_count, group_members, list_conversations, list_folders,
+        list_messages, mark_conversations, mark_conversations_read, mute_conversations,
+        pin_conversations, remove_from_folder, rename_folder, restore_conversations, send_message,
+        send_system_message, set_custom_data, watch_conversations,
     },
-    proto::{AddGroupMembersRequest, RemoveGroupMembersRequest},
+    violations::InvalidRequest,
 };
 
 /// Whether the request is valid; `None` for bytes that are no message of the method.
@@ -80,13 +77,13 @@ pub(super) const METHODS: [(&str, Parse); 23] = [
         read(bytes, |request| list_folders::parse(&request))
     }),
     ("AddGroupMembers", |bytes| {
-        read(bytes, |request: AddGroupMembersRequest| {
-            group_members::parse(&request.group_id, &request.user_ids)
+        read(bytes, |request| {
+            group_members::parse_joining(&request, None)
         })
     }),
     ("RemoveGroupMembers", |bytes| {
-        read(bytes, |request: RemoveGroupMembersRequest| {
-            group_members::parse(&request.group_id, &request.user_ids)
+        read(bytes, |request| {
+            group_members::parse_leaving(&request, None)
         })
     }),
     ("SendMessage", |bytes| read(bytes, send_message::parse)),

@@ -113,7 +113,7 @@ pub(super) fn changes(changes: &[&Change], retention: Duration) -> Input {
         .iter()
         .map(|change| Kept(change.kept_until(retention).as_micros()))
         .collect();
-    Input::of(changes.iter().copied()).beside(Input::of(kept.iter()))
+    Input::of(&changes.iter().copied()).beside(Input::of(&kept.iter()))
 }
 
 pub(super) fn asked(changes: &[&Change]) -> Input {
@@ -124,7 +124,7 @@ pub(super) fn asked(changes: &[&Change]) -> Input {
             request: change.origin.request.map(|request| request.id.0.to_vec()),
         })
         .collect();
-    Input::of(asked.iter())
+    Input::of(&asked.iter())
 }
 
 /// The columns of [`owned`].
@@ -142,7 +142,7 @@ pub(super) fn owned(changes: &[&Change]) -> Input {
         })
         .collect();
     let rows = Input::joined(changes.iter().map(|change| &change.input));
-    Input::of(owners.iter()).beside(rows)
+    Input::of(&owners.iter()).beside(rows)
 }
 
 /// The columns of [`raised`].
@@ -159,5 +159,5 @@ pub(super) fn raised(changes: &[&Change], revisions: &[i64]) -> Input {
             std::iter::repeat_with(|| Raised(*revision)).take(change.conversations.len())
         })
         .collect();
-    Input::of(revisions.iter()).beside(owned(changes))
+    Input::of(&revisions.iter()).beside(owned(changes))
 }

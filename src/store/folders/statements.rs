@@ -3,6 +3,7 @@
 use crate::store::{
     dialect::{ColumnType, Dialect},
     incarnation::{self, BASE},
+    list::LISTED,
     members,
 };
 
@@ -17,6 +18,7 @@ pub(in crate::store) struct Statements {
     pub(super) empty: String,
     pub(super) known: String,
     pub(super) counts: String,
+    pub(super) shown: String,
     pub(super) contents: String,
     pub(super) all: String,
 }
@@ -63,6 +65,26 @@ impl Statements {
             counts: "SELECT (SELECT COUNT(*) FROM folders WHERE user_id = $1) AS folders, \
                          (SELECT COUNT(*) FROM folder_conversations WHERE user_id = $1) AS conversations"
                 .to_owned(),
+            // As the unread total is counted: in place where the row has a copy of the head, and by the
+            // caller where it has none.
+            shown: {
+                let (rows, filed) = (
+                    "folder_conversations AS f CROSS JOIN members AS m",
+                    format!(
+                        "f.user_id = $1 AND m.user_id = {user_of_folder} \
+                         AND m.conversation_key = f.conversation_key"
+                    ),
+                );
+                format!(
+                    "SELECT t.shown, t.added, p.* FROM ( \
+                         SELECT COUNT(*) AS shown, \
+                             COUNT(CASE WHEN f.added_by = $2 THEN 1 END) AS added \
+                         FROM {rows} WHERE {filed} AND {LISTED}) AS t \
+                     LEFT JOIN ( \
+                         SELECT f.added_by, {columns} FROM {rows} \
+                         WHERE {filed} AND m.last_seq IS NULL) AS p ON TRUE"
+                )
+            },
             contents: format!(
                 "SELECT {columns} FROM folder_conversations AS f CROSS JOIN members AS m \
                  WHERE f.user_id = $1 AND f.folder_id = $2 \

@@ -5,6 +5,7 @@ mod m20261124_000002_undo_and_erasure;
 mod m20261124_000003_settings_and_folders;
 mod m20261124_000004_callers;
 mod m20261128_000005_undo_stack;
+mod m20261128_000006_membership_changes;
 mod m20261128_000007_promises;
 mod m20261128_000008_incarnations;
 
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000003_settings_and_folders::Migration),
             Box::new(m20261124_000004_callers::Migration),
             Box::new(m20261128_000005_undo_stack::Migration),
+            Box::new(m20261128_000006_membership_changes::Migration),
             Box::new(m20261128_000007_promises::Migration),
             Box::new(m20261128_000008_incarnations::Migration),
         ]

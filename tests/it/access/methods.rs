@@ -40,6 +40,27 @@ pub(crate) async fn of_server(channel: &Channel, token: &str) -> BTreeMap<String
     methods
 }
 
+/// The names of the fields of a message of this package.
+pub(crate) async fn fields_of(channel: &Channel, package: &str, message: &str) -> Vec<String> {
+    let symbol = MessageRequest::FileContainingSymbol(format!("{package}.{message}"));
+    let MessageResponse::FileDescriptorResponse(files) = ask(channel, "anybody", symbol).await
+    else {
+        panic!("the description of {message}");
+    };
+    let files = files.file_descriptor_proto.iter();
+    let fields = files
+        .map(|file| FileDescriptorProto::decode(file.as_slice()).expect("a description"))
+        .filter(|file| file.package() == package)
+        .find_map(|file| {
+            let mut messages = file.message_type.into_iter();
+            messages.find(|described| described.name() == message)
+        })
+        .expect("its file describes it")
+        .field;
+    let names = fields.iter().map(|field| field.name().to_owned());
+    names.collect()
+}
+
 fn methods_of(file: &FileDescriptorProto, service: &str) -> Option<Vec<String>> {
     let (package, name) = service.rsplit_once('.')?;
     let service = (file.package() == package)

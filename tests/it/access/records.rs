@@ -1,16 +1,17 @@
 //! The record of a change says which service asked for it.
 
 use conversation_service::proto::{
-    AddToFolderRequest, ClearHistoryRequest, ConversationId, CreateFolderRequest,
-    DeleteConversationsRequest, DeleteFolderRequest, MarkConversationsReadRequest,
-    MarkConversationsRequest, MuteConversationsRequest, PinConversationsRequest,
-    RemoveFromFolderRequest, RenameFolderRequest, RestoreConversationsRequest, SendMessageRequest,
-    SetCustomDataRequest, conversation_service_client::ConversationServiceClient,
-    message_service_client::MessageServiceClient,
+    AddGroupMembersRequest, AddToFolderRequest, ClearHistoryRequest, ConversationId,
+    CreateFolderRequest, DeleteConversationsRequest, DeleteFolderRequest,
+    MarkConversationsReadRequest, MarkConversationsRequest, MuteConversationsRequest,
+    PinConversationsRequest, RemoveFromFolderRequest, RemoveGroupMembersRequest,
+    RenameFolderRequest, RestoreConversationsRequest, SendMessageRequest, SetCustomDataRequest,
+    conversation_service_client::ConversationServiceClient,
+    group_service_client::GroupServiceClient, message_service_client::MessageServiceClient,
 };
 use tonic::{Request, metadata::MetadataValue, transport::Channel};
 
-use super::{ADMIN, GATEWAY, connect, server};
+use super::{ADMIN, FEEDER, GATEWAY, connect, server};
 use crate::support::{
     databases::{TestDatabase, on_every_database},
     ids::{c2c, text},
@@ -25,7 +26,7 @@ on_every_database!(
 );
 
 /// How many kinds of change there are.
-const KINDS: i64 = 16;
+const KINDS: i64 = 18;
 
 fn by<T>(token: &str, message: T) -> Request<T> {
     let mut request = Request::new(message);
@@ -140,9 +141,33 @@ async fn every_kind_of_change_records_its_caller(database: TestDatabase) {
     delete_and_restore(&mut gateway, &channel).await;
     let rows = Rows::of(&database).await;
     let kinds = "SELECT count(DISTINCT kind) FROM changes WHERE caller = 'gateway'";
-    assert_eq!(rows.number(kinds).await, KINDS);
+    assert_eq!(rows.number(kinds).await, KINDS - 2);
     let others = "SELECT count(*) FROM changes WHERE caller IS NULL OR caller <> 'gateway'";
     assert_eq!(rows.number(others).await, 0);
+
+    // Who is in a group is changed by callers of another role.
+    let mut groups = GroupServiceClient::new(channel);
+    let (group_id, user_ids) = ("crew".to_owned(), vec!["alice".to_owned()]);
+    let join = AddGroupMembersRequest {
+        group_id: group_id.clone(),
+        user_ids: user_ids.clone(),
+        request_id: String::new(),
+    };
+    groups
+        .add_group_members(by(FEEDER, join))
+        .await
+        .expect("added");
+    let leave = RemoveGroupMembersRequest {
+        group_id,
+        user_ids,
+        request_id: String::new(),
+    };
+    let left = groups.remove_group_members(by(FEEDER, leave)).await;
+    left.expect("removed");
+    let feeders = "SELECT count(DISTINCT kind) FROM changes WHERE caller = 'feeder'";
+    assert_eq!(rows.number(feeders).await, 2);
+    let kinds = "SELECT count(DISTINCT kind) FROM changes WHERE caller IS NOT NULL";
+    assert_eq!(rows.number(kinds).await, KINDS);
 }
 
 async fn a_retry_through_another_caller_is_a_retry_and_the_first_stays_recorded(

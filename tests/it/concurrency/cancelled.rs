@@ -68,10 +68,18 @@ async fn change_members(client: &Client, number: u64) -> Result<(), Status> {
     let group_id = "crew".to_owned();
     let user_ids = vec!["dora".to_owned(), "emma".to_owned()];
     if number.is_multiple_of(2) {
-        let request = AddGroupMembersRequest { group_id, user_ids };
+        let request = AddGroupMembersRequest {
+            group_id,
+            user_ids,
+            request_id: String::new(),
+        };
         groups.add_group_members(request).await.map(drop)
     } else {
-        let request = RemoveGroupMembersRequest { group_id, user_ids };
+        let request = RemoveGroupMembersRequest {
+            group_id,
+            user_ids,
+            request_id: String::new(),
+        };
         groups.remove_group_members(request).await.map(drop)
     }
 }

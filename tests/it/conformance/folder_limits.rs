@@ -2,14 +2,15 @@
 
 use std::fmt::Debug;
 
-use conversation_service::proto::ChangeOutcome;
+use conversation_service::proto::{ChangeOutcome, ConversationId};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use crate::support::{
+    client::Client,
     databases::{TestDatabase, on_every_database},
     errors::refused,
-    ids::c2c,
+    ids::{c2c, group},
     seed,
     stage::Stage,
 };
@@ -17,7 +18,12 @@ use crate::support::{
 on_every_database!(
     a_user_has_at_most_twenty_folders,
     folders_hold_a_thousand_conversations_counting_each_time_one_is_in,
+    what_is_deleted_at_present_counts_in_no_limit,
+    the_large_groups_of_a_user_count_as_they_are_shown,
+    folders_hold_ten_thousand_conversations_shown_or_not,
 );
+
+const REASON: &str = "FOLDER_CONVERSATION_LIMIT_REACHED";
 
 fn limit_reached<T: Debug>(result: Result<T, Status>, reason: &str, limit: &str) {
     let status = refused(result, Code::FailedPrecondition, reason);
@@ -61,7 +67,6 @@ async fn a_user_has_at_most_twenty_folders(database: TestDatabase) {
 async fn folders_hold_a_thousand_conversations_counting_each_time_one_is_in(
     database: TestDatabase,
 ) {
-    const REASON: &str = "FOLDER_CONVERSATION_LIMIT_REACHED";
     let Stage {
         client,
         server: _server,
@@ -77,8 +82,6 @@ async fn folders_hold_a_thousand_conversations_counting_each_time_one_is_in(
         };
         client.create_folder("alice", &name, half.to_vec()).await;
     }
-    // Deleted at present, and in nonetheless.
-    client.delete("alice", chats[..50].to_vec()).await;
     client
         .create_folder("alice", "10", chats[..99].to_vec())
         .await;
@@ -119,12 +122,139 @@ async fn folders_hold_a_thousand_conversations_counting_each_time_one_is_in(
     one.clone().await;
     let other = client.add_to_folder("alice", "3", [chats[201].clone()]);
     limit_reached(other.clone().result().await, REASON, "1000");
-    // Deleting a folder makes room for all that was in it; deleting conversations makes none.
-    client.delete("alice", chats[100..150].to_vec()).await;
-    limit_reached(other.clone().result().await, REASON, "1000");
+    // Deleting a folder makes room for all that was in it.
     client.delete_folder("alice", "9").await;
     other.await;
     client
         .add_to_folder("alice", "empty", chats[..98].to_vec())
         .await;
+}
+
+/// Makes folders that show a thousand conversations, a hundred each.
+async fn full(client: &Client, chats: &[ConversationId]) {
+    for number in 0..10 {
+        let some = chats[number * 100..(number + 1) * 100].to_vec();
+        client
+            .create_folder("alice", &number.to_string(), some)
+            .await;
+    }
+}
+
+async fn what_is_deleted_at_present_counts_in_no_limit(database: TestDatabase) {
+    let Stage {
+        client,
+        server: _server,
+        ..
+    } = Stage::open(&database).await;
+    let chats = seed::chats(&database, "alice", 1_102).await;
+    full(&client, &chats).await;
+    let one = client.add_to_folder("alice", "0", [chats[1_100].clone()]);
+    limit_reached(one.clone().result().await, REASON, "1000");
+    let deletion = client.delete("alice", chats[..100].to_vec()).clear(false);
+    let deletion = deletion.await;
+    assert_eq!(one.outcomes().await, [ChangeOutcome::Changed]);
+    client
+        .create_folder("alice", "more", chats[1_000..1_099].to_vec())
+        .await;
+    let other = client.add_to_folder("alice", "more", [chats[1_101].clone()]);
+    limit_reached(other.clone().result().await, REASON, "1000");
+
+    // All of it comes back. Then there is more than there may be, and only adding is refused.
+    client.restored("alice", &deletion.deletion_id).await;
+    let shown: usize = client
+        .folders("alice")
+        .await
+        .iter()
+        .map(|folder| folder.conversation_ids.len())
+        .sum();
+    assert_eq!(shown, 1_100);
+    limit_reached(other.clone().result().await, REASON, "1000");
+    let nothing_new = client.add_to_folder("alice", "more", [chats[1_000].clone()]);
+    assert_eq!(nothing_new.outcomes().await, [ChangeOutcome::Unchanged]);
+    client.create_folder("alice", "empty", []).await;
+    client.rename_folder("alice", "more", "renamed").await;
+    client
+        .remove_from_folder("alice", "1", chats[100..150].to_vec())
+        .await;
+    client.delete_folder("alice", "empty").await;
+    // What is hidden itself is no addition to what is shown.
+    client.delete("alice", [chats[1_101].clone()]).await;
+    let hidden = client.add_to_folder("alice", "0", [chats[1_101].clone()]);
+    assert_eq!(hidden.outcomes().await, [ChangeOutcome::Changed]);
+    client.delete_folder("alice", "2").await;
+    let room = client.add_to_folder("alice", "0", [chats[200].clone()]);
+    assert_eq!(room.outcomes().await, [ChangeOutcome::Changed]);
+}
+
+async fn the_large_groups_of_a_user_count_as_they_are_shown(database: TestDatabase) {
+    let Stage {
+        client,
+        server: _server,
+        ..
+    } = Stage::open(&database).await;
+    let chats = seed::chats(&database, "alice", 1_000).await;
+    let members: Vec<_> = (0..12).map(|number| format!("member {number}")).collect();
+    let mut members: Vec<_> = members.iter().map(String::as_str).collect();
+    members.push("alice");
+    for name in ["crowd", "throng", "silent"] {
+        client.join(name, &members).await;
+    }
+    for name in ["crowd", "throng"] {
+        client.send("member 1", group(name), "hi").await;
+    }
+    full(&client, &chats).await;
+    client
+        .remove_from_folder("alice", "9", [chats[999].clone()])
+        .await;
+    // The members of large groups have no copy of the head. Nobody has seen anything of this one.
+    let silent = client.add_to_folder("alice", "0", [group("silent")]);
+    assert_eq!(silent.outcomes().await, [ChangeOutcome::Changed]);
+    let crowd = client.add_to_folder("alice", "0", [group("crowd")]);
+    assert_eq!(crowd.outcomes().await, [ChangeOutcome::Changed]);
+    let throng = client.add_to_folder("alice", "0", [group("throng")]);
+    limit_reached(throng.clone().result().await, REASON, "1000");
+    client.delete("alice", [group("crowd")]).await;
+    assert_eq!(throng.outcomes().await, [ChangeOutcome::Changed]);
+    // What comes back by a message does so whatever there is.
+    client.send("member 1", group("crowd"), "hi").await;
+    client.send("member 1", group("silent"), "hi").await;
+    let shown = client.folders("alice").await;
+    let shown: usize = shown
+        .iter()
+        .map(|folder| folder.conversation_ids.len())
+        .sum();
+    assert_eq!(shown, 1_002);
+    let one = client.add_to_folder("alice", "1", [group("throng")]);
+    limit_reached(one.result().await, REASON, "1000");
+}
+
+/// So that the answer has a bound when all of it comes back.
+async fn folders_hold_ten_thousand_conversations_shown_or_not(database: TestDatabase) {
+    let Stage {
+        client,
+        server: _server,
+        ..
+    } = Stage::open(&database).await;
+    let chats = seed::chats(&database, "alice", 1_001).await;
+    for (name, ids) in (1..=10)
+        .map(|n| n.to_string())
+        .zip(chats[..1_000].chunks(100).cycle())
+    {
+        client.create_folder("alice", &name, ids.to_vec()).await;
+    }
+    for ids in chats[..1_000].chunks(100) {
+        client.delete("alice", ids.to_vec()).await;
+    }
+    for name in (1..=10).map(|number| number.to_string()) {
+        for ids in chats[..1_000].chunks(100) {
+            client.add_to_folder("alice", &name, ids.to_vec()).await;
+        }
+    }
+    client.create_folder("alice", "11", []).await;
+    let one = client.add_to_folder("alice", "11", [chats[1_000].clone()]);
+    limit_reached(one.clone().result().await, REASON, "10000");
+    client
+        .remove_from_folder("alice", "1", [chats[0].clone()])
+        .await;
+    assert_eq!(one.outcomes().await, [ChangeOutcome::Changed]);
 }

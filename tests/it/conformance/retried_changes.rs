@@ -192,7 +192,7 @@ async fn a_request_id_belongs_to_one_request_of_one_kind(database: TestDatabase)
     assert_eq!(sight(&client).await, stood);
     // Another user may use the same.
     let of_bob = client.pin("bob", [c2c("alice")]).request_id(request_id(0));
-    assert_eq!(of_bob.await.revision, 1);
+    assert_eq!(of_bob.await.revision, 2, "after joining");
 }
 
 async fn a_refused_change_leaves_its_request_id_free(database: TestDatabase) {

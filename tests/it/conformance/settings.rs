@@ -260,5 +260,5 @@ async fn settings_are_the_users_own(database: TestDatabase) {
     assert_eq!(client.list_all("bob").await, of_bob);
     assert_eq!(client.list_all("carol").await, of_carol);
     assert_eq!(client.folders("bob").await, []);
-    assert_eq!(client.revision("bob").await, 0);
+    assert_eq!(client.revision("bob").await, 1, "that of joining");
 }

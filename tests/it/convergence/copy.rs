@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use conversation_service::proto::{
-    Conversation, ConversationId, ConversationWatermarks, Folder, ListFoldersResponse,
+    Conversation, ConversationId, ConversationWatermarks, Folder, ListFoldersResponse, Membership,
     WatchConversationsResponse, change::Kind,
 };
 
@@ -33,6 +33,8 @@ struct Entry {
     id: ConversationId,
     hidden: u64,
     cleared: u64,
+    /// The last message that has reached a user who has left.
+    left: Option<u64>,
     /// Own messages may have brought it further.
     read: u64,
     pin: Option<Pin>,
@@ -58,11 +60,13 @@ impl Copy {
         assert_eq!(list.revision, folders.revision, "nobody writes");
         let entries = conversations(user).into_iter().map(|id| {
             let shown = entry(list, &id).expect("everything is listed");
+            assert_eq!(shown.membership(), Membership::Member, "nobody has left");
             assert_eq!(shown.unread_count, 0, "everything is read: {shown:?}");
             Entry {
                 // What was cleared or hidden is below the last message.
                 hidden: 0,
                 cleared: 0,
+                left: None,
                 read: shown.last_seq,
                 pin: shown.pinned.then_some(None),
                 muted: shown.muted,
@@ -160,6 +164,20 @@ impl Copy {
                     ids.remove(place.unwrap_or_else(|| panic!("{event:?} is no news")));
                 }
             }
+            Kind::MembershipChanged(changed) => {
+                let left = (changed.membership() == Membership::Left).then_some(changed.last_seq);
+                let watermarks = changed.conversation.clone().expect("of a conversation");
+                let entry = self.entry(watermarks.conversation_id.as_ref());
+                assert_ne!(entry.left.is_some(), left.is_some(), "{event:?} is no news");
+                entry.left = left;
+                (entry.hidden, entry.cleared) =
+                    (watermarks.hidden_through, watermarks.cleared_through);
+                if left.is_none() {
+                    entry.pin = None;
+                    assert_eq!(entry.hidden, changed.last_seq, "{event:?} lists it");
+                }
+                assert_eq!(entry.pin.is_some(), watermarks.pinned, "{event:?}: the pin");
+            }
         }
         self.revision = revision;
     }
@@ -217,11 +235,12 @@ impl Copy {
                 id,
                 hidden,
                 cleared,
+                left,
                 ..
             } = known;
             let at = format!("{id:?} of {} at {}", self.user, list.revision);
             let Some(shown) = entry(list, id) else {
-                let head = head(self.user, id, &before.heads);
+                let head = known.last(head(self.user, id, &before.heads));
                 assert!(
                     head <= *hidden,
                     "{at}: {head} is not listed, hidden through {hidden}"
@@ -232,6 +251,15 @@ impl Copy {
             assert!(
                 shown.last_seq > *hidden,
                 "{at}: listed, hidden through {hidden}"
+            );
+            assert_eq!(
+                shown.membership() == Membership::Left,
+                left.is_some(),
+                "{at}: the membership"
+            );
+            assert!(
+                left.is_none_or(|left| left == shown.last_seq),
+                "{at}: the last message"
             );
             let readable = shown.last_message.is_some();
             assert_eq!(readable, shown.last_seq > *cleared, "{at}: the history");
@@ -269,7 +297,7 @@ impl Copy {
         let mut expected: Vec<_> = self
             .entries
             .iter()
-            .map(|entry| (entry, head(self.user, &entry.id, heads)))
+            .map(|entry| (entry, entry.last(head(self.user, &entry.id, heads))))
             .filter(|(entry, head)| *head > entry.hidden)
             .map(|(entry, head)| {
                 let name = (self.user.to_owned(), shared_name(self.user, &entry.id));
@@ -311,6 +339,11 @@ impl Copy {
 }
 
 impl Entry {
+    /// The newest message that has reached the user.
+    fn last(&self, head: u64) -> u64 {
+        self.left.map_or(head, |left| left.min(head))
+    }
+
     /// Nothing up to here is unread.
     fn seen(&self) -> u64 {
         self.read.max(self.hidden).max(self.cleared)

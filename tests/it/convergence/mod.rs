@@ -10,8 +10,7 @@
 //! whenever it comes to the revision of one, and exactly when all is quiet; what came is compared,
 //! event by event, with what comes again, and in the end with a replay from the beginning.
 //!
-//! Nobody joins or leaves a group meanwhile: that is no change of a user, although joining again drops
-//! a pin.
+//! The writers also add users to a group and remove them.
 //!
 //! The seed is fixed and stands in every failure; `TEST_SEED` sets another one.
 
@@ -25,12 +24,9 @@ use std::{
     time::Duration,
 };
 
-use conversation_service::{
-    machine,
-    proto::{
-        ConversationId, ListFoldersRequest, ListFoldersResponse, MarkConversationsReadRequest,
-        conversation_id::Id,
-    },
+use conversation_service::proto::{
+    ConversationId, ListFoldersRequest, ListFoldersResponse, MarkConversationsReadRequest,
+    conversation_id::Id,
 };
 use tokio::{sync::watch, time::timeout};
 use tokio_util::sync::CancellationToken;
@@ -138,7 +134,7 @@ async fn converge(database: &TestDatabase, seed: u64) {
     let mut settings = config(database);
     settings.watch.bookmark_interval = Duration::from_millis(20);
     settings.watch.poll_interval = Duration::from_millis(100);
-    let mut one = TestServer::start_with(settings, &present()).await;
+    let mut one = TestServer::start_with(settings, &TestClock::at_present()).await;
     let mut two = match database.backend() {
         Backend::Sqlite => None,
         Backend::Postgres => Some(Process::start(database).await),
@@ -198,6 +194,7 @@ async fn converge(database: &TestDatabase, seed: u64) {
 /// Brings everything into the lists, and marks all of it read, so that a list says all there is.
 async fn show_everything(world: &World) {
     let client = world.client(0);
+    client.join(TEAM, &USERS).await;
     for user in USERS {
         for id in conversations(user) {
             let (sender, to) = match id.id.as_ref().expect("an ID") {
@@ -239,12 +236,4 @@ fn operations_of(rounds: usize) -> usize {
 async fn write(writers: Vec<Writer>) -> Vec<Writer> {
     let writing = writers.into_iter().map(|writer| writer.write(OPERATIONS));
     concurrently(writing.collect::<Vec<_>>()).await
-}
-
-/// A clock that shows the present, as that of the process does.
-fn present() -> TestClock {
-    let (clock, now) = (TestClock::new(), machine::clock().now().as_micros());
-    let ahead = u64::try_from(now - clock.clock().now().as_micros());
-    clock.advance(Duration::from_micros(ahead.expect("the present is later")));
-    clock
 }

@@ -3,14 +3,15 @@
 use std::{collections::BTreeSet, future::Future, sync::Arc};
 
 use conversation_service::proto::{
-    ClearHistoryRequest, ConversationId, DeleteConversationsRequest, DeletionOutcome,
-    DeletionResult, RestorationOutcome, RestorationResult, RestoreConversationsRequest,
-    SeenThrough, SendMessageRequest, conversation_id::Id,
+    AddGroupMembersRequest, ClearHistoryRequest, ConversationId, DeleteConversationsRequest,
+    DeletionOutcome, DeletionResult, RemoveGroupMembersRequest, RestorationOutcome,
+    RestorationResult, RestoreConversationsRequest, SeenThrough, SendMessageRequest,
+    conversation_id::Id,
 };
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use tonic::{Code, Response, Status};
 
-use super::{USERS, World, conversations, shared_name};
+use super::{TEAM, USERS, World, conversations, shared_name};
 use crate::support::{client::Client, ids::text};
 
 /// How often an operation is tried: once on each replica, and once more after a restart, would do.
@@ -53,7 +54,8 @@ impl Writer {
                 5..8 => self.delete(user).await,
                 8 => self.clear(user).await,
                 9..12 => self.restore().await,
-                12..17 => self.set(user).await,
+                12..16 => self.set(user).await,
+                16 => self.change_members().await,
                 _ => self.file(user).await,
             }
             self.world.done.send_modify(|done| *done += 1);
@@ -77,14 +79,56 @@ impl Writer {
             body: Some(text("hi")),
             client_message_id: self.name(),
         };
-        let sent = self
-            .until_done(async |client: Client| {
-                client.messages.clone().send_message(request.clone()).await
-            })
-            .await;
+        let sent = self.until_settled(async |client: Client| {
+            client.messages.clone().send_message(request.clone()).await
+        });
+        let sent = match sent.await {
+            Ok(sent) => sent,
+            Err(status) => {
+                let is_to_group = matches!(id.id, Some(Id::GroupId(_)));
+                assert!(is_to_group, "who has left cannot send: {status:?}");
+                return;
+            }
+        };
         let seq = sent.message.expect("what was stored is returned").seq;
         self.world
             .has_sent(&request.sender_user_id, shared_name(user, &id), seq);
+    }
+
+    /// Adds users to the group, or removes some.
+    async fn change_members(&mut self) {
+        let mut user_ids: Vec<_> = USERS.iter().map(ToString::to_string).collect();
+        user_ids.retain(|_| self.random.random_bool(0.5));
+        if user_ids.is_empty() {
+            user_ids.push(USERS[0].to_owned());
+        }
+        let (group_id, request_id) = (TEAM.to_owned(), self.name());
+        if self.random.random_bool(0.6) {
+            let request = AddGroupMembersRequest {
+                group_id,
+                user_ids,
+                request_id,
+            };
+            self.until_done(async |client: Client| {
+                client
+                    .groups
+                    .clone()
+                    .add_group_members(request.clone())
+                    .await
+            })
+            .await;
+        } else {
+            let request = RemoveGroupMembersRequest {
+                group_id,
+                user_ids,
+                request_id,
+            };
+            self.until_done(async |client: Client| {
+                let mut groups = client.groups.clone();
+                groups.remove_group_members(request.clone()).await
+            })
+            .await;
+        }
     }
 
     async fn delete(&mut self, user: &'static str) {

@@ -104,6 +104,7 @@ async fn every_rpc(client: &Client) -> Vec<Result<(), Status>> {
         groups.add_group_members(AddGroupMembersRequest {
             group_id: "crew".to_owned(),
             user_ids: vec![user_id()],
+            request_id: String::new(),
         }),
         client.delete("alice", [c2c("bob")]).result(),
     );

@@ -206,6 +206,7 @@ async fn every_field_of_the_group_requests_is_checked_and_nothing_is_changed(
     let request = AddGroupMembersRequest {
         group_id: String::new(),
         user_ids: owned(&["a", "b", "b", "c "]),
+        request_id: String::new(),
     };
     check(
         groups.add_group_members(request).await,
@@ -214,6 +215,7 @@ async fn every_field_of_the_group_requests_is_checked_and_nothing_is_changed(
     let request = RemoveGroupMembersRequest {
         group_id: "g".to_owned(),
         user_ids: vec![],
+        request_id: String::new(),
     };
     check(groups.remove_group_members(request).await, &["user_ids"]);
     assert_nothing_is_stored(&database).await;
@@ -229,6 +231,7 @@ pub(super) async fn assert_nothing_is_stored(database: &TestDatabase) {
         "changes",
         "folders",
         "folder_conversations",
+        "group_requests",
     ] {
         let count = rows.number(&format!("SELECT count(*) FROM {table}")).await;
         assert_eq!(count, 0, "{table}");
@@ -250,6 +253,7 @@ async fn at_most_twenty_violations_are_named(database: TestDatabase) {
     let request = AddGroupMembersRequest {
         group_id: "g".to_owned(),
         user_ids: vec!["same".to_owned(); 100],
+        request_id: String::new(),
     };
     let result = client.groups.clone().add_group_members(request).await;
     let status = refused(result, Code::InvalidArgument, "INVALID_REQUEST");

@@ -45,6 +45,7 @@ async fn calls_in_excess_are_refused_at_once_and_those_let_in_are_finished(datab
     let join = AddGroupMembersRequest {
         group_id: "crew".to_owned(),
         user_ids: vec!["alice".to_owned()],
+        request_id: String::new(),
     };
     assert!(is_overloaded(
         client.groups.clone().add_group_members(join).await

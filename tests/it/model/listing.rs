@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use conversation_service::proto::{
     Conversation, ConversationId, ConversationType, GetConversationsResponse, ListFilter,
-    conversation_id::Id,
+    Membership, conversation_id::Id,
 };
 
 use super::{Key, Model, id, key};
@@ -94,6 +94,12 @@ impl Model {
             marks: view.marks,
             custom_data: view.custom_data.clone(),
             folders: self.folders_with(user, key),
+            membership: if view.is_member() {
+                Membership::Member
+            } else {
+                Membership::Left
+            }
+            .into(),
         })
     }
 }

@@ -10,13 +10,17 @@
 
 pub(crate) mod compare;
 mod folders;
+mod hindsight;
 mod listing;
 mod past;
 mod settings;
 mod tests;
 mod view;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use conversation_service::proto::{
     ConversationId, DeletionResult, Message, MessageBody, SystemConversation, conversation_id::Id,
@@ -25,6 +29,7 @@ use prost_types::Timestamp;
 
 pub(crate) use folders::NotFiled;
 use folders::Shelf;
+pub(crate) use hindsight::shared_name;
 use past::{Change, Kind};
 pub(crate) use past::{NotRestored, Policy, Removed};
 pub(crate) use settings::TooManyPins;
@@ -56,12 +61,16 @@ pub(crate) struct NotAMember;
 /// All that the service knows.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Model {
-    messages: BTreeMap<Key, Vec<Stored>>,
+    /// Shared with its clones, because there are many.
+    messages: Arc<BTreeMap<Key, Vec<Stored>>>,
+    /// How far conversations have gone, where that is not as far as there are messages.
+    heads: BTreeMap<Key, u64>,
     views: BTreeMap<(String, Key), View>,
     /// Every user's folders, oldest first.
     shelves: BTreeMap<String, Vec<Shelf>>,
     revisions: BTreeMap<String, u64>,
-    policy: Policy,
+    /// What is decided at present, which may change.
+    pub(crate) policy: Policy,
     /// The time, in microseconds. It is told, too.
     pub(crate) now: i64,
     /// Changes by user and revision, as long as they are remembered.
@@ -109,7 +118,7 @@ impl Model {
         self.message(user, &key, seq)
     }
 
-    /// Adds users to a group; returns how many were not in it.
+    /// Adds users to a group, a change of each who was not in it; returns how many were not.
     pub(crate) fn join<'a>(
         &mut self,
         group: &str,
@@ -126,12 +135,13 @@ impl Model {
                 if view.ever_reached(head) {
                     self.rejoined.insert(key.clone(), self.now);
                 }
+                self.record(user, Kind::Plain, None);
             }
         }
         begun
     }
 
-    /// Removes users from a group; returns how many were in it.
+    /// Removes users from a group, a change of each who was in it; returns how many were.
     pub(crate) fn leave<'a>(
         &mut self,
         group: &str,
@@ -139,10 +149,14 @@ impl Model {
     ) -> usize {
         let key = Key::Group(group.to_owned());
         let head = self.head(&key);
-        let ended = users
-            .into_iter()
-            .filter(|user| self.view(user, &key).end(head));
-        ended.count()
+        let mut ended = 0;
+        for user in users {
+            if self.view(user, &key).end(head) {
+                ended += 1;
+                self.record(user, Kind::Plain, None);
+            }
+        }
+        ended
     }
 
     /// Deletes conversations from a user's list, as far as `seen` says where it says something.
@@ -259,13 +273,13 @@ impl Model {
     }
 
     fn head(&self, key: &Key) -> u64 {
-        self.messages
-            .get(key)
-            .map_or(0, |messages| messages.len() as u64)
+        let all = self.messages.get(key).map_or(0, Vec::len) as u64;
+        self.heads.get(key).map_or(all, |head| *head)
     }
 
     fn store(&mut self, key: &Key, sender: &str, body: MessageBody, send_time: Timestamp) -> u64 {
-        let messages = self.messages.entry(key.clone()).or_default();
+        let messages = Arc::make_mut(&mut self.messages);
+        let messages = messages.entry(key.clone()).or_default();
         if let Some(last) = messages.last() {
             let (last, this) = (last.send_time, send_time);
             assert!(

@@ -253,7 +253,7 @@ impl Key {
     }
 
     /// How the service writes it down.
-    fn canonical(&self) -> String {
+    pub(super) fn canonical(&self) -> String {
         match self {
             Self::C2c(one, other) => format!("C2C\n{one}\n{other}"),
             Self::Group(group) => format!("GROUP\n{group}"),

@@ -58,8 +58,8 @@ pub(super) struct View {
 }
 
 impl View {
-    /// Starts a stint, unless one lasts; returns whether it did. What was pinned or deleted belongs to the
-    /// stint before.
+    /// Starts a stint, unless one lasts; returns whether it did. It begins with nothing of what was
+    /// before: no message, no pin, no deletion to undo.
     pub(super) fn begin(&mut self, head: u64) -> bool {
         if self.is_member() {
             return false;
@@ -67,6 +67,8 @@ impl View {
         self.pinned_at = None;
         self.taken.clear();
         self.undone.clear();
+        self.hidden_through = self.hidden_through.max(head);
+        self.cleared_through = self.cleared_through.max(head);
         self.stints.push(Stint {
             joined: head,
             left: None,

@@ -25,7 +25,8 @@ use crate::{
         ids::{c2c, system, text},
     },
 };
-use change::{Asked, WrongChange};
+pub(super) use change::Asked;
+use change::WrongChange;
 use setting::WrongSetting;
 
 /// A request that is valid but for one thing.

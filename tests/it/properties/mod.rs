@@ -1,5 +1,5 @@
 //! Random operations, by few users who therefore meet often, on several replicas that are restarted
-//! now and then: after each of them the service must look as the model does.
+//! now and then, with other settings too: after each of them the service must look as the model does.
 //!
 //! What is random is the sequence of [`Step`]s, so a failure is shrunk to a short one. The seed is
 //! fixed and stands in every failure, so that a run can be repeated; `TEST_SEED` sets another one and `TEST_OPERATIONS` the least
@@ -9,8 +9,9 @@ mod fault;
 mod filter;
 mod folders;
 mod operation;
-mod requests;
+pub(crate) mod requests;
 mod settings;
+mod together;
 mod world;
 
 use std::{cell::Cell, env, str::FromStr};

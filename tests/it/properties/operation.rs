@@ -8,7 +8,12 @@ use proptest::{
     sample::{Index, select},
 };
 
-use super::{fault::Fault, filter::Filter, folders::Filing, settings::Setting};
+use super::{
+    fault::{Asked, Fault},
+    filter::Filter,
+    folders::Filing,
+    settings::Setting,
+};
 use crate::support::ids::{c2c, group, system, text};
 
 /// Everybody. Case and composition make a difference, and what is special to some encoding, pattern
@@ -88,13 +93,16 @@ pub(super) enum Operation {
         words: Words,
     },
     RepeatAnnouncement(Index),
+    /// With a name, it may be the retry of an earlier one, or pretend to be.
     Join {
         group: &'static str,
         users: Vec<User>,
+        name: Option<u8>,
     },
     Leave {
         group: &'static str,
         users: Vec<User>,
+        name: Option<u8>,
     },
     /// The group gets many members for a moment.
     Crowd {
@@ -127,6 +135,8 @@ pub(super) enum Operation {
         filing: Filing,
         name: Option<u8>,
     },
+    /// Changes of several users wait at the same time, and are carried out together.
+    Together(Vec<(User, Asked)>),
     /// Repeats one of the named changes, or says something else under its name.
     RepeatChange(Index),
     ReuseChangeName(Index, Change),
@@ -168,6 +178,12 @@ pub(super) enum Operation {
     },
     Restart {
         replica: usize,
+    },
+    /// It is started again with other settings.
+    Reconfigure {
+        replica: usize,
+        window_seconds: u64,
+        pin_limit: usize,
     },
 }
 
@@ -241,8 +257,10 @@ fn operation() -> impl Strategy<Value = Operation> {
             .prop_map(|(from, to, words, name)| Operation::Say { from, to, words, name }),
         3 => (users(), words()).prop_map(|(to, words)| Operation::Announce { to, words }),
         1 => any::<Index>().prop_map(Operation::RepeatAnnouncement),
-        6 => (select(&GROUPS), users()).prop_map(|(group, users)| Operation::Join { group, users }),
-        3 => (select(&GROUPS), users()).prop_map(|(group, users)| Operation::Leave { group, users }),
+        6 => (select(&GROUPS), users(), name())
+            .prop_map(|(group, users, name)| Operation::Join { group, users, name }),
+        4 => (select(&GROUPS), users(), name())
+            .prop_map(|(group, users, name)| Operation::Leave { group, users, name }),
         1 => select(&GROUPS).prop_map(|group| Operation::Crowd { group }),
         16 => (user(), victims(), any::<Option<bool>>(), name())
             .prop_map(|(user, victims, clear, name)| Operation::Delete { user, victims, clear, name }),
@@ -254,6 +272,8 @@ fn operation() -> impl Strategy<Value = Operation> {
             .prop_map(|(user, setting, name)| Operation::Set { user, setting, name }),
         16 => (user(), Filing::any(), name())
             .prop_map(|(user, filing, name)| Operation::File { user, filing, name }),
+        2 => vec((user(), Asked::any()), 2..7)
+            .prop_map(|changes| Operation::Together(unique(changes, |(user, _)| *user))),
         6 => any::<Index>().prop_map(Operation::RepeatChange),
         4 => (any::<Index>(), change())
             .prop_map(|(which, change)| Operation::ReuseChangeName(which, change)),
@@ -272,6 +292,14 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => (10_000..50_000_u64).prop_map(|milliseconds| Operation::Pass { milliseconds }),
         4 => (0..REPLICAS).prop_map(|replica| Operation::Round { replica }),
         1 => (0..REPLICAS).prop_map(|replica| Operation::Restart { replica }),
+        // The usual ones are among them.
+        1 => (0..REPLICAS, select(&[0, 5, 20, 40]), 1..4_usize).prop_map(
+            |(replica, window_seconds, pin_limit)| Operation::Reconfigure {
+                replica,
+                window_seconds,
+                pin_limit,
+            }
+        ),
     ]
 }
 

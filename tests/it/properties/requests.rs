@@ -22,8 +22,7 @@ use crate::{
     },
     support::client::Client,
 };
-use request::Answer;
-pub(super) use request::{Fields, Request};
+pub(crate) use request::{Answer, Fields, Request};
 
 /// A request that was carried out.
 struct Done {

@@ -1,17 +1,24 @@
 //! A database with its servers, the model of it, and how each operation is done to both.
 
+mod members;
 mod messages;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use conversation_service::proto::{
-    Conversation, GetConversationsRequest, Message, MessageBody, SendSystemMessageRequest,
-    SendSystemMessageResponse,
+use conversation_service::{
+    config::Config,
+    proto::{
+        Conversation, GetConversationsRequest, Message, MessageBody, SendSystemMessageRequest,
+        SendSystemMessageResponse,
+    },
 };
+
+use members::Memberships;
 
 use super::{
     operation::{CROWD, GROUPS, Operation, REPLICAS, Step, Target, USERS, Words, ids},
     requests::{self, Request, Requests},
+    together,
 };
 use crate::{
     model::{
@@ -36,13 +43,21 @@ const POLICY: Policy = Policy {
     pin_limit: 2,
 };
 
-type Done = Result<(), Difference>;
+/// Longer than any window that a replica is set to.
+const LONGEST_WINDOW: Duration = Duration::from_secs(40);
+
+/// So often that a test soon knows that there is nothing more to be told.
+const BOOKMARKS: Duration = Duration::from_millis(20);
+
+pub(super) type Done = Result<(), Difference>;
 
 /// A user's name for a message in a conversation.
 type MessageName = (&'static str, String, u8);
 
 pub(super) struct World {
     servers: Vec<TestServer>,
+    /// What each of them is set to.
+    policies: Vec<Policy>,
     clients: Vec<Client>,
     clock: TestClock,
     /// How far the clock is behind what it has shown before.
@@ -52,9 +67,10 @@ pub(super) struct World {
     said: BTreeMap<MessageName, (MessageBody, Message)>,
     announced: Vec<(SendSystemMessageRequest, SendSystemMessageResponse)>,
     requests: Requests,
+    memberships: Memberships,
     rounds: Vec<Rounds>,
     stored: Stored,
-    _database: TestDatabase,
+    database: TestDatabase,
 }
 
 impl World {
@@ -65,9 +81,8 @@ impl World {
         let mut rounds = Vec::new();
         for _ in 0..REPLICAS {
             let mut config = config(&database);
-            config.deletion.restore_window = POLICY.window;
-            config.jobs.change_retention = POLICY.retention;
-            config.pin_limit = u32::try_from(POLICY.pin_limit).expect("the limit is small");
+            set(&mut config, POLICY);
+            config.watch.bookmark_interval = BOOKMARKS;
             let server = TestServer::start_with(config, &clock).await;
             clients.push(server.client().await);
             servers.push(server);
@@ -75,6 +90,7 @@ impl World {
         }
         Self {
             servers,
+            policies: vec![POLICY; REPLICAS],
             clients,
             clock,
             behind: Duration::ZERO,
@@ -82,15 +98,17 @@ impl World {
             said: BTreeMap::new(),
             announced: Vec::new(),
             requests: Requests::default(),
+            memberships: Memberships::default(),
             rounds,
             stored: Stored::open(&database).await,
-            _database: database,
+            database,
         }
     }
 
     /// Does one operation, then compares what one user sees.
     pub(super) async fn take(&mut self, step: &Step) -> Done {
         let client = self.clients[step.replica].clone();
+        self.model.policy = self.policies[step.replica];
         self.operate(&client, &step.operation).await?;
         // Through another server than the one that has changed something.
         let other = &self.clients[(step.replica + 1) % REPLICAS];
@@ -99,7 +117,7 @@ impl World {
 
     /// Compares what everybody sees, and stops the servers in order.
     pub(super) async fn end(mut self) -> Done {
-        self.pass(POLICY.window + POLICY.retention);
+        self.pass(LONGEST_WINDOW + POLICY.retention);
         self.model.now = self.clock.now().as_micros();
         self.round(0).await?;
         same("what is left", &self.model.stored(), &self.model.readable())?;
@@ -130,11 +148,13 @@ impl World {
             } => self.say(client, from, *to, *words, *name).await,
             Operation::Announce { to, words } => self.announce(client, to, *words).await,
             Operation::RepeatAnnouncement(which) => self.repeat_announcement(client, *which).await,
-            Operation::Join { group, users } => self.join(client, group, users).await,
-            Operation::Leave { group, users } => self.leave(client, group, users).await,
+            Operation::Join { group, users, name } => self.join(client, group, users, *name).await,
+            Operation::Leave { group, users, name } => {
+                self.leave(client, group, users, *name).await
+            }
             Operation::Crowd { group } => {
-                self.join(client, group, &CROWD).await?;
-                self.leave(client, group, &CROWD).await
+                self.join(client, group, &CROWD, None).await?;
+                self.leave(client, group, &CROWD, None).await
             }
             Operation::Delete { .. }
             | Operation::ClearHistory { .. }
@@ -185,6 +205,26 @@ impl World {
                 self.behind += time;
                 Ok(())
             }
+            Operation::Together(changes) => {
+                let changes = changes.iter();
+                let requests = changes.map(|(user, asked)| asked.request(&self.model, user));
+                let requests = requests.collect();
+                together::carry_out(client, &self.database, &mut self.model, requests).await
+            }
+            Operation::Reconfigure {
+                replica,
+                window_seconds,
+                pin_limit,
+            } => {
+                let policy = &mut self.policies[*replica];
+                policy.window = Duration::from_secs(*window_seconds);
+                policy.pin_limit = *pin_limit;
+                let server = self.servers.remove(*replica);
+                let server = server.restart_with(|config| set(config, *policy)).await;
+                self.clients[*replica] = server.client().await;
+                self.servers.insert(*replica, server);
+                Ok(())
+            }
             Operation::Restart { replica } => {
                 let server = self.servers.remove(*replica).restart().await;
                 self.clients[*replica] = server.client().await;
@@ -227,18 +267,6 @@ impl World {
         }
     }
 
-    async fn join(&mut self, client: &Client, group: &str, users: &[&str]) -> Done {
-        let added = client.join(group, users).await;
-        let expected = self.model.join(group, users.iter().copied());
-        same("added_count", &usize::try_from(added), &Ok(expected))
-    }
-
-    async fn leave(&mut self, client: &Client, group: &str, users: &[&str]) -> Done {
-        let removed = client.leave(group, users).await;
-        let expected = self.model.leave(group, users.iter().copied());
-        same("removed_count", &usize::try_from(removed), &Ok(expected))
-    }
-
     /// Exactly what nobody can see or ask back any more goes, as far as it is due.
     async fn round(&mut self, replica: usize) -> Done {
         let erased = self.rounds[replica].run().await;
@@ -247,6 +275,7 @@ impl World {
             changes: erased.changes,
         };
         let expected = self.model.round();
+        self.memberships.forget(self.clock.now(), POLICY.retention);
         let stored = self.stored.messages().await;
         same("stored messages", &stored, &self.model.stored())?;
         same("round", &removed, &expected)
@@ -307,4 +336,11 @@ impl World {
             .into_inner();
         same(("get", user), &response, &self.model.get(user, &ids))
     }
+}
+
+/// Has a server follow a policy.
+fn set(config: &mut Config, policy: Policy) {
+    config.deletion.restore_window = policy.window;
+    config.jobs.change_retention = policy.retention;
+    config.pin_limit = u32::try_from(policy.pin_limit).expect("the limit is small");
 }

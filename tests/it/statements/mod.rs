@@ -31,7 +31,12 @@ const FAMILIES: [&[&str]; 2] = [
         "folders",
         "folder_conversations",
     ],
-    &["conversations", "messages", "erased_messages"],
+    &[
+        "conversations",
+        "messages",
+        "erased_messages",
+        "group_requests",
+    ],
 ];
 
 /// A server whose statements are recorded.
@@ -166,6 +171,10 @@ async fn use_settings_and_folders(client: &Client) {
     client.join("crowd", &members).await;
     client.send("bob", group("crowd"), "hi").await;
     client.leave("crowd", &members[..2]).await;
+    for _ in 0..2 {
+        let again = client.join_as("crowd", &members[..2], &id(14)).await;
+        again.expect("it is the same request");
+    }
     client.send("bob", group("crew"), "hi").await;
     client.send("carol", c2c("alice"), "hi").await;
     let ids = || [c2c("carol"), group("crew"), group("crowd"), c2c("nobody")];

@@ -79,7 +79,7 @@ fn change(client: &Client, kind: usize, user: &str) -> Box<dyn AnyChange> {
         _ => boxed(client.delete_folder(user, "home")),
     };
     // Some name their client, others do not.
-    let change = if kind % 2 == 0 {
+    let change = if kind.is_multiple_of(2) {
         change.by("phone")
     } else {
         change
@@ -113,8 +113,8 @@ async fn every_kind_of_change_leaves_the_same_row_alone_and_together(database: T
         for (user, answer) in together.iter().zip(answers) {
             let answer = answer.unwrap_or_else(|status| panic!("{kind}: {status:?}"));
             assert_eq!(
-                without_times(*kind, answer),
-                without_times(*kind, alone.clone()),
+                without_times(kind, answer),
+                without_times(kind, alone.clone()),
                 "{kind}"
             );
             let found = record(&rows, &database, user, number).await;

@@ -100,28 +100,46 @@ impl Client {
 
     /// Adds users to a group; returns how many were not in it.
     pub(crate) async fn join(&self, group: &str, users: &[&str]) -> i32 {
+        let added = self.join_as(group, users, "").await;
+        added.expect("users can be added")
+    }
+
+    /// The same under a request ID, a refusal included.
+    pub(crate) async fn join_as(
+        &self,
+        group: &str,
+        users: &[&str],
+        request_id: &str,
+    ) -> Result<i32, Status> {
         let request = AddGroupMembersRequest {
             group_id: group.to_owned(),
             user_ids: users.iter().map(ToString::to_string).collect(),
+            request_id: request_id.to_owned(),
         };
         let response = self.groups.clone().add_group_members(request).await;
-        response
-            .expect("users can be added")
-            .into_inner()
-            .added_count
+        response.map(|response| response.into_inner().added_count)
     }
 
     /// Removes users from a group; returns how many were in it.
     pub(crate) async fn leave(&self, group: &str, users: &[&str]) -> i32 {
+        let removed = self.leave_as(group, users, "").await;
+        removed.expect("users can be removed")
+    }
+
+    /// The same under a request ID, a refusal included.
+    pub(crate) async fn leave_as(
+        &self,
+        group: &str,
+        users: &[&str],
+        request_id: &str,
+    ) -> Result<i32, Status> {
         let request = RemoveGroupMembersRequest {
             group_id: group.to_owned(),
             user_ids: users.iter().map(ToString::to_string).collect(),
+            request_id: request_id.to_owned(),
         };
         let response = self.groups.clone().remove_group_members(request).await;
-        response
-            .expect("users can be removed")
-            .into_inner()
-            .removed_count
+        response.map(|response| response.into_inner().removed_count)
     }
 
     /// A deletion, to be refined and then awaited.

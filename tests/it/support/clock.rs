@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use conversation_service::domain::{Clock, ManualClock, Timestamp};
+use conversation_service::{
+    domain::{Clock, ManualClock, Timestamp},
+    machine,
+};
 
 /// 2023-11-14 22:13:20 UTC: where the tests' time begins.
 const START_MICROS: i64 = 1_700_000_000_000_000;
@@ -16,6 +19,11 @@ impl TestClock {
     /// A clock that shows the start of the tests' time.
     pub(crate) fn new() -> Self {
         Self(ManualClock::new(Timestamp::from_micros(START_MICROS)))
+    }
+
+    /// A clock that shows the present, as that of a process does.
+    pub(crate) fn at_present() -> Self {
+        Self(ManualClock::new(machine::clock().now()))
     }
 
     /// What a server is given to read the time from.

@@ -57,6 +57,7 @@ while read -r command argument; do
     crash) kill -STOP "$server"; kill -KILL $(all); wait "$server"; server= ;;
     freeze) kill -STOP $(all) ;;
     thaw) kill -CONT $(all) ;;
+    pause) kill -STOP "$argument" ;;
     promote) "$bin/pg_ctl" -D "$dir/data" promote --no-wait >/dev/null ;;
     space) mkdir -m 700 "$dir/small/space" ;;
     fill) cat /dev/zero >"$dir/small/filler" 2>/dev/null; true ;;
@@ -205,6 +206,11 @@ impl Cluster {
     /// Lets them go on.
     pub(crate) fn thaw(&mut self) {
         self.tell("thaw");
+    }
+
+    /// Stops one of the server's processes where it is, until the server is killed.
+    pub(crate) fn pause(&mut self, process: i64) {
+        self.tell(&format!("pause {process}"));
     }
 
     /// Makes a standby begin to be a primary.

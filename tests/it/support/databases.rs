@@ -9,7 +9,7 @@ use std::{
 use sea_orm::{ConnectionTrait as _, Database, DbErr};
 use tempfile::TempDir;
 
-use super::postgres;
+use super::{postgres, proxy::Proxy};
 
 /// The databases that the service supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +97,25 @@ impl TestDatabase {
             url,
             place: Place::Elsewhere,
         }
+    }
+
+    /// A database that somebody else deletes.
+    pub(crate) fn elsewhere(database: &Self) -> Self {
+        Self {
+            backend: database.backend,
+            url: database.url.clone(),
+            place: Place::Elsewhere,
+        }
+    }
+
+    /// A database on PostgreSQL with a proxy in front of it, and the proxy.
+    pub(crate) async fn through_a_proxy(database: &Self) -> (Proxy, Self) {
+        let (scheme, rest) = database.url.split_once("://").expect("a URL");
+        let (authority, path) = rest.split_once('/').expect("a database");
+        let (user, host) = authority.split_once('@').unwrap_or(("postgres", authority));
+        let proxy = Proxy::start(host.to_owned()).await;
+        let url = format!("{scheme}://{user}@{}/{path}", proxy.address());
+        (proxy, Self::on_own_postgres(url))
     }
 
     /// What the service is given to connect to this database.

@@ -45,3 +45,16 @@ pub(crate) fn seed(usual: u64) -> u64 {
     println!("TEST_SEED={seed}");
     seed
 }
+
+/// A number that the environment sets, or else the usual one.
+pub(crate) fn number(name: &str, usual: usize) -> usize {
+    env::var(name).map_or(usual, |number| {
+        let number = number.parse().ok();
+        number.unwrap_or_else(|| panic!("{name} is not a number"))
+    })
+}
+
+/// A text that the environment sets, or else an empty one.
+pub(crate) fn words(name: &str) -> String {
+    env::var(name).unwrap_or_default()
+}

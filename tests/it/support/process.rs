@@ -53,6 +53,12 @@ impl Process {
         Self::run(usual.iter().chain(more).map(ToString::to_string).collect()).await
     }
 
+    /// The same with arguments that are texts of their own.
+    pub(crate) async fn start_as(database: &TestDatabase, more: &[String]) -> Self {
+        let more: Vec<_> = more.iter().map(String::as_str).collect();
+        Self::start_with(database, &more).await
+    }
+
     async fn run(arguments: Vec<String>) -> Self {
         Self::run_as(program(), arguments).await
     }
@@ -124,14 +130,28 @@ impl Process {
         Self::run(self.arguments.clone()).await
     }
 
+    /// Stops the program where it is (`SIGSTOP`).
+    pub(crate) fn pause(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets it go on.
+    pub(crate) fn resume(&self) {
+        self.signal("CONT");
+    }
+
     /// Asks the program to stop, as an orchestrator does, and waits until it has.
     pub(crate) fn terminate(mut self) -> ExitStatus {
-        let asked = Command::new("kill")
-            .args(["-s", "TERM", &self.child.id().to_string()])
+        self.signal("TERM");
+        self.child.wait().expect("the program is ours to wait for")
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill")
+            .args(["-s", signal, &self.child.id().to_string()])
             .status()
             .expect("there is a `kill`");
-        assert!(asked.success(), "the program runs");
-        self.child.wait().expect("the program is ours to wait for")
+        assert!(sent.success(), "the program runs");
     }
 }
 

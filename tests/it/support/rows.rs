@@ -151,10 +151,18 @@ const WHOLE: &[(&str, &str)] = &[
          OR m.read_through > c.last_seq OR m.joined_after > c.last_seq OR m.left_at > c.last_seq",
     ),
     (
+        "pins of what is not listed",
+        "SELECT count(*) FROM members AS m JOIN conversations AS c \
+         ON c.conversation_key = m.conversation_key WHERE m.pinned_at IS NOT NULL \
+         AND (COALESCE(m.left_at, c.last_seq) <= m.hidden_through \
+              OR COALESCE(m.left_at, c.last_seq) <= m.joined_after)",
+    ),
+    (
         "watermarks that were moved without a recorded change",
         "SELECT count(*) FROM members AS m LEFT JOIN changes AS c \
          ON c.user_id = m.user_id AND c.revision = m.taken_by \
-         WHERE (m.hidden_through > 0 OR m.cleared_through > 0 OR m.taken_by IS NOT NULL) \
+         WHERE (m.hidden_through > m.joined_after OR m.cleared_through > m.joined_after \
+              OR m.taken_by IS NOT NULL) \
          AND c.revision IS NULL",
     ),
 ];

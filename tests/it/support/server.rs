@@ -108,6 +108,14 @@ impl TestServer {
         Self::start_with(self.config.clone(), &self.clock).await
     }
 
+    /// The same with other settings.
+    pub(crate) async fn restart_with(mut self, set: impl FnOnce(&mut Config)) -> Self {
+        self.end().await;
+        let mut config = self.config.clone();
+        set(&mut config);
+        Self::start_with(config, &self.clock).await
+    }
+
     async fn end(&mut self) {
         self.shutdown.begin();
         (&mut self.serving)

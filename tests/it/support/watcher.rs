@@ -50,6 +50,28 @@ impl Client {
         watcher
     }
 
+    /// The changes that a client is told of after one revision, through another one that has been
+    /// made; or the error that ends the watch before.
+    pub(crate) async fn events(
+        &self,
+        user: &str,
+        client: &str,
+        after: u64,
+        through: u64,
+    ) -> Result<Vec<WatchConversationsResponse>, Status> {
+        let mut watcher = self.watch(user, client, Some(after)).await?;
+        let mut events = Vec::new();
+        for _ in 0..MOST_EVENTS {
+            let event = watcher.hear().await?;
+            if !is_bookmark(&event) {
+                events.push(event);
+            } else if event.revision >= through {
+                return Ok(events);
+            }
+        }
+        panic!("no bookmark of revision {through}");
+    }
+
     /// Undoes a deletion by a client of the user, and returns what came back, an error included.
     pub(crate) async fn restore_by(
         &self,

@@ -82,6 +82,12 @@ impl<'a> Former<'a> {
         self.rows.run(&sql).await;
     }
 
+    /// Sets a column of all rows of a table.
+    pub(super) async fn set_all(&self, table: &str, column: &str, Sql(value): Sql) {
+        let sql = format!("UPDATE {table} SET {column} = {value}");
+        self.rows.run(&sql).await;
+    }
+
     /// Sets columns of a user's row of a chat with a friend.
     pub(super) async fn set(&self, user: &str, friend: &str, assignments: &str) {
         let Sql(key) = self.key(&canonical(user, friend));

@@ -7,3 +7,4 @@
 mod changes;
 mod deletions;
 mod former;
+mod memberships;

@@ -4,6 +4,7 @@
 //! - [`synchronisation`]: which deletions other clients are told of;
 //! - [`settings`]: what they are told of readings, settings and folders;
 //! - [`trimming`]: watching from a revision that the log has forgotten;
+//! - [`oversized`]: changes of old that are too large to be told;
 //! - [`replicas`]: changes that are made elsewhere, with and without `NOTIFY`;
 //! - [`ending`]: watchers that do not read, servers that stop, and what is left of those who leave.
 //!
@@ -12,6 +13,7 @@
 
 mod ending;
 mod following;
+mod oversized;
 mod replicas;
 mod settings;
 mod synchronisation;

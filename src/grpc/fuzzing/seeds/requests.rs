@@ -264,10 +264,12 @@ fn feeding() -> Vec<Seed> {
     let join = AddGroupMembersRequest {
         group_id: "friends".to_owned(),
         user_ids: users(),
+        request_id: request_id(),
     };
     let leave = RemoveGroupMembersRequest {
         group_id: "friends".to_owned(),
         user_ids: users(),
+        request_id: request_id(),
     };
     let send = SendMessageRequest {
         sender_user_id: user(),

@@ -101,11 +101,11 @@ impl OneOfMany {
         let (wish, most) = match self.dice.below(100) {
             0..16 => (Wish::Pin(true), 16),
             16..24 => (Wish::Pin(false), 10),
-            24..34 => {
+            24..29 => {
                 let (clear, sync) = (self.dice.once_in(2), !self.dice.once_in(4));
-                (Wish::Delete { clear, sync }, 10)
+                (Wish::Delete { clear, sync }, 6)
             }
-            34..44 => match self.world.recent_deletion(&mut self.dice) {
+            29..44 => match self.world.recent_deletion(&mut self.dice) {
                 Some(deletion) => (Wish::Restore(deletion), 0),
                 None => (Wish::Pin(true), 16),
             },
@@ -114,7 +114,7 @@ impl OneOfMany {
             58..61 => (Wish::DeleteFolder, 0),
             61..65 => (Wish::RenameFolder(self.folder()), 0),
             65..77 => (Wish::AddToFolder, 100),
-            77..82 => (Wish::RemoveFromFolder, 60),
+            77..82 => (Wish::RemoveFromFolder, 20),
             82..87 => (Wish::Read, 30),
             87..89 => (Wish::ReadAll, 0),
             89..92 => (Wish::Mute(self.dice.once_in(2)), 30),

@@ -2,9 +2,12 @@
 
 use std::collections::HashMap;
 
-use conversation_service::proto::{
-    AddedToFolder, ConversationId, Folder, FolderCreated, FolderDeleted, FolderRenamed,
-    RemovedFromFolder, change::Kind,
+use conversation_service::{
+    domain::MAX_FOLDER_CONVERSATIONS,
+    proto::{
+        AddedToFolder, ConversationId, Folder, FolderCreated, FolderDeleted, FolderRenamed,
+        RemovedFromFolder, change::Kind,
+    },
 };
 
 use super::{
@@ -34,6 +37,9 @@ impl State {
             is_in == matches!(request.wish, Wish::RemoveFromFolder)
         });
         self.folders[place].1 = ids;
+        if !matches!(request.wish, Wish::RemoveFromFolder) {
+            self.has_room_for(&conversation_ids);
+        }
 
         let mut shown_as = name.clone();
         let kind = match &request.wish {
@@ -78,6 +84,18 @@ impl State {
             self.folders.remove(place);
         }
         kind
+    }
+
+    /// That there was room for what was put into folders. What is hidden does not count, and whether what
+    /// was deleted has come back is not known here: so this counts what was certainly shown.
+    fn has_room_for(&self, added: &[ConversationId]) {
+        let is_shown = |id: &&ConversationId| self.entries[*id].hidden == 0;
+        let in_folders = self.folders.iter().flat_map(|(_, ids)| ids);
+        let shown = in_folders.filter(is_shown).count();
+        assert!(
+            !added.iter().any(|id| is_shown(&id)) || shown <= usize::from(MAX_FOLDER_CONVERSATIONS),
+            "{shown} in folders"
+        );
     }
 
     /// That these are the folders. What is in them is shown as far as it is listed: it is all there,

@@ -56,8 +56,8 @@ pub(super) async fn read_lists(world: Arc<World>, replica: usize) -> Seen {
 }
 
 /// Counts the rows behind the limits after some changes; returns the most that there were.
-pub(super) async fn count_rows(world: Arc<World>, rows: Rows) -> [i64; 3] {
-    let mut most = [0; 3];
+pub(super) async fn count_rows(world: Arc<World>, rows: Rows) -> [i64; 2] {
+    let mut most = [0; 2];
     while world.next_changes().await.is_some() {
         for ((what, sql, limit), most) in LIMITS.iter().zip(&mut most) {
             let count = rows.number(sql).await;

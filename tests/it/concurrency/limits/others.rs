@@ -11,7 +11,7 @@ use crate::support::{
     ids::{c2c, group, system},
 };
 
-const CHATS: usize = 60;
+const CHATS: usize = 100;
 /// Groups that begin with few members, and become large one after the other.
 const CREWS: usize = 40;
 /// Groups that are large from the beginning.

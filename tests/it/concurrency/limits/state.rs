@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 
 use conversation_service::{
-    domain::{MAX_FOLDER_CONVERSATIONS, MAX_FOLDERS},
+    domain::MAX_FOLDERS,
     proto::{
         ChangeOutcome, ConversationId, ConversationMarks, ConversationReading,
         ConversationWatermarks, ConversationsDeleted, ConversationsMarked, ConversationsMuted,
@@ -41,10 +41,8 @@ pub(super) struct Entry {
     pub(super) read: u64,
     pub(super) hidden: u64,
     pub(super) cleared: u64,
-    /// What the last deletion took that is not undone.
-    taken: Option<Taken>,
-    /// The deletion that was undone last, unless another has taken something since.
-    restored: Option<u64>,
+    /// What each deletion took that is not undone, the last one on top.
+    taken: Vec<Taken>,
 }
 
 #[derive(Clone)]
@@ -88,11 +86,6 @@ impl State {
         assert!(self.pins() <= PIN_LIMIT, "{} pins", self.pins());
         let folders = self.folders.len();
         assert!(folders <= usize::from(MAX_FOLDERS), "{folders} folders");
-        let filed = self.filed();
-        assert!(
-            filed <= usize::from(MAX_FOLDER_CONVERSATIONS),
-            "{filed} in folders"
-        );
     }
 
     /// Goes on to the next revision, and returns what other clients are told, if anything.
@@ -266,19 +259,18 @@ impl State {
             assert!(!clear || !hides || cleared >= hidden, "{result:?}");
             let takes = hides || cleared > entry.cleared;
             if takes {
-                entry.taken = Some(Taken {
+                entry.taken.push(Taken {
                     by: answer.revision,
                     hidden: entry.hidden,
                     cleared: entry.cleared,
                     pinned_at: entry.pinned_at.filter(|_| hides),
                 });
-                entry.restored = None;
                 (entry.hidden, entry.cleared) = (hidden, cleared);
                 if hides {
                     entry.pinned_at = None;
                 }
-                conversations.push(watermarks(id, entry));
             }
+            conversations.push(watermarks(id, entry));
             of_deletion.push((id.clone(), takes));
         }
         (!conversations.is_empty()).then(|| {
@@ -304,15 +296,16 @@ impl State {
             assert_eq!(result.id.as_ref(), Some(id), "the order of {answer:?}");
             let entry = self.entries.get_mut(id).filter(|_| *took);
             let expected = entry.map_or(RestorationOutcome::NothingTaken, |entry| {
-                let taken = entry.taken.take_if(|taken| taken.by == deletion.revision);
-                if let Some(taken) = taken {
+                let top = entry.taken.pop_if(|taken| taken.by == deletion.revision);
+                if let Some(taken) = top {
                     (entry.hidden, entry.cleared) = (taken.hidden, taken.cleared);
-                    entry.restored = Some(deletion.revision);
                     if let (None, Some(pinned_at)) = (entry.pinned_at, taken.pinned_at) {
                         pins.push((id, pinned_at));
                     }
                 }
-                if entry.restored == Some(deletion.revision) {
+                // What lies above the top was undone.
+                let top = entry.taken.last().map_or(0, |taken| taken.by);
+                if deletion.revision > top {
                     back.push(id);
                     RestorationOutcome::Restored
                 } else {
@@ -322,12 +315,11 @@ impl State {
             let said = RestorationOutcome::try_from(result.outcome).expect("an outcome");
             assert_eq!(said, expected, "{result:?} of {answer:?}");
         }
-        // All of them come back, or none.
-        if self.pins() + pins.len() <= PIN_LIMIT {
-            for (id, pinned_at) in pins {
-                let entry = self.entries.get_mut(id).expect("it was there before");
-                entry.pinned_at = Some(pinned_at);
-            }
+        // As many come back as there is room for.
+        let room = PIN_LIMIT.saturating_sub(self.pins());
+        for (id, pinned_at) in pins.into_iter().take(room) {
+            let entry = self.entries.get_mut(id).expect("it was there before");
+            entry.pinned_at = Some(pinned_at);
         }
         let conversations = back.into_iter().map(|id| watermarks(id, &self.entries[id]));
         let conversations: Vec<_> = conversations.collect();

@@ -44,7 +44,7 @@ pub(in crate::properties) enum WrongChange {
 }
 
 impl Asked {
-    pub(super) fn any() -> impl Strategy<Value = Self> {
+    pub(in crate::properties) fn any() -> impl Strategy<Value = Self> {
         prop_oneof![
             2 => victims().prop_map(Self::Delete),
             1 => victims().prop_map(Self::Clear),
@@ -53,7 +53,7 @@ impl Asked {
         ]
     }
 
-    pub(super) fn request(&self, model: &Model, user: &str) -> Request {
+    pub(in crate::properties) fn request(&self, model: &Model, user: &str) -> Request {
         match self {
             Self::Delete(victims) => deletion(model, user, victims, None, None),
             Self::Clear(victims) => clearing(model, user, victims, None),

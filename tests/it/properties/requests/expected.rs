@@ -22,7 +22,7 @@ use crate::{
 
 /// Why a request that is valid is not carried out.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     Restoration(NotRestored),
     Pins(TooManyPins),
     Folder(NotFiled),
@@ -30,7 +30,7 @@ pub(super) enum Refusal {
 
 impl Request {
     /// Does it in the model, and says what the service has to answer.
-    pub(super) fn carry_out(&self, model: &mut Model) -> Result<Answer, Refusal> {
+    pub(crate) fn carry_out(&self, model: &mut Model) -> Result<Answer, Refusal> {
         Ok(match self {
             Self::Delete(r) => {
                 let taking = if r.clear_history.unwrap_or(true) {
@@ -73,7 +73,11 @@ impl Request {
                     model.read(&r.user_id, &r.conversation_ids, &seen)
                 };
                 let revision = model.revision(&r.user_id);
-                Answer::Read(MarkConversationsReadResponse { results, revision })
+                Answer::Read(MarkConversationsReadResponse {
+                    results,
+                    revision,
+                    more: false,
+                })
             }
             Self::Pin(r) => {
                 let results = model
@@ -169,7 +173,7 @@ fn seen(seen: &[SeenThrough]) -> Vec<(ConversationId, u64)> {
 
 impl Refusal {
     /// Checks that the service has refused it, and for this reason.
-    pub(super) fn is_of(self, response: Result<Answer, Status>) -> Result<(), Difference> {
+    pub(crate) fn is_of(self, response: Result<Answer, Status>) -> Result<(), Difference> {
         let (code, why) = match self {
             Self::Restoration(NotRestored::Malformed) => {
                 return is_refused(response, "INVALID_REQUEST", "deletion_id");

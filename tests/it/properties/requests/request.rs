@@ -16,7 +16,7 @@ use tonic::Status;
 use crate::support::client::Client;
 
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::properties) enum Request {
+pub(crate) enum Request {
     Delete(DeleteConversationsRequest),
     Clear(ClearHistoryRequest),
     Restore(RestoreConversationsRequest),
@@ -34,7 +34,7 @@ pub(in crate::properties) enum Request {
 
 /// What a [`Request`] is answered with. All of the answer is compared.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::properties) enum Answer {
+pub(crate) enum Answer {
     Delete(DeleteConversationsResponse),
     Clear(ClearHistoryResponse),
     Restore(RestoreConversationsResponse),
@@ -51,12 +51,12 @@ pub(in crate::properties) enum Answer {
 }
 
 /// What all requests have, and what some have.
-pub(in crate::properties) struct Fields<'a> {
-    pub(in crate::properties) user: &'a mut String,
-    pub(in crate::properties) name: &'a mut String,
-    pub(in crate::properties) client: &'a mut String,
-    pub(in crate::properties) conversations: Option<&'a mut Vec<ConversationId>>,
-    pub(in crate::properties) seen: Option<&'a mut Vec<SeenThrough>>,
+pub(crate) struct Fields<'a> {
+    pub(crate) user: &'a mut String,
+    pub(crate) name: &'a mut String,
+    pub(crate) client: &'a mut String,
+    pub(crate) conversations: Option<&'a mut Vec<ConversationId>>,
+    pub(crate) seen: Option<&'a mut Vec<SeenThrough>>,
 }
 
 impl<'a> Fields<'a> {
@@ -86,7 +86,7 @@ impl<'a> Fields<'a> {
 }
 
 impl Request {
-    pub(in crate::properties) async fn send(&self, client: &Client) -> Result<Answer, Status> {
+    pub(crate) async fn send(&self, client: &Client) -> Result<Answer, Status> {
         let mut client = client.conversations.clone();
         Ok(match self.clone() {
             Self::Delete(r) => Answer::Delete(client.delete_conversations(r).await?.into_inner()),
@@ -120,13 +120,13 @@ impl Request {
     }
 
     /// The user and the name that they gave it, which may be empty.
-    pub(super) fn name(&self) -> (String, String) {
+    pub(crate) fn name(&self) -> (String, String) {
         let mut request = self.clone();
         let Fields { user, name, .. } = request.fields();
         (user.clone(), name.clone())
     }
 
-    pub(in crate::properties) fn fields(&mut self) -> Fields<'_> {
+    pub(crate) fn fields(&mut self) -> Fields<'_> {
         match self {
             Self::Delete(r) => Fields::new(&mut r.user_id, &mut r.request_id, &mut r.client_id)
                 .with(&mut r.conversation_ids)

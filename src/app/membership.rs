@@ -1,0 +1,16 @@
+//! What joining and leaving a group have in common.
+
+use super::{App, AppError};
+use crate::domain::{MembershipRequest, MembershipsChanged};
+
+/// Each user whose membership changes has made a change, of which the user's clients are told.
+pub(super) async fn change_members(
+    app: &App,
+    request: &MembershipRequest,
+) -> Result<MembershipsChanged, AppError> {
+    let changed = app.store.change_members(request, app.clock.now()).await?;
+    for (user, revision) in &changed.revisions {
+        app.wakes.changed(user, *revision);
+    }
+    Ok(changed)
+}

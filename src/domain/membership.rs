@@ -1,0 +1,45 @@
+//! Who is in a group, and what changes it.
+
+use super::{Batch, CallerName, GroupId, RequestDigest, RequestId, Revision, UserId};
+
+/// Whether a user is in a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Membership {
+    /// New messages reach the user. In a one-to-one or system conversation they always do.
+    Member,
+    /// The user has left the group.
+    Left,
+}
+
+/// Asks for users to join or leave a group.
+#[derive(Debug, Clone)]
+pub struct MembershipRequest {
+    /// The group.
+    pub group: GroupId,
+    /// The users.
+    pub users: Batch<UserId>,
+    /// What they shall be.
+    pub membership: Membership,
+    /// By what a retry is recognised. A group has one scope for all its requests.
+    pub request: Option<GroupRequest>,
+    /// The service that sent the request, if callers are named.
+    pub caller: Option<CallerName>,
+}
+
+/// By what a retry of such a request is recognised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GroupRequest {
+    /// The caller's name for the request.
+    pub id: RequestId,
+    /// What the request means.
+    pub digest: RequestDigest,
+}
+
+/// What such a request has done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MembershipsChanged {
+    /// How many of the users were not yet what they are now. A retry gets the same number.
+    pub count: usize,
+    /// The users to whom this run has made a change, with the revision of it. None for a retry.
+    pub revisions: Vec<(UserId, Revision)>,
+}
