@@ -39,6 +39,7 @@ mod erasure;
 mod errors;
 mod faults;
 mod fuzz;
+mod history;
 mod load;
 mod model;
 mod properties;

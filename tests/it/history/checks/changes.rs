@@ -1,0 +1,102 @@
+//! Every change that was acknowledged is in its user's log, once, at its revision; and every revision
+//! is that of one change.
+
+use std::collections::BTreeMap;
+
+use super::{Rule, Violations};
+use crate::{
+    history::{
+        found::Found,
+        recording::{Call, History},
+    },
+    properties::requests::{Answer, Request},
+};
+
+/// The changes that were acknowledged, by user and revision. The first of two that claim the same.
+pub(in crate::history) fn acknowledged(history: &History) -> BTreeMap<(String, u64), &Call> {
+    let mut changes = BTreeMap::new();
+    for call in &history.calls {
+        if let Some((request, answer)) = call.changed() {
+            let revision = (user(request), revision(answer));
+            changes.entry(revision).or_insert(call);
+        }
+    }
+    changes
+}
+
+pub(super) fn check(history: &History, found: &Found, violations: &mut Violations) {
+    let acknowledged = acknowledged(history);
+    for (request, answer) in history.calls.iter().filter_map(Call::changed) {
+        let at = (user(request), revision(answer));
+        let first = acknowledged[&at].changed().expect("it was made");
+        if first.0 != request {
+            let what = format!("{at:?} is that of {:?} and of {request:?}", first.0);
+            violations.add(Rule::Changes, what);
+        }
+        match found.changes.get(&at) {
+            None => violations.add(
+                Rule::Changes,
+                format!("{at:?} was acknowledged and is not in the log: {request:?}"),
+            ),
+            Some(id) if *id != name(request) => violations.add(
+                Rule::Changes,
+                format!("{at:?} in the log is {id:?} instead of {request:?}"),
+            ),
+            Some(_) => {}
+        }
+        let is_beyond = found.revisions.get(&at.0).is_none_or(|last| *last < at.1);
+        if is_beyond {
+            violations.add(
+                Rule::Changes,
+                format!("{at:?} is beyond the user's revision"),
+            );
+        }
+    }
+    for (at, id) in &found.changes {
+        if !acknowledged.contains_key(at) && at.1 > history.joined(&at.0) {
+            violations.add(
+                Rule::Changes,
+                format!("nobody was told of {at:?}, request {id:?}"),
+            );
+        }
+    }
+    for (user, last) in &found.revisions {
+        let gap = (history.joined(user) + 1..=*last).find(|revision| {
+            let at = (user.clone(), *revision);
+            !acknowledged.contains_key(&at)
+        });
+        if let Some(gap) = gap {
+            let what = format!("nobody was told revision {gap} of {last} of {user}");
+            violations.add(Rule::Changes, what);
+        }
+    }
+}
+
+/// Whose change it is.
+pub(in crate::history) fn user(request: &Request) -> String {
+    request.name().0
+}
+
+/// The ID of the request.
+pub(in crate::history) fn name(request: &Request) -> String {
+    request.name().1
+}
+
+/// The revision that was made.
+pub(in crate::history) fn revision(answer: &Answer) -> u64 {
+    match answer {
+        Answer::Delete(answer) => answer.revision,
+        Answer::Clear(answer) => answer.revision,
+        Answer::Restore(answer) => answer.revision,
+        Answer::Read(answer) => answer.revision,
+        Answer::Pin(answer) => answer.revision,
+        Answer::Mute(answer) => answer.revision,
+        Answer::Mark(answer) => answer.revision,
+        Answer::SetCustomData(answer) => answer.revision,
+        Answer::CreateFolder(answer) => answer.revision,
+        Answer::DeleteFolder(answer) => answer.revision,
+        Answer::RenameFolder(answer) => answer.revision,
+        Answer::AddToFolder(answer) => answer.revision,
+        Answer::RemoveFromFolder(answer) => answer.revision,
+    }
+}

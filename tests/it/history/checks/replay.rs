@@ -1,0 +1,296 @@
+//! Each user's changes, replayed in the order of their revisions, make the model give the answers that
+//! the service gave.
+//!
+//! How far a conversation had gone when a change was made is known only within bounds: at least as far
+//! as what was acknowledged before the change began, and no further than what had begun before it
+//! ended. So for each conversation the replay looks for a head within these bounds, and for a newest
+//! message of the user's own, that explain what the answer says of it.
+
+use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
+
+use conversation_service::proto::{ConversationId, Message};
+
+use super::{Rule, Violations, changes};
+use crate::{
+    history::{
+        drawing::{CROWD, LARGE_GROUP, PIN_LIMIT, SMALL_GROUP, USERS, conversations},
+        recording::{Call, History, Moment},
+    },
+    model::{Model, Policy, shared_name},
+    properties::requests::{Answer, Request},
+    support::ids::{c2c, group},
+};
+
+/// Longer than any history: what was undone was undone in time.
+const POLICY: Policy = Policy {
+    window: Duration::from_hours(24 * 365),
+    retention: Duration::from_hours(24 * 365),
+    pin_limit: PIN_LIMIT,
+};
+
+/// All messages of a conversation, by position.
+type Sent<'a> = BTreeMap<u64, (&'a Call, &'a Message)>;
+
+/// The model of each user at the end of the history, if everything could be explained.
+pub(in crate::history) fn check(
+    history: &History,
+    violations: &mut Violations,
+) -> BTreeMap<&'static str, Model> {
+    let sent = sent(history);
+    let is_whole = |sent: &Sent<'_>| sent.keys().copied().eq(1..=sent.len() as u64);
+    let changes = changes::acknowledged(history);
+    let mut models = BTreeMap::new();
+    for user in USERS {
+        let of_user = (user.to_owned(), 0)..=(user.to_owned(), u64::MAX);
+        let changes: Vec<_> = changes.range(of_user).collect();
+        let joined = history.joined(user);
+        let has_gaps = (joined + 1..)
+            .zip(&changes)
+            .any(|(next, ((_, at), _))| *at != next);
+        if has_gaps || !sent.values().all(is_whole) {
+            violations.add(Rule::Replay, format!("the history of {user} has gaps"));
+            continue;
+        }
+        let mut replay = Replay::new(user, &sent, joined);
+        let mut explained = true;
+        for ((_, revision), call) in changes {
+            if let Err(what) = replay.explain(call) {
+                let what = format!("revision {revision} of {user}: {what}");
+                violations.add(Rule::Replay, what);
+                explained = false;
+                break;
+            }
+        }
+        if explained {
+            models.insert(user, replay.end());
+        }
+    }
+    models
+}
+
+/// All messages whose positions are known, by conversation.
+fn sent(history: &History) -> BTreeMap<String, Sent<'_>> {
+    let mut sent: BTreeMap<String, Sent<'_>> = BTreeMap::new();
+    for call in &history.calls {
+        for (participant, message) in call.stored() {
+            let id = message.conversation_id.as_ref().expect("a message has it");
+            let name = shared_name(participant, id);
+            sent.entry(name)
+                .or_default()
+                .insert(message.seq, (call, message));
+        }
+    }
+    sent
+}
+
+struct Replay<'a> {
+    user: &'static str,
+    sent: &'a BTreeMap<String, Sent<'a>>,
+    ids: Vec<ConversationId>,
+    model: Model,
+}
+
+impl<'a> Replay<'a> {
+    /// `joined` is the user's revision when the history began.
+    fn new(user: &'static str, sent: &'a BTreeMap<String, Sent<'a>>, joined: u64) -> Self {
+        let ids: Vec<_> = conversations().into_iter().chain([c2c("nobody")]).collect();
+        let messages = ids.iter().flat_map(|id| {
+            let messages = sent.get(&shared_name(user, id));
+            let messages = messages.into_iter().flat_map(BTreeMap::values);
+            messages.map(move |(_, message)| (user, id, *message))
+        });
+        let mut model = Model::of_messages(POLICY, messages);
+        // Everybody has joined before the first message.
+        for name in [SMALL_GROUP, LARGE_GROUP] {
+            model.look_back(user, &group(name), 0, 0, false);
+            let crowd = CROWD.into_iter().filter(|_| name == LARGE_GROUP);
+            model.join(name, USERS.into_iter().chain(crowd));
+        }
+        model.come_to(user, joined);
+        Self {
+            user,
+            sent,
+            ids,
+            model,
+        }
+    }
+
+    /// Makes the change in the model as well, as of a moment at which it has this answer.
+    fn explain(&mut self, call: &Call) -> Result<(), String> {
+        let (request, answer) = call.changed().expect("it was made");
+        let request = &of_these(request, answer);
+        let ended = call.ended.unwrap_or(Moment::MAX);
+        let mut moment = self.model.clone();
+        for id in &self.ids {
+            let (heads, own) = self.bounds(id, call.began, ended);
+            let (head, own) = (*heads.start(), *own.start());
+            moment.look_back(self.user, id, head, own, head > 0);
+        }
+        let first = request.carry_out(&mut moment.clone()).ok();
+        for id in &self.ids {
+            let said = first.as_ref().map(|first| told(first, id));
+            if said == Some(told(answer, id)) {
+                continue;
+            }
+            moment = self
+                .moment(&moment, id, (request, answer), call.began, ended)
+                .ok_or_else(|| {
+                    let (heads, own) = self.bounds(id, call.began, ended);
+                    let before = says(&moment, request, id);
+                    format!(
+                        "nothing explains what was answered of {id:?} (head {heads:?}, own {own:?}): \
+                         {request:?}\n    service: {:?}\n    model: {before:?}",
+                        told(answer, id)
+                    )
+                })?;
+        }
+        let expected = request.carry_out(&mut moment);
+        let expected = expected.map_err(|refusal| format!("{refusal:?}: {request:?}"))?;
+        let (expected, answer) = (comparable(expected), comparable(answer.clone()));
+        if expected != answer {
+            return Err(format!(
+                "{request:?}\n    service: {answer:?}\n    model: {expected:?}"
+            ));
+        }
+        self.model = moment;
+        Ok(())
+    }
+
+    /// The model at a moment at which the answer says of a conversation what it does.
+    fn moment(
+        &self,
+        from: &Model,
+        id: &ConversationId,
+        (request, answer): (&Request, &Answer),
+        began: Moment,
+        ended: Moment,
+    ) -> Option<Model> {
+        let (heads, own) = self.bounds(id, began, ended);
+        let expected = told(answer, id);
+        let (own, last): (Vec<u64>, u64) = (own.collect(), *heads.end());
+        // The heads are read first: a chat whose first message came then was known without a head.
+        let began_meanwhile = (*heads.start() == 0 && last > 0).then_some((0, true));
+        let heads = heads.map(|head| (head, head > 0)).chain(began_meanwhile);
+        for (head, is_known) in heads {
+            for own in &own {
+                let mut moment = from.clone();
+                moment.look_back(self.user, id, head, *own, is_known);
+                if says(&moment, request, id).as_ref() == Some(&expected) {
+                    return Some(moment);
+                }
+            }
+        }
+        None
+    }
+
+    /// Between which positions a conversation's head was, and the newest message of the user's own,
+    /// when something happened between these two moments.
+    fn bounds(
+        &self,
+        id: &ConversationId,
+        began: Moment,
+        ended: Moment,
+    ) -> (RangeInclusive<u64>, RangeInclusive<u64>) {
+        let Some(sent) = self.sent.get(&shared_name(self.user, id)) else {
+            return (0..=0, 0..=0);
+        };
+        let bounds = |is_meant: &dyn Fn(&Message) -> bool| {
+            let meant = || sent.iter().filter(|(_, (_, message))| is_meant(message));
+            let acknowledged =
+                meant().filter(|(_, (call, _))| call.ended.is_some_and(|ended| ended < began));
+            let asked_for = meant().filter(|(_, (call, _))| call.began < ended);
+            let least = acknowledged.map(|(seq, _)| *seq).max().unwrap_or(0);
+            let most = asked_for.map(|(seq, _)| *seq).max().unwrap_or(0);
+            least..=most.max(least)
+        };
+        let is_own = |message: &Message| message.sender_user_id == self.user;
+        (bounds(&|_| true), bounds(&is_own))
+    }
+
+    /// The model when everything is done.
+    fn end(mut self) -> Model {
+        for id in &self.ids {
+            let (heads, own) = self.bounds(id, Moment::MAX, Moment::MAX);
+            self.model
+                .look_back(self.user, id, *heads.end(), *own.end(), *heads.end() > 0);
+        }
+        self.model
+    }
+}
+
+/// What an answer says of one conversation: what happened to it, and whether it is in the folder.
+#[derive(Debug, PartialEq)]
+struct Said {
+    result: Option<String>,
+    is_in_folder: bool,
+}
+
+/// What the model would say of a conversation, if it would make the change.
+fn says(model: &Model, request: &Request, id: &ConversationId) -> Option<Said> {
+    let answer = request.carry_out(&mut model.clone()).ok()?;
+    Some(told(&answer, id))
+}
+
+fn told(answer: &Answer, id: &ConversationId) -> Said {
+    macro_rules! result {
+        ($answer:ident) => {{
+            let mut results = $answer.results.iter();
+            results
+                .find(|result| result.conversation_id.as_ref() == Some(id))
+                .map(|result| format!("{result:?}"))
+        }};
+    }
+    let result = match answer {
+        Answer::Delete(answer) => result!(answer),
+        Answer::Clear(answer) => result!(answer),
+        Answer::Restore(answer) => result!(answer),
+        Answer::Read(answer) => result!(answer),
+        Answer::Pin(answer) => result!(answer),
+        Answer::Mute(answer) => result!(answer),
+        Answer::Mark(answer) => result!(answer),
+        Answer::SetCustomData(answer) => result!(answer),
+        Answer::CreateFolder(answer) => result!(answer),
+        Answer::AddToFolder(answer) => result!(answer),
+        Answer::RemoveFromFolder(answer) => result!(answer),
+        Answer::DeleteFolder(_) | Answer::RenameFolder(_) => None,
+    };
+    let folder = match answer {
+        Answer::CreateFolder(answer) => answer.folder.as_ref(),
+        Answer::AddToFolder(answer) => answer.folder.as_ref(),
+        Answer::RemoveFromFolder(answer) => answer.folder.as_ref(),
+        Answer::DeleteFolder(answer) => answer.folder.as_ref(),
+        Answer::RenameFolder(answer) => answer.folder.as_ref(),
+        _ => None,
+    };
+    Said {
+        result,
+        is_in_folder: folder.is_some_and(|folder| folder.conversation_ids.contains(id)),
+    }
+}
+
+/// A reading of everything as one of what it has read: it looks for what is unread before its turn
+/// among the user's changes comes.
+fn of_these(request: &Request, answer: &Answer) -> Request {
+    match (request, answer) {
+        (Request::Read(request), Answer::Read(answer)) if request.all => {
+            let mut request = request.clone();
+            request.all = false;
+            let read = answer.results.iter();
+            request.conversation_ids = read
+                .filter_map(|result| result.conversation_id.clone())
+                .collect();
+            Request::Read(request)
+        }
+        _ => request.clone(),
+    }
+}
+
+/// The answer without what the replay cannot know: the time.
+fn comparable(mut answer: Answer) -> Answer {
+    match &mut answer {
+        Answer::Delete(answer) => answer.restorable_until = None,
+        Answer::Clear(answer) => answer.restorable_until = None,
+        _ => {}
+    }
+    answer
+}

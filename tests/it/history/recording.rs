@@ -1,0 +1,278 @@
+//! What was asked, when, and what came of it.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard},
+};
+
+use conversation_service::proto::{
+    ConversationId, Message, SendMessageRequest, SendSystemMessageRequest,
+    WatchConversationsResponse,
+};
+use tokio::sync::watch;
+
+use crate::{
+    model::shared_name,
+    properties::requests::{Answer, Request},
+    support::ids::system,
+};
+
+/// A point in the order of everything that the test has seen.
+pub(super) type Moment = u64;
+
+/// Something that a caller asks for. Each has an ID, so that it can be asked again.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Asked {
+    Change(Request),
+    Message(SendMessageRequest),
+    Announcement(SendSystemMessageRequest),
+}
+
+/// What came back.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Told {
+    Changed(Answer),
+    Stored(Vec<Message>),
+}
+
+/// What is known to have come of a call.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Outcome {
+    /// It may have been done, and may still be.
+    InDoubt,
+    Done(Told),
+    /// It was not done, for this reason.
+    Refused(String),
+}
+
+/// A call, with all its tries.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    pub(super) asked: Asked,
+    /// When it was asked for the first time.
+    pub(super) began: Moment,
+    /// When its first answer came.
+    pub(super) ended: Option<Moment>,
+    pub(super) outcome: Outcome,
+    /// What it was answered when it was asked again after that.
+    pub(super) again: Vec<Outcome>,
+}
+
+/// One stream of a watcher: the revision that it began after, and what it has said.
+#[derive(Clone, Debug)]
+pub(super) struct Stream {
+    pub(super) after: u64,
+    pub(super) events: Vec<WatchConversationsResponse>,
+}
+
+/// All streams of a watcher, in the order of time.
+#[derive(Clone, Debug)]
+pub(super) struct Watched {
+    pub(super) user: String,
+    pub(super) streams: Vec<Stream>,
+}
+
+/// Everything that was seen from outside.
+#[derive(Clone, Debug, Default)]
+pub(super) struct History {
+    pub(super) calls: Vec<Call>,
+    /// How many groups each user had joined before: each is a change.
+    pub(super) joined: BTreeMap<String, u64>,
+    pub(super) watched: Vec<Watched>,
+    /// What a watcher of each user is told in the end, from the beginning on.
+    pub(super) replayed: BTreeMap<String, Vec<WatchConversationsResponse>>,
+    /// Answers that nobody should ever get.
+    pub(super) failures: Vec<String>,
+}
+
+impl Call {
+    pub(super) fn told(&self) -> Option<&Told> {
+        match &self.outcome {
+            Outcome::Done(told) => Some(told),
+            Outcome::InDoubt | Outcome::Refused(_) => None,
+        }
+    }
+
+    /// The change, and its answer, if it was made.
+    pub(super) fn changed(&self) -> Option<(&Request, &Answer)> {
+        match (&self.asked, self.told()) {
+            (Asked::Change(request), Some(Told::Changed(answer))) => Some((request, answer)),
+            _ => None,
+        }
+    }
+
+    /// The messages that were stored, each with a participant of its conversation.
+    pub(super) fn stored(&self) -> Vec<(&str, &Message)> {
+        let Some(Told::Stored(messages)) = self.told() else {
+            return Vec::new();
+        };
+        let participants: Vec<&str> = match &self.asked {
+            Asked::Message(request) => vec![&request.sender_user_id],
+            Asked::Announcement(request) => request.user_ids.iter().map(String::as_str).collect(),
+            Asked::Change(_) => Vec::new(),
+        };
+        participants.into_iter().zip(messages).collect()
+    }
+}
+
+impl History {
+    /// The user's revision when the history began.
+    pub(super) fn joined(&self, user: &str) -> u64 {
+        self.joined.get(user).copied().unwrap_or_default()
+    }
+
+    /// In numbers.
+    pub(super) fn summary(&self) -> String {
+        let count = |is: fn(&Call) -> bool| self.calls.iter().filter(|call| is(call)).count();
+        let again: usize = self.calls.iter().map(|call| call.again.len()).sum();
+        let streams: usize = self
+            .watched
+            .iter()
+            .map(|watched| watched.streams.len())
+            .sum();
+        format!(
+            "{} calls: {} changes, {} messages, {} refused, {} never answered; {again} asked again; \
+             {streams} streams",
+            self.calls.len(),
+            count(|call| call.changed().is_some()),
+            count(|call| !call.stored().is_empty()),
+            count(|call| matches!(call.outcome, Outcome::Refused(_))),
+            count(|call| call.outcome == Outcome::InDoubt),
+        )
+    }
+}
+
+impl Asked {
+    /// The conversations that it may put a message into, as all participants call them.
+    pub(super) fn destinations(&self) -> Vec<String> {
+        match self {
+            Self::Change(_) => Vec::new(),
+            Self::Message(request) => {
+                let to = request.conversation_id.as_ref().expect("it is set");
+                vec![shared_name(&request.sender_user_id, to)]
+            }
+            Self::Announcement(request) => {
+                let users = request.user_ids.iter();
+                users.map(|user| shared_name(user, &system())).collect()
+            }
+        }
+    }
+}
+
+/// Takes down what callers and watchers see.
+#[derive(Default)]
+pub(super) struct Recorder {
+    state: Mutex<State>,
+    /// How many calls have come to an end.
+    pub(super) done: watch::Sender<usize>,
+}
+
+#[derive(Default)]
+struct State {
+    now: Moment,
+    history: History,
+    /// The newest position that is known of each conversation.
+    heads: BTreeMap<String, u64>,
+}
+
+impl Recorder {
+    /// A call begins; returns its number.
+    pub(super) fn begin(&self, asked: Asked) -> usize {
+        let mut state = self.state();
+        let began = state.tick();
+        state.history.calls.push(Call {
+            asked,
+            began,
+            ended: None,
+            outcome: Outcome::InDoubt,
+            again: Vec::new(),
+        });
+        state.history.calls.len() - 1
+    }
+
+    /// A call has been answered or refused, for the first time or again.
+    pub(super) fn end(&self, call: usize, outcome: Outcome) {
+        let mut state = self.state();
+        let now = state.tick();
+        let call = &mut state.history.calls[call];
+        if call.outcome == Outcome::InDoubt {
+            call.ended = Some(now);
+            call.outcome = outcome;
+            let stored = call.stored().into_iter().map(|(participant, message)| {
+                let id = message.conversation_id.as_ref().expect("a message has it");
+                (shared_name(participant, id), message.seq)
+            });
+            for (name, seq) in stored.collect::<Vec<_>>() {
+                let head = state.heads.entry(name).or_default();
+                *head = seq.max(*head);
+            }
+            drop(state);
+            self.done.send_modify(|done| *done += 1);
+        } else {
+            call.again.push(outcome);
+        }
+    }
+
+    /// A call got an answer that it never should.
+    pub(super) fn failed(&self, what: String) {
+        self.state().history.failures.push(what);
+    }
+
+    /// A watcher is done.
+    pub(super) fn watched(&self, watched: Watched) {
+        self.state().history.watched.push(watched);
+    }
+
+    /// How far the conversation has come, as far as is known.
+    pub(super) fn head(&self, user: &str, id: &ConversationId) -> u64 {
+        let name = shared_name(user, id);
+        self.state().heads.get(&name).copied().unwrap_or_default()
+    }
+
+    /// What was asked by the call of this number.
+    pub(super) fn asked(&self, call: usize) -> Asked {
+        self.state().history.calls[call].asked.clone()
+    }
+
+    /// Whether the call is known to have been carried out.
+    pub(super) fn is_done(&self, call: usize) -> bool {
+        self.state().history.calls[call].told().is_some()
+    }
+
+    /// The calls that fulfil a condition.
+    pub(super) fn calls(&self, is_wanted: impl Fn(&Call) -> bool) -> Vec<usize> {
+        let state = self.state();
+        let calls = state.history.calls.iter().zip(0..);
+        calls
+            .filter_map(|(call, number)| is_wanted(call).then_some(number))
+            .collect()
+    }
+
+    /// What `of` makes of each change that is known to have been made, in the order of their calls.
+    pub(super) fn history_of_changes<T>(
+        &self,
+        of: impl Fn(&Request, &Answer) -> Option<T>,
+    ) -> Vec<T> {
+        let state = self.state();
+        let changes = state.history.calls.iter().filter_map(Call::changed);
+        changes
+            .filter_map(|(request, answer)| of(request, answer))
+            .collect()
+    }
+
+    /// All that was seen so far.
+    pub(super) fn history(&self) -> History {
+        self.state().history.clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no holder of the lock panics")
+    }
+}
+
+impl State {
+    fn tick(&mut self) -> Moment {
+        self.now += 1;
+        self.now
+    }
+}
