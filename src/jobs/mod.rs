@@ -6,7 +6,7 @@
 //! | trimming | as erasure | changes, names of erased messages, and requests to join and leave groups, that are older than was promised | a log that reaches back as far as was promised |
 //! | vacuuming SQLite | as erasure, but for at most a thousandth of the time; within a day | that something was erased | no erased text in any file |
 //!
-//! All take no input but the time ([`due`] says which), may run on any number of replicas at once, do a bounded piece of
+//! All take no input but the time ([`due()`] says which), may run on any number of replicas at once, do a bounded piece of
 //! work at a time, and go on where they, or another replica, have stopped.
 
 mod due;
@@ -48,11 +48,11 @@ pub async fn run_once(
     round.instrument(traces::background("purge")).await
 }
 
-/// One round of all jobs, at the time that is believed: see [`due`].
+/// One round of all jobs, at the time that is believed: see [`due()`].
 ///
 /// # Errors
 ///
-/// Those of [`due`] and of [`run_once`].
+/// Those of [`due()`] and of [`run_once`].
 pub async fn run_due(store: &Store, clock: &Clock, schedule: Schedule) -> Result<Erased, NotDue> {
     let now = due(store, clock).await?;
     Ok(run_once(store, now, schedule).await?)
