@@ -54,7 +54,7 @@ async fn end_undo(store: &Store, now: Timestamp, lease: Timestamp) -> Result<(),
             let [DueChange { user, .. }, ..] = changes else {
                 continue;
             };
-            let conversations = store.end_undo(user, changes, now).await;
+            let conversations = store.end_undo(user, changes).await;
             if let Some(conversations) = unless_inconsistent(conversations)? {
                 shrunk.extend(conversations);
                 ended.extend(changes);

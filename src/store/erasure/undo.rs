@@ -2,9 +2,8 @@
 //!
 //! The deletions of a conversation that can be undone form a stack; each one's record names the one
 //! beneath it. Ending the undo of one ends that of all beneath it: they could only be undone after it. So
-//! the stack is walked from its top to the first deletion that can never be undone again: one that is
-//! due, or that a shorter window has made expire before those beneath it, or that the log has forgotten.
-//! A deletion that is not met on the way was undone, and its end changes nothing.
+//! the stack is walked from its top to the first deletion that is due, or that the log has forgotten. A
+//! deletion that is not met on the way was undone, and its end changes nothing.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -83,7 +82,7 @@ struct Stack {
     cleared: Seq,
     /// Nothing up to here can be undone.
     ended: Revision,
-    /// The due deletions that have cleared something of the conversation, the first of them.
+    /// The first of the due deletions that have taken something from the conversation.
     first_due: Revision,
 }
 
@@ -117,16 +116,15 @@ impl Stack {
 }
 
 impl Store {
-    /// Ends for good the undo of claimed changes of one user, which are due at `now`. Returns the
+    /// Ends for good the undo of claimed changes of one user, which are due. Returns the
     /// conversations whose views have shrunk by that or by an earlier try.
     pub(crate) async fn end_undo(
         &self,
         user: &UserId,
         changes: &[DueChange],
-        now: Timestamp,
     ) -> Result<Vec<DueConversation>, StoreError> {
-        let cleared = cleared(changes)?;
-        if cleared.is_empty() {
+        let taken = taken(changes)?;
+        if taken.is_empty() {
             return Ok(Vec::new());
         }
         let due: HashSet<_> = changes
@@ -138,16 +136,12 @@ impl Store {
         self.retrying("end_undo", || async {
             let transaction = self.begin().await?;
             transaction.execute_raw(lock_user.clone()).await?;
-            let mut stacks = self.stacks(&transaction, user, &cleared).await?;
+            let mut stacks = self.stacks(&transaction, user, &taken).await?;
             let ended_before: HashMap<_, _> = stacks
                 .iter()
                 .map(|(key, stack)| (*key, stack.ended))
                 .collect();
-            self.walk(&transaction, user, &mut stacks, |change| {
-                due.contains(&change.revision)
-                    || change.restorable_until.is_none_or(|until| until <= now)
-            })
-            .await?;
+            self.walk(&transaction, user, &mut stacks, &due).await?;
             let ended: Vec<_> = stacks
                 .iter()
                 .filter(|(key, stack)| ended_before.get(key) != Some(&stack.ended))
@@ -179,7 +173,7 @@ impl Store {
                 .iter()
                 .filter(|(_, stack)| stack.ended >= stack.first_due);
             let shrunk = shrunk.filter_map(|(key, _)| {
-                let (_, due) = cleared.get(key)?;
+                let (_, due) = taken.get(key)?;
                 Some(DueConversation {
                     key: *key,
                     due: *due,
@@ -195,17 +189,17 @@ impl Store {
         &self,
         transaction: &DatabaseTransaction,
         user: &UserId,
-        cleared: &BTreeMap<ConversationKey, (Revision, Timestamp)>,
+        taken: &BTreeMap<ConversationKey, (Revision, Timestamp)>,
     ) -> Result<HashMap<ConversationKey, Stack>, StoreError> {
         let mut values: Vec<Value> = vec![user.as_str().into()];
-        let keys = Column::Keys(cleared.keys().copied().collect());
+        let keys = Column::Keys(taken.keys().copied().collect());
         values.extend(self.dialect.row_values(&[keys]));
         let stacks = self.statement(&self.statements.erasure.undo.stacks, values);
         let mut found = HashMap::new();
         for row in transaction.query_all_raw(stacks).await? {
             let row = Row::new("members", &row);
             let key = row.key()?;
-            let Some((first_due, _)) = cleared.get(&key) else {
+            let Some((first_due, _)) = taken.get(&key) else {
                 continue;
             };
             let stack = Stack {
@@ -219,13 +213,13 @@ impl Store {
         Ok(found)
     }
 
-    /// Walks down the stacks, all of them at the same time, until something on them `is_over`.
+    /// Walks down the stacks, all of them at the same time, until something on them is `due`.
     async fn walk(
         &self,
         transaction: &DatabaseTransaction,
         user: &UserId,
         stacks: &mut HashMap<ConversationKey, Stack>,
-        is_over: impl Fn(&Recorded) -> bool,
+        due: &HashSet<Revision>,
     ) -> Result<(), StoreError> {
         let mut known: HashMap<Revision, HashMap<ConversationKey, Lying>> = HashMap::new();
         loop {
@@ -238,9 +232,9 @@ impl Store {
             let mut records = self.records(transaction, user, &unknown).await?;
             for revision in unknown {
                 let lying = match records.remove(&revision) {
-                    Some(change) => lying(user, &change, is_over(&change))?,
-                    // The log has forgotten it.
-                    None => HashMap::new(),
+                    Some(change) if !due.contains(&revision) => open(user, &change)?,
+                    // It is due, or the log has forgotten it.
+                    _ => HashMap::new(),
                 };
                 known.insert(revision, lying);
             }
@@ -279,15 +273,8 @@ impl Store {
     }
 }
 
-/// How a change lies on the stacks of its conversations.
-fn lying(
-    user: &UserId,
-    change: &Recorded,
-    is_over: bool,
-) -> Result<HashMap<ConversationKey, Lying>, StoreError> {
-    if is_over {
-        return Ok(HashMap::new());
-    }
+/// How a change that may still be undone lies on the stacks of its conversations.
+fn open(user: &UserId, change: &Recorded) -> Result<HashMap<ConversationKey, Lying>, StoreError> {
     change
         .conversations
         .iter()
@@ -302,12 +289,12 @@ fn lying(
         .collect()
 }
 
-/// The conversations of which these changes have cleared something, each with the first of them that has,
-/// and since when that has been due. A former version has recorded only that something was taken.
-fn cleared(
+/// The conversations from which these changes have taken something, each with the first of them that has,
+/// and since when that has been due.
+fn taken(
     changes: &[DueChange],
 ) -> Result<BTreeMap<ConversationKey, (Revision, Timestamp)>, StoreError> {
-    let mut cleared: BTreeMap<ConversationKey, (Revision, Timestamp)> = BTreeMap::new();
+    let mut taken: BTreeMap<ConversationKey, (Revision, Timestamp)> = BTreeMap::new();
     for DueChange {
         user,
         due,
@@ -315,15 +302,11 @@ fn cleared(
     } in changes
     {
         for conversation in &recorded.conversations {
-            let inconsistent = || recorded.inconsistent("results");
-            let after = deletions::after(conversation).ok_or_else(inconsistent)?;
-            let has_cleared = match deletions::before(conversation).ok_or_else(inconsistent)? {
-                Some(before) => before.cleared_through < after.cleared_through,
-                None => after.has_changed,
-            };
-            if has_cleared {
+            let after = deletions::after(conversation);
+            let after = after.ok_or_else(|| recorded.inconsistent("results"))?;
+            if after.has_changed {
                 let one = (recorded.revision, *due);
-                cleared
+                taken
                     .entry(ConversationKey::of(&conversation.id, user))
                     .and_modify(|first| {
                         *first = (first.0.min(one.0), first.1.min(one.1));
@@ -332,7 +315,7 @@ fn cleared(
             }
         }
     }
-    Ok(cleared)
+    Ok(taken)
 }
 
 #[cfg(test)]

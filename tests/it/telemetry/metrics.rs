@@ -253,7 +253,7 @@ async fn a_round_of_the_background_jobs_is_counted(database: TestDatabase) {
     let erased = |scrape: &Scrape| scrape.is("conversation_purge_erased_messages_total", &[], 2.0);
     Scrape::until(metrics, erased).await;
     clock.advance(retention);
-    let trimmed = |scrape: &Scrape| scrape.is("conversation_purge_trimmed_changes_total", &[], 1.0);
+    let trimmed = |scrape: &Scrape| scrape.is("conversation_purge_trimmed_changes_total", &[], 2.0);
     let after = Scrape::until(metrics, trimmed).await;
     after.assert("conversation_purge_backlog", &[], 0.0);
     after.assert(
