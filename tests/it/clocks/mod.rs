@@ -16,11 +16,12 @@ use conversation_service::{
     machine,
 };
 
-const HOUR: i64 = 3_600_000_000;
+/// An hour, in microseconds.
+pub(crate) const HOUR: i64 = 3_600_000_000;
 
 /// The clocks of a machine of a test's own: the time of day can be set, the steady clock cannot.
 #[derive(Clone)]
-struct Machine {
+pub(crate) struct Machine {
     boot_id: &'static str,
     /// How far its wall clock is ahead of the real time, in microseconds.
     wrong_by: Arc<AtomicI64>,
@@ -38,7 +39,7 @@ impl Machine {
     }
 
     /// One whose wall clock is ahead by so much.
-    fn ahead_by(micros: i64) -> Self {
+    pub(crate) fn ahead_by(micros: i64) -> Self {
         let machine = Self::started("of a test");
         machine.set(micros);
         machine
@@ -55,7 +56,7 @@ impl Machine {
     }
 
     /// What a process on it goes by.
-    fn clock(&self) -> Clock {
+    pub(crate) fn clock(&self) -> Clock {
         let machine = self.clone();
         let real = machine::clock();
         Clock::of_database(Some(self.boot_id.to_owned()), move || {

@@ -9,7 +9,7 @@ use tonic_types::StatusExt as _;
 
 use super::{
     drawing::Drawing,
-    recording::{Asked, Outcome, Recorder, Told},
+    recording::{Asked, Membership, Outcome, Recorder, Told},
 };
 use crate::support::client::Client;
 
@@ -163,6 +163,20 @@ async fn send(client: &Client, asked: &Asked) -> Result<Told, Status> {
             let answer = messages.send_system_message(request.clone()).await?;
             Told::Stored(answer.into_inner().messages)
         }
+        Asked::Membership(asked) => {
+            let Membership {
+                group,
+                users,
+                joins,
+                request_id,
+            } = asked;
+            let changed = if *joins {
+                client.join_as(group, users, request_id).await?
+            } else {
+                client.leave_as(group, users, request_id).await?
+            };
+            Told::Members(changed)
+        }
     })
 }
 
@@ -176,7 +190,8 @@ fn verdict(status: Status) -> Try {
             reason @ ("PIN_LIMIT_REACHED"
             | "FOLDER_NOT_FOUND"
             | "FOLDER_ALREADY_EXISTS"
-            | "RESTORE_WINDOW_EXPIRED"),
+            | "RESTORE_WINDOW_EXPIRED"
+            | "NOT_A_GROUP_MEMBER"),
         ) => Try::Refused(reason.to_owned()),
         _ => Try::Failed(status),
     }

@@ -9,7 +9,7 @@ use conversation_service::proto::{
 };
 use rand::{RngExt as _, rngs::StdRng};
 
-use super::recording::{Asked, Recorder};
+use super::recording::{Asked, Membership, Recorder};
 use crate::{
     properties::requests::{Answer, Request},
     support::ids::{c2c, group, system, text},
@@ -59,13 +59,14 @@ impl Drawing {
     /// Something to ask for. It gets a name that nothing else has.
     pub(super) fn draw(&mut self, recorder: &Recorder) -> Asked {
         let user = self.one_of(&USERS);
-        match self.dice.random_range(0..40) {
+        match self.dice.random_range(0..42) {
             0..13 => self.message(user),
             13 => self.announcement(),
             14..19 => self.deletion(recorder, user),
             19..21 => self.clearing(recorder, user),
             21..26 => self.restoration(recorder, user),
             26..33 => Asked::Change(self.setting(recorder, user)),
+            33..35 => self.membership(),
             _ => Asked::Change(self.filing(user)),
         }
     }
@@ -90,6 +91,19 @@ impl Drawing {
             user_ids: users.into_iter().map(ToOwned::to_owned).collect(),
             body: Some(text(format!("the announcement {name}"))),
             client_message_id: name,
+        })
+    }
+
+    /// Most join, so that most are in the groups.
+    fn membership(&mut self) -> Asked {
+        let joins = self.dice.random_ratio(3, 5);
+        let mut users = self.some(&USERS);
+        users.truncate(if joins { 4 } else { 1 });
+        Asked::Membership(Membership {
+            group: self.one_of(&[SMALL_GROUP, LARGE_GROUP]),
+            users,
+            joins,
+            request_id: self.name(),
         })
     }
 

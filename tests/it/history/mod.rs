@@ -1,5 +1,6 @@
 //! A history checker: callers do everything that users do, at the same time, on two replicas (SQLite:
-//! one process), while the replicas and the database are killed, stopped and cut off. Every call is
+//! one process), while the replicas and the database are killed, stopped and cut off, and one more replica
+//! has a clock that is a day wrong. Every call is
 //! taken down with its beginning, its end and its outcome. Afterwards all of it must be explicable.
 //!
 //! - [`recording`]: what was seen; [`drawing`], [`clients`] and [`watchers`]: by whom;
@@ -34,12 +35,13 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::{task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use self::{
-    clients::{Caller, Replicas},
+    clients::{Caller, Replicas, ask_again},
     drawing::{CROWD, LARGE_GROUP, SMALL_GROUP, USERS},
     nemesis::Service,
-    recording::Recorder,
+    recording::{Asked, Membership, Recorder},
     settling::{Afterwards, settle},
 };
 use crate::support::{
@@ -64,8 +66,16 @@ const CALLS_BETWEEN_TROUBLES: usize = 60;
 const PATIENCE: Duration = Duration::from_mins(5);
 const PATIENCE_FOR_A_CALL: Duration = Duration::from_secs(1);
 
-/// What is served with. The jobs run all the time.
-const SETTINGS: [&str; 4] = ["--pin-limit", "2", "--purge-interval", "1s"];
+/// What is served with: few pins, so that there is often no room for another, and undoing for so short
+/// that much is erased meanwhile.
+const SETTINGS: [&str; 6] = [
+    "--pin-limit",
+    "2",
+    "--restore-window",
+    "5s",
+    "--purge-interval",
+    "1s",
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_history_on_sqlite_can_be_explained() {
@@ -122,7 +132,7 @@ async fn make_history(
     between_troubles: Option<usize>,
 ) -> (Arc<Recorder>, Service) {
     let recorder = Arc::new(Recorder::default());
-    furnish(&service.clients().await[0]).await;
+    furnish(&service.clients().await[0], &recorder).await;
     let stop = CancellationToken::new();
     let mut watchers = JoinSet::new();
     for (user, number) in USERS.into_iter().zip(1..) {
@@ -179,8 +189,16 @@ fn joined() -> BTreeMap<String, u64> {
 }
 
 /// Everybody joins the groups, before there is any message.
-async fn furnish(client: &Client) {
-    client.join(SMALL_GROUP, &USERS).await;
-    let all: Vec<_> = USERS.into_iter().chain(CROWD).collect();
-    client.join(LARGE_GROUP, &all).await;
+async fn furnish(client: &Client, recorder: &Recorder) {
+    client.join(LARGE_GROUP, &CROWD).await;
+    for (group, number) in [SMALL_GROUP, LARGE_GROUP].into_iter().zip(1_u128..) {
+        let asked = Asked::Membership(Membership {
+            group,
+            users: USERS.to_vec(),
+            joins: true,
+            request_id: Uuid::from_u128(number).to_string(),
+        });
+        let call = recorder.begin(asked);
+        ask_again(recorder, client, call).await;
+    }
 }

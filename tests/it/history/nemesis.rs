@@ -7,12 +7,18 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use tokio::{sync::watch, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{
-    client::Client,
-    cluster::Cluster,
-    databases::{Backend, TestDatabase},
-    process::Process,
-    proxy::Proxy,
+use super::drawing::PIN_LIMIT;
+use crate::{
+    clocks::{HOUR, Machine},
+    support::{
+        client::Client,
+        cluster::Cluster,
+        databases::{Backend, TestDatabase},
+        process::Process,
+        proxy::Proxy,
+        server::config,
+        stage::Assembled,
+    },
 };
 
 /// How many calls come to an end while something is wrong.
@@ -37,6 +43,9 @@ pub(super) struct Service {
     /// PostgreSQL of the test's own, and its settings.
     cluster: Option<(Cluster, Vec<String>)>,
     settings: Vec<String>,
+    /// A replica whose wall clock is wrong. Nothing else happens to it, and nobody is told that anything
+    /// happens to it.
+    wrong: Option<Assembled>,
     troubled: watch::Sender<Vec<bool>>,
 }
 
@@ -67,11 +76,18 @@ impl Service {
         for _ in 0..count {
             replicas.push(Replica::start(database, &settings).await);
         }
-        let (troubled, _) = watch::channel(vec![false; count]);
+        let wrong = match database.backend() {
+            // SQLite belongs to one process.
+            Backend::Sqlite => None,
+            Backend::Postgres => Some(with_a_wrong_clock(database).await),
+        };
+        let all = count + usize::from(wrong.is_some());
+        let (troubled, _) = watch::channel(vec![false; all]);
         Self {
             replicas,
             cluster,
             settings,
+            wrong,
             troubled,
         }
     }
@@ -81,6 +97,9 @@ impl Service {
         let mut clients = Vec::new();
         for replica in &self.replicas {
             clients.push(Client::connect(replica.callers.address()).await);
+        }
+        if let Some(wrong) = &self.wrong {
+            clients.push(wrong.client().await);
         }
         clients
     }
@@ -194,12 +213,23 @@ impl Service {
 
     /// Stops all replicas in order. What they were at is done or never will be.
     pub(super) fn stop(self) -> Option<Cluster> {
+        // Nobody asks it any more.
+        drop(self.wrong);
         for mut replica in self.replicas {
             let process = replica.process.take().expect("it runs");
             assert!(process.terminate().success(), "a replica stops in order");
         }
         self.cluster.map(|(cluster, _)| cluster)
     }
+}
+
+/// A replica on a machine that is 25 hours ahead.
+async fn with_a_wrong_clock(database: &TestDatabase) -> Assembled {
+    let mut settings = config(database);
+    settings.pin_limit = u32::try_from(PIN_LIMIT).expect("the limit is small");
+    settings.jobs.purge_interval = Duration::from_secs(1);
+    let machine = Machine::ahead_by(25 * HOUR);
+    Assembled::with_clock(&settings, machine.clock()).await
 }
 
 impl Replica {

@@ -26,6 +26,16 @@ pub(super) enum Asked {
     Change(Request),
     Message(SendMessageRequest),
     Announcement(SendSystemMessageRequest),
+    Membership(Membership),
+}
+
+/// Users join or leave a group.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Membership {
+    pub(super) group: &'static str,
+    pub(super) users: Vec<&'static str>,
+    pub(super) joins: bool,
+    pub(super) request_id: String,
 }
 
 /// What came back.
@@ -33,6 +43,8 @@ pub(super) enum Asked {
 pub(super) enum Told {
     Changed(Answer),
     Stored(Vec<Message>),
+    /// How many users have joined or left.
+    Members(i32),
 }
 
 /// What is known to have come of a call.
@@ -109,7 +121,7 @@ impl Call {
         let participants: Vec<&str> = match &self.asked {
             Asked::Message(request) => vec![&request.sender_user_id],
             Asked::Announcement(request) => request.user_ids.iter().map(String::as_str).collect(),
-            Asked::Change(_) => Vec::new(),
+            Asked::Change(_) | Asked::Membership(_) => Vec::new(),
         };
         participants.into_iter().zip(messages).collect()
     }
@@ -131,11 +143,12 @@ impl History {
             .map(|watched| watched.streams.len())
             .sum();
         format!(
-            "{} calls: {} changes, {} messages, {} refused, {} never answered; {again} asked again; \
+            "{} calls: {} changes, {} messages, {} joinings and leavings, {} refused, {} never answered; {again} asked again; \
              {streams} streams",
             self.calls.len(),
             count(|call| call.changed().is_some()),
             count(|call| !call.stored().is_empty()),
+            count(|call| matches!(call.told(), Some(Told::Members(_)))),
             count(|call| matches!(call.outcome, Outcome::Refused(_))),
             count(|call| call.outcome == Outcome::InDoubt),
         )
@@ -146,7 +159,7 @@ impl Asked {
     /// The conversations that it may put a message into, as all participants call them.
     pub(super) fn destinations(&self) -> Vec<String> {
         match self {
-            Self::Change(_) => Vec::new(),
+            Self::Change(_) | Self::Membership(_) => Vec::new(),
             Self::Message(request) => {
                 let to = request.conversation_id.as_ref().expect("it is set");
                 vec![shared_name(&request.sender_user_id, to)]

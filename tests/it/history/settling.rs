@@ -67,12 +67,12 @@ async fn until_quiet(database: &TestDatabase, rows: &Rows) {
     }
 }
 
-/// Asks again for each message that may have been stored, and for each change that is in the log. A
-/// change that is not there was not made, and will not be.
+/// Asks again for each message that may have been stored and for whoever may have joined or left, and
+/// for each change that is in the log. A change that is not there was not made, and will not be.
 async fn ask_what_is_in_doubt(recorder: &Recorder, client: &Client, found: &Found) {
     for call in recorder.calls(|call| call.outcome == Outcome::InDoubt) {
         let was_made = match recorder.asked(call) {
-            Asked::Message(_) | Asked::Announcement(_) => true,
+            Asked::Message(_) | Asked::Announcement(_) | Asked::Membership(_) => true,
             Asked::Change(request) => {
                 let name = changes::name(&request);
                 found.changes.values().any(|id| *id == name)

@@ -48,10 +48,8 @@ impl Polled {
         let store = store.expect("the database is there");
         let (asking, asked_for) = watch::channel(String::new());
         store.observe(move |statement| {
-            if statement
-                .sql
-                .starts_with("SELECT u.user_id, u.revision FROM")
-            {
+            let sql = &statement.sql;
+            if sql.starts_with("SELECT i.user_id") && sql.contains("LEFT JOIN users AS u") {
                 asking.send_replace(format!("{:?}", statement.values));
             }
         });

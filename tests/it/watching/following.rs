@@ -21,7 +21,7 @@ on_every_database!(
     without_a_revision_the_stream_begins_with_what_comes_next,
     a_change_says_who_made_it_when_and_where_it_left_each_conversation,
     a_client_is_not_told_of_its_own_changes,
-    a_request_that_took_nothing_makes_no_event,
+    a_deletion_is_told_of_all_that_the_user_has_and_of_nothing_else,
     users_do_not_hear_of_each_other,
     a_revision_that_is_ahead_is_refused,
     bookmarks_come_at_intervals_and_pass_what_is_not_shown,
@@ -134,22 +134,27 @@ async fn a_client_is_not_told_of_its_own_changes(database: TestDatabase) {
     assert_eq!(phone.change().await.revision, 3);
 }
 
-async fn a_request_that_took_nothing_makes_no_event(database: TestDatabase) {
+async fn a_deletion_is_told_of_all_that_the_user_has_and_of_nothing_else(database: TestDatabase) {
     let server = TestServer::start(&database, &TestClock::new()).await;
     let client = server.client().await;
     let ids = conversations(&client, USER, 2).await;
+    let (one, other) = (ids[0].clone(), ids[1].clone());
     let mut watcher = client.follow(USER, "", None).await;
     client.delete(USER, [c2c("a stranger")]).sync(true).await;
-    client.delete(USER, [ids[0].clone()]).sync(true).await;
-    client.delete(USER, [ids[0].clone()]).sync(true).await;
-    // What was taken is named, and nothing else.
-    let mixed = [ids[0].clone(), ids[1].clone(), c2c("a stranger")];
+    client.delete(USER, [one.clone()]).sync(true).await;
+    // Nothing is left to delete. It is told all the same: the first may have been kept to a client.
+    client.delete(USER, [one.clone()]).sync(true).await;
+    let mixed = [one.clone(), other.clone(), c2c("a stranger")];
     client.delete(USER, mixed).sync(true).await;
 
-    let first = watcher.change().await;
-    assert_eq!((first.revision, named(&first)), (2, vec![ids[0].clone()]));
-    let second = watcher.change().await;
-    assert_eq!((second.revision, named(&second)), (4, vec![ids[1].clone()]));
+    for (revision, conversations) in [
+        (2, vec![one.clone()]),
+        (3, vec![one.clone()]),
+        (4, vec![one, other]),
+    ] {
+        let event = watcher.change().await;
+        assert_eq!((event.revision, named(&event)), (revision, conversations));
+    }
 }
 
 async fn users_do_not_hear_of_each_other(database: TestDatabase) {

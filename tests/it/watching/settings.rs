@@ -342,7 +342,7 @@ async fn undoing_tells_which_pins_have_come_back(database: TestDatabase) {
         client.restored(USER, &deletion.deletion_id).await;
         pins(kind(web.change().await))
     };
-    let expected = |pinned| [(a.clone(), pinned), (b.clone(), pinned), (c.clone(), false)];
+    let expected = |second| [(a.clone(), true), (b.clone(), second), (c.clone(), false)];
     assert_eq!(undo(true).await, expected(true));
     assert_eq!(undo(false).await, expected(false), "there is room for one");
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Rule, Violations};
+use super::{Rule, Violations, memberships};
 use crate::{
     history::{
         found::Found,
@@ -26,6 +26,8 @@ pub(in crate::history) fn acknowledged(history: &History) -> BTreeMap<(String, u
 
 pub(super) fn check(history: &History, found: &Found, violations: &mut Violations) {
     let acknowledged = acknowledged(history);
+    let memberships = memberships::told(history);
+    let is_known = |at| acknowledged.contains_key(at) || memberships.contains_key(at);
     for (request, answer) in history.calls.iter().filter_map(Call::changed) {
         let at = (user(request), revision(answer));
         let first = acknowledged[&at].changed().expect("it was made");
@@ -52,18 +54,27 @@ pub(super) fn check(history: &History, found: &Found, violations: &mut Violation
             );
         }
     }
-    for (at, id) in &found.changes {
-        if !acknowledged.contains_key(at) && at.1 > history.joined(&at.0) {
+    let of_those = |at: &&(String, u64)| history.replayed.contains_key(&at.0);
+    for (at, id) in found.changes.iter().filter(|(at, _)| of_those(at)) {
+        if !is_known(at) {
             violations.add(
                 Rule::Changes,
                 format!("nobody was told of {at:?}, request {id:?}"),
             );
         }
     }
-    for (user, last) in &found.revisions {
-        let gap = (history.joined(user) + 1..=*last).find(|revision| {
+    for (at, changed) in &memberships {
+        if acknowledged.contains_key(at) || !found.changes.contains_key(at) {
+            let what = format!("{at:?} is no joining or leaving: {changed:?}");
+            violations.add(Rule::Changes, what);
+        }
+    }
+    // Nobody listens for the others, who only join once.
+    let users = found.revisions.iter();
+    for (user, last) in users.filter(|(user, _)| history.replayed.contains_key(*user)) {
+        let gap = (1..=*last).find(|revision| {
             let at = (user.clone(), *revision);
-            !acknowledged.contains_key(&at)
+            !is_known(&at)
         });
         if let Some(gap) = gap {
             let what = format!("nobody was told revision {gap} of {last} of {user}");

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Rule, Violations};
+use super::{Rule, Violations, memberships};
 use crate::{
     history::{
         drawing::conversations,
@@ -62,13 +62,20 @@ fn check_lists(
             }
         }
     }
+    let stays = memberships::stays(history);
     for (user, listed) in &found.listed {
         for id in conversations() {
             let name = shared_name(user, &id);
             let newest = sent.get(&name).into_iter().flatten();
-            let newest = newest.map(|(_, seq)| *seq).max();
-            let through = hidden.get(&(user, name.clone()));
-            if newest > through.copied().or(Some(0)) && !listed.contains(&name) {
+            let newest = newest.map(|(_, seq)| *seq).max().unwrap_or(0);
+            // Only what has come during the present or last membership counts.
+            let (joined, left) = stays
+                .get(&(user.clone(), name.clone()))
+                .copied()
+                .unwrap_or_default();
+            let newest = left.unwrap_or(newest);
+            let through = hidden.get(&(user, name.clone())).copied().unwrap_or(0);
+            if newest > through.max(joined) && !listed.contains(&name) {
                 violations.add(
                     Rule::Hiding,
                     format!(

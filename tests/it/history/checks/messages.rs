@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Rule, Violations};
+use super::{Rule, Violations, memberships};
 use crate::{
     history::{
         drawing::{CROWD, SMALL_GROUP, USERS},
@@ -16,11 +16,14 @@ use crate::{
 
 pub(super) fn check(history: &History, found: &Found, violations: &mut Violations) {
     let told = told(history, violations);
-    let cleared = cleared(history);
+    let gone = Gone {
+        cleared: cleared(history),
+        stays: memberships::stays(history),
+    };
     for ((conversation, seq), (call, _)) in &told {
         let is_gone = !found.messages.contains_key(&(conversation.clone(), *seq));
         let at = format!("message {seq} of {conversation:?}");
-        if is_gone && !may_be_erased(conversation, *seq, &cleared) {
+        if is_gone && !gone.may_be_erased(conversation, *seq) {
             let Call { asked, .. } = call;
             violations.add(
                 Rule::Messages,
@@ -124,25 +127,41 @@ fn cleared(history: &History) -> BTreeMap<(String, String), u64> {
     cleared
 }
 
-/// Whether everybody who is in the conversation has cleared the message.
-fn may_be_erased(conversation: &str, seq: u64, cleared: &BTreeMap<(String, String), u64>) -> bool {
-    let mut parts = conversation.split('\n');
-    let kind = parts.next().unwrap_or_default();
-    let participants: Vec<&str> = match (kind, parts.collect::<Vec<_>>()) {
-        ("GROUP", names) if names == [SMALL_GROUP] => USERS.to_vec(),
-        ("GROUP", _) => USERS.into_iter().chain(CROWD).collect(),
-        (_, names) => names,
-    };
-    participants.iter().all(|user| {
-        let name = ((*user).to_owned(), conversation.to_owned());
-        cleared.get(&name).is_some_and(|through| *through >= seq)
-    })
+/// What users have lost sight of, at one time or another.
+struct Gone {
+    cleared: BTreeMap<(String, String), u64>,
+    stays: BTreeMap<(String, String), (u64, Option<u64>)>,
+}
+
+impl Gone {
+    /// Whether nobody in the conversation may have seen the message at some time.
+    fn may_be_erased(&self, conversation: &str, seq: u64) -> bool {
+        let mut parts = conversation.split('\n');
+        let kind = parts.next().unwrap_or_default();
+        let participants: Vec<&str> = match (kind, parts.collect::<Vec<_>>()) {
+            ("GROUP", names) if names == [SMALL_GROUP] => USERS.to_vec(),
+            ("GROUP", _) => USERS.into_iter().chain(CROWD).collect(),
+            (_, names) => names,
+        };
+        participants.iter().all(|user| {
+            let name = ((*user).to_owned(), conversation.to_owned());
+            let is_cleared = self
+                .cleared
+                .get(&name)
+                .is_some_and(|through| *through >= seq);
+            let stay = self.stays.get(&name);
+            let is_outside = stay.is_some_and(|(joined, left)| {
+                seq <= *joined || left.is_some_and(|left| left < seq)
+            });
+            is_cleared || is_outside
+        })
+    }
 }
 
 fn name(asked: &Asked) -> &str {
     match asked {
         Asked::Message(request) => &request.client_message_id,
         Asked::Announcement(request) => &request.client_message_id,
-        Asked::Change(_) => "",
+        Asked::Change(_) | Asked::Membership(_) => "",
     }
 }

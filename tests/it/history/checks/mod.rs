@@ -3,6 +3,7 @@
 //!
 //! - [`messages`]: what was acknowledged is stored, once, at its position, and positions have no gap;
 //! - [`changes`]: the same of changes and revisions;
+//! - [`memberships`]: the same of joining and leaving;
 //! - [`order`]: what ended before something else began comes before it;
 //! - [`retries`]: whoever asks again is answered as at first;
 //! - [`hiding`]: no deletion hides what was sent after it, and what nothing hides is listed;
@@ -12,6 +13,7 @@
 pub(super) mod changes;
 mod faulty;
 pub(super) mod hiding;
+pub(super) mod memberships;
 pub(super) mod messages;
 pub(super) mod order;
 pub(super) mod replay;
@@ -27,6 +29,7 @@ pub(super) enum Rule {
     Answers,
     Messages,
     Changes,
+    Memberships,
     Order,
     Retries,
     Hiding,
@@ -84,6 +87,7 @@ pub(super) fn check(history: &History, found: &Found) -> Violations {
     }
     messages::check(history, found, &mut violations);
     changes::check(history, found, &mut violations);
+    memberships::check(history, &mut violations);
     order::check(history, &mut violations);
     retries::check(history, &mut violations);
     hiding::check(history, found, &mut violations);

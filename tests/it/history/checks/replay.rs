@@ -8,17 +8,19 @@
 
 use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 
-use conversation_service::proto::{ConversationId, Message};
+use conversation_service::proto::{
+    ConversationId, MembershipChanged, Message, conversation_id::Id,
+};
 
-use super::{Rule, Violations, changes};
+use super::{Rule, Violations, changes, memberships};
 use crate::{
     history::{
-        drawing::{CROWD, LARGE_GROUP, PIN_LIMIT, SMALL_GROUP, USERS, conversations},
-        recording::{Call, History, Moment},
+        drawing::{PIN_LIMIT, USERS, conversations},
+        recording::{Asked, Call, History, Moment},
     },
     model::{Model, Policy, shared_name},
     properties::requests::{Answer, Request},
-    support::ids::{c2c, group},
+    support::ids::c2c,
 };
 
 /// Longer than any history: what was undone was undone in time.
@@ -38,23 +40,28 @@ pub(in crate::history) fn check(
 ) -> BTreeMap<&'static str, Model> {
     let sent = sent(history);
     let is_whole = |sent: &Sent<'_>| sent.keys().copied().eq(1..=sent.len() as u64);
-    let changes = changes::acknowledged(history);
+    let changes = changes::acknowledged(history).into_iter();
+    let mut steps: BTreeMap<_, _> = changes.map(|(at, call)| (at, Step::Change(call))).collect();
+    for (at, changed) in memberships::told(history) {
+        steps.entry(at).or_insert(Step::Membership(changed));
+    }
     let mut models = BTreeMap::new();
     for user in USERS {
         let of_user = (user.to_owned(), 0)..=(user.to_owned(), u64::MAX);
-        let changes: Vec<_> = changes.range(of_user).collect();
-        let joined = history.joined(user);
-        let has_gaps = (joined + 1..)
-            .zip(&changes)
-            .any(|(next, ((_, at), _))| *at != next);
+        let steps: Vec<_> = steps.range(of_user).collect();
+        let has_gaps = (1..).zip(&steps).any(|(next, ((_, at), _))| *at != next);
         if has_gaps || !sent.values().all(is_whole) {
             violations.add(Rule::Replay, format!("the history of {user} has gaps"));
             continue;
         }
-        let mut replay = Replay::new(user, &sent, joined);
+        let mut replay = Replay::new(history, user, &sent);
         let mut explained = true;
-        for ((_, revision), call) in changes {
-            if let Err(what) = replay.explain(call) {
+        for ((_, revision), step) in steps {
+            let explanation = match step {
+                Step::Change(call) => replay.explain(call),
+                Step::Membership(changed) => replay.change_membership(changed),
+            };
+            if let Err(what) = explanation {
                 let what = format!("revision {revision} of {user}: {what}");
                 violations.add(Rule::Replay, what);
                 explained = false;
@@ -83,7 +90,15 @@ fn sent(history: &History) -> BTreeMap<String, Sent<'_>> {
     sent
 }
 
+/// Something that has made a revision.
+#[derive(Clone, Copy)]
+enum Step<'a> {
+    Change(&'a Call),
+    Membership(&'a MembershipChanged),
+}
+
 struct Replay<'a> {
+    history: &'a History,
     user: &'static str,
     sent: &'a BTreeMap<String, Sent<'a>>,
     ids: Vec<ConversationId>,
@@ -91,28 +106,63 @@ struct Replay<'a> {
 }
 
 impl<'a> Replay<'a> {
-    /// `joined` is the user's revision when the history began.
-    fn new(user: &'static str, sent: &'a BTreeMap<String, Sent<'a>>, joined: u64) -> Self {
+    fn new(history: &'a History, user: &'static str, sent: &'a BTreeMap<String, Sent<'a>>) -> Self {
         let ids: Vec<_> = conversations().into_iter().chain([c2c("nobody")]).collect();
         let messages = ids.iter().flat_map(|id| {
             let messages = sent.get(&shared_name(user, id));
             let messages = messages.into_iter().flat_map(BTreeMap::values);
             messages.map(move |(_, message)| (user, id, *message))
         });
-        let mut model = Model::of_messages(POLICY, messages);
-        // Everybody has joined before the first message.
-        for name in [SMALL_GROUP, LARGE_GROUP] {
-            model.look_back(user, &group(name), 0, 0, false);
-            let crowd = CROWD.into_iter().filter(|_| name == LARGE_GROUP);
-            model.join(name, USERS.into_iter().chain(crowd));
-        }
-        model.come_to(user, joined);
+        let model = Model::of_messages(POLICY, messages);
         Self {
+            history,
             user,
             sent,
             ids,
             model,
         }
+    }
+
+    /// Joins or leaves in the model as well, when the group had come as far as the event says; some call
+    /// must have found it there.
+    fn change_membership(&mut self, changed: &MembershipChanged) -> Result<(), String> {
+        let conversation = changed.conversation.as_ref().expect("an event has it");
+        let id = conversation.conversation_id.as_ref();
+        let id = id.expect("a conversation has it").clone();
+        let Some(Id::GroupId(group)) = id.id.clone() else {
+            return Err(format!("it is no group: {changed:?}"));
+        };
+        let joins = memberships::joins(changed);
+        let mut calls = self.history.calls.iter();
+        let is_possible = calls.any(|call| {
+            let Asked::Membership(asked) = &call.asked else {
+                return false;
+            };
+            let ended = call.ended.unwrap_or(Moment::MAX);
+            let (heads, _) = self.bounds(&id, call.began, ended);
+            (asked.group, asked.joins) == (group.as_str(), joins)
+                && asked.users.contains(&self.user)
+                && heads.contains(&changed.last_seq)
+        });
+        if !is_possible {
+            return Err(format!("the group was never there: {changed:?}"));
+        }
+        let (_, own) = self.bounds(&id, 0, Moment::MAX);
+        let own = own
+            .filter(|own| *own <= changed.last_seq)
+            .last()
+            .unwrap_or(0);
+        self.model
+            .look_back(self.user, &id, changed.last_seq, own, false);
+        let count = if joins {
+            self.model.join(&group, [self.user])
+        } else {
+            self.model.leave(&group, [self.user])
+        };
+        if count != 1 {
+            return Err(format!("it changes nothing: {changed:?}"));
+        }
+        Ok(())
     }
 
     /// Makes the change in the model as well, as of a moment at which it has this answer.
@@ -167,7 +217,13 @@ impl<'a> Replay<'a> {
     ) -> Option<Model> {
         let (heads, own) = self.bounds(id, began, ended);
         let expected = told(answer, id);
-        let (own, last): (Vec<u64>, u64) = (own.collect(), *heads.end());
+        let (least, last) = (*own.start(), *heads.end());
+        let sent = self.sent.get(&shared_name(self.user, id));
+        let is_own = |seq: &u64| {
+            let message = sent.and_then(|sent| sent.get(seq));
+            message.is_some_and(|(_, message)| message.sender_user_id == self.user)
+        };
+        let own: Vec<u64> = own.filter(|seq| *seq == least || is_own(seq)).collect();
         // The heads are read first: a chat whose first message came then was known without a head.
         let began_meanwhile = (*heads.start() == 0 && last > 0).then_some((0, true));
         let heads = heads.map(|head| (head, head > 0)).chain(began_meanwhile);
