@@ -22,6 +22,7 @@
 //! - [`concurrency`] has many callers, replicas and migrations at once;
 //! - [`faults`] takes the database away, slows it down, fills it up and fails it over;
 //! - [`crash`] kills the program in the midst of its work;
+//! - [`history`] has everything done at once while everything fails, and explains what was answered;
 //! - [`deploy`] calls with the client for callers, and checks the files to run the service with;
 //! - [`command`] starts, sets and stops it as an operator does;
 //! - [`telemetry`] sees of it what an operator sees.

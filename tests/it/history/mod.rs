@@ -114,7 +114,7 @@ async fn run(database: &TestDatabase, cluster: Option<(Cluster, Vec<String>)>) {
     let making = make_history(service, seed, calls, Some(CALLS_BETWEEN_TROUBLES));
     let made = timeout(patience, making).await;
     let (recorder, service) = made.unwrap_or_else(|_| panic!("TEST_SEED={seed}: it hangs"));
-    let _cluster = service.stop();
+    let _cluster = service.stop().await;
     let Afterwards {
         violations,
         history,

@@ -212,9 +212,10 @@ impl Service {
     }
 
     /// Stops all replicas in order. What they were at is done or never will be.
-    pub(super) fn stop(self) -> Option<Cluster> {
-        // Nobody asks it any more.
-        drop(self.wrong);
+    pub(super) async fn stop(self) -> Option<Cluster> {
+        if let Some(wrong) = self.wrong {
+            wrong.stop().await;
+        }
         for mut replica in self.replicas {
             let process = replica.process.take().expect("it runs");
             assert!(process.terminate().success(), "a replica stops in order");

@@ -103,7 +103,7 @@ const PLANTED: &[(&str, &str, Rule)] = &[
 async fn rows_that_were_changed_by_hand_are_found(database: TestDatabase) {
     let service = Service::start(&database, None, &super::SETTINGS).await;
     let (recorder, service) = make_history(service, SEED, CALLS, None).await;
-    drop(service.stop());
+    drop(service.stop().await);
     let Afterwards {
         history,
         violations,
@@ -148,7 +148,7 @@ async fn what_postgres_acknowledges_before_it_writes_is_found_to_be_lost() {
     let (recorder, mut service) = make_history(service, SEED, CALLS, None).await;
     let mut done = recorder.done.subscribe();
     service.happens(Trouble::DatabaseKilled, 0, &mut done).await;
-    let _cluster = service.stop();
+    let _cluster = service.stop().await;
     let violations = settle(&database, &recorder).await.violations;
     let rules = violations.rules();
     assert!(rules.contains(&Rule::Retries), "{violations:?}");

@@ -53,7 +53,8 @@ pub(crate) fn at(seconds: i64) -> Timestamp {
 /// A server made from its parts, on a store or a clock of the test's own. Dropping it cuts it off.
 pub(crate) struct Assembled {
     address: SocketAddr,
-    _serving: JoinSet<()>,
+    shutdown: Shutdown,
+    serving: JoinSet<()>,
 }
 
 impl Assembled {
@@ -68,14 +69,23 @@ impl Assembled {
         let server = Server::bind_to(config, clock, store).await;
         let server = server.expect("the server starts");
         let address = server.local_addr();
+        let shutdown = Shutdown::new();
+        let until = shutdown.clone();
         let mut serving = JoinSet::new();
         serving.spawn(async move {
-            let _ = server.serve(Shutdown::new()).await;
+            let _ = server.serve(until).await;
         });
         Self {
             address,
-            _serving: serving,
+            shutdown,
+            serving,
         }
+    }
+
+    /// Stops the server in order.
+    pub(crate) async fn stop(self) {
+        self.shutdown.begin();
+        self.serving.join_all().await;
     }
 
     /// Where the server listens.

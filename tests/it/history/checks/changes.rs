@@ -27,7 +27,8 @@ pub(in crate::history) fn acknowledged(history: &History) -> BTreeMap<(String, u
 pub(super) fn check(history: &History, found: &Found, violations: &mut Violations) {
     let acknowledged = acknowledged(history);
     let memberships = memberships::told(history);
-    let is_known = |at| acknowledged.contains_key(at) || memberships.contains_key(at);
+    let is_known =
+        |at: &(String, u64)| acknowledged.contains_key(at) || memberships.contains_key(at);
     for (request, answer) in history.calls.iter().filter_map(Call::changed) {
         let at = (user(request), revision(answer));
         let first = acknowledged[&at].changed().expect("it was made");

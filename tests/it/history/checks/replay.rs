@@ -147,11 +147,8 @@ impl<'a> Replay<'a> {
         if !is_possible {
             return Err(format!("the group was never there: {changed:?}"));
         }
-        let (_, own) = self.bounds(&id, 0, Moment::MAX);
-        let own = own
-            .filter(|own| *own <= changed.last_seq)
-            .last()
-            .unwrap_or(0);
+        let own = self.own(&id).filter(|seq| *seq <= changed.last_seq);
+        let own = own.max().unwrap_or(0);
         self.model
             .look_back(self.user, &id, changed.last_seq, own, false);
         let count = if joins {
@@ -218,12 +215,11 @@ impl<'a> Replay<'a> {
         let (heads, own) = self.bounds(id, began, ended);
         let expected = told(answer, id);
         let (least, last) = (*own.start(), *heads.end());
-        let sent = self.sent.get(&shared_name(self.user, id));
-        let is_own = |seq: &u64| {
-            let message = sent.and_then(|sent| sent.get(seq));
-            message.is_some_and(|(_, message)| message.sender_user_id == self.user)
-        };
-        let own: Vec<u64> = own.filter(|seq| *seq == least || is_own(seq)).collect();
+        let sent = self.own(id).filter(|seq| own.contains(seq));
+        let own: Vec<u64> = [least]
+            .into_iter()
+            .chain(sent.filter(|seq| *seq != least))
+            .collect();
         // The heads are read first: a chat whose first message came then was known without a head.
         let began_meanwhile = (*heads.start() == 0 && last > 0).then_some((0, true));
         let heads = heads.map(|head| (head, head > 0)).chain(began_meanwhile);
@@ -261,6 +257,14 @@ impl<'a> Replay<'a> {
         };
         let is_own = |message: &Message| message.sender_user_id == self.user;
         (bounds(&|_| true), bounds(&is_own))
+    }
+
+    /// The user's own messages in a conversation.
+    fn own(&self, id: &ConversationId) -> impl Iterator<Item = u64> {
+        let sent = self.sent.get(&shared_name(self.user, id));
+        let own = sent.into_iter().flatten();
+        own.filter(|(_, (_, message))| message.sender_user_id == self.user)
+            .map(|(seq, _)| *seq)
     }
 
     /// The model when everything is done.
