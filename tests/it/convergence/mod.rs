@@ -3,7 +3,7 @@
 //! Eight writers change everything at random (messages, deletions, pins, settings and folders), on two
 //! replicas (SQLite: on one server), while a follower for each user watches, hangs up, comes back from
 //! old revisions, and finds its server restarted. On PostgreSQL the second replica is a process of its
-//! own that is killed (`kill -9`). The writers repeat what failed under its request ID, so it is known
+//! own that is killed (`kill -9`), and a third is on a machine whose clock is a day behind. The writers repeat what failed under its request ID, so it is known
 //! what was done.
 //!
 //! The copy is built from the first list and the events alone. It is compared with the server's list
@@ -36,15 +36,19 @@ use self::{
     follower::Follower,
     writer::Writer,
 };
-use crate::support::{
-    client::{Client, LARGEST_PAGE},
-    clock::TestClock,
-    concurrently::concurrently,
-    databases::{Backend, TestDatabase, on_every_database},
-    dice::seed,
-    ids::{c2c, group},
-    process::Process,
-    server::{TestServer, config},
+use crate::{
+    clocks::{HOUR, Machine},
+    support::{
+        client::{Client, LARGEST_PAGE},
+        clock::TestClock,
+        concurrently::concurrently,
+        databases::{Backend, TestDatabase, on_every_database},
+        dice::seed,
+        ids::{c2c, group},
+        process::Process,
+        server::{TestServer, config},
+        stage::Assembled,
+    },
 };
 
 on_every_database!(a_copy_made_of_a_list_and_events_is_the_servers_list);
@@ -78,10 +82,11 @@ impl World {
         clients[number % clients.len()].clone()
     }
 
-    async fn serve_with(&self, one: &TestServer, two: Option<&Process>) {
+    async fn serve_with(&self, one: &TestServer, others: Option<&(Process, Assembled)>) {
         let mut clients = vec![one.client().await];
-        if let Some(two) = two {
+        if let Some((two, behind)) = others {
             clients.push(two.client().await);
+            clients.push(behind.client().await);
         }
         *lock(&self.clients) = clients;
     }
@@ -134,17 +139,21 @@ async fn converge(database: &TestDatabase, seed: u64) {
     let mut settings = config(database);
     settings.watch.bookmark_interval = Duration::from_millis(20);
     settings.watch.poll_interval = Duration::from_millis(100);
-    let mut one = TestServer::start_with(settings, &TestClock::at_present()).await;
-    let mut two = match database.backend() {
+    let mut one = TestServer::start_with(settings.clone(), &TestClock::at_present()).await;
+    let mut others = match database.backend() {
         Backend::Sqlite => None,
-        Backend::Postgres => Some(Process::start(database).await),
+        Backend::Postgres => {
+            let behind = Machine::ahead_by(-25 * HOUR).clock();
+            let behind = Assembled::with_clock(&settings, behind).await;
+            Some((Process::start(database).await, behind))
+        }
     };
     let world = Arc::new(World {
         clients: Mutex::default(),
         messages: Mutex::default(),
         done: watch::Sender::default(),
     });
-    world.serve_with(&one, two.as_ref()).await;
+    world.serve_with(&one, others.as_ref()).await;
     world.client(0).join(TEAM, &USERS).await;
     let writers = (0..WRITERS).map(|number| Writer::new(&world, seed, number));
     // So that there is something in the lists that the copies begin with.
@@ -175,13 +184,13 @@ async fn converge(database: &TestDatabase, seed: u64) {
             let mut done = world.done.subscribe();
             let done = done.wait_for(|done| *done >= half).await;
             done.expect("the world goes on");
-            if let Some(process) = two.take() {
-                two = Some(process.kill_and_restart().await);
-                world.serve_with(&one, two.as_ref()).await;
+            if let Some((process, behind)) = others.take() {
+                others = Some((process.kill_and_restart().await, behind));
+                world.serve_with(&one, others.as_ref()).await;
             }
         };
         (followers, writers, ()) = tokio::join!(following, writing, killing);
-        if two.is_none() {
+        if others.is_none() {
             one = one.restart().await;
             world.serve_with(&one, None).await;
         }
