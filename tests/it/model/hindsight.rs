@@ -24,11 +24,6 @@ impl Model {
         model
     }
 
-    /// Sets the revision that the user has come to.
-    pub(crate) fn come_to(&mut self, user: &str, revision: u64) {
-        self.revisions.insert(user.to_owned(), revision);
-    }
-
     /// Goes to where a conversation had come to `head`, the newest message that the user had sent was
     /// `own`, and the user had the conversation, or not. (Of a group, that is a matter of joining.)
     pub(crate) fn look_back(

@@ -59,7 +59,7 @@ pub(in crate::history) fn check(
         for ((_, revision), step) in steps {
             let explanation = match step {
                 Step::Change(call) => replay.explain(call),
-                Step::Membership(changed) => replay.change_membership(changed),
+                Step::Membership(event) => replay.change_membership(event),
             };
             if let Err(what) = explanation {
                 let what = format!("revision {revision} of {user}: {what}");
@@ -214,11 +214,11 @@ impl<'a> Replay<'a> {
     ) -> Option<Model> {
         let (heads, own) = self.bounds(id, began, ended);
         let expected = told(answer, id);
-        let (least, last) = (*own.start(), *heads.end());
+        let (at_least, last) = (*own.start(), *heads.end());
         let sent = self.own(id).filter(|seq| own.contains(seq));
-        let own: Vec<u64> = [least]
+        let own: Vec<u64> = [at_least]
             .into_iter()
-            .chain(sent.filter(|seq| *seq != least))
+            .chain(sent.filter(|seq| *seq != at_least))
             .collect();
         // The heads are read first: a chat whose first message came then was known without a head.
         let began_meanwhile = (*heads.start() == 0 && last > 0).then_some((0, true));
