@@ -13,9 +13,10 @@ struct Stint {
 }
 
 impl Stint {
-    /// The last message that reaches the user in this stint; that of the start if none does.
+    /// The last message that reaches the user in this stint; that of the start if none does. A head that
+    /// was read before the user left may be below that.
     fn last(self, head: u64) -> u64 {
-        self.left.unwrap_or(head)
+        self.left.map_or(head, |left| left.min(head))
     }
 }
 
