@@ -25,6 +25,9 @@ use crate::{
 
 pub use due::{NotDue, due};
 
+/// How much longer than the interval a pause between two rounds is at most.
+const LONGEST_PAUSE: f64 = 1.25;
+
 /// What the jobs go by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Schedule {
@@ -71,8 +74,9 @@ async fn round(store: &Store, now: Timestamp, schedule: Schedule) -> Result<Eras
 /// Rounds of all jobs, for ever. A round that fails is logged, and the next one comes in its time.
 pub async fn run(store: Store, clock: Clock, schedule: Schedule, metrics: PurgeMetrics) {
     loop {
+        metrics.expected(schedule.interval.mul_f64(LONGEST_PAUSE));
         // Replicas that were started together do not stay in step.
-        let jitter = 0.75 + 0.5 * rand::random::<f64>();
+        let jitter = LONGEST_PAUSE - 0.5 * rand::random::<f64>();
         tokio::time::sleep(schedule.interval.mul_f64(jitter)).await;
         match run_due(&store, &clock, schedule).await {
             Ok(Erased { messages, changes }) => {

@@ -7,20 +7,26 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use prometheus_client::{
     encoding::EncodeLabelSet,
-    metrics::{family::Family, gauge::Gauge, histogram::Histogram},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
 
-use super::{Histograms, Stopwatch};
+use super::{DURATIONS, Histograms, Stopwatch};
 
 /// The name of everything that is no method of the server.
 pub const OTHER_METHOD: &str = "_OTHER";
 /// The kind of RPC.
 pub const SYSTEM: &str = "grpc";
 
-/// The bounds that the conventions advise, in seconds.
-const BOUNDS: [f64; 14] = [
-    0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
+/// The codes of calls that fail through no fault of their callers.
+const FAILURES: [&str; 7] = [
+    "ABORTED",
+    "DATA_LOSS",
+    "DEADLINE_EXCEEDED",
+    "INTERNAL",
+    "RESOURCE_EXHAUSTED",
+    "UNAVAILABLE",
+    "UNKNOWN",
 ];
 
 /// What is known of calls.
@@ -29,6 +35,7 @@ pub struct CallMetrics {
     methods: Arc<HashSet<Arc<str>>>,
     other: Arc<str>,
     durations: Histograms<EndedLabels>,
+    failed: Family<FailedLabels, Counter>,
     in_flight: Family<MethodLabels, Gauge>,
 }
 
@@ -38,6 +45,7 @@ pub struct CallInFlight {
     method: Arc<str>,
     started: Stopwatch,
     durations: Histograms<EndedLabels>,
+    failed: Family<FailedLabels, Counter>,
     in_flight: Gauge,
 }
 
@@ -53,17 +61,34 @@ struct EndedLabels {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct FailedLabels {
+    rpc_method: Arc<str>,
+    rpc_response_status_code: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct MethodLabels {
     rpc_method: Arc<str>,
 }
 
 impl CallMetrics {
     pub(super) fn new(methods: impl IntoIterator<Item = String>) -> Self {
-        let methods = methods.into_iter().map(Arc::from).collect();
+        let methods: HashSet<Arc<str>> = methods.into_iter().map(Arc::from).collect();
+        // A counter that begins with its first failure shows no increase. These begin at zero.
+        let failed = Family::<FailedLabels, Counter>::default();
+        for method in &methods {
+            for code in FAILURES {
+                drop(failed.get_or_create(&FailedLabels {
+                    rpc_method: Arc::clone(method),
+                    rpc_response_status_code: code,
+                }));
+            }
+        }
         Self {
             methods: Arc::new(methods),
             other: Arc::from(OTHER_METHOD),
-            durations: Histograms::new_with_constructor(|| Histogram::new(BOUNDS)),
+            durations: Histograms::new_with_constructor(|| Histogram::new(DURATIONS)),
+            failed,
             in_flight: Family::default(),
         }
     }
@@ -74,6 +99,11 @@ impl CallMetrics {
             "How long calls took; a stream lasts until it ends",
             Unit::Seconds,
             self.durations.clone(),
+        );
+        registry.register(
+            "conversation_calls_failed",
+            "Calls that failed through no fault of their callers, each series from zero",
+            self.failed.clone(),
         );
         registry.register(
             "conversation_calls_in_flight",
@@ -96,6 +126,7 @@ impl CallMetrics {
             method,
             started: Stopwatch::start(),
             durations: self.durations.clone(),
+            failed: self.failed.clone(),
             in_flight,
         }
     }
@@ -118,6 +149,13 @@ impl CallInFlight {
         self.durations
             .get_or_create(&labels)
             .observe(duration.as_secs_f64());
+        if FAILURES.contains(&status) {
+            let labels = FailedLabels {
+                rpc_method: Arc::clone(&self.method),
+                rpc_response_status_code: status,
+            };
+            self.failed.get_or_create(&labels).inc();
+        }
         duration
     }
 }

@@ -18,13 +18,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use super::Histograms;
-
-/// The bounds that the conventions advise, and some below, in seconds: most operations take less than
-/// a millisecond.
-const BOUNDS: [f64; 11] = [
-    0.000_25, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0,
-];
+use super::{DURATIONS, Histograms};
 
 /// What is known of the store.
 #[derive(Clone, Debug)]
@@ -81,9 +75,9 @@ impl DatabaseMetrics {
         }
         Self {
             system,
-            operations: Histograms::new_with_constructor(|| Histogram::new(BOUNDS)),
+            operations: Histograms::new_with_constructor(|| Histogram::new(DURATIONS)),
             retries: Family::default(),
-            waits: Histogram::new(BOUNDS),
+            waits: Histogram::new(DURATIONS),
             changes: counters,
             messages: Counter::default(),
         }
@@ -195,7 +189,7 @@ impl<F: Fn() -> Connections + Send + Sync + 'static> Collector for Pool<F> {
             count.get_or_create(&labels).set(connections.into());
         }
         count.encode(encoder.encode_descriptor(
-            "db_client_connection_count",
+            "db_client_connections",
             "Open connections of the pool.",
             None,
             count.metric_type(),

@@ -5,6 +5,7 @@
 //! | `calls` | every call, by method and status |
 //! | `watches` | who watches, what they are sent, why they end |
 //! | `database` | operations of the store, its connections, and what it has changed |
+//! | `process` | what the operating system says of the process |
 //! | `purge` | the rounds of the background jobs, and what they leave |
 //! | `clock` | how far the clocks are apart that must agree |
 //! | `exposition` | all of it as text |
@@ -22,6 +23,7 @@ mod clock;
 mod database;
 mod exposition;
 mod listener;
+mod process;
 mod purge;
 mod watches;
 
@@ -43,6 +45,13 @@ pub use self::{
 };
 
 use crate::domain::Clock;
+
+/// The bounds of all durations, in seconds: those that the conventions advise begin at 5 ms, and most
+/// calls take about one.
+const DURATIONS: [f64; 16] = [
+    0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+    5.0, 10.0,
+];
 
 /// A histogram for each set of labels.
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
@@ -93,6 +102,7 @@ impl Metrics {
         database::register_connections(&mut registry, connections);
         self.purge.register(&mut registry);
         clock::register(&mut registry, clock);
+        process::register(&mut registry);
         registry.register(
             "conversation_serving",
             "1 while the server serves, 0 while it does not",

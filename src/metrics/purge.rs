@@ -1,12 +1,23 @@
 //! The rounds of the background jobs, and what is left for the next one.
 
-use std::time::Duration;
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use prometheus_client::{
-    encoding::EncodeLabelSet,
-    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric},
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::{ConstGauge, Gauge},
+    },
     registry::{Registry, Unit},
 };
+
+use super::Stopwatch;
 
 /// What is known of the background jobs.
 #[derive(Clone, Debug)]
@@ -19,7 +30,19 @@ pub struct PurgeMetrics {
     trimmed: Counter,
     backlog: Gauge,
     lag: Gauge<f64, std::sync::atomic::AtomicU64>,
+    due: Arc<Mutex<Option<Due>>>,
 }
+
+/// When the end of the next round is expected.
+#[derive(Clone, Copy, Debug)]
+struct Due {
+    since: Stopwatch,
+    within: Duration,
+}
+
+/// Asked for whenever somebody reads the metrics.
+#[derive(Debug)]
+struct Overdue(Arc<Mutex<Option<Due>>>);
 
 /// What is due and not done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -48,6 +71,7 @@ impl PurgeMetrics {
             trimmed: Counter::default(),
             backlog: Gauge::default(),
             lag: Gauge::default(),
+            due: Arc::default(),
         }
     }
 
@@ -78,6 +102,13 @@ impl PurgeMetrics {
             Unit::Seconds,
             self.lag.clone(),
         );
+        registry.register_collector(Box::new(Overdue(Arc::clone(&self.due))));
+    }
+
+    /// The next round is expected to end within this time. It begins anew with each call.
+    pub fn expected(&self, within: Duration) {
+        let since = Stopwatch::start();
+        *lock(&self.due) = Some(Due { since, within });
     }
 
     /// A round has done everything that was due.
@@ -101,5 +132,26 @@ impl PurgeMetrics {
     pub fn left(&self, backlog: Backlog) {
         self.backlog.set(backlog.due);
         self.lag.set(backlog.lag.as_secs_f64());
+    }
+}
+
+/// The value is replaced as a whole, so a panic elsewhere cannot have left half of one.
+fn lock(due: &Mutex<Option<Due>>) -> MutexGuard<'_, Option<Due>> {
+    due.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Collector for Overdue {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let due = *lock(&self.0);
+        let overdue = due.map_or(Duration::ZERO, |due| {
+            due.since.elapsed().saturating_sub(due.within)
+        });
+        let gauge = ConstGauge::new(overdue.as_secs_f64());
+        gauge.encode(encoder.encode_descriptor(
+            "conversation_purge_overdue_seconds",
+            "For how long a round of the background jobs should have ended, failed or not.",
+            None,
+            gauge.metric_type(),
+        )?)
     }
 }

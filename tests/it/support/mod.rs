@@ -34,6 +34,7 @@ pub(crate) mod seed;
 pub(crate) mod server;
 pub(crate) mod stage;
 pub(crate) mod stored;
+pub(crate) mod tools;
 pub(crate) mod traffic;
 pub(crate) mod watcher;
 pub(crate) mod wire;

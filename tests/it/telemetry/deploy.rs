@@ -14,7 +14,10 @@ const ALERTS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/a
 const RUNBOOK: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/RUNBOOK.md"));
 
 /// How the names of all metrics begin.
-const PREFIXES: [&str; 3] = ["conversation_", "db_client_", "rpc_server_"];
+const PREFIXES: [&str; 4] = ["conversation_", "db_client_", "process_", "rpc_server_"];
+
+/// Prometheus' own metric of whether something could be scraped.
+const UP: &str = "up{";
 
 /// The names of metrics in a query.
 fn names(query: &str) -> BTreeSet<String> {
@@ -65,7 +68,8 @@ fn checked(queries: &[String]) -> BTreeSet<String> {
         let opened = query.matches(['(', '{', '[']).count();
         assert_eq!(opened, query.matches([')', '}', ']']).count(), "{query}");
         let names = names(query);
-        assert!(!names.is_empty(), "it asks for nothing of ours: {query}");
+        let is_ours = !names.is_empty() || query.contains(UP);
+        assert!(is_ours, "it asks for nothing of ours: {query}");
         assert!(names.is_subset(&known), "{query}: {names:?}");
         let labels = labels(query);
         assert!(labels.is_subset(&known_labels), "{query}: {labels:?}");
@@ -135,6 +139,13 @@ fn the_alerts_use_metrics_that_there_are_and_the_runbook_has_each_of_them() {
     assert_eq!(alerts.len(), queries.len());
     assert_eq!(alerts.len(), summaries.count());
     checked(&queries);
+    for query in &queries {
+        assert_eq!(
+            query.matches('{').count(),
+            query.matches(r#"{job="conversation-service""#).count(),
+            "others have such metrics, too: {query}"
+        );
+    }
     let headings: Vec<_> = RUNBOOK
         .lines()
         .filter_map(|line| line.strip_prefix("## "))

@@ -13,5 +13,6 @@ mod lines;
 mod listener;
 mod metrics;
 mod program;
+mod promtool;
 mod scrape;
 mod traces;

@@ -59,9 +59,14 @@ pub(super) async fn request(address: SocketAddr, head: &str) -> Answer {
 impl Scrape {
     /// What there is now.
     pub(super) async fn of(address: SocketAddr) -> Self {
+        Self::parse(&Self::text(address).await)
+    }
+
+    /// The same as it is written.
+    pub(super) async fn text(address: SocketAddr) -> String {
         let answer = request(address, "GET /metrics HTTP/1.1\r\nHost: test\r\n\r\n").await;
         assert_eq!(answer.status, 200);
-        Self::parse(&answer.body)
+        answer.body
     }
 
     /// Scrapes until it is as it must become; not finding it so in time is a failure.
