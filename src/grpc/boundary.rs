@@ -76,7 +76,7 @@ where
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let id = request_id(&request);
         let path = request.uri().path();
-        let call = Call::begin(&self.metrics, path, request.headers(), |method| {
+        let call = Call::begin(&self.metrics, path, &id, request.headers(), |method| {
             span(&id, path, method)
         });
         let span = call.span().clone();
@@ -104,7 +104,7 @@ fn span(request_id: &HeaderValue, path: &str, method: &str) -> Span {
         "call",
         otel.kind = "server",
         otel.name = method,
-        request_id = request_id.to_str().unwrap_or_default(),
+        x_request_id = request_id.to_str().unwrap_or_default(),
         method = path,
         caller = Empty,
         peer = Empty,

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderMap, Response};
+use http::{HeaderMap, HeaderValue, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use prost::bytes::Bytes;
 use tonic::{Code, Status, body::Body};
@@ -28,6 +28,10 @@ use crate::{
 /// A call that has begun. Dropped before its end, it is one that its caller has given up.
 pub(super) struct Call {
     span: Span,
+    /// The last part of its path.
+    method: String,
+    /// Its `x-request-id`.
+    id: HeaderValue,
     in_flight: Option<CallInFlight>,
     stage: Stage,
 }
@@ -46,6 +50,7 @@ impl Call {
     pub(super) fn begin(
         metrics: &CallMetrics,
         path: &str,
+        id: &HeaderValue,
         headers: &HeaderMap,
         span: impl FnOnce(&str) -> Span,
     ) -> Self {
@@ -60,6 +65,8 @@ impl Call {
         }
         Self {
             span,
+            method: path.rsplit('/').next().unwrap_or_default().to_owned(),
+            id: id.clone(),
             in_flight: Some(in_flight),
             stage: Stage::Handling,
         }
@@ -74,7 +81,7 @@ impl Call {
     /// or after the messages of a stream.
     pub(super) fn answer(mut self, response: Response<Body>) -> Response<Body> {
         if let Some(status) = Status::from_header_map(response.headers()) {
-            let ours = status::in_place_of(&status);
+            let ours = self.ours(&status);
             self.end(ours.as_ref().unwrap_or(&status));
             return ours.map_or(response, Status::into_http);
         }
@@ -85,6 +92,13 @@ impl Call {
                 call: Some(self),
             })
         })
+    }
+
+    /// What the caller is told in place of this status: the same with its request's ID, or one of ours.
+    /// `None` of success.
+    fn ours(&self, status: &Status) -> Option<Status> {
+        let id = self.id.to_str().unwrap_or_default();
+        status::complete(status, &self.method, id)
     }
 
     fn end(&mut self, status: &Status) {
@@ -139,7 +153,8 @@ impl HttpBody for Answer {
             Some(Ok(frame)) => {
                 if let Some(trailers) = frame.trailers_mut() {
                     let status = Status::from_header_map(trailers);
-                    let status = status.map(|status| with_details(status, trailers));
+                    let call = self.call.as_ref();
+                    let status = status.map(|status| with_details(status, call, trailers));
                     self.end(&status.unwrap_or_else(|| Status::unknown("there was no status")));
                 }
             }
@@ -159,8 +174,8 @@ impl HttpBody for Answer {
 }
 
 /// The status of these trailers, in both with our details if it has none.
-fn with_details(status: Status, trailers: &mut HeaderMap) -> Status {
-    let Some(ours) = status::in_place_of(&status) else {
+fn with_details(status: Status, call: Option<&Call>, trailers: &mut HeaderMap) -> Status {
+    let Some(ours) = call.and_then(|call| call.ours(&status)) else {
         return status;
     };
     // What cannot be written stays as the transport has said it.

@@ -103,13 +103,12 @@ pub(super) fn credentials_missing() -> Status {
     )
 }
 
-/// The answer to a call whose credentials are nobody's. It does not say what is wrong with them.
+/// The answer to a call with unknown credentials. It does not say what is wrong with them.
 pub(super) fn credentials_invalid() -> Status {
     status(
         Code::Unauthenticated,
         Reason::CredentialsInvalid,
-        "the credentials are not those of a caller of this service; check the token, or the \
-         client certificate",
+        "the credentials are unknown to this service; check the token, or the client certificate",
     )
 }
 
@@ -153,19 +152,32 @@ pub(super) fn deadline_exceeded() -> Status {
     )
 }
 
-/// A status of ours for one that says too little, as the transport's do: they carry no details.
-pub(super) fn in_place_of(status: &Status) -> Option<Status> {
-    (status.code() != Code::Ok && status.details().is_empty()).then(|| of_transport(status))
+/// What is answered in place of this status: one of ours if it says too little, as the transport's do,
+/// which carry no details; and in any case with the ID of the call. `None` of success.
+pub(super) fn complete(status: &Status, method: &str, id: &str) -> Option<Status> {
+    if status.code() == Code::Ok {
+        return None;
+    }
+    let ours = match status.details() {
+        [] => of_transport(status, method),
+        _ => status.clone(),
+    };
+    let mut details = ours.get_error_details();
+    details.set_request_info(id, "");
+    Some(Status::with_error_details_and_metadata(
+        ours.code(),
+        ours.message(),
+        details,
+        ours.metadata().clone(),
+    ))
 }
 
-fn of_transport(original: &Status) -> Status {
+fn of_transport(original: &Status, method: &str) -> Status {
     match original.code() {
         Code::OutOfRange | Code::ResourceExhausted => {
             malformed("the request is larger than this service accepts")
         }
-        Code::Internal => {
-            malformed("the request is not a valid message of this method's request type")
-        }
+        Code::Internal => malformed(&format!("the request is not a valid `{method}Request`")),
         Code::InvalidArgument => malformed(original.message()),
         Code::Unimplemented => unimplemented(),
         Code::Cancelled | Code::DeadlineExceeded => deadline_exceeded(),

@@ -3,7 +3,9 @@
 //! A value that does not parse is [`StoreError::Inconsistent`], never a panic: the row was changed by
 //! somebody else, or a disk is failing.
 
-use sea_orm::QueryResult;
+use std::fmt::Write as _;
+
+use sea_orm::{DbErr, QueryResult, RuntimeErr};
 
 use super::{StoreError, incarnation::Revisions, key::ConversationKey};
 use crate::domain::{Revision, Seq, Timestamp};
@@ -31,8 +33,22 @@ impl<'a> Row<'a> {
         Self { table, result }
     }
 
-    pub(super) fn get<T: sea_orm::TryGetable>(&self, column: &str) -> Result<T, StoreError> {
-        Ok(self.result.try_get("", column)?)
+    /// The value of a column. One of another type than the service writes, or `NULL` where it writes
+    /// none, is inconsistent like any other.
+    pub(super) fn get<T: sea_orm::TryGetable>(
+        &self,
+        column: &'static str,
+    ) -> Result<T, StoreError> {
+        let value = self.result.try_get("", column);
+        value.map_err(|error| match error {
+            DbErr::Type(_) | DbErr::TryIntoErr { .. } => self.inconsistent(column),
+            DbErr::Query(RuntimeErr::SqlxError(error))
+                if matches!(*error, sqlx::Error::ColumnDecode { .. }) =>
+            {
+                self.inconsistent(column)
+            }
+            other => other.into(),
+        })
     }
 
     /// The value of a column of JSON text.
@@ -75,25 +91,41 @@ impl<'a> Row<'a> {
             .transpose()
     }
 
-    pub(super) fn time(&self, column: &str) -> Result<Timestamp, StoreError> {
+    pub(super) fn time(&self, column: &'static str) -> Result<Timestamp, StoreError> {
         Ok(Timestamp::from_micros(self.get(column)?))
     }
 
-    pub(super) fn optional_time(&self, column: &str) -> Result<Option<Timestamp>, StoreError> {
+    pub(super) fn optional_time(
+        &self,
+        column: &'static str,
+    ) -> Result<Option<Timestamp>, StoreError> {
         Ok(self.get::<Option<i64>>(column)?.map(Timestamp::from_micros))
     }
 
-    /// The error for a `column` of this row that does not parse. Names the row by its conversation
-    /// where it has one; a user's ID stays out of it.
+    /// The error for a `column` of this row that does not parse. Names the row by what the statement
+    /// returns of its key.
     pub(super) fn inconsistent(&self, column: &'static str) -> StoreError {
-        let key = self
-            .get::<Vec<u8>>("conversation_key")
-            .ok()
-            .and_then(|bytes| ConversationKey::from_stored(&bytes))
-            .map_or_else(
-                || "(without a conversation)".to_owned(),
-                |key| key.to_string(),
-            );
+        let mut key = Vec::new();
+        if let Ok(user) = self.result.try_get::<String>("", "user_id") {
+            key.push(format!("user_id {user}"));
+        }
+        if let Ok(bytes) = self.result.try_get::<Vec<u8>>("", "conversation_key") {
+            let mut named = "conversation_key ".to_owned();
+            for byte in bytes {
+                // A string can be written to.
+                let _ = write!(named, "{byte:02x}");
+            }
+            key.push(named);
+        }
+        for name in ["revision", "seq"] {
+            if let Ok(number) = self.result.try_get::<i64>("", name) {
+                key.push(format!("{name} {number}"));
+            }
+        }
+        let key = match key.as_slice() {
+            [] => "of a key that the statement does not return".to_owned(),
+            parts => parts.join(", "),
+        };
         StoreError::Inconsistent {
             table: self.table,
             column,

@@ -1,7 +1,7 @@
 //! Log lines for a collector: one flat JSON object a line.
 //!
 //! A line has `timestamp`, `level`, `message` and `target`, then the fields of the spans around it, a
-//! call's `request_id` and `method` for instance, then its own. Where two have the same name the inner
+//! call's `x_request_id` and `method` for instance, then its own. Where two have the same name the inner
 //! one is written, so no name comes twice.
 
 use std::fmt;
@@ -155,7 +155,7 @@ mod tests {
             let span = tracing::error_span!(
                 "call",
                 otel.kind = "server",
-                request_id = "a\"b",
+                x_request_id = "a\"b",
                 cause = tracing::field::Empty
             );
             span.record("cause", tracing::field::display("away\nagain"));
@@ -169,7 +169,7 @@ mod tests {
             ("level", Value::from("WARN")),
             ("message", "failed 1".into()),
             ("target", module_path!().into()),
-            ("request_id", "a\"b".into()),
+            ("x_request_id", "a\"b".into()),
             ("cause", "away\nagain".into()),
             ("code", "UNAVAILABLE".into()),
             ("duration_us", 7.into()),

@@ -28,6 +28,11 @@ pub(crate) fn reason(status: &Status) -> String {
             "the protocol names no such fault: {status:?}"
         );
     }
+    let call = details.request_info().map(|info| info.request_id.as_str());
+    assert!(
+        call.is_some_and(|id| !id.is_empty()),
+        "every error names its call: {status:?}"
+    );
     info.reason.clone()
 }
 

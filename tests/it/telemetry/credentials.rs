@@ -95,7 +95,7 @@ async fn the_caller_is_named_in_the_line_and_in_the_trace_of_its_call() {
     assert!(status.success());
     let lines = objects(&written);
     let line = |id: &str| {
-        let mut own = lines.iter().filter(|line| line["request_id"] == id);
+        let mut own = lines.iter().filter(|line| line["x_request_id"] == id);
         let line = own.next().expect("each failed call has a line");
         assert_eq!(own.next(), None, "and only one");
         assert_eq!(line["level"], "INFO", "a caller's mistake: {line}");

@@ -133,7 +133,7 @@ async fn each_failed_call_has_one_line_that_says_what_an_operator_needs(database
     ] {
         let own: Vec<_> = of_calls
             .iter()
-            .filter(|line| line["request_id"] == id)
+            .filter(|line| line["x_request_id"] == id)
             .collect();
         let [line] = own.as_slice() else {
             panic!("{id} has {} lines: {own:#?}", own.len());
@@ -183,7 +183,7 @@ async fn text_lines_say_the_same(database: TestDatabase) {
     for part in ["otel.", SECRET, PASSWORD, "success"] {
         assert!(!said.contains(part), "{part} is in {said}");
     }
-    assert_eq!(said.matches(" request_id=").count(), 4, "{said}");
+    assert_eq!(said.matches(" x_request_id=").count(), 4, "{said}");
 }
 
 async fn a_line_names_its_call_however_few_lines_are_chosen(database: TestDatabase) {
@@ -196,7 +196,7 @@ async fn a_line_names_its_call_however_few_lines_are_chosen(database: TestDataba
     let [line] = lines.as_slice() else {
         panic!("{lines:#?}");
     };
-    assert_eq!(line["request_id"], "failure");
+    assert_eq!(line["x_request_id"], "failure");
     assert_eq!(line["method"], SEND);
 }
 
@@ -221,7 +221,7 @@ async fn a_database_that_is_away_is_one_warning_a_call_with_the_drivers_words() 
     let lines = objects(&written);
     let own: Vec<_> = lines
         .iter()
-        .filter(|line| line["request_id"] == "away")
+        .filter(|line| line["x_request_id"] == "away")
         .collect();
     let [line] = own.as_slice() else {
         panic!("{own:#?}");
