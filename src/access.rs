@@ -10,8 +10,8 @@
 //!
 //! What each role may call is decided where calls come in, in `grpc::access`.
 //!
-//! Deliberately absent: callers that come and go while the service runs (they are settings, and
-//! settings are read once), and the hashing of passwords. A token is no password: it is random, and
+//! Deliberately absent: a way to change callers but by the settings file, which is read again when it
+//! changes ([`crate::reload`]); and the hashing of passwords. A token is no password: it is random, and
 //! nothing but its length is needed to keep it from being guessed.
 
 use std::{collections::BTreeSet, fmt, net::SocketAddr, str::FromStr, sync::Arc};
@@ -35,8 +35,8 @@ pub struct Caller {
 /// How a caller proves who it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credential {
-    /// By a bearer token of this digest.
-    Token(TokenDigest),
+    /// By a bearer token of one of these digests: while a token is replaced, the old and the new one.
+    Tokens(Vec<TokenDigest>),
     /// By a client certificate with this name.
     Certificate(CertificateName),
 }
@@ -95,7 +95,7 @@ impl Callers {
                 if earlier.name == caller.name {
                     return Err(CallersError::Name(caller.name.clone()));
                 }
-                if earlier.credential == caller.credential {
+                if earlier.credential.overlaps(&caller.credential) {
                     let (earlier, name) = (earlier.name.clone(), caller.name.clone());
                     return Err(CallersError::Credential(earlier, name));
                 }
@@ -117,7 +117,7 @@ impl Callers {
     /// A caller that is known by a token, if there is any.
     pub fn with_token(&self) -> Option<&Caller> {
         let mut callers = self.0.iter();
-        callers.find(|caller| matches!(caller.credential, Credential::Token(_)))
+        callers.find(|caller| matches!(caller.credential, Credential::Tokens(_)))
     }
 
     /// A caller that is known by its certificate, if there is any.
@@ -132,10 +132,12 @@ impl Callers {
         let mut found = None;
         // All of them are looked at: when one is found says nothing of where it stands.
         for caller in &self.0 {
-            if let Credential::Token(digest) = &caller.credential
-                && *digest == presented
-            {
-                found = Some(caller);
+            if let Credential::Tokens(digests) = &caller.credential {
+                for digest in digests {
+                    if *digest == presented {
+                        found = Some(caller);
+                    }
+                }
             }
         }
         found
@@ -147,9 +149,24 @@ impl Callers {
             let mut callers = self.0.iter();
             callers.find(|caller| match &caller.credential {
                 Credential::Certificate(of_caller) => of_caller == name,
-                Credential::Token(_) => false,
+                Credential::Tokens(_) => false,
             })
         })
+    }
+}
+
+impl Credential {
+    /// Whether something is a proof of both.
+    fn overlaps(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Tokens(own), Self::Tokens(others)) => {
+                own.iter().any(|digest| others.contains(digest))
+            }
+            (Self::Certificate(own), Self::Certificate(other)) => own == other,
+            (Self::Tokens(_), Self::Certificate(_)) | (Self::Certificate(_), Self::Tokens(_)) => {
+                false
+            }
+        }
     }
 }
 

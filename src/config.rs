@@ -13,8 +13,9 @@
 //!   no `Debug` and no `Display` shows them.
 //! - What the settings name is not looked at here: a certificate is read when the service starts.
 //!
-//! Deliberately absent: reloading while the service runs (but for certificates, see [`crate::tls`]), a
-//! file that is looked for in well-known places, and settings that have no effect.
+//! Deliberately absent: following changes while the service runs (that is [`crate::reload`], and for
+//! certificates [`crate::tls`]), a file that is looked for in well-known places, and settings that have no
+//! effect.
 
 mod callers;
 mod database_url;
@@ -35,6 +36,7 @@ pub use self::{
     database_url::{DatabaseUrl, DatabaseUrlError},
     error::ConfigError,
     settings::{LogFormat, Settings},
+    sources::{Origin, Sources},
 };
 
 /// Everything that can be set, with its defaults filled in.
@@ -77,6 +79,9 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// How log lines are written. Default: text.
     pub log_format: LogFormat,
+    /// Which log lines are written, in the syntax of `RUST_LOG`; that variable wins over the settings file.
+    /// Default: none, and what [`crate::telemetry`] says.
+    pub log_filter: Option<String>,
     /// The address to give figures on, at `/metrics`; port 0 takes a free one. Default: none, and
     /// nothing listens.
     ///
@@ -104,6 +109,10 @@ pub struct TlsConfig {
 pub struct DatabaseConfig {
     /// Where the database is. Default: `sqlite://conversations.db`.
     pub url: DatabaseUrl,
+    /// PostgreSQL itself, where `url` names a pooler that lends a session for one transaction at a time:
+    /// for what needs a session (`LISTEN`, migrations). Default: none; other replicas' changes are then
+    /// found by polling.
+    pub direct_url: Option<DatabaseUrl>,
     /// The most connections held at once, 1 to 1000. Default: 16.
     pub pool_size: u32,
     /// On PostgreSQL, whether connections ask for generic plans (`plan_cache_mode =
@@ -178,32 +187,29 @@ impl JobsConfig {
 }
 
 impl Config {
-    /// Puts the settings together: the defaults, then the TOML file, then `environment`, then
-    /// `flags`.
-    ///
-    /// The file is the one that `flags` names, or else `CONVERSATION_CONFIG`. Of `environment`,
-    /// which is the process's whole one, only names that begin with `CONVERSATION_` are looked at; a
-    /// variable that is set to nothing counts as unset.
+    /// Puts the settings together: see [`Sources::load`].
     ///
     /// # Errors
     ///
-    /// When the file cannot be read, a source holds a setting that is unknown or malformed, or
-    /// settings contradict each other.
+    /// As [`Sources::load`].
     pub fn load(
         flags: Settings,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, ConfigError> {
-        let settings = flags.or(sources::from_environment(environment)?);
-        let (settings, callers) = match settings.file() {
-            Some(path) => {
-                let (from_file, callers) = sources::from_file(path)?;
-                (settings.or(from_file), callers)
-            }
-            None => (settings, Callers::default()),
-        };
-        let config = settings.into_config(callers)?;
+        Sources::new(flags, environment.into_iter().collect()).load()
+    }
+
+    fn check(self) -> Result<Self, ConfigError> {
+        let config = self;
         if config.jobs.change_retention < config.deletion.restore_window {
             return Err(ConfigError::RetentionTooShort);
+        }
+        let urls = [
+            Some(&config.database.url),
+            config.database.direct_url.as_ref(),
+        ];
+        if urls[1].is_some() && urls.into_iter().flatten().any(DatabaseUrl::is_sqlite) {
+            return Err(ConfigError::DirectUrl);
         }
         if let Some(caller) = config.callers.with_certificate()
             && !config.has_mutual_tls()
@@ -266,6 +272,7 @@ impl Default for Config {
             jobs: JobsConfig::default(),
             drain_timeout: Duration::from_secs(10),
             log_format: LogFormat::default(),
+            log_filter: None,
             metrics_listen: None,
         }
     }
@@ -287,6 +294,7 @@ impl Default for DatabaseConfig {
     fn default() -> Self {
         Self {
             url: DatabaseUrl::default(),
+            direct_url: None,
             pool_size: 16,
             generic_plans: true,
         }

@@ -7,7 +7,7 @@
 mod address;
 mod protection;
 
-use std::time::Duration;
+use std::{error::Error as _, time::Duration};
 
 use tonic::transport::Endpoint;
 use tonic_health::pb::{
@@ -36,6 +36,17 @@ pub enum ProbeError {
         address: ProbeAddress,
         /// What the network said.
         source: tonic::transport::Error,
+    },
+    /// Something accepts connections there and hangs up on what is not encrypted, it seems.
+    #[error(
+        "{address} hung up without an answer; if it speaks TLS, ask for https://…, or run this with the \
+         server's settings"
+    )]
+    HungUp {
+        /// Where it was asked.
+        address: ProbeAddress,
+        /// What the transport says.
+        source: Box<tonic::Status>,
     },
     /// Something accepts connections there, and does not answer the question.
     #[error("{address} did not answer the health check: {}", status.message())]
@@ -81,6 +92,7 @@ pub async fn probe(
 }
 
 async fn ask(address: &ProbeAddress, protection: Option<Protection>) -> Result<(), ProbeError> {
+    let in_clear = protection.is_none();
     let endpoint = Endpoint::from(address.uri(protection.is_some()));
     let endpoint = match protection {
         Some(protection) => protection.of(endpoint).map_err(ProbeError::Certificates)?,
@@ -100,9 +112,17 @@ async fn ask(address: &ProbeAddress, protection: Option<Protection>) -> Result<(
     let answer = HealthClient::new(channel)
         .check(question)
         .await
-        .map_err(|status| ProbeError::NoAnswer {
-            address: address.clone(),
-            status: Box::new(status),
+        .map_err(|status| {
+            let (address, status) = (address.clone(), Box::new(status));
+            // A status that a server has sent has no cause here.
+            if in_clear && status.source().is_some() {
+                ProbeError::HungUp {
+                    address,
+                    source: status,
+                }
+            } else {
+                ProbeError::NoAnswer { address, status }
+            }
         })?;
     match answer.into_inner().status() {
         ServingStatus::Serving => Ok(()),

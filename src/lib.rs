@@ -18,6 +18,7 @@
 //! | [`lifecycle`] | signals, draining, tracked tasks |
 //! | [`machine`] | this machine's clocks |
 //! | [`config`] | settings from defaults, file, environment and flags |
+//! | [`reload`] | follows the settings file: callers, `sync_deletions`, log lines |
 //! | [`telemetry`] | log lines and traces |
 //! | [`metrics`] | figures, and the port on which they are read |
 //! | [`health_probe`], [`demo`] | the commands of the same names |
@@ -182,6 +183,8 @@ pub mod lifecycle;
 pub mod machine;
 #[cfg(feature = "server")]
 pub mod metrics;
+#[cfg(feature = "server")]
+pub mod reload;
 #[cfg(feature = "server")]
 pub mod server;
 #[cfg(feature = "server")]

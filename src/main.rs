@@ -1,29 +1,32 @@
 //! The `conversation-service` command: command line, settings, log lines, run, exit status.
 //!
 //! Exit status: 0 when the command did what it was asked to; 1 when it failed at run time; 2 when the
-//! command line or the settings are wrong. Everything else is the library's.
+//! command line or the settings are wrong. With `log_format = "json"` each line on standard output and on
+//! standard error is a JSON object, but for help and for what `demo` tells. Everything else is the library's.
 
 use std::{
     env,
     error::Error,
     ffi::OsString,
     io::{self, Write as _},
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use clap::{
-    Parser, Subcommand,
+    CommandFactory as _, Parser, Subcommand,
     error::{ContextKind, ContextValue, ErrorKind},
 };
 use conversation_service::{
-    config::{Config, Settings},
+    config::{Config, LogFormat, Origin, Settings, Sources},
     demo,
     health_probe::{self, ProbeAddress, ProbeFiles, Protection},
     jobs::{self, Schedule},
     lifecycle::Shutdown,
     machine,
+    reload::Reload,
     server::{Server, StartError},
-    store::{self, Vacuum},
+    store::{self, BackupError, Migrated, Vacuum},
     telemetry::{self, Export, Telemetry},
 };
 
@@ -37,6 +40,9 @@ const WRONG_USAGE: u8 = 2;
     after_help = "Every setting is also a variable (--restore-window is CONVERSATION_RESTORE_WINDOW)\n\
                   and, but for --config, a key of the TOML file (restore_window = \"24h\"). The command\n\
                   line wins over the environment, and the environment over the file.\n\
+                  The services that may call stand in the file alone, each as a table [[callers]] with name,\n\
+                  token_sha256 (one or a list) or certificate_name, and roles. They, sync_deletions and\n\
+                  log_filter are followed when the file changes.\n\
                   RUST_LOG chooses the log lines [default: info]. OTEL_EXPORTER_OTLP_ENDPOINT says where to\n\
                   send traces [default: none are sent]."
 )]
@@ -58,6 +64,11 @@ enum Command {
         /// On SQLite: the clock of this machine has jumped ahead, and is right
         #[arg(long)]
         trust_clock: bool,
+    },
+    /// Copy a SQLite database into a new file, also while a server uses it
+    Backup {
+        /// The file to make; it must not exist
+        file: PathBuf,
     },
     /// To be run once after the database was restored from a backup: every client lists again
     AfterRestore,
@@ -83,19 +94,21 @@ enum Failure {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let line = match CommandLine::try_parse() {
-        Ok(line) => line,
-        Err(error) => return refuse(error),
-    };
     #[expect(
         clippy::disallowed_methods,
         reason = "the environment is read here once, and passed on"
     )]
     let environment: Vec<_> = env::vars_os().collect();
-    match Box::pin(run(line, environment)).await {
+    let line = match CommandLine::try_parse_from(with_joined_switches(env::args_os())) {
+        Ok(line) => line,
+        Err(error) => return refuse(error, &environment),
+    };
+    let sources = Sources::new(line.settings, environment.clone());
+    let format = sources.log_format();
+    match Box::pin(run(line.command, sources, environment)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Settings(error)) => {
-            complain(&one_line(&*error));
+            complain(format, &one_line(&*error));
             ExitCode::from(WRONG_USAGE)
         }
         Err(Failure::Run(error)) => {
@@ -104,7 +117,7 @@ async fn main() -> ExitCode {
             if tracing::enabled!(tracing::Level::ERROR) {
                 tracing::error!(error = line, "the command failed");
             } else {
-                complain(&line);
+                complain(format, &line);
             }
             ExitCode::FAILURE
         }
@@ -112,43 +125,42 @@ async fn main() -> ExitCode {
 }
 
 async fn run(
-    CommandLine { command, settings }: CommandLine,
+    command: Option<Command>,
+    sources: Sources,
     environment: Vec<(OsString, OsString)>,
 ) -> Result<(), Failure> {
-    let filter = environment
-        .iter()
-        .find(|(name, value)| name == "RUST_LOG" && !value.is_empty())
-        .map(|(_, value)| value.to_string_lossy().into_owned());
     let export = Export::from_environment(&environment).map_err(Failure::settings)?;
-    let config = Config::load(settings, environment).map_err(Failure::settings)?;
+    let config = sources.load().map_err(Failure::settings)?;
     let start_telemetry = |otherwise, export| {
-        telemetry::init(
-            config.log_format,
-            filter.as_deref().unwrap_or(otherwise),
-            export,
-        )
-        .map_err(Failure::settings)
+        let filter = config.log_filter.as_deref().unwrap_or(otherwise);
+        telemetry::init(config.log_format, filter, export).map_err(Failure::settings)
     };
     let usual = telemetry::DEFAULT_FILTER;
     match command.unwrap_or(Command::Serve) {
         Command::Serve => {
             config.refuse_open_listener().map_err(Failure::settings)?;
             let telemetry = start_telemetry(usual, export)?;
+            say_where_settings_are_from(&sources)?;
             let shutdown = Shutdown::new();
+            let serving = serve(&config, sources, shutdown.clone(), telemetry);
             shutdown
-                .on_signals(Box::pin(serve(&config, shutdown.clone(), telemetry)))
+                .on_signals(Box::pin(serving))
                 .await
                 .map_err(Failure::run)?
         }
         Command::Migrate => {
             let _telemetry = start_telemetry(usual, None)?;
-            store::migrate(&config.database).await.map_err(Failure::run)
+            migrate(&config).await
         }
         Command::Purge { trust_clock } => {
             let telemetry = start_telemetry(usual, export)?;
             let purged = purge(&config, trust_clock).await;
             telemetry.finish(config.drain_timeout).await;
             purged
+        }
+        Command::Backup { file } => {
+            let _telemetry = start_telemetry(usual, None)?;
+            backup(&config, &file).await
         }
         Command::AfterRestore => {
             let _telemetry = start_telemetry(usual, None)?;
@@ -163,24 +175,79 @@ async fn run(
     }
 }
 
-async fn serve(config: &Config, shutdown: Shutdown, telemetry: Telemetry) -> Result<(), Failure> {
+/// Names no values: some are secrets.
+fn say_where_settings_are_from(sources: &Sources) -> Result<(), Failure> {
+    if tracing::enabled!(tracing::Level::DEBUG) {
+        for Origin { name, source } in sources.origins().map_err(Failure::settings)? {
+            tracing::debug!(setting = name, from = source, "set");
+        }
+    }
+    Ok(())
+}
+
+async fn serve(
+    config: &Config,
+    sources: Sources,
+    shutdown: Shutdown,
+    telemetry: Telemetry,
+) -> Result<(), Failure> {
     let server = tokio::select! {
         server = Server::bind(config, machine::clock()) => server.map_err(Failure::start)?,
         // Nothing is being served yet, so there is nothing to drain.
         () = shutdown.draining() => return Ok(()),
     };
-    say(&format!(
-        "conversation-service listening on {}",
-        server.local_addr()
-    ));
+    let address = server.local_addr().to_string();
+    let line = format!("conversation-service listening on {address}");
+    say(config.log_format, &line, Some(("address", &address)));
     if let Some(address) = server.metrics_addr() {
-        say(&format!("metrics at http://{address}/metrics"));
+        let url = format!("http://{address}/metrics");
+        let line = format!("metrics at {url}");
+        say(config.log_format, &line, Some(("url", &url)));
     }
+    let server = match Reload::new(sources, config.clone(), telemetry.filter()) {
+        Some(settings) => server.following(settings),
+        None => server,
+    };
     let outcome = server.serve(shutdown.clone()).await;
     // The last calls' traces belong to the drain, too.
     let patience = shutdown.left_of(config.drain_timeout);
     telemetry.finish(patience).await;
     outcome.map_err(Failure::run)
+}
+
+async fn migrate(config: &Config) -> Result<(), Failure> {
+    let migrated = store::migrate(&config.database).await;
+    let Migrated { version, ran } = migrated.map_err(|source| {
+        Failure::run(StartError::Database {
+            url: config.database.url.to_string(),
+            source,
+        })
+    })?;
+    let url = config.database.url.to_string();
+    let line = match ran {
+        0 => format!("{url} is up to date, at {version}"),
+        ran => format!("ran {ran} migrations on {url}, which is at {version} now"),
+    };
+    say(config.log_format, &line, None);
+    Ok(())
+}
+
+async fn backup(config: &Config, file: &Path) -> Result<(), Failure> {
+    let made = store::backup(&config.database.url, file).await;
+    let made = made.map_err(|error| match error {
+        // Another command does it there.
+        error @ BackupError::NotSqlite => Failure::settings(error),
+        error => Failure::run(error),
+    })?;
+    let line = format!(
+        "copied {} into {}: {} bytes, at {}",
+        config.database.url,
+        file.display(),
+        made.bytes,
+        made.version
+    );
+    say(config.log_format, &line, None);
+    Ok(())
 }
 
 async fn purge(config: &Config, trust_clock: bool) -> Result<(), Failure> {
@@ -203,15 +270,17 @@ async fn purge(config: &Config, trust_clock: bool) -> Result<(), Failure> {
     store.close().await.map_err(Failure::run)?;
     let held_back = clock.held_back().as_secs();
     if held_back > 0 {
-        complain(&format!(
+        let line = format!(
             "the clock has jumped {held_back} seconds ahead since it was last seen; what became due by \
              that was left alone. If the clock is right: purge --trust-clock"
-        ));
+        );
+        complain(config.log_format, &line);
     }
-    say(&format!(
+    let line = format!(
         "erased {} messages that nobody can see; removed {} changes past their retention",
         erased.messages, erased.changes
-    ));
+    );
+    say(config.log_format, &line, None);
     Ok(())
 }
 
@@ -225,9 +294,10 @@ async fn after_restore(config: &Config) -> Result<(), Failure> {
         .await
         .map_err(Failure::run)?;
     store.close().await.map_err(Failure::run)?;
-    say(&format!(
+    let line = format!(
         "revisions go on after {base}: whoever watches, or is in the midst of a list, is told to list again"
-    ));
+    );
+    say(config.log_format, &line, None);
     Ok(())
 }
 
@@ -245,15 +315,40 @@ async fn health(
     health_probe::probe(&address, protection)
         .await
         .map_err(Failure::run)?;
-    say(&format!("{address} is SERVING"));
+    say(config.log_format, &format!("{address} is SERVING"), None);
     Ok(())
 }
 
+/// `--sync-deletions false` is meant as `--sync-deletions=false`. The parser takes a word after a switch
+/// for a command, as in `--sync-deletions serve`.
+fn with_joined_switches(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let command = CommandLine::command();
+    let settings = command.get_arguments();
+    let switches: Vec<_> = settings
+        .filter(|setting| setting.is_require_equals_set())
+        .filter_map(|setting| setting.get_long())
+        .map(|name| OsString::from(format!("--{name}")))
+        .collect();
+    let mut joined: Vec<OsString> = Vec::new();
+    for argument in arguments {
+        match joined.last_mut() {
+            Some(switch)
+                if switches.contains(switch) && (argument == "true" || argument == "false") =>
+            {
+                switch.push("=");
+                switch.push(argument);
+            }
+            _ => joined.push(argument),
+        }
+    }
+    joined
+}
+
 /// Answers a command line that asks for help or the version, or is wrong.
-fn refuse(mut error: clap::Error) -> ExitCode {
+fn refuse(mut error: clap::Error, environment: &[(OsString, OsString)]) -> ExitCode {
     let flag = error.get(ContextKind::InvalidArg).map(ToString::to_string);
     if error.kind() == ErrorKind::ValueValidation
-        && flag.is_some_and(|flag| flag.starts_with("--database-url"))
+        && flag.is_some_and(|flag| flag.starts_with("--database-"))
     {
         // The message would repeat the value, and with it the password.
         error.insert(
@@ -261,20 +356,46 @@ fn refuse(mut error: clap::Error) -> ExitCode {
             ContextValue::String("…".to_owned()),
         );
     }
-    // Where help and complaints cannot be written, the exit status is all that is left to give.
-    let _ = error.print();
+    // The command line could not be read; what it says of the format cannot be used, but for this.
+    let arguments: Vec<_> = env::args_os().collect();
+    let asks_for_json = arguments
+        .iter()
+        .any(|argument| argument == "--log-format=json")
+        || arguments
+            .windows(2)
+            .any(|two| two[0] == "--log-format" && two[1] == "json");
+    let format = if asks_for_json {
+        LogFormat::Json
+    } else {
+        Sources::new(Settings::default(), environment.to_vec()).log_format()
+    };
+    if error.use_stderr() && format == LogFormat::Json {
+        complain(format, error.to_string().trim());
+    } else {
+        // Where help and complaints cannot be written, the exit status is all that is left to give.
+        let _ = error.print();
+    }
     u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
-/// Writes a line for whoever started the command. That nobody reads it is no reason to stop.
-fn say(line: &str) {
+/// Writes a line for whoever started the command, in JSON with one more field if `field` names one. That
+/// nobody reads it is no reason to stop.
+fn say(format: LogFormat, line: &str, field: Option<(&str, &str)>) {
+    let line = match format {
+        LogFormat::Text => line.to_owned(),
+        LogFormat::Json => telemetry::json_line("INFO", line, field),
+    };
     let mut out = io::stdout().lock();
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
 /// Writes a line for whoever wonders why the command did not do its work.
-fn complain(line: &str) {
-    let _ = writeln!(io::stderr(), "conversation-service: {line}");
+fn complain(format: LogFormat, line: &str) {
+    let line = match format {
+        LogFormat::Text => format!("conversation-service: {line}"),
+        LogFormat::Json => telemetry::json_line("ERROR", line, None),
+    };
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// An error and what led to it.

@@ -3,10 +3,10 @@
 mod connection;
 mod incoming;
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use thiserror::Error;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch};
 use tonic::transport::Server as Transport;
 
 use self::incoming::Incoming;
@@ -19,7 +19,8 @@ use crate::{
     jobs::{self, Schedule},
     lifecycle::{Drained, Shutdown},
     metrics::{self, Metrics, MetricsListener},
-    store::{self, Store, StoreError},
+    reload::Reload,
+    store::{self, Migrated, Store, StoreError},
     sync::{self, Changed, Wakes},
     tls::{Tls, TlsError},
 };
@@ -42,7 +43,9 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     tls: Option<Tls>,
-    callers: Callers,
+    callers: watch::Sender<Arc<Callers>>,
+    sync_deletions: watch::Sender<bool>,
+    settings: Option<Reload>,
     limits: LimitsConfig,
     pool_size: u32,
     changed: Changed,
@@ -121,14 +124,20 @@ impl Server {
         store: Store,
         tls: Option<Tls>,
     ) -> Result<Self, StartError> {
-        store
-            .migrate()
-            .await
-            .map_err(|source| StartError::database(config, source))?;
+        let migrated = store.migrate().await;
+        let migrated = migrated.map_err(|source| StartError::database(config, source))?;
         store
             .time(&clock)
             .await
             .map_err(|source| StartError::database(config, source))?;
+        say_what_is_used(config, &store, &migrated);
+        if !config.is_loopback() && config.callers.is_empty() {
+            tracing::warn!(
+                listen = %config.listen,
+                "everyone who reaches this address may do everything: no callers are named, and \
+                 allow_anonymous is set"
+            );
+        }
         if config.has_tokens_in_clear() {
             tracing::warn!(
                 "the tokens of callers come unencrypted over the network; set tls_cert and tls_key, \
@@ -158,11 +167,12 @@ impl Server {
             None => None,
         };
         let (wakes, changed) = Wakes::new();
+        let sync_deletions = watch::Sender::new(config.deletion.sync_by_default);
         let app = App {
             store: store.keeping(config.jobs.change_retention),
             clock,
             policy: Policy {
-                sync_deletions: config.deletion.sync_by_default,
+                sync_deletions: sync_deletions.subscribe(),
                 restore_window: config.deletion.restore_window,
                 pin_limit: config.pin_limit,
             },
@@ -177,7 +187,9 @@ impl Server {
             listener,
             address,
             tls,
-            callers: config.callers.clone(),
+            callers: watch::Sender::new(Arc::new(config.callers.clone())),
+            sync_deletions,
+            settings: None,
             limits: config.limits.clone(),
             pool_size: config.database.pool_size,
             changed,
@@ -187,6 +199,13 @@ impl Server {
             metrics,
             metrics_listener,
         })
+    }
+
+    /// Follows a file of settings while it serves.
+    #[must_use]
+    pub fn following(mut self, settings: Reload) -> Self {
+        self.settings = Some(settings);
+        self
     }
 
     /// The address that calls are accepted on.
@@ -248,9 +267,16 @@ impl Server {
         tracing::info!(
             address = %self.address,
             tls = protection.is_some(),
-            callers = self.callers.len(),
+            callers = self.callers.borrow().len(),
             "serving"
         );
+        let callers = self.callers.subscribe();
+        if let Some(settings) = self.settings {
+            until_draining(
+                &shutdown,
+                settings.follow(self.callers, self.sync_deletions),
+            );
+        }
         let limits = self.limits;
         let served = Transport::builder()
             .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
@@ -260,7 +286,7 @@ impl Server {
             .max_concurrent_streams(limits.streams_per_connection)
             .max_connection_age(limits.connection_age)
             .layer(grpc::Boundary::new(metrics.calls))
-            .layer(grpc::Access::new(self.callers))
+            .layer(grpc::Access::new(callers))
             .layer(grpc::Limits::new(limits.requests, self.pool_size))
             .add_routes(grpc::routes(
                 self.app,
@@ -290,6 +316,26 @@ impl Server {
             Drained::CutShort(result) => result.transpose().map(|_| ())?,
         }
         Ok(())
+    }
+}
+
+/// Says which version works on which database: what went wrong on a bad day is often there.
+fn say_what_is_used(config: &Config, store: &Store, migrated: &Migrated) {
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        database = %config.database.url,
+        kind = store.metrics().system(),
+        sessions = store.sessions(),
+        schema = migrated.version,
+        migrations_run = migrated.ran,
+        "starting"
+    );
+    if store.only_polls() {
+        tracing::warn!(
+            poll_interval_ms = config.watch.poll_interval.as_millis(),
+            "the pooler in front of PostgreSQL lends sessions for one transaction each, so changes of other \
+             replicas are found by polling; name PostgreSQL itself in database_direct_url to be notified"
+        );
     }
 }
 

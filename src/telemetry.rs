@@ -26,10 +26,11 @@ use std::{
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::Subscriber;
 use tracing_subscriber::{
-    EnvFilter, Layer as _,
+    EnvFilter, Layer as _, Registry,
     filter::{FilterExt as _, ParseError, filter_fn},
     fmt::format::JsonFields,
     layer::SubscriberExt as _,
+    reload,
     util::SubscriberInitExt as _,
 };
 
@@ -67,6 +68,41 @@ pub enum TelemetryError {
 #[must_use]
 pub struct Telemetry {
     exporter: Option<SdkTracerProvider>,
+    filter: LogFilter,
+}
+
+/// Chooses other log lines while the process runs.
+#[derive(Clone, Debug)]
+pub struct LogFilter(Option<reload::Handle<EnvFilter, Registry>>);
+
+impl LogFilter {
+    /// Of a process that writes no lines, as in tests.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self(None)
+    }
+
+    /// Writes the lines that `filter` chooses from now on, or those of [`DEFAULT_FILTER`].
+    pub(crate) fn choose(&self, filter: Option<&str>) -> Result<(), String> {
+        let Some(handle) = &self.0 else {
+            return Ok(());
+        };
+        let filter = EnvFilter::try_new(filter.unwrap_or(DEFAULT_FILTER));
+        let filter = filter.map_err(|error| error.to_string())?;
+        handle.reload(filter).map_err(|error| error.to_string())
+    }
+}
+
+/// Whether a text is a filter of log lines.
+pub(crate) fn is_filter(text: &str) -> bool {
+    EnvFilter::try_new(text).is_ok()
+}
+
+/// A line for whoever started the process, as an object like those of the log, with one more field if
+/// `field` names one.
+#[must_use]
+pub fn json_line(level: &str, message: &str, field: Option<(&str, &str)>) -> String {
+    json::line(level, message, field)
 }
 
 /// Sends the process's log lines, and a line for each panic, to standard error; and its traces to
@@ -85,17 +121,21 @@ pub fn init(
 ) -> Result<Telemetry, TelemetryError> {
     let filter = EnvFilter::try_new(filter).map_err(TelemetryError::Filter)?;
     let exporter = export.map(Export::start).transpose()?;
+    let (filter, handle) = reload::Layer::new(filter);
     subscriber(format, filter, exporter.as_ref())
         .try_init()
         .map_err(|_| TelemetryError::AlreadyInitialised)?;
     panic::set_hook(Box::new(log_panic));
-    Ok(Telemetry { exporter })
+    Ok(Telemetry {
+        exporter,
+        filter: LogFilter(Some(handle)),
+    })
 }
 
 /// What makes lines of events, and traces of spans if there is an exporter.
 fn subscriber(
     format: LogFormat,
-    filter: EnvFilter,
+    filter: reload::Layer<EnvFilter, Registry>,
     exporter: Option<&SdkTracerProvider>,
 ) -> impl Subscriber + Send + Sync + use<> {
     let filter = filter.and(filter_fn(|metadata| {
@@ -122,6 +162,12 @@ fn subscriber(
 }
 
 impl Telemetry {
+    /// A way to choose other log lines.
+    #[must_use]
+    pub fn filter(&self) -> LogFilter {
+        self.filter.clone()
+    }
+
     /// Sends what has not been sent yet, for as long as `patience` allows. Afterwards no more traces
     /// are sent.
     pub async fn finish(self, patience: Duration) {
@@ -167,7 +213,7 @@ mod tests {
     #[test]
     fn unless_traces_are_sent_operations_and_statements_have_no_spans() {
         let made = |filter, exporter: Option<&SdkTracerProvider>| {
-            let filter = EnvFilter::new(filter);
+            let (filter, _handle) = reload::Layer::new(EnvFilter::new(filter));
             let subscriber = subscriber(LogFormat::Json, filter, exporter);
             tracing::subscriber::with_default(subscriber, || {
                 let _call = tracing::error_span!("call").entered();

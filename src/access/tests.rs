@@ -16,7 +16,7 @@ fn caller(name: &str, credential: Credential) -> Caller {
 }
 
 fn token(token: &str) -> Credential {
-    Credential::Token(TokenDigest::of(token.as_bytes()))
+    Credential::Tokens(vec![TokenDigest::of(token.as_bytes())])
 }
 
 fn certificate(name: &str) -> Credential {

@@ -51,7 +51,7 @@ pub(super) async fn take(
             },
         )
         .collect();
-    let default = if app.policy.sync_deletions {
+    let default = if *app.policy.sync_deletions.borrow() {
         Synchronisation::OtherClients
     } else {
         Synchronisation::OriginOnly

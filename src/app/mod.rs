@@ -33,6 +33,8 @@ mod watch_conversations;
 
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use crate::{
     domain::{Batch, Clock, ConversationId, UserId},
     store::{ConversationKey, Store},
@@ -82,10 +84,11 @@ pub struct App {
 }
 
 /// The rules that a deployment decides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Policy {
-    /// Whether a user's other clients are told of deletions when the request does not say.
-    pub sync_deletions: bool,
+    /// Whether a user's other clients are told of deletions when the request does not say. It may change
+    /// while the service runs.
+    pub sync_deletions: watch::Receiver<bool>,
     /// How long a deletion can be undone; zero turns undo off.
     pub restore_window: Duration,
     /// The most pins of a user.

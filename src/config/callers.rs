@@ -9,7 +9,7 @@ use toml::{Table, Value};
 
 use super::ConfigError;
 use crate::{
-    access::{Caller, Callers, CertificateName, Credential, Role},
+    access::{Caller, Callers, CertificateName, Credential, Role, TokenDigest},
     domain::CallerName,
 };
 
@@ -65,13 +65,10 @@ fn caller(place: &str, mut table: Table) -> Result<Caller, ConfigError> {
     let name = name.ok_or_else(|| malformed(place, "`name` is missing"))?;
     let name =
         CallerName::new(&name).map_err(|error| malformed(at(place, NAME), error.to_string()))?;
-    let token = text(place, TOKEN, &mut table)?;
+    let tokens = tokens(place, table.remove(TOKEN))?;
     let certificate = text(place, CERTIFICATE, &mut table)?;
-    let credential = match (token, certificate) {
-        (Some(digest), None) => {
-            let digest = digest.parse();
-            Credential::Token(digest.map_err(|reason: &str| malformed(at(place, TOKEN), reason))?)
-        }
+    let credential = match (tokens, certificate) {
+        (Some(digests), None) => Credential::Tokens(digests),
         (None, Some(name)) => Credential::Certificate(certificate_name(place, &name)?),
         (Some(_), Some(_)) => {
             let reason =
@@ -88,6 +85,33 @@ fn caller(place: &str, mut table: Table) -> Result<Caller, ConfigError> {
         credential,
         roles: roles(place, table.remove(ROLES))?,
     })
+}
+
+/// The digest of a token, or a list of them.
+fn tokens(place: &str, value: Option<Value>) -> Result<Option<Vec<TokenDigest>>, ConfigError> {
+    const EXPECTED: &str = "expected a SHA-256 as 64 hexadecimal digits, or a list of them";
+    let place = at(place, TOKEN);
+    let values = match value {
+        None => return Ok(None),
+        Some(Value::Array(values)) => values,
+        Some(one) => vec![one],
+    };
+    let mut digests = Vec::with_capacity(values.len());
+    for value in values {
+        let Value::String(digits) = value else {
+            return Err(malformed(place, EXPECTED));
+        };
+        let digest = digits.parse();
+        let digest: TokenDigest = digest.map_err(|reason: &str| malformed(&*place, reason))?;
+        if digests.contains(&digest) {
+            return Err(malformed(place, "one token stands there twice"));
+        }
+        digests.push(digest);
+    }
+    if digests.is_empty() {
+        return Err(malformed(place, EXPECTED));
+    }
+    Ok(Some(digests))
 }
 
 fn certificate_name(place: &str, name: &str) -> Result<CertificateName, ConfigError> {

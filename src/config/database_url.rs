@@ -37,6 +37,11 @@ pub enum DatabaseUrlError {
 }
 
 impl DatabaseUrl {
+    /// Whether it names a file of SQLite's.
+    pub fn is_sqlite(&self) -> bool {
+        self.0.starts_with("sqlite:")
+    }
+
     /// The whole URL, password included: for the driver only, never for a log or a message.
     pub fn expose(&self) -> &str {
         &self.0

@@ -53,6 +53,12 @@ pub enum ConfigError {
     #[error("change_retention must not be shorter than restore_window")]
     RetentionTooShort,
 
+    /// A direct way to a database that is there already.
+    #[error(
+        "database_direct_url goes with a database_url that names PostgreSQL, and names PostgreSQL itself"
+    )]
+    DirectUrl,
+
     /// A certificate without its key, or the other way round, or authorities without both.
     #[error("{given} is set and {missing} is not: they go together")]
     IncompleteTls {
@@ -80,4 +86,14 @@ pub enum ConfigError {
         /// The address that was asked for.
         listen: SocketAddr,
     },
+}
+
+impl ConfigError {
+    /// The message with what led to it.
+    pub(crate) fn with_cause(&self) -> String {
+        match self {
+            Self::File { source, .. } => format!("{self}: {source}"),
+            _ => self.to_string(),
+        }
+    }
 }

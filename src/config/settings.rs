@@ -15,7 +15,7 @@ use super::{
     Config, ConfigError, DatabaseConfig, DatabaseUrl, DeletionConfig, JobsConfig, LimitsConfig,
     TlsConfig,
 };
-use crate::access::Callers;
+use crate::{access::Callers, telemetry};
 
 const LONGEST: Duration = Duration::from_hours(3650 * 24);
 const MAX_PURGE_INTERVAL: Duration = Duration::from_hours(24);
@@ -63,6 +63,10 @@ pub struct Settings {
         help = "The database, or postgres://… [default: sqlite://conversations.db]"
     )]
     pub(super) database_url: Option<DatabaseUrl>,
+
+    /// PostgreSQL itself, if the database URL names a pooler in transaction mode [default: none]
+    #[arg(long, global = true, value_name = "URL")]
+    pub(super) database_direct_url: Option<DatabaseUrl>,
 
     /// The most database connections held at once, 1 to 1000 [default: 16]
     #[arg(long, global = true, value_name = "NUMBER", value_parser = pool_size)]
@@ -122,6 +126,11 @@ pub struct Settings {
     #[arg(long, global = true, value_name = "FORMAT")]
     pub(super) log_format: Option<LogFormat>,
 
+    #[expect(clippy::doc_markdown, reason = "it is the text of --help")]
+    /// Which log lines are written, as RUST_LOG says it, which wins over the file [default: info]
+    #[arg(long, global = true, value_name = "FILTER", value_parser = log_filter)]
+    pub(super) log_filter: Option<String>,
+
     /// The address to give metrics on, at /metrics; port 0 takes a free one [default: none]
     #[arg(long, global = true, value_name = "ADDRESS", value_parser = socket_address)]
     pub(super) metrics_listen: Option<SocketAddr>,
@@ -160,6 +169,7 @@ impl Settings {
             tls_client_ca: self.tls_client_ca.or(lower.tls_client_ca),
             allow_anonymous: self.allow_anonymous.or(lower.allow_anonymous),
             database_url: self.database_url.or(lower.database_url),
+            database_direct_url: self.database_direct_url.or(lower.database_direct_url),
             database_pool_size: self.database_pool_size.or(lower.database_pool_size),
             postgres_generic_plans: self.postgres_generic_plans.or(lower.postgres_generic_plans),
             sync_deletions: self.sync_deletions.or(lower.sync_deletions),
@@ -176,8 +186,47 @@ impl Settings {
             max_connection_age: self.max_connection_age.or(lower.max_connection_age),
             drain_timeout: self.drain_timeout.or(lower.drain_timeout),
             log_format: self.log_format.or(lower.log_format),
+            log_filter: self.log_filter.or(lower.log_filter),
             metrics_listen: self.metrics_listen.or(lower.metrics_listen),
         }
+    }
+
+    /// The names of those that are set, as the file spells them.
+    pub(super) fn set(&self) -> Vec<String> {
+        let set = [
+            ("config", self.config.is_some()),
+            ("listen", self.listen.is_some()),
+            ("tls_cert", self.tls_cert.is_some()),
+            ("tls_key", self.tls_key.is_some()),
+            ("tls_client_ca", self.tls_client_ca.is_some()),
+            ("allow_anonymous", self.allow_anonymous.is_some()),
+            ("database_url", self.database_url.is_some()),
+            ("database_direct_url", self.database_direct_url.is_some()),
+            ("database_pool_size", self.database_pool_size.is_some()),
+            (
+                "postgres_generic_plans",
+                self.postgres_generic_plans.is_some(),
+            ),
+            ("sync_deletions", self.sync_deletions.is_some()),
+            ("restore_window", self.restore_window.is_some()),
+            ("change_retention", self.change_retention.is_some()),
+            ("purge_interval", self.purge_interval.is_some()),
+            ("pin_limit", self.pin_limit.is_some()),
+            ("max_requests", self.max_requests.is_some()),
+            ("max_watchers", self.max_watchers.is_some()),
+            ("max_connections", self.max_connections.is_some()),
+            (
+                "max_streams_per_connection",
+                self.max_streams_per_connection.is_some(),
+            ),
+            ("max_connection_age", self.max_connection_age.is_some()),
+            ("drain_timeout", self.drain_timeout.is_some()),
+            ("log_format", self.log_format.is_some()),
+            ("log_filter", self.log_filter.is_some()),
+            ("metrics_listen", self.metrics_listen.is_some()),
+        ];
+        let set = set.into_iter().filter(|(_, is_set)| *is_set);
+        set.map(|(name, _)| name.to_owned()).collect()
     }
 
     /// The file to take more settings from.
@@ -199,6 +248,7 @@ impl Settings {
             tls_client_ca,
             allow_anonymous,
             database_url,
+            database_direct_url,
             database_pool_size,
             postgres_generic_plans,
             sync_deletions,
@@ -213,6 +263,7 @@ impl Settings {
             max_connection_age,
             drain_timeout,
             log_format,
+            log_filter,
             metrics_listen,
         } = self;
         let default = Config::default();
@@ -223,6 +274,7 @@ impl Settings {
             allow_anonymous: allow_anonymous.unwrap_or(default.allow_anonymous),
             database: DatabaseConfig {
                 url: database_url.unwrap_or(default.database.url),
+                direct_url: database_direct_url,
                 pool_size: database_pool_size.unwrap_or(default.database.pool_size),
                 generic_plans: postgres_generic_plans.unwrap_or(default.database.generic_plans),
             },
@@ -246,6 +298,7 @@ impl Settings {
             },
             drain_timeout: drain_timeout.unwrap_or(default.drain_timeout),
             log_format: log_format.unwrap_or(default.log_format),
+            log_filter,
             metrics_listen: metrics_listen.or(default.metrics_listen),
         })
     }
@@ -273,9 +326,23 @@ fn tls(
 // The parsers below have their messages as errors: the source and the name are added to them where
 // they are known, and nobody tells one message from another.
 
+/// `localhost` is the one name that means the same on every machine.
 fn socket_address(text: &str) -> Result<SocketAddr, &'static str> {
-    text.parse()
-        .map_err(|_| "expected an IP address and a port, such as `127.0.0.1:50051`")
+    let numeric = match text.strip_prefix("localhost:") {
+        Some(port) => &format!("127.0.0.1:{port}"),
+        None => text,
+    };
+    numeric
+        .parse()
+        .map_err(|_| "expected an IP address or `localhost`, and a port, such as `127.0.0.1:50051`")
+}
+
+fn log_filter(text: &str) -> Result<String, &'static str> {
+    if telemetry::is_filter(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected a filter, such as `info` or `info,conversation_service=debug`")
+    }
 }
 
 fn switch(text: &str) -> Result<bool, &'static str> {

@@ -1,19 +1,27 @@
-//! The sources other than the command line: the environment and the TOML file.
+//! Where settings come from: the command line, the environment and the TOML file, and all of them together.
 //!
 //! Each variable and each key is spelled as the flag of the same name and read by the parser of the
 //! command line, one at a time, so that a message can say where the mistake stands.
 //!
-//! Deliberately absent: variables of other programs. `RUST_LOG` and those of OpenTelemetry are for
-//! [`crate::telemetry`].
+//! Deliberately absent: variables of other programs, but for `RUST_LOG`, which stands for `log_filter`. Those
+//! of OpenTelemetry are for [`crate::telemetry`].
 
-use std::{error::Error as _, ffi::OsString, fs, path::Path};
+use std::{
+    error::Error as _,
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use clap::{CommandFactory, Parser};
 
-use super::{ConfigError, Settings, callers};
+use super::{Config, ConfigError, LogFormat, Settings, callers};
 use crate::access::Callers;
 
 const PREFIX: &str = "CONVERSATION_";
+
+/// The variable that Rust programs are used to for [`Config::log_filter`].
+const FILTER: &str = "RUST_LOG";
 
 /// What Kubernetes puts into every container for a Service that is called `conversation` or
 /// `conversation-service`. They are not ours, and their names cannot be chosen.
@@ -28,6 +36,129 @@ const NOT_IN_FILE: &str = "config";
 struct Single {
     #[command(flatten)]
     settings: Settings,
+}
+
+/// All sources of one start. They can be read again: the file may have changed.
+#[derive(Clone, Debug)]
+pub struct Sources {
+    flags: Settings,
+    environment: Vec<(OsString, OsString)>,
+}
+
+/// Where the value of a setting comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The setting, as the file spells it.
+    pub name: String,
+    /// The source that has won.
+    pub source: &'static str,
+}
+
+impl Sources {
+    /// The command line and the process's whole environment.
+    pub const fn new(flags: Settings, environment: Vec<(OsString, OsString)>) -> Self {
+        Self { flags, environment }
+    }
+
+    /// Puts the settings together: the defaults, then the TOML file, then the environment, then the
+    /// command line.
+    ///
+    /// The file is the one that the command line names, or else `CONVERSATION_CONFIG`. Of the environment
+    /// only names that begin with `CONVERSATION_` are looked at, and `RUST_LOG`; a variable that is set to
+    /// nothing counts as unset.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, a source holds a setting that is unknown or malformed, or
+    /// settings contradict each other.
+    pub fn load(&self) -> Result<Config, ConfigError> {
+        let (settings, callers) = match self.file() {
+            Some(path) => from_file(&path)?,
+            None => (Settings::default(), Callers::default()),
+        };
+        let settings = self.above_the_file()?.or(settings);
+        settings.into_config(callers)?.check()
+    }
+
+    /// Which source has won, for each setting that one of them sets.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sources::load`].
+    pub fn origins(&self) -> Result<Vec<Origin>, ConfigError> {
+        let file = match self.file() {
+            Some(path) => from_file(&path)?.0,
+            None => Settings::default(),
+        };
+        let environment = self.of_environment()?;
+        let by_source = [
+            ("command line", &self.flags),
+            ("environment", &environment),
+            ("file", &file),
+        ];
+        let mut origins: Vec<Origin> = Vec::new();
+        for (source, settings) in by_source {
+            for name in settings.set() {
+                if !origins.iter().any(|origin| origin.name == name) {
+                    origins.push(Origin { name, source });
+                }
+            }
+        }
+        Ok(origins)
+    }
+
+    /// How the messages of a start are to be written that fails before its settings are known: as the
+    /// sources say, as far as they can be read.
+    pub fn log_format(&self) -> LogFormat {
+        let of_environment = self.environment.iter().find_map(|(name, value)| {
+            (name == "CONVERSATION_LOG_FORMAT").then(|| value.to_str()?.parse().ok())?
+        });
+        let of_file = || {
+            let table: toml::Table = self.text().ok()?.parse().ok()?;
+            table.get("log_format")?.as_str()?.parse().ok()
+        };
+        let format = self.flags.log_format.or(of_environment).or_else(of_file);
+        format.unwrap_or_default()
+    }
+
+    /// The settings file, if one is named.
+    pub(crate) fn file(&self) -> Option<PathBuf> {
+        if let Some(path) = self.flags.file() {
+            return Some(path.to_owned());
+        }
+        let named = |(name, value): &&(OsString, OsString)| {
+            name == "CONVERSATION_CONFIG" && !value.is_empty()
+        };
+        let (_, path) = self.environment.iter().find(named)?;
+        Some(path.into())
+    }
+
+    /// The text of the settings file; empty if there is none.
+    pub(crate) fn text(&self) -> Result<String, ConfigError> {
+        self.file()
+            .map_or_else(|| Ok(String::new()), |path| text(&path))
+    }
+
+    fn above_the_file(&self) -> Result<Settings, ConfigError> {
+        Ok(self.flags.clone().or(self.of_environment()?))
+    }
+
+    fn of_environment(&self) -> Result<Settings, ConfigError> {
+        let mut settings = from_environment(self.environment.iter().cloned())?;
+        if settings.log_filter.is_none() {
+            let named = |(name, value): &&(OsString, OsString)| name == FILTER && !value.is_empty();
+            let filter = self.environment.iter().find(named);
+            settings.log_filter = filter.map(|(_, value)| value.to_string_lossy().into_owned());
+        }
+        Ok(settings)
+    }
+}
+
+fn text(path: &Path) -> Result<String, ConfigError> {
+    fs::read_to_string(path).map_err(|source| ConfigError::File {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// What the variables of `environment` set.
@@ -76,10 +207,7 @@ pub(super) fn from_environment(
 ///
 /// When the file cannot be read, is not TOML, or has a key that is unknown or malformed.
 pub(super) fn from_file(path: &Path) -> Result<(Settings, Callers), ConfigError> {
-    let text = fs::read_to_string(path).map_err(|source| ConfigError::File {
-        path: path.to_owned(),
-        source,
-    })?;
+    let text = text(path)?;
     // The parser's own rendering quotes the line, and the line may hold a password.
     let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
         let offset = error.span().map_or(0, |span| span.start);

@@ -90,6 +90,7 @@ fn everything() -> Config {
         allow_anonymous: true,
         database: super::DatabaseConfig {
             url: "postgres://db/chat".parse().unwrap(),
+            direct_url: Some("postgres://direct/chat".parse().unwrap()),
             pool_size: 1000,
             generic_plans: false,
         },
@@ -112,6 +113,7 @@ fn everything() -> Config {
         pin_limit: 7,
         drain_timeout: Duration::from_millis(2500),
         log_format: LogFormat::Json,
+        log_filter: Some("debug".to_owned()),
         metrics_listen: Some("0.0.0.0:9464".parse().unwrap()),
     }
 }
@@ -141,6 +143,8 @@ fn each_source_can_set_everything() {
         max_connection_age = "5m"
         drain_timeout = "2s 500ms"
         log_format = "json"
+        log_filter = "debug"
+        database_direct_url = "postgres://direct/chat"
         metrics_listen = "0.0.0.0:9464"
         "#,
     );
@@ -151,6 +155,8 @@ fn each_source_can_set_everything() {
         ("CONVERSATION_TLS_CLIENT_CA", "ca.pem"),
         ("CONVERSATION_ALLOW_ANONYMOUS", "true"),
         ("CONVERSATION_DATABASE_URL", "postgres://db/chat"),
+        ("CONVERSATION_DATABASE_DIRECT_URL", "postgres://direct/chat"),
+        ("CONVERSATION_LOG_FILTER", "debug"),
         ("CONVERSATION_DATABASE_POOL_SIZE", "1000"),
         ("CONVERSATION_POSTGRES_GENERIC_PLANS", "false"),
         ("CONVERSATION_SYNC_DELETIONS", "true"),
@@ -188,6 +194,8 @@ fn each_source_can_set_everything() {
         "--max-connection-age=5m",
         "--drain-timeout=2s 500ms",
         "--log-format=json",
+        "--log-filter=debug",
+        "--database-direct-url=postgres://direct/chat",
         "--metrics-listen=0.0.0.0:9464",
     ]);
     assert_eq!(from_file.unwrap(), expected);
@@ -280,7 +288,11 @@ fn a_table_in_the_file_stops_the_start() {
 #[test]
 fn a_malformed_value_stops_the_start_and_the_setting_is_named() {
     for (name, value, reason) in [
-        ("LISTEN", "localhost", "IP address and a port"),
+        (
+            "LISTEN",
+            "somewhere:50051",
+            "IP address or `localhost`, and a port",
+        ),
         ("DATABASE_URL", "mysql://db/chat", "begins with `sqlite://`"),
         ("DATABASE_URL", "sqlite::memory:", "in memory"),
         ("DATABASE_POOL_SIZE", "0", "from 1 to 1000"),
@@ -293,7 +305,11 @@ fn a_malformed_value_stops_the_start_and_the_setting_is_named() {
         ("RESTORE_WINDOW", "3651d", "at most 87600 hours"),
         ("DRAIN_TIMEOUT", "2h", "at most 1 hours"),
         ("LOG_FORMAT", "xml", "`text` or `json`"),
-        ("METRICS_LISTEN", "9464", "IP address and a port"),
+        (
+            "METRICS_LISTEN",
+            "9464",
+            "IP address or `localhost`, and a port",
+        ),
     ] {
         let variable = format!("CONVERSATION_{name}");
         let from_environment = message(load_environment(&[(&variable, value)]));

@@ -15,6 +15,7 @@ use std::{
 };
 
 use http::{HeaderMap, HeaderValue, Request as HttpRequest, Response, header::AUTHORIZATION};
+use tokio::sync::watch;
 use tokio_util::either::Either;
 use tonic::{Request, Status, body::Body};
 use tonic_health::pb::health_server::SERVICE_NAME as HEALTH;
@@ -39,13 +40,13 @@ use crate::{
 /// The layer around all services, within the [`super::Boundary`].
 #[derive(Debug, Clone)]
 pub struct Access {
-    callers: Arc<Callers>,
+    callers: watch::Receiver<Arc<Callers>>,
 }
 
 /// A service that only callers reach who may.
 #[derive(Debug, Clone)]
 pub struct Guarded<S> {
-    callers: Arc<Callers>,
+    callers: watch::Receiver<Arc<Callers>>,
     inner: S,
 }
 
@@ -79,11 +80,9 @@ pub(super) fn service_and_method(path: &str) -> Option<(&str, &str)> {
 }
 
 impl Access {
-    /// For these callers, or for everyone if there are none.
-    pub fn new(callers: Callers) -> Self {
-        Self {
-            callers: Arc::new(callers),
-        }
+    /// For these callers as they are at the time of a call, or for everyone if there are none.
+    pub const fn new(callers: watch::Receiver<Arc<Callers>>) -> Self {
+        Self { callers }
     }
 }
 
@@ -92,7 +91,7 @@ impl<S> Layer<S> for Access {
 
     fn layer(&self, inner: S) -> Guarded<S> {
         Guarded {
-            callers: Arc::clone(&self.callers),
+            callers: self.callers.clone(),
             inner,
         }
     }
@@ -111,7 +110,8 @@ where
     }
 
     fn call(&mut self, mut request: HttpRequest<Body>) -> Self::Future {
-        match admit(&self.callers, &mut request) {
+        let callers = Arc::clone(&self.callers.borrow());
+        match admit(&callers, &mut request) {
             Ok(()) => Either::Left(self.inner.call(request)),
             Err(status) => Either::Right(ready(Ok(status.into_http()))),
         }

@@ -314,13 +314,14 @@ pub(super) fn of_store(error: &StoreError) -> Status {
             "others are changing the same data; try again",
             RETRY_CONTENTION,
         ),
-        StoreError::Inconsistent { .. } | StoreError::Schema(_) | StoreError::Statement(_) => {
-            status(
-                Code::Internal,
-                Reason::Internal,
-                "the service failed; its log has the cause under this call's x-request-id",
-            )
-        }
+        StoreError::Inconsistent { .. }
+        | StoreError::Schema(_)
+        | StoreError::Setup(_)
+        | StoreError::Statement(_) => status(
+            Code::Internal,
+            Reason::Internal,
+            "the service failed; its log has the cause under this call's x-request-id",
+        ),
     }
 }
 

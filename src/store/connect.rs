@@ -1,6 +1,6 @@
 //! From a database URL to a pool of connections that are set up as the service needs them.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use sea_orm::ConnectOptions;
 use sqlx::{
@@ -10,24 +10,20 @@ use sqlx::{
 };
 use tokio::time::timeout;
 
-use super::{Store, StoreError, connections::Connections, dialect::Dialect};
-use crate::config::DatabaseConfig;
+use super::{
+    Store, StoreError,
+    connections::Connections,
+    dialect::Dialect,
+    session::{self, Session},
+};
+use crate::config::{DatabaseConfig, DatabaseUrl};
 
 /// How long a request waits for a connection when all are in use. Of a database that is away it is told
 /// sooner: see [`super::connections`].
 pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a statement may run; none of this service's takes nearly as long.
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection waits for the answer that its caller has given up on: the deadline has passed,
 /// or the call was cancelled. It is closed then.
 const ABANDONED_STATEMENT: Duration = Duration::from_secs(1);
-/// How often PostgreSQL looks whether the connection is still there while it runs a statement or waits
-/// for a lock. The statement ends if it is not. Together with the former this is how long a statement
-/// outlives its caller at most.
-const CONNECTION_CHECK: Duration = Duration::from_secs(1);
-/// How long a transaction may wait for its next statement before PostgreSQL ends it. Without that, what
-/// a lost machine has locked would stay locked until TCP gives up.
-const IDLE_TRANSACTION: Duration = Duration::from_secs(10);
 /// How long SQLite waits for a writer in another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection that has been idle for this long is tried before it is used.
@@ -74,35 +70,32 @@ pub async fn connect(config: &DatabaseConfig) -> Result<Store, StoreError> {
             Some(writer)
         }
         Dialect::Postgres => {
-            let generic_plans = config.generic_plans;
             options
                 .connect_lazy(true)
-                .set_application_name("conversation-service")
-                .statement_timeout(STATEMENT_TIMEOUT)
-                .map_sqlx_postgres_pool_opts(give_up_what_was_abandoned)
-                .map_sqlx_postgres_opts(move |postgres| {
-                    let postgres = postgres.options([
-                        (
-                            "client_connection_check_interval",
-                            milliseconds(CONNECTION_CHECK),
-                        ),
-                        (
-                            "idle_in_transaction_session_timeout",
-                            milliseconds(IDLE_TRANSACTION),
-                        ),
-                    ]);
-                    if generic_plans {
-                        // Statements whose text never changes need to be planned only once.
-                        postgres.options([("plan_cache_mode", "force_generic_plan")])
-                    } else {
-                        postgres
-                    }
-                });
+                .map_sqlx_postgres_opts(session::of_service);
             None
         }
     };
-    let connections = Connections::open(options, writers, dialect).await?;
+    let connections = match dialect {
+        Dialect::Sqlite => Connections::open(options, writers, dialect).await?,
+        Dialect::Postgres => {
+            let session = Session::new(config.generic_plans);
+            let direct = config.direct_url.as_ref().map(DatabaseUrl::expose);
+            Connections::open_postgres(options, session, direct).await?
+        }
+    };
     Ok(Store::new(connections, dialect, config.pool_size))
+}
+
+/// Sets connections of a pool up when they are new, and closes those of which a statement was abandoned.
+pub(super) fn with_sessions(options: &mut ConnectOptions, session: Arc<Session>) {
+    options.map_sqlx_postgres_pool_opts(move |pool| {
+        let session = Arc::clone(&session);
+        give_up_what_was_abandoned(pool).after_connect(move |connection, _| {
+            let session = Arc::clone(&session);
+            Box::pin(async move { session.set_up(connection).await })
+        })
+    });
 }
 
 /// SQLite ends a transaction by itself when a write fails, for want of room say. The driver is not told:
@@ -132,8 +125,4 @@ fn give_up_what_was_abandoned(pool: PoolOptions<Postgres>) -> PoolOptions<Postgr
             }
         })
     })
-}
-
-fn milliseconds(duration: Duration) -> String {
-    duration.as_millis().to_string()
 }

@@ -27,22 +27,28 @@
 mod clocks;
 
 use std::{
+    str::FromStr as _,
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr, RuntimeErr, Statement};
 use sqlx::{
-    AssertSqlSafe, Connection as _,
-    postgres::{PgConnectOptions, PgConnection},
+    Connection as _,
+    postgres::{PgConnectOptions, PgConnection, PgPoolOptions},
 };
 use tokio::{
     sync::{Mutex, watch},
     time::timeout,
 };
 
-use super::{StoreError, dialect::Dialect, time};
-use crate::domain::{Clock, Timestamp};
+use super::{
+    StoreError, connect,
+    dialect::Dialect,
+    pooled::Pool,
+    session::{self, Session, Sessions},
+};
+use crate::domain::Clock;
 
 /// How long the first connection may take.
 const FIRST_ANSWER: Duration = Duration::from_secs(5);
@@ -58,8 +64,6 @@ const CLOSING: Duration = Duration::from_secs(5);
 /// How long an old pool may take to close what nobody uses any more.
 const RETIREMENT: Duration = Duration::from_millis(100);
 
-/// `on` on a standby, and on a primary that was told not to be written to.
-const IS_READ_ONLY: &str = "current_setting('transaction_read_only')";
 /// PostgreSQL has no room for another connection. So it is there.
 const TOO_MANY_CONNECTIONS: &str = "53300";
 
@@ -71,6 +75,10 @@ pub(super) struct Connections {
     options: ConnectOptions,
     dialect: Dialect,
     state: watch::Sender<State>,
+    /// How sessions of PostgreSQL are set up.
+    session: Option<Arc<Session>>,
+    /// PostgreSQL itself, where something in front of it lends its sessions.
+    direct: Option<PgConnectOptions>,
     /// What asks PostgreSQL, unless it has to be made anew.
     probe: Mutex<Option<PgConnection>>,
     /// Whether the log has been told that the clocks differ.
@@ -97,9 +105,7 @@ enum Over {
 }
 
 impl Connections {
-    /// A pool with these options, and one for transactions if they have their own. On PostgreSQL the
-    /// first connection is made beside it, so that a failure is told in the database's own words and
-    /// without delay.
+    /// A pool with these options, and one for transactions if they have their own.
     pub(super) async fn open(
         options: ConnectOptions,
         writers: Option<ConnectOptions>,
@@ -109,13 +115,6 @@ impl Connections {
         let writers = match writers {
             Some(options) => Database::connect(options).await?,
             None => pool.clone(),
-        };
-        let probe = match dialect {
-            Dialect::Sqlite => None,
-            Dialect::Postgres => {
-                let beside = postgres_options(&pool);
-                Some(within(FIRST_ANSWER, connect(&beside)).await?)
-            }
         };
         Ok(Self {
             options,
@@ -127,9 +126,44 @@ impl Connections {
                 is_skewed: false,
                 observer: None,
             }),
-            probe: Mutex::new(probe),
+            session: None,
+            direct: None,
+            probe: Mutex::new(None),
             notable: AtomicBool::new(false),
         })
+    }
+
+    /// A pool of PostgreSQL's with these options. The first connection is made beside it, so that a
+    /// failure is told in the database's own words and without delay.
+    pub(super) async fn open_postgres(
+        mut options: ConnectOptions,
+        mut session: Session,
+        direct: Option<&str>,
+    ) -> Result<Self, StoreError> {
+        let beside = of_url(options.get_url())?;
+        let mut probe = within(FIRST_ANSWER, session.find(&beside)).await?;
+        let direct = direct.map(of_url).transpose()?;
+        if let Some(direct) = &direct {
+            let same = async {
+                let mut session = Session::new(false);
+                let mut connection = session.find(direct).await?;
+                if session.sessions == Sessions::Lent {
+                    return Err(StoreError::Setup(
+                        "database_direct_url leads to a pooler that lends its sessions, too"
+                            .to_owned(),
+                    ));
+                }
+                session::require_same_database(&mut probe, &mut connection).await
+            };
+            within(FIRST_ANSWER, same).await?;
+        }
+        let session = Arc::new(session);
+        connect::with_sessions(&mut options, Arc::clone(&session));
+        let mut connections = Self::open(options, None, Dialect::Postgres).await?;
+        connections.session = Some(session);
+        connections.direct = direct;
+        connections.probe = Mutex::new(Some(probe));
+        Ok(connections)
     }
 
     /// The pool as it is now.
@@ -137,14 +171,69 @@ impl Connections {
         self.state.borrow().pool.clone()
     }
 
+    /// Where statements run that are no transaction.
+    pub(super) fn statements(&self) -> Pool {
+        self.as_its_sessions_are(self.pool())
+    }
+
     /// Where transactions begin.
-    pub(super) fn writers(&self) -> DatabaseConnection {
-        self.state.borrow().writers.clone()
+    pub(super) fn writers(&self) -> Pool {
+        self.as_its_sessions_are(self.state.borrow().writers.clone())
+    }
+
+    fn as_its_sessions_are(&self, pool: DatabaseConnection) -> Pool {
+        match &self.session {
+            Some(session) if session.sessions == Sessions::Lent => {
+                let pool = pool.get_postgres_connection_pool().clone();
+                Pool::Lent(pool, session.begin())
+            }
+            _ => Pool::Lasting(pool),
+        }
+    }
+
+    /// Whether each connection keeps its session.
+    pub(super) fn sessions(&self) -> Sessions {
+        let session = self.session.as_ref();
+        session.map_or(Sessions::Lasting, |session| session.sessions)
+    }
+
+    /// How a connection is made that keeps its session, and how that is set up; `None` where there is no
+    /// way to have one.
+    pub(super) fn lasting_session(&self) -> Option<(PgConnectOptions, Session)> {
+        let mut session = Session::clone(self.session.as_ref()?);
+        let options = match (&self.direct, session.sessions) {
+            (Some(direct), _) => direct.clone(),
+            (None, Sessions::Lasting) => PgConnectOptions::clone(&self.postgres_options()),
+            (None, Sessions::Lent) => return None,
+        };
+        session.sessions = Sessions::Lasting;
+        Some((options, session))
+    }
+
+    /// A pool of one connection, whose session lasts if there is a way to have such a one.
+    pub(super) fn for_migrations(&self) -> DatabaseConnection {
+        let (options, session) = match self.lasting_session() {
+            Some((options, session)) => (options, Some(Arc::new(session))),
+            None => (PgConnectOptions::clone(&self.postgres_options()), None),
+        };
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .after_connect(move |connection, _| {
+                let session = session.clone();
+                Box::pin(async move {
+                    match session {
+                        Some(session) => session.set_up(connection).await,
+                        None => Ok(()),
+                    }
+                })
+            });
+        pool.connect_lazy_with(options).into()
     }
 
     /// How a connection beside the pool is made.
-    pub(super) fn postgres_options(&self) -> Arc<PgConnectOptions> {
-        postgres_options(&self.state.borrow().pool)
+    fn postgres_options(&self) -> Arc<PgConnectOptions> {
+        let state = self.state.borrow();
+        state.pool.get_postgres_connection_pool().connect_options()
     }
 
     /// Tells `observer` of each statement from now on.
@@ -185,7 +274,8 @@ impl Connections {
     /// Closes the pool. On PostgreSQL some connection may wait for an answer that will never arrive.
     pub(super) async fn close(&self) -> Result<(), StoreError> {
         let closing = async {
-            self.writers().close().await?;
+            let writers = self.state.borrow().writers.clone();
+            writers.close().await?;
             Ok(self.pool().close().await?)
         };
         match self.dialect {
@@ -246,7 +336,8 @@ impl Connections {
             *probe = Some(known);
             return Ok(Over::Known);
         }
-        let mut new = match connect(&self.postgres_options()).await {
+        let connecting = PgConnection::connect_with(&self.postgres_options()).await;
+        let mut new = match connecting.map_err(StoreError::beside_the_pool) {
             Err(error) if is_full(&error) => return Ok(Over::Known),
             new => new?,
         };
@@ -262,15 +353,8 @@ impl Connections {
         clock: &Clock,
     ) -> Result<(), StoreError> {
         let asked = clock.ask();
-        let question = format!("SELECT {IS_READ_ONLY}, {}", time::NOW);
-        let (read_only, now): (String, i64) = sqlx::query_as(AssertSqlSafe(question))
-            .fetch_one(connection)
-            .await
-            .map_err(StoreError::beside_the_pool)?;
-        if read_only == "on" {
-            return Err(unavailable("the database cannot be written to"));
-        }
-        self.tell(clock, asked, Timestamp::from_micros(now));
+        let now = session::require_writable(connection).await?;
+        self.tell(clock, asked, now);
         Ok(())
     }
 
@@ -315,19 +399,15 @@ async fn retire(old: &DatabaseConnection, away: bool) {
     }
 }
 
-fn postgres_options(pool: &DatabaseConnection) -> Arc<PgConnectOptions> {
-    pool.get_postgres_connection_pool().connect_options()
+/// How the server of a URL is connected to.
+fn of_url(url: &str) -> Result<PgConnectOptions, StoreError> {
+    let options = PgConnectOptions::from_str(url).map_err(StoreError::beside_the_pool)?;
+    Ok(session::of_service(options))
 }
 
 fn observe(pool: &mut DatabaseConnection, observer: &Observer) {
     let observer = Arc::clone(observer);
     pool.set_metric_callback(move |info| observer(info.statement));
-}
-
-async fn connect(options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
-    PgConnection::connect_with(options)
-        .await
-        .map_err(StoreError::beside_the_pool)
 }
 
 fn is_full(error: &StoreError) -> bool {

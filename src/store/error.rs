@@ -29,6 +29,9 @@ pub enum StoreError {
     /// The schema was made by a newer version of the service, or the database cannot hold it.
     #[error("unusable schema: {0}")]
     Schema(String),
+    /// The database, or what is in front of it, is set up in a way that the service cannot work with.
+    #[error("{0}")]
+    Setup(String),
     /// A statement failed for a reason that is a mistake in the service.
     #[error("a statement failed: {0}")]
     Statement(#[source] DbErr),
@@ -61,6 +64,19 @@ impl StoreError {
         )
     }
 
+    /// Whether PostgreSQL does not let this role do it.
+    pub(super) fn is_permission_denied(&self) -> bool {
+        let Self::Statement(
+            DbErr::Query(RuntimeErr::SqlxError(error)) | DbErr::Exec(RuntimeErr::SqlxError(error)),
+        ) = self
+        else {
+            return false;
+        };
+        let code = error.as_database_error().and_then(DatabaseError::code);
+        // insufficient_privilege
+        code.is_some_and(|code| code == "42501")
+    }
+
     /// The kind of the error, as it stands in figures and traces.
     pub(super) const fn error_type(&self) -> &'static str {
         match self {
@@ -69,6 +85,7 @@ impl StoreError {
             Self::Duplicate(_) => "duplicate",
             Self::Inconsistent { .. } => "inconsistent",
             Self::Schema(_) => "schema",
+            Self::Setup(_) => "setup",
             Self::Statement(_) => "statement",
         }
     }

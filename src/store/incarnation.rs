@@ -93,7 +93,7 @@ impl Store {
         let now = self.time(clock).await?;
         let values = [now.as_micros().into()];
         let begin = self.statement(&self.statements.incarnation.begin, values);
-        self.retrying_at_length("begin_incarnation", || async {
+        let once = || async {
             let transaction = self.begin().await?;
             if self.dialect == Dialect::Postgres {
                 // It looks at every user.
@@ -108,7 +108,8 @@ impl Store {
                 column: "base",
                 key: "(new)".to_owned(),
             })?
-        })
-        .await
+        };
+        self.retrying_at_length("begin_incarnation", || Box::pin(once()))
+            .await
     }
 }

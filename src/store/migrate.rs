@@ -1,4 +1,7 @@
 //! Bringing the schema up to date, safely with several replicas at once.
+//!
+//! A schema that is up to date is only read: whoever serves needs no right to change it. Reading, and what
+//! a role has to be granted, is in [`super::schema`].
 
 use sea_orm::{ConnectionTrait, DbErr};
 use sea_orm_migration::MigratorTrait as _;
@@ -6,105 +9,121 @@ use sea_orm_migration::MigratorTrait as _;
 use super::{
     Store, StoreError, connect,
     dialect::Dialect,
-    migration::{Migrator, TABLE},
-    observed::DatabaseTransaction,
+    migration::Migrator,
+    observed::Observed,
+    pooled::{Begun, Pool},
+    schema::Schema,
+    transaction::Turn,
 };
 use crate::config::DatabaseConfig;
 
 /// The key of the advisory lock under which the schema is migrated: "convmigr" in ASCII.
 const LOCK: i64 = 0x636f_6e76_6d69_6772;
 
+/// Forgets what migrations that ran in this session before, through a pooler that lends it, have left: the
+/// names that the driver gives to its statements would be taken.
+const FORGET_NAMES: &str = "DO $$ DECLARE taken text; BEGIN \
+    FOR taken IN SELECT name FROM pg_prepared_statements WHERE name LIKE 'sqlx_s_%' LOOP \
+        EXECUTE format('DEALLOCATE %I', taken); \
+    END LOOP; END $$";
+
+/// What bringing a schema up to date came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Migrated {
+    /// The migration that the schema is at now.
+    pub version: String,
+    /// How many migrations have run for that; 0 if it was up to date.
+    pub ran: usize,
+}
+
 /// Connects, brings the schema up to date, and disconnects.
 ///
 /// # Errors
 ///
 /// A [`StoreError`] if the database cannot be reached or its schema cannot be used.
-pub async fn migrate(config: &DatabaseConfig) -> Result<(), StoreError> {
+pub async fn migrate(config: &DatabaseConfig) -> Result<Migrated, StoreError> {
     let store = connect(config).await?;
-    store.migrate().await?;
-    store.close().await
+    let migrated = store.migrate().await?;
+    store.close().await?;
+    Ok(migrated)
 }
 
 impl Store {
     /// Brings the schema up to date. All of it happens in one transaction under a lock, so that of
     /// several replicas one migrates, the others wait, and a failure leaves nothing half migrated.
-    /// It takes as long as it takes.
+    /// It takes as long as it takes. A schema that is up to date is only read.
     ///
     /// # Errors
     ///
     /// [`StoreError::Schema`] if the database was migrated by a newer version of the service, holds only
-    /// parts of a schema, or is not encoded in UTF-8, or another error of the database.
-    pub async fn migrate(&self) -> Result<(), StoreError> {
+    /// parts of a schema, or is not encoded in UTF-8; [`StoreError::Setup`] if this role may not use, or
+    /// would have to change, what is there; or another error of the database.
+    pub async fn migrate(&self) -> Result<Migrated, StoreError> {
         self.retrying_at_length("migrate", || async {
-            let transaction = self.begin().await?;
-            if self.dialect == Dialect::Postgres {
-                transaction
-                    .execute_raw(self.statement("SET LOCAL statement_timeout = 0", []))
-                    .await?;
-                transaction
-                    .execute_raw(self.statement("SELECT pg_advisory_xact_lock($1)", [LOCK.into()]))
-                    .await?;
-                self.require_utf8(&transaction).await?;
+            let schema = Schema::read(self, &self.pool()).await?;
+            if schema.missing() == 0 {
+                schema.require_rights(self).await?;
+                return Ok(Migrated {
+                    version: schema.version(),
+                    ran: 0,
+                });
             }
-            self.refuse_other_schemas(&transaction).await?;
-            Migrator::up(transaction.unobserved(), None)
-                .await
-                .map_err(not_migrated)?;
-            transaction.commit().await
+            self.run_migrations().await
         })
         .await
     }
 
-    /// Identifiers and texts may hold any Unicode character.
-    async fn require_utf8(&self, transaction: &DatabaseTransaction) -> Result<(), StoreError> {
-        let statement = self.statement("SELECT current_setting('server_encoding') AS encoding", []);
-        let row = transaction.query_one_raw(statement).await?;
-        let encoding = row
-            .map(|row| row.try_get::<String>("", "encoding"))
-            .transpose()?;
-        match encoding.as_deref() {
-            Some("UTF8") => Ok(()),
-            other => Err(StoreError::Schema(format!(
-                "the database must be encoded in UTF8, not {}",
-                other.unwrap_or("an unknown encoding")
-            ))),
+    async fn run_migrations(&self) -> Result<Migrated, StoreError> {
+        let turn = self.turn().await?;
+        let (transaction, _turn) = self.begin_migrating(turn).await?;
+        let lent = self.only_polls();
+        if lent {
+            transaction.execute_unprepared(FORGET_NAMES).await?;
         }
+        if self.dialect == Dialect::Postgres {
+            let at_length = "SET LOCAL statement_timeout = 0";
+            transaction.execute_unprepared(at_length).await?;
+            transaction
+                .execute_raw(self.statement("SELECT pg_advisory_xact_lock($1)", [LOCK.into()]))
+                .await?;
+        }
+        // Another may have been quicker.
+        let observed = Observed::new(transaction, self.metrics.system());
+        let ran = Schema::read(self, &observed).await?.missing();
+        let transaction = observed.into_unobserved();
+        let Begun::Lasting(migrating) = &transaction else {
+            return Err(StoreError::Setup("migrations need a session".to_owned()));
+        };
+        Migrator::up(migrating, None).await.map_err(not_migrated)?;
+        if lent {
+            transaction.execute_unprepared(FORGET_NAMES).await?;
+        }
+        transaction.commit().await?;
+        Ok(Migrated {
+            version: Schema::newest(),
+            ran,
+        })
     }
 
-    /// A schema is what the first of the known migrations have made, in their order, and nothing else.
-    async fn refuse_other_schemas(
-        &self,
-        transaction: &DatabaseTransaction,
-    ) -> Result<(), StoreError> {
-        Migrator::install(transaction.unobserved()).await?;
-        let statement = self.statement(&format!("SELECT version FROM {TABLE}"), []);
-        let known: Vec<_> = Migrator::migrations()
-            .iter()
-            .map(|migration| migration.name().to_owned())
-            .collect();
-        let rows = transaction.query_all_raw(statement).await?;
-        for row in &rows {
-            let version: String = row.try_get("", "version")?;
-            let Some(place) = known.iter().position(|known| *known == version) else {
-                return Err(StoreError::Schema(format!(
-                    "it holds migration {version}, which this version of the service does not know; \
-                     run the version that made it, or a newer one"
-                )));
-            };
-            if place >= rows.len() {
-                return Err(StoreError::Schema(format!(
-                    "it holds migration {version}, but not all that come before it; restore it from a \
-                     backup"
-                )));
-            }
-        }
-        Ok(())
+    /// Migrations run in a session that lasts if there is one. Otherwise the transaction has to do, whose
+    /// session nobody else uses meanwhile.
+    async fn begin_migrating(&self, turn: Turn) -> Result<(Begun, Turn), DbErr> {
+        let pool = match self.dialect {
+            Dialect::Sqlite => return self.connections.writers().begin(self.dialect, turn).await,
+            Dialect::Postgres => Pool::Lasting(self.connections.for_migrations()),
+        };
+        pool.begin(self.dialect, turn).await
     }
 }
 
 /// A migration that fails is undone with all others of the same start.
 fn not_migrated(error: DbErr) -> StoreError {
     match StoreError::from(error) {
+        error if error.is_permission_denied() => StoreError::Setup(format!(
+            "the schema has to be brought up to date, and this role may not do that ({error}); run \
+             `conversation-service migrate` as the role that owns the database, or make this one its \
+             owner"
+        )),
         StoreError::Statement(error) | StoreError::Duplicate(error) => {
             StoreError::Schema(format!("it cannot be migrated, and is as it was: {error}"))
         }

@@ -30,6 +30,7 @@
 
 mod append;
 mod backlog;
+mod backup;
 mod change;
 mod coalesce;
 mod connect;
@@ -54,8 +55,11 @@ mod migrate;
 mod migration;
 mod notify;
 mod observed;
+mod pooled;
 mod remembered;
 mod row;
+mod schema;
+mod session;
 mod settings;
 mod time;
 mod transaction;
@@ -67,17 +71,18 @@ use std::{sync::Arc, time::Duration};
 use sea_orm::{Statement, Value};
 use tokio::sync::Semaphore;
 
-use self::{connections::Connections, dialect::Dialect, kind::StoredKind};
+use self::{connections::Connections, dialect::Dialect, kind::StoredKind, session::Sessions};
 use crate::{
     config::JobsConfig,
     domain::Clock,
     metrics::{self, DatabaseMetrics},
 };
 
+pub use backup::{Backup, BackupError, backup};
 pub use connect::connect;
 pub use erasure::Erased;
 pub use error::StoreError;
-pub use migrate::migrate;
+pub use migrate::{Migrated, migrate};
 pub use vacuums::Vacuum;
 pub(crate) use {
     append::{Append, AppendError, Audience},
@@ -204,6 +209,22 @@ impl Store {
     #[must_use]
     pub const fn metrics(&self) -> &DatabaseMetrics {
         &self.metrics
+    }
+
+    /// Whether connections to PostgreSQL keep their sessions: `lasting`, or `lent` by a pooler for one
+    /// transaction at a time. Those to SQLite are `lasting`.
+    #[must_use]
+    pub fn sessions(&self) -> &'static str {
+        match self.connections.sessions() {
+            Sessions::Lasting => "lasting",
+            Sessions::Lent => "lent",
+        }
+    }
+
+    /// Whether other replicas' changes are found by polling alone.
+    #[must_use]
+    pub fn only_polls(&self) -> bool {
+        self.dialect == Dialect::Postgres && self.connections.lasting_session().is_none()
     }
 
     /// The state of the pool. The one connection that writes to SQLite is beside it.

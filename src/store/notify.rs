@@ -40,16 +40,20 @@ impl Store {
         Ok(())
     }
 
-    /// Begins to listen; `None` on SQLite.
+    /// Begins to listen; `None` on SQLite, and where no session lasts.
     pub(crate) async fn listen(&self) -> Result<Option<Listener>, StoreError> {
-        if self.dialect == Dialect::Sqlite {
-            return Ok(None);
-        }
         // A connection of its own beside the pool, which may be as small as one.
-        let options = self.connections.postgres_options();
+        let Some((options, session)) = self.connections.lasting_session() else {
+            return Ok(None);
+        };
+        let session = Arc::new(session);
         let pool = PgPoolOptions::new()
             .max_connections(1)
-            .connect_lazy_with((*options).clone());
+            .after_connect(move |connection, _| {
+                let session = Arc::clone(&session);
+                Box::pin(async move { session.set_up(connection).await })
+            })
+            .connect_lazy_with(options);
         let begun = async {
             let mut inner = PgListener::connect_with(&pool).await?;
             inner.listen(CHANNEL).await?;

@@ -8,7 +8,10 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statem
 use sea_orm_migration::async_trait::async_trait;
 use tracing::Span;
 
-use super::error::error_type;
+use super::{
+    error::error_type,
+    pooled::{Begun, Pool},
+};
 use crate::telemetry::traces;
 
 /// A connection, a pool of them or a transaction.
@@ -20,9 +23,9 @@ pub(super) struct Observed<C> {
 }
 
 /// A transaction in progress.
-pub(super) type DatabaseTransaction = Observed<sea_orm::DatabaseTransaction>;
+pub(super) type DatabaseTransaction = Observed<Begun>;
 /// The pool.
-pub(super) type DatabaseConnection = Observed<sea_orm::DatabaseConnection>;
+pub(super) type DatabaseConnection = Observed<Pool>;
 
 impl<C> Observed<C> {
     pub(super) const fn new(connection: C, system: &'static str) -> Self {
@@ -30,8 +33,8 @@ impl<C> Observed<C> {
     }
 
     /// The connection itself, for what is no statement.
-    pub(super) const fn unobserved(&self) -> &C {
-        &self.connection
+    pub(super) fn into_unobserved(self) -> C {
+        self.connection
     }
 }
 

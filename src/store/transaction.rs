@@ -1,13 +1,11 @@
 //! One transaction per use case, run again when others got in its way.
 //!
-//! This is the only place that begins transactions; `clippy.toml` forbids it elsewhere.
+//! This, with [`super::pooled`], is the only place that begins transactions; `clippy.toml` forbids it
+//! elsewhere.
 
 use std::{ops::Deref, sync::Arc, time::Duration};
 
-use sea_orm::{
-    ConnectionTrait as _, DbErr, RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions,
-    TransactionTrait as _,
-};
+use sea_orm::{ConnectionTrait as _, DbErr, RuntimeErr, Statement};
 use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 
 use super::{
@@ -121,29 +119,10 @@ impl Store {
 
     /// Begins a transaction when its turn has come. On SQLite it takes the write lock at once: a deferred
     /// transaction fails when it finds, at its first write, that another has written since its first read.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that begins transactions"
-    )]
     pub(super) async fn begin(&self) -> Result<Transaction, StoreError> {
         let asked = Stopwatch::start();
         let turn = self.turn().await?;
-        let options = TransactionOptions {
-            sqlite_transaction_mode: match self.dialect {
-                Dialect::Sqlite => Some(SqliteTransactionMode::Immediate),
-                Dialect::Postgres => None,
-            },
-            ..TransactionOptions::default()
-        };
-        let writers = self.connections.writers();
-        let begin = async move { Ok((writers.begin_with_options(options).await?, turn)) };
-        let dialect = self.dialect;
-        let to_its_end = async move {
-            match dialect {
-                Dialect::Sqlite => begin.await,
-                Dialect::Postgres => to_its_end(begin).await,
-            }
-        };
+        let to_its_end = self.connections.writers().begin(self.dialect, turn);
         let system = self.metrics.system();
         let (inner, turn) = observed::run(system, "BEGIN", to_its_end).await?;
         self.metrics.waited(asked.elapsed());
@@ -168,7 +147,7 @@ impl Store {
 
     /// The connection pool, for a statement that needs no transaction around it.
     pub(super) fn pool(&self) -> DatabaseConnection {
-        Observed::new(self.connections.pool(), self.metrics.system())
+        Observed::new(self.connections.statements(), self.metrics.system())
     }
 }
 
@@ -180,7 +159,7 @@ impl Store {
     clippy::disallowed_methods,
     reason = "closing the pool waits for it, as it has a connection"
 )]
-async fn to_its_end<T: Send + 'static>(
+pub(super) async fn to_its_end<T: Send + 'static>(
     begin: impl Future<Output = Result<T, DbErr>> + Send + 'static,
 ) -> Result<T, DbErr> {
     match tokio::spawn(begin).await {

@@ -72,6 +72,26 @@ where
     }
 }
 
+/// A line that is no event's.
+pub(super) fn line(level: &str, message: &str, field: Option<(&str, &str)>) -> String {
+    let mut timestamp = String::new();
+    // A string can be written to.
+    let _ = SystemTime.format_time(&mut Writer::new(&mut timestamp));
+    let mut line = Map::new();
+    for (name, value) in [
+        ("timestamp", timestamp.as_str()),
+        ("level", level),
+        ("message", message),
+        ("target", "conversation_service"),
+    ]
+    .into_iter()
+    .chain(field)
+    {
+        line.insert(name.to_owned(), value.into());
+    }
+    Value::Object(line).to_string()
+}
+
 /// The fields of an event, by name.
 #[derive(Default)]
 struct Fields(Map<String, Value>);

@@ -20,6 +20,7 @@
 //! - [`load`] asks for more than the server is set to do at once;
 //! - [`statements`] counts and explains what the databases are asked;
 //! - [`concurrency`] has many callers, replicas and migrations at once;
+//! - [`postgres`] has PostgreSQL as people set it up: roles, defaults, poolers;
 //! - [`faults`] takes the database away, slows it down, fills it up and fails it over;
 //! - [`crash`] kills the program in the midst of its work;
 //! - [`history`] has everything done at once while everything fails, and explains what was answered;
@@ -43,6 +44,7 @@ mod fuzz;
 mod history;
 mod load;
 mod model;
+mod postgres;
 mod properties;
 mod replay;
 mod restored;

@@ -33,7 +33,7 @@ fn a_caller_has_a_name_a_credential_and_roles() {
     let expected = vec![
         Caller {
             name: CallerName::new("gateway").unwrap(),
-            credential: Credential::Token(DIGEST.parse().unwrap()),
+            credential: Credential::Tokens(vec![DIGEST.parse().unwrap()]),
             roles: BTreeSet::from([Role::Conversations]),
         },
         Caller {
@@ -120,7 +120,7 @@ fn each_mistake_is_refused_where_it_stands() {
         (
             "name = 'a', token_sha256 = 7, roles = ['pipeline']",
             ": `token_sha256`",
-            "not integer",
+            "or a list of them",
         ),
         (
             "name = 'a', certificate_name = ' a', roles = ['pipeline']",

@@ -18,7 +18,7 @@ const TOKEN: &[u8] = b"opensesame";
 static CALLERS: LazyLock<Callers> = LazyLock::new(|| {
     let caller = Caller {
         name: CallerName::new("gateway").expect("it is a name"),
-        credential: Credential::Token(TokenDigest::of(TOKEN)),
+        credential: Credential::Tokens(vec![TokenDigest::of(TOKEN)]),
         roles: BTreeSet::from([Role::Conversations]),
     };
     Callers::new(vec![caller]).expect("one caller is like no other")

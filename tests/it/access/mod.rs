@@ -6,6 +6,7 @@ mod matrix;
 pub(crate) mod methods;
 mod probing;
 mod records;
+mod replaced;
 mod rotation;
 mod starting;
 
@@ -46,7 +47,7 @@ const LIST: &str = "/conversation.v1.ConversationService/ListConversations";
 
 /// One caller for each role and one for both, by token, and one for each role by certificate.
 fn callers() -> Callers {
-    let token = |token: &str| Credential::Token(TokenDigest::of(token.as_bytes()));
+    let token = |token: &str| Credential::Tokens(vec![TokenDigest::of(token.as_bytes())]);
     let certificate = |name| Credential::Certificate(CertificateName::new(name));
     let caller = |name, credential, roles: &[Role]| Caller {
         name: CallerName::new(name).expect("a valid name"),

@@ -1,6 +1,8 @@
 //! The program as an operator meets it: its command line, its settings, its signals.
 
+mod backup;
 mod draining;
+mod output;
 mod settings;
 mod signals;
 
@@ -116,7 +118,12 @@ fn help_names_every_command_and_setting() {
         "serve",
         "migrate",
         "purge",
+        "backup",
         "after-restore",
+        "[[callers]]",
+        "token_sha256",
+        "--database-direct-url",
+        "--log-filter",
         "health",
         "demo",
         "--config",
@@ -154,9 +161,10 @@ fn version_is_the_packages() {
 }
 
 async fn migrating_makes_the_schema_and_can_be_repeated(database: TestDatabase) {
-    for _ in 0..2 {
+    for says in ["ran ", "is up to date, at m"] {
         let output = run(program().args(["migrate", "--database-url", database.url()]));
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert!(stdout(&output).contains(says), "{}", stdout(&output));
     }
     let rows = Rows::of(&database).await;
     assert_eq!(rows.number("SELECT count(*) FROM members").await, 0);

@@ -110,7 +110,7 @@ async fn a_token_lets_in_over_tls_and_is_never_shown() {
     let files = Files::of(&authority.server());
     let caller = Caller {
         name: CallerName::new("gateway").expect("a name"),
-        credential: Credential::Token(TokenDigest::of(TOKEN.as_bytes())),
+        credential: Credential::Tokens(vec![TokenDigest::of(TOKEN.as_bytes())]),
         roles: [Role::Conversations].into(),
     };
     let settings = Config {

@@ -1,6 +1,6 @@
 //! `deploy/Containerfile`. Nothing here builds it; what it says is compared with what there is.
 
-use std::{fs, path::Path, process::Command};
+use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 use conversation_service::config::Config;
 use tempfile::tempdir;
@@ -169,4 +169,44 @@ async fn its_health_check_tells_whether_the_server_serves() {
         .output();
     let check = check.expect("the program can be started");
     assert_eq!(check.status.code(), Some(1));
+}
+
+/// Podman's own format has no health checks: it would leave this one out without a word.
+#[test]
+fn the_documented_build_keeps_the_health_check() {
+    let text = read("deploy/Containerfile");
+    let builds: Vec<_> = text
+        .lines()
+        .filter(|line| line.contains("podman build"))
+        .collect();
+    assert!(!builds.is_empty());
+    for build in builds {
+        assert!(build.contains("--format docker"), "{build}");
+    }
+}
+
+#[test]
+fn the_build_is_sent_what_is_copied_and_no_more() {
+    let ignored = read(".dockerignore");
+    let mut lines = ignored
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.is_empty());
+    assert_eq!(lines.next(), Some("*"), "everything is left out at first");
+    let sent: BTreeSet<_> = lines
+        .map(|line| line.strip_prefix('!').expect("is sent"))
+        .collect();
+    let copied = all("COPY");
+    let copied = copied
+        .iter()
+        .filter(|arguments| !arguments.starts_with("--from"));
+    let copied: BTreeSet<_> = copied
+        .flat_map(|arguments| {
+            arguments
+                .rsplit_once(' ')
+                .expect("what, and where to")
+                .0
+                .split(' ')
+        })
+        .collect();
+    assert_eq!(sent, copied);
 }

@@ -3,6 +3,7 @@
 mod client;
 mod container;
 mod kubernetes;
+mod runbook;
 mod service_config;
 mod systemd;
 

@@ -92,8 +92,13 @@ impl TestDatabase {
 
     /// The database of this URL on a PostgreSQL server of the test's own.
     pub(crate) fn on_own_postgres(url: String) -> Self {
+        Self::at_url(Backend::Postgres, url)
+    }
+
+    /// The database of this URL, which somebody else deletes.
+    pub(crate) fn at_url(backend: Backend, url: String) -> Self {
         Self {
-            backend: Backend::Postgres,
+            backend,
             url,
             place: Place::Elsewhere,
         }
@@ -101,11 +106,7 @@ impl TestDatabase {
 
     /// A database that somebody else deletes.
     pub(crate) fn elsewhere(database: &Self) -> Self {
-        Self {
-            backend: database.backend,
-            url: database.url.clone(),
-            place: Place::Elsewhere,
-        }
+        Self::at_url(database.backend, database.url.clone())
     }
 
     /// A database on PostgreSQL with a proxy in front of it, and the proxy.

@@ -40,10 +40,12 @@ impl Logged {
             lines,
         };
         let line = logged.line("serving").await;
+        // As text or as JSON.
+        let line = line.replace("\"address\":\"", "address=");
         let address = line
             .split("address=")
             .nth(1)
-            .and_then(|rest| rest.split(' ').next());
+            .and_then(|rest| rest.split([' ', '"']).next());
         let address = address.and_then(|address| address.parse().ok());
         logged.address = address.unwrap_or_else(|| panic!("no address in {line:?}"));
         logged

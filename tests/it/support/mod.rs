@@ -24,6 +24,7 @@ pub(crate) mod health;
 pub(crate) mod ids;
 pub(crate) mod logged;
 pub(crate) mod overload;
+pub(crate) mod pgbouncer;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod proxy;

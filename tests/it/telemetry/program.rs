@@ -44,14 +44,14 @@ impl Program {
 
     /// Where it serves, once it does.
     pub(super) async fn address(&self) -> SocketAddr {
-        let line = first(&self.said, |line| line.starts_with(LISTENING)).await;
-        line[LISTENING.len()..].parse().expect("an address")
+        let line = first(&self.said, |line| line.contains(LISTENING)).await;
+        after(&line, LISTENING).parse().expect("an address")
     }
 
     /// Where its metrics are, once they are served.
     pub(super) async fn metrics_address(&self) -> SocketAddr {
-        let line = first(&self.said, |line| line.starts_with(METRICS)).await;
-        let address = line[METRICS.len()..].strip_suffix("/metrics");
+        let line = first(&self.said, |line| line.contains(METRICS)).await;
+        let address = after(&line, METRICS).strip_suffix("/metrics");
         address.expect("a path").parse().expect("an address")
     }
 
@@ -91,6 +91,12 @@ impl Drop for Program {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The word after these, be the line text or JSON.
+fn after<'a>(line: &'a str, words: &str) -> &'a str {
+    let (_, rest) = line.split_once(words).expect("it was found");
+    rest.split('"').next().unwrap_or(rest)
 }
 
 /// Each of the lines as the JSON object that it is.
