@@ -1,12 +1,14 @@
 //! From a database URL to a pool of connections that are set up as the service needs them.
 
-use std::{sync::Arc, time::Duration};
+#[cfg(unix)]
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::{fs::OpenOptions, str::FromStr as _, sync::Arc, time::Duration};
 
 use sea_orm::ConnectOptions;
 use sqlx::{
     Connection as _, Postgres, Sqlite,
     pool::PoolOptions,
-    sqlite::{SqliteJournalMode, SqliteSynchronous},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 use tokio::time::timeout;
 
@@ -77,7 +79,10 @@ pub async fn connect(config: &DatabaseConfig) -> Result<Store, StoreError> {
         }
     };
     let connections = match dialect {
-        Dialect::Sqlite => Connections::open(options, writers, dialect).await?,
+        Dialect::Sqlite => {
+            make_private(url);
+            Connections::open(options, writers, dialect).await?
+        }
         Dialect::Postgres => {
             let session = Session::new(config.generic_plans);
             let direct = config.direct_url.as_ref().map(DatabaseUrl::expose);
@@ -85,6 +90,20 @@ pub async fn connect(config: &DatabaseConfig) -> Result<Store, StoreError> {
         }
     };
     Ok(Store::new(connections, dialect, config.pool_size))
+}
+
+/// Makes SQLite's file, if there is none, so that nobody but its owner may read it: it holds what users
+/// write to each other. SQLite gives the files that it makes beside it the same rights. What fails here
+/// fails there again, and is told.
+fn make_private(url: &str) {
+    let Ok(options) = SqliteConnectOptions::from_str(url) else {
+        return;
+    };
+    let mut file = OpenOptions::new();
+    file.write(true).create_new(true);
+    #[cfg(unix)]
+    file.mode(0o600);
+    let _ = file.open(options.get_filename());
 }
 
 /// Sets connections of a pool up when they are new, and closes those of which a statement was abandoned.

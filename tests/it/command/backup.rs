@@ -15,6 +15,12 @@ fn backup(url: &str, file: &Path) -> Output {
     run(program().args(["backup", "--database-url", url]).arg(file))
 }
 
+/// Who may read, write and run a file.
+fn mode(file: &Path) -> u32 {
+    let metadata = fs::metadata(file).expect("it is there");
+    metadata.permissions().mode() & 0o777
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_in_use_is_copied_whole_and_the_copy_serves() {
     let database = TestDatabase::create(Backend::Sqlite).await;
@@ -31,11 +37,13 @@ async fn a_database_in_use_is_copied_whole_and_the_copy_serves() {
     let size = fs::metadata(&file).expect("it is there").len();
     assert!(said.contains(&format!("{size} bytes, at m")), "{said}");
     assert!(said.contains("backup.db"), "{said}");
-    let mode = fs::metadata(&file)
-        .expect("it is there")
-        .permissions()
-        .mode();
-    assert_eq!(mode & 0o777, 0o600);
+    let database = database.url().trim_start_matches("sqlite://");
+    for private in [Path::new(database), &file] {
+        assert_eq!(mode(private), 0o600, "{}", private.display());
+    }
+    for beside in ["-wal", "-shm"] {
+        assert_eq!(mode(Path::new(&format!("{database}{beside}"))), 0o600);
+    }
     let entries = fs::read_dir(directory.path())
         .expect("it can be read")
         .count();
