@@ -156,9 +156,13 @@ pub struct LimitsConfig {
     /// The most connections at once, 1 to 1,000,000; those in excess wait to be accepted. Each takes a
     /// file descriptor. Default: 1,000.
     pub connections: u32,
-    /// The most calls and watches that one connection has open at once, 1 to 1,000,000. Clients know
-    /// the number and keep to it by themselves. Default: 1,000.
+    /// The most calls that one connection has open at once, watches apart, 1 to 1,000,000. Clients are told
+    /// the sum of both numbers, and keep to it by themselves. Default: 1,000.
     pub streams_per_connection: u32,
+    /// The most watches that one connection has open at once, 1 to 1,000,000; those in excess are refused
+    /// (`RESOURCE_EXHAUSTED`, reason `WATCH_LIMIT_REACHED`), so that calls never wait behind watches.
+    /// Default: 1,000.
+    pub watches_per_connection: u32,
     /// How long a connection is used for new calls, 1 second to 3650 days; then the client is told to
     /// make another one, and what is going on goes on. Default: 30 minutes.
     pub connection_age: Duration,
@@ -327,6 +331,7 @@ impl Default for LimitsConfig {
             watchers: 10_000,
             connections: 1_000,
             streams_per_connection: 1_000,
+            watches_per_connection: 1_000,
             connection_age: Duration::from_mins(30),
         }
     }

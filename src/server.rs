@@ -283,7 +283,12 @@ impl Server {
             .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
             .http2_max_pending_accept_reset_streams(Some(MOST_CANCELLED_AT_ONCE))
             .http2_max_header_list_size(MOST_METADATA)
-            .max_concurrent_streams(limits.streams_per_connection)
+            // HTTP/2 counts calls and watches together.
+            .max_concurrent_streams(
+                limits
+                    .streams_per_connection
+                    .saturating_add(limits.watches_per_connection),
+            )
             .max_connection_age(limits.connection_age)
             .layer(grpc::Boundary::new(metrics.calls))
             .layer(grpc::Access::new(callers))
@@ -296,7 +301,12 @@ impl Server {
             ))
             .add_service(health_service)
             .serve_with_incoming_shutdown(
-                Incoming::new(self.listener, protection, limits.connections),
+                Incoming::new(
+                    self.listener,
+                    protection,
+                    limits.connections,
+                    limits.watches_per_connection,
+                ),
                 async {
                     // A task that has failed has left, too.
                     let _ = left.await;

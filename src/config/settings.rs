@@ -110,9 +110,13 @@ pub struct Settings {
     #[arg(long, global = true, value_name = "NUMBER", value_parser = limit)]
     pub(super) max_connections: Option<u32>,
 
-    /// The most calls and watches open at once on one connection [default: 1000]
+    /// The most calls open at once on one connection, watches apart [default: 1000]
     #[arg(long, global = true, value_name = "NUMBER", value_parser = limit)]
     pub(super) max_streams_per_connection: Option<u32>,
+
+    /// The most watches open at once on one connection; others are refused [default: 1000]
+    #[arg(long, global = true, value_name = "NUMBER", value_parser = limit)]
+    pub(super) max_watches_per_connection: Option<u32>,
 
     /// How long a connection is used for new calls [default: 30m]
     #[arg(long, global = true, value_name = "DURATION", value_parser = connection_age)]
@@ -183,6 +187,9 @@ impl Settings {
             max_streams_per_connection: self
                 .max_streams_per_connection
                 .or(lower.max_streams_per_connection),
+            max_watches_per_connection: self
+                .max_watches_per_connection
+                .or(lower.max_watches_per_connection),
             max_connection_age: self.max_connection_age.or(lower.max_connection_age),
             drain_timeout: self.drain_timeout.or(lower.drain_timeout),
             log_format: self.log_format.or(lower.log_format),
@@ -218,6 +225,10 @@ impl Settings {
             (
                 "max_streams_per_connection",
                 self.max_streams_per_connection.is_some(),
+            ),
+            (
+                "max_watches_per_connection",
+                self.max_watches_per_connection.is_some(),
             ),
             ("max_connection_age", self.max_connection_age.is_some()),
             ("drain_timeout", self.drain_timeout.is_some()),
@@ -260,6 +271,7 @@ impl Settings {
             max_watchers,
             max_connections,
             max_streams_per_connection,
+            max_watches_per_connection,
             max_connection_age,
             drain_timeout,
             log_format,
@@ -290,6 +302,8 @@ impl Settings {
                 connections: max_connections.unwrap_or(default.limits.connections),
                 streams_per_connection: max_streams_per_connection
                     .unwrap_or(default.limits.streams_per_connection),
+                watches_per_connection: max_watches_per_connection
+                    .unwrap_or(default.limits.watches_per_connection),
                 connection_age: max_connection_age.unwrap_or(default.limits.connection_age),
             },
             jobs: JobsConfig {

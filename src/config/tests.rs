@@ -104,6 +104,7 @@ fn everything() -> Config {
             watchers: 2,
             connections: 3,
             streams_per_connection: 4,
+            watches_per_connection: 6,
             connection_age: Duration::from_mins(5),
         },
         jobs: super::JobsConfig {
@@ -140,6 +141,7 @@ fn each_source_can_set_everything() {
         max_watchers = 2
         max_connections = 3
         max_streams_per_connection = 4
+        max_watches_per_connection = 6
         max_connection_age = "5m"
         drain_timeout = "2s 500ms"
         log_format = "json"
@@ -168,6 +170,7 @@ fn each_source_can_set_everything() {
         ("CONVERSATION_MAX_WATCHERS", "2"),
         ("CONVERSATION_MAX_CONNECTIONS", "3"),
         ("CONVERSATION_MAX_STREAMS_PER_CONNECTION", "4"),
+        ("CONVERSATION_MAX_WATCHES_PER_CONNECTION", "6"),
         ("CONVERSATION_MAX_CONNECTION_AGE", "5m"),
         ("CONVERSATION_DRAIN_TIMEOUT", "2s 500ms"),
         ("CONVERSATION_LOG_FORMAT", "json"),
@@ -191,6 +194,7 @@ fn each_source_can_set_everything() {
         "--max-watchers=2",
         "--max-connections=3",
         "--max-streams-per-connection=4",
+        "--max-watches-per-connection=6",
         "--max-connection-age=5m",
         "--drain-timeout=2s 500ms",
         "--log-format=json",

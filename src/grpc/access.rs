@@ -26,7 +26,7 @@ use tonic_reflection::pb::{
 use tower::{Layer, Service};
 use tracing::Span;
 
-use super::status;
+use super::{limits::Via, status};
 use crate::{
     access::{Caller, Callers, Peer, Role},
     domain::CallerName,
@@ -72,6 +72,11 @@ fn needed(path: &str) -> Option<Needed> {
         (HEALTH, _) => Needed::Nothing,
         _ => return None,
     })
+}
+
+/// Whether calls of this path go on for as long as their caller listens.
+pub(super) fn is_watch(path: &str) -> bool {
+    service_and_method(path) == Some((CONVERSATIONS, "WatchConversations"))
 }
 
 /// The service and the method that a path names; `None` if it names none.
@@ -122,7 +127,7 @@ where
 pub(super) fn admit(callers: &Callers, request: &mut HttpRequest<Body>) -> Result<(), Status> {
     let needed = needed(request.uri().path());
     if !callers.is_empty() && needed != Some(Needed::Nothing) {
-        let peer = request.extensions().get::<Peer>();
+        let peer = request.extensions().get::<Via>().map(|via| &via.peer);
         let caller = identify(callers, request.headers(), peer).inspect_err(|_| {
             if let Some(address) = peer.and_then(|peer| peer.address) {
                 Span::current().record("peer", tracing::field::display(address));

@@ -16,7 +16,10 @@ use tower::{Layer, Service};
 use tracing::{Instrument as _, Span, field::Empty};
 use uuid::Uuid;
 
-use super::{call::Call, status};
+use super::{
+    call::{Call, Refusals},
+    status,
+};
 use crate::metrics::CallMetrics;
 
 /// The ID of a call, in its request if the caller has one, and always in its response and the log.
@@ -31,6 +34,7 @@ const AHEAD_OF_TRANSPORT: Duration = Duration::from_millis(2);
 #[derive(Debug, Clone)]
 pub struct Boundary {
     metrics: CallMetrics,
+    refusals: Refusals,
 }
 
 /// A service within the [`Boundary`].
@@ -38,13 +42,17 @@ pub struct Boundary {
 pub struct Bounded<S> {
     inner: S,
     metrics: CallMetrics,
+    refusals: Refusals,
 }
 
 impl Boundary {
     /// Counts calls in `metrics`.
     #[must_use]
-    pub const fn new(metrics: CallMetrics) -> Self {
-        Self { metrics }
+    pub fn new(metrics: CallMetrics) -> Self {
+        Self {
+            metrics,
+            refusals: Refusals::default(),
+        }
     }
 }
 
@@ -55,6 +63,7 @@ impl<S> Layer<S> for Boundary {
         Bounded {
             inner,
             metrics: self.metrics.clone(),
+            refusals: self.refusals.clone(),
         }
     }
 }
@@ -76,9 +85,15 @@ where
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let id = request_id(&request);
         let path = request.uri().path();
-        let call = Call::begin(&self.metrics, path, &id, request.headers(), |method| {
-            span(&id, path, method)
-        });
+        let refusals = self.refusals.clone();
+        let call = Call::begin(
+            &self.metrics,
+            refusals,
+            path,
+            &id,
+            request.headers(),
+            |method| span(&id, path, method),
+        );
         let span = call.span().clone();
         let timeout = request.headers().get(TIMEOUT).and_then(timeout);
         let deadline = timeout.map(|timeout| timeout.saturating_sub(AHEAD_OF_TRANSPORT));

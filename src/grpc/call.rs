@@ -6,7 +6,9 @@
 //! the field `cause`, which [`super::status`] fills in.
 
 use std::{
+    mem,
     pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, ready},
     thread,
     time::Duration,
@@ -21,9 +23,12 @@ use tracing::Span;
 
 use super::status;
 use crate::{
-    metrics::{CallInFlight, CallMetrics, OTHER_METHOD, SYSTEM},
+    metrics::{CallInFlight, CallMetrics, OTHER_METHOD, SYSTEM, Stopwatch},
     telemetry::traces,
 };
+
+/// How long after a line about a call that was refused for want of room there is no other.
+const BETWEEN_REFUSALS: Duration = Duration::from_secs(10);
 
 /// A call that has begun. Dropped before its end, it is one that its caller has given up.
 pub(super) struct Call {
@@ -33,7 +38,35 @@ pub(super) struct Call {
     /// Its `x-request-id`.
     id: HeaderValue,
     in_flight: Option<CallInFlight>,
+    refusals: Refusals,
     stage: Stage,
+}
+
+/// When refusals for want of room were last told of in the log. Under load there are thousands in a second,
+/// and one line tells as much as all of them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Refusals(Arc<Mutex<Told>>);
+
+#[derive(Debug, Default)]
+struct Told {
+    last: Option<Stopwatch>,
+    untold: u64,
+}
+
+impl Refusals {
+    /// How many there were before this one without a line of their own; `None` if this one gets none,
+    /// either.
+    fn tell(&self) -> Option<u64> {
+        // Both values are counts and times of lines: half a change does no harm.
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_recent = |last: Stopwatch| last.elapsed() < BETWEEN_REFUSALS;
+        if told.last.is_some_and(is_recent) {
+            told.untold += 1;
+            return None;
+        }
+        told.last = Some(Stopwatch::start());
+        Some(mem::take(&mut told.untold))
+    }
 }
 
 /// How far a call has got.
@@ -49,6 +82,7 @@ impl Call {
     /// Begins a call of the method at `path`, with the span that `span` makes for its name.
     pub(super) fn begin(
         metrics: &CallMetrics,
+        refusals: Refusals,
         path: &str,
         id: &HeaderValue,
         headers: &HeaderMap,
@@ -68,6 +102,7 @@ impl Call {
             method: path.rsplit('/').next().unwrap_or_default().to_owned(),
             id: id.clone(),
             in_flight: Some(in_flight),
+            refusals,
             stage: Stage::Handling,
         }
     }
@@ -112,7 +147,8 @@ impl Call {
         if is_servers_fault(code) {
             traces::mark_failed(&self.span, name);
         }
-        self.span.in_scope(|| log(status, duration, self.stage));
+        self.span
+            .in_scope(|| log(status, duration, self.stage, &self.refusals));
     }
 }
 
@@ -197,7 +233,7 @@ const fn is_servers_fault(code: Code) -> bool {
 }
 
 /// The one line of a call.
-fn log(status: &Status, duration: Duration, stage: Stage) {
+fn log(status: &Status, duration: Duration, stage: Stage, refusals: &Refusals) {
     let duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
     let (code, error) = (status::name(status.code()), status.message());
     let info = status.get_details_error_info();
@@ -215,6 +251,13 @@ fn log(status: &Status, duration: Duration, stage: Stage) {
         // Every stream ends so when the server is told to stop.
         Code::Unavailable if reason == Some(status::SHUTTING_DOWN) => {
             tracing::info!(code, reason, error, duration_us, "ended");
+        }
+        Code::ResourceExhausted if reason == Some(status::OVERLOADED) => {
+            if let Some(untold) = refusals.tell() {
+                tracing::warn!(code, reason, error, duration_us, untold, "failed");
+            } else {
+                tracing::debug!(code, reason, error, duration_us, "failed");
+            }
         }
         Code::Unavailable | Code::Aborted | Code::DeadlineExceeded | Code::ResourceExhausted => {
             tracing::warn!(code, reason, error, duration_us, "failed");

@@ -4,6 +4,7 @@ use tonic::{Request, Response, Status};
 
 use super::{
     Api, access, convert,
+    limits::Via,
     watch::{self, WatchStream},
 };
 use crate::{
@@ -66,8 +67,10 @@ impl ConversationService for Api {
         &self,
         request: Request<WatchConversationsRequest>,
     ) -> Result<Response<WatchStream>, Status> {
+        let via = request.extensions().get::<Via>().cloned();
         let request = convert::watch_conversations::parse(&request.into_inner())?;
-        let place = self.watchers.take()?;
+        let on_connection = via.map(|via| via.take_watch()).transpose()?;
+        let place = (self.watchers.take_watch()?, on_connection);
         let watch = app::Watch::begin(&self.app, request).await?;
         let stream = watch::start(watch, place, &self.shutdown, &self.watches);
         Ok(Response::new(stream))

@@ -9,7 +9,9 @@
 //!   which they came, for [`PATIENCE`] at most: a burst is taken in, a queue that does not get shorter is
 //!   not. So nobody waits for more than that and the work ahead.
 //! - Health and reflection take no place: whoever looks why nothing goes forward gets an answer.
-//! - A watch takes a place while it is set up, like any call, and one of its own kind while it lasts.
+//! - A watch takes a place while it is set up, like any call, and one of its own kind while it lasts: of
+//!   those of the server, and of those of its connection. HTTP/2 counts calls and watches together, so
+//!   without the latter calls would wait behind watches, see [`crate::server`].
 //!
 //! Deliberately absent: limits for each caller. How many calls one connection may have
 //! open is settled by HTTP/2, see [`crate::server`].
@@ -36,6 +38,7 @@ use tonic_reflection::pb::{
 use tower::{Layer, Service};
 
 use super::{access, status};
+use crate::access::Peer;
 
 /// How long a call may wait until it is worked on.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -44,6 +47,61 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const AT_WORK_PER_CONNECTION: u32 = 8;
 /// How many are worked on at least, for the sake of those that wait for a lock in a small pool.
 const LEAST_AT_WORK: u32 = 64;
+
+/// After how long at least, and at most, whoever was refused is asked to come back. All that were refused
+/// at once do not come back at once.
+#[derive(Debug, Clone, Copy)]
+struct ComeBack {
+    after: Duration,
+    within: Duration,
+}
+
+const CALLS: ComeBack = ComeBack {
+    after: Duration::from_secs(1),
+    within: Duration::from_secs(2),
+};
+/// A gateway that connects anew begins all of its watches at once.
+const WATCHES: ComeBack = ComeBack {
+    after: Duration::from_secs(1),
+    within: Duration::from_secs(10),
+};
+
+impl ComeBack {
+    fn refusal(self) -> Status {
+        let spread = self.within.saturating_sub(self.after);
+        status::overloaded(self.after + spread.mul_f64(rand::random()))
+    }
+}
+
+/// A connection as the calls that come over it know it.
+#[derive(Debug, Clone)]
+pub struct Via {
+    /// Who is at its other end.
+    pub(super) peer: Peer,
+    watches: Places,
+    most_watches: u32,
+}
+
+impl Via {
+    /// A connection that may have so many watches open at once.
+    pub fn new(peer: Peer, most_watches: u32) -> Self {
+        Self {
+            peer,
+            watches: Places::new(most_watches),
+            most_watches,
+        }
+    }
+
+    /// A place for one more watch on this connection.
+    ///
+    /// # Errors
+    ///
+    /// What to answer if it has as many as it may.
+    pub(super) fn take_watch(&self) -> Result<Place, Status> {
+        let place = self.watches.try_take();
+        place.ok_or_else(|| status::watch_limit_reached(self.most_watches))
+    }
+}
 
 /// How many may be at it at once. Its clones count together.
 #[derive(Debug, Clone)]
@@ -62,27 +120,25 @@ impl Places {
     }
 
     /// A place, if one is free.
+    fn try_take(&self) -> Option<Place> {
+        let permit = Arc::clone(&self.0).try_acquire_owned().ok()?;
+        Some(Place { _permit: permit })
+    }
+
+    /// A place for a watch, if one is free.
     ///
     /// # Errors
     ///
     /// What to answer to whom none is left for.
-    pub(super) fn take(&self) -> Result<Place, Status> {
-        match Arc::clone(&self.0).try_acquire_owned() {
-            Ok(permit) => Ok(Place { _permit: permit }),
-            Err(_) => Err(status::overloaded()),
-        }
+    pub(super) fn take_watch(&self) -> Result<Place, Status> {
+        self.try_take().ok_or_else(|| WATCHES.refusal())
     }
 
     /// A place, if one becomes free soon.
-    ///
-    /// # Errors
-    ///
-    /// As [`Places::take`].
-    async fn await_one(&self) -> Result<Place, Status> {
-        match timeout(PATIENCE, Arc::clone(&self.0).acquire_owned()).await {
-            Ok(Ok(permit)) => Ok(Place { _permit: permit }),
-            _ => Err(status::overloaded()),
-        }
+    async fn await_one(&self) -> Option<Place> {
+        let permit = timeout(PATIENCE, Arc::clone(&self.0).acquire_owned()).await;
+        let permit = permit.ok()?.ok()?;
+        Some(Place { _permit: permit })
     }
 }
 
@@ -143,17 +199,20 @@ where
         if is_about_the_server(request.uri().path()) {
             return Box::pin(self.inner.call(request));
         }
-        let place = match self.limits.places.take() {
-            Ok(place) => place,
-            Err(status) => return Box::pin(ready(Ok(status.into_http()))),
+        let come_back = if access::is_watch(request.uri().path()) {
+            WATCHES
+        } else {
+            CALLS
+        };
+        let Some(place) = self.limits.places.try_take() else {
+            return Box::pin(ready(Ok(come_back.refusal().into_http())));
         };
         let at_work = self.limits.at_work.clone();
         // Nothing of it happens until it is first asked for its answer.
         let answer = self.inner.call(request);
         Box::pin(async move {
-            let turn = match at_work.await_one().await {
-                Ok(turn) => turn,
-                Err(status) => return Ok(status.into_http()),
+            let Some(turn) = at_work.await_one().await else {
+                return Ok(come_back.refusal().into_http());
             };
             let answer = answer.await;
             drop((turn, place));
@@ -168,4 +227,28 @@ fn is_about_the_server(path: &str) -> bool {
         access::service_and_method(path),
         Some((HEALTH | REFLECTION | REFLECTION_ALPHA, _))
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use tonic_types::StatusExt as _;
+
+    use super::*;
+
+    #[test]
+    fn those_who_are_refused_at_once_are_asked_to_come_back_at_different_times() {
+        for come_back in [CALLS, WATCHES] {
+            let delays: BTreeSet<_> = (0..100)
+                .map(|_| {
+                    let retry = come_back.refusal().get_details_retry_info();
+                    retry.and_then(|retry| retry.retry_delay).unwrap()
+                })
+                .collect();
+            assert!(delays.len() > 50, "{delays:?}");
+            assert!(delays.first() >= Some(&come_back.after), "{delays:?}");
+            assert!(delays.last() <= Some(&come_back.within), "{delays:?}");
+        }
+    }
 }

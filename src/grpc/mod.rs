@@ -34,7 +34,7 @@ use crate::{
 pub use access::Access;
 pub use boundary::Boundary;
 pub use health::{Health, health};
-pub use limits::Limits;
+pub use limits::{Limits, Via};
 pub use reflection::methods;
 
 /// The most bytes of a request. The largest valid one has some 60 KiB.

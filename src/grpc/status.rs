@@ -21,12 +21,12 @@ use crate::{
 const DOMAIN: &str = "conversation.v1";
 /// When to try again after the database was away.
 const RETRY_UNAVAILABLE: Duration = Duration::from_secs(1);
-/// When to try again after there was too much to do.
-const RETRY_OVERLOADED: Duration = Duration::from_secs(1);
 /// When to try again after others were in the way.
 const RETRY_CONTENTION: Duration = Duration::from_millis(100);
 /// The reason of a watch's end when the server stops.
 pub(super) const SHUTTING_DOWN: &str = "SHUTTING_DOWN";
+/// The reason of a refusal for want of room.
+pub(super) const OVERLOADED: &str = "OVERLOADED";
 
 /// A status with a reason and no more details.
 fn status(code: Code, reason: Reason, message: &str) -> Status {
@@ -134,12 +134,23 @@ pub(super) fn unimplemented() -> Status {
 }
 
 /// The answer to a request that comes while there is too much to do. Nothing of it was read.
-pub(super) fn overloaded() -> Status {
+pub(super) fn overloaded(delay: Duration) -> Status {
     retriable(
         Code::ResourceExhausted,
         Reason::Overloaded,
         "the server is overloaded; try again a little later, or on another replica",
-        RETRY_OVERLOADED,
+        delay,
+    )
+}
+
+/// The answer to a watch on a connection that has as many as it may. There is no use in trying again on
+/// the same one.
+pub(super) fn watch_limit_reached(limit: u32) -> Status {
+    let metadata = HashMap::from([("limit".to_owned(), limit.to_string())]);
+    Status::with_error_details(
+        Code::ResourceExhausted,
+        "the connection has as many watches as it may have; open another connection",
+        details_with(Reason::WatchLimitReached, metadata),
     )
 }
 

@@ -26,14 +26,14 @@ pub(super) struct WatchStream {
     events: mpsc::Receiver<WatchEvent>,
     end: Option<oneshot::Receiver<Status>>,
     metrics: WatchMetrics,
-    /// Taken as long as the client has the stream open.
-    _place: Place,
+    /// Taken as long as the client has the stream open: the server's, and its connection's.
+    _place: (Place, Option<Place>),
 }
 
 /// Runs a watch as a task, until it ends by itself or the server drains.
 pub(super) fn start(
     watch: Watch,
-    place: Place,
+    place: (Place, Option<Place>),
     shutdown: &Shutdown,
     metrics: &WatchMetrics,
 ) -> WatchStream {

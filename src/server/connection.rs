@@ -14,12 +14,12 @@ use tokio::{
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
-use crate::{access::Peer, tls};
+use crate::{access::Peer, grpc::Via, tls};
 
 /// A connection that calls may come over.
 pub(super) struct Connection {
     stream: Stream,
-    peer: Peer,
+    via: Via,
     /// Among the connections that there may be at once.
     _place: OwnedSemaphorePermit,
 }
@@ -30,20 +30,25 @@ enum Stream {
 }
 
 impl Connection {
-    pub(super) fn plain(stream: TcpStream, place: OwnedSemaphorePermit) -> Self {
+    /// `most_watches` may be open on it at once.
+    pub(super) fn plain(stream: TcpStream, place: OwnedSemaphorePermit, most_watches: u32) -> Self {
         let peer = Peer {
             address: stream.peer_addr().ok(),
             certificate: None,
         };
         Self {
             stream: Stream::Plain(stream),
-            peer,
+            via: Via::new(peer, most_watches),
             _place: place,
         }
     }
 
     /// Once the handshake is over.
-    pub(super) fn protected(stream: TlsStream<TcpStream>, place: OwnedSemaphorePermit) -> Self {
+    pub(super) fn protected(
+        stream: TlsStream<TcpStream>,
+        place: OwnedSemaphorePermit,
+        most_watches: u32,
+    ) -> Self {
         let (connection, session) = stream.get_ref();
         // The first certificate is the client's own; the others lead to its authority.
         let certificate = session.peer_certificates().and_then(<[_]>::first);
@@ -53,17 +58,17 @@ impl Connection {
         };
         Self {
             stream: Stream::Protected(Box::new(stream)),
-            peer,
+            via: Via::new(peer, most_watches),
             _place: place,
         }
     }
 }
 
 impl Connected for Connection {
-    type ConnectInfo = Peer;
+    type ConnectInfo = Via;
 
-    fn connect_info(&self) -> Peer {
-        self.peer.clone()
+    fn connect_info(&self) -> Via {
+        self.via.clone()
     }
 }
 

@@ -45,19 +45,28 @@ pub(super) struct Incoming {
     listener: TcpListener,
     tls: Option<tls::Current>,
     places: PollSemaphore,
+    /// Of each connection.
+    most_watches: u32,
     /// Ends with this stream, and so when the server drains.
     handshakes: JoinSet<Option<Connection>>,
     pause: Option<Pin<Box<Sleep>>>,
 }
 
 impl Incoming {
-    /// Protected with what `tls` holds when they come, or not at all, and so many at once.
-    pub(super) fn new(listener: TcpListener, tls: Option<tls::Current>, most: u32) -> Self {
+    /// Protected with what `tls` holds when they come, or not at all, and so many at once, each with so
+    /// many watches.
+    pub(super) fn new(
+        listener: TcpListener,
+        tls: Option<tls::Current>,
+        most: u32,
+        most_watches: u32,
+    ) -> Self {
         let places = usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS);
         Self {
             listener,
             tls,
             places: PollSemaphore::new(Arc::new(Semaphore::new(places))),
+            most_watches,
             handshakes: JoinSet::new(),
             pause: None,
         }
@@ -110,11 +119,13 @@ impl Stream for Incoming {
                 && let Poll::Ready(accepted) = this.poll_accept(context)
             {
                 let Some(tls) = &this.tls else {
-                    let connection = Connection::plain(accepted.stream, accepted.place);
+                    let Accepted { stream, place, .. } = accepted;
+                    let connection = Connection::plain(stream, place, this.most_watches);
                     return Poll::Ready(Some(Ok(connection)));
                 };
                 let config = Arc::clone(&tls.borrow());
-                this.handshakes.spawn(handshake(config, accepted));
+                this.handshakes
+                    .spawn(handshake(config, accepted, this.most_watches));
             }
             match this.handshakes.poll_join_next(context) {
                 Poll::Ready(Some(Ok(Some(connection)))) => {
@@ -130,14 +141,18 @@ impl Stream for Incoming {
 }
 
 /// Protects a connection, unless the client fails to do its part.
-async fn handshake(config: Arc<ServerConfig>, accepted: Accepted) -> Option<Connection> {
+async fn handshake(
+    config: Arc<ServerConfig>,
+    accepted: Accepted,
+    most_watches: u32,
+) -> Option<Connection> {
     let Accepted {
         stream,
         address,
         place,
     } = accepted;
     match timeout(HANDSHAKE_PATIENCE, TlsAcceptor::from(config).accept(stream)).await {
-        Ok(Ok(stream)) => Some(Connection::protected(stream, place)),
+        Ok(Ok(stream)) => Some(Connection::protected(stream, place, most_watches)),
         // Probes that only look whether the port is open do so.
         Ok(Err(error)) if is_of_connection(&error) => {
             tracing::debug!(peer = %address, %error, "a connection ended before its handshake");

@@ -141,6 +141,7 @@ fn help_names_every_command_and_setting() {
         "--max-watchers",
         "--max-connections",
         "--max-streams-per-connection",
+        "--max-watches-per-connection",
         "--max-connection-age",
         "--drain-timeout",
         "--log-format",

@@ -6,10 +6,12 @@ use conversation_service::{config::Config, proto::SendMessageRequest};
 use prost::Message as _;
 use tokio::{task::JoinSet, time::timeout};
 use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
 
 use crate::support::{
     clock::TestClock,
     databases::{Backend, TestDatabase},
+    errors::refused,
     ids::{c2c, text},
     rows::Rows,
     server::{TestServer, config},
@@ -40,11 +42,50 @@ async fn send(wire: &Wire) -> Status {
 }
 
 #[tokio::test]
-async fn a_connection_is_told_how_many_calls_it_may_have_open() {
-    let (_database, server) = serve(|config| config.limits.streams_per_connection = 7).await;
+async fn a_connection_is_told_how_many_calls_and_watches_it_may_have_open() {
+    let (_database, server) = serve(|config| {
+        config.limits.streams_per_connection = 7;
+        config.limits.watches_per_connection = 5;
+    })
+    .await;
     let wire = Wire::connect(server.address()).await;
     assert_eq!(send(&wire).await.code(), Code::Ok);
-    assert_eq!(wire.most_calls(), 7);
+    assert_eq!(wire.most_calls(), 12);
+}
+
+/// A gateway has a watch for each of its users, all on one connection.
+#[tokio::test]
+async fn calls_never_wait_behind_watches() {
+    const MOST: u32 = 3;
+    let (_database, server) = serve(|config| {
+        config.limits.streams_per_connection = 1;
+        config.limits.watches_per_connection = MOST;
+    })
+    .await;
+    let client = server.client().await;
+    let mut watchers = Vec::new();
+    for _ in 0..MOST {
+        watchers.push(client.follow("alice", "", None).await);
+    }
+    let another = || async { client.watch("alice", "", None).await.map(drop) };
+    let status = refused(
+        another().await,
+        Code::ResourceExhausted,
+        "WATCH_LIMIT_REACHED",
+    );
+    let details = status.get_error_details();
+    let info = details.error_info().expect("every error has one");
+    assert_eq!(info.metadata["limit"], MOST.to_string());
+    assert!(details.retry_info().is_none(), "another connection helps");
+
+    client.send("bob", c2c("alice"), "hi").await;
+    assert_eq!(client.listed("alice").await, [c2c("bob")]);
+    let elsewhere = server.client().await;
+    elsewhere.follow("alice", "", None).await;
+
+    drop(watchers.pop());
+    let room = timeout(PATIENCE, async { while another().await.is_err() {} });
+    room.await.expect("there is room for another one");
 }
 
 #[tokio::test]

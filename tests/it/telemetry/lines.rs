@@ -10,6 +10,7 @@ use crate::support::{
     databases::{Backend, TestDatabase, on_every_database},
     errors::refused,
     ids::{c2c, text},
+    overload::is_overloaded,
     proxy::Proxy,
     rows::Rows,
     wire::Wire,
@@ -198,6 +199,31 @@ async fn a_line_names_its_call_however_few_lines_are_chosen(database: TestDataba
     };
     assert_eq!(line["x_request_id"], "failure");
     assert_eq!(line["method"], SEND);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_refusals_for_want_of_room_have_one_line() {
+    let database = TestDatabase::create(Backend::Sqlite).await;
+    let database = database.expect("the embedded database is always there");
+    let one_watcher = ["--log-format=json", "--max-watchers=1"];
+    let program = Program::start(&url(&database), &one_watcher, &[]);
+    let client = program.client().await;
+    let _watcher = client.follow("alice", "", None).await;
+    for _ in 0..20 {
+        let refused = client.watch("alice", "", None).await.map(drop);
+        assert!(is_overloaded(refused));
+    }
+    let (_, written) = program.stop().await;
+    let lines = objects(&written);
+    let told: Vec<_> = lines
+        .iter()
+        .filter(|line| line["reason"] == "OVERLOADED")
+        .collect();
+    let [line] = told.as_slice() else {
+        panic!("{} lines: {told:#?}", told.len());
+    };
+    assert_eq!(line["level"], "WARN");
+    assert_eq!(line["untold"], 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
