@@ -283,6 +283,8 @@ impl Server {
             .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
             .http2_max_pending_accept_reset_streams(Some(MOST_CANCELLED_AT_ONCE))
             .http2_max_header_list_size(MOST_METADATA)
+            // Only so that others are answered, too: see grpc::not_grpc.
+            .accept_http1(true)
             // HTTP/2 counts calls and watches together.
             .max_concurrent_streams(
                 limits

@@ -3,7 +3,7 @@
 //! [`super::Access`], which adds it to the call's span.
 
 use std::{
-    future::Future,
+    future::{Future, ready},
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::{
     call::{Call, Refusals},
+    not_grpc::Protocol,
     status,
 };
 use crate::metrics::CallMetrics;
@@ -72,7 +73,7 @@ impl<S> Service<Request<Body>> for Bounded<S>
 where
     S: Service<Request<Body>, Response = Response<Body>>,
     S::Future: Send + 'static,
-    S::Error: 'static,
+    S::Error: Send + 'static,
 {
     type Response = Response<Body>;
     type Error = S::Error;
@@ -95,6 +96,12 @@ where
             |method| span(&id, path, method),
         );
         let span = call.span().clone();
+        if let Some(protocol) = Protocol::of(&request) {
+            let status = call.refuse(&protocol.status());
+            let mut response = protocol.answer(&status, request.version());
+            response.headers_mut().insert(REQUEST_ID, id);
+            return Box::pin(ready(Ok(response)));
+        }
         let timeout = request.headers().get(TIMEOUT).and_then(timeout);
         let deadline = timeout.map(|timeout| timeout.saturating_sub(AHEAD_OF_TRANSPORT));
         let answer = span.in_scope(|| self.inner.call(request));

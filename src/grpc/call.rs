@@ -129,6 +129,13 @@ impl Call {
         })
     }
 
+    /// The call ends with this status before anything is done. Returns what the caller is told.
+    pub(super) fn refuse(mut self, status: &Status) -> Status {
+        let status = self.ours(status).unwrap_or_else(|| status.clone());
+        self.end(&status);
+        status
+    }
+
     /// What the caller is told in place of this status: the same with its request's ID, or one of ours.
     /// `None` of success.
     fn ours(&self, status: &Status) -> Option<Status> {

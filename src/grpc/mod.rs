@@ -12,6 +12,7 @@ mod group_service;
 mod health;
 mod limits;
 mod message_service;
+mod not_grpc;
 mod page_token;
 mod reflection;
 mod status;

@@ -129,8 +129,13 @@ pub(super) fn unimplemented() -> Status {
     status(
         Code::Unimplemented,
         Reason::Unimplemented,
-        "there is no such method, or it does not speak this encoding",
+        "there is no such method, or the message's encoding (`grpc-encoding`) is not known",
     )
+}
+
+/// The answer to a request that is not gRPC, with what to do instead.
+pub(super) fn not_grpc(message: &str) -> Status {
+    status(Code::Unimplemented, Reason::NotGrpc, message)
 }
 
 /// The answer to a request that comes while there is too much to do. Nothing of it was read.

@@ -14,7 +14,9 @@ use super::TlsError;
 use crate::config::TlsConfig;
 
 /// The only protocol that is spoken.
-const HTTP_2: &[u8] = b"h2";
+/// The first is chosen where a client has both. Over the other there is no more than the advice to use
+/// the first.
+const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
 /// The contents of the files.
 pub(super) struct Material {
@@ -81,7 +83,7 @@ impl Material {
         let mut config = builder
             .with_single_cert(certificates, key)
             .map_err(TlsError::Pair)?;
-        config.alpn_protocols = vec![HTTP_2.to_vec()];
+        config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
         Ok(config)

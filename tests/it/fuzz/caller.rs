@@ -141,6 +141,11 @@ impl Caller {
             assert_eq!(answer.http, refused, "{}", described());
             return;
         }
+        if !call.is_grpc() {
+            let refused = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+            assert_eq!(answer.http, refused, "{}", described());
+            return;
+        }
         assert_eq!(answer.http, StatusCode::OK, "{}", described());
         let Some(status) = &answer.status else {
             assert!(is_watch, "there was no status: {}", described());

@@ -90,6 +90,13 @@ impl Call {
         lengths.any(|(name, _)| *name == "content-length")
     }
 
+    /// Whether it is gRPC, or gRPC-Web, whose answers have a status, too.
+    pub(super) fn is_grpc(&self) -> bool {
+        let mut types = self.headers.iter();
+        let content_type = types.find(|(name, _)| *name == "content-type");
+        content_type.is_some_and(|(_, value)| value.as_bytes().starts_with(b"application/grpc"))
+    }
+
     /// Whether its headers are more than the transport takes.
     pub(super) fn has_huge_headers(&self) -> bool {
         let length: usize = self.headers.iter().map(|(_, value)| value.len()).sum();
