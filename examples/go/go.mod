@@ -1,0 +1,3 @@
+module conversation.internal
+
+go 1.21
