@@ -79,8 +79,8 @@
 //!    of one transaction).
 //! 5. What was recorded becomes the response, now and for every retry.
 //!
-//! When many come at once, `store::coalesce` makes one of their first round trips, and one of their
-//! second ones. Nobody waits for that but for a turn, and nobody fails because of another.
+//! When many come at once, `store::coalesce` merges their first round trips into one, and their second
+//! ones into another. A request waits for nothing but a free slot, and none fails because of another.
 //!
 //! # Lists of any length
 //!

@@ -43,7 +43,7 @@ impl FromStr for ConversationId {
     }
 }
 
-/// The text form. What is no valid ID, and so never came from the service, has none.
+/// The text form. An ID that is not valid, and so never came from the service, has none.
 impl fmt::Display for ConversationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let id = match &self.id {
