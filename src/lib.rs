@@ -151,9 +151,7 @@
 //!
 //! # A new RPC
 //!
-//! The protocol, and for a new service in `grpc::access` who may call it; a file in `grpc::convert` that
-//! parses and renders; a file in [`app`] of the same name; a rule or a statement in [`store`]; a handler
-//! of a few lines; a test of the same name.
+//! `CONTRIBUTING.md` lists every place that has to know of it.
 //!
 //! # What is deliberately absent
 //!

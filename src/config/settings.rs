@@ -86,7 +86,8 @@ pub struct Settings {
     #[arg(long, global = true, value_name = "DURATION", value_parser = restore_window)]
     pub(super) restore_window: Option<Duration>,
 
-    /// How long changes are kept, for retries and for clients that were away [default: 7d]
+    /// How long changes that are made from now on are kept, for retries and for clients that were away
+    /// [default: 7d]
     #[arg(long, global = true, value_name = "DURATION", value_parser = change_retention)]
     pub(super) change_retention: Option<Duration>,
 
