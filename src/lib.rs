@@ -92,9 +92,9 @@
 //!   one-to-one chat, a system conversation's owner, up to eight members of a group. That is the most
 //!   that a message writes.
 //! - The members of a larger group have no copy. A list reads their rows, which say so, and the heads
-//!   of their groups. Nobody is in many large groups; who is pays for each about as much as for a line
-//!   of a page.
-//! - Who has left has a copy for good.
+//!   of their groups. Few users are in many large groups; each such group costs a list about what one more
+//!   entry costs.
+//! - A member who left keeps a copy.
 //!
 //! Why it is right: head and copies change in one transaction that holds the lock of the head, and
 //! joining and leaving hold it too, so a copy is never behind its head. Nothing else is stored that

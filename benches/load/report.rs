@@ -160,7 +160,7 @@ impl Report {
             let widths = rows.iter().map(|row| row.name.chars().count());
             let width = widths.max().unwrap_or(0).max(heading.len());
             println!(
-                "\n| {heading:<width$} |     least |    median |  greatest | target |\n|{}|----------:|----------:|----------:|--------|",
+                "\n| {heading:<width$} |       min |    median |       max | target |\n|{}|----------:|----------:|----------:|--------|",
                 "-".repeat(width + 2)
             );
             for row in rows {
