@@ -12,6 +12,7 @@ use crate::support::{
     errors::refused,
     ids::c2c,
     rounds::Rounds,
+    rows::Rows,
     server::{TestServer, config},
     stored::Stored,
 };
@@ -140,9 +141,30 @@ async fn changes_without_a_promise_are_kept_by_their_age_and_while_they_can_be_u
     refused(late, Code::FailedPrecondition, "RESTORE_WINDOW_EXPIRED");
 }
 
+async fn a_clearing_is_kept_until_what_it_has_cleared_is_erased(database: TestDatabase) {
+    let clock = TestClock::new();
+    let (_server, client) = start(&database, &clock, Duration::ZERO, SECOND).await;
+    client.send("alice", c2c("alice"), "note").await;
+    client.delete("alice", [c2c("alice")]).await;
+    let rows = Rows::of(&database).await;
+    // It cannot be read, so nothing can be erased.
+    rows.run("UPDATE changes SET results = 'x' || results")
+        .await;
+    let rounds = Rounds::on(&database, &clock, SECOND).await;
+    clock.advance(WINDOW);
+    let erased = rounds.run().await;
+    assert_eq!((erased.messages, erased.changes), (0, 0));
+    rows.run("UPDATE changes SET results = SUBSTR(results, 2)")
+        .await;
+    clock.advance(WINDOW);
+    let erased = rounds.run().await;
+    assert_eq!((erased.messages, erased.changes), (1, 1));
+}
+
 on_every_database!(
     what_can_be_undone_stays_so_under_a_shorter_window_and_retention,
     a_retry_is_known_for_as_long_as_was_promised_and_no_longer,
     a_change_is_kept_while_it_can_be_undone_although_its_retention_is_shorter,
     changes_without_a_promise_are_kept_by_their_age_and_while_they_can_be_undone,
+    a_clearing_is_kept_until_what_it_has_cleared_is_erased,
 );
