@@ -1,12 +1,10 @@
 //! Conversations, messages, members, users and changes.
 
 use sea_orm_migration::{
-    MigrationName, MigrationTrait, SchemaManager,
-    async_trait::async_trait,
-    sea_orm::{ConnectionTrait as _, DbErr},
+    MigrationName, MigrationTrait, SchemaManager, async_trait::async_trait, sea_orm::DbErr,
 };
 
-use super::in_dialect;
+use super::run;
 
 pub(super) struct Migration;
 
@@ -95,10 +93,6 @@ impl MigrationName for Migration {
 #[async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for sql in TABLES {
-            let sql = in_dialect(sql, manager.get_database_backend());
-            manager.get_connection().execute_unprepared(&sql).await?;
-        }
-        Ok(())
+        run(manager, TABLES).await
     }
 }

@@ -1,10 +1,10 @@
 //! What undoing, watching and erasing need beside the tables of the first migration.
 
 use sea_orm_migration::{
-    MigrationName, MigrationTrait, SchemaManager,
-    async_trait::async_trait,
-    sea_orm::{ConnectionTrait as _, DbErr},
+    MigrationName, MigrationTrait, SchemaManager, async_trait::async_trait, sea_orm::DbErr,
 };
+
+use super::run;
 
 pub(super) struct Migration;
 
@@ -38,9 +38,6 @@ impl MigrationName for Migration {
 #[async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for sql in STATEMENTS {
-            manager.get_connection().execute_unprepared(sql).await?;
-        }
-        Ok(())
+        run(manager, STATEMENTS).await
     }
 }

@@ -1,12 +1,10 @@
 //! What lists, settings and folders need beside the tables of the first two migrations.
 
 use sea_orm_migration::{
-    MigrationName, MigrationTrait, SchemaManager,
-    async_trait::async_trait,
-    sea_orm::{ConnectionTrait as _, DbErr},
+    MigrationName, MigrationTrait, SchemaManager, async_trait::async_trait, sea_orm::DbErr,
 };
 
-use super::in_dialect;
+use super::run;
 
 pub(super) struct Migration;
 
@@ -71,10 +69,6 @@ impl MigrationName for Migration {
 #[async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for sql in STATEMENTS {
-            let sql = in_dialect(sql, manager.get_database_backend());
-            manager.get_connection().execute_unprepared(&sql).await?;
-        }
-        Ok(())
+        run(manager, STATEMENTS).await
     }
 }

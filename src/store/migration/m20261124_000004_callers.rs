@@ -1,12 +1,10 @@
 //! Which service asked for a change.
 
 use sea_orm_migration::{
-    MigrationName, MigrationTrait, SchemaManager,
-    async_trait::async_trait,
-    sea_orm::{ConnectionTrait as _, DbErr},
+    MigrationName, MigrationTrait, SchemaManager, async_trait::async_trait, sea_orm::DbErr,
 };
 
-use super::in_dialect;
+use super::run;
 
 pub(super) struct Migration;
 
@@ -24,10 +22,6 @@ impl MigrationName for Migration {
 #[async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for sql in STATEMENTS {
-            let sql = in_dialect(sql, manager.get_database_backend());
-            manager.get_connection().execute_unprepared(&sql).await?;
-        }
-        Ok(())
+        run(manager, STATEMENTS).await
     }
 }

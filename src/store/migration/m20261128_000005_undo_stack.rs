@@ -7,8 +7,10 @@
 use sea_orm_migration::{
     MigrationName, MigrationTrait, SchemaManager,
     async_trait::async_trait,
-    sea_orm::{ConnectionTrait as _, DbBackend, DbErr},
+    sea_orm::{DbBackend, DbErr},
 };
+
+use super::run;
 
 pub(super) struct Migration;
 
@@ -48,13 +50,9 @@ impl MigrationName for Migration {
 #[async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for sql in STATEMENTS {
-            manager.get_connection().execute_unprepared(sql).await?;
-        }
+        run(manager, STATEMENTS).await?;
         if manager.get_database_backend() == DbBackend::Postgres {
-            for sql in FOR_LISTS_AND_CONVERSATIONS {
-                manager.get_connection().execute_unprepared(sql).await?;
-            }
+            run(manager, FOR_LISTS_AND_CONVERSATIONS).await?;
         }
         Ok(())
     }

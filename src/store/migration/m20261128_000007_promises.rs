@@ -4,10 +4,10 @@
 use sea_orm_migration::{
     MigrationName, MigrationTrait, SchemaManager,
     async_trait::async_trait,
-    sea_orm::{ConnectionTrait as _, DbBackend, DbErr},
+    sea_orm::{DbBackend, DbErr},
 };
 
-use super::in_dialect;
+use super::run;
 
 pub(super) struct Migration;
 
@@ -60,14 +60,9 @@ impl MigrationName for Migration {
 #[async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let backend = manager.get_database_backend();
-        let more = match backend {
-            DbBackend::Sqlite => ON_SQLITE,
-            _ => &[],
-        };
-        for sql in STATEMENTS.iter().chain(more) {
-            let sql = in_dialect(sql, backend);
-            manager.get_connection().execute_unprepared(&sql).await?;
+        run(manager, STATEMENTS).await?;
+        if manager.get_database_backend() == DbBackend::Sqlite {
+            run(manager, ON_SQLITE).await?;
         }
         Ok(())
     }

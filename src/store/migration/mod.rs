@@ -10,8 +10,11 @@ mod m20261128_000007_promises;
 mod m20261128_000008_incarnations;
 
 use sea_orm_migration::{
-    MigrationTrait, MigratorTrait, async_trait::async_trait, sea_orm::DbBackend,
-    sea_query::DynIden, sea_query::IntoIden as _,
+    MigrationTrait, MigratorTrait, SchemaManager,
+    async_trait::async_trait,
+    sea_orm::{ConnectionTrait as _, DbBackend, DbErr},
+    sea_query::DynIden,
+    sea_query::IntoIden as _,
 };
 
 /// Where the names of the migrations that have run are kept.
@@ -53,6 +56,15 @@ impl MigratorTrait for Migrator {
     fn migration_table_name() -> DynIden {
         TABLE.into_iden()
     }
+}
+
+/// Runs the statements of a migration, one after the other.
+async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
+    for sql in statements {
+        let sql = in_dialect(sql, manager.get_database_backend());
+        manager.get_connection().execute_unprepared(&sql).await?;
+    }
+    Ok(())
 }
 
 /// Fills in what the databases call things: `{bytes}`, `{text}`, and how a table's rows are kept, by
