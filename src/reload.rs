@@ -1,7 +1,7 @@
 //! Reads the settings file again when it changes: callers, `sync_deletions` and the log filter are followed
 //! while the service runs.
 //!
-//! What holds here:
+//! Invariants:
 //! - A file that cannot be used changes nothing, and the log says why, once.
 //! - The file is read like at the start, with the same command line and environment on top of it. So a
 //!   setting that the environment overrides stays overridden.
@@ -33,9 +33,6 @@ pub struct Reload {
     in_use: Config,
 }
 
-/// What looking at the file has come to.
-type Read = Result<(String, Config), String>;
-
 impl Reload {
     /// Follows the file of `sources`, which at the start have come to `in_use`; `filter` chooses log lines.
     /// `None` if there is no file.
@@ -58,14 +55,13 @@ impl Reload {
         loop {
             let sources = Arc::clone(&self.sources);
             // A task that did not run to its end has read nothing, and the next one will.
-            if let Ok(read) = spawn_blocking(move || read(&sources)).await {
-                let text = read
-                    .as_ref()
-                    .map(|(text, _)| text.clone())
-                    .map_err(Clone::clone);
+            if let Ok(text) = spawn_blocking(move || text(&sources)).await {
                 if before.as_ref() == Some(&text) && done.as_ref() != Some(&text) {
-                    let used =
-                        read.and_then(|(_, config)| self.take(&config, &callers, &sync_deletions));
+                    let used = text
+                        .as_ref()
+                        .map_err(Clone::clone)
+                        .and_then(|text| load(&self.sources, text))
+                        .and_then(|config| self.take(&config, &callers, &sync_deletions));
                     if let Err(error) = used {
                         tracing::warn!(
                             error,
@@ -128,15 +124,18 @@ impl Reload {
     }
 }
 
-/// The text of the file, and what it comes to.
-fn read(sources: &Sources) -> Read {
-    let config = sources.load().and_then(|config| {
+/// The text of the file.
+fn text(sources: &Sources) -> Result<String, String> {
+    sources.text().map_err(|error| error.with_cause())
+}
+
+/// The settings with this text of the file.
+fn load(sources: &Sources, text: &str) -> Result<Config, String> {
+    let config = sources.load_with(text).and_then(|config| {
         config.refuse_open_listener()?;
         Ok(config)
     });
-    let config = config.map_err(|error| error.with_cause())?;
-    let text = sources.text().map_err(|error| error.with_cause())?;
-    Ok((text, config))
+    config.map_err(|error| error.with_cause())
 }
 
 #[cfg(test)]

@@ -72,8 +72,13 @@ impl Sources {
     /// When the file cannot be read, a source holds a setting that is unknown or malformed, or
     /// settings contradict each other.
     pub fn load(&self) -> Result<Config, ConfigError> {
+        self.load_with(&self.text()?)
+    }
+
+    /// The same with this text of the settings file.
+    pub(crate) fn load_with(&self, text: &str) -> Result<Config, ConfigError> {
         let (settings, callers) = match self.file() {
-            Some(path) => from_file(&path)?,
+            Some(path) => parsed(&path, text)?,
             None => (Settings::default(), Callers::default()),
         };
         let settings = self.above_the_file()?.or(settings);
@@ -87,7 +92,7 @@ impl Sources {
     /// As [`Sources::load`].
     pub fn origins(&self) -> Result<Vec<Origin>, ConfigError> {
         let file = match self.file() {
-            Some(path) => from_file(&path)?.0,
+            Some(path) => parsed(&path, &self.text()?)?.0,
             None => Settings::default(),
         };
         let environment = self.of_environment()?;
@@ -201,13 +206,12 @@ pub(super) fn from_environment(
     Ok(settings)
 }
 
-/// What the TOML file at `path` sets, and the callers that it names.
+/// The settings of the TOML file at `path`, which holds `text`, and the callers that it names.
 ///
 /// # Errors
 ///
-/// When the file cannot be read, is not TOML, or has a key that is unknown or malformed.
-pub(super) fn from_file(path: &Path) -> Result<(Settings, Callers), ConfigError> {
-    let text = text(path)?;
+/// When the text is not TOML, or has a key that is unknown or malformed.
+fn parsed(path: &Path, text: &str) -> Result<(Settings, Callers), ConfigError> {
     // The parser's own rendering quotes the line, and the line may hold a password.
     let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
         let offset = error.span().map_or(0, |span| span.start);

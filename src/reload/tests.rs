@@ -1,4 +1,4 @@
-//! What a changed file does, and what it does not.
+//! The effects of a changed file.
 
 use super::*;
 use crate::config::Settings;
@@ -33,7 +33,8 @@ fn followed(text: &str) -> Followed {
 impl Followed {
     fn change(&mut self, text: &str) -> Result<(), String> {
         std::fs::write(self.file.path(), text).unwrap();
-        let (_, config) = read(&self.reload.sources)?;
+        let sources = &self.reload.sources;
+        let config = load(sources, &super::text(sources)?)?;
         self.reload
             .take(&config, &self.callers, &self.sync_deletions)
     }
