@@ -45,7 +45,7 @@ pub enum ProbeError {
     HungUp {
         /// Where it was asked.
         address: ProbeAddress,
-        /// What the transport says.
+        /// The transport's own error.
         source: Box<tonic::Status>,
     },
     /// Something accepts connections there, and does not answer the question.

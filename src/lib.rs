@@ -115,7 +115,7 @@
 //!
 //! # Joining and leaving
 //!
-//! Who is in a group is a change of each user whom it concerns, made by the group's caller: one
+//! Joining and leaving a group is a change of each user whom it concerns, made by the group's caller: one
 //! transaction locks the head, raises the revisions of all whose membership changes, moves their rows and
 //! records a change for each ([`store`] says why this order of locks has no circle). The request itself is
 //! remembered with the group (`store::groups`).

@@ -24,7 +24,7 @@ pub fn clock() -> Clock {
     Clock::of_database(boot_id(), readings)
 }
 
-/// What the machine's clocks show.
+/// The times that the machine's clocks show.
 fn readings() -> Readings {
     Readings {
         wall: wall(),

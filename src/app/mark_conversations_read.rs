@@ -71,9 +71,9 @@ pub async fn mark_conversations_read(
     Ok(read)
 }
 
-/// What has something unread, the latest active first, each through its newest message: as much as one
-/// request reads. What was not seen far enough to be read any further comes only where there is room,
-/// so that a caller who repeats the request until there is no more gets to the end.
+/// The unread conversations, the latest active first, each through its newest message: as many as one
+/// request reads. A conversation that was not seen far enough to be read any further comes only where
+/// there is room, so that a caller who repeats the request until there is no more gets to the end.
 async fn all_unread(
     app: &App,
     user: &UserId,

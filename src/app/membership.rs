@@ -1,4 +1,4 @@
-//! What joining and leaving a group have in common.
+//! The common part of joining and leaving a group.
 
 use super::{App, AppError};
 use crate::domain::{MembershipRequest, MembershipsChanged};

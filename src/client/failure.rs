@@ -1,4 +1,4 @@
-//! What a refused call means to its caller.
+//! The meaning of a refused call for its caller.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ pub fn reason(status: &Status) -> Option<ErrorReason> {
     Some(known.unwrap_or_default())
 }
 
-/// What is wrong with a refused request: each violation, at most 20. Empty unless the code is
+/// The violations of a refused request, at most 20. Empty unless the code is
 /// `INVALID_ARGUMENT`.
 pub fn violations(status: &Status) -> Vec<Violation> {
     let Some(request) = status.get_details_bad_request() else {

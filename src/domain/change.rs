@@ -70,7 +70,7 @@ pub enum Change {
     RemovedFromFolder(FolderName, Vec<ConversationId>),
     /// The user has joined or left a group.
     MembershipChanged {
-        /// What the user is since.
+        /// The user's membership since.
         membership: Membership,
         /// How the group stands since.
         conversation: Watermarks,

@@ -44,7 +44,7 @@ struct DatabaseClock {
     estimate: Estimate,
 }
 
-/// What the clocks of this machine show, read together.
+/// The times that the clocks of this machine show, read together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Readings {
     /// The time of day, as far as this machine knows it.
@@ -130,7 +130,7 @@ impl Clock {
         }
     }
 
-    /// What this machine's wall clock shows.
+    /// The time that this machine's wall clock shows.
     #[must_use]
     pub fn wall(&self) -> Timestamp {
         match &self.0 {

@@ -45,7 +45,7 @@ pub struct CanonicalId(String);
 pub enum ConversationIdError {
     /// It begins with none of the known prefixes.
     UnknownForm,
-    /// What follows the prefix is not a valid ID.
+    /// The ID after the prefix is not valid.
     Id(IdError),
 }
 

@@ -1,4 +1,4 @@
-//! Who is in a group, and what changes it.
+//! Membership of groups, and the requests that change it.
 
 use super::{Batch, CallerName, GroupId, RequestDigest, RequestId, Revision, UserId};
 
@@ -18,7 +18,7 @@ pub struct MembershipRequest {
     pub group: GroupId,
     /// The users.
     pub users: Batch<UserId>,
-    /// What they shall be.
+    /// The membership that they get.
     pub membership: Membership,
     /// By what a retry is recognised. A group has one scope for all its requests.
     pub request: Option<GroupRequest>,
@@ -31,11 +31,11 @@ pub struct MembershipRequest {
 pub struct GroupRequest {
     /// The caller's name for the request.
     pub id: RequestId,
-    /// What the request means.
+    /// A digest of the request's meaning.
     pub digest: RequestDigest,
 }
 
-/// What such a request has done.
+/// The result of such a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MembershipsChanged {
     /// How many of the users were not yet what they are now. A retry gets the same number.

@@ -55,7 +55,7 @@ pub struct Changed<T = ()> {
 /// The most conversations that one request reads, so that its answer and its event have a bound.
 pub const MAX_READ: usize = 1000;
 
-/// What a reading did. A retry gets the same value, as it was recorded.
+/// The result of a reading. A retry gets the same value, as it was recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadingChanged {
     /// How far each conversation is read.

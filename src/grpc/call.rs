@@ -136,7 +136,7 @@ impl Call {
         status
     }
 
-    /// What the caller is told in place of this status: the same with its request's ID, or one of ours.
+    /// The status that the caller gets in place of this one: the same with its request's ID, or one of ours.
     /// `None` of success.
     fn ours(&self, status: &Status) -> Option<Status> {
         let id = self.id.to_str().unwrap_or_default();

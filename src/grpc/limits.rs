@@ -76,7 +76,7 @@ impl ComeBack {
 /// A connection as the calls that come over it know it.
 #[derive(Debug, Clone)]
 pub struct Via {
-    /// Who is at its other end.
+    /// The peer at its other end.
     pub(super) peer: Peer,
     watches: Places,
     most_watches: u32,
@@ -96,7 +96,7 @@ impl Via {
     ///
     /// # Errors
     ///
-    /// What to answer if it has as many as it may.
+    /// The refusal for a connection that has as many as it may.
     pub(super) fn take_watch(&self) -> Result<Place, Status> {
         let place = self.watches.try_take();
         place.ok_or_else(|| status::watch_limit_reached(self.most_watches))
@@ -129,7 +129,7 @@ impl Places {
     ///
     /// # Errors
     ///
-    /// What to answer to whom none is left for.
+    /// The refusal of a watch for which none is left.
     pub(super) fn take_watch(&self) -> Result<Place, Status> {
         self.try_take().ok_or_else(|| WATCHES.refusal())
     }

@@ -1,4 +1,4 @@
-//! What is answered to requests that are not gRPC: gRPC-Web, Connect, and whatever else a person or a
+//! The answers to requests that are not gRPC: gRPC-Web, Connect, and anything else that a person or a
 //! library sends over HTTP. Each is told, in its own form, what to do instead.
 //!
 //! Deliberately absent: serving them. A proxy in front of the service translates where that is needed.
@@ -16,7 +16,7 @@ const GRPC: &str = "application/grpc";
 const GRPC_WEB: &str = "application/grpc-web";
 const CONNECT: &str = "connect-protocol-version";
 
-/// What a request speaks instead of gRPC.
+/// The protocol of a request that is not gRPC.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Protocol {
     /// gRPC-Web; an answer has to have the request's content type.
@@ -45,7 +45,7 @@ impl Protocol {
         }
     }
 
-    /// What to do instead, for a developer.
+    /// The refusal, which tells a developer what to do instead.
     pub(super) fn status(&self) -> Status {
         status::not_grpc(match self {
             Self::GrpcWeb(_) => {

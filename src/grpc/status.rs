@@ -168,7 +168,7 @@ pub(super) fn deadline_exceeded() -> Status {
     )
 }
 
-/// What is answered in place of this status: one of ours if it says too little, as the transport's do,
+/// The status to answer in place of this one: one of ours if it says too little, as the transport's do,
 /// which carry no details; and in any case with the ID of the call. `None` of success.
 pub(super) fn complete(status: &Status, method: &str, id: &str) -> Option<Status> {
     if status.code() == Code::Ok {

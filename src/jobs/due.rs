@@ -1,6 +1,6 @@
 //! The time by which the background jobs go.
 //!
-//! What is erased cannot be brought back, so no estimate is good enough for it. A round asks the database
+//! Erased messages cannot be brought back, so no estimate is good enough for it. A round asks the database
 //! for its time, and erases nothing where that time cannot be believed:
 //!
 //! - If this machine's wall clock and the database's are far apart, one of them is wrong. The round is

@@ -1,4 +1,4 @@
-//! What the operating system says of the process, under the names that Prometheus' own clients use.
+//! Metrics of the process that the operating system keeps, under the names that Prometheus' own clients use.
 //!
 //! All of it is read from `/proc` whenever somebody reads the metrics. Where there is none, as on systems
 //! other than Linux, there are none of these metrics.
@@ -18,7 +18,7 @@ const TICKS_PER_SECOND: f64 = 100.0;
 #[derive(Debug)]
 struct Process;
 
-/// What is read of the process.
+/// The metrics of the process.
 #[derive(Debug, PartialEq)]
 struct Usage {
     cpu_seconds: f64,

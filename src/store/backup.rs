@@ -23,7 +23,7 @@ use crate::config::DatabaseUrl;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 const VERSION: &str = "SELECT max(version) FROM conversation_schema";
 
-/// What a backup came to.
+/// A finished backup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Backup {
     /// The size of the copy.
@@ -52,7 +52,7 @@ pub enum BackupError {
     File {
         /// The copy.
         file: PathBuf,
-        /// What the system says.
+        /// The system's own error.
         source: io::Error,
     },
     /// The database cannot be read or copied.

@@ -347,7 +347,7 @@ impl AsStoreError for FolderError {
     }
 }
 
-/// What happened to each of the conversations of a request, as it is recorded.
+/// The outcome of each conversation of a request, as it is recorded.
 fn outcomes(
     keys: &[ConversationKey],
     known: &HashSet<ConversationKey>,

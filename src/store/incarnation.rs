@@ -27,7 +27,7 @@ pub(super) const BASE: &str = "(SELECT COALESCE(MAX(base), 0) FROM incarnations)
 pub(crate) struct Revisions {
     /// The base of the present incarnation.
     pub(crate) base: Revision,
-    /// What the user has come to.
+    /// The user's revision.
     pub(crate) present: Revision,
 }
 
@@ -55,7 +55,7 @@ pub(super) fn present(dialect: Dialect) -> String {
     dialect.greatest(&["COALESCE(u.revision, 0)", BASE])
 }
 
-/// What raises the revision of a user in an insertion into `users` of [`first`].
+/// The clause that raises the revision of a user in an insertion into `users` of [`first`].
 pub(super) fn raise(dialect: Dialect) -> String {
     let next = dialect.greatest(&["users.revision + 1", "excluded.revision"]);
     format!("ON CONFLICT (user_id) DO UPDATE SET revision = {next}")

@@ -221,7 +221,7 @@ impl Store {
         .await
     }
 
-    /// What each of these users has come to.
+    /// The revision of each of these users.
     pub(crate) async fn revisions(
         &self,
         users: &[UserId],

@@ -27,7 +27,7 @@ const FORGET_NAMES: &str = "DO $$ DECLARE taken text; BEGIN \
         EXECUTE format('DEALLOCATE %I', taken); \
     END LOOP; END $$";
 
-/// What bringing a schema up to date came to.
+/// The result of bringing a schema up to date.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Migrated {
     /// The migration that the schema is at now.

@@ -29,7 +29,7 @@ const FORBIDDEN: &str = "SELECT current_user::text AS role, string_agg(tables.na
         AND has_table_privilege(to_regclass(tables.name), 'UPDATE') \
         AND has_table_privilege(to_regclass(tables.name), 'DELETE'))";
 
-/// What a schema holds: the first of the known migrations, in their order.
+/// The migrations that a schema holds: the first of the known ones, in their order.
 pub(super) struct Schema {
     versions: Vec<String>,
 }
@@ -127,7 +127,7 @@ impl Place {
         let search_path = text("search_path")?.unwrap_or_default();
         let (current, found) = (text("current")?, text("found")?);
         let elsewhere = text("elsewhere")?;
-        // What would be made there would be found nowhere, or would hide what there is.
+        // New tables there would be found nowhere, or would hide those that there are.
         match (&current, &found, elsewhere) {
             (None, _, _) => Err(StoreError::Setup(format!(
                 "search_path ({search_path}) names no schema that exists and that this role may use"

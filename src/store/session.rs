@@ -57,7 +57,7 @@ pub(super) enum Sessions {
     Lent,
 }
 
-/// What is said to PostgreSQL so that a session is as the service needs it.
+/// The settings with which a session of PostgreSQL is as the service needs it.
 #[derive(Clone, Debug)]
 pub(super) struct Session {
     settings: Vec<(&'static str, String)>,
@@ -95,12 +95,12 @@ impl Session {
         }
     }
 
-    /// What makes the settings of a session that lasts.
+    /// The statements that make the settings of a session that lasts.
     pub(super) fn after_connecting(&self) -> String {
         format!("{}{SET_LATER}", self.each("SET"))
     }
 
-    /// What begins a transaction in a session that is lent.
+    /// The statements that begin a transaction in a session that is lent.
     pub(super) fn begin(&self) -> Arc<str> {
         let set = self.each("SET LOCAL");
         format!("BEGIN ISOLATION LEVEL READ COMMITTED; {set}{SET_LOCAL_LATER}").into()
@@ -175,7 +175,7 @@ impl Session {
     }
 }
 
-/// What every connection of this service has in common, whoever makes it. Nothing of it is a startup
+/// The options that all connections of this service have in common. Nothing of it is a startup
 /// option: poolers refuse those that they do not know. The driver writes no log lines of its own: asking
 /// whether it should would confuse the filters of the spans around it.
 pub(super) fn of_service(options: PgConnectOptions) -> PgConnectOptions {

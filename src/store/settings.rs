@@ -358,7 +358,7 @@ fn with_rows<R>(
     rows.unzip()
 }
 
-/// What a reading did. There are records of old with more conversations than an answer has room for:
+/// The result of a reading. There are records of old with more conversations than an answer has room for:
 /// those are answered as far as one answer goes, as if the request had come today.
 fn reading_changed(recorded: Recorded) -> Result<ReadingChanged, StoreError> {
     let more = recorded.detail.as_deref() == Some(MORE);

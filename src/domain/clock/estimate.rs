@@ -8,8 +8,8 @@
 //! as it must to lie within these bounds: a slow answer, whose bounds are wide, does not disturb it. It
 //! is off by at most the time that the quickest recent answer took.
 //!
-//! What is erased cannot be brought back, so it goes by a second estimate, which does not follow the
-//! database's clock where that jumps ahead by more than [`JUMP`]: it goes on with the time that has
+//! Erased messages cannot be brought back, so erasing goes by a second estimate, which does not follow
+//! the database's clock where that jumps ahead by more than [`JUMP`]: it goes on with the time that has
 //! passed since before the jump ([`Estimate::cautious`]). It follows a jump back at once.
 
 use std::{
@@ -39,7 +39,7 @@ pub(super) struct Estimate {
     is_told: Mutex<bool>,
 }
 
-/// What an answer has done to what is known of the time.
+/// The effect of an answer on the estimate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Told {
     /// The time is as it was expected, or this is the first answer.

@@ -1,4 +1,4 @@
-//! What each fault of a field is called, so that a program can tell it without reading the description.
+//! The name of each fault of a field, so that a program can tell it without reading the description.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::{
     proto::ViolationReason,
 };
 
-/// What can be wrong with one field. Its text is the description.
+/// A fault of one field. Its text is the description.
 pub(in crate::grpc) trait Fault: fmt::Display {
     /// The kind of the fault.
     fn reason(&self) -> ViolationReason;

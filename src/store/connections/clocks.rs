@@ -1,4 +1,4 @@
-//! What the database's clock shows, and whether that can be believed.
+//! The time that the database's clock shows, and whether it can be believed.
 
 use std::sync::atomic::Ordering;
 

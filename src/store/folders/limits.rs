@@ -22,11 +22,11 @@ use crate::{
     },
 };
 
-/// What a user's folders show.
+/// How much a user's folders show.
 #[derive(Debug, Default)]
 struct Shown {
     all: i64,
-    /// What the change at hand has put in.
+    /// How much of it the change at hand has put in.
     added: i64,
 }
 

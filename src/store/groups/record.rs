@@ -1,4 +1,4 @@
-//! What is recorded of joining and leaving: for each user a change like any other, and for the group the
+//! The records of joining and leaving: for each user a change like any other, and for the group the
 //! request, if its caller wants retries to be exact.
 //!
 //! The request belongs to the conversation and not to any of its users, whose own requests it must not
@@ -47,7 +47,7 @@ impl Changed {
         })
     }
 
-    /// What is recorded of it, as JSON; [`recorded_membership`] reads it.
+    /// Its record, as JSON; [`recorded_membership`] reads it.
     pub(super) fn results(&self, last: Seq) -> String {
         let of_conversation = [
             CHANGED,

@@ -30,7 +30,7 @@ pub(in crate::store) struct Statements {
     pub(super) lost_sight: String,
 }
 
-/// What distinguishes joining from leaving.
+/// The statements that differ between joining and leaving.
 pub(super) struct Change {
     /// Raises the revisions of those of the users whose membership changes.
     pub(super) raise: String,
