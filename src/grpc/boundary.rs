@@ -104,11 +104,16 @@ where
         }
         let timeout = request.headers().get(TIMEOUT).and_then(timeout);
         let deadline = timeout.map(|timeout| timeout.saturating_sub(AHEAD_OF_TRANSPORT));
+        // It runs from now on, as the transport's own does, and not from when the answer is first asked for:
+        // that is later where many calls come at once.
+        let expired = deadline.map(tokio::time::sleep);
         let answer = span.in_scope(|| self.inner.call(request));
         let bounded = async move {
-            let response = match deadline {
-                Some(Duration::ZERO) => status::deadline_exceeded().into_http(),
-                Some(deadline) => within(answer, tokio::time::sleep(deadline)).await?,
+            let response = match expired {
+                Some(_) if deadline == Some(Duration::ZERO) => {
+                    status::deadline_exceeded().into_http()
+                }
+                Some(expired) => within(answer, expired).await?,
                 None => answer.await?,
             };
             let mut response = call.answer(response);
@@ -185,7 +190,33 @@ pub(super) fn timeout(header: &HeaderValue) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use std::{convert::Infallible, future::pending};
+
+    use tonic_types::StatusExt as _;
+    use tower::service_fn;
+
     use super::*;
+    use crate::metrics::Metrics;
+
+    #[tokio::test]
+    async fn a_deadline_runs_before_the_answer_is_first_asked_for() {
+        let inner = service_fn(|_: Request<Body>| pending::<Result<Response<Body>, Infallible>>());
+        let mut bounded = Boundary::new(Metrics::new([]).calls).layer(inner);
+        let request = Request::builder()
+            .header("content-type", "application/grpc")
+            .header(TIMEOUT, "3m")
+            .version(http::Version::HTTP_2);
+        let answer = bounded.call(request.body(Body::empty()).unwrap());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        let response = tokio::select! {
+            biased;
+            response = answer => response.unwrap(),
+            () = ready(()) => panic!("the deadline has not passed"),
+        };
+        let status = tonic::Status::from_header_map(response.headers()).unwrap();
+        let info = status.get_details_error_info().unwrap();
+        assert_eq!(info.reason, "DEADLINE_EXCEEDED");
+    }
 
     #[test]
     fn timeouts_are_read_in_all_units_and_nothing_else() {
