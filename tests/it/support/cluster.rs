@@ -47,6 +47,8 @@ if [ -n "$small" ]; then
 fi
 server=
 all() { echo "$server" $(cat "/proc/$server/task/$server/children"); }
+# Gone, or a zombie, which has given back its memory: no server starts while an old one's is in use.
+is_dead() { ! grep -qs '^State:[[:space:]]*[^Z]' "/proc/$1/status"; }
 while read -r command argument; do
     case $command in
     init) $as "$bin/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --locale=C \
@@ -54,7 +56,8 @@ while read -r command argument; do
     copy) "$bin/pg_basebackup" -D "$dir/data" -d "$argument" --write-recovery-conf --checkpoint=fast \
         --no-sync </dev/null >/dev/null ;;
     start) $as "$bin/postgres" -D "$dir/data" -k "$dir" -h 127.0.0.1 -p $argument >&2 & server=$! ;;
-    crash) kill -STOP "$server"; kill -KILL $(all); wait "$server"; server= ;;
+    crash) kill -STOP "$server"; killed=$(all); kill -KILL $killed; wait "$server"; server=
+        for process in $killed; do until is_dead "$process"; do :; done; done ;;
     freeze) kill -STOP $(all) ;;
     thaw) kill -CONT $(all) ;;
     pause) kill -STOP "$argument" ;;
