@@ -86,29 +86,17 @@ impl Caller {
                 self.ask_again().await;
             }
             let asked = self.drawing.draw(&self.recorder);
-            let call = self.recorder.begin(asked.clone());
-            self.ask(call, &asked).await;
+            let call = self.recorder.begin(asked);
+            self.ask(call).await;
         }
     }
 
     /// Asks until there is an answer, or until it is left for later.
-    async fn ask(&mut self, call: usize, asked: &Asked) {
-        let mut in_doubt = false;
+    async fn ask(&mut self, call: usize) {
         for _ in 0..TRIES {
             let replica = self.dice.random_range(0..self.replicas.clients.len());
-            match once(&self.replicas.clients[replica], asked).await {
-                Try::Done(told) => return self.recorder.end(call, Outcome::Done(told)),
-                // An earlier try may still be under way, and fare better.
-                Try::Refused(_) if in_doubt => return,
-                Try::Refused(reason) => {
-                    return self.recorder.end(call, Outcome::Refused(reason));
-                }
-                Try::Failed(status) => {
-                    return self.recorder.failed(format!("{asked:?}: {status:?}"));
-                }
-                Try::InDoubt => in_doubt = true,
-            }
-            if self.dice.random_ratio(1, 6) {
+            let settled = ask(&self.recorder, &self.replicas.clients[replica], call).await;
+            if settled || self.dice.random_ratio(1, 6) {
                 return;
             }
             self.replicas.recovers(replica).await;
@@ -125,21 +113,23 @@ impl Caller {
         }
         let call = calls[self.dice.random_range(0..calls.len())];
         let replica = self.dice.random_range(0..self.replicas.clients.len());
-        ask_again(&self.recorder, &self.replicas.clients[replica], call).await;
+        ask(&self.recorder, &self.replicas.clients[replica], call).await;
     }
 }
 
-/// Asks once more for what was done or is in doubt, and takes down what comes of it.
-pub(super) async fn ask_again(recorder: &Recorder, client: &Client, call: usize) {
+/// Asks for it, be it once more, and takes down what comes of it. Returns whether there is an answer.
+pub(super) async fn ask(recorder: &Recorder, client: &Client, call: usize) -> bool {
+    let Some(was_done) = recorder.tries(call) else {
+        return true;
+    };
     let asked = recorder.asked(call);
-    let was_done = recorder.is_done(call);
     match once(client, &asked).await {
-        Try::Done(told) => recorder.end(call, Outcome::Done(told)),
-        // Of what is in doubt, this try alone was refused.
-        Try::Refused(reason) if was_done => recorder.end(call, Outcome::Refused(reason)),
-        Try::Refused(_) | Try::InDoubt => {}
-        Try::Failed(status) => recorder.failed(format!("again {asked:?}: {status:?}")),
+        Try::Done(told) => recorder.answered(call, told),
+        Try::Refused(reason) => recorder.refused(call, was_done, reason),
+        Try::Failed(status) => recorder.failed(format!("{asked:?}: {status:?}")),
+        Try::InDoubt => return false,
     }
+    true
 }
 
 async fn once(client: &Client, asked: &Asked) -> Try {

@@ -38,7 +38,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use self::{
-    clients::{Caller, Replicas, ask_again},
+    clients::{Caller, Replicas, ask},
     drawing::{CROWD, LARGE_GROUP, SMALL_GROUP, USERS},
     nemesis::Service,
     recording::{Asked, Membership, Recorder},
@@ -199,6 +199,6 @@ async fn furnish(client: &Client, recorder: &Recorder) {
             request_id: Uuid::from_u128(number).to_string(),
         });
         let call = recorder.begin(asked);
-        ask_again(recorder, client, call).await;
+        ask(recorder, client, call).await;
     }
 }

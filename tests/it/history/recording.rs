@@ -63,6 +63,8 @@ pub(super) struct Call {
     pub(super) asked: Asked,
     /// When it was asked for the first time.
     pub(super) began: Moment,
+    /// The number of times that it was asked for, by whomever.
+    pub(super) tries: usize,
     /// When its first answer came.
     pub(super) ended: Option<Moment>,
     pub(super) outcome: Outcome,
@@ -196,6 +198,7 @@ impl Recorder {
         state.history.calls.push(Call {
             asked,
             began,
+            tries: 0,
             ended: None,
             outcome: Outcome::InDoubt,
             again: Vec::new(),
@@ -203,9 +206,33 @@ impl Recorder {
         state.history.calls.len() - 1
     }
 
-    /// A call has been answered or refused, for the first time or again.
-    pub(super) fn end(&self, call: usize, outcome: Outcome) {
+    /// A call is tried. Returns whether it is known to have been carried out, or `None` if it was refused:
+    /// then nobody may ask for it any more.
+    pub(super) fn tries(&self, call: usize) -> Option<bool> {
         let mut state = self.state();
+        let call = &mut state.history.calls[call];
+        if matches!(call.outcome, Outcome::Refused(_)) {
+            return None;
+        }
+        call.tries += 1;
+        Some(call.told().is_some())
+    }
+
+    /// A try of a call was refused, which was done before the try began or not. Where it was not, the refusal
+    /// settles the call only if this was its only try: another one may fare better.
+    pub(super) fn refused(&self, call: usize, was_done: bool, reason: String) {
+        let state = self.state();
+        if was_done || state.history.calls[call].tries == 1 {
+            self.settle(state, call, Outcome::Refused(reason));
+        }
+    }
+
+    /// A try of a call was answered.
+    pub(super) fn answered(&self, call: usize, told: Told) {
+        self.settle(self.state(), call, Outcome::Done(told));
+    }
+
+    fn settle(&self, mut state: MutexGuard<'_, State>, call: usize, outcome: Outcome) {
         let now = state.tick();
         let call = &mut state.history.calls[call];
         if call.outcome == Outcome::InDoubt {
@@ -247,11 +274,6 @@ impl Recorder {
         self.state().history.calls[call].asked.clone()
     }
 
-    /// Whether the call is known to have been carried out.
-    pub(super) fn is_done(&self, call: usize) -> bool {
-        self.state().history.calls[call].told().is_some()
-    }
-
     /// The calls that fulfil a condition.
     pub(super) fn calls(&self, is_wanted: impl Fn(&Call) -> bool) -> Vec<usize> {
         let state = self.state();
@@ -288,4 +310,37 @@ impl State {
         self.now += 1;
         self.now
     }
+}
+
+#[test]
+fn a_refusal_settles_a_call_only_if_no_other_try_may_fare_better() {
+    let asked = || {
+        Asked::Membership(Membership {
+            group: "team",
+            users: vec!["alice"],
+            joins: true,
+            request_id: String::new(),
+        })
+    };
+    let recorder = Recorder::default();
+    let refuse = |call, was_done| recorder.refused(call, was_done, "refused".to_owned());
+    let outcome = |call: usize| recorder.history().calls[call].outcome.clone();
+
+    let alone = recorder.begin(asked());
+    assert_eq!(recorder.tries(alone), Some(false));
+    refuse(alone, false);
+    assert_eq!(outcome(alone), Outcome::Refused("refused".to_owned()));
+    assert_eq!(recorder.tries(alone), None);
+
+    let shared = recorder.begin(asked());
+    assert_eq!(recorder.tries(shared), Some(false));
+    assert_eq!(recorder.tries(shared), Some(false));
+    refuse(shared, false);
+    assert_eq!(outcome(shared), Outcome::InDoubt);
+    recorder.answered(shared, Told::Members(1));
+    refuse(shared, false);
+    assert_eq!(recorder.history().calls[shared].again, []);
+    assert_eq!(recorder.tries(shared), Some(true));
+    refuse(shared, true);
+    assert_eq!(recorder.history().calls[shared].again.len(), 1);
 }

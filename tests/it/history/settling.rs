@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     checks::{self, Rule, Violations, changes, replay},
-    clients::ask_again,
+    clients::ask,
     drawing::{PIN_LIMIT, USERS},
     found::Found,
     joined,
@@ -38,7 +38,7 @@ pub(super) async fn settle(database: &TestDatabase, recorder: &Arc<Recorder>) ->
 
     ask_what_is_in_doubt(recorder, &client, &Found::read(&rows).await).await;
     for call in recorder.calls(|call| call.told().is_some()) {
-        ask_again(recorder, &client, call).await;
+        ask(recorder, &client, call).await;
     }
     let history = History {
         joined: joined(),
@@ -79,7 +79,7 @@ async fn ask_what_is_in_doubt(recorder: &Recorder, client: &Client, found: &Foun
             }
         };
         if was_made {
-            ask_again(recorder, client, call).await;
+            ask(recorder, client, call).await;
         }
     }
 }

@@ -104,6 +104,7 @@ fn call(asked: Asked, told: Told) -> Call {
         began: 0,
         ended: None,
         outcome: Outcome::Done(told),
+        tries: 1,
         again: Vec::new(),
     }
 }
