@@ -1,16 +1,29 @@
 //! What is wrong with a database is found: rows that somebody has changed by hand, and what PostgreSQL
 //! loses when it acknowledges before it writes.
 
+use conversation_service::proto::{
+    AddToFolderRequest, ClearHistoryRequest, CreateFolderRequest, MarkConversationsReadRequest,
+    PinConversationsRequest, SendMessageRequest,
+};
+
 use super::{
     checks::Rule,
+    clients::ask,
+    drawing::{LARGE_GROUP, USERS, conversations},
     make_history,
     nemesis::{Service, Trouble},
+    recording::{Asked, Membership, Recorder},
     settling::{Afterwards, examine, serve, settle},
 };
-use crate::support::{
-    cluster::Cluster,
-    databases::{TestDatabase, on_every_database},
-    rows::Rows,
+use crate::{
+    properties::requests::Request,
+    support::{
+        client::Client,
+        cluster::Cluster,
+        databases::{TestDatabase, on_every_database},
+        ids::{c2c, group, text},
+        rows::Rows,
+    },
 };
 
 on_every_database!(rows_that_were_changed_by_hand_are_found);
@@ -52,7 +65,8 @@ const PLANTED: &[(&str, &str, Rule)] = &[
     ),
     (
         "changes",
-        "DELETE FROM changes WHERE user_id = 'bob' AND revision = 5",
+        "DELETE FROM changes WHERE user_id = 'bob' AND revision = \
+         (SELECT revision FROM users WHERE user_id = 'bob')",
         Rule::Answers,
     ),
     (
@@ -100,9 +114,82 @@ const PLANTED: &[(&str, &str, Rule)] = &[
     ),
 ];
 
+/// Leaves the user with something of everything that can be changed by hand, whatever was done before.
+async fn leave_everything(client: &Client, recorder: &Recorder, user: &'static str) {
+    let user_id = || user.to_owned();
+    let chat = c2c(user);
+    let name = |number: u8| format!("{user}-{number}");
+    let request_id = |number: u8| {
+        let user = user.as_bytes()[0];
+        format!("ffffffff-0000-4000-8000-{user:06x}{number:06x}")
+    };
+    let message = |to, number| {
+        Asked::Message(SendMessageRequest {
+            sender_user_id: user_id(),
+            conversation_id: Some(to),
+            body: Some(text("the last")),
+            client_message_id: name(number),
+        })
+    };
+    let pin = |conversation_ids, pinned, number| {
+        Asked::Change(Request::Pin(PinConversationsRequest {
+            user_id: user_id(),
+            conversation_ids,
+            pinned,
+            request_id: request_id(number),
+            client_id: String::new(),
+        }))
+    };
+    let everything = [
+        Asked::Membership(Membership {
+            group: LARGE_GROUP,
+            users: vec![user],
+            joins: true,
+            request_id: request_id(0),
+        }),
+        message(group(LARGE_GROUP), 1),
+        message(chat.clone(), 2),
+        Asked::Change(Request::Clear(ClearHistoryRequest {
+            user_id: user_id(),
+            conversation_ids: vec![chat.clone()],
+            request_id: request_id(3),
+            ..ClearHistoryRequest::default()
+        })),
+        message(chat.clone(), 4),
+        Asked::Change(Request::Read(MarkConversationsReadRequest {
+            user_id: user_id(),
+            all: true,
+            request_id: request_id(5),
+            ..MarkConversationsReadRequest::default()
+        })),
+        Asked::Change(Request::CreateFolder(CreateFolderRequest {
+            user_id: user_id(),
+            name: "sport".to_owned(),
+            request_id: request_id(6),
+            ..CreateFolderRequest::default()
+        })),
+        Asked::Change(Request::AddToFolder(AddToFolderRequest {
+            user_id: user_id(),
+            name: "sport".to_owned(),
+            conversation_ids: vec![chat.clone()],
+            request_id: request_id(7),
+            ..AddToFolderRequest::default()
+        })),
+        pin(conversations(), false, 8),
+        pin(vec![chat], true, 9),
+    ];
+    for asked in everything {
+        let call = recorder.begin(asked);
+        assert!(ask(recorder, client, call).await, "{user} is answered");
+    }
+}
+
 async fn rows_that_were_changed_by_hand_are_found(database: TestDatabase) {
     let service = Service::start(&database, None, &super::SETTINGS).await;
     let (recorder, service) = make_history(service, SEED, CALLS, None).await;
+    for user in USERS {
+        leave_everything(&service.clients().await[0], &recorder, user).await;
+    }
     drop(service.stop().await);
     let Afterwards {
         history,
