@@ -48,3 +48,6 @@ pub use setting::{
     ReadingChanged,
 };
 pub use view::View;
+
+#[cfg(test)]
+mod tests;
