@@ -1,6 +1,9 @@
 use std::{
     collections::BTreeSet,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use sea_orm::{DbErr, RuntimeErr};
@@ -10,6 +13,10 @@ use tokio::{
 };
 
 use super::*;
+use crate::{
+    domain::UserId,
+    store::{StoreError, connections::unavailable},
+};
 
 /// A request that is answered by its number.
 struct Numbered {
@@ -106,7 +113,7 @@ fn echo(numbers: &[usize]) -> Outcome {
 }
 
 /// What the database says when it has not done what it was told.
-fn refusal() -> StoreError {
+pub(super) fn refusal() -> StoreError {
     let refused = sqlx::Error::Database(Box::new(Refused));
     DbErr::Query(RuntimeErr::SqlxError(refused.into())).into()
 }

@@ -1,0 +1,15 @@
+//! The coalescer on primitives with a mistake: the turn of a run that has ended is not given back.
+
+mod primitives {
+    pub(super) use super::super::shuttled::{Mutex, MutexGuard, spawn};
+
+    pub(super) type Semaphore = super::super::shuttled::Semaphore<false>;
+    pub(super) type OwnedSemaphorePermit = super::super::shuttled::OwnedSemaphorePermit<false>;
+}
+
+#[expect(clippy::duplicate_mod, reason = "compiled once for each primitives")]
+#[path = "../runs.rs"]
+mod runs;
+#[expect(clippy::duplicate_mod, reason = "compiled once for each primitives")]
+#[path = "scenario.rs"]
+pub(super) mod scenario;

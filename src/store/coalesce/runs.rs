@@ -1,0 +1,226 @@
+//! The queue, and who runs what is in it.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    pin::Pin,
+    sync::{Arc, PoisonError},
+};
+
+use tokio::sync::oneshot;
+use tracing::{Instrument as _, Span};
+
+use super::primitives::{Mutex, MutexGuard, OwnedSemaphorePermit, Semaphore, spawn};
+use crate::{
+    domain::UserId,
+    store::{StoreError, connections::unavailable, transaction::AsStoreError},
+};
+
+/// How much runs together.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::store) struct Limits {
+    /// How many runs are under way at a time. More would leave each of them less company; fewer would
+    /// let a locked user hold up more of the others.
+    pub(in crate::store) runs: usize,
+    /// A request of more rows than this runs alone and needs no turn.
+    pub(in crate::store) rows_of_one: usize,
+    /// The most rows of a run of several requests.
+    pub(in crate::store) rows: usize,
+}
+
+/// What can be carried out together.
+pub(in crate::store) trait Request: Send + Sync + 'static {
+    /// How many rows it is about.
+    fn rows(&self) -> usize;
+
+    /// The user whose lock it takes. Two requests of one user do not run together.
+    fn user(&self) -> Option<&UserId>;
+}
+
+/// Those requests of one kind that wait.
+pub(in crate::store) struct Coalescer<R, T, E> {
+    waiting: Mutex<Waiting<R, T, E>>,
+    turns: Arc<Semaphore>,
+    limits: Limits,
+}
+
+struct Waiting<R, T, E> {
+    queue: VecDeque<Queued<R, T, E>>,
+    next_ticket: u64,
+}
+
+struct Queued<R, T, E> {
+    ticket: u64,
+    request: Arc<R>,
+    answer: Answer<T, E>,
+    /// Of the call. The trace of the first call of a run has its statements.
+    span: Span,
+}
+
+type Answer<T, E> = oneshot::Sender<Result<T, E>>;
+
+impl<R, T, E> Coalescer<R, T, E>
+where
+    R: Request,
+    T: Send + 'static,
+    E: AsStoreError + From<StoreError> + Clone + Send + 'static,
+{
+    pub(in crate::store) fn new(limits: Limits) -> Self {
+        Self {
+            waiting: Mutex::new(Waiting {
+                queue: VecDeque::new(),
+                next_ticket: 0,
+            }),
+            turns: Arc::new(Semaphore::new(limits.runs)),
+            limits,
+        }
+    }
+
+    /// Carries out a request by `run`, alone or with others. `run` has one result for each request.
+    pub(in crate::store) async fn carry_out<W, F>(&self, request: Arc<R>, run: W) -> Result<T, E>
+    where
+        W: Fn(Vec<Arc<R>>) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Result<Vec<T>, E>> + Send,
+    {
+        if request.rows() > self.limits.rows_of_one {
+            return alone(request, &run).await;
+        }
+        if let Ok(_turn) = self.turns.try_acquire() {
+            return alone(request, &run).await;
+        }
+        let (ticket, mut answered) = self.enqueue(request);
+        let mut is_waiting = true;
+        while is_waiting {
+            let turn = tokio::select! {
+                biased;
+                answer = &mut answered => return answer.unwrap_or_else(|_| Err(lost())),
+                turn = Arc::clone(&self.turns).acquire_owned() => turn,
+            };
+            let turn = turn.map_err(|_| lost::<E>())?;
+            let batch;
+            (batch, is_waiting) = self.take(ticket);
+            start(batch, Some(turn), run.clone());
+        }
+        answered.await.unwrap_or_else(|_| Err(lost()))
+    }
+
+    fn enqueue(&self, request: Arc<R>) -> (u64, oneshot::Receiver<Result<T, E>>) {
+        let (answer, answered) = oneshot::channel();
+        let mut waiting = self.lock();
+        let ticket = waiting.next_ticket;
+        waiting.next_ticket += 1;
+        waiting.queue.push_back(Queued {
+            ticket,
+            request,
+            answer,
+            span: Span::current(),
+        });
+        (ticket, answered)
+    }
+
+    /// Those who can run together now, first come, first served; and whether `ticket` still waits.
+    fn take(&self, ticket: u64) -> (Vec<Queued<R, T, E>>, bool) {
+        let mut waiting = self.lock();
+        let mut users = HashSet::new();
+        let (mut batch, mut rest, mut rows) = (Vec::new(), VecDeque::new(), 0);
+        for queued in waiting.queue.drain(..) {
+            if queued.answer.is_closed() {
+                continue;
+            }
+            let request = &queued.request;
+            let has_room = rows + request.rows() <= self.limits.rows;
+            if has_room && request.user().is_none_or(|user| users.insert(user.clone())) {
+                rows += request.rows();
+                batch.push(queued);
+            } else {
+                rest.push_back(queued);
+            }
+        }
+        let still_waits = rest.iter().any(|queued| queued.ticket == ticket);
+        waiting.queue = rest;
+        (batch, still_waits)
+    }
+
+    /// The queue is changed by single calls only, so a panic elsewhere cannot have left it half changed.
+    fn lock(&self) -> MutexGuard<'_, Waiting<R, T, E>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn alone<R, T, E, W, F>(request: Arc<R>, run: &W) -> Result<T, E>
+where
+    E: From<StoreError>,
+    W: Fn(Vec<Arc<R>>) -> F,
+    F: Future<Output = Result<Vec<T>, E>>,
+{
+    run(vec![request]).await?.pop().ok_or_else(lost)
+}
+
+/// Runs a batch in a task of its own, since it belongs to none of its callers.
+fn start<R, T, E, W, F>(batch: Vec<Queued<R, T, E>>, turn: Option<OwnedSemaphorePermit>, run: W)
+where
+    R: Request,
+    T: Send + 'static,
+    E: AsStoreError + From<StoreError> + Clone + Send + 'static,
+    W: Fn(Vec<Arc<R>>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Result<Vec<T>, E>> + Send,
+{
+    let Some(first) = batch.first() else {
+        return;
+    };
+    let span = first.span.clone();
+    let task: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async move {
+        let failed = together(batch, &run).await;
+        drop(turn);
+        for queued in failed {
+            start(vec![queued], None, run.clone());
+        }
+    });
+    spawn(task.instrument(span));
+}
+
+/// Runs a batch and answers its callers. Returns those that have to be run by themselves.
+async fn together<R, T, E, W, F>(mut batch: Vec<Queued<R, T, E>>, run: &W) -> Vec<Queued<R, T, E>>
+where
+    E: AsStoreError + Clone,
+    W: Fn(Vec<Arc<R>>) -> F,
+    F: Future<Output = Result<Vec<T>, E>>,
+{
+    let requests = batch
+        .iter()
+        .map(|queued| Arc::clone(&queued.request))
+        .collect();
+    let all_gone = async {
+        for queued in &mut batch {
+            queued.answer.closed().await;
+        }
+    };
+    let outcome = tokio::select! {
+        biased;
+        outcome = run(requests) => outcome,
+        () = all_gone => return Vec::new(),
+    };
+    match outcome {
+        Ok(results) => {
+            for (queued, result) in batch.into_iter().zip(results) {
+                // Whoever has gone meanwhile learns of it by a retry.
+                let _ = queued.answer.send(Ok(result));
+            }
+            Vec::new()
+        }
+        Err(error) => {
+            let nothing_done = error.as_store_error().is_some_and(StoreError::is_refusal);
+            if batch.len() > 1 && nothing_done {
+                return batch;
+            }
+            for queued in batch {
+                let _ = queued.answer.send(Err(error.clone()));
+            }
+            Vec::new()
+        }
+    }
+}
+
+/// Cannot be but when the program ends.
+fn lost<E: From<StoreError>>() -> E {
+    unavailable("the run of this request was lost").into()
+}
