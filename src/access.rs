@@ -54,10 +54,17 @@ pub enum Role {
 #[derive(Clone, Copy)]
 pub struct TokenDigest([u8; digest::SHA256_OUTPUT_LEN]);
 
-/// A name that a certificate may carry: a DNS name, or a common name. Upper and lower case mean the
-/// same.
+/// A name that a certificate may carry. Names of different kinds are different, whatever their text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CertificateName(String);
+pub enum CertificateName {
+    /// A DNS name among its subject alternative names. Upper and lower case mean the same.
+    Dns(String),
+    /// The URI among its subject alternative names, as a SPIFFE ID is. It is compared byte for byte.
+    Uri(String),
+    /// The common name of its subject, if it has no subject alternative names. Upper and lower case mean
+    /// the same.
+    Common(String),
+}
 
 /// All callers. Without any, everyone may call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -246,9 +253,19 @@ impl fmt::Debug for TokenDigest {
 }
 
 impl CertificateName {
-    /// The name `text`, which a certificate carries or should carry.
-    pub fn new(text: &str) -> Self {
-        Self(text.to_ascii_lowercase())
+    /// The DNS name `text`.
+    pub fn dns(text: &str) -> Self {
+        Self::Dns(text.to_ascii_lowercase())
+    }
+
+    /// The URI `text`.
+    pub fn uri(text: &str) -> Self {
+        Self::Uri(text.to_owned())
+    }
+
+    /// The common name `text`.
+    pub fn common(text: &str) -> Self {
+        Self::Common(text.to_ascii_lowercase())
     }
 }
 

@@ -20,7 +20,7 @@ fn token(token: &str) -> Credential {
 }
 
 fn certificate(name: &str) -> Credential {
-    Credential::Certificate(CertificateName::new(name))
+    Credential::Certificate(CertificateName::dns(name))
 }
 
 fn name(caller: Option<&Caller>) -> Option<&str> {
@@ -85,7 +85,7 @@ fn a_certificate_is_that_of_the_caller_whom_its_first_known_name_names() {
     ];
     let callers = Callers::new(callers.into()).unwrap();
     let by = |names: &[&str]| {
-        let names: Vec<_> = names.iter().copied().map(CertificateName::new).collect();
+        let names: Vec<_> = names.iter().copied().map(CertificateName::dns).collect();
         name(callers.by_certificate(&names)).map(str::to_owned)
     };
     assert_eq!(by(&["one.INTERNAL"]).as_deref(), Some("one"));

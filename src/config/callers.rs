@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use toml::{Table, Value};
 
-use super::ConfigError;
+use super::{ConfigError, error::shown_key};
 use crate::{
     access::{Caller, Callers, CertificateName, Credential, Role, TokenDigest},
     domain::CallerName,
@@ -19,10 +19,15 @@ pub(super) const KEY: &str = "callers";
 const NAME: &str = "name";
 const TOKEN: &str = "token_sha256";
 const CERTIFICATE: &str = "certificate_name";
+const COMMON_NAME: &str = "certificate_common_name";
 const ROLES: &str = "roles";
 
-/// The most bytes of a certificate's name: no DNS name has more.
-const LONGEST_CERTIFICATE_NAME: usize = 253;
+/// The most bytes of a DNS name or a common name in a certificate.
+const LONGEST_NAME: usize = 253;
+/// The most bytes of a URI in a certificate: no SPIFFE ID has more.
+const LONGEST_URI: usize = 2048;
+/// What a name has in it that is a URI.
+const OF_URI: &str = "://";
 
 /// The callers that `value` lists, found in `file`.
 ///
@@ -54,10 +59,10 @@ pub(super) fn parse(file: &str, value: Value) -> Result<Callers, ConfigError> {
 }
 
 fn caller(place: &str, mut table: Table) -> Result<Caller, ConfigError> {
-    let known = [NAME, TOKEN, CERTIFICATE, ROLES];
+    let known = [NAME, TOKEN, CERTIFICATE, COMMON_NAME, ROLES];
     if let Some(key) = table.keys().find(|key| !known.contains(&key.as_str())) {
         return Err(ConfigError::Unknown {
-            place: format!("{place}: `{key}`"),
+            place: format!("{place}: `{}`", shown_key(key)),
             known: known.join(", "),
         });
     }
@@ -67,16 +72,19 @@ fn caller(place: &str, mut table: Table) -> Result<Caller, ConfigError> {
         CallerName::new(&name).map_err(|error| malformed(at(place, NAME), error.to_string()))?;
     let tokens = tokens(place, table.remove(TOKEN))?;
     let certificate = text(place, CERTIFICATE, &mut table)?;
-    let credential = match (tokens, certificate) {
-        (Some(digests), None) => Credential::Tokens(digests),
-        (None, Some(name)) => Credential::Certificate(certificate_name(place, &name)?),
-        (Some(_), Some(_)) => {
-            let reason =
-                "`token_sha256` and `certificate_name` exclude each other; make two callers of it";
+    let common_name = text(place, COMMON_NAME, &mut table)?;
+    let credential = match (tokens, certificate, common_name) {
+        (Some(digests), None, None) => Credential::Tokens(digests),
+        (None, Some(name), None) => Credential::Certificate(certificate_name(place, &name)?),
+        (None, None, Some(name)) => Credential::Certificate(common_name_of(place, &name)?),
+        (None, None, None) => {
+            let reason = "`token_sha256`, `certificate_name` or `certificate_common_name` must say how the \
+                          caller is known";
             return Err(malformed(place, reason));
         }
-        (None, None) => {
-            let reason = "`token_sha256` or `certificate_name` must say how the caller is known";
+        _ => {
+            let reason = "`token_sha256`, `certificate_name` and `certificate_common_name` exclude each \
+                          other; make two callers of it";
             return Err(malformed(place, reason));
         }
     };
@@ -114,25 +122,44 @@ fn tokens(place: &str, value: Option<Value>) -> Result<Option<Vec<TokenDigest>>,
     Ok(Some(digests))
 }
 
+/// A DNS name, or a URI.
 fn certificate_name(place: &str, name: &str) -> Result<CertificateName, ConfigError> {
     let place = at(place, CERTIFICATE);
+    let is_uri = name.contains(OF_URI);
+    let most = if is_uri { LONGEST_URI } else { LONGEST_NAME };
+    check_name(
+        &place,
+        name,
+        most,
+        "`gateway.internal` or `spiffe://internal/gateway`",
+    )?;
+    Ok(if is_uri {
+        CertificateName::uri(name)
+    } else {
+        CertificateName::dns(name)
+    })
+}
+
+fn common_name_of(place: &str, name: &str) -> Result<CertificateName, ConfigError> {
+    let place = at(place, COMMON_NAME);
+    check_name(&place, name, LONGEST_NAME, "`gateway.internal`")?;
+    Ok(CertificateName::common(name))
+}
+
+fn check_name(place: &str, name: &str, most: usize, example: &str) -> Result<(), ConfigError> {
     if name.is_empty() || name.trim() != name || name.chars().any(char::is_control) {
-        return Err(malformed(
-            place,
-            "expected a name, such as `gateway.internal`",
-        ));
+        let reason = format!("expected a name, such as {example}");
+        return Err(malformed(place, reason));
     }
-    if name.len() > LONGEST_CERTIFICATE_NAME {
-        let reason = format!("expected at most {LONGEST_CERTIFICATE_NAME} bytes");
+    if name.len() > most {
+        let reason = format!("expected at most {most} bytes");
         return Err(malformed(place, reason));
     }
     if name.contains('*') {
-        return Err(malformed(
-            place,
-            "expected one whole name: `*` does not stand for others",
-        ));
+        let reason = "expected one whole name: `*` does not stand for others";
+        return Err(malformed(place, reason));
     }
-    Ok(CertificateName::new(name))
+    Ok(())
 }
 
 fn roles(place: &str, value: Option<Value>) -> Result<BTreeSet<Role>, ConfigError> {

@@ -1,7 +1,12 @@
 //! Why the settings were refused. Every variant says where the mistake stands, and none of them
 //! repeats a value that could be a password.
 
-use std::{io, net::SocketAddr, path::PathBuf};
+use std::{
+    borrow::Cow,
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use crate::domain::CallerName;
 
@@ -30,7 +35,7 @@ pub enum ConfigError {
     },
 
     /// The settings file could not be read.
-    #[error("the settings file {} cannot be read", path.display())]
+    #[error("the settings file {} cannot be read", shown_path(path))]
     File {
         /// The file that was asked for.
         path: PathBuf,
@@ -96,4 +101,20 @@ impl ConfigError {
             _ => self.to_string(),
         }
     }
+}
+
+/// A path, unless it is a URL that was given by mistake.
+fn shown_path(path: &Path) -> Cow<'_, str> {
+    let text = path.to_string_lossy();
+    if text.contains(":/") {
+        "…".into()
+    } else {
+        text
+    }
+}
+
+/// A key that is no setting's, unless it may be a value that was given by mistake.
+pub(super) fn shown_key(key: &str) -> &str {
+    let is_name = |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
+    if key.chars().all(is_name) { key } else { "…" }
 }

@@ -28,6 +28,16 @@ fn a_caller_has_a_name_a_credential_and_roles() {
         name = "admin tool"
         certificate_name = "Admin.internal"
         roles = ["pipeline", "conversations"]
+
+        [[callers]]
+        name = "mesh"
+        certificate_name = "spiffe://Internal/mesh"
+        roles = ["pipeline"]
+
+        [[callers]]
+        name = "old"
+        certificate_common_name = "Admin.internal"
+        roles = ["pipeline"]
         "#,
     );
     let expected = vec![
@@ -38,8 +48,18 @@ fn a_caller_has_a_name_a_credential_and_roles() {
         },
         Caller {
             name: CallerName::new("admin tool").unwrap(),
-            credential: Credential::Certificate(CertificateName::new("admin.internal")),
+            credential: Credential::Certificate(CertificateName::dns("admin.internal")),
             roles: BTreeSet::from([Role::Conversations, Role::Pipeline]),
+        },
+        Caller {
+            name: CallerName::new("mesh").unwrap(),
+            credential: Credential::Certificate(CertificateName::uri("spiffe://Internal/mesh")),
+            roles: BTreeSet::from([Role::Pipeline]),
+        },
+        Caller {
+            name: CallerName::new("old").unwrap(),
+            credential: Credential::Certificate(CertificateName::common("admin.internal")),
+            roles: BTreeSet::from([Role::Pipeline]),
         },
     ];
     assert_eq!(read.unwrap(), Callers::new(expected).unwrap());
@@ -78,9 +98,35 @@ fn an_unknown_key_is_refused_and_those_that_exist_are_named() {
     assert!(!message.contains("hunter2"), "{message}");
 }
 
+fn refused_where_it_stands(table: &str, place: &str, reason: &str) {
+    let good = "name = 'good', certificate_name = 'good', roles = ['pipeline']";
+    let message = refused(&format!("callers = [{{ {good} }}, {{ {table} }}]"));
+    let expected = format!("settings.toml: `callers[1]`{place}: ");
+    assert!(message.starts_with(&expected), "{message}");
+    assert!(message.contains(reason), "{message}");
+    assert!(!message.contains("hunter2"), "{message}");
+}
+
+#[test]
+fn each_mistake_about_a_common_name_is_refused_where_it_stands() {
+    for (table, place, reason) in [
+        (
+            "name = 'a', certificate_name = 'a', certificate_common_name = 'a', roles = ['pipeline']",
+            "",
+            "exclude each other",
+        ),
+        (
+            "name = 'a', certificate_common_name = '*', roles = ['pipeline']",
+            ": `certificate_common_name`",
+            "one whole name",
+        ),
+    ] {
+        refused_where_it_stands(table, place, reason);
+    }
+}
+
 #[test]
 fn each_mistake_is_refused_where_it_stands() {
-    let good = "name = 'good', certificate_name = 'good', roles = ['pipeline']";
     for (table, place, reason) in [
         (
             "certificate_name = 'a', roles = ['pipeline']",
@@ -168,13 +214,9 @@ fn each_mistake_is_refused_where_it_stands() {
             "twice",
         ),
     ] {
-        let message = refused(&format!("callers = [{{ {good} }}, {{ {table} }}]"));
-        let expected = format!("settings.toml: `callers[1]`{place}: ");
-        assert!(message.starts_with(&expected), "{message}");
-        assert!(message.contains(reason), "{message}");
-        assert!(!message.contains("hunter2"), "{message}");
+        refused_where_it_stands(table, place, reason);
     }
-    let long = "x".repeat(LONGEST_CERTIFICATE_NAME + 1);
+    let long = "x".repeat(LONGEST_NAME + 1);
     let table = format!("name = 'a', certificate_name = '{long}', roles = ['pipeline']");
     assert!(refused(&format!("callers = [{{ {table} }}]")).contains("at most 253"));
 }

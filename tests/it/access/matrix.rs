@@ -132,20 +132,33 @@ async fn every_method_is_for_those_who_may_call_it_over_mutual_tls() {
     let (authority, clients) = (Authority::new(), Authority::new());
     let files = Files::mutual(&authority.server(), &[&clients]);
     let server = server(&database, Some(&files)).await;
-    for (dns_names, name, token, comes) in [
+    for (names, name, token, comes) in [
         // A certificate of nobody, by itself and with a token.
         (&["nobody.internal"][..], "nobody", None, INVALID),
         (&["nobody.internal"], "nobody", Some(WRONG), INVALID),
         (&["nobody.internal"], "nobody", Some(GATEWAY), CONVERSATIONS),
-        // A certificate of a caller, by a DNS name or by its common name.
+        // A certificate of a caller, by a DNS name, a URI, or a common name that stands alone.
         (
             &["x.internal", "EDGE.internal"],
             "anything",
             None,
             CONVERSATIONS,
         ),
-        (&["x.internal"], "The Queue", None, PIPELINE),
+        (&["spiffe://internal/mesh"], "anything", None, PIPELINE),
         (&[], "The Queue", None, PIPELINE),
+        // Beside other names the common name means nothing, and nobody said that it may be edge's.
+        (&["attacker.internal"], "The Queue", None, INVALID),
+        (&["spiffe://internal/x"], "The Queue", None, INVALID),
+        (&[], "edge.internal", None, INVALID),
+        (&[], "spiffe://internal/mesh", None, INVALID),
+        // Which of the two URIs? And a URI is compared byte for byte.
+        (
+            &["spiffe://internal/mesh", "spiffe://internal/x"],
+            "anything",
+            None,
+            INVALID,
+        ),
+        (&["spiffe://internal/Mesh"], "anything", None, INVALID),
         // The token counts, if there is one.
         (&["edge.internal"], "anything", Some(FEEDER), PIPELINE),
         (&["edge.internal"], "anything", Some(WRONG), INVALID),
@@ -158,12 +171,12 @@ async fn every_method_is_for_those_who_may_call_it_over_mutual_tls() {
         ),
         (&["internal", "gateway"], "gateway", None, INVALID),
     ] {
-        let shown = clients.issue(dns_names, name);
+        let shown = clients.issue(names, name);
         let trust = authority.trust().showing(&shown);
         let channel = connect(server.address(), Some(&trust))
             .await
             .expect("it accepts");
-        let by = format!("with {dns_names:?}, {name:?} and {token:?}");
+        let by = format!("with {names:?}, {name:?} and {token:?}");
         check(&channel, &by, token, comes).await;
     }
 }

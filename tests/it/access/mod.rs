@@ -45,10 +45,10 @@ const HEALTH: &str = "/grpc.health.v1.Health/Check";
 /// A method that is for the role `conversations`.
 const LIST: &str = "/conversation.v1.ConversationService/ListConversations";
 
-/// One caller for each role and one for both, by token, and one for each role by certificate.
+/// One caller for each role and one for both, by token, and others by certificate.
 fn callers() -> Callers {
     let token = |token: &str| Credential::Tokens(vec![TokenDigest::of(token.as_bytes())]);
-    let certificate = |name| Credential::Certificate(CertificateName::new(name));
+    let certificate = Credential::Certificate;
     let caller = |name, credential, roles: &[Role]| Caller {
         name: CallerName::new(name).expect("a valid name"),
         credential,
@@ -59,8 +59,21 @@ fn callers() -> Callers {
         caller("gateway", token(GATEWAY), &[conversations]),
         caller("feeder", token(FEEDER), &[pipeline]),
         caller("admin", token(ADMIN), &[conversations, pipeline]),
-        caller("edge", certificate("edge.internal"), &[conversations]),
-        caller("queue", certificate("the queue"), &[pipeline]),
+        caller(
+            "edge",
+            certificate(CertificateName::dns("edge.internal")),
+            &[conversations],
+        ),
+        caller(
+            "queue",
+            certificate(CertificateName::common("the queue")),
+            &[pipeline],
+        ),
+        caller(
+            "mesh",
+            certificate(CertificateName::uri("spiffe://internal/mesh")),
+            &[pipeline],
+        ),
     ];
     Callers::new(callers).expect("they can be told apart")
 }

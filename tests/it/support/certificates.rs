@@ -7,7 +7,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use conversation_service::config::TlsConfig;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair,
+    Issuer, KeyPair, SanType,
 };
 use tempfile::TempDir;
 use tokio::net::TcpStream;
@@ -73,24 +73,30 @@ impl Authority {
         self.issue(&[SERVER], "a server")
     }
 
-    /// A certificate with these DNS names and this common name.
-    pub(crate) fn issue(&self, dns_names: &[&str], name: &str) -> Issued {
+    /// A certificate with these DNS names, or URIs, and this common name.
+    pub(crate) fn issue(&self, names: &[&str], common_name: &str) -> Issued {
         let usages = [
             ExtendedKeyUsagePurpose::ServerAuth,
             ExtendedKeyUsagePurpose::ClientAuth,
         ];
-        self.issue_for(dns_names, name, &usages)
+        self.issue_for(names, common_name, &usages)
     }
 
     /// The same, good for these usages alone.
     pub(crate) fn issue_for(
         &self,
-        dns_names: &[&str],
+        names: &[&str],
         name: &str,
         usages: &[ExtendedKeyUsagePurpose],
     ) -> Issued {
-        let names: Vec<_> = dns_names.iter().map(ToString::to_string).collect();
-        let mut params = CertificateParams::new(names).expect("names of the right form");
+        let (uris, dns_names): (Vec<&str>, Vec<&str>) =
+            names.iter().partition(|name| name.contains("://"));
+        let dns_names: Vec<_> = dns_names.into_iter().map(str::to_owned).collect();
+        let mut params = CertificateParams::new(dns_names).expect("names of the right form");
+        for uri in uris {
+            let uri = uri.try_into().expect("plain text");
+            params.subject_alt_names.push(SanType::URI(uri));
+        }
         params.distinguished_name = common_name(name);
         params.extended_key_usages = usages.to_vec();
         let key = KeyPair::generate().expect("a key can be made");
