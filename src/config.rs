@@ -32,6 +32,7 @@ use std::{
 
 use crate::{access::Callers, jobs::Schedule, store::Vacuum};
 
+pub(crate) use self::database_url::Protection;
 pub use self::{
     database_url::{DatabaseUrl, DatabaseUrlError},
     error::ConfigError,
@@ -147,14 +148,16 @@ pub struct WatchConfig {
 /// (`RESOURCE_EXHAUSTED`, reason `OVERLOADED`) or waits outside; inside, little queues up and briefly.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitsConfig {
-    /// The most calls that are let in at once, 1 to 1,000,000; those in excess are refused. Eight for each
-    /// connection of the pool, and at least 64, are worked on; the others wait for their turn, a second
-    /// at most. Default: 512.
+    /// The most calls of one caller that are let in at once, 1 to 1,000,000; those in excess are refused.
+    /// Eight changes (at least 64) and two reads (at least 16) for each connection of the pool are worked
+    /// on; the others wait for their turn, a second at most. A third more is kept for other callers.
+    /// Default: 512.
     pub requests: u32,
-    /// The most watchers at once, 1 to 1,000,000; those in excess are refused. Default: 10,000.
+    /// The most watchers of one caller at once, 1 to 1,000,000; those in excess are refused. A third more
+    /// is kept for other callers. Default: 10,000.
     pub watchers: u32,
-    /// The most connections at once, 1 to 1,000,000; those in excess wait to be accepted. Each takes a
-    /// file descriptor. Default: 1,000.
+    /// The most connections of one address at once, 1 to 1,000,000; those in excess wait, for a limited
+    /// time. A third more is kept for other addresses. Each takes a file descriptor. Default: 1,000.
     pub connections: u32,
     /// The most calls that one connection has open at once, watches apart, 1 to 1,000,000. Clients are told
     /// the sum of both numbers, and keep to it by themselves. Default: 1,000.

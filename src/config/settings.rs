@@ -99,15 +99,15 @@ pub struct Settings {
     #[arg(long, global = true, value_name = "NUMBER", value_parser = pin_limit)]
     pub(super) pin_limit: Option<u32>,
 
-    /// The most calls let in at once; others are refused [default: 512]
+    /// The most calls of a caller let in at once; others are refused [default: 512]
     #[arg(long, global = true, value_name = "NUMBER", value_parser = limit)]
     pub(super) max_requests: Option<u32>,
 
-    /// The most watchers at once; others are refused [default: 10000]
+    /// The most watchers of a caller at once; others are refused [default: 10000]
     #[arg(long, global = true, value_name = "NUMBER", value_parser = limit)]
     pub(super) max_watchers: Option<u32>,
 
-    /// The most connections at once; others wait to be accepted [default: 1000]
+    /// The most connections of an address at once; others wait [default: 1000]
     #[arg(long, global = true, value_name = "NUMBER", value_parser = limit)]
     pub(super) max_connections: Option<u32>,
 

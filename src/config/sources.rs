@@ -15,7 +15,7 @@ use std::{
 
 use clap::{CommandFactory, Parser};
 
-use super::{Config, ConfigError, LogFormat, Settings, callers};
+use super::{Config, ConfigError, LogFormat, Settings, callers, error::shown_key};
 use crate::access::Callers;
 
 const PREFIX: &str = "CONVERSATION_";
@@ -187,7 +187,7 @@ pub(super) fn from_environment(
         }
         let Some(name) = names.iter().find(|name| name.to_uppercase() == suffix) else {
             return Err(ConfigError::Unknown {
-                place: variable,
+                place: shown_key(&variable).to_owned(),
                 known: list(
                     names
                         .iter()
@@ -232,7 +232,7 @@ fn parsed(path: &Path, text: &str) -> Result<(Settings, Callers), ConfigError> {
             callers = callers::parse(&path.display().to_string(), value)?;
             continue;
         }
-        let place = format!("{}: `{key}`", path.display());
+        let place = format!("{}: `{}`", path.display(), shown_key(&key));
         if !names.contains(&key) {
             names.push(callers::KEY.to_owned());
             let known = list(names.into_iter());

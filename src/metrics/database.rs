@@ -31,7 +31,7 @@ pub struct DatabaseMetrics {
     messages: Counter,
 }
 
-/// The connections of a pool.
+/// The connections of a pool, and what is at their other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Connections {
     /// In use.
@@ -40,6 +40,8 @@ pub struct Connections {
     pub idle: u32,
     /// The most that may be open.
     pub max: u32,
+    /// Whether the database keeps what it has acknowledged, as far as its settings say.
+    pub durable: bool,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -180,7 +182,12 @@ pub(super) fn register_connections(
 
 impl<F: Fn() -> Connections + Send + Sync + 'static> Collector for Pool<F> {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let Connections { used, idle, max } = (self.0)();
+        let Connections {
+            used,
+            idle,
+            max,
+            durable,
+        } = (self.0)();
         let count = Family::<StateLabels, Gauge>::default();
         for (state, connections) in [("idle", idle), ("used", used)] {
             let labels = StateLabels {
@@ -200,6 +207,14 @@ impl<F: Fn() -> Connections + Send + Sync + 'static> Collector for Pool<F> {
             "The most connections that the pool may open.",
             None,
             max.metric_type(),
+        )?)?;
+        let durable = ConstGauge::new(u32::from(durable));
+        durable.encode(encoder.encode_descriptor(
+            "conversation_database_durable",
+            "1 if the database keeps what it has acknowledged when its machine fails, as far as its \
+             settings say",
+            None,
+            durable.metric_type(),
         )?)
     }
 }

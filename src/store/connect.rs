@@ -1,12 +1,10 @@
 //! From a database URL to a pool of connections that are set up as the service needs them.
 
-#[cfg(unix)]
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::{fs::OpenOptions, str::FromStr as _, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use sea_orm::ConnectOptions;
 use sqlx::{
-    Connection as _, Postgres, Sqlite,
+    ConnectOptions as _, Connection as _, Postgres, Sqlite,
     pool::PoolOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
@@ -14,11 +12,12 @@ use tokio::time::timeout;
 
 use super::{
     Store, StoreError,
-    connections::Connections,
+    connections::{Connections, unavailable},
     dialect::Dialect,
     session::{self, Session},
+    sqlite_file::SqliteFile,
 };
-use crate::config::{DatabaseConfig, DatabaseUrl};
+use crate::config::{DatabaseConfig, DatabaseUrl, Protection};
 
 /// How long a request waits for a connection when all are in use. Of a database that is away it is told
 /// sooner: see [`super::connections`].
@@ -38,13 +37,81 @@ const TRUSTED_WHILE_IDLE: Duration = Duration::from_secs(5);
 ///
 /// [`StoreError::Unavailable`] if the database cannot be reached.
 pub async fn connect(config: &DatabaseConfig) -> Result<Store, StoreError> {
-    let url = config.url.expose();
-    let dialect = if url.starts_with("sqlite:") {
-        Dialect::Sqlite
+    if let Some(sqlite) = config.url.sqlite() {
+        connect_sqlite(config, sqlite).await
     } else {
-        Dialect::Postgres
-    };
-    let mut options = ConnectOptions::new(url);
+        connect_postgres(config).await
+    }
+}
+
+async fn connect_sqlite(
+    config: &DatabaseConfig,
+    address: SqliteConnectOptions,
+) -> Result<Store, StoreError> {
+    let file = SqliteFile::prepare(address.get_filename())?;
+    let mut options = pool_options("sqlite://", config);
+    options.map_sqlx_sqlite_opts(move |_| {
+        address
+            .clone()
+            // It was made. If it goes away, no connection makes another in its place.
+            .create_if_missing(false)
+            .journal_mode(SqliteJournalMode::Wal)
+            // What was acknowledged survives a loss of power, not only of the process.
+            .synchronous(SqliteSynchronous::Full)
+            // What is deleted is overwritten.
+            .pragma("secure_delete", "ON")
+            .busy_timeout(BUSY_TIMEOUT)
+            .disable_statement_logging()
+    });
+    let mut writer = options.clone();
+    writer
+        .max_connections(1)
+        .connect_lazy(true)
+        .map_sqlx_sqlite_pool_opts(close_what_is_out_of_step);
+    let file = Some(file);
+    let connections = Connections::open(options, Some(writer), Dialect::Sqlite, file).await?;
+    Ok(Store::new(connections, Dialect::Sqlite, config.pool_size))
+}
+
+async fn connect_postgres(config: &DatabaseConfig) -> Result<Store, StoreError> {
+    let urls = [Some(&config.url), config.direct_url.as_ref()];
+    let addresses = (urls.into_iter().flatten()).filter_map(DatabaseUrl::postgres);
+    let mut is_protection_chosen = false;
+    for address in addresses {
+        is_protection_chosen |= address.is_protection_chosen;
+        if address.protection == Protection::None {
+            tracing::warn!(
+                "the connection to the database leaves this machine and may be unencrypted, so its \
+                 password and all data can be read on the way; set sslmode=verify-full in the database URL"
+            );
+        }
+    }
+    let mut options = pool_options("postgres://", config);
+    let url = config.url.clone();
+    options
+        .connect_lazy(true)
+        .map_sqlx_postgres_opts(move |unset| {
+            // Read anew for each pool: the password may come from a file that changes.
+            let address = url.postgres().map_or(unset, |address| address.options);
+            session::of_service(address)
+        });
+    let session = Session::new(config.generic_plans);
+    let opened =
+        Connections::open_postgres(options, session, &config.url, config.direct_url.as_ref()).await;
+    match opened {
+        Ok(connections) => Ok(Store::new(connections, Dialect::Postgres, config.pool_size)),
+        Err(error) if is_protection_chosen && error.is_of_tls() => Err(unavailable(&format!(
+            "{error}; over a network the database must prove who it is (sslmode=verify-full) unless the \
+             database URL says otherwise: give its authority as sslrootcert, or another sslmode"
+        ))),
+        Err(error) => Err(error),
+    }
+}
+
+/// What both databases' pools have in common. The address is not here: what is, the ORM writes to a
+/// span of its own, password included.
+fn pool_options(scheme: &str, config: &DatabaseConfig) -> ConnectOptions {
+    let mut options = ConnectOptions::new(scheme);
     options
         .max_connections(config.pool_size)
         .min_connections(0)
@@ -52,58 +119,7 @@ pub async fn connect(config: &DatabaseConfig) -> Result<Store, StoreError> {
         .test_before_acquire(false)
         .test_before_acquire_if_idle_for(TRUSTED_WHILE_IDLE)
         .sqlx_logging(false);
-    let writers = match dialect {
-        Dialect::Sqlite => {
-            options.map_sqlx_sqlite_opts(|sqlite| {
-                sqlite
-                    .create_if_missing(true)
-                    .journal_mode(SqliteJournalMode::Wal)
-                    // What was acknowledged survives a loss of power, not only of the process.
-                    .synchronous(SqliteSynchronous::Full)
-                    // What is deleted is overwritten.
-                    .pragma("secure_delete", "ON")
-                    .busy_timeout(BUSY_TIMEOUT)
-            });
-            let mut writer = options.clone();
-            writer
-                .max_connections(1)
-                .connect_lazy(true)
-                .map_sqlx_sqlite_pool_opts(close_what_is_out_of_step);
-            Some(writer)
-        }
-        Dialect::Postgres => {
-            options
-                .connect_lazy(true)
-                .map_sqlx_postgres_opts(session::of_service);
-            None
-        }
-    };
-    let connections = match dialect {
-        Dialect::Sqlite => {
-            make_private(url);
-            Connections::open(options, writers, dialect).await?
-        }
-        Dialect::Postgres => {
-            let session = Session::new(config.generic_plans);
-            let direct = config.direct_url.as_ref().map(DatabaseUrl::expose);
-            Connections::open_postgres(options, session, direct).await?
-        }
-    };
-    Ok(Store::new(connections, dialect, config.pool_size))
-}
-
-/// Makes SQLite's file, if there is none, so that nobody but its owner may read it: it holds what users
-/// write to each other. SQLite gives the files that it makes beside it the same rights. What fails here
-/// fails there again, and is told.
-fn make_private(url: &str) {
-    let Ok(options) = SqliteConnectOptions::from_str(url) else {
-        return;
-    };
-    let mut file = OpenOptions::new();
-    file.write(true).create_new(true);
-    #[cfg(unix)]
-    file.mode(0o600);
-    let _ = file.open(options.get_filename());
+    options
 }
 
 /// Sets connections of a pool up when they are new, and closes those of which a statement was abandoned.

@@ -22,20 +22,24 @@
 //! memory, and has to forget them all when another has written.
 //!
 //! SQLite works in this process. It is asked too, for the health service, but a statement of it cannot
-//! be given up, so everything waits for its answer.
+//! be given up, so everything waits for its answer. What can go away is its file: see
+//! [`super::sqlite_file`].
 
 mod clocks;
+mod lasting;
 
 use std::{
-    str::FromStr as _,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr, RuntimeErr, Statement};
 use sqlx::{
     Connection as _,
-    postgres::{PgConnectOptions, PgConnection, PgPoolOptions},
+    postgres::{PgConnectOptions, PgConnection},
 };
 use tokio::{
     sync::{Mutex, watch},
@@ -45,10 +49,11 @@ use tokio::{
 use super::{
     StoreError, connect,
     dialect::Dialect,
-    pooled::Pool,
+    durability,
     session::{self, Session, Sessions},
+    sqlite_file::SqliteFile,
 };
-use crate::domain::Clock;
+use crate::{config::DatabaseUrl, domain::Clock};
 
 /// How long the first connection may take.
 const FIRST_ANSWER: Duration = Duration::from_secs(5);
@@ -78,11 +83,15 @@ pub(super) struct Connections {
     /// How sessions of PostgreSQL are set up.
     session: Option<Arc<Session>>,
     /// PostgreSQL itself, where something in front of it lends its sessions.
-    direct: Option<PgConnectOptions>,
+    direct: Option<DatabaseUrl>,
     /// What asks PostgreSQL, unless it has to be made anew.
     probe: Mutex<Option<PgConnection>>,
     /// Whether the log has been told that the clocks differ.
     notable: AtomicBool,
+    /// Where the database is in this process.
+    file: Option<SqliteFile>,
+    /// Whether the database keeps what it has acknowledged.
+    durable: AtomicBool,
 }
 
 struct State {
@@ -110,6 +119,7 @@ impl Connections {
         options: ConnectOptions,
         writers: Option<ConnectOptions>,
         dialect: Dialect,
+        file: Option<SqliteFile>,
     ) -> Result<Self, StoreError> {
         let pool = Database::connect(options.clone()).await?;
         let writers = match writers {
@@ -130,6 +140,8 @@ impl Connections {
             direct: None,
             probe: Mutex::new(None),
             notable: AtomicBool::new(false),
+            file,
+            durable: AtomicBool::new(true),
         })
     }
 
@@ -138,15 +150,17 @@ impl Connections {
     pub(super) async fn open_postgres(
         mut options: ConnectOptions,
         mut session: Session,
-        direct: Option<&str>,
+        url: &DatabaseUrl,
+        direct: Option<&DatabaseUrl>,
     ) -> Result<Self, StoreError> {
-        let beside = of_url(options.get_url())?;
+        let beside = lasting::of_url(url)?;
         let mut probe = within(FIRST_ANSWER, session.find(&beside)).await?;
-        let direct = direct.map(of_url).transpose()?;
-        if let Some(direct) = &direct {
+        let durable = within(FIRST_ANSWER, durability::find(&mut probe)).await?;
+        if let Some(direct) = direct {
+            let direct = lasting::of_url(direct)?;
             let same = async {
                 let mut session = Session::new(false);
-                let mut connection = session.find(direct).await?;
+                let mut connection = session.find(&direct).await?;
                 if session.sessions == Sessions::Lent {
                     return Err(StoreError::Setup(
                         "database_direct_url leads to a pooler that lends its sessions, too"
@@ -159,9 +173,10 @@ impl Connections {
         }
         let session = Arc::new(session);
         connect::with_sessions(&mut options, Arc::clone(&session));
-        let mut connections = Self::open(options, None, Dialect::Postgres).await?;
+        let mut connections = Self::open(options, None, Dialect::Postgres, None).await?;
         connections.session = Some(session);
-        connections.direct = direct;
+        connections.direct = direct.cloned();
+        connections.durable = AtomicBool::new(durable);
         connections.probe = Mutex::new(Some(probe));
         Ok(connections)
     }
@@ -171,63 +186,9 @@ impl Connections {
         self.state.borrow().pool.clone()
     }
 
-    /// Where statements run that are no transaction.
-    pub(super) fn statements(&self) -> Pool {
-        self.as_its_sessions_are(self.pool())
-    }
-
-    /// Where transactions begin.
-    pub(super) fn writers(&self) -> Pool {
-        self.as_its_sessions_are(self.state.borrow().writers.clone())
-    }
-
-    fn as_its_sessions_are(&self, pool: DatabaseConnection) -> Pool {
-        match &self.session {
-            Some(session) if session.sessions == Sessions::Lent => {
-                let pool = pool.get_postgres_connection_pool().clone();
-                Pool::Lent(pool, session.begin())
-            }
-            _ => Pool::Lasting(pool),
-        }
-    }
-
-    /// Whether each connection keeps its session.
-    pub(super) fn sessions(&self) -> Sessions {
-        let session = self.session.as_ref();
-        session.map_or(Sessions::Lasting, |session| session.sessions)
-    }
-
-    /// How a connection is made that keeps its session, and how that is set up; `None` where there is no
-    /// way to have one.
-    pub(super) fn lasting_session(&self) -> Option<(PgConnectOptions, Session)> {
-        let mut session = Session::clone(self.session.as_ref()?);
-        let options = match (&self.direct, session.sessions) {
-            (Some(direct), _) => direct.clone(),
-            (None, Sessions::Lasting) => PgConnectOptions::clone(&self.postgres_options()),
-            (None, Sessions::Lent) => return None,
-        };
-        session.sessions = Sessions::Lasting;
-        Some((options, session))
-    }
-
-    /// A pool of one connection, whose session lasts if there is a way to have such a one.
-    pub(super) fn for_migrations(&self) -> DatabaseConnection {
-        let (options, session) = match self.lasting_session() {
-            Some((options, session)) => (options, Some(Arc::new(session))),
-            None => (PgConnectOptions::clone(&self.postgres_options()), None),
-        };
-        let pool = PgPoolOptions::new()
-            .max_connections(1)
-            .after_connect(move |connection, _| {
-                let session = session.clone();
-                Box::pin(async move {
-                    match session {
-                        Some(session) => session.set_up(connection).await,
-                        None => Ok(()),
-                    }
-                })
-            });
-        pool.connect_lazy_with(options).into()
+    /// Whether the database keeps what it has acknowledged, as far as its settings say.
+    pub(super) fn is_durable(&self) -> bool {
+        self.durable.load(Ordering::Relaxed)
     }
 
     /// How a connection beside the pool is made.
@@ -266,7 +227,10 @@ impl Connections {
         run: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
         match self.dialect {
-            Dialect::Sqlite => run.await,
+            Dialect::Sqlite => {
+                self.check_file()?;
+                run.await
+            }
             Dialect::Postgres => within(LONGEST_RUN, self.while_there(run)).await,
         }
     }
@@ -294,6 +258,7 @@ impl Connections {
     /// Asks the database again and again, and turns what is known of it and its clock. Never ends by
     /// itself.
     pub(super) async fn watch_over(&self, clock: &Clock) {
+        let _claim = self.file.as_ref().and_then(SqliteFile::claim);
         let mut probe = self.probe.lock().await;
         loop {
             let answer = within(PATIENCE, self.ask(&mut probe, clock)).await;
@@ -325,6 +290,7 @@ impl Connections {
         clock: &Clock,
     ) -> Result<Over, StoreError> {
         if self.dialect == Dialect::Sqlite {
+            self.check_file()?;
             self.pool().ping().await?;
             let asked = clock.ask();
             self.tell(clock, asked, clock.wall());
@@ -342,6 +308,8 @@ impl Connections {
             new => new?,
         };
         self.ask_primary(&mut new, clock).await?;
+        let durable = durability::find(&mut new).await?;
+        self.durable.store(durable, Ordering::Relaxed);
         *probe = Some(new);
         Ok(Over::New)
     }
@@ -356,6 +324,10 @@ impl Connections {
         let now = session::require_writable(connection).await?;
         self.tell(clock, asked, now);
         Ok(())
+    }
+
+    fn check_file(&self) -> Result<(), StoreError> {
+        self.file.as_ref().map_or(Ok(()), SqliteFile::check)
     }
 
     /// Says that the database is there, and on PostgreSQL leaves all connections of before behind.
@@ -397,12 +369,6 @@ async fn retire(old: &DatabaseConnection, away: bool) {
     if away {
         let _ = timeout(RETIREMENT, pool.close()).await;
     }
-}
-
-/// How the server of a URL is connected to.
-fn of_url(url: &str) -> Result<PgConnectOptions, StoreError> {
-    let options = PgConnectOptions::from_str(url).map_err(StoreError::beside_the_pool)?;
-    Ok(session::of_service(options))
 }
 
 fn observe(pool: &mut DatabaseConnection, observer: &Observer) {

@@ -4,6 +4,9 @@ use sea_orm::{DbErr, RuntimeErr};
 use sqlx::error::DatabaseError;
 use thiserror::Error;
 
+/// PostgreSQL's `lock_timeout` is over.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+
 /// A failed use of the database. Its text is for the log: it may quote the driver.
 #[derive(Debug, Clone, Error)]
 pub enum StoreError {
@@ -43,9 +46,27 @@ impl StoreError {
         Self::Unavailable(DbErr::Conn(RuntimeErr::SqlxError(error.into())))
     }
 
+    /// Whether no protected connection to the database came about.
+    pub(super) fn is_of_tls(&self) -> bool {
+        let Self::Unavailable(DbErr::Conn(RuntimeErr::SqlxError(error))) = self else {
+            return false;
+        };
+        match &**error {
+            sqlx::Error::Tls(_) => true,
+            sqlx::Error::Io(error) => error.get_ref().is_some_and(
+                <dyn std::error::Error + Send + Sync>::is::<tokio_rustls::rustls::Error>,
+            ),
+            _ => false,
+        }
+    }
+
     /// Whether running the same use case again may succeed at once.
-    pub(super) const fn is_transient(&self) -> bool {
-        matches!(self, Self::Contention(_) | Self::Duplicate(_))
+    pub(super) fn is_transient(&self) -> bool {
+        match self {
+            Self::Contention(error) => !has_waited(error),
+            Self::Duplicate(_) => true,
+            _ => false,
+        }
     }
 
     /// Whether the database has answered that it did not do what it was told. Otherwise, it may have.
@@ -89,6 +110,18 @@ impl StoreError {
             Self::Statement(_) => "statement",
         }
     }
+}
+
+/// Whether PostgreSQL has waited for a lock for as long as it may. Others have been in the way for so long
+/// that running again would find them there.
+fn has_waited(error: &DbErr) -> bool {
+    let (DbErr::Query(RuntimeErr::SqlxError(error)) | DbErr::Exec(RuntimeErr::SqlxError(error))) =
+        error
+    else {
+        return false;
+    };
+    let error = error.as_database_error();
+    error.and_then(DatabaseError::code).as_deref() == Some(LOCK_NOT_AVAILABLE)
 }
 
 /// The same of an error of the driver.
@@ -161,7 +194,7 @@ fn database_kind(error: &dyn DatabaseError) -> Kind {
 fn postgres_kind(state: &str) -> Kind {
     match state {
         // serialization_failure, deadlock_detected, lock_not_available
-        "40001" | "40P01" | "55P03" => Kind::Contention,
+        "40001" | "40P01" | LOCK_NOT_AVAILABLE => Kind::Contention,
         // query_canceled (its time was up), read_only_sql_transaction (a standby),
         // idle_in_transaction_session_timeout (this service was stopped for a while)
         "57014" | "25006" | "25P03" => Kind::Unavailable,

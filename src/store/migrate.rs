@@ -81,7 +81,7 @@ impl Store {
             transaction.execute_unprepared(FORGET_NAMES).await?;
         }
         if self.dialect == Dialect::Postgres {
-            let at_length = "SET LOCAL statement_timeout = 0";
+            let at_length = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0";
             transaction.execute_unprepared(at_length).await?;
             transaction
                 .execute_raw(self.statement("SELECT pg_advisory_xact_lock($1)", [LOCK.into()]))

@@ -38,6 +38,7 @@ mod connections;
 mod conversations;
 mod deletions;
 mod dialect;
+mod durability;
 mod erasure;
 mod error;
 mod event;
@@ -61,6 +62,7 @@ mod row;
 mod schema;
 mod session;
 mod settings;
+mod sqlite_file;
 mod time;
 mod transaction;
 mod trim;
@@ -106,7 +108,7 @@ pub struct Store {
     dialect: Dialect,
     statements: Arc<Statements>,
     /// Where those queue who want to begin a transaction, first come, first served. SQLite has one writer
-    /// at a time and lets others in by chance; PostgreSQL has as many as there are connections.
+    /// at a time and lets others in by chance; PostgreSQL has [`writers_of`] a pool.
     turns: Arc<Semaphore>,
     metrics: DatabaseMetrics,
     /// For how long changes and the names of messages are kept.
@@ -138,7 +140,7 @@ impl Store {
     fn new(connections: Connections, dialect: Dialect, pool_size: u32) -> Self {
         let turns = match dialect {
             Dialect::Sqlite => 1,
-            Dialect::Postgres => usize::try_from(pool_size).unwrap_or(Semaphore::MAX_PERMITS),
+            Dialect::Postgres => writers_of(pool_size),
         };
         let statements = Statements {
             conversations: conversations::Statements::new(dialect),
@@ -249,6 +251,7 @@ impl Store {
             used: open - idle,
             idle,
             max,
+            durable: self.connections.is_durable(),
         }
     }
 
@@ -265,4 +268,11 @@ impl Store {
     fn statement(&self, sql: &str, values: impl IntoIterator<Item = Value>) -> Statement {
         Statement::from_sql_and_values(self.dialect.backend(), sql, values)
     }
+}
+
+/// How many connections of a pool transactions may have at once. They wait for locks; the others are kept
+/// for those who read and wait for nobody, and for changes that run together.
+fn writers_of(pool_size: u32) -> usize {
+    let kept = pool_size / 4;
+    usize::try_from(pool_size - kept).unwrap_or(Semaphore::MAX_PERMITS)
 }

@@ -2,7 +2,8 @@
 //!
 //! Anybody may set defaults for a role, a database or a server, and a pooler drops what a client asks
 //! for in its startup message. So each setting that a promise depends on is made here by `SET`, after
-//! connecting, and read back when the service starts. All of them stand in [`Session::new`].
+//! connecting, and read back when the service starts. All of them stand in [`Session::new`], but for those
+//! that depend on what is there already ([`SET_LATER`], [`NEVER_OFF`]).
 //!
 //! A pooler in transaction mode (`PgBouncer` with `pool_mode = transaction`) lends its client a session
 //! for one transaction at a time. There the settings are made anew in each transaction, see
@@ -23,6 +24,9 @@ use crate::domain::Timestamp;
 
 /// How long a statement may run; none of this service's takes nearly as long.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a statement waits for a lock. Those who hold one are done in milliseconds; a lock that is held
+/// for so long is not given back soon, and who waits for it takes a connection from others.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(8);
 /// How often PostgreSQL looks whether the connection is still there while it runs a statement or waits
 /// for a lock. The statement ends if it is not. Together with the time that a pool waits for an abandoned
 /// answer this is how long a statement outlives its caller at most.
@@ -36,6 +40,14 @@ const SET_LATER: &str = "SELECT set_config('transaction_timeout', '0', false) \
                          WHERE current_setting('server_version_num')::int >= 170000";
 const SET_LOCAL_LATER: &str = "SELECT set_config('transaction_timeout', '0', true) \
                                WHERE current_setting('server_version_num')::int >= 170000";
+
+/// A commit is acknowledged when it is on disk. Any other value than `off` stays: `remote_apply` asks for
+/// more than `on`, and `local` is a decision about standbys.
+const COMMIT: &str = "synchronous_commit";
+const NEVER_OFF: &str = "SELECT set_config('synchronous_commit', 'on', false) \
+                         WHERE current_setting('synchronous_commit') = 'off'";
+const NEVER_OFF_LOCAL: &str = "SELECT set_config('synchronous_commit', 'on', true) \
+                               WHERE current_setting('synchronous_commit') = 'off'";
 
 /// How often it is looked which session answers.
 const LOOKS: usize = 6;
@@ -70,8 +82,7 @@ impl Session {
         let milliseconds = |duration: Duration| duration.as_millis().to_string();
         let mut settings = vec![
             ("statement_timeout", milliseconds(STATEMENT_TIMEOUT)),
-            // A lock is waited for as long as the statement may run.
-            ("lock_timeout", "0".to_owned()),
+            ("lock_timeout", milliseconds(LOCK_TIMEOUT)),
             (
                 "idle_in_transaction_session_timeout",
                 milliseconds(IDLE_TRANSACTION),
@@ -97,13 +108,14 @@ impl Session {
 
     /// The statements that make the settings of a session that lasts.
     pub(super) fn after_connecting(&self) -> String {
-        format!("{}{SET_LATER}", self.each("SET"))
+        format!("{}{SET_LATER}; {NEVER_OFF}", self.each("SET"))
     }
 
     /// The statements that begin a transaction in a session that is lent.
     pub(super) fn begin(&self) -> Arc<str> {
         let set = self.each("SET LOCAL");
-        format!("BEGIN ISOLATION LEVEL READ COMMITTED; {set}{SET_LOCAL_LATER}").into()
+        format!("BEGIN ISOLATION LEVEL READ COMMITTED; {set}{SET_LOCAL_LATER}; {NEVER_OFF_LOCAL}")
+            .into()
     }
 
     fn each(&self, set: &str) -> String {
@@ -155,6 +167,7 @@ impl Session {
     /// Reads the settings back.
     async fn verify(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
         let names = self.settings.iter().map(|(name, _)| format!("'{name}'"));
+        let names = names.chain([format!("'{COMMIT}'")]);
         let names = names.collect::<Vec<_>>().join(", ");
         let found = ask(
             connection,
@@ -163,15 +176,21 @@ impl Session {
             ),
         )
         .await?;
-        for (name, value) in &self.settings {
-            if !found.lines().any(|line| line == format!("{name}={value}")) {
-                return Err(StoreError::Setup(format!(
-                    "`SET {name} = '{value}'` has no effect: something between the service and PostgreSQL \
-                     ignores it; name PostgreSQL itself in database_url"
-                )));
-            }
-        }
-        Ok(())
+        let is = |name: &str, value: &str| {
+            let line = format!("{name}={value}");
+            found.lines().any(|found| found == line)
+        };
+        let mut settings = self.settings.iter();
+        let ignored = match settings.find(|(name, value)| !is(name, value)) {
+            Some((name, value)) => (*name, value.as_str()),
+            None if is(COMMIT, "off") => (COMMIT, "on"),
+            None => return Ok(()),
+        };
+        let (name, value) = ignored;
+        Err(StoreError::Setup(format!(
+            "`SET {name} = '{value}'` has no effect: something between the service and PostgreSQL ignores \
+             it; name PostgreSQL itself in database_url"
+        )))
     }
 }
 
@@ -257,7 +276,7 @@ async fn run(connection: &mut PgConnection, sql: &str) -> Result<(), sqlx::Error
 }
 
 /// The one text that a query gives, however short the time is that a role has for its statements.
-async fn ask(connection: &mut PgConnection, sql: &str) -> Result<String, StoreError> {
+pub(super) async fn ask(connection: &mut PgConnection, sql: &str) -> Result<String, StoreError> {
     let patient = format!(
         "SET LOCAL statement_timeout = {}; {sql}",
         STATEMENT_TIMEOUT.as_millis()
@@ -280,5 +299,6 @@ mod tests {
             assert!(lasting.contains(&format!("SET {name} = '{value}'")));
             assert!(lent.contains(&format!("SET LOCAL {name} = '{value}'")));
         }
+        assert!(lasting.contains(NEVER_OFF) && lent.contains(NEVER_OFF_LOCAL));
     }
 }

@@ -42,6 +42,7 @@ mod errors;
 mod faults;
 mod fuzz;
 mod history;
+mod hosts;
 mod load;
 mod model;
 mod postgres;

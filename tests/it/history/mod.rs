@@ -18,8 +18,7 @@
 //! TEST_HISTORY_CALLS=20000 TEST_SEED=7 cargo test --test it history::
 //! ```
 //!
-//! `TEST_HISTORY_POSTGRES` gives PostgreSQL settings of your own, separated by spaces. With
-//! `synchronous_commit=off wal_writer_delay=10s` the test must fail.
+//! `TEST_HISTORY_POSTGRES` gives PostgreSQL settings of your own, separated by spaces.
 
 pub(crate) mod checks;
 mod clients;

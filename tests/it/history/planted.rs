@@ -216,14 +216,26 @@ async fn rows_that_were_changed_by_hand_are_found(database: TestDatabase) {
     server.stop().await;
 }
 
+/// Functions and views of PostgreSQL's names that turn nothing on, and say that it is on.
+const TURNS_NOTHING_ON: &str = "
+    CREATE FUNCTION public.set_config(text, text, boolean) RETURNS text LANGUAGE sql AS 'SELECT $2';
+    CREATE VIEW public.pg_settings AS SELECT name,
+        CASE name WHEN 'synchronous_commit' THEN 'on' ELSE setting END AS setting
+        FROM pg_catalog.pg_settings";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_postgres_acknowledges_before_it_writes_is_found_to_be_lost() {
     let Some(mut cluster) = Cluster::create() else {
         return;
     };
-    cluster.start(&["synchronous_commit=off"]);
+    // The service turns this on for its connections and reads it back: both find something else here.
+    let settings = ["synchronous_commit=off", "search_path=public,pg_catalog"];
+    cluster.start(&settings);
     let database = cluster.database();
-    let settings = vec!["synchronous_commit=off".to_owned()];
+    let rows = Rows::of(&database).await;
+    rows.run(TURNS_NOTHING_ON).await;
+    rows.close().await;
+    let settings = settings.map(ToOwned::to_owned).to_vec();
     let mut service = Service::start(&database, Some((cluster, settings)), &super::SETTINGS).await;
     // Whoever would write it down a little later does not: so it is certain that it is lost.
     let rows = Rows::of(&database).await;
