@@ -26,7 +26,7 @@ use crate::{
     config::{Config, DatabaseConfig, DatabaseUrl},
     domain::{ManualClock, Timestamp},
     lifecycle::Shutdown,
-    server::{ServeError, Server, StartError},
+    server::{Server, StartError},
 };
 use service::Service;
 
@@ -43,9 +43,6 @@ pub enum DemoError {
     /// The server did not start.
     #[error("cannot start the server")]
     Start(#[from] StartError),
-    /// The server failed while the story was being told.
-    #[error(transparent)]
-    Serve(#[from] ServeError),
     /// The server cannot be reached.
     #[error("cannot reach the server")]
     Transport(#[from] tonic::transport::Error),
@@ -91,9 +88,7 @@ pub async fn run(out: &mut impl Write) -> Result<(), DemoError> {
         shutdown.begin();
         told
     };
-    let (told, ended) = tokio::join!(story, Box::pin(server.serve(shutdown.clone())));
-    // A server that failed is why its client did.
-    ended?;
+    let (told, ()) = tokio::join!(story, Box::pin(server.serve(shutdown.clone())));
     match told {
         Err(DemoError::Write(error)) if error.kind() == ErrorKind::BrokenPipe => {}
         told => told?,

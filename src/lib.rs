@@ -15,6 +15,7 @@
 //! | [`server`] | connects, migrates, assembles, accepts connections, serves |
 //! | [`access`] | who may call: callers, their credentials and roles |
 //! | [`tls`] | certificates, read again when they change |
+//! | `peers` | what the other ends of connections may hold: shares, and budgets of what waits for them |
 //! | [`lifecycle`] | signals, draining, tracked tasks |
 //! | [`machine`] | this machine's clocks |
 //! | [`config`] | settings from defaults, file, environment and flags |
@@ -44,7 +45,8 @@
 //!    last of them. There is no global state but where log lines and
 //!    traces go, which is a process's own; figures belong to a server.
 //! 9. Every list has a limit and a total order. So has what is worked on at once: what is too much is
-//!    refused (`grpc::limits`), and nothing queues up without a bound.
+//!    refused (`grpc::limits`), nothing queues up without a bound, and no caller has all of it. What
+//!    waits for a peer is bounded in bytes and in time, and the eldest is cut off first (`peers`).
 //! 10. Neither the content of a message nor a credential ever reaches a log, a trace, a figure, an error
 //!     or a `Debug` form. No ID and no caller's name is a label of a figure.
 //! 11. What no caller is known to need is closed: a service that `grpc::access` does not list cannot be
@@ -142,12 +144,19 @@
 //! - *Slow*: a call ends at its deadline, its statement within two seconds of it, and what it has begun
 //!   is rolled back.
 //! - *Full*: changes are refused, readings go on.
+//! - *Gone*: a SQLite file that was deleted or replaced is not used any more (`store::sqlite_file`).
 //!
 //! - *Restored from a backup*: revisions begin anew above all that were ever given out
 //!   (`store::incarnation`), so nothing of the lost history is taken for what comes.
 //! - *Its clock jumps*: what is erased goes by the time that has really passed ([`jobs::due`]).
 //!
 //! Whoever is refused in the midst of a change asks again by the same ID and learns what became of it.
+//!
+//! # When nobody reads the log
+//!
+//! Nothing waits: lines are written by a thread of their own and dropped when there are too many
+//! (`telemetry::writer`). Whoever calls cannot fill the log either: every field is bounded, and refusals
+//! that repeat themselves are counted (`grpc::refusals`).
 //!
 //! # A new RPC
 //!
@@ -181,6 +190,8 @@ pub mod lifecycle;
 pub mod machine;
 #[cfg(feature = "server")]
 pub mod metrics;
+#[cfg(feature = "server")]
+mod peers;
 #[cfg(feature = "server")]
 pub mod reload;
 #[cfg(feature = "server")]

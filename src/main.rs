@@ -11,11 +11,12 @@ use std::{
     io::{self, Write as _},
     path::{Path, PathBuf},
     process::ExitCode,
+    time::Duration,
 };
 
 use clap::{
     CommandFactory as _, Parser, Subcommand,
-    error::{ContextKind, ContextValue, ErrorKind},
+    error::{ContextKind, ContextValue},
 };
 use conversation_service::{
     config::{Config, LogFormat, Origin, Settings, Sources},
@@ -32,6 +33,9 @@ use conversation_service::{
 
 const WRONG_USAGE: u8 = 2;
 
+/// How long the end waits for the last log lines to be written, if nobody reads them.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
 /// Owns the conversation lists of a chat product's users.
 #[derive(Parser)]
 #[command(
@@ -41,8 +45,8 @@ const WRONG_USAGE: u8 = 2;
                   and, but for --config, a key of the TOML file (restore_window = \"24h\"). The command\n\
                   line wins over the environment, and the environment over the file.\n\
                   The services that may call stand in the file alone, each as a table [[callers]] with name,\n\
-                  token_sha256 (one or a list) or certificate_name, and roles. They, sync_deletions and\n\
-                  log_filter are followed when the file changes.\n\
+                  token_sha256 (one or a list), certificate_name or certificate_common_name, and roles. They,\n\
+                  sync_deletions and log_filter are followed when the file changes.\n\
                   RUST_LOG chooses the log lines [default: info]. OTEL_EXPORTER_OTLP_ENDPOINT says where to\n\
                   send traces [default: none are sent]."
 )]
@@ -105,7 +109,7 @@ async fn main() -> ExitCode {
     };
     let sources = Sources::new(line.settings, environment.clone());
     let format = sources.log_format();
-    match Box::pin(run(line.command, sources, environment)).await {
+    let status = match Box::pin(run(line.command, sources, environment)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Settings(error)) => {
             complain(format, &one_line(&*error));
@@ -121,7 +125,9 @@ async fn main() -> ExitCode {
             }
             ExitCode::FAILURE
         }
-    }
+    };
+    telemetry::flush(LAST_LINES);
+    status
 }
 
 async fn run(
@@ -208,11 +214,11 @@ async fn serve(
         Some(settings) => server.following(settings),
         None => server,
     };
-    let outcome = server.serve(shutdown.clone()).await;
+    server.serve(shutdown.clone()).await;
     // The last calls' traces belong to the drain, too.
     let patience = shutdown.left_of(config.drain_timeout);
     telemetry.finish(patience).await;
-    outcome.map_err(Failure::run)
+    Ok(())
 }
 
 async fn migrate(config: &Config) -> Result<(), Failure> {
@@ -346,16 +352,7 @@ fn with_joined_switches(arguments: impl Iterator<Item = OsString>) -> Vec<OsStri
 
 /// Answers a command line that asks for help or the version, or is wrong.
 fn refuse(mut error: clap::Error, environment: &[(OsString, OsString)]) -> ExitCode {
-    let flag = error.get(ContextKind::InvalidArg).map(ToString::to_string);
-    if error.kind() == ErrorKind::ValueValidation
-        && flag.is_some_and(|flag| flag.starts_with("--database-"))
-    {
-        // The message would repeat the value, and with it the password.
-        error.insert(
-            ContextKind::InvalidValue,
-            ContextValue::String("…".to_owned()),
-        );
-    }
+    hide_urls(&mut error);
     // The command line could not be read; what it says of the format cannot be used, but for this.
     let arguments: Vec<_> = env::args_os().collect();
     let asks_for_json = arguments
@@ -376,6 +373,25 @@ fn refuse(mut error: clap::Error, environment: &[(OsString, OsString)]) -> ExitC
         let _ = error.print();
     }
     u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+/// The complaint would repeat what it is about, and a URL may hold a password wherever on the command
+/// line it has ended up.
+fn hide_urls(error: &mut clap::Error) {
+    let is_of_database = error
+        .get(ContextKind::InvalidArg)
+        .is_some_and(|flag| flag.to_string().starts_with("--database-"));
+    let hidden: Vec<_> = error
+        .context()
+        .filter_map(|(kind, value)| {
+            let has_url = value.to_string().contains("://");
+            let is_value = kind == ContextKind::InvalidValue && is_of_database;
+            (has_url || is_value).then_some(kind)
+        })
+        .collect();
+    for kind in hidden {
+        error.insert(kind, ContextValue::String("…".to_owned()));
+    }
 }
 
 /// Writes a line for whoever started the command, in JSON with one more field if `field` names one. That

@@ -2,14 +2,16 @@
 
 mod connection;
 mod incoming;
+mod serving;
+mod stall;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use thiserror::Error;
 use tokio::{net::TcpListener, sync::watch};
-use tonic::transport::Server as Transport;
+use tower::Layer as _;
 
-use self::incoming::Incoming;
+use self::{incoming::Incoming, serving::Serving};
 use crate::{
     access::Callers,
     app::{App, Policy, WatchPolicy},
@@ -19,23 +21,12 @@ use crate::{
     jobs::{self, Schedule},
     lifecycle::{Drained, Shutdown},
     metrics::{self, Metrics, MetricsListener},
+    peers::Waiting,
     reload::Reload,
     store::{self, Migrated, Store, StoreError},
     sync::{self, Changed, Wakes},
     tls::{Tls, TlsError},
 };
-
-/// How often an idle connection is asked whether its other end is still there.
-const KEEPALIVE_INTERVAL: Duration = Duration::from_mins(1);
-/// How long the other end may take to answer.
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// The most bytes of a call's metadata, with 32 for each entry, as HTTP/2 counts.
-const MOST_METADATA: u32 = 16 * 1024;
-
-/// How many calls of one connection may have been cancelled before they were looked at. More than a
-/// transport takes by itself: a busy back-end that gives up on its calls all at once is no attacker.
-const MOST_CANCELLED_AT_ONCE: usize = 1000;
 
 /// A service that is ready: its schema is up to date and its address is taken.
 pub struct Server {
@@ -79,11 +70,6 @@ pub enum StartError {
         source: io::Error,
     },
 }
-
-/// Why the service stopped other than by being told to.
-#[derive(Debug, Error)]
-#[error("the server failed")]
-pub struct ServeError(#[from] tonic::transport::Error);
 
 impl StartError {
     fn database(config: &Config, source: StoreError) -> Self {
@@ -224,11 +210,7 @@ impl Server {
 
     /// Serves until `shutdown` begins, then finishes what is in flight, for as long as the drain may
     /// last, and closes the database.
-    ///
-    /// # Errors
-    ///
-    /// A [`ServeError`] if the transport fails.
-    pub async fn serve(self, shutdown: Shutdown) -> Result<(), ServeError> {
+    pub async fn serve(self, shutdown: Shutdown) {
         let store = self.app.store.clone();
         let metrics = self.metrics;
         let (mut health, health_service) = grpc::health(metrics.serving);
@@ -260,6 +242,9 @@ impl Server {
             jobs::run(store.clone(), clock, self.schedule, metrics.purge),
         );
 
+        let refusals = grpc::Refusals::default();
+        until_draining(&shutdown, refusals.clone().report_regularly());
+
         let protection = self.tls.as_ref().map(Tls::current);
         if let Some(tls) = self.tls {
             until_draining(&shutdown, tls.follow());
@@ -278,56 +263,48 @@ impl Server {
             );
         }
         let limits = self.limits;
-        let served = Transport::builder()
-            .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-            .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-            .http2_max_pending_accept_reset_streams(Some(MOST_CANCELLED_AT_ONCE))
-            .http2_max_header_list_size(MOST_METADATA)
-            // Only so that others are answered, too: see grpc::not_grpc.
-            .accept_http1(true)
-            // HTTP/2 counts calls and watches together.
-            .max_concurrent_streams(
-                limits
-                    .streams_per_connection
-                    .saturating_add(limits.watches_per_connection),
-            )
-            .max_connection_age(limits.connection_age)
-            .layer(grpc::Boundary::new(metrics.calls))
-            .layer(grpc::Access::new(callers))
-            .layer(grpc::Limits::new(limits.requests, self.pool_size))
-            .add_routes(grpc::routes(
-                self.app,
-                shutdown.clone(),
-                limits.watchers,
-                metrics.watches,
-            ))
-            .add_service(health_service)
-            .serve_with_incoming_shutdown(
-                Incoming::new(
-                    self.listener,
-                    protection,
-                    limits.connections,
-                    limits.watches_per_connection,
-                ),
-                async {
-                    // A task that has failed has left, too.
-                    let _ = left.await;
-                },
-            );
+        let waiting = Waiting::new(&metrics.peers);
+        let boundary = grpc::Boundary::new(metrics.calls, refusals.clone());
+        let incoming = Incoming::new(
+            self.listener,
+            protection,
+            &limits,
+            waiting.clone(),
+            metrics.peers,
+            boundary.clone(),
+        );
+        let routes = grpc::routes(self.app, shutdown.clone(), limits.watchers, metrics.watches);
+        let routes = routes.add_service(health_service).prepare();
+        let limited = grpc::Limits::new(limits.requests, self.pool_size, waiting.clone());
+        let guarded = grpc::Access::new(callers).layer(limited.layer(routes));
+        let serving = Serving {
+            service: boundary.layer(guarded),
+            unused: waiting.unused.clone(),
+            limits,
+        };
+        let left = async {
+            // A task that has failed has left, too.
+            let _ = left.await;
+        };
+        let served = async {
+            tokio::select! {
+                () = serving.run(incoming, left) => {}
+                () = waiting.watch_over() => {}
+            }
+        };
         let drained = shutdown.drain(self.drain_timeout, served);
-        let drained = Box::pin(metrics::serve_while(self.metrics_listener, drained));
-        match drained.await {
-            Drained::Completed(result) => {
-                result?;
+        let drained = Box::pin(metrics::serve_while(self.metrics_listener, drained)).await;
+        refusals.report();
+        match drained {
+            Drained::Completed(()) => {
                 if let Err(error) = store.close().await {
                     tracing::warn!(%error, "the database was not closed in an orderly way");
                 }
                 tracing::info!("drained");
             }
             // What is still going on may be using the database.
-            Drained::CutShort(result) => result.transpose().map(|_| ())?,
+            Drained::CutShort(_) => {}
         }
-        Ok(())
     }
 }
 

@@ -5,20 +5,30 @@
 //! What no line may contain (message bodies, passwords) is kept out where the line is written, not
 //! filtered here.
 //!
+//! Whoever reads the log cannot hold up the service by not reading it, and whoever calls cannot fill it:
+//! lines are written by a thread of their own and dropped when there are too many ([`dropped_lines`]),
+//! every field is bounded, and lines that repeat are counted (`repeats`).
+//!
 //! Lines and traces are made of the same spans and do not depend on each other: `RUST_LOG` chooses the
 //! lines, and the variables of OpenTelemetry whether and where traces are sent.
 //!
 //! Deliberately absent: log files and their rotation, which belong to whoever runs the process; and
 //! the events of a trace, which would be the log lines over again.
 
+mod bounded;
 mod export;
 mod json;
+pub(crate) mod repeats;
 mod text;
 pub mod traces;
+mod writer;
 
 use std::{
+    fs::File,
     io::{self, IsTerminal as _},
+    os::fd::AsFd as _,
     panic::{self, PanicHookInfo},
+    sync::OnceLock,
     thread,
     time::Duration,
 };
@@ -34,9 +44,13 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
+use self::writer::Lines;
 use crate::config::LogFormat;
 
 pub use self::export::{Export, ExportError};
+
+/// Where the process's log lines go.
+static LINES: OnceLock<Lines> = OnceLock::new();
 
 /// Which lines are written when `RUST_LOG` does not say.
 pub const DEFAULT_FILTER: &str = "info,sqlx=warn,sea_orm_migration=warn";
@@ -58,6 +72,9 @@ pub enum TelemetryError {
     /// The process already has somewhere to send its log lines to.
     #[error("log lines are already being collected")]
     AlreadyInitialised,
+    /// There is no standard error, or no thread to write to it.
+    #[error("log lines cannot be written")]
+    Writer(#[from] io::Error),
     /// Traces cannot be sent.
     #[error(transparent)]
     Export(#[from] ExportError),
@@ -113,7 +130,8 @@ pub fn json_line(level: &str, message: &str, field: Option<(&str, &str)>) -> Str
 ///
 /// # Errors
 ///
-/// When `filter` is malformed, log lines are already being collected, or traces cannot be sent.
+/// When `filter` is malformed, log lines are already being collected or cannot be written, or traces
+/// cannot be sent.
 pub fn init(
     format: LogFormat,
     filter: &str,
@@ -122,9 +140,14 @@ pub fn init(
     let filter = EnvFilter::try_new(filter).map_err(TelemetryError::Filter)?;
     let exporter = export.map(Export::start).transpose()?;
     let (filter, handle) = reload::Layer::new(filter);
-    subscriber(format, filter, exporter.as_ref())
+    // Not by way of the library's handle: its lock would be held while nobody reads.
+    let out = File::from(io::stderr().as_fd().try_clone_to_owned()?);
+    let lines = Lines::start(out)?;
+    subscriber(format, filter, exporter.as_ref(), lines.clone())
         .try_init()
         .map_err(|_| TelemetryError::AlreadyInitialised)?;
+    // Nobody else has got here.
+    let _ = LINES.set(lines);
     panic::set_hook(Box::new(log_panic));
     Ok(Telemetry {
         exporter,
@@ -132,16 +155,30 @@ pub fn init(
     })
 }
 
+/// Waits until all log lines are written, but no longer than `patience`: to be called before the
+/// process ends.
+pub fn flush(patience: Duration) {
+    if let Some(lines) = LINES.get() {
+        lines.flush(patience);
+    }
+}
+
+/// How many log lines the process has dropped because nobody read them in time.
+pub fn dropped_lines() -> u64 {
+    LINES.get().map_or(0, Lines::dropped)
+}
+
 /// What makes lines of events, and traces of spans if there is an exporter.
 fn subscriber(
     format: LogFormat,
     filter: reload::Layer<EnvFilter, Registry>,
     exporter: Option<&SdkTracerProvider>,
+    lines: Lines,
 ) -> impl Subscriber + Send + Sync + use<> {
     let filter = filter.and(filter_fn(|metadata| {
         metadata.target() != traces::TARGET && metadata.name() != EACH_LOST_BATCH
     }));
-    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let lines = tracing_subscriber::fmt::layer().with_writer(lines);
     let lines = match format {
         LogFormat::Json => lines
             .event_format(json::Json)
@@ -214,7 +251,8 @@ mod tests {
     fn unless_traces_are_sent_operations_and_statements_have_no_spans() {
         let made = |filter, exporter: Option<&SdkTracerProvider>| {
             let (filter, _handle) = reload::Layer::new(EnvFilter::new(filter));
-            let subscriber = subscriber(LogFormat::Json, filter, exporter);
+            let lines = Lines::start(io::sink()).unwrap();
+            let subscriber = subscriber(LogFormat::Json, filter, exporter, lines);
             tracing::subscriber::with_default(subscriber, || {
                 let _call = tracing::error_span!("call").entered();
                 let operation = traces::operation("sqlite", "append");

@@ -49,7 +49,7 @@ pub async fn capture(url: &str) -> Outcome<Captured> {
     wire::call(channel, &deletion).await?;
     let statements = taken();
     shutdown.begin();
-    serving.await??;
+    serving.await?;
     let of_request = statements
         .into_iter()
         .filter(|sql| !sql.starts_with("SELECT pg_notify"));

@@ -74,13 +74,8 @@ fn needed(path: &str) -> Option<Needed> {
     })
 }
 
-/// Whether calls of this path go on for as long as their caller listens.
-pub(super) fn is_watch(path: &str) -> bool {
-    service_and_method(path) == Some((CONVERSATIONS, "WatchConversations"))
-}
-
 /// The service and the method that a path names; `None` if it names none.
-pub(super) fn service_and_method(path: &str) -> Option<(&str, &str)> {
+fn service_and_method(path: &str) -> Option<(&str, &str)> {
     path.strip_prefix('/')?.split_once('/')
 }
 

@@ -17,23 +17,28 @@ use tracing::{Instrument as _, Span, field::Empty};
 use uuid::Uuid;
 
 use super::{
-    call::{Call, Refusals},
+    call::Call,
+    method::{Kind, Methods},
     not_grpc::Protocol,
+    refusals::Refusals,
     status,
 };
-use crate::metrics::CallMetrics;
+use crate::metrics::{CallMetrics, OTHER_METHOD};
 
 /// The ID of a call, in its request if the caller has one, and always in its response and the log.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 const LONGEST_REQUEST_ID: usize = 128;
-/// How much earlier than asked a deadline is kept. The transport keeps it too, outside of this layer,
-/// and answers without our details; timers are exact to a millisecond.
-const AHEAD_OF_TRANSPORT: Duration = Duration::from_millis(2);
+/// How long a call may take that ends by itself, whatever its caller says. None takes nearly as long.
+const LONGEST_CALL: Duration = Duration::from_mins(1);
+
+/// What timers are exact to. A shorter deadline has passed before anything is done.
+const SHORTEST_CALL: Duration = Duration::from_millis(1);
 
 /// The layer around all services.
 #[derive(Debug, Clone)]
 pub struct Boundary {
+    methods: Methods,
     metrics: CallMetrics,
     refusals: Refusals,
 }
@@ -42,18 +47,40 @@ pub struct Boundary {
 #[derive(Debug, Clone)]
 pub struct Bounded<S> {
     inner: S,
-    metrics: CallMetrics,
-    refusals: Refusals,
+    boundary: Boundary,
 }
 
 impl Boundary {
-    /// Counts calls in `metrics`.
+    /// Counts calls in `metrics`, and refusals that repeat themselves in `refusals`.
     #[must_use]
-    pub fn new(metrics: CallMetrics) -> Self {
+    pub fn new(metrics: CallMetrics, refusals: Refusals) -> Self {
         Self {
+            methods: Methods::new(),
             metrics,
-            refusals: Refusals::default(),
+            refusals,
         }
+    }
+
+    fn begin(&self, request: &Request<Body>, id: &HeaderValue) -> Call {
+        let path = request.uri().path();
+        Call::begin(&self.metrics, &self.refusals, request, id, |method| {
+            span(
+                id,
+                if method == OTHER_METHOD { method } else { path },
+                method,
+            )
+        })
+    }
+
+    /// The answer to a request that speaks something else than gRPC over HTTP/2; `None` to a call. Nothing
+    /// of the request's body is read.
+    pub(crate) fn answer_to_other(&self, request: &Request<Body>) -> Option<Response<Body>> {
+        let protocol = Protocol::of(request)?;
+        let id = request_id(request);
+        let status = self.begin(request, &id).refuse(&protocol.status());
+        let mut response = protocol.answer(&status, request.version());
+        response.headers_mut().insert(REQUEST_ID, id);
+        Some(response)
     }
 }
 
@@ -63,8 +90,7 @@ impl<S> Layer<S> for Boundary {
     fn layer(&self, inner: S) -> Bounded<S> {
         Bounded {
             inner,
-            metrics: self.metrics.clone(),
-            refusals: self.refusals.clone(),
+            boundary: self.clone(),
         }
     }
 }
@@ -84,33 +110,21 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let id = request_id(&request);
-        let path = request.uri().path();
-        let refusals = self.refusals.clone();
-        let call = Call::begin(
-            &self.metrics,
-            refusals,
-            path,
-            &id,
-            request.headers(),
-            |method| span(&id, path, method),
-        );
-        let span = call.span().clone();
-        if let Some(protocol) = Protocol::of(&request) {
-            let status = call.refuse(&protocol.status());
-            let mut response = protocol.answer(&status, request.version());
-            response.headers_mut().insert(REQUEST_ID, id);
-            return Box::pin(ready(Ok(response)));
+        if let Some(answer) = self.boundary.answer_to_other(&request) {
+            return Box::pin(ready(Ok(answer)));
         }
+        let id = request_id(&request);
+        let call = self.boundary.begin(&request, &id);
+        let span = call.span().clone();
         let timeout = request.headers().get(TIMEOUT).and_then(timeout);
-        let deadline = timeout.map(|timeout| timeout.saturating_sub(AHEAD_OF_TRANSPORT));
+        let deadline = deadline(self.boundary.methods.kind(request.uri().path()), timeout);
         // It runs from now on, as the transport's own does, and not from when the answer is first asked for:
         // that is later where many calls come at once.
         let expired = deadline.map(tokio::time::sleep);
         let answer = span.in_scope(|| self.inner.call(request));
         let bounded = async move {
             let response = match expired {
-                Some(_) if deadline == Some(Duration::ZERO) => {
+                Some(_) if deadline.is_some_and(|deadline| deadline < SHORTEST_CALL) => {
                     status::deadline_exceeded().into_http()
                 }
                 Some(expired) => within(answer, expired).await?,
@@ -126,11 +140,11 @@ where
 
 /// The span of a call. Its fields stand in each of its log lines; what is [`Empty`] is filled in when
 /// it is known. It is there whatever lines are chosen, for without it a line says little.
-fn span(request_id: &HeaderValue, path: &str, method: &str) -> Span {
+fn span(request_id: &HeaderValue, path: &str, name: &str) -> Span {
     tracing::error_span!(
         "call",
         otel.kind = "server",
-        otel.name = method,
+        otel.name = name,
         x_request_id = request_id.to_str().unwrap_or_default(),
         method = path,
         caller = Empty,
@@ -138,6 +152,15 @@ fn span(request_id: &HeaderValue, path: &str, method: &str) -> Span {
         trace_id = Empty,
         cause = Empty,
     )
+}
+
+/// How long a call of this kind may take whose caller waits for so long.
+fn deadline(kind: Kind, timeout: Option<Duration>) -> Option<Duration> {
+    let longest = kind.is_short().then_some(LONGEST_CALL);
+    match (timeout, longest) {
+        (Some(timeout), Some(longest)) => Some(timeout.min(longest)),
+        (timeout, longest) => timeout.or(longest),
+    }
 }
 
 /// The answer, if it comes in time. What the call was doing is dropped otherwise, which rolls its
@@ -168,8 +191,8 @@ pub(super) fn request_id(request: &Request<Body>) -> HeaderValue {
     }
 }
 
-/// Reads a `grpc-timeout`: at most eight digits and a unit. One of the digits may be a plus sign: the
-/// transport takes it, and would keep such a deadline by itself, with an answer that is not ours.
+/// Reads a `grpc-timeout`: at most eight digits and a unit. One of the digits may be a plus sign, as for
+/// other servers in Rust.
 pub(super) fn timeout(header: &HeaderValue) -> Option<Duration> {
     let text = header.to_str().ok()?;
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
@@ -201,8 +224,9 @@ mod tests {
     #[tokio::test]
     async fn a_deadline_runs_before_the_answer_is_first_asked_for() {
         let inner = service_fn(|_: Request<Body>| pending::<Result<Response<Body>, Infallible>>());
-        let mut bounded = Boundary::new(Metrics::new([]).calls).layer(inner);
-        let request = Request::builder()
+        let boundary = Boundary::new(Metrics::new([]).calls, Refusals::default());
+        let mut bounded = boundary.layer(inner);
+        let request = Request::post("/")
             .header("content-type", "application/grpc")
             .header(TIMEOUT, "3m")
             .version(http::Version::HTTP_2);
@@ -216,6 +240,16 @@ mod tests {
         let status = tonic::Status::from_header_map(response.headers()).unwrap();
         let info = status.get_details_error_info().unwrap();
         assert_eq!(info.reason, "DEADLINE_EXCEEDED");
+    }
+
+    #[test]
+    fn a_call_that_ends_by_itself_may_not_take_for_ever_and_a_stream_may() {
+        let (short, long) = (Duration::from_secs(5), Duration::from_hours(5));
+        assert_eq!(deadline(Kind::Change, None), Some(LONGEST_CALL));
+        assert_eq!(deadline(Kind::Read, Some(short)), Some(short));
+        assert_eq!(deadline(Kind::Health, Some(long)), Some(LONGEST_CALL));
+        assert_eq!(deadline(Kind::Watch, None), None);
+        assert_eq!(deadline(Kind::Watch, Some(long)), Some(long));
     }
 
     #[test]

@@ -2,71 +2,46 @@
 //! byte to the last. A stream ends with its trailers, and any call when its caller is gone.
 //!
 //! There is one line for each failed call, no louder than it deserves: a caller's mistake is no
-//! trouble of the operator's. What the caller is not told (the words of the database's driver) is in
+//! trouble of the operator's. Of refusals that repeat themselves only the first has a line
+//! ([`super::refusals`]). What the caller is not told (the words of the database's driver) is in
 //! the field `cause`, which [`super::status`] fills in.
 
 use std::{
-    mem,
+    net::IpAddr,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, ready},
     thread,
     time::Duration,
 };
 
-use http::{HeaderMap, HeaderValue, Response};
+use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use prost::bytes::Bytes;
 use tonic::{Code, Status, body::Body};
 use tonic_types::StatusExt as _;
 use tracing::Span;
 
-use super::status;
+use super::{
+    limits::Via,
+    refusals::{Kind, Refusals},
+    status,
+};
 use crate::{
-    metrics::{CallInFlight, CallMetrics, OTHER_METHOD, SYSTEM, Stopwatch},
+    metrics::{CallInFlight, CallMetrics, SYSTEM},
     telemetry::traces,
 };
-
-/// How long after a line about a call that was refused for want of room there is no other.
-const BETWEEN_REFUSALS: Duration = Duration::from_secs(10);
 
 /// A call that has begun. Dropped before its end, it is one that its caller has given up.
 pub(super) struct Call {
     span: Span,
-    /// The last part of its path.
+    /// The last part of its method's name.
     method: String,
     /// Its `x-request-id`.
     id: HeaderValue,
     in_flight: Option<CallInFlight>,
     refusals: Refusals,
+    peer: Option<IpAddr>,
     stage: Stage,
-}
-
-/// When refusals for want of room were last told of in the log. Under load there are thousands in a second,
-/// and one line tells as much as all of them.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Refusals(Arc<Mutex<Told>>);
-
-#[derive(Debug, Default)]
-struct Told {
-    last: Option<Stopwatch>,
-    untold: u64,
-}
-
-impl Refusals {
-    /// How many there were before this one without a line of their own; `None` if this one gets none,
-    /// either.
-    fn tell(&self) -> Option<u64> {
-        // Both values are counts and times of lines: half a change does no harm.
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_recent = |last: Stopwatch| last.elapsed() < BETWEEN_REFUSALS;
-        if told.last.is_some_and(is_recent) {
-            told.untold += 1;
-            return None;
-        }
-        told.last = Some(Stopwatch::start());
-        Some(mem::take(&mut told.untold))
-    }
 }
 
 /// How far a call has got.
@@ -79,30 +54,30 @@ enum Stage {
 }
 
 impl Call {
-    /// Begins a call of the method at `path`, with the span that `span` makes for its name.
+    /// Begins the call that `request` makes, with the span that `span` makes for its method's name.
+    ///
+    /// A path that is no method's is nowhere in it: it is as long as its caller likes.
     pub(super) fn begin(
         metrics: &CallMetrics,
-        refusals: Refusals,
-        path: &str,
+        refusals: &Refusals,
+        request: &Request<Body>,
         id: &HeaderValue,
-        headers: &HeaderMap,
         span: impl FnOnce(&str) -> Span,
     ) -> Self {
-        let in_flight = metrics.begin(path);
+        let in_flight = metrics.begin(request.uri().path());
         let method = in_flight.method();
         let span = span(method);
-        traces::continue_trace(&span, headers);
+        traces::continue_trace(&span, request.headers());
         traces::set(&span, "rpc.system.name", SYSTEM);
         traces::set(&span, "rpc.method", method.to_owned());
-        if method == OTHER_METHOD {
-            traces::set(&span, "rpc.method_original", path.to_owned());
-        }
+        let via = request.extensions().get::<Via>();
         Self {
             span,
-            method: path.rsplit('/').next().unwrap_or_default().to_owned(),
+            method: method.rsplit('/').next().unwrap_or_default().to_owned(),
             id: id.clone(),
             in_flight: Some(in_flight),
-            refusals,
+            refusals: refusals.clone(),
+            peer: via.and_then(|via| Some(via.peer.address?.ip())),
             stage: Stage::Handling,
         }
     }
@@ -149,13 +124,30 @@ impl Call {
         };
         let code = status.code();
         let name = status::name(code);
+        let method = in_flight.shared_method();
         let duration = in_flight.end(name);
         traces::set(&self.span, "rpc.response.status_code", name);
         if is_servers_fault(code) {
             traces::mark_failed(&self.span, name);
         }
-        self.span
-            .in_scope(|| log(status, duration, self.stage, &self.refusals));
+        let info = status.get_details_error_info();
+        let reason = info.map(|info| info.reason);
+        let may_repeat = match code {
+            Code::Ok | Code::Internal | Code::Unknown | Code::DataLoss => false,
+            // The usual end of a stream.
+            Code::Cancelled => self.stage == Stage::Handling,
+            _ => true,
+        };
+        let kind = || Kind {
+            peer: self.peer,
+            method,
+            code,
+            reason: reason.clone(),
+        };
+        if !may_repeat || self.refusals.is_first(kind()) {
+            self.span
+                .in_scope(|| log(status, reason.as_deref(), duration, self.stage));
+        }
     }
 }
 
@@ -240,11 +232,9 @@ const fn is_servers_fault(code: Code) -> bool {
 }
 
 /// The one line of a call.
-fn log(status: &Status, duration: Duration, stage: Stage, refusals: &Refusals) {
+fn log(status: &Status, reason: Option<&str>, duration: Duration, stage: Stage) {
     let duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
     let (code, error) = (status::name(status.code()), status.message());
-    let info = status.get_details_error_info();
-    let reason = info.as_ref().map(|info| info.reason.as_str());
     match status.code() {
         Code::Ok => tracing::debug!(code, duration_us, "done"),
         // A stream goes on until its client hangs up: that is its usual end.
@@ -258,13 +248,6 @@ fn log(status: &Status, duration: Duration, stage: Stage, refusals: &Refusals) {
         // Every stream ends so when the server is told to stop.
         Code::Unavailable if reason == Some(status::SHUTTING_DOWN) => {
             tracing::info!(code, reason, error, duration_us, "ended");
-        }
-        Code::ResourceExhausted if reason == Some(status::OVERLOADED) => {
-            if let Some(untold) = refusals.tell() {
-                tracing::warn!(code, reason, error, duration_us, untold, "failed");
-            } else {
-                tracing::debug!(code, reason, error, duration_us, "failed");
-            }
         }
         Code::Unavailable | Code::Aborted | Code::DeadlineExceeded | Code::ResourceExhausted => {
             tracing::warn!(code, reason, error, duration_us, "failed");

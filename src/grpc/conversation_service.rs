@@ -3,8 +3,8 @@
 use tonic::{Request, Response, Status};
 
 use super::{
-    Api, access, convert,
-    limits::Via,
+    Api, access, come_back, convert,
+    limits::{self, Holder, Via},
     watch::{self, WatchStream},
 };
 use crate::{
@@ -68,11 +68,17 @@ impl ConversationService for Api {
         request: Request<WatchConversationsRequest>,
     ) -> Result<Response<WatchStream>, Status> {
         let via = request.extensions().get::<Via>().cloned();
+        let holder = Holder::from_extensions(request.extensions());
         let request = convert::watch_conversations::parse(&request.into_inner())?;
         let on_connection = via.map(|via| via.take_watch()).transpose()?;
-        let place = (self.watchers.take_watch()?, on_connection);
+        let permit = limits::take(&self.watchers, holder, come_back::WATCHES)?;
         let watch = app::Watch::begin(&self.app, request).await?;
-        let stream = watch::start(watch, place, &self.shutdown, &self.watches);
+        let stream = watch::start(
+            watch,
+            (permit, on_connection),
+            &self.shutdown,
+            &self.watches,
+        );
         Ok(Response::new(stream))
     }
 

@@ -1,23 +1,29 @@
-//! How much is worked on at once. What goes beyond is refused, before anything of it is read: a caller
-//! who knows that soon can go to another replica or wait, and one who is left in a queue gives up on it,
-//! and has it worked on in vain.
+//! How much is worked on at once. What goes beyond is refused: a caller who knows that soon can go to
+//! another replica or wait, and one who is left in a queue gives up on it, and has it worked on in vain.
 //!
 //! What holds here:
-//! - A call that was let in takes one place until its answer is there. Who finds no place is refused at
-//!   once.
-//! - Fewer are worked on than there are places, so that work goes quickly. The others wait in the order in
-//!   which they came, for [`PATIENCE`] at most: a burst is taken in, a queue that does not get shorter is
-//!   not. So nobody waits for more than that and the work ahead.
-//! - Health and reflection take no place: whoever looks why nothing goes forward gets an answer.
-//! - A watch takes a place while it is set up, like any call, and one of its own kind while it lasts: of
+//! - A call is worked on once its request has arrived as a whole ([`super::intake`]). Until then it has
+//!   no permit, so requests that never arrive keep nobody out.
+//! - A call that was let in has a permit until its answer is there. Who finds none is refused at once.
+//! - Fewer are worked on than are let in, so that work goes quickly. The others wait for [`PATIENCE`] at
+//!   most: a burst is taken in, a queue that does not get shorter is not. Callers take turns.
+//! - No caller has all permits ([`Shares`]): others find room beside it. A caller is known by its name,
+//!   and where no callers are named, by its address.
+//! - Reads have turns of their own, and fewer: each is busy from its beginning to its end, and may have
+//!   megabytes in its hands, while changes mostly wait for each other.
+//! - Health and reflection take none of these permits: whoever looks why nothing goes forward gets an
+//!   answer. Their streams have permits of their own.
+//! - A watch has a permit while it is set up, like any call, and one of its own kind while it lasts: of
 //!   those of the server, and of those of its connection. HTTP/2 counts calls and watches together, so
 //!   without the latter calls would wait behind watches, see [`crate::server`].
+//! - What of an answer has not been read is held in a budget ([`super::sending`]).
 //!
-//! Deliberately absent: limits for each caller. How many calls one connection may have
-//! open is settled by HTTP/2, see [`crate::server`].
+//! How many calls one connection may have open is settled by HTTP/2, see [`crate::server`].
 
 use std::{
-    future::{Future, ready},
+    future::Future,
+    mem,
+    net::IpAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -30,143 +36,215 @@ use tokio::{
     time::timeout,
 };
 use tonic::{Status, body::Body};
-use tonic_health::pb::health_server::SERVICE_NAME as HEALTH;
-use tonic_reflection::pb::{
-    v1::server_reflection_server::SERVICE_NAME as REFLECTION,
-    v1alpha::server_reflection_server::SERVICE_NAME as REFLECTION_ALPHA,
-};
 use tower::{Layer, Service};
 
-use super::{access, status};
-use crate::access::Peer;
+use super::{
+    MAX_REQUEST_BYTES,
+    come_back::ComeBack,
+    intake,
+    lasting::Lasting,
+    method::{Kind, Methods},
+    reflection::MAX_QUESTION_BYTES,
+    sending::Sending,
+    status,
+};
+use crate::{
+    access::Peer,
+    domain::CallerName,
+    peers::{self, Share, Shares, Waiting},
+};
 
 /// How long a call may wait until it is worked on.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How many calls are worked on for each connection of the pool: enough that none is ever idle while
-/// others wait for a lock, or parse and render.
-const AT_WORK_PER_CONNECTION: u32 = 8;
+/// How many changes of a caller are worked on for each connection of the pool: enough that none is ever
+/// idle while others wait for a lock, or parse and render.
+const CHANGES_PER_CONNECTION: u32 = 8;
 /// How many are worked on at least, for the sake of those that wait for a lock in a small pool.
-const LEAST_AT_WORK: u32 = 64;
-
-/// After how long at least, and at most, whoever was refused is asked to come back. All that were refused
-/// at once do not come back at once.
-#[derive(Debug, Clone, Copy)]
-struct ComeBack {
-    after: Duration,
-    within: Duration,
-}
-
-const CALLS: ComeBack = ComeBack {
-    after: Duration::from_secs(1),
-    within: Duration::from_secs(2),
-};
-/// A gateway that connects anew begins all of its watches at once.
-const WATCHES: ComeBack = ComeBack {
-    after: Duration::from_secs(1),
-    within: Duration::from_secs(10),
-};
-
-impl ComeBack {
-    fn refusal(self) -> Status {
-        let spread = self.within.saturating_sub(self.after);
-        status::overloaded(self.after + spread.mul_f64(rand::random()))
-    }
-}
+const LEAST_CHANGES: u32 = 64;
+/// How many reads of a caller are worked on for each connection of the pool. None waits for a lock.
+const READS_PER_CONNECTION: u32 = 2;
+const LEAST_READS: u32 = 16;
+/// How many streams follow the server's health. Each client may have one on each of its connections.
+const HEALTH_WATCHES: usize = 1000;
+/// How many streams ask what the server offers. People do, one at a time.
+const REFLECTIONS: usize = 32;
+/// How long such a stream may last.
+const LONGEST_REFLECTION: Duration = Duration::from_mins(5);
 
 /// A connection as the calls that come over it know it.
 #[derive(Debug, Clone)]
 pub struct Via {
     /// The peer at its other end.
     pub(super) peer: Peer,
-    watches: Places,
+    watches: Arc<Semaphore>,
     most_watches: u32,
 }
 
 impl Via {
     /// A connection that may have so many watches open at once.
     pub fn new(peer: Peer, most_watches: u32) -> Self {
+        let watches = usize::try_from(most_watches).unwrap_or(Semaphore::MAX_PERMITS);
         Self {
             peer,
-            watches: Places::new(most_watches),
+            watches: Arc::new(Semaphore::new(watches.min(Semaphore::MAX_PERMITS))),
             most_watches,
         }
     }
 
-    /// A place for one more watch on this connection.
+    /// A permit for one more watch on this connection.
     ///
     /// # Errors
     ///
     /// The refusal for a connection that has as many as it may.
-    pub(super) fn take_watch(&self) -> Result<Place, Status> {
-        let place = self.watches.try_take();
-        place.ok_or_else(|| status::watch_limit_reached(self.most_watches))
+    pub(super) fn take_watch(&self) -> Result<OwnedSemaphorePermit, Status> {
+        let permit = Arc::clone(&self.watches).try_acquire_owned();
+        permit.map_err(|_| status::watch_limit_reached(self.most_watches))
     }
 }
 
-/// How many may be at it at once. Its clones count together.
-#[derive(Debug, Clone)]
-pub(super) struct Places(Arc<Semaphore>);
-
-/// A place that is taken, until this is dropped.
-#[derive(Debug)]
-pub(super) struct Place {
-    _permit: OwnedSemaphorePermit,
+/// Whose call it is, for its share of the permits.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Holder {
+    /// A caller that is named in the settings.
+    Caller(CallerName),
+    /// Anybody at this address.
+    Host(IpAddr),
+    /// Nobody knows.
+    Unknown,
 }
 
-impl Places {
-    pub(super) fn new(number: u32) -> Self {
-        let number = usize::try_from(number).unwrap_or(Semaphore::MAX_PERMITS);
-        Self(Arc::new(Semaphore::new(number)))
-    }
+/// Permits of one kind.
+pub(super) type Permits = Shares<Holder>;
+/// A permit that is taken.
+pub(super) type Permit = Share<Holder>;
+/// What a watch takes: of those of the server, and of those of its connection.
+pub(super) type WatchPermits = (Permit, Option<OwnedSemaphorePermit>);
 
-    /// A place, if one is free.
-    fn try_take(&self) -> Option<Place> {
-        let permit = Arc::clone(&self.0).try_acquire_owned().ok()?;
-        Some(Place { _permit: permit })
-    }
-
-    /// A place for a watch, if one is free.
-    ///
-    /// # Errors
-    ///
-    /// The refusal of a watch for which none is left.
-    pub(super) fn take_watch(&self) -> Result<Place, Status> {
-        self.try_take().ok_or_else(|| WATCHES.refusal())
-    }
-
-    /// A place, if one becomes free soon.
-    async fn await_one(&self) -> Option<Place> {
-        let permit = timeout(PATIENCE, Arc::clone(&self.0).acquire_owned()).await;
-        let permit = permit.ok()?.ok()?;
-        Some(Place { _permit: permit })
-    }
-}
-
-/// The layer around all services, within [`super::Access`]: who may not call takes no place.
-#[derive(Debug, Clone)]
+/// The layer around all services, within [`super::Access`]: who may not call takes no permit.
+#[derive(Clone)]
 pub struct Limits {
-    places: Places,
-    at_work: Places,
+    methods: Methods,
+    waiting: Waiting,
+    let_in: Permits,
+    reads: Permits,
+    changes: Permits,
+    health_watches: Permits,
+    reflections: Permits,
 }
 
 /// A service that works on a limited number of calls at once.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Limited<S> {
     limits: Limits,
     inner: S,
 }
 
 impl Limits {
-    /// Lets in this many requests at once, and works on what so many connections to the database are kept
-    /// busy with.
-    pub fn new(requests: u32, connections: u32) -> Self {
-        let at_work = connections
-            .saturating_mul(AT_WORK_PER_CONNECTION)
-            .max(LEAST_AT_WORK);
+    /// Lets in this many requests of a caller at once, and works on what so many connections to the
+    /// database are kept busy with.
+    pub(crate) fn new(requests: u32, connections: u32, waiting: Waiting) -> Self {
+        let at_work = |each: u32, least| permits(connections.saturating_mul(each).max(least));
         Self {
-            places: Places::new(requests),
-            at_work: Places::new(at_work),
+            methods: Methods::new(),
+            waiting,
+            let_in: permits(requests),
+            reads: at_work(READS_PER_CONNECTION, LEAST_READS),
+            changes: at_work(CHANGES_PER_CONNECTION, LEAST_CHANGES),
+            health_watches: Shares::new(HEALTH_WATCHES),
+            reflections: Shares::new(REFLECTIONS),
         }
+    }
+
+    /// The answer to a call of this kind, or why there is none.
+    async fn answer<S>(
+        &self,
+        kind: Kind,
+        request: Request<Body>,
+        inner: &mut S,
+    ) -> Result<Result<Response<Body>, S::Error>, Status>
+    where
+        S: Service<Request<Body>, Response = Response<Body>>,
+    {
+        let holder = Holder::of(&request);
+        let requests = &self.waiting.requests;
+        let come_back = kind.come_back();
+        Ok(match kind {
+            Kind::None => inner.call(request).await,
+            Kind::Health => {
+                let request =
+                    intake::whole(request, MAX_QUESTION_BYTES, requests, come_back).await?;
+                inner.call(request).await
+            }
+            Kind::HealthWatch => {
+                let request =
+                    intake::whole(request, MAX_QUESTION_BYTES, requests, come_back).await?;
+                let permit = take(&self.health_watches, holder, come_back)?;
+                let answer = inner.call(request).await;
+                answer.map(|answer| answer.map(|body| Body::new(Lasting::new(body, permit, None))))
+            }
+            Kind::Reflection => {
+                let permit = take(&self.reflections, holder, come_back)?;
+                let answer = inner.call(request).await;
+                let longest = Some(LONGEST_REFLECTION);
+                answer
+                    .map(|answer| answer.map(|body| Body::new(Lasting::new(body, permit, longest))))
+            }
+            Kind::Read | Kind::Watch | Kind::Change | Kind::Stream => {
+                // There may be no room by the time that all has arrived, but mostly it is clear before.
+                if !self.let_in.has_room_for(&holder) {
+                    return Err(come_back.refusal());
+                }
+                let request = match kind {
+                    Kind::Stream => request,
+                    _ => intake::whole(request, MAX_REQUEST_BYTES, requests, come_back).await?,
+                };
+                let _permit = take(&self.let_in, holder.clone(), come_back)?;
+                let turns = match kind {
+                    Kind::Change => &self.changes,
+                    _ => &self.reads,
+                };
+                let _turn = timeout(PATIENCE, turns.wait(holder))
+                    .await
+                    .map_err(|_| come_back.refusal())?;
+                inner.call(request).await
+            }
+        })
+    }
+}
+
+/// A permit, if there is one.
+///
+/// # Errors
+///
+/// What to answer to whom none is left for.
+pub(super) fn take(
+    permits: &Permits,
+    holder: Holder,
+    come_back: ComeBack,
+) -> Result<Permit, Status> {
+    permits.take(holder).ok_or_else(|| come_back.refusal())
+}
+
+/// So many permits for a caller that is alone.
+pub(super) fn permits(number: u32) -> Permits {
+    Shares::new(usize::try_from(number).unwrap_or(usize::MAX / 4))
+}
+
+impl Holder {
+    /// Whose request it is. [`super::Access`] has found out.
+    pub(super) fn of<T>(request: &Request<T>) -> Self {
+        Self::from_extensions(request.extensions())
+    }
+
+    /// The same of what is left of a request.
+    pub(super) fn from_extensions(extensions: &http::Extensions) -> Self {
+        if let Some(caller) = extensions.get::<CallerName>() {
+            return Self::Caller(caller.clone());
+        }
+        let address = extensions.get::<Via>().and_then(|via| via.peer.address);
+        address.map_or(Self::Unknown, |address| {
+            Self::Host(peers::host(address.ip()))
+        })
     }
 }
 
@@ -183,7 +261,7 @@ impl<S> Layer<S> for Limits {
 
 impl<S> Service<Request<Body>> for Limited<S>
 where
-    S: Service<Request<Body>, Response = Response<Body>>,
+    S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
     S::Future: Send + 'static,
     S::Error: Send + 'static,
 {
@@ -196,59 +274,22 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        if is_about_the_server(request.uri().path()) {
-            return Box::pin(self.inner.call(request));
-        }
-        let come_back = if access::is_watch(request.uri().path()) {
-            WATCHES
-        } else {
-            CALLS
-        };
-        let Some(place) = self.limits.places.try_take() else {
-            return Box::pin(ready(Ok(come_back.refusal().into_http())));
-        };
-        let at_work = self.limits.at_work.clone();
-        // Nothing of it happens until it is first asked for its answer.
-        let answer = self.inner.call(request);
+        let kind = self.limits.methods.kind(request.uri().path());
+        let limits = self.limits.clone();
+        // The one that is ready.
+        let clone = self.inner.clone();
+        let mut inner = mem::replace(&mut self.inner, clone);
         Box::pin(async move {
-            let Some(turn) = at_work.await_one().await else {
-                return Ok(come_back.refusal().into_http());
+            let answer = match limits.answer(kind, request, &mut inner).await {
+                Ok(answer) => answer?,
+                Err(status) => return Ok(status.into_http()),
             };
-            let answer = answer.await;
-            drop((turn, place));
-            answer
+            let budget = if kind.is_short() {
+                limits.waiting.answers
+            } else {
+                limits.waiting.messages
+            };
+            Ok(answer.map(|body| Body::new(Sending::new(body, budget))))
         })
-    }
-}
-
-/// Whether a call of this path asks about the server itself, and so takes no place.
-fn is_about_the_server(path: &str) -> bool {
-    matches!(
-        access::service_and_method(path),
-        Some((HEALTH | REFLECTION | REFLECTION_ALPHA, _))
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use tonic_types::StatusExt as _;
-
-    use super::*;
-
-    #[test]
-    fn those_who_are_refused_at_once_are_asked_to_come_back_at_different_times() {
-        for come_back in [CALLS, WATCHES] {
-            let delays: BTreeSet<_> = (0..100)
-                .map(|_| {
-                    let retry = come_back.refusal().get_details_retry_info();
-                    retry.and_then(|retry| retry.retry_delay).unwrap()
-                })
-                .collect();
-            assert!(delays.len() > 50, "{delays:?}");
-            assert!(delays.first() >= Some(&come_back.after), "{delays:?}");
-            assert!(delays.last() <= Some(&come_back.within), "{delays:?}");
-        }
     }
 }

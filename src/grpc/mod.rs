@@ -4,24 +4,30 @@
 mod access;
 mod boundary;
 mod call;
+mod come_back;
 mod conversation_service;
 mod convert;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
 mod group_service;
 mod health;
+mod intake;
+mod lasting;
 mod limits;
 mod message_service;
+mod method;
 mod not_grpc;
 mod page_token;
 mod reflection;
+mod refusals;
+mod sending;
 mod status;
 mod violations;
 mod watch;
 
 use tonic::service::Routes;
 
-use self::limits::Places;
+use self::limits::Permits;
 use crate::{
     app::App,
     lifecycle::Shutdown,
@@ -37,6 +43,7 @@ pub use boundary::Boundary;
 pub use health::{Health, health};
 pub use limits::{Limits, Via};
 pub use reflection::methods;
+pub use refusals::Refusals;
 
 /// The most bytes of a request. The largest valid one has some 60 KiB.
 const MAX_REQUEST_BYTES: usize = 1024 * 1024;
@@ -46,7 +53,7 @@ const MAX_REQUEST_BYTES: usize = 1024 * 1024;
 struct Api {
     app: App,
     shutdown: Shutdown,
-    watchers: Places,
+    watchers: Permits,
     watches: WatchMetrics,
 }
 
@@ -57,7 +64,7 @@ pub fn routes(app: App, shutdown: Shutdown, most_watchers: u32, watches: WatchMe
     let api = Api {
         app,
         shutdown,
-        watchers: Places::new(most_watchers),
+        watchers: limits::permits(most_watchers),
         watches,
     };
     let (reflection_v1, reflection_v1alpha) = reflection::services();

@@ -15,6 +15,9 @@ use tonic_reflection::server::{
 /// The descriptors of this service, with comments and everything they import.
 pub(super) const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
+/// The most bytes of a question about the server, be it of its health or of what it offers: a name.
+pub(super) const MAX_QUESTION_BYTES: usize = 1024;
+
 /// The two reflection services.
 pub(super) fn services() -> (
     ServerReflectionServer<impl ServerReflection>,
@@ -23,9 +26,48 @@ pub(super) fn services() -> (
     const PROOF: &str =
         "the descriptors are compiled in and decode, as every start of a test shows";
     (
-        builder().build_v1().expect(PROOF),
-        builder().build_v1alpha().expect(PROOF),
+        (builder().build_v1().expect(PROOF)).max_decoding_message_size(MAX_QUESTION_BYTES),
+        (builder().build_v1alpha().expect(PROOF)).max_decoding_message_size(MAX_QUESTION_BYTES),
     )
+}
+
+/// A method of the server.
+pub(super) struct Method {
+    /// The full name of its service.
+    pub(super) service: String,
+    pub(super) name: String,
+    /// Whether a call of it takes any number of messages.
+    pub(super) takes_stream: bool,
+    /// Whether a call of it is answered by any number of messages.
+    pub(super) gives_stream: bool,
+}
+
+/// All methods of the server, those of health and reflection included.
+pub(super) fn described() -> impl Iterator<Item = Method> {
+    let sets = [
+        DESCRIPTORS,
+        tonic_health::pb::FILE_DESCRIPTOR_SET,
+        tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
+        tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
+    ];
+    let files = sets.into_iter().flat_map(|set| {
+        FileDescriptorSet::decode(set)
+            .expect("the descriptors are compiled in and decode, as every start of a test shows")
+            .file
+    });
+    files.flat_map(|file| {
+        let package = file.package().to_owned();
+        file.service.into_iter().flat_map(move |service| {
+            let service_name = format!("{package}.{}", service.name());
+            let methods = service.method.into_iter();
+            methods.map(move |method| Method {
+                service: service_name.clone(),
+                name: method.name().to_owned(),
+                takes_stream: method.client_streaming(),
+                gives_stream: method.server_streaming(),
+            })
+        })
+    })
 }
 
 /// The full names of all methods of the server, those of health and reflection included.
@@ -35,26 +77,9 @@ pub(super) fn services() -> (
 /// Never: the descriptors are compiled in and decode.
 #[must_use]
 pub fn methods() -> Vec<String> {
-    let sets = [
-        DESCRIPTORS,
-        tonic_health::pb::FILE_DESCRIPTOR_SET,
-        tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
-        tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
-    ];
-    let mut methods = Vec::new();
-    for set in sets {
-        let set = FileDescriptorSet::decode(set)
-            .expect("the descriptors are compiled in and decode, as every start of a test shows");
-        for file in &set.file {
-            for service in &file.service {
-                for method in &service.method {
-                    let (package, service) = (file.package(), service.name());
-                    methods.push(format!("{package}.{service}/{}", method.name()));
-                }
-            }
-        }
-    }
-    methods
+    described()
+        .map(|method| format!("{}/{}", method.service, method.name))
+        .collect()
 }
 
 fn builder() -> Builder<'static> {

@@ -21,12 +21,12 @@ use crate::{
 const DOMAIN: &str = "conversation.v1";
 /// When to try again after the database was away.
 const RETRY_UNAVAILABLE: Duration = Duration::from_secs(1);
+/// When to try again after a request did not arrive.
+const RETRY_UNARRIVED: Duration = Duration::from_secs(1);
 /// When to try again after others were in the way.
 const RETRY_CONTENTION: Duration = Duration::from_millis(100);
 /// The reason of a watch's end when the server stops.
 pub(super) const SHUTTING_DOWN: &str = "SHUTTING_DOWN";
-/// The reason of a refusal for want of room.
-pub(super) const OVERLOADED: &str = "OVERLOADED";
 
 /// A status with a reason and no more details.
 fn status(code: Code, reason: Reason, message: &str) -> Status {
@@ -138,7 +138,7 @@ pub(super) fn not_grpc(message: &str) -> Status {
     status(Code::Unimplemented, Reason::NotGrpc, message)
 }
 
-/// The answer to a request that comes while there is too much to do. Nothing of it was read.
+/// The answer to a request that comes while there is too much to do. Nothing of it was done.
 pub(super) fn overloaded(delay: Duration) -> Status {
     retriable(
         Code::ResourceExhausted,
@@ -156,6 +156,21 @@ pub(super) fn watch_limit_reached(limit: u32) -> Status {
         Code::ResourceExhausted,
         "the connection has as many watches as it may have; open another connection",
         details_with(Reason::WatchLimitReached, metadata),
+    )
+}
+
+/// The answer to a request that has more bytes than its method takes.
+pub(super) fn too_large() -> Status {
+    malformed("the request is larger than this service accepts")
+}
+
+/// The answer to a request that does not arrive.
+pub(super) fn request_too_slow() -> Status {
+    retriable(
+        Code::DeadlineExceeded,
+        Reason::DeadlineExceeded,
+        "the request took too long to arrive; nothing of it was done",
+        RETRY_UNARRIVED,
     )
 }
 
@@ -190,9 +205,7 @@ pub(super) fn complete(status: &Status, method: &str, id: &str) -> Option<Status
 
 fn of_transport(original: &Status, method: &str) -> Status {
     match original.code() {
-        Code::OutOfRange | Code::ResourceExhausted => {
-            malformed("the request is larger than this service accepts")
-        }
+        Code::OutOfRange | Code::ResourceExhausted => too_large(),
         Code::Internal => malformed(&format!("the request is not a valid `{method}Request`")),
         Code::InvalidArgument => malformed(original.message()),
         Code::Unimplemented => unimplemented(),

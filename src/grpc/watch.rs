@@ -10,7 +10,7 @@ use tokio_stream::Stream;
 use tonic::Status;
 use tracing::Instrument as _;
 
-use super::{convert, limits::Place, status};
+use super::{convert, limits::WatchPermits, status};
 use crate::{
     app::{Watch, WatchEnd, WatchEvent},
     lifecycle::Shutdown,
@@ -26,14 +26,14 @@ pub(super) struct WatchStream {
     events: mpsc::Receiver<WatchEvent>,
     end: Option<oneshot::Receiver<Status>>,
     metrics: WatchMetrics,
-    /// Taken as long as the client has the stream open: the server's, and its connection's.
-    _place: (Place, Option<Place>),
+    /// Taken as long as the client has the stream open.
+    _permits: WatchPermits,
 }
 
 /// Runs a watch as a task, until it ends by itself or the server drains.
 pub(super) fn start(
     watch: Watch,
-    place: (Place, Option<Place>),
+    permits: WatchPermits,
     shutdown: &Shutdown,
     metrics: &WatchMetrics,
 ) -> WatchStream {
@@ -74,7 +74,7 @@ pub(super) fn start(
         events,
         end: Some(end),
         metrics: metrics.clone(),
-        _place: place,
+        _permits: permits,
     }
 }
 

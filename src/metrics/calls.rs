@@ -138,6 +138,11 @@ impl CallInFlight {
         &self.method
     }
 
+    /// The same, to keep.
+    pub fn shared_method(&self) -> Arc<str> {
+        Arc::clone(&self.method)
+    }
+
     /// Ends the call with the canonical name of its status; returns how long it took.
     pub fn end(self, status: &'static str) -> Duration {
         let duration = self.started.elapsed();

@@ -3,12 +3,14 @@
 //! It is for a scraper in the deployment's own network. It has no secrets, no user's data and no way
 //! to change anything, so unlike the service itself it may listen beyond loopback without being asked
 //! twice. Whoever reaches it can do no harm: at most [`MOST_CONNECTIONS`] are served at a time, each
-//! for one request and a few seconds.
+//! for one request and a few seconds. When there are more, the eldest is closed: a scraper is done in
+//! milliseconds, so it is never the one, and connections that say nothing do not keep it out.
 //!
 //! It goes on until the server has drained, so that the last scrape sees how that went.
 
 use std::{
-    convert::Infallible, future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration,
+    collections::VecDeque, convert::Infallible, future::Future, io, net::SocketAddr, pin::pin,
+    sync::Arc, time::Duration,
 };
 
 use http::{
@@ -22,15 +24,15 @@ use prometheus_client::registry::Registry;
 use prost::bytes::Bytes;
 use tokio::{
     net::{TcpListener, TcpStream},
-    task::JoinSet,
+    task::{AbortHandle, JoinSet},
     time::{sleep, timeout},
 };
 
 use super::exposition::Format;
 
 const PATH: &str = "/metrics";
-/// How many connections are served at a time. More wait to be accepted.
-const MOST_CONNECTIONS: usize = 16;
+/// How many connections are served at a time.
+const MOST_CONNECTIONS: usize = 64;
 /// How long a connection may last, from being accepted to the last byte of its answer.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
 /// The most bytes of a request.
@@ -71,13 +73,18 @@ impl MetricsListener {
 
     /// Answers scrapes for ever, in tasks that end with `connections`.
     async fn serve(&self, connections: &mut JoinSet<()>) -> Infallible {
+        let mut by_age = VecDeque::new();
         loop {
-            while connections.len() >= MOST_CONNECTIONS {
-                connections.join_next().await;
-            }
             match self.listener.accept().await {
                 Ok((stream, _)) => {
-                    connections.spawn(answer(stream, Arc::clone(&self.registry)));
+                    let answered = answer(stream, Arc::clone(&self.registry));
+                    by_age.push_back(connections.spawn(answered));
+                    by_age.retain(|connection: &AbortHandle| !connection.is_finished());
+                    if by_age.len() > MOST_CONNECTIONS
+                        && let Some(eldest) = by_age.pop_front()
+                    {
+                        eldest.abort();
+                    }
                 }
                 Err(error) => {
                     tracing::warn!(%error, "could not accept a connection for metrics");

@@ -4,17 +4,20 @@
 //! |---|---|
 //! | `calls` | every call, by method and status |
 //! | `watches` | who watches, what they are sent, why they end |
+//! | `peers` | connections, and what was cut off because a peer held too much |
 //! | `database` | operations of the store, its connections, and what it has changed |
 //! | `process` | what the operating system says of the process |
 //! | `purge` | the rounds of the background jobs, and what they leave |
 //! | `clock` | how far the clocks are apart that must agree |
+//! | `log` | what the log has lost |
 //! | `exposition` | all of it as text |
 //! | `listener` | the port that serves the text |
 //!
 //! What holds here:
 //! - Every label has a bounded set of values that the service chooses. No ID, no name and no text of
 //!   a user or a caller is one of them.
-//! - Figures belong to a server, not to the process: two servers in one process do not mix theirs.
+//! - Figures belong to a server, not to the process: two servers in one process do not mix theirs. The
+//!   log is the process's, and so is its one figure.
 //! - They are kept whether or not anybody reads them; that costs a few atomic operations a call.
 //! - README.md documents each of them, and a test compares the two.
 
@@ -23,6 +26,8 @@ mod clock;
 mod database;
 mod exposition;
 mod listener;
+mod log;
+mod peers;
 mod process;
 mod purge;
 mod watches;
@@ -40,6 +45,7 @@ pub use self::{
     calls::{CallInFlight, CallMetrics, OTHER_METHOD, SYSTEM},
     database::{Connections, DatabaseMetrics},
     listener::{MetricsListener, serve_while},
+    peers::{OpenConnection, PeerMetrics},
     purge::{Backlog, PurgeMetrics},
     watches::{OpenWatch, WatchMetrics},
 };
@@ -63,6 +69,8 @@ pub struct Metrics {
     pub calls: CallMetrics,
     /// Of watchers.
     pub watches: WatchMetrics,
+    /// Of connections, and of what peers hold.
+    pub peers: PeerMetrics,
     /// Of the background jobs.
     pub purge: PurgeMetrics,
     /// 1 while the server says of itself that it serves, 0 otherwise.
@@ -82,6 +90,7 @@ impl Metrics {
         Self {
             calls: CallMetrics::new(methods),
             watches: WatchMetrics::new(),
+            peers: PeerMetrics::default(),
             purge: PurgeMetrics::new(),
             serving: Gauge::default(),
         }
@@ -98,6 +107,7 @@ impl Metrics {
         let mut registry = Registry::default();
         self.calls.register(&mut registry);
         self.watches.register(&mut registry);
+        self.peers.register(&mut registry);
         database.register(&mut registry);
         database::register_connections(&mut registry, connections);
         self.purge.register(&mut registry);
@@ -108,6 +118,7 @@ impl Metrics {
             "1 while the server serves, 0 while it does not",
             self.serving.clone(),
         );
+        registry.register_collector(Box::new(log::DroppedLines));
         let build = Family::<BuildLabels, Gauge>::default();
         let version = env!("CARGO_PKG_VERSION");
         build.get_or_create(&BuildLabels { version }).set(1);

@@ -1,171 +1,219 @@
-//! Accepts connections and protects them, without one waiting for another.
+//! Accepts connections: protects them, waits for the HTTP/2 preface, and finds room for them, without one
+//! waiting for another.
 //!
-//! A client that is slow over its handshake, or never ends it, holds up nobody: handshakes run beside
-//! each other, each for a limited time, and a limited number of them. Beyond that, and beyond the most
-//! connections at once, connections wait where the system keeps them.
+//! What holds here:
+//! - A connection *arrives* until its preface is there, in a limited time. Those that arrive are limited in
+//!   number; when there are more, the eldest is closed. A client that does its part is done in
+//!   milliseconds, so peers that say nothing, or half of it, hold up nobody.
+//! - Then it *opens*, if there is room. Each address has its share, so others find room beside it. Where
+//!   there is none, the eldest connection of the same address over which no call has ever come makes
+//!   room; without any, the new one waits, as one that arrives.
+//! - A connection of an older HTTP never opens. Its first request is told what to do instead while it
+//!   arrives, so it has no more time for that, and no more room, than one that says nothing.
 
 use std::{
     io::{self, ErrorKind},
-    net::SocketAddr,
-    pin::Pin,
+    net::{IpAddr, SocketAddr},
     sync::Arc,
-    task::{Context, Poll, ready},
     time::Duration,
 };
 
+use http::Request;
+use hyper::{body::Incoming as Arrival, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
     task::JoinSet,
-    time::{Sleep, sleep, timeout},
+    time::sleep,
 };
 use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
-use tokio_stream::Stream;
-use tokio_util::sync::PollSemaphore;
+use tokio_util::sync::CancellationToken;
+use tonic::body::Body;
 
-use super::connection::Connection;
-use crate::tls;
+use super::connection::{Arriving, Connection, Speaks};
+use crate::{
+    config::LimitsConfig,
+    grpc::{Boundary, Via},
+    metrics::PeerMetrics,
+    peers::{self, Lull, Share, Shares, Waiting},
+    tls,
+};
 
-/// How long a handshake may take.
-const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
-/// How many handshakes run at once.
-const MOST_HANDSHAKES: usize = 512;
 /// How long nothing is accepted after the system had no room for a connection.
 const PAUSE: Duration = Duration::from_millis(100);
+/// The most bytes of a request of an older HTTP, of which only the headers matter.
+const MOST_OLD_BYTES: usize = 8 * 1024;
 
-/// A connection as it comes from the system.
-struct Accepted {
-    stream: TcpStream,
-    address: SocketAddr,
-    place: OwnedSemaphorePermit,
-}
-
-/// The connections to a listener.
+/// The connections to a listener. Those that arrive end with this, and so when the server drains.
 pub(super) struct Incoming {
     listener: TcpListener,
     tls: Option<tls::Current>,
-    places: PollSemaphore,
+    entrance: Arc<Entrance>,
+    arriving: JoinSet<Option<Connection>>,
+}
+
+/// What decides over connections.
+struct Entrance {
+    waiting: Waiting,
+    shares: Shares<IpAddr>,
     /// Of each connection.
     most_watches: u32,
-    /// Ends with this stream, and so when the server drains.
-    handshakes: JoinSet<Option<Connection>>,
-    pause: Option<Pin<Box<Sleep>>>,
+    boundary: Boundary,
+    metrics: PeerMetrics,
+    said_full: Lull,
 }
 
 impl Incoming {
-    /// Protected with what `tls` holds when they come, or not at all, and so many at once, each with so
-    /// many watches.
+    /// Protected with what `tls` holds when they come, or not at all. `boundary` answers what is not gRPC.
     pub(super) fn new(
         listener: TcpListener,
         tls: Option<tls::Current>,
-        most: u32,
-        most_watches: u32,
+        limits: &LimitsConfig,
+        waiting: Waiting,
+        metrics: PeerMetrics,
+        boundary: Boundary,
     ) -> Self {
-        let places = usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS);
+        let of_an_address = usize::try_from(limits.connections).unwrap_or(usize::MAX / 4);
         Self {
             listener,
             tls,
-            places: PollSemaphore::new(Arc::new(Semaphore::new(places))),
-            most_watches,
-            handshakes: JoinSet::new(),
-            pause: None,
+            entrance: Arc::new(Entrance {
+                waiting,
+                shares: Shares::new(of_an_address),
+                most_watches: limits.watches_per_connection,
+                boundary,
+                metrics,
+                said_full: Lull::default(),
+            }),
+            arriving: JoinSet::new(),
         }
     }
 
-    /// The next connection, as it comes from the system, once there is a place for it.
-    fn poll_accept(&mut self, context: &mut Context<'_>) -> Poll<Accepted> {
+    /// The next connection that is open.
+    pub(super) async fn next(&mut self) -> Connection {
         loop {
-            if let Some(pause) = &mut self.pause {
-                ready!(pause.as_mut().poll(context));
-                self.pause = None;
+            tokio::select! {
+                Some(arrived) = self.arriving.join_next() => {
+                    if let Ok(Some(connection)) = arrived {
+                        return connection;
+                    }
+                }
+                accepted = self.listener.accept() => match accepted {
+                    Ok((stream, address)) => self.begin(stream, address),
+                    // It was gone before it was accepted.
+                    Err(error) if is_of_connection(&error) => {}
+                    // Trying again at once would find the same, and use a whole processor for it.
+                    Err(error) => {
+                        tracing::warn!(%error, "cannot accept a connection");
+                        self.entrance.waiting.arriving.cut_eldest();
+                        sleep(PAUSE).await;
+                    }
+                },
             }
-            // Where nobody comes for it, the place is given back.
-            let Some(place) = ready!(self.places.poll_acquire(context)) else {
-                // Nobody closes the semaphore.
-                return Poll::Pending;
+        }
+    }
+
+    fn begin(&mut self, stream: TcpStream, address: SocketAddr) {
+        // Without it answers are a little late, no more.
+        let _ = stream.set_nodelay(true);
+        let config = self.tls.as_ref().map(|tls| Arc::clone(&tls.borrow()));
+        let cut = CancellationToken::new();
+        let held = self.entrance.waiting.arriving.hold(1, cut.clone());
+        let entrance = Arc::clone(&self.entrance);
+        self.arriving.spawn(async move {
+            let connection = tokio::select! {
+                biased;
+                () = cut.cancelled() => {
+                    tracing::debug!(peer = %address, "a connection took too long to say anything");
+                    None
+                }
+                connection = entrance.arrive(stream, address, config) => connection,
             };
-            match ready!(self.listener.poll_accept(context)) {
-                Ok((stream, address)) => {
-                    // Without it answers are a little late, no more.
-                    let _ = stream.set_nodelay(true);
-                    return Poll::Ready(Accepted {
-                        stream,
-                        address,
-                        place,
-                    });
+            drop(held);
+            connection
+        });
+    }
+}
+
+impl Entrance {
+    /// The connection, once it is protected, has said what it speaks, and has found room.
+    async fn arrive(
+        &self,
+        stream: TcpStream,
+        address: SocketAddr,
+        config: Option<Arc<ServerConfig>>,
+    ) -> Option<Connection> {
+        let mut arriving = match config {
+            None => Arriving::plain(stream),
+            Some(config) => match TlsAcceptor::from(config).accept(stream).await {
+                Ok(stream) => Arriving::protected(stream),
+                // Probes that only look whether the port is open do so.
+                Err(error) if is_of_connection(&error) => {
+                    tracing::debug!(peer = %address, %error, "a connection ended before its handshake");
+                    return None;
                 }
-                // It was gone before it was accepted.
-                Err(error) if is_of_connection(&error) => {}
-                // Trying again at once would find the same, and use a whole processor for it.
                 Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
-                    self.pause = Some(Box::pin(sleep(PAUSE)));
+                    tracing::info!(peer = %address, %error, "a TLS handshake failed");
+                    return None;
                 }
+            },
+        };
+        match arriving.read_beginning().await {
+            Ok(Speaks::Http2) => {}
+            Ok(Speaks::Http1) => {
+                self.answer_old(arriving, address).await;
+                return None;
             }
+            Err(error) => {
+                tracing::debug!(peer = %address, %error, "a connection does not speak HTTP/2");
+                return None;
+            }
+        }
+        let host = peers::host(address.ip());
+        let share = self.room_for(host).await;
+        let via = Via::new(arriving.peer(address), self.most_watches);
+        Some(Connection::open(
+            arriving,
+            via,
+            host,
+            share,
+            self.metrics.open(),
+        ))
+    }
+
+    /// Tells the first request of an older HTTP what to do instead. Nothing of its body is read.
+    async fn answer_old(&self, arriving: Arriving, address: SocketAddr) {
+        // No watch comes over it.
+        let via = Via::new(arriving.peer(address), 0);
+        let answer = service_fn(|request: Request<Arrival>| {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(via.clone());
+            let answer = self.boundary.answer_to_other(&request);
+            async move { answer.ok_or(io::Error::from(ErrorKind::Unsupported)) }
+        });
+        let answered = http1::Builder::new()
+            .keep_alive(false)
+            .max_buf_size(MOST_OLD_BYTES)
+            .serve_connection(TokioIo::new(arriving), answer)
+            .await;
+        if let Err(error) = answered {
+            tracing::debug!(peer = %address, %error, "a request of an older HTTP was not answered");
         }
     }
-}
 
-impl Stream for Incoming {
-    type Item = io::Result<Connection>;
-
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Connection>>> {
-        let this = &mut *self;
-        loop {
-            while this.handshakes.len() < MOST_HANDSHAKES
-                && let Poll::Ready(accepted) = this.poll_accept(context)
-            {
-                let Some(tls) = &this.tls else {
-                    let Accepted { stream, place, .. } = accepted;
-                    let connection = Connection::plain(stream, place, this.most_watches);
-                    return Poll::Ready(Some(Ok(connection)));
-                };
-                let config = Arc::clone(&tls.borrow());
-                this.handshakes
-                    .spawn(handshake(config, accepted, this.most_watches));
-            }
-            match this.handshakes.poll_join_next(context) {
-                Poll::Ready(Some(Ok(Some(connection)))) => {
-                    return Poll::Ready(Some(Ok(connection)));
-                }
-                // One that failed has made room for another.
-                Poll::Ready(Some(_)) => {}
-                // Whoever comes next wakes this up.
-                Poll::Ready(None) | Poll::Pending => return Poll::Pending,
-            }
+    async fn room_for(&self, host: IpAddr) -> Share<IpAddr> {
+        if let Some(share) = self.shares.take(host) {
+            return share;
         }
-    }
-}
-
-/// Protects a connection, unless the client fails to do its part.
-async fn handshake(
-    config: Arc<ServerConfig>,
-    accepted: Accepted,
-    most_watches: u32,
-) -> Option<Connection> {
-    let Accepted {
-        stream,
-        address,
-        place,
-    } = accepted;
-    match timeout(HANDSHAKE_PATIENCE, TlsAcceptor::from(config).accept(stream)).await {
-        Ok(Ok(stream)) => Some(Connection::protected(stream, place, most_watches)),
-        // Probes that only look whether the port is open do so.
-        Ok(Err(error)) if is_of_connection(&error) => {
-            tracing::debug!(peer = %address, %error, "a connection ended before its handshake");
-            None
+        self.metrics.waited();
+        if self.said_full.is_over() {
+            tracing::warn!(
+                "there is no room for another connection; see max_connections, of which one address \
+                 has a share"
+            );
         }
-        Ok(Err(error)) => {
-            tracing::info!(peer = %address, %error, "a TLS handshake failed");
-            None
-        }
-        Err(_) => {
-            tracing::info!(peer = %address, "a TLS handshake took too long");
-            None
-        }
+        (self.waiting.unused).cut_eldest_that(|connection| connection.host == host);
+        self.shares.wait(host).await
     }
 }
 

@@ -20,7 +20,7 @@ use tracing_subscriber::{
     registry::{LookupSpan, Scope},
 };
 
-use super::EXPORT_PREFIX;
+use super::{EXPORT_PREFIX, bounded::cut};
 
 /// The format. It needs the fields of spans formatted as JSON.
 pub(super) struct Json;
@@ -44,7 +44,9 @@ where
             if let Some(Ok(Value::Object(of_span))) =
                 formatted.map(|text| serde_json::from_str(text))
             {
-                fields.0.extend(of_span);
+                for (name, value) in of_span {
+                    fields.set(&name, value);
+                }
             }
         }
         event.record(&mut fields);
@@ -97,34 +99,38 @@ pub(super) fn line(level: &str, message: &str, field: Option<(&str, &str)>) -> S
 struct Fields(Map<String, Value>);
 
 impl Fields {
-    fn set(&mut self, field: &Field, value: impl Into<Value>) {
-        self.0.insert(field.name().to_owned(), value.into());
+    fn set(&mut self, name: &str, value: impl Into<Value>) {
+        let value = match value.into() {
+            Value::String(text) => Value::String(cut(text)),
+            other => other,
+        };
+        self.0.insert(name.to_owned(), value);
     }
 }
 
 impl Visit for Fields {
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.set(field, value);
+        self.set(field.name(), value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.set(field, value);
+        self.set(field.name(), value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.set(field, value);
+        self.set(field.name(), value);
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.set(field, value);
+        self.set(field.name(), value);
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.set(field, value);
+        self.set(field.name(), value);
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.set(field, format!("{value:?}"));
+        self.set(field.name(), format!("{value:?}"));
     }
 }
 
@@ -198,6 +204,20 @@ mod tests {
         }
         assert!(line["timestamp"].as_str().unwrap().ends_with('Z'));
         assert!(line.get("otel.kind").is_none());
+    }
+
+    #[test]
+    fn every_field_is_bounded_wherever_it_comes_from() {
+        let long = "x".repeat(100_000);
+        let lines = lines(|| {
+            let _span = tracing::error_span!("call", of_span = long).entered();
+            tracing::info!(of_event = long, shown = %long, debugged = ?long, "{long}");
+        });
+        let names = ["message", "of_span", "of_event", "shown", "debugged"];
+        for name in names {
+            let length = lines[0][name].as_str().unwrap().len();
+            assert!((1000..1100).contains(&length), "{name}: {length}");
+        }
     }
 
     #[test]

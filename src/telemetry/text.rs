@@ -1,6 +1,6 @@
 //! The fields of a log line for a person to read: `name=value`, with a space between any two.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use tracing::field::{Field, Visit};
 use tracing_subscriber::{
@@ -8,7 +8,7 @@ use tracing_subscriber::{
     fmt::{FormatFields, format::Writer},
 };
 
-use super::EXPORT_PREFIX;
+use super::{EXPORT_PREFIX, bounded::Bounded};
 
 /// The format.
 pub(super) struct Text;
@@ -39,10 +39,11 @@ impl Visit for Fields<'_> {
         }
         let space = if self.is_first { "" } else { " " };
         self.is_first = false;
-        self.outcome = if name == "message" {
-            write!(self.writer, "{space}{value:?}")
+        let named = if name == "message" {
+            write!(self.writer, "{space}")
         } else {
-            write!(self.writer, "{space}{name}={value:?}")
+            write!(self.writer, "{space}{name}=")
         };
+        self.outcome = named.and_then(|()| write!(Bounded::new(&mut self.writer), "{value:?}"));
     }
 }

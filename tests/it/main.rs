@@ -18,10 +18,12 @@
 //! - [`fuzz`] sends nearly anything, and checks that it is answered and leaves nothing behind;
 //! - [`access`] checks who may call, and how connections are protected;
 //! - [`load`] asks for more than the server is set to do at once;
+//! - [`hostile`] holds what it was not given, beside a caller that behaves;
 //! - [`statements`] counts and explains what the databases are asked;
 //! - [`concurrency`] has many callers, replicas and migrations at once;
 //! - [`postgres`] has PostgreSQL as people set it up: roles, defaults, poolers;
 //! - [`faults`] takes the database away, slows it down, fills it up and fails it over;
+//! - [`hosts`] breaks promises behind its back;
 //! - [`crash`] kills the program in the midst of its work;
 //! - [`history`] has everything done at once while everything fails, and explains what was answered;
 //! - [`deploy`] calls with the client for callers, and checks the files to run the service with;

@@ -3,6 +3,7 @@
 mod backup;
 mod draining;
 mod output;
+mod secrets;
 mod settings;
 mod signals;
 

@@ -141,8 +141,7 @@ impl Caller {
             assert_eq!(answer.http, refused, "{}", described());
             return;
         }
-        if !call.is_grpc() {
-            let refused = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        if let Some(refused) = call.is_no_call() {
             assert_eq!(answer.http, refused, "{}", described());
             return;
         }

@@ -1,6 +1,6 @@
 //! Calls as they go over the wire: a method, headers and a body, each of which may be odd.
 
-use tonic::codegen::http::{HeaderValue, Method, Request};
+use tonic::codegen::http::{HeaderValue, Method, Request, StatusCode};
 
 use super::mutations::{any_bytes, byte, with_other_bytes};
 use crate::support::{dice::Dice, wire::frame};
@@ -90,17 +90,29 @@ impl Call {
         lengths.any(|(name, _)| *name == "content-length")
     }
 
-    /// Whether it is gRPC, or gRPC-Web, whose answers have a status, too.
-    pub(super) fn is_grpc(&self) -> bool {
-        let mut types = self.headers.iter();
-        let content_type = types.find(|(name, _)| *name == "content-type");
-        content_type.is_some_and(|(_, value)| value.as_bytes().starts_with(b"application/grpc"))
-    }
-
     /// Whether its headers are more than the transport takes.
     pub(super) fn has_huge_headers(&self) -> bool {
         let length: usize = self.headers.iter().map(|(_, value)| value.len()).sum();
         length >= HUGE
+    }
+
+    /// The status of HTTP that it is answered with if it is no call of gRPC: its method says so, or its
+    /// first content type. Answers to gRPC-Web have a status of gRPC, too.
+    pub(super) fn is_no_call(&self) -> Option<StatusCode> {
+        if self.method != Method::POST {
+            return Some(StatusCode::METHOD_NOT_ALLOWED);
+        }
+        let mut headers = self.headers.iter();
+        let content_type = headers.find(|(name, _)| *name == "content-type");
+        let kind = content_type.map_or(&b""[..], |(_, value)| value.as_bytes());
+        if kind.starts_with(b"application/grpc-web") {
+            return None;
+        }
+        let kind = kind.split(|byte| b"; ".contains(byte)).next();
+        match kind {
+            Some(b"application/grpc" | b"application/grpc+proto") => None,
+            _ => Some(StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        }
     }
 
     /// Frames that are cut, that lie about their length or say that they are compressed, and more or

@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsStr,
+    fs::File,
     io::{BufRead as _, BufReader},
     net::SocketAddr,
     process::{Child, ChildStdout, Command, ExitStatus, Stdio},
@@ -63,6 +64,19 @@ impl Process {
         Self::run_as(program(), arguments).await
     }
 
+    /// The same, and what it logs goes to a file.
+    pub(crate) async fn start_logging_to(
+        log: File,
+        database: &TestDatabase,
+        more: &[&str],
+    ) -> Self {
+        let mut command = program();
+        command.stderr(log);
+        let usual = ["--listen", "127.0.0.1:0", "--database-url", database.url()];
+        let arguments = usual.iter().chain(more).map(ToString::to_string);
+        Self::run_as(command, arguments.collect()).await
+    }
+
     /// Starts the program as one that can live with a limit on the size of files, which kills others.
     pub(crate) async fn start_limitable(database: &TestDatabase) -> Self {
         let program = program();
@@ -111,6 +125,20 @@ impl Process {
     /// Where the server listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The most memory that the program has had since it was started, in bytes.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("the program runs");
+        let mut lines = status.lines();
+        let peak = lines.find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB"));
+        let peak: u64 = peak
+            .expect("the system says so")
+            .trim()
+            .parse()
+            .expect("a number");
+        peak * 1024
     }
 
     /// A client that is connected to this server.

@@ -73,7 +73,7 @@ impl Assembled {
         let until = shutdown.clone();
         let mut serving = JoinSet::new();
         serving.spawn(async move {
-            let _ = server.serve(until).await;
+            server.serve(until).await;
         });
         Self {
             address,

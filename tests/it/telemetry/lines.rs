@@ -119,7 +119,7 @@ async fn each_failed_call_has_one_line_that_says_what_an_operator_needs(database
         (
             "unknown",
             "INFO",
-            "/a.B/C",
+            "_OTHER",
             "UNIMPLEMENTED",
             "UNIMPLEMENTED",
         ),
@@ -202,7 +202,7 @@ async fn a_line_names_its_call_however_few_lines_are_chosen(database: TestDataba
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_refusals_for_want_of_room_have_one_line() {
+async fn many_refusals_for_want_of_room_are_a_warning_and_a_count() {
     let database = TestDatabase::create(Backend::Sqlite).await;
     let database = database.expect("the embedded database is always there");
     let one_watcher = ["--log-format=json", "--max-watchers=1"];
@@ -219,11 +219,11 @@ async fn many_refusals_for_want_of_room_have_one_line() {
         .iter()
         .filter(|line| line["reason"] == "OVERLOADED")
         .collect();
-    let [line] = told.as_slice() else {
-        panic!("{} lines: {told:#?}", told.len());
-    };
-    assert_eq!(line["level"], "WARN");
-    assert_eq!(line["untold"], 0);
+    // A new interval may have begun meanwhile.
+    assert!(told.len() <= 4, "{} lines: {told:#?}", told.len());
+    assert_eq!(told[0]["level"], "WARN");
+    let counts = told.iter().map(|line| line["count"].as_u64().unwrap_or(1));
+    assert_eq!(counts.sum::<u64>(), 20, "{told:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

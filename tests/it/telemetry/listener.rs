@@ -140,7 +140,7 @@ async fn it_answers_until_the_server_has_drained(database: TestDatabase) {
     let mut running = JoinSet::new();
     running.spawn({
         let shutdown = shutdown.clone();
-        async move { server.serve(shutdown).await.expect("it does not fail") }
+        async move { server.serve(shutdown).await }
     });
     let client = Client::connect(address).await;
     client.send("bob", c2c("alice"), "one").await;
@@ -173,4 +173,18 @@ async fn it_answers_until_the_server_has_drained(database: TestDatabase) {
         .expect("one")
         .expect("in order");
     assert!(TcpStream::connect(metrics).await.is_err(), "nobody listens");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_over_which_nothing_is_asked_do_not_blind_it() {
+    let (_database, _server, metrics) = sqlite_server().await;
+    let mut silent = Vec::new();
+    for _ in 0..200 {
+        silent.push(TcpStream::connect(metrics).await.expect("it is accepted"));
+    }
+    let asking = request(metrics, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+    // None of the silent ones has been given up for its silence by then.
+    let answer = timeout(Duration::from_secs(5), asking).await;
+    assert_eq!(answer.expect("it is answered soon").status, 200);
+    drop(silent);
 }

@@ -16,3 +16,4 @@ mod program;
 mod promtool;
 mod scrape;
 mod traces;
+mod unread;
