@@ -44,6 +44,7 @@ mod errors;
 mod faults;
 mod fuzz;
 mod history;
+mod hostile;
 mod hosts;
 mod load;
 mod model;
