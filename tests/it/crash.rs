@@ -1,6 +1,8 @@
 //! The program is killed in the midst of its work, again and again: what it has acknowledged is
 //! there afterwards, and nothing is half done.
 
+mod places;
+
 use tokio::{sync::mpsc, task::JoinSet};
 
 use crate::support::{

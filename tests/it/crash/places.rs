@@ -1,0 +1,368 @@
+//! The service is killed at each place where it waits for the database, one after the other: within
+//! sending, deleting, and a whole round of the background jobs, up to the answer.
+//!
+//! `TEST_KILLS` says how often at each place, once if it says nothing.
+//!
+//! Each place is the end of a statement, `BEGIN` and `COMMIT` included. The service makes a span of each for
+//! traces, so a subscriber finds them all, and nothing of this is compiled into the service. The process that
+//! dies is this test program, started once more for one ignored test.
+
+use std::{
+    collections::BTreeSet,
+    env, fmt,
+    io::{BufRead as _, BufReader, Read as _},
+    net::SocketAddr,
+    os::unix::process::ExitStatusExt as _,
+    process::{self, Child, ChildStdout, Command, ExitStatus, Stdio},
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use conversation_service::{
+    config::Config,
+    domain::{ManualClock, Timestamp},
+    jobs::{self, Schedule},
+    lifecycle::Shutdown,
+    proto::{Message, SendMessageRequest},
+    server::Server,
+    store::{self, Vacuum},
+};
+use tokio::task::{JoinSet, spawn_blocking};
+use tracing::{
+    Subscriber,
+    field::{Field, Visit},
+    span::{Attributes, Id},
+};
+use tracing_subscriber::{
+    Layer, Registry,
+    layer::{Context, SubscriberExt as _},
+    registry::LookupSpan,
+};
+
+use crate::support::{
+    client::Client,
+    clock::TestClock,
+    databases::{TestDatabase, on_every_database},
+    dice::{number, words},
+    ids::{c2c, text},
+    rounds::Rounds,
+    rows::Rows,
+    server::config,
+    stage::Stage,
+    traffic::{Asked, GROUP, Kind, MEMBERS, Repeated, ask, repeat},
+};
+
+on_every_database!(a_kill_at_any_place_loses_nothing_and_leaves_nothing_behind);
+
+const DATABASE: &str = "KILLED_DATABASE";
+const NOW: &str = "KILLED_NOW";
+const PLACE: &str = "KILLED_PLACE";
+const LISTENING: &str = "listening on ";
+const KILLED: &str = "killed after ";
+
+const WINDOW: Duration = Duration::from_hours(1);
+/// Longer than a restore window and than the claim of a job that has died.
+const LATER: Duration = Duration::from_hours(2);
+/// Longer than the whole test, by its clock.
+const RETENTION: Duration = Duration::from_hours(100_000);
+/// There are fewer places than this.
+const MOST_PLACES: u64 = 500;
+/// What the service is killed within, at least: each of these has several places.
+const OPERATIONS: [&str; 12] = [
+    "append",
+    "claim_changes",
+    "claim_conversations",
+    "end_undo",
+    "erase",
+    "finish_changes",
+    "finish_conversation",
+    "heads",
+    "pass_on",
+    "take",
+    "to_remember",
+    "unseen",
+];
+/// What is asked of the service before the round: two messages and two deletions, which clear and do not.
+const ASKED: [(Kind, u64); 4] = [
+    (Kind::Message, 0),
+    (Kind::Message, 2),
+    (Kind::Deletion, 0),
+    (Kind::Deletion, 3),
+];
+
+async fn a_kill_at_any_place_loses_nothing_and_leaves_nothing_behind(database: TestDatabase) {
+    let mut config = config(&database);
+    config.deletion.restore_window = WINDOW;
+    config.jobs.change_retention = RETENTION;
+    let stage = Stage::open_with(config).await;
+    stage.client.join(GROUP, &MEMBERS).await;
+    let rounds = Rounds::on(&database, &stage.clock, RETENTION).await;
+    let rows = Rows::of(&database).await;
+    let (mut places, mut acknowledged) = (BTreeSet::new(), Vec::new());
+    let (mut place, mut kills, mut runs) = (1, 0, 0);
+    loop {
+        runs += 1;
+        assert!(place < MOST_PLACES, "it never ends: {places:#?}");
+        let note = prepare(&stage, runs).await;
+        stage.clock.advance(LATER);
+        let numbers = runs * 100;
+        let (asked, end) = killed_at(place, numbers, &database, &stage.clock).await;
+
+        let again = repeat(&stage.client, &asked).await;
+        assert_eq!(again, Repeated::default(), "{end}");
+        acknowledged.extend(asked);
+        stage.clock.advance(LATER);
+        rounds.run().await;
+        nothing_is_left_behind(&rows, &acknowledged, &end).await;
+        assert_eq!(send(&stage.client, &note).await.seq, 1, "{end}");
+        match end {
+            End::Killed(place) => places.insert(place),
+            End::Survived => break,
+        };
+        kills += 1;
+        if kills % number("TEST_KILLS", 1) == 0 {
+            place += 1;
+        }
+    }
+    say(&format!("{kills} kills at {} places", place - 1));
+    for operation in OPERATIONS {
+        let within = places.iter().filter(|place| place.ends_with(operation));
+        assert!(within.count() > 0, "never within {operation}: {places:#?}");
+    }
+    // Retries of all are answered as they were at first.
+    let again = repeat(&stage.client, &acknowledged).await;
+    assert_eq!(again, Repeated::default());
+}
+
+/// What came of a run of the service.
+enum End {
+    Killed(String),
+    Survived,
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Killed(place) => write!(formatter, "killed after {place}"),
+            Self::Survived => write!(formatter, "not killed"),
+        }
+    }
+}
+
+/// Stores and deletes something that the next round has to erase.
+async fn prepare(stage: &Stage, run: u64) -> SendMessageRequest {
+    let user = format!("dave{run}");
+    let note = SendMessageRequest {
+        sender_user_id: user.clone(),
+        conversation_id: Some(c2c(&user)),
+        body: Some(text("note")),
+        client_message_id: "note".to_owned(),
+    };
+    send(&stage.client, &note).await;
+    stage.client.send(&user, c2c(&user), "another note").await;
+    stage.client.delete(&user, [c2c(&user)]).await;
+    note
+}
+
+async fn send(client: &Client, note: &SendMessageRequest) -> Message {
+    let answer = client.messages.clone().send_message(note.clone()).await;
+    let answer = answer.expect("it is answered").into_inner();
+    answer.message.expect("it is returned")
+}
+
+/// Everything that was asked is there once, and nothing else is.
+async fn nothing_is_left_behind(rows: &Rows, acknowledged: &[Asked], end: &End) {
+    let mut broken = rows.broken().await;
+    // Messages that were erased are missing, and what can be undone no more has no deletion on its stack.
+    broken.retain(|what| {
+        !what.starts_with("conversations whose messages are not")
+            && !what.starts_with("watermarks that were moved without")
+    });
+    assert_eq!(broken, [""; 0], "{end}");
+    let asked = acknowledged.iter();
+    let messages = asked.filter(|asked| asked.kind == Kind::Message).count();
+    let stored = rows.number("SELECT count(*) FROM messages").await;
+    assert_eq!(usize::try_from(stored), Ok(messages), "{end}");
+    let changes = "SELECT count(*) FROM changes WHERE kind <= 3 AND user_id NOT LIKE 'dave%'";
+    let changes = rows.number(changes).await;
+    let deletions = acknowledged.len() - messages;
+    assert_eq!(usize::try_from(changes), Ok(deletions), "{end}");
+    for table in ["changes", "conversations"] {
+        let due = format!("SELECT count(*) FROM {table} WHERE erasable_from IS NOT NULL");
+        assert_eq!(rows.number(&due).await, 0, "{table}, {end}");
+    }
+}
+
+/// Runs the service until it has come to this place, and returns what it was asked. Requests have numbers from `numbers` on, which no other run uses.
+async fn killed_at(
+    place: u64,
+    numbers: u64,
+    database: &TestDatabase,
+    clock: &TestClock,
+) -> (Vec<Asked>, End) {
+    let mut service = Doomed::start(place, database.url(), clock.now()).await;
+    let client = Client::connect(service.address).await;
+    let mut asked = Vec::new();
+    for (kind, number) in ASKED {
+        let number = numbers + number;
+        // The last request is in doubt.
+        let answer = ask(&client, kind, number).await.ok();
+        let done = answer.is_some();
+        asked.push(Asked {
+            kind,
+            number,
+            answer,
+        });
+        if !done {
+            break;
+        }
+    }
+    // A round begins.
+    drop(service.child.stdin.take());
+    let (said, status) = service.end().await;
+    let killed = said.lines().find_map(|line| line.strip_prefix(KILLED));
+    let end = if let Some(place) = killed {
+        assert_eq!(status.signal(), Some(6), "{said}");
+        End::Killed(place.to_owned())
+    } else {
+        assert!(status.success(), "{said}");
+        End::Survived
+    };
+    (asked, end)
+}
+
+/// A service that kills itself.
+struct Doomed {
+    child: Child,
+    said: BufReader<ChildStdout>,
+    address: SocketAddr,
+}
+
+impl Doomed {
+    async fn start(place: u64, url: &str, now: Timestamp) -> Self {
+        let program = env::current_exe().expect("this program has a file");
+        let test = "crash::places::serves_until_it_kills_itself";
+        let mut child = Command::new(program)
+            .args(["--exact", test, "--ignored", "--nocapture"])
+            .env(DATABASE, url)
+            .env(NOW, now.as_micros().to_string())
+            .env(PLACE, place.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("this program can be started");
+        let said = child.stdout.take().expect("standard output is a pipe");
+        let reading = spawn_blocking(move || {
+            let mut said = BufReader::new(said);
+            let mut line = String::new();
+            while said.read_line(&mut line).expect("it says something") > 0 {
+                if let Some(address) = line.trim_end().strip_prefix(LISTENING) {
+                    return (said, address.parse().expect("an address"));
+                }
+                line.clear();
+            }
+            panic!("the service ended before it accepted calls");
+        });
+        let (said, address) = reading.await.expect("the service is there");
+        Self {
+            child,
+            said,
+            address,
+        }
+    }
+
+    /// Waits until it has ended, and returns what else it has said.
+    async fn end(mut self) -> (String, ExitStatus) {
+        let ending = spawn_blocking(move || {
+            let mut said = String::new();
+            self.said.read_to_string(&mut said).expect("it is text");
+            (said, self.child.wait().expect("it is ours to wait for"))
+        });
+        ending.await.expect("the service ends")
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "started by another test, in a process of its own: it kills that"]
+async fn serves_until_it_kills_itself() {
+    let now = words(NOW).parse().expect("a number");
+    let now = ManualClock::new(Timestamp::from_micros(now));
+    let mut config = Config {
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        ..Config::default()
+    };
+    config.database.url = words(DATABASE).parse().expect("a URL");
+    config.deletion.restore_window = WINDOW;
+    config.jobs.change_retention = RETENTION;
+    config.jobs.purge_interval = Duration::from_hours(24);
+    let store = store::connect(&config.database).await;
+    let store = store.expect("the database accepts connections");
+    let server = Server::bind_to(&config, now.clock(), store.clone()).await;
+    let server = server.expect("the server starts");
+    // The schema is there. From here on places count.
+    let places = Places(AtomicU64::new(words(PLACE).parse().expect("a number")));
+    let subscriber = Registry::default().with(places);
+    tracing::subscriber::set_global_default(subscriber).expect("there is no other test");
+    say(&format!("\n{LISTENING}{}", server.local_addr()));
+    let mut serving = JoinSet::new();
+    serving.spawn(server.serve(Shutdown::new()));
+
+    let round = spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
+    round.await.expect("it waits").expect("it ends");
+    let schedule = Schedule {
+        interval: Duration::ZERO,
+        vacuum: Vacuum::InItsTime,
+    };
+    let store = store.keeping(RETENTION);
+    let erased = jobs::run_once(&store, now.clock().now(), schedule).await;
+    erased.expect("the database does not fail");
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "to the test that has started this, or to who wants to see the figures"
+)]
+fn say(line: &str) {
+    println!("{line}");
+}
+
+/// How many places are left to come to.
+struct Places(AtomicU64);
+
+/// What a span is called.
+struct Name(String);
+
+impl Visit for Name {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "otel.name" {
+            value.clone_into(&mut self.0);
+        }
+    }
+
+    fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
+}
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Places {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let mut name = Name(String::new());
+        attributes.record(&mut name);
+        if let Some(span) = context.span(id) {
+            span.extensions_mut().insert(name);
+        }
+    }
+
+    fn on_close(&self, id: Id, context: Context<'_, S>) {
+        let Some(span) = context.span(&id) else {
+            return;
+        };
+        if span.name() == "statement" && self.0.fetch_sub(1, Ordering::SeqCst) == 1 {
+            let names = span.scope().filter_map(|span| {
+                let extensions = span.extensions();
+                extensions.get::<Name>().map(|name| name.0.clone())
+            });
+            let names: Vec<_> = names.take(2).collect();
+            say(&format!("{KILLED}{}", names.join(" of ")));
+            process::abort();
+        }
+    }
+}
