@@ -5,7 +5,7 @@
 //! What no line may contain (message bodies, passwords) is kept out where the line is written, not
 //! filtered here.
 //!
-//! Whoever reads the log cannot hold up the service by not reading it, and whoever calls cannot fill it:
+//! A reader of the log cannot hold up the service by not reading it, and a caller cannot fill it:
 //! lines are written by a thread of their own and dropped when there are too many ([`dropped_lines`]),
 //! every field is bounded, and lines that repeat are counted (`repeats`).
 //!

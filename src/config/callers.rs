@@ -26,7 +26,7 @@ const ROLES: &str = "roles";
 const LONGEST_NAME: usize = 253;
 /// The most bytes of a URI in a certificate: no SPIFFE ID has more.
 const LONGEST_URI: usize = 2048;
-/// What a name has in it that is a URI.
+/// The part of a name that tells a URI from other names.
 const OF_URI: &str = "://";
 
 /// The callers that `value` lists, found in `file`.

@@ -15,7 +15,7 @@ use url::{ParseError, Url};
 
 const SQLITE: &str = "sqlite";
 const POSTGRES: [&str; 2] = ["postgres", "postgresql"];
-/// What the driver calls the protection of a PostgreSQL connection.
+/// The driver's parameter for the protection of a PostgreSQL connection.
 const SSL_MODE: [&str; 2] = ["sslmode", "ssl-mode"];
 
 /// Where the database is: `sqlite://path` for a file, `postgres://user:password@host/database` for
@@ -73,7 +73,7 @@ pub enum DatabaseUrlError {
     Parameter(&'static str),
 }
 
-/// What protects a connection to the database.
+/// The protection of a connection to the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protection {
     /// Nothing has to: it does not leave this machine.
@@ -88,9 +88,9 @@ pub(crate) enum Protection {
 
 /// A connection to PostgreSQL, as its URL and the environment describe it.
 pub(crate) struct PostgresAddress {
-    /// What the driver goes by.
+    /// The mode that the driver goes by.
     pub(crate) options: PgConnectOptions,
-    /// What protects the connection.
+    /// The protection of the connection.
     pub(crate) protection: Protection,
     /// Whether that was chosen here, because nothing else says so.
     pub(crate) is_protection_chosen: bool,
@@ -117,7 +117,7 @@ impl DatabaseUrl {
 
     /// The server; `None` for SQLite.
     ///
-    /// What the URL leaves open the driver takes from the environment (`PGUSER`, `PGPASSWORD`, …) and
+    /// The driver takes what the URL leaves open from the environment (`PGUSER`, `PGPASSWORD`, …) and
     /// from the password file, each time that this is called.
     ///
     /// Over a network the connection is verified (`sslmode=verify-full`) unless the URL or `PGSSLMODE`

@@ -1,4 +1,4 @@
-//! What the rest of the service takes for granted of plain values: that they give back what was put into
+//! The properties of plain values that the rest of the service relies on: they give back what was put into
 //! them, and say in words what they refuse.
 
 use std::time::Duration;

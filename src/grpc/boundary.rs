@@ -32,7 +32,7 @@ const LONGEST_REQUEST_ID: usize = 128;
 /// How long a call may take that ends by itself, whatever its caller says. None takes nearly as long.
 const LONGEST_CALL: Duration = Duration::from_mins(1);
 
-/// What timers are exact to. A shorter deadline has passed before anything is done.
+/// The exactness of timers. A shorter deadline has passed before anything is done.
 const SHORTEST_CALL: Duration = Duration::from_millis(1);
 
 /// The layer around all services.

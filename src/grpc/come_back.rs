@@ -14,7 +14,7 @@ pub(super) struct ComeBack {
     within: Duration,
 }
 
-/// What ends by itself makes room soon.
+/// Calls that end by themselves make room soon.
 pub(super) const CALLS: ComeBack = ComeBack {
     after: Duration::from_secs(1),
     within: Duration::from_secs(2),
@@ -26,7 +26,7 @@ pub(super) const WATCHES: ComeBack = ComeBack {
 };
 
 impl ComeBack {
-    /// What to answer to whom there is no room for.
+    /// The refusal of a call for which there is no room.
     pub(super) fn refusal(self) -> Status {
         let spread = self.within.saturating_sub(self.after);
         status::overloaded(self.after + spread.mul_f64(rand::random()))

@@ -22,7 +22,7 @@ use crate::{
 
 /// The bytes in front of a message: whether it is compressed, and its length.
 const FRAME_HEADER: usize = 5;
-/// What a request costs beyond its bytes: its stream, its headers, its task.
+/// The memory that a request takes beyond its bytes: its stream, its headers, its task.
 const OVERHEAD: usize = 16 * 1024;
 
 /// A request's body that has arrived.
@@ -37,7 +37,7 @@ struct Arrived {
 ///
 /// # Errors
 ///
-/// What to answer if its message has more than `most` bytes, if it takes too long, or if too much has
+/// The refusal of a request whose message has more than `most` bytes, that takes too long, or if too much has
 /// arrived of too many.
 pub(super) async fn whole(
     request: Request<Body>,

@@ -102,7 +102,7 @@ impl Via {
     }
 }
 
-/// Whose call it is, for its share of the permits.
+/// The holder of a call's permits, by whom they are shared out.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Holder {
     /// A caller that is named in the settings.
@@ -117,7 +117,7 @@ pub(super) enum Holder {
 pub(super) type Permits = Shares<Holder>;
 /// A permit that is taken.
 pub(super) type Permit = Share<Holder>;
-/// What a watch takes: of those of the server, and of those of its connection.
+/// The permits of a watch: one of the server's, and one of its connection's.
 pub(super) type WatchPermits = (Permit, Option<OwnedSemaphorePermit>);
 
 /// The layer around all services, within [`super::Access`]: who may not call takes no permit.
@@ -216,7 +216,7 @@ impl Limits {
 ///
 /// # Errors
 ///
-/// What to answer to whom none is left for.
+/// The refusal of a call for which none is left.
 pub(super) fn take(
     permits: &Permits,
     holder: Holder,
@@ -231,7 +231,7 @@ pub(super) fn permits(number: u32) -> Permits {
 }
 
 impl Holder {
-    /// Whose request it is. [`super::Access`] has found out.
+    /// The holder that a request belongs to, as [`super::Access`] has found out.
     pub(super) fn of<T>(request: &Request<T>) -> Self {
         Self::from_extensions(request.extensions())
     }

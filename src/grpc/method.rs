@@ -1,4 +1,4 @@
-//! What kind of method a call is of, and what follows from it for what the call may hold.
+//! The kinds of methods. What a call may hold follows from the kind of its method.
 
 use std::{collections::HashMap, sync::Arc};
 

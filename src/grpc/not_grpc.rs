@@ -116,7 +116,7 @@ fn is_connect(headers: &HeaderMap) -> bool {
         || content_type.is_some_and(|it| it.starts_with(b"application/connect+"))
 }
 
-/// What follows `beginning` in a header's value, whose upper and lower case mean the same.
+/// The rest of a header's value after `beginning`; upper and lower case mean the same.
 fn begins_with<'a>(value: &'a HeaderValue, beginning: &str) -> Option<&'a [u8]> {
     let (found, rest) = value.as_bytes().split_at_checked(beginning.len())?;
     found

@@ -10,11 +10,11 @@ use tonic::Code;
 use super::status;
 use crate::telemetry::repeats::{Counted, INTERVAL, Repeats};
 
-/// What has been refused lately. Its clones are the same.
+/// Recent refusals, counted. Clones are one.
 #[derive(Clone, Debug, Default)]
 pub struct Refusals(Arc<Repeats<Kind>>);
 
-/// What makes two refusals say the same.
+/// The kind of a refusal: two of one kind say the same.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Kind {
     pub(super) peer: Option<IpAddr>,

@@ -23,7 +23,7 @@ use crate::peers::{Budget, Held, StreamCut};
 const CHUNK: usize = 16 * 1024;
 /// The most bytes that the connection is given ahead of what it has written.
 const AHEAD: usize = 4 * CHUNK;
-/// What an answer costs beyond its bytes: its stream and its headers.
+/// The memory that an answer takes beyond its bytes: its stream and its headers.
 const OVERHEAD: usize = 4 * 1024;
 
 /// A body that is being sent.
@@ -31,7 +31,7 @@ pub(super) struct Sending {
     body: Body,
     budget: Budget<StreamCut>,
     cut: Option<StreamCut>,
-    /// What is left of the message that is being sent.
+    /// The rest of the message that is being sent.
     rest: Bytes,
     message: Option<Arc<Held<StreamCut>>>,
     ahead: Arc<Ahead>,
@@ -223,7 +223,7 @@ mod tests {
             let mut sending = sending(length, &Counter::default(), usize::MAX);
             let (mut whole, mut has_ended) = (Vec::new(), false);
             while let Some(frame) = sending.frame().await {
-                // What is read is let go of: no more is handed over until then.
+                // Bytes that are read are let go of: no more is handed over until then.
                 match frame.unwrap().into_data() {
                     Ok(data) => whole.extend_from_slice(&data),
                     Err(frame) => has_ended = frame.is_trailers(),

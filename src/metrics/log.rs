@@ -1,4 +1,4 @@
-//! What the log has lost.
+//! Counters of lines that the log has lost.
 
 use std::fmt;
 

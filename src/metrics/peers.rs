@@ -6,7 +6,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-/// What peers hold.
+/// Metrics of what peers hold.
 #[derive(Clone, Debug, Default)]
 pub struct PeerMetrics {
     connections: Gauge,

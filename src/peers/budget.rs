@@ -19,7 +19,7 @@ const INTERVAL: Duration = Duration::from_millis(500);
 /// How much of the time passes between two lines in the log, in [`INTERVAL`]s.
 const QUIET: u32 = 20;
 
-/// What a holder is cut off by.
+/// The handle that a holder is cut off by.
 pub(crate) trait Cut {
     /// The holder lets go of what it holds, soon.
     fn cut(&self);
@@ -260,7 +260,7 @@ mod tests {
         assert!(!first.is_cancelled());
         held_second.grow(1);
         assert!(first.is_cancelled() && !second.is_cancelled());
-        // What it held is free for others at once.
+        // Its part is free for others at once.
         let (fourth, _held_fourth) = hold(&budget, 3);
         assert!(!second.is_cancelled() && !third.is_cancelled() && !fourth.is_cancelled());
         assert_eq!(budget.0.cut_off.get(), 1);

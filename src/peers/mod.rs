@@ -1,5 +1,5 @@
-//! What the other ends of connections may hold: connections, calls, and bytes. A peer that freezes does by
-//! accident what an attacker does on purpose, so nothing is held for a peer without a bound.
+//! Bounds for what the other ends of connections hold: connections, calls, and bytes. A peer that freezes
+//! does by accident what an attacker does on purpose, so nothing is held for a peer without a bound.
 //!
 //! Two means do this:
 //! - [`Shares`] divides what is *worked on* among callers. Nobody gets all of it, so others find room.
@@ -55,7 +55,7 @@ const MOST_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 /// The most bytes of all messages of streams together that have not been read.
 const MOST_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
 
-/// What waits for peers. Clones are one.
+/// The budgets of what waits for peers. Clones are one.
 #[derive(Clone)]
 pub(crate) struct Waiting {
     /// Connections that have not come to their HTTP/2 preface.
@@ -97,7 +97,7 @@ impl Waiting {
     }
 }
 
-/// What a connection over which no call has come yet is cut off by: it is closed.
+/// The handle that cuts off a connection over which no call has come yet: it is closed.
 #[derive(Clone, Debug)]
 pub(crate) struct UnusedCut {
     /// Where it comes from.

@@ -22,7 +22,7 @@ tokio::task_local! {
     static CURRENT: StreamCut;
 }
 
-/// What a stream is cut off by. Clones are one.
+/// The handle that a stream is cut off by. Clones are one.
 ///
 /// The task of a stream may have ended although its answer is not sent: hyper has handed all of it to the
 /// connection. An answer that is so small stands still only if the whole connection does, and that is

@@ -17,9 +17,9 @@ use tokio_rustls::server::TlsStream;
 use super::stall::{Stall, WRITE_PATIENCE};
 use crate::{access::Peer, grpc::Via, metrics::OpenConnection, peers::Share, tls};
 
-/// What an HTTP/2 connection begins with.
+/// The beginning of an HTTP/2 connection.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// What a connection of an older HTTP begins with.
+/// The beginnings of a connection of an older HTTP.
 const METHODS: [&[u8]; 9] = [
     b"CONNECT ",
     b"DELETE ",
@@ -32,7 +32,7 @@ const METHODS: [&[u8]; 9] = [
     b"TRACE ",
 ];
 
-/// What the other end speaks.
+/// The protocol that the other end speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Speaks {
     Http2,
@@ -43,7 +43,7 @@ pub(super) enum Speaks {
 /// A connection that has not said anything, or only what it speaks.
 pub(super) struct Arriving {
     stream: Stream,
-    /// What was read of it, and is to be read once more.
+    /// Bytes that were read of it, and are to be read once more.
     read: Bytes,
 }
 
@@ -104,7 +104,7 @@ impl Arriving {
         Ok(speaks)
     }
 
-    /// Who is at the other end.
+    /// The peer at the other end.
     pub(super) fn peer(&self, address: SocketAddr) -> Peer {
         let certificate = match &self.stream {
             Stream::Plain(_) => None,
@@ -122,7 +122,7 @@ impl Arriving {
     }
 }
 
-/// What a connection speaks that begins so. `None` of too little to tell.
+/// The protocol of a connection that begins so; `None` if that is too little to tell.
 fn speaks(beginning: &[u8]) -> Option<io::Result<Speaks>> {
     if beginning == PREFACE {
         return Some(Ok(Speaks::Http2));

@@ -52,7 +52,7 @@ pub(super) struct Incoming {
     arriving: JoinSet<Option<Connection>>,
 }
 
-/// What decides over connections.
+/// The settings and budgets that decide over connections.
 struct Entrance {
     waiting: Waiting,
     shares: Shares<IpAddr>,

@@ -28,7 +28,7 @@ impl Stall {
         }
     }
 
-    /// What an attempt to write came to, or an error if there was none for too long that came to anything.
+    /// The outcome of an attempt to write, or an error if none has written anything for too long.
     pub(super) fn of<T>(
         &mut self,
         written: Poll<io::Result<T>>,

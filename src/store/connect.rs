@@ -56,9 +56,9 @@ async fn connect_sqlite(
             // It was made. If it goes away, no connection makes another in its place.
             .create_if_missing(false)
             .journal_mode(SqliteJournalMode::Wal)
-            // What was acknowledged survives a loss of power, not only of the process.
+            // A change that was acknowledged survives a loss of power, not only of the process.
             .synchronous(SqliteSynchronous::Full)
-            // What is deleted is overwritten.
+            // Deleted bytes are overwritten.
             .pragma("secure_delete", "ON")
             .busy_timeout(BUSY_TIMEOUT)
             .disable_statement_logging()
@@ -108,8 +108,8 @@ async fn connect_postgres(config: &DatabaseConfig) -> Result<Store, StoreError> 
     }
 }
 
-/// What both databases' pools have in common. The address is not here: what is, the ORM writes to a
-/// span of its own, password included.
+/// The settings that both databases' pools have in common. The address is not among them: the ORM writes
+/// them to a span of its own, password included.
 fn pool_options(scheme: &str, config: &DatabaseConfig) -> ConnectOptions {
     let mut options = ConnectOptions::new(scheme);
     options

@@ -33,7 +33,7 @@ pub(super) struct SqliteFile {
     was_replaced: AtomicBool,
 }
 
-/// What tells files apart, whatever they are called.
+/// The identity of a file, whatever it is called.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Identity {
     device: u64,

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 
 /// The most bytes of a value.
 const MOST: usize = 1024;
-/// What stands where the rest was cut off.
+/// The mark where the rest was cut off.
 const CUT: &str = "…";
 
 /// Passes on what is written to it up to the most bytes of a value.

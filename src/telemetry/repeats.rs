@@ -1,6 +1,6 @@
 //! Log lines of one kind, of which the first is written and the others are counted.
 //!
-//! Whoever can cause a line can cause a million. What such a line says is said by the first of its kind
+//! A peer that can cause a line can cause a million. What such a line says is said by the first of its kind
 //! and a number, so within an interval only the first is written, and a count at its end. How many kinds
 //! are told apart is bounded, too, since part of a kind is an address.
 
@@ -17,7 +17,7 @@ pub(crate) const INTERVAL: Duration = Duration::from_secs(10);
 /// The most kinds that are told apart within an interval.
 const MOST_KINDS: usize = 256;
 
-/// What has been seen in the present interval.
+/// The kinds that have been seen in the present interval.
 #[derive(Debug)]
 pub(crate) struct Repeats<K>(Mutex<Seen<K>>);
 
@@ -28,7 +28,7 @@ struct Seen<K> {
     others: u64,
 }
 
-/// What was counted in an interval, and not written.
+/// The lines that were counted in an interval, and not written.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Counted<K> {
     /// Of each kind that came more than once.

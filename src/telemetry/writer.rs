@@ -1,6 +1,6 @@
 //! The way of a log line to standard error, which never holds up whoever logs.
 //!
-//! Whoever reads standard error may stop reading: a log collector that hangs, a terminal that is
+//! The reader of standard error may stop reading: a log collector that hangs, a terminal that is
 //! paused. Then a write blocks, and with it everything that logs, which is every call. So lines go into
 //! a queue and one thread writes them. When the queue is full, new lines are dropped and counted; when
 //! the reader has caught up, one line says how many.

@@ -1,5 +1,5 @@
-//! What must hold at every moment, and what must be reached at all: a model in which nothing happens
-//! keeps every promise.
+//! The properties that hold at every moment, and the states that must be reached at all: a model in which
+//! nothing happens keeps every promise.
 
 use stateright::Property;
 

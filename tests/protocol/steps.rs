@@ -1,4 +1,4 @@
-//! What can happen next. A step is what one statement or one transaction does, all at once.
+//! The steps that can happen next. A step is what one statement or one transaction does, all at once.
 
 use stateright::{Model, Property};
 
@@ -9,14 +9,14 @@ use super::{
     },
 };
 
-/// What a deletion takes.
+/// The kinds of deletions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Takes {
     Entry,
     EntryAndHistory,
 }
 
-/// What a replica's clock says, beside the database's.
+/// A replica's clock, as it differs from the database's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Clock {
     Behind,
@@ -44,7 +44,7 @@ pub(crate) enum Step {
     /// It says what can be undone no more, under the member's lock, and sees how far it may erase.
     EndUndo(usize),
     Erase(usize),
-    /// What comes too late, by mistake.
+    /// The end of undo comes too late, by mistake.
     EndUndoLate(usize),
     /// It dies. The lease stays until its time is up.
     Crash(usize),

@@ -1,4 +1,4 @@
-//! What there is: one conversation, one of its members, and who works on them.
+//! The world of the model: one conversation, one of its members, and who works on them.
 
 /// The most of each in any world.
 pub(crate) const MOST: usize = 2;
@@ -93,7 +93,7 @@ pub(crate) struct State {
     /// The member's log, in the order in which it was written.
     pub(crate) changes: Vec<Change>,
     pub(crate) clients: [Client; MOST],
-    /// Who erases, and until when nobody else does.
+    /// The eraser, and until when nobody else erases.
     pub(crate) lease: Option<(usize, u8)>,
     pub(crate) erasers: [Eraser; MOST],
 }
@@ -111,14 +111,14 @@ pub(crate) enum Sender {
     Done,
 }
 
-/// What the member's row holds of the conversation.
+/// The member's row of the conversation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Row {
     pub(crate) hidden_through: u8,
     pub(crate) cleared_through: u8,
     /// The deletion on top of the stack; 0 if there is none.
     pub(crate) taken_by: u8,
-    /// What is cleared and newer than this may come back.
+    /// Cleared messages that are newer than this may come back.
     pub(crate) kept_after: Option<u8>,
     /// Deletions up to this revision can be undone no more.
     pub(crate) undo_ended: u8,
@@ -132,7 +132,7 @@ pub(crate) struct Change {
     pub(crate) deletion: Option<Deletion>,
 }
 
-/// What a deletion took, as its entry has it.
+/// A deletion, as its entry has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Deletion {
     /// How far it reaches.
@@ -141,7 +141,8 @@ pub(crate) struct Deletion {
     pub(crate) before: Row,
     /// Until when it can be undone.
     pub(crate) until: u8,
-    /// What was stored when the head was read: the member has seen nothing else. No part of the service.
+    /// The messages that were stored when the head was read: the member has seen nothing else. No part of
+    /// the service.
     pub(crate) seen: Positions,
 }
 

@@ -1,5 +1,5 @@
-//! What the coalescer takes from the runtime. A test puts others in their place, to try the order in which
-//! things can happen.
+//! The primitives that the coalescer takes from the runtime. A test puts others in their place, to try the
+//! orders in which things can happen.
 
 use std::future::Future;
 

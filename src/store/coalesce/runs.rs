@@ -27,7 +27,7 @@ pub(in crate::store) struct Limits {
     pub(in crate::store) rows: usize,
 }
 
-/// What can be carried out together.
+/// Work that can be carried out together.
 pub(in crate::store) trait Request: Send + Sync + 'static {
     /// How many rows it is about.
     fn rows(&self) -> usize;
@@ -202,7 +202,7 @@ where
     match outcome {
         Ok(results) => {
             for (queued, result) in batch.into_iter().zip(results) {
-                // Whoever has gone meanwhile learns of it by a retry.
+                // A caller that has gone meanwhile learns of it by a retry.
                 let _ = queued.answer.send(Ok(result));
             }
             Vec::new()

@@ -67,7 +67,7 @@ const LATER: Duration = Duration::from_hours(2);
 const RETENTION: Duration = Duration::from_hours(100_000);
 /// There are fewer places than this.
 const MOST_PLACES: u64 = 500;
-/// What the service is killed within, at least: each of these has several places.
+/// The operations that the service is killed within, at least: each has several places.
 const OPERATIONS: [&str; 12] = [
     "append",
     "claim_changes",
@@ -82,7 +82,7 @@ const OPERATIONS: [&str; 12] = [
     "to_remember",
     "unseen",
 ];
-/// What is asked of the service before the round: two messages and two deletions, which clear and do not.
+/// The requests before the round: two messages and two deletions, one of which clears.
 const ASKED: [(Kind, u64); 4] = [
     (Kind::Message, 0),
     (Kind::Message, 2),
@@ -134,7 +134,7 @@ async fn a_kill_at_any_place_loses_nothing_and_leaves_nothing_behind(database: T
     assert_eq!(again, Repeated::default());
 }
 
-/// What came of a run of the service.
+/// The end of a run of the service.
 enum End {
     Killed(String),
     Survived,
@@ -329,7 +329,7 @@ fn say(line: &str) {
 /// How many places are left to come to.
 struct Places(AtomicU64);
 
-/// What a span is called.
+/// The name of a span.
 struct Name(String);
 
 impl Visit for Name {

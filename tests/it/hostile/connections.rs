@@ -29,7 +29,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// An empty frame of settings.
 const SETTINGS: &[u8] = b"\0\0\0\x04\0\0\0\0\0";
 
-/// What a silent peer says before it falls silent.
+/// The bytes that a silent peer sends before it falls silent.
 async fn silent(attacked: &Attacked, number: usize, said: &[u8]) -> Vec<TcpStream> {
     let mut silent = Vec::new();
     for _ in 0..number {

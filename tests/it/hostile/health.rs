@@ -68,13 +68,13 @@ async fn a_peer_cannot_follow_health_so_often_that_others_cannot() {
         peers.push(peer);
     }
     assert_eq!((following.len(), refused), (1000, 1700));
-    // Whoever only asks is answered, and another host can follow health too.
+    // A peer that only asks is answered, and another host can follow health too.
     let mut probe = peers[0].begin(CHECK, frame(b""), true).await;
     assert_eq!(probe.status().await.code(), Code::Ok);
     let other = Peer::over(connect_from("127.0.0.2", address).await, 65_535).await;
     let mut watch = other.begin(WATCH, frame(b""), true).await;
     assert!(is_following(&mut watch).await);
-    // What is given up makes room.
+    // A stream that is given up makes room.
     following.clear();
     let room = timeout(PATIENCE, async {
         loop {

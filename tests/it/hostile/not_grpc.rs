@@ -1,4 +1,4 @@
-//! What is no call of gRPC: other methods, other content types.
+//! Requests that are no calls of gRPC: other methods, other content types.
 
 use tonic::codegen::http::Request;
 

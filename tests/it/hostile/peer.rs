@@ -56,7 +56,7 @@ impl Peer {
     ) -> Self {
         let (requests, connection) = Builder::new()
             .initial_window_size(window)
-            // What comes in excess of it unread makes the client hang up.
+            // A response in excess of it makes the client hang up.
             .initial_connection_window_size(1024 * 1024)
             .handshake(stream)
             .await

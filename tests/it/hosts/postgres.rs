@@ -1,4 +1,4 @@
-//! What a role, a database or a network can do to a connection to PostgreSQL.
+//! Roles, databases and networks, and how they change a connection to PostgreSQL.
 
 use std::{
     io::{Read as _, Write as _},
@@ -67,7 +67,7 @@ async fn what_is_acknowledged_is_on_disk_whatever_role_and_database_say() {
     if let Some((all, off)) = noted("synchronous_commit = off", COMMIT, "off").await {
         assert!(all >= 2 && off == 0, "{off} of {all} did not wait");
     }
-    // What asks for more stays.
+    // A stricter setting stays.
     if let Some((all, kept)) =
         noted("synchronous_commit = remote_apply", COMMIT, "remote_apply").await
     {

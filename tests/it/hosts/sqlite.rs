@@ -36,7 +36,7 @@ async fn send(client: &Client) -> Result<(), Status> {
     sent.map(drop)
 }
 
-/// Whatever is called like the database.
+/// The files in the directory of the database.
 fn files(path: &std::path::Path) -> Vec<PathBuf> {
     let directory = path.parent().expect("it is in a directory");
     let entries = fs::read_dir(directory).expect("it can be read");

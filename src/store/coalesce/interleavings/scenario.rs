@@ -1,4 +1,4 @@
-//! What is asked of the coalescer, and what everybody must be answered.
+//! The requests to the coalescer, and the answers that everybody must get.
 
 use std::sync::{Arc, Mutex};
 
@@ -34,7 +34,7 @@ impl Request for Numbered {
 
 type Runs = Coalescer<Numbered, usize, StoreError>;
 
-/// What was run, each run by its numbers.
+/// The runs, each by its numbers.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<Vec<usize>>>>);
 
@@ -50,7 +50,7 @@ impl Log {
     }
 }
 
-/// What a run gives that has these numbers.
+/// The result of a run that has these numbers.
 type Outcome = fn(Vec<usize>) -> Result<Vec<usize>, StoreError>;
 
 async fn ask(
@@ -91,7 +91,7 @@ fn all(outcome: Outcome, gives_up: fn(usize) -> bool) -> Vec<Option<Result<usize
         for asked in asking {
             answers.push(asked.await.ok());
         }
-        // Whatever the others have left behind, whoever comes now is answered.
+        // A newcomer is answered, whatever the others have left behind.
         let later = ask(Arc::clone(&runs), CALLERS, log.clone(), Ok).await;
         assert_eq!(later.ok(), Some(CALLERS));
         answers

@@ -1,4 +1,4 @@
-//! What the coalescer takes from the runtime, made of what the scheduler knows.
+//! The runtime's part of the coalescer, made of primitives that the scheduler knows.
 
 use std::{future::Future, sync::Arc};
 
