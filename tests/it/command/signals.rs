@@ -1,5 +1,7 @@
 //! SIGTERM and SIGINT: what is in flight is finished, and then the program ends.
 
+use std::time::Duration;
+
 use tokio::{net::TcpStream, task::JoinSet, time::timeout};
 use tokio_stream::StreamExt as _;
 use tonic::transport::Channel;
@@ -40,10 +42,12 @@ async fn a_call_in_flight_is_finished_and_nothing_new_is_accepted(database: Test
     .await;
     let mut in_flight = JoinSet::new();
     let sender = client.clone();
-    in_flight.spawn(async move { sender.send("bob", c2c("alice"), "two").await });
+    let mut sending = Box::pin(async move { sender.send("bob", c2c("alice"), "two").await });
+    // Looked at once, the call is on its way, and a later one on the connection comes after it.
+    let begun = timeout(Duration::ZERO, &mut sending).await;
+    assert!(begun.is_err(), "the call waits");
+    in_flight.spawn(sending);
     if is_sqlite(&database) {
-        // Once the stream is open, a later call on the connection comes after it.
-        tokio::task::yield_now().await;
         client.list_all("alice").await;
     } else {
         let observer = Rows::of(&database).await;
