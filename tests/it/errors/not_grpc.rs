@@ -16,6 +16,7 @@ use super::assert_ours;
 use crate::support::{
     databases::{Backend, TestDatabase},
     errors::refused,
+    frames::{END_OF_HEADERS, END_OF_STREAM, GREETING, HEADERS, RESET, SETTINGS, headers, http2},
     stage::{PATIENCE, Stage},
     wire::Wire,
 };
@@ -114,4 +115,46 @@ async fn what_is_not_grpc_is_answered_over_http_2_as_well() {
     assert_eq!(answer.http, 415);
     let body = String::from_utf8_lossy(&answer.body).into_owned();
     assert!(body.contains("this service speaks gRPC only"), "{body}");
+}
+
+/// Python's library sends the whole list of a target with several addresses as `:authority`.
+#[tokio::test]
+async fn a_list_of_addresses_as_authority_ends_that_call_and_no_other() {
+    const PROTOCOL_ERROR: [u8; 4] = [0, 0, 0, 1];
+    let stage = stage().await;
+    let address = stage.server.address();
+    let mut stream = TcpStream::connect(address).await.expect("it is accepted");
+    let flags = END_OF_HEADERS | END_OF_STREAM;
+    let said = [
+        GREETING.to_vec(),
+        http2(SETTINGS, 0, 0, &[]),
+        http2(
+            HEADERS,
+            flags,
+            1,
+            &headers(LIST, "10.0.0.1:50051,10.0.0.2:50051"),
+        ),
+        http2(HEADERS, flags, 3, &headers(LIST, "any.host")),
+    ];
+    stream
+        .write_all(&said.concat())
+        .await
+        .expect("it can be sent");
+    let (mut reset, mut answered) = (None, false);
+    while !answered {
+        let mut head = [0; 9];
+        let read = timeout(PATIENCE, stream.read_exact(&mut head)).await;
+        read.expect("it is answered")
+            .expect("the connection stays open");
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let mut content = vec![0; usize::try_from(length).expect("a short frame")];
+        let read = stream.read_exact(&mut content).await;
+        read.expect("a whole frame");
+        match (head[3], head[8]) {
+            (RESET, 1) => reset = Some(content),
+            (HEADERS, 3) => answered = true,
+            _ => {}
+        }
+    }
+    assert_eq!(reset.as_deref(), Some(&PROTOCOL_ERROR[..]));
 }

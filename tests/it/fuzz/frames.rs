@@ -10,16 +10,12 @@ use tokio::{
 };
 
 use super::mutations::{any_bytes, byte, with_other_bytes};
-use crate::support::{dice::Dice, stage::PATIENCE, wire::frame};
-
-const GREETING: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const SETTINGS: u8 = 4;
-
-const END_OF_STREAM: u8 = 1;
-const END_OF_HEADERS: u8 = 4;
+use crate::support::{
+    dice::Dice,
+    frames::{DATA, END_OF_HEADERS, END_OF_STREAM, GREETING, HEADERS, SETTINGS, headers, http2},
+    stage::PATIENCE,
+    wire::frame,
+};
 
 /// The first three are streams that a client may open.
 const STREAMS: [u32; 6] = [1, 3, 5, 0, 2, 0x7fff_ffff];
@@ -64,7 +60,12 @@ fn any_frame(dice: &mut Dice, path: &str, message: &[u8]) -> Vec<u8> {
     match dice.below(4) {
         0 => {
             let ends = u8::from(dice.once_in(2)) * END_OF_STREAM;
-            http2(HEADERS, END_OF_HEADERS | ends, stream, &headers(path))
+            http2(
+                HEADERS,
+                END_OF_HEADERS | ends,
+                stream,
+                &headers(path, "localhost"),
+            )
         }
         1 => http2(DATA, END_OF_STREAM, stream, &frame(message)),
         _ => {
@@ -75,34 +76,4 @@ fn any_frame(dice: &mut Dice, path: &str, message: &[u8]) -> Vec<u8> {
             http2(kind, flags, stream, &content)
         }
     }
-}
-
-fn http2(kind: u8, flags: u8, stream: u32, content: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(content.len()).expect("a short frame");
-    let mut bytes = length.to_be_bytes()[1..].to_vec();
-    bytes.extend([kind, flags]);
-    bytes.extend(stream.to_be_bytes());
-    bytes.extend(content);
-    bytes
-}
-
-/// The headers of a call, each written out.
-fn headers(path: &str) -> Vec<u8> {
-    let mut block = Vec::new();
-    for (name, value) in [
-        (":method", "POST"),
-        (":scheme", "http"),
-        (":path", path),
-        (":authority", "localhost"),
-        ("content-type", "application/grpc"),
-        ("te", "trailers"),
-    ] {
-        block.push(0);
-        for text in [name, value] {
-            // So short that one byte says it.
-            block.push(u8::try_from(text.len()).expect("a short text"));
-            block.extend(text.as_bytes());
-        }
-    }
-    block
 }

@@ -21,6 +21,7 @@ pub(crate) mod databases;
 pub(crate) mod dice;
 pub(crate) mod errors;
 pub(crate) mod health;
+pub(crate) mod frames;
 pub(crate) mod ids;
 pub(crate) mod logged;
 pub(crate) mod overload;

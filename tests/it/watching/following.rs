@@ -23,6 +23,7 @@ on_every_database!(
     a_client_is_not_told_of_its_own_changes,
     a_deletion_is_told_of_all_that_the_user_has_and_of_nothing_else,
     users_do_not_hear_of_each_other,
+    a_message_is_in_the_list_and_is_no_event,
     a_revision_that_is_ahead_is_refused,
     bookmarks_come_at_intervals_and_pass_what_is_not_shown,
     more_changes_than_are_read_at_once_are_replayed_in_order,
@@ -177,6 +178,19 @@ async fn users_do_not_hear_of_each_other(database: TestDatabase) {
         };
         assert_eq!(deleted.clear_history, clear);
     }
+}
+
+/// The arrival of messages comes by the message pipeline: a list shows it, a watch does not tell it.
+async fn a_message_is_in_the_list_and_is_no_event(database: TestDatabase) {
+    let server = TestServer::start(&database, &TestClock::new()).await;
+    let client = server.client().await;
+    let ids = conversations(&client, USER, 1).await;
+    let mut watcher = client.follow(USER, "", Some(0)).await;
+    client.send("friend 0", c2c(USER), "again").await;
+    assert_eq!(client.list_all(USER).await[0].unread_count, 2);
+    assert_eq!(client.revision(USER).await, 0);
+    client.delete(USER, ids).sync(true).await;
+    assert_eq!(watcher.change().await.revision, 1);
 }
 
 async fn a_revision_that_is_ahead_is_refused(database: TestDatabase) {
