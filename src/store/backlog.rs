@@ -16,6 +16,7 @@ const MOST: u32 = 10_000;
 /// The tables in which something waits to be seen to: see [`super::erasure`].
 const TABLES: [&str; 2] = ["changes", "conversations"];
 
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(super) struct Statements {
     due: [String; 2],
 }

@@ -59,9 +59,11 @@ impl Request for Positions {
     }
 }
 
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(super) struct Statements {
     heads: String,
     positions: String,
+    #[cfg_attr(test, serde(skip))]
     asked: Coalescer<Positions, Vec<Seq>, StoreError>,
 }
 

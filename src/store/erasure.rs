@@ -80,6 +80,7 @@ pub(crate) struct DueConversation {
     pub(crate) due: Timestamp,
 }
 
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(super) struct Statements {
     due_changes: String,
     lease_changes: String,

@@ -31,6 +31,7 @@ pub(crate) struct Revisions {
     pub(crate) present: Revision,
 }
 
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(super) struct Statements {
     begin: String,
 }

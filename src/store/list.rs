@@ -39,11 +39,13 @@ pub(crate) struct Unread {
 }
 
 /// The same statement for the whole list and for one folder.
+#[cfg_attr(test, derive(serde::Serialize))]
 struct Scoped {
     whole: String,
     folder: String,
 }
 
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(super) struct Statements {
     part: Scoped,
     unread: Scoped,

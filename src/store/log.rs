@@ -56,6 +56,7 @@ pub(super) const UNCHANGED: i64 = 2;
 pub(super) const NOT_FOUND: i64 = 3;
 pub(super) const NOT_LISTED: i64 = 4;
 
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(super) struct Statements {
     one: String,
     of_request: String,

@@ -46,6 +46,7 @@ pub(crate) struct Latest {
     pub(crate) time: Timestamp,
 }
 
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(super) struct Statements {
     pub(super) by_keys: String,
 }

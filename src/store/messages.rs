@@ -39,6 +39,7 @@ pub(super) const TABLE: &str = "messages";
 /// What [`message`] reads, of `messages AS m`.
 pub(super) const COLUMNS: &str = "m.seq, m.sender_user_id, m.send_time, m.payload_type, m.content";
 
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(super) struct Statements {
     at: String,
     page: String,

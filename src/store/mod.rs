@@ -63,6 +63,7 @@ mod schema;
 mod session;
 mod settings;
 mod sqlite_file;
+mod statements;
 mod time;
 mod transaction;
 mod trim;
@@ -73,7 +74,10 @@ use std::{sync::Arc, time::Duration};
 use sea_orm::{Statement, Value};
 use tokio::sync::Semaphore;
 
-use self::{connections::Connections, dialect::Dialect, kind::StoredKind, session::Sessions};
+use self::{
+    connections::Connections, dialect::Dialect, kind::StoredKind, session::Sessions,
+    statements::Statements,
+};
 use crate::{
     config::JobsConfig,
     domain::Clock,
@@ -115,58 +119,18 @@ pub struct Store {
     retention: Duration,
 }
 
-/// The texts of all statements, made once for the dialect at hand.
-struct Statements {
-    conversations: conversations::Statements,
-    members: members::Statements,
-    messages: messages::Statements,
-    append: append::Statements,
-    groups: groups::Statements,
-    incarnation: incarnation::Statements,
-    list: list::Statements,
-    log: log::Statements,
-    erasure: erasure::Statements,
-    remembered: remembered::Statements,
-    trim: trim::Statements,
-    backlog: backlog::Statements,
-    change: change::Statements,
-    settings: settings::Statements,
-    folders: folders::Statements,
-    take: change::ChangeStatement<deletions::TargetRow>,
-    restore: change::ChangeStatement<deletions::UndoneRow>,
-}
-
 impl Store {
     fn new(connections: Connections, dialect: Dialect, pool_size: u32) -> Self {
         let turns = match dialect {
             Dialect::Sqlite => 1,
             Dialect::Postgres => writers_of(pool_size),
         };
-        let statements = Statements {
-            conversations: conversations::Statements::new(dialect),
-            members: members::Statements::new(dialect),
-            messages: messages::Statements::new(dialect),
-            append: append::Statements::new(dialect),
-            groups: groups::Statements::new(dialect),
-            incarnation: incarnation::Statements::new(dialect),
-            list: list::Statements::new(dialect),
-            log: log::Statements::new(dialect),
-            erasure: erasure::Statements::new(dialect),
-            remembered: remembered::Statements::new(dialect),
-            trim: trim::Statements::new(dialect),
-            backlog: backlog::Statements::new(),
-            change: change::Statements::new(dialect),
-            settings: settings::Statements::new(dialect),
-            folders: folders::Statements::new(dialect),
-            take: deletions::take_statement(dialect),
-            restore: deletions::restore_statement(dialect),
-        };
         let system = dialect.system_name();
         let kinds = StoredKind::ALL.map(StoredKind::name);
         Self {
             connections: Arc::new(connections),
             dialect,
-            statements: Arc::new(statements),
+            statements: Arc::new(Statements::new(dialect)),
             turns: Arc::new(Semaphore::new(turns)),
             metrics: DatabaseMetrics::new(system, kinds),
             retention: JobsConfig::default().change_retention,

@@ -34,6 +34,7 @@ pub(super) struct Remembered {
     recognised_until: i64,
 }
 
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(super) struct Statements {
     named: String,
     lock_head: &'static str,

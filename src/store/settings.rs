@@ -97,6 +97,7 @@ impl InputRow for DataRow {
     ];
 }
 
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(super) struct Statements {
     read: ChangeStatement<PositionRow>,
     pin: ChangeStatement<PositionRow>,

@@ -17,6 +17,7 @@ use crate::domain::Timestamp;
 /// are few and looks them up instead of reading the table.
 const BATCH: u16 = 200;
 
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(super) struct Statements {
     changes: String,
     changes_without_promise: String,

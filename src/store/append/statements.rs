@@ -14,6 +14,7 @@ const ARRIVED: &str = "ON CONFLICT (user_id, conversation_key) DO UPDATE SET \
     last_seq = excluded.last_seq, last_time = excluded.last_time";
 
 /// Their texts.
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(in crate::store) struct Statements {
     pub(super) earlier: String,
     pub(super) raise_heads: String,

@@ -58,6 +58,7 @@ pub(super) struct OfRows {
     pub(super) queue: Coalescer<Change, Made, ChangeError>,
 }
 
+#[cfg_attr(test, derive(serde::Serialize), serde(untagged))]
 pub(super) enum Form {
     /// A change is one statement, and so are the changes of several users.
     OneStatement { alone: String, together: String },
@@ -65,13 +66,16 @@ pub(super) enum Form {
     Steps(Steps),
 }
 
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(super) struct Steps {
     pub(super) apply: String,
     pub(super) record: String,
+    #[cfg_attr(test, serde(skip))]
     pub(super) surplus: Option<Surplus>,
 }
 
 /// The statements that all changes have in common.
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(in crate::store) struct Statements {
     pub(super) raise: String,
     pub(super) earlier: String,
@@ -161,6 +165,14 @@ impl<R: InputRow> ChangeStatement<R> {
             of_rows: Arc::new(of_rows),
             rows: PhantomData,
         }
+    }
+}
+
+/// Its texts.
+#[cfg(test)]
+impl<R> serde::Serialize for ChangeStatement<R> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.of_rows.form.serialize(serializer)
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{
     store::{Store, StoreError, row::Row},
 };
 
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(super) struct Statements {
     oldest: &'static str,
     erase: &'static str,

@@ -23,6 +23,7 @@ use crate::{
     },
 };
 
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(super) struct Statements {
     lock_user: &'static str,
     stacks: String,

@@ -8,6 +8,7 @@ use crate::store::{
 };
 
 /// Their texts.
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(in crate::store) struct Statements {
     pub(super) find: String,
     pub(super) create: String,

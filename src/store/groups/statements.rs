@@ -15,6 +15,7 @@ use crate::{
 const GROUP: i16 = stored_kind(ConversationKind::Group);
 
 /// Their texts.
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(in crate::store) struct Statements {
     pub(super) lock_or_create_head: String,
     pub(super) lock_head: String,
@@ -31,6 +32,7 @@ pub(in crate::store) struct Statements {
 }
 
 /// The statements that differ between joining and leaving.
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(super) struct Change {
     /// Raises the revisions of those of the users whose membership changes.
     pub(super) raise: String,

@@ -1,0 +1,3783 @@
+-- The statements that the service runs on PostgreSQL.
+
+-- append.arrive
+INSERT INTO members (user_id, conversation_key, kind, read_through, last_seq, last_time)
+SELECT i.user_id, i.conversation_key, i.kind, i.read_through, i.last_seq, i.last_time
+FROM (
+    SELECT
+        r.user_id AS user_id,
+        uuid_send(r.conversation_key) AS conversation_key,
+        r.kind AS kind,
+        r.read_through AS read_through,
+        r.last_seq AS last_seq,
+        r.last_time AS last_time,
+        r.ord
+    FROM unnest($1::text[] COLLATE "C", $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
+    WITH ORDINALITY AS r(user_id, conversation_key, kind, read_through, last_seq, last_time, ord)
+) AS i
+WHERE TRUE
+ORDER BY i.user_id
+ON CONFLICT (user_id, conversation_key) DO UPDATE SET
+    read_through = CASE
+        WHEN excluded.read_through > members.read_through THEN excluded.read_through
+        ELSE members.read_through
+    END,
+    last_seq = excluded.last_seq,
+    last_time = excluded.last_time;
+
+-- append.arrive_in_small_group
+INSERT INTO members (user_id, conversation_key, read_through, last_seq, last_time)
+SELECT m.user_id, m.conversation_key, CASE WHEN m.user_id = $1 THEN $3 ELSE 0 END, $3, $4
+FROM members AS m
+WHERE m.conversation_key = $2 AND m.kind > 0 AND m.left_at IS NULL
+ORDER BY m.user_id
+ON CONFLICT (user_id, conversation_key) DO UPDATE SET
+    read_through = CASE
+        WHEN excluded.read_through > members.read_through THEN excluded.read_through
+        ELSE members.read_through
+    END,
+    last_seq = excluded.last_seq,
+    last_time = excluded.last_time
+RETURNING user_id;
+
+-- append.earlier
+SELECT
+    m.conversation_key,
+    m.seq,
+    m.sender_user_id,
+    m.send_time,
+    m.payload_type,
+    m.content,
+    NULL AS fingerprint
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+    FROM unnest($3::uuid[])
+    WITH ORDINALITY AS r(conversation_key, ord)
+) AS i
+    CROSS JOIN messages AS m
+WHERE m.conversation_key = i.conversation_key AND m.sender_user_id = $1 AND m.client_message_id = $2
+UNION ALL
+SELECT e.conversation_key, e.seq, e.sender_user_id, e.send_time, NULL, NULL, e.fingerprint
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+    FROM unnest($3::uuid[])
+    WITH ORDINALITY AS r(conversation_key, ord)
+) AS i
+    CROSS JOIN erased_messages AS e
+WHERE e.conversation_key = i.conversation_key AND e.sender_user_id = $1 AND e.client_message_id = $2;
+
+-- append.insert
+INSERT INTO
+    messages (
+        conversation_key,
+        seq,
+        sender_user_id,
+        client_message_id,
+        send_time,
+        payload_type,
+        content,
+        recognised_until
+    )
+SELECT
+    i.conversation_key,
+    i.seq,
+    $1,
+    $2,
+    i.send_time,
+    $3,
+    $4,
+    CASE WHEN $2 IS NOT NULL THEN i.send_time + $5 END
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.seq AS seq, r.send_time AS send_time, r.ord
+    FROM unnest($6::uuid[], $7::bigint[], $8::bigint[])
+    WITH ORDINALITY AS r(conversation_key, seq, send_time, ord)
+) AS i
+WHERE
+    NOT EXISTS (
+        SELECT 1
+        FROM erased_messages AS e
+        WHERE e.conversation_key = i.conversation_key
+            AND e.sender_user_id = $1 AND e.client_message_id = $2
+    );
+
+-- append.raise_heads
+INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time)
+SELECT i.conversation_key, i.canonical_id, 1, $1
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.canonical_id AS canonical_id, r.ord
+    FROM unnest($2::uuid[], $3::text[] COLLATE "C")
+    WITH ORDINALITY AS r(conversation_key, canonical_id, ord)
+) AS i
+WHERE TRUE
+ORDER BY i.conversation_key
+ON CONFLICT (conversation_key) DO UPDATE SET
+    last_seq = conversations.last_seq + 1,
+    last_time = CASE
+        WHEN excluded.last_time > conversations.last_time THEN excluded.last_time
+        ELSE conversations.last_time
+    END
+RETURNING conversation_key, canonical_id, last_seq, last_time, is_large;
+
+-- append.read_own
+UPDATE members SET
+    read_through = CASE WHEN $3 > read_through THEN $3 ELSE read_through END
+WHERE user_id = $1 AND conversation_key = $2 AND left_at IS NULL
+RETURNING user_id;
+
+-- backlog.due.0
+SELECT COUNT(*) AS due, MIN(erasable_from) AS oldest
+FROM
+    (SELECT erasable_from FROM changes WHERE erasable_from <= $1 ORDER BY erasable_from LIMIT 10000) AS waiting;
+
+-- backlog.due.1
+SELECT COUNT(*) AS due, MIN(erasable_from) AS oldest
+FROM (
+    SELECT erasable_from
+    FROM conversations
+    WHERE erasable_from <= $1
+    ORDER BY erasable_from
+    LIMIT 10000
+) AS waiting;
+
+-- change.earlier
+SELECT c.user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
+FROM (
+    SELECT r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id, r.ord
+    FROM unnest($1::text[] COLLATE "C", $2::bytea[], $3::boolean[])
+    WITH ORDINALITY AS r(user_id, request_id, has_request_id, ord)
+) AS q
+    CROSS JOIN changes AS c
+WHERE c.user_id = q.user_id AND c.request_id = q.request_id;
+
+-- change.pins
+SELECT COUNT(*) AS pins, COUNT(CASE WHEN changed_by = $2 THEN 1 END) AS new_pins
+FROM members
+WHERE user_id = $1 AND pinned_at IS NOT NULL;
+
+-- change.raise
+INSERT INTO users (user_id, revision)
+SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
+FROM (
+    SELECT r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id, r.ord
+    FROM unnest($1::text[] COLLATE "C", $2::bytea[], $3::boolean[])
+    WITH ORDINALITY AS r(user_id, request_id, has_request_id, ord)
+) AS q
+WHERE
+    NOT EXISTS (SELECT 1 FROM changes AS c WHERE c.user_id = q.user_id AND c.request_id = q.request_id)
+ORDER BY q.user_id
+ON CONFLICT (user_id) DO UPDATE SET
+    revision = GREATEST(users.revision + 1, excluded.revision)
+RETURNING user_id, revision;
+
+-- change.record
+INSERT INTO
+    changes (
+        user_id,
+        request_id,
+        request_digest,
+        client_id,
+        kind,
+        changed_at,
+        synced,
+        restorable_until,
+        erasable_from,
+        undoes,
+        conversations,
+        detail,
+        caller,
+        kept_until,
+        revision,
+        results
+    )
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16);
+
+-- change.unpin
+UPDATE members SET
+    pinned_at = NULL
+WHERE
+    user_id = $1
+    AND pinned_at IS NOT NULL
+    AND conversation_key IN (
+        SELECT conversation_key
+        FROM (
+            SELECT m.conversation_key, ROW_NUMBER() OVER (ORDER BY i.ord) AS place
+            FROM
+                members AS m
+                CROSS JOIN (
+                    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+                    FROM unnest($4::uuid[])
+                    WITH ORDINALITY AS r(conversation_key, ord)
+                ) AS i
+            WHERE
+                m.user_id = $1
+                AND m.pinned_at IS NOT NULL
+                AND m.changed_by = $2
+                AND i.conversation_key = m.conversation_key
+        ) AS new_pins
+        WHERE place > $3
+    );
+
+-- conversations.heads
+SELECT c.conversation_key, c.canonical_id, c.last_seq, c.last_time, c.is_large
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+    FROM unnest($1::uuid[])
+    WITH ORDINALITY AS r(conversation_key, ord)
+) AS i
+    CROSS JOIN conversations AS c
+WHERE c.conversation_key = i.conversation_key;
+
+-- conversations.positions
+SELECT
+    json_agg(CASE WHEN c.canonical_id <> i.canonical_id THEN -1 ELSE COALESCE(c.last_seq, 0) END ORDER BY i.ord)::text AS positions
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.canonical_id AS canonical_id, r.ord
+    FROM unnest($1::uuid[], $2::text[] COLLATE "C")
+    WITH ORDINALITY AS r(conversation_key, canonical_id, ord)
+) AS i
+    LEFT JOIN conversations AS c ON c.conversation_key = i.conversation_key;
+
+-- erasure.due_changes
+SELECT
+    user_id,
+    erasable_from,
+    revision,
+    request_digest,
+    kind,
+    restorable_until,
+    conversations,
+    results,
+    detail
+FROM changes
+WHERE erasable_from >= $1 AND erasable_from <= $2
+ORDER BY erasable_from
+LIMIT 100
+FOR UPDATE SKIP LOCKED;
+
+-- erasure.due_conversations
+SELECT conversation_key, erasable_from
+FROM conversations
+WHERE erasable_from >= $1 AND erasable_from <= $2
+ORDER BY erasable_from
+LIMIT 16
+FOR UPDATE SKIP LOCKED;
+
+-- erasure.erase.erase
+DELETE FROM messages
+WHERE conversation_key = $1 AND seq >= $2 AND seq <= $3;
+
+-- erasure.erase.oldest
+SELECT MIN(seq) AS seq
+FROM messages
+WHERE conversation_key = $1 AND seq > $2 AND seq <= $3;
+
+-- erasure.finish_changes
+UPDATE changes AS c SET
+    erasable_from = NULL
+FROM (
+    SELECT r.user_id AS user_id, r.revision AS revision, r.ord
+    FROM unnest($2::text[] COLLATE "C", $3::bigint[])
+    WITH ORDINALITY AS r(user_id, revision, ord)
+) AS i
+WHERE c.user_id = i.user_id AND c.revision = i.revision AND c.erasable_from = $1;
+
+-- erasure.finish_conversation
+UPDATE conversations SET
+    erasable_from = NULL
+WHERE conversation_key = $1 AND erasable_from = $2;
+
+-- erasure.lease_changes
+UPDATE changes AS c SET
+    erasable_from = $1
+FROM (
+    SELECT r.user_id AS user_id, r.revision AS revision, r.ord
+    FROM unnest($2::text[] COLLATE "C", $3::bigint[])
+    WITH ORDINALITY AS r(user_id, revision, ord)
+) AS i
+WHERE c.user_id = i.user_id AND c.revision = i.revision;
+
+-- erasure.lease_conversations
+UPDATE conversations AS c SET
+    erasable_from = $1
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+    FROM unnest($2::uuid[])
+    WITH ORDINALITY AS r(conversation_key, ord)
+) AS i
+WHERE c.conversation_key = i.conversation_key;
+
+-- erasure.lock_heads
+SELECT c.conversation_key
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.due AS due, r.ord
+    FROM unnest($1::uuid[], $2::bigint[])
+    WITH ORDINALITY AS r(conversation_key, due, ord)
+) AS i
+    CROSS JOIN conversations AS c
+WHERE c.conversation_key = i.conversation_key AND (c.erasable_from IS NULL OR c.erasable_from > i.due)
+ORDER BY c.conversation_key
+FOR UPDATE;
+
+-- erasure.pass_on
+UPDATE conversations AS c SET
+    erasable_from = i.due
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.due AS due, r.ord
+    FROM unnest($1::uuid[], $2::bigint[])
+    WITH ORDINALITY AS r(conversation_key, due, ord)
+) AS i
+WHERE c.conversation_key = i.conversation_key AND (c.erasable_from IS NULL OR c.erasable_from > i.due);
+
+-- erasure.undo.end
+UPDATE members AS m SET
+    undo_ended = i.ended,
+    taken_by = CASE WHEN m.taken_by > i.ended THEN m.taken_by END,
+    kept_after = CASE WHEN i.cleared < m.cleared_through THEN i.cleared END
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ended AS ended, r.cleared AS cleared, r.ord
+    FROM unnest($2::uuid[], $3::bigint[], $4::bigint[])
+    WITH ORDINALITY AS r(conversation_key, ended, cleared, ord)
+) AS i
+WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
+
+-- erasure.undo.lock_user
+UPDATE users SET
+    revision = revision
+WHERE user_id = $1;
+
+-- erasure.undo.records
+SELECT c.revision, c.request_digest, c.kind, c.restorable_until, c.conversations, c.results, c.detail
+FROM
+    (SELECT r.revision AS revision, r.ord FROM unnest($2::bigint[]) WITH ORDINALITY AS r(revision, ord)) AS i
+    CROSS JOIN changes AS c
+WHERE c.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND c.revision = i.revision;
+
+-- erasure.undo.stacks
+SELECT m.conversation_key, m.taken_by, m.undo_ended, m.cleared_through
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+    FROM unnest($2::uuid[])
+    WITH ORDINALITY AS r(conversation_key, ord)
+) AS i
+    CROSS JOIN members AS m
+WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
+
+-- erasure.views
+WITH
+views AS (
+    SELECT
+        conversation_key,
+        CASE WHEN joined_after > readable_after THEN joined_after ELSE readable_after END AS lower_end,
+        upper_end
+    FROM (
+        SELECT
+            m.conversation_key,
+            m.joined_after,
+            LEAST(
+                m.cleared_through,
+                COALESCE(m.kept_after, m.cleared_through),
+                CASE
+                    WHEN m.taken_by > COALESCE(m.undo_ended, 0) THEN COALESCE(m.prev_cleared_through, m.cleared_through)
+                    ELSE m.cleared_through
+                END
+            ) AS readable_after,
+            CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END AS upper_end
+        FROM (
+            SELECT uuid_send(r.conversation_key) AS conversation_key, r.head AS head, r.ord
+            FROM unnest($1::uuid[], $2::bigint[])
+            WITH ORDINALITY AS r(conversation_key, head, ord)
+        ) AS i
+            CROSS JOIN members AS m
+        WHERE m.conversation_key = i.conversation_key
+            AND m.kind > 0
+    ) AS bounds
+),
+visible AS (SELECT * FROM views WHERE upper_end > lower_end),
+covered AS (
+    SELECT
+        conversation_key,
+        lower_end,
+        COALESCE(
+            MAX(upper_end) OVER (PARTITION BY conversation_key ORDER BY lower_end ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+            0
+        ) AS through
+    FROM visible
+),
+tops AS (SELECT conversation_key, MAX(upper_end) AS upper_end FROM visible GROUP BY conversation_key)
+SELECT conversation_key, through AS unseen_after, lower_end AS unseen_through
+FROM covered
+WHERE lower_end > through
+UNION ALL
+SELECT i.conversation_key, COALESCE(t.upper_end, 0), i.head
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.head AS head, r.ord
+    FROM unnest($1::uuid[], $2::bigint[])
+    WITH ORDINALITY AS r(conversation_key, head, ord)
+) AS i
+    LEFT JOIN tops AS t ON t.conversation_key = i.conversation_key
+WHERE i.head > COALESCE(t.upper_end, 0);
+
+-- folders.add
+INSERT INTO folder_conversations (user_id, folder_id, conversation_key, added_by, ord)
+SELECT $1, $2, i.conversation_key, $3, i.ord
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+    FROM unnest($4::uuid[])
+    WITH ORDINALITY AS r(conversation_key, ord)
+) AS i
+    CROSS JOIN members AS m
+WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key
+ON CONFLICT (user_id, folder_id, conversation_key) DO NOTHING
+RETURNING conversation_key;
+
+-- folders.all
+SELECT
+    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
+    GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
+    d.name,
+    m.conversation_key,
+    m.joined_after,
+    m.left_at,
+    m.last_seq,
+    m.last_time,
+    m.hidden_through,
+    m.cleared_through,
+    m.read_through,
+    m.pinned_at,
+    m.muted,
+    m.marks,
+    m.custom_data,
+    '[]' AS folders
+FROM
+    (SELECT $1 AS user_id) AS me
+    LEFT JOIN users AS u ON u.user_id = me.user_id
+    LEFT JOIN folders AS d ON d.user_id = me.user_id
+    LEFT JOIN folder_conversations AS f ON f.user_id = d.user_id
+    AND f.folder_id = d.folder_id
+    LEFT JOIN members AS m ON m.user_id = CASE WHEN f.ord >= 0 THEN f.user_id END
+    AND m.conversation_key = f.conversation_key
+ORDER BY d.folder_id, f.added_by, f.ord;
+
+-- folders.contents
+SELECT
+    m.conversation_key,
+    m.joined_after,
+    m.left_at,
+    m.last_seq,
+    m.last_time,
+    m.hidden_through,
+    m.cleared_through,
+    m.read_through,
+    m.pinned_at,
+    m.muted,
+    m.marks,
+    m.custom_data,
+    '[]' AS folders
+FROM folder_conversations AS f CROSS JOIN members AS m
+WHERE
+    f.user_id = $1
+    AND f.folder_id = $2
+    AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
+    AND m.conversation_key = f.conversation_key
+ORDER BY f.added_by, f.ord;
+
+-- folders.counts
+SELECT
+    (SELECT COUNT(*) FROM folders WHERE user_id = $1) AS folders,
+    (SELECT COUNT(*) FROM folder_conversations WHERE user_id = $1) AS conversations;
+
+-- folders.create
+INSERT INTO folders (user_id, folder_id, name)
+VALUES ($1, $2, $3);
+
+-- folders.delete
+DELETE FROM folders
+WHERE user_id = $1 AND folder_id = $2;
+
+-- folders.empty
+DELETE FROM folder_conversations
+WHERE user_id = $1 AND folder_id = $2;
+
+-- folders.find
+SELECT folder_id
+FROM folders
+WHERE user_id = $1 AND name = $2;
+
+-- folders.known
+SELECT m.conversation_key
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+    FROM unnest($2::uuid[])
+    WITH ORDINALITY AS r(conversation_key, ord)
+) AS i
+    CROSS JOIN members AS m
+WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
+
+-- folders.remove
+DELETE FROM folder_conversations
+WHERE
+    user_id = $1
+    AND folder_id = $2
+    AND conversation_key IN (
+        SELECT i.conversation_key
+        FROM (
+            SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+            FROM unnest($3::uuid[])
+            WITH ORDINALITY AS r(conversation_key, ord)
+        ) AS i
+    )
+RETURNING conversation_key;
+
+-- folders.rename
+UPDATE folders SET
+    name = $3
+WHERE user_id = $1 AND folder_id = $2;
+
+-- folders.shown
+SELECT t.shown, t.added, p.*
+FROM (
+    SELECT COUNT(*) AS shown, COUNT(CASE WHEN f.added_by = $2 THEN 1 END) AS added
+    FROM folder_conversations AS f
+        CROSS JOIN members AS m
+    WHERE
+        f.user_id = $1
+        AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
+        AND m.conversation_key = f.conversation_key
+        AND m.last_seq > m.hidden_through
+        AND m.last_seq > m.joined_after
+) AS t
+    LEFT JOIN (
+        SELECT
+            f.added_by,
+            m.conversation_key,
+            m.joined_after,
+            m.left_at,
+            m.last_seq,
+            m.last_time,
+            m.hidden_through,
+            m.cleared_through,
+            m.read_through,
+            m.pinned_at,
+            m.muted,
+            m.marks,
+            m.custom_data,
+            '[]' AS folders
+        FROM folder_conversations AS f
+            CROSS JOIN members AS m
+        WHERE
+            f.user_id = $1
+            AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
+            AND m.conversation_key = f.conversation_key
+            AND m.last_seq IS NULL
+    ) AS p ON TRUE;
+
+-- groups.earlier
+SELECT request_digest, changed_count
+FROM group_requests
+WHERE conversation_key = $1 AND request_id = $2;
+
+-- groups.forget_copies
+UPDATE members AS m SET
+    last_seq = NULL, last_time = NULL
+WHERE m.conversation_key = $1 AND m.kind > 0 AND m.left_at IS NULL;
+
+-- groups.join.apply
+INSERT INTO
+    members (
+        user_id,
+        conversation_key,
+        kind,
+        joined_after,
+        hidden_through,
+        cleared_through,
+        last_seq,
+        last_time,
+        undo_ended
+    )
+SELECT i.user_id, $1, 2, $2, $2, $2, $3, $4, i.revision
+FROM (
+    SELECT r.user_id AS user_id, r.revision AS revision, r.ord
+    FROM unnest($5::text[] COLLATE "C", $6::bigint[])
+    WITH ORDINALITY AS r(user_id, revision, ord)
+) AS i
+WHERE TRUE
+ORDER BY i.user_id
+ON CONFLICT (user_id, conversation_key) DO UPDATE SET
+    appeared_before = CASE WHEN members.left_at > members.joined_after THEN 1 ELSE members.appeared_before END,
+    joined_after = excluded.joined_after,
+    left_at = NULL,
+    hidden_through = excluded.hidden_through,
+    cleared_through = excluded.cleared_through,
+    last_seq = excluded.last_seq,
+    last_time = excluded.last_time,
+    pinned_at = NULL,
+    taken_by = NULL,
+    kept_after = NULL,
+    undo_ended = excluded.undo_ended
+RETURNING user_id, joined_after, hidden_through, cleared_through, pinned_at, appeared_before;
+
+-- groups.join.raise
+INSERT INTO users (user_id, revision)
+SELECT i.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
+FROM (
+    SELECT r.user_id AS user_id, r.ord
+    FROM unnest($2::text[] COLLATE "C")
+    WITH ORDINALITY AS r(user_id, ord)
+) AS i
+WHERE
+    (SELECT m.left_at IS NULL FROM members AS m WHERE m.user_id = i.user_id AND m.conversation_key = $1) IS NOT TRUE
+ORDER BY i.user_id
+ON CONFLICT (user_id) DO UPDATE SET
+    revision = GREATEST(users.revision + 1, excluded.revision)
+RETURNING user_id, revision;
+
+-- groups.leave.apply
+INSERT INTO members (user_id, conversation_key, left_at, last_seq, last_time)
+SELECT i.user_id, $1, $2, $2, $3
+FROM (
+    SELECT r.user_id AS user_id, r.revision AS revision, r.ord
+    FROM unnest($4::text[] COLLATE "C", $5::bigint[])
+    WITH ORDINALITY AS r(user_id, revision, ord)
+) AS i
+WHERE TRUE
+ORDER BY i.user_id
+ON CONFLICT (user_id, conversation_key) DO UPDATE SET
+    left_at = excluded.left_at, last_seq = excluded.last_seq, last_time = excluded.last_time
+RETURNING user_id, joined_after, hidden_through, cleared_through, pinned_at, appeared_before;
+
+-- groups.leave.raise
+INSERT INTO users (user_id, revision)
+SELECT i.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
+FROM (
+    SELECT r.user_id AS user_id, r.ord
+    FROM unnest($2::text[] COLLATE "C")
+    WITH ORDINALITY AS r(user_id, ord)
+) AS i
+WHERE
+    (SELECT m.left_at IS NULL FROM members AS m WHERE m.user_id = i.user_id AND m.conversation_key = $1) IS TRUE
+ORDER BY i.user_id
+ON CONFLICT (user_id) DO UPDATE SET
+    revision = GREATEST(users.revision + 1, excluded.revision)
+RETURNING user_id, revision;
+
+-- groups.lock_head
+UPDATE conversations SET
+    last_seq = last_seq
+WHERE conversation_key = $1
+RETURNING conversation_key, canonical_id, last_seq, last_time, is_large;
+
+-- groups.lock_members
+SELECT m.user_id
+FROM members AS m
+WHERE m.conversation_key = $1 AND m.kind > 0
+ORDER BY m.user_id
+FOR UPDATE;
+
+-- groups.lock_or_create_head
+INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time)
+VALUES ($1, $2, 0, $3)
+ON CONFLICT (conversation_key) DO UPDATE SET
+    last_seq = conversations.last_seq
+RETURNING conversation_key, canonical_id, last_seq, last_time, is_large;
+
+-- groups.lost_sight
+UPDATE conversations SET
+    erasable_from = $2
+WHERE conversation_key = $1;
+
+-- groups.make_large
+UPDATE conversations SET
+    is_large = 1
+WHERE conversation_key = $1;
+
+-- groups.record
+INSERT INTO changes (user_id, revision, kind, changed_at, kept_until, synced, conversations, results, caller)
+SELECT i.user_id, i.revision, $1, $2, $3, 1, $4, i.results, $5
+FROM (
+    SELECT r.user_id AS user_id, r.revision AS revision, r.results AS results, r.ord
+    FROM unnest($6::text[] COLLATE "C", $7::bigint[], $8::text[] COLLATE "C")
+    WITH ORDINALITY AS r(user_id, revision, results, ord)
+) AS i;
+
+-- groups.remember
+INSERT INTO group_requests (conversation_key, request_id, request_digest, kept_until, changed_count)
+VALUES ($1, $2, $3, $4, $5);
+
+-- groups.some_members
+SELECT m.user_id
+FROM members AS m
+WHERE m.conversation_key = $1 AND m.kind > 0 AND m.left_at IS NULL
+LIMIT 9;
+
+-- incarnation.begin
+INSERT INTO incarnations (base, began_at)
+SELECT
+    GREATEST(
+        $1,
+        (SELECT COALESCE(MAX(revision), 0) FROM users) + 1,
+        (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
+    ),
+    $1
+RETURNING base;
+
+-- list.part.folder
+SELECT
+    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
+    GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
+    p.*
+FROM
+    (SELECT $1 AS user_id) AS me
+    LEFT JOIN users AS u ON u.user_id = me.user_id
+    LEFT JOIN (
+        SELECT
+            m.conversation_key,
+            m.joined_after,
+            m.left_at,
+            m.last_seq,
+            m.last_time,
+            m.hidden_through,
+            m.cleared_through,
+            m.read_through,
+            m.pinned_at,
+            m.muted,
+            m.marks,
+            m.custom_data,
+            (
+                SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
+                FROM (
+                    SELECT d.folder_id AS ord, d.name
+                    FROM folder_conversations AS f
+                        CROSS JOIN folders AS d
+                    WHERE
+                        f.user_id = m.user_id
+                        AND f.conversation_key = m.conversation_key
+                        AND d.user_id = f.user_id
+                        AND d.folder_id = f.folder_id
+                ) AS names
+            ) AS folders
+        FROM folders AS d
+            CROSS JOIN folder_conversations AS f CROSS JOIN members AS m
+        WHERE
+            d.user_id = $1
+            AND d.name = $9
+            AND f.user_id = $1
+            AND f.folder_id = d.folder_id
+            AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
+            AND m.conversation_key = f.conversation_key
+            AND (m.kind & $2) <> 0
+            AND ($3 = 0 OR (m.marks & $3) <> 0)
+            AND (
+                m.last_seq IS NULL
+                OR (
+                    m.last_seq > m.hidden_through
+                    AND m.last_seq > m.joined_after
+                    AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                )
+            )
+            AND m.pinned_at IS NOT NULL
+        UNION ALL
+        SELECT
+            m.conversation_key,
+            m.joined_after,
+            m.left_at,
+            m.last_seq,
+            m.last_time,
+            m.hidden_through,
+            m.cleared_through,
+            m.read_through,
+            m.pinned_at,
+            m.muted,
+            m.marks,
+            m.custom_data,
+            (
+                SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
+                FROM (
+                    SELECT d.folder_id AS ord, d.name
+                    FROM folder_conversations AS f
+                        CROSS JOIN folders AS d
+                    WHERE
+                        f.user_id = m.user_id
+                        AND f.conversation_key = m.conversation_key
+                        AND d.user_id = f.user_id
+                        AND d.folder_id = f.folder_id
+                ) AS names
+            ) AS folders
+        FROM folders AS d
+            CROSS JOIN folder_conversations AS f CROSS JOIN members AS m
+        WHERE
+            d.user_id = $1
+            AND d.name = $9
+            AND f.user_id = $1
+            AND f.folder_id = d.folder_id
+            AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
+            AND m.conversation_key = f.conversation_key
+            AND (m.kind & $2) <> 0
+            AND ($3 = 0 OR (m.marks & $3) <> 0)
+            AND (
+                m.last_seq IS NULL
+                OR (
+                    m.last_seq > m.hidden_through
+                    AND m.last_seq > m.joined_after
+                    AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                )
+            )
+            AND m.pinned_at IS NULL
+            AND m.last_time IS NULL
+        UNION ALL
+        SELECT
+            m.conversation_key,
+            m.joined_after,
+            m.left_at,
+            m.last_seq,
+            m.last_time,
+            m.hidden_through,
+            m.cleared_through,
+            m.read_through,
+            m.pinned_at,
+            m.muted,
+            m.marks,
+            m.custom_data,
+            (
+                SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
+                FROM (
+                    SELECT d.folder_id AS ord, d.name
+                    FROM folder_conversations AS f
+                        CROSS JOIN folders AS d
+                    WHERE
+                        f.user_id = m.user_id
+                        AND f.conversation_key = m.conversation_key
+                        AND d.user_id = f.user_id
+                        AND d.folder_id = f.folder_id
+                ) AS names
+            ) AS folders
+        FROM folders AS d
+            CROSS JOIN folder_conversations AS f CROSS JOIN members AS m
+        WHERE
+            d.user_id = $1
+            AND d.name = $9
+            AND f.user_id = $1
+            AND f.folder_id = d.folder_id
+            AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
+            AND m.conversation_key = f.conversation_key
+            AND (m.kind & $2) <> 0
+            AND ($3 = 0 OR (m.marks & $3) <> 0)
+            AND (
+                m.last_seq IS NULL
+                OR (
+                    m.last_seq > m.hidden_through
+                    AND m.last_seq > m.joined_after
+                    AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                )
+            )
+            AND m.pinned_at IS NULL
+            AND m.last_time > $5
+        UNION ALL
+        SELECT *
+        FROM (
+            SELECT
+                m.conversation_key,
+                m.joined_after,
+                m.left_at,
+                m.last_seq,
+                m.last_time,
+                m.hidden_through,
+                m.cleared_through,
+                m.read_through,
+                m.pinned_at,
+                m.muted,
+                m.marks,
+                m.custom_data,
+                (
+                    SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
+                    FROM (
+                        SELECT d.folder_id AS ord, d.name
+                        FROM folder_conversations AS f
+                            CROSS JOIN folders AS d
+                        WHERE
+                            f.user_id = m.user_id
+                            AND f.conversation_key = m.conversation_key
+                            AND d.user_id = f.user_id
+                            AND d.folder_id = f.folder_id
+                    ) AS names
+                ) AS folders
+            FROM folders AS d
+                CROSS JOIN folder_conversations AS f CROSS JOIN members AS m
+            WHERE
+                d.user_id = $1
+                AND d.name = $9
+                AND f.user_id = $1
+                AND f.folder_id = d.folder_id
+                AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
+                AND m.conversation_key = f.conversation_key
+                AND m.last_time <= $6
+                AND CASE
+                    WHEN m.pinned_at IS NULL
+                    AND (m.last_time < $6 OR m.conversation_key > $7)
+                    AND (m.kind & $2) <> 0
+                    AND ($3 = 0 OR (m.marks & $3) <> 0)
+                    AND (
+                        m.last_seq IS NULL
+                        OR (
+                            m.last_seq > m.hidden_through
+                            AND m.last_seq > m.joined_after
+                            AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                        )
+                    ) THEN TRUE
+                    ELSE FALSE
+                END
+            ORDER BY m.last_time DESC, m.conversation_key
+            LIMIT $8
+        ) AS part
+    ) AS p ON TRUE;
+
+-- list.part.whole
+SELECT
+    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
+    GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
+    p.*
+FROM
+    (SELECT $1 AS user_id) AS me
+    LEFT JOIN users AS u ON u.user_id = me.user_id
+    LEFT JOIN (
+        SELECT
+            m.conversation_key,
+            m.joined_after,
+            m.left_at,
+            m.last_seq,
+            m.last_time,
+            m.hidden_through,
+            m.cleared_through,
+            m.read_through,
+            m.pinned_at,
+            m.muted,
+            m.marks,
+            m.custom_data,
+            (
+                SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
+                FROM (
+                    SELECT d.folder_id AS ord, d.name
+                    FROM folder_conversations AS f
+                        CROSS JOIN folders AS d
+                    WHERE
+                        f.user_id = m.user_id
+                        AND f.conversation_key = m.conversation_key
+                        AND d.user_id = f.user_id
+                        AND d.folder_id = f.folder_id
+                ) AS names
+            ) AS folders
+        FROM members AS m
+        WHERE
+            m.user_id = $1
+            AND m.kind > 0
+            AND (m.kind & $2) <> 0
+            AND ($3 = 0 OR (m.marks & $3) <> 0)
+            AND (
+                m.last_seq IS NULL
+                OR (
+                    m.last_seq > m.hidden_through
+                    AND m.last_seq > m.joined_after
+                    AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                )
+            )
+            AND m.pinned_at IS NOT NULL
+        UNION ALL
+        SELECT
+            m.conversation_key,
+            m.joined_after,
+            m.left_at,
+            m.last_seq,
+            m.last_time,
+            m.hidden_through,
+            m.cleared_through,
+            m.read_through,
+            m.pinned_at,
+            m.muted,
+            m.marks,
+            m.custom_data,
+            (
+                SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
+                FROM (
+                    SELECT d.folder_id AS ord, d.name
+                    FROM folder_conversations AS f
+                        CROSS JOIN folders AS d
+                    WHERE
+                        f.user_id = m.user_id
+                        AND f.conversation_key = m.conversation_key
+                        AND d.user_id = f.user_id
+                        AND d.folder_id = f.folder_id
+                ) AS names
+            ) AS folders
+        FROM members AS m
+        WHERE
+            m.user_id = $1
+            AND m.kind > 0
+            AND (m.kind & $2) <> 0
+            AND ($3 = 0 OR (m.marks & $3) <> 0)
+            AND (
+                m.last_seq IS NULL
+                OR (
+                    m.last_seq > m.hidden_through
+                    AND m.last_seq > m.joined_after
+                    AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                )
+            )
+            AND m.pinned_at IS NULL
+            AND m.last_time IS NULL
+        UNION ALL
+        SELECT
+            m.conversation_key,
+            m.joined_after,
+            m.left_at,
+            m.last_seq,
+            m.last_time,
+            m.hidden_through,
+            m.cleared_through,
+            m.read_through,
+            m.pinned_at,
+            m.muted,
+            m.marks,
+            m.custom_data,
+            (
+                SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
+                FROM (
+                    SELECT d.folder_id AS ord, d.name
+                    FROM folder_conversations AS f
+                        CROSS JOIN folders AS d
+                    WHERE
+                        f.user_id = m.user_id
+                        AND f.conversation_key = m.conversation_key
+                        AND d.user_id = f.user_id
+                        AND d.folder_id = f.folder_id
+                ) AS names
+            ) AS folders
+        FROM members AS m
+        WHERE
+            m.user_id = $1
+            AND m.kind > 0
+            AND (m.kind & $2) <> 0
+            AND ($3 = 0 OR (m.marks & $3) <> 0)
+            AND (
+                m.last_seq IS NULL
+                OR (
+                    m.last_seq > m.hidden_through
+                    AND m.last_seq > m.joined_after
+                    AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                )
+            )
+            AND m.pinned_at IS NULL
+            AND m.last_time > $5
+        UNION ALL
+        SELECT *
+        FROM (
+            SELECT
+                m.conversation_key,
+                m.joined_after,
+                m.left_at,
+                m.last_seq,
+                m.last_time,
+                m.hidden_through,
+                m.cleared_through,
+                m.read_through,
+                m.pinned_at,
+                m.muted,
+                m.marks,
+                m.custom_data,
+                (
+                    SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
+                    FROM (
+                        SELECT d.folder_id AS ord, d.name
+                        FROM folder_conversations AS f
+                            CROSS JOIN folders AS d
+                        WHERE
+                            f.user_id = m.user_id
+                            AND f.conversation_key = m.conversation_key
+                            AND d.user_id = f.user_id
+                            AND d.folder_id = f.folder_id
+                    ) AS names
+                ) AS folders
+            FROM members AS m
+            WHERE
+                m.user_id = $1
+                AND m.kind > 0
+                AND m.last_time <= $6
+                AND CASE
+                    WHEN m.pinned_at IS NULL
+                    AND (m.last_time < $6 OR m.conversation_key > $7)
+                    AND (m.kind & $2) <> 0
+                    AND ($3 = 0 OR (m.marks & $3) <> 0)
+                    AND (
+                        m.last_seq IS NULL
+                        OR (
+                            m.last_seq > m.hidden_through
+                            AND m.last_seq > m.joined_after
+                            AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                        )
+                    ) THEN TRUE
+                    ELSE FALSE
+                END
+            ORDER BY m.last_time DESC, m.conversation_key
+            LIMIT $8
+        ) AS part
+    ) AS p ON TRUE;
+
+-- list.unread.folder
+SELECT t.unread, p.*
+FROM (
+    SELECT
+        CAST(
+            COALESCE(SUM(m.last_seq - GREATEST(m.read_through, m.hidden_through, m.cleared_through, m.joined_after)), 0) AS bigint
+        ) AS unread
+    FROM folders AS d
+        CROSS JOIN folder_conversations AS f CROSS JOIN members AS m
+    WHERE
+        d.user_id = $1
+        AND d.name = $4
+        AND f.user_id = $1
+        AND f.folder_id = d.folder_id
+        AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
+        AND m.conversation_key = f.conversation_key
+        AND (m.kind & $2) <> 0
+        AND ($3 = 0 OR (m.marks & $3) <> 0)
+        AND m.muted = 0
+        AND m.last_seq > m.hidden_through
+        AND m.last_seq > m.joined_after
+        AND m.last_seq > m.read_through
+        AND m.last_seq > m.cleared_through
+) AS t
+    LEFT JOIN (
+        SELECT
+            m.conversation_key,
+            m.joined_after,
+            m.left_at,
+            m.last_seq,
+            m.last_time,
+            m.hidden_through,
+            m.cleared_through,
+            m.read_through,
+            m.pinned_at,
+            m.muted,
+            m.marks,
+            m.custom_data,
+            '[]' AS folders
+        FROM folders AS d
+            CROSS JOIN folder_conversations AS f CROSS JOIN members AS m
+        WHERE
+            d.user_id = $1
+            AND d.name = $4
+            AND f.user_id = $1
+            AND f.folder_id = d.folder_id
+            AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
+            AND m.conversation_key = f.conversation_key
+            AND (m.kind & $2) <> 0
+            AND ($3 = 0 OR (m.marks & $3) <> 0)
+            AND m.muted = 0
+            AND m.last_time IS NULL
+    ) AS p ON TRUE;
+
+-- list.unread.whole
+SELECT t.unread, p.*
+FROM (
+    SELECT
+        CAST(
+            COALESCE(SUM(m.last_seq - GREATEST(m.read_through, m.hidden_through, m.cleared_through, m.joined_after)), 0) AS bigint
+        ) AS unread
+    FROM members AS m
+    WHERE
+        m.user_id = $1
+        AND m.kind > 0
+        AND (m.kind & $2) <> 0
+        AND ($3 = 0 OR (m.marks & $3) <> 0)
+        AND m.muted = 0
+        AND m.last_seq > m.hidden_through
+        AND m.last_seq > m.joined_after
+        AND m.last_seq > m.read_through
+        AND m.last_seq > m.cleared_through
+) AS t
+    LEFT JOIN (
+        SELECT
+            m.conversation_key,
+            m.joined_after,
+            m.left_at,
+            m.last_seq,
+            m.last_time,
+            m.hidden_through,
+            m.cleared_through,
+            m.read_through,
+            m.pinned_at,
+            m.muted,
+            m.marks,
+            m.custom_data,
+            '[]' AS folders
+        FROM members AS m
+        WHERE
+            m.user_id = $1
+            AND m.kind > 0
+            AND (m.kind & $2) <> 0
+            AND ($3 = 0 OR (m.marks & $3) <> 0)
+            AND m.muted = 0
+            AND m.last_time IS NULL
+    ) AS p ON TRUE;
+
+-- log.after
+SELECT
+    revision,
+    request_digest,
+    kind,
+    restorable_until,
+    conversations,
+    results,
+    detail,
+    client_id,
+    changed_at,
+    synced,
+    undoes
+FROM changes
+WHERE user_id = $1 AND revision > $2
+ORDER BY revision
+LIMIT $3;
+
+-- log.known
+SELECT
+    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
+    GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision
+FROM (SELECT $1 AS user_id) AS me LEFT JOIN users AS u ON u.user_id = me.user_id;
+
+-- log.of_request
+SELECT user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
+FROM changes
+WHERE user_id = $1 AND request_id = $2;
+
+-- log.one
+SELECT revision, request_digest, kind, restorable_until, conversations, results, detail
+FROM changes
+WHERE user_id = $1 AND revision = $2;
+
+-- log.revisions
+SELECT
+    i.user_id,
+    GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision
+FROM (
+    SELECT r.user_id AS user_id, r.ord
+    FROM unnest($1::text[] COLLATE "C")
+    WITH ORDINALITY AS r(user_id, ord)
+) AS i
+    LEFT JOIN users AS u ON u.user_id = i.user_id;
+
+-- members.by_keys
+SELECT
+    m.conversation_key,
+    m.joined_after,
+    m.left_at,
+    m.last_seq,
+    m.last_time,
+    m.hidden_through,
+    m.cleared_through,
+    m.read_through,
+    m.pinned_at,
+    m.muted,
+    m.marks,
+    m.custom_data,
+    (
+        SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
+        FROM (
+            SELECT d.folder_id AS ord, d.name
+            FROM folder_conversations AS f
+                CROSS JOIN folders AS d
+            WHERE
+                f.user_id = m.user_id
+                AND f.conversation_key = m.conversation_key
+                AND d.user_id = f.user_id
+                AND d.folder_id = f.folder_id
+        ) AS names
+    ) AS folders
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+    FROM unnest($2::uuid[])
+    WITH ORDINALITY AS r(conversation_key, ord)
+) AS i
+    CROSS JOIN members AS m
+WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
+
+-- messages.as_of
+SELECT
+    i.conversation_key,
+    (
+        SELECT m.seq
+        FROM messages AS m
+        WHERE m.conversation_key = i.conversation_key
+            AND m.send_time <= $1
+        ORDER BY m.seq DESC
+        LIMIT 1
+    ) AS seq,
+    (
+        SELECT m.send_time
+        FROM messages AS m
+        WHERE m.conversation_key = i.conversation_key
+            AND m.send_time <= $1
+        ORDER BY m.seq DESC
+        LIMIT 1
+    ) AS send_time,
+    (SELECT MIN(m.seq) FROM messages AS m WHERE m.conversation_key = i.conversation_key) AS oldest
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+    FROM unnest($2::uuid[])
+    WITH ORDINALITY AS r(conversation_key, ord)
+) AS i;
+
+-- messages.at
+SELECT m.conversation_key, m.seq, m.sender_user_id, m.send_time, m.payload_type, m.content
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.seq AS seq, r.ord
+    FROM unnest($1::uuid[], $2::bigint[])
+    WITH ORDINALITY AS r(conversation_key, seq, ord)
+) AS i
+    CROSS JOIN messages AS m
+WHERE m.conversation_key = i.conversation_key AND m.seq = i.seq;
+
+-- messages.page
+SELECT m.seq, m.sender_user_id, m.send_time, m.payload_type, m.content
+FROM messages AS m
+WHERE m.conversation_key = $1 AND m.seq BETWEEN $2 AND $3
+ORDER BY m.seq DESC
+LIMIT $4;
+
+-- remembered.lock_head
+UPDATE conversations SET
+    last_seq = last_seq
+WHERE conversation_key = $1;
+
+-- remembered.named
+SELECT
+    m.seq,
+    m.sender_user_id,
+    m.send_time,
+    m.payload_type,
+    m.content,
+    m.client_message_id,
+    COALESCE(m.recognised_until, m.send_time + $4) AS recognised_until
+FROM messages AS m
+WHERE
+    m.conversation_key = $1
+    AND m.seq >= $2
+    AND m.seq <= $3
+    AND m.client_message_id IS NOT NULL
+    AND COALESCE(m.recognised_until, m.send_time + $4) >= $5;
+
+-- remembered.remember
+INSERT INTO
+    erased_messages (conversation_key, sender_user_id, client_message_id, seq, send_time, fingerprint, recognised_until)
+SELECT $1, sender_user_id, client_message_id, seq, send_time, fingerprint, recognised_until
+FROM (
+    SELECT
+        r.sender_user_id AS sender_user_id,
+        r.client_message_id AS client_message_id,
+        r.seq AS seq,
+        r.send_time AS send_time,
+        r.fingerprint AS fingerprint,
+        r.recognised_until AS recognised_until,
+        r.ord
+    FROM
+        unnest(
+            $2::text[] COLLATE "C",
+            $3::text[] COLLATE "C",
+            $4::bigint[],
+            $5::bigint[],
+            $6::bigint[],
+            $7::bigint[]
+        )
+    WITH
+    ORDINALITY AS r(sender_user_id, client_message_id, seq, send_time, fingerprint, recognised_until, ord)
+) AS i
+WHERE TRUE
+ON CONFLICT (conversation_key, sender_user_id, client_message_id) DO NOTHING;
+
+-- restore.apply
+UPDATE members AS m SET
+    (hidden_through, cleared_through, pinned_at, changed_by, taken_by, kept_after, undo_ended) = (
+        SELECT
+            CASE WHEN restores AND hidden < m.hidden_through THEN hidden ELSE m.hidden_through END,
+            CASE WHEN restores THEN cleared ELSE m.cleared_through END,
+            CASE WHEN repins THEN pin ELSE m.pinned_at END,
+            CASE WHEN repins THEN i.revision ELSE m.changed_by END,
+            CASE WHEN restores THEN beneath ELSE m.taken_by END,
+            CASE WHEN restores AND cleared <= m.kept_after THEN NULL ELSE m.kept_after END,
+            CASE WHEN restores AND i.recorded = 0 THEN i.deletion - 1 ELSE m.undo_ended END
+        FROM (
+            SELECT
+                hidden,
+                cleared,
+                pin,
+                beneath,
+                restores,
+                restores
+                AND pin IS NOT NULL
+                AND m.pinned_at IS NULL AS repins
+            FROM (
+                SELECT
+                    CASE WHEN i.recorded = 1 THEN i.hidden_before ELSE m.prev_hidden_through END AS hidden,
+                    CASE WHEN i.recorded = 1 THEN i.cleared_before ELSE m.prev_cleared_through END AS cleared,
+                    CASE WHEN i.recorded = 1 THEN i.pinned_before ELSE m.prev_pinned_at END AS pin,
+                    CASE WHEN i.recorded = 1 THEN i.taken_before END AS beneath,
+                    m.taken_by = i.deletion
+                    AND i.deletion > COALESCE(m.undo_ended, 0)
+                    AND (i.recorded = 1 OR m.prev_taken_by IS NULL) AS restores
+            ) AS taken
+        ) AS rule
+    )
+FROM (
+    SELECT
+        r.revision AS revision,
+        r.user_id AS user_id,
+        uuid_send(r.conversation_key) AS conversation_key,
+        CASE WHEN r.has_deletion THEN r.deletion END AS deletion,
+        r.recorded AS recorded,
+        CASE WHEN r.has_hidden_before THEN r.hidden_before END AS hidden_before,
+        CASE WHEN r.has_cleared_before THEN r.cleared_before END AS cleared_before,
+        CASE WHEN r.has_pinned_before THEN r.pinned_before END AS pinned_before,
+        CASE WHEN r.has_taken_before THEN r.taken_before END AS taken_before,
+        r.ord
+    FROM
+        unnest(
+            $1::bigint[],
+            $2::text[] COLLATE "C",
+            $3::uuid[],
+            $4::bigint[],
+            $5::boolean[],
+            $6::bigint[],
+            $7::bigint[],
+            $8::boolean[],
+            $9::bigint[],
+            $10::boolean[],
+            $11::bigint[],
+            $12::boolean[],
+            $13::bigint[],
+            $14::boolean[]
+        )
+    WITH
+    ORDINALITY AS r(
+        revision,
+        user_id,
+        conversation_key,
+        deletion,
+        has_deletion,
+        recorded,
+        hidden_before,
+        has_hidden_before,
+        cleared_before,
+        has_cleared_before,
+        pinned_before,
+        has_pinned_before,
+        taken_before,
+        has_taken_before,
+        ord
+    )
+) AS i
+WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
+
+-- restore.record
+INSERT INTO
+    changes (
+        user_id,
+        request_id,
+        request_digest,
+        client_id,
+        kind,
+        changed_at,
+        synced,
+        restorable_until,
+        erasable_from,
+        undoes,
+        conversations,
+        detail,
+        caller,
+        kept_until,
+        revision,
+        results
+    )
+SELECT
+    q.user_id,
+    q.request_id,
+    q.request_digest,
+    q.client_id,
+    q.kind,
+    q.changed_at,
+    q.synced,
+    q.restorable_until,
+    q.erasable_from,
+    q.undoes,
+    q.conversations,
+    q.detail,
+    q.caller,
+    q.kept_until,
+    q.revision,
+    COALESCE(r.results, '[]')
+FROM (
+    SELECT
+        r.user_id AS user_id,
+        CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
+        CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
+        CASE WHEN r.has_client_id THEN r.client_id END AS client_id,
+        r.kind AS kind,
+        r.changed_at AS changed_at,
+        r.synced AS synced,
+        CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
+        CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
+        CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
+        r.conversations AS conversations,
+        CASE WHEN r.has_detail THEN r.detail END AS detail,
+        CASE WHEN r.has_caller THEN r.caller END AS caller,
+        r.kept_until AS kept_until,
+        r.revision AS revision,
+        r.ord
+    FROM
+        unnest(
+            $1::text[] COLLATE "C",
+            $2::bytea[],
+            $3::boolean[],
+            $4::bytea[],
+            $5::boolean[],
+            $6::text[] COLLATE "C",
+            $7::boolean[],
+            $8::bigint[],
+            $9::bigint[],
+            $10::bigint[],
+            $11::bigint[],
+            $12::boolean[],
+            $13::bigint[],
+            $14::boolean[],
+            $15::bigint[],
+            $16::boolean[],
+            $17::text[] COLLATE "C",
+            $18::text[] COLLATE "C",
+            $19::boolean[],
+            $20::text[] COLLATE "C",
+            $21::boolean[],
+            $22::bigint[],
+            $23::bigint[]
+        )
+    WITH
+    ORDINALITY AS r(
+        user_id,
+        request_id,
+        has_request_id,
+        request_digest,
+        has_request_digest,
+        client_id,
+        has_client_id,
+        kind,
+        changed_at,
+        synced,
+        restorable_until,
+        has_restorable_until,
+        erasable_from,
+        has_erasable_from,
+        undoes,
+        has_undoes,
+        conversations,
+        detail,
+        has_detail,
+        caller,
+        has_caller,
+        kept_until,
+        revision,
+        ord
+    )
+) AS q
+    LEFT JOIN (
+        SELECT
+            i.user_id,
+            json_agg(
+                json_build_array(
+                    CASE
+                        WHEN m.user_id IS NULL THEN 3
+                        ELSE CASE
+                            WHEN i.deletion IS NULL THEN 3
+                            WHEN i.deletion > COALESCE(m.taken_by, 0)
+                            AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
+                            ELSE 2
+                        END
+                    END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
+                    CASE
+                        WHEN m.user_id IS NULL THEN 0
+                        ELSE CASE
+                            WHEN i.deletion > COALESCE(m.taken_by, 0)
+                            AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
+                            ELSE 0
+                        END
+                    END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
+                    CASE
+                        WHEN m.user_id IS NULL THEN 0
+                        ELSE CASE WHEN m.changed_by = i.revision AND m.pinned_at IS NULL THEN 1 ELSE 0 END
+                    END
+                )
+                ORDER BY i.ord
+            )::text AS results
+        FROM (
+            SELECT
+                r.revision AS revision,
+                r.user_id AS user_id,
+                uuid_send(r.conversation_key) AS conversation_key,
+                CASE WHEN r.has_deletion THEN r.deletion END AS deletion,
+                r.recorded AS recorded,
+                CASE WHEN r.has_hidden_before THEN r.hidden_before END AS hidden_before,
+                CASE WHEN r.has_cleared_before THEN r.cleared_before END AS cleared_before,
+                CASE WHEN r.has_pinned_before THEN r.pinned_before END AS pinned_before,
+                CASE WHEN r.has_taken_before THEN r.taken_before END AS taken_before,
+                r.ord
+            FROM
+                unnest(
+                    $24::bigint[],
+                    $25::text[] COLLATE "C",
+                    $26::uuid[],
+                    $27::bigint[],
+                    $28::boolean[],
+                    $29::bigint[],
+                    $30::bigint[],
+                    $31::boolean[],
+                    $32::bigint[],
+                    $33::boolean[],
+                    $34::bigint[],
+                    $35::boolean[],
+                    $36::bigint[],
+                    $37::boolean[]
+                )
+            WITH
+            ORDINALITY AS r(
+                revision,
+                user_id,
+                conversation_key,
+                deletion,
+                has_deletion,
+                recorded,
+                hidden_before,
+                has_hidden_before,
+                cleared_before,
+                has_cleared_before,
+                pinned_before,
+                has_pinned_before,
+                taken_before,
+                has_taken_before,
+                ord
+            )
+        ) AS i
+            LEFT JOIN members AS m ON m.user_id = i.user_id
+            AND m.conversation_key = i.conversation_key
+        GROUP BY i.user_id
+    ) AS r ON r.user_id = q.user_id
+RETURNING user_id, revision, results;
+
+-- settings.custom_data.alone
+WITH
+earlier AS (
+    SELECT user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
+    FROM changes
+    WHERE user_id = $1 AND request_id = $2
+),
+input AS (
+    SELECT *
+    FROM (
+        SELECT
+            uuid_send(r.conversation_key) AS conversation_key,
+            CASE WHEN r.has_custom_data THEN r.custom_data END AS custom_data,
+            r.ord
+        FROM unnest($15::uuid[], $16::bytea[], $17::boolean[])
+        WITH ORDINALITY AS r(conversation_key, custom_data, has_custom_data, ord)
+    ) AS i
+),
+raised AS (
+    INSERT INTO users (user_id, revision)
+    SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
+    WHERE NOT EXISTS (SELECT 1 FROM earlier)
+    ON CONFLICT (user_id) DO UPDATE SET
+        revision = GREATEST(users.revision + 1, excluded.revision)
+    RETURNING user_id, revision
+),
+targets AS MATERIALIZED (SELECT i.*, b.user_id, b.revision FROM input AS i CROSS JOIN raised AS b),
+applied AS (
+    UPDATE members AS m SET
+        custom_data = CASE WHEN m.custom_data IS DISTINCT FROM i.custom_data THEN i.custom_data ELSE m.custom_data END,
+        changed_by = CASE WHEN m.custom_data IS DISTINCT FROM i.custom_data THEN i.revision ELSE m.changed_by END
+    FROM targets AS i
+    WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
+    RETURNING i.ord, CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END AS outcome
+),
+recorded AS (
+    INSERT INTO
+        changes (
+            user_id,
+            request_id,
+            request_digest,
+            client_id,
+            kind,
+            changed_at,
+            synced,
+            restorable_until,
+            erasable_from,
+            undoes,
+            conversations,
+            detail,
+            caller,
+            kept_until,
+            revision,
+            results
+        )
+    SELECT
+        $1,
+        $2,
+        $3,
+        $4,
+        $5,
+        $6,
+        $7,
+        $8,
+        $9,
+        $10,
+        $11,
+        $12,
+        $13,
+        $14,
+        b.revision,
+        (
+            SELECT COALESCE(json_agg(json_build_array(COALESCE(a.outcome, 3)) ORDER BY i.ord)::text, '[]')
+            FROM input AS i
+                LEFT JOIN applied AS a USING (ord)
+        )
+    FROM raised AS b
+    RETURNING user_id, revision, results
+)
+SELECT
+    TRUE AS is_new,
+    user_id,
+    revision,
+    results,
+    NULL::bytea AS request_digest,
+    NULL::smallint AS kind,
+    NULL::bigint AS restorable_until,
+    NULL::text AS conversations,
+    NULL::text AS detail
+FROM recorded
+UNION ALL
+SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
+FROM earlier;
+
+-- settings.custom_data.together
+WITH
+asked AS (
+    SELECT *
+    FROM (
+        SELECT
+            r.user_id AS user_id,
+            CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
+            CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
+            CASE WHEN r.has_client_id THEN r.client_id END AS client_id,
+            r.kind AS kind,
+            r.changed_at AS changed_at,
+            r.synced AS synced,
+            CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
+            CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
+            CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
+            r.conversations AS conversations,
+            CASE WHEN r.has_detail THEN r.detail END AS detail,
+            CASE WHEN r.has_caller THEN r.caller END AS caller,
+            r.kept_until AS kept_until,
+            r.ord
+        FROM
+            unnest(
+                $1::text[] COLLATE "C",
+                $2::bytea[],
+                $3::boolean[],
+                $4::bytea[],
+                $5::boolean[],
+                $6::text[] COLLATE "C",
+                $7::boolean[],
+                $8::bigint[],
+                $9::bigint[],
+                $10::bigint[],
+                $11::bigint[],
+                $12::boolean[],
+                $13::bigint[],
+                $14::boolean[],
+                $15::bigint[],
+                $16::boolean[],
+                $17::text[] COLLATE "C",
+                $18::text[] COLLATE "C",
+                $19::boolean[],
+                $20::text[] COLLATE "C",
+                $21::boolean[],
+                $22::bigint[]
+            )
+        WITH
+        ORDINALITY AS r(
+            user_id,
+            request_id,
+            has_request_id,
+            request_digest,
+            has_request_digest,
+            client_id,
+            has_client_id,
+            kind,
+            changed_at,
+            synced,
+            restorable_until,
+            has_restorable_until,
+            erasable_from,
+            has_erasable_from,
+            undoes,
+            has_undoes,
+            conversations,
+            detail,
+            has_detail,
+            caller,
+            has_caller,
+            kept_until,
+            ord
+        )
+    ) AS q
+),
+input AS (
+    SELECT *
+    FROM (
+        SELECT
+            r.user_id AS user_id,
+            uuid_send(r.conversation_key) AS conversation_key,
+            CASE WHEN r.has_custom_data THEN r.custom_data END AS custom_data,
+            r.ord
+        FROM unnest($23::text[] COLLATE "C", $24::uuid[], $25::bytea[], $26::boolean[])
+        WITH ORDINALITY AS r(user_id, conversation_key, custom_data, has_custom_data, ord)
+    ) AS i
+),
+earlier AS (
+    SELECT
+        c.user_id,
+        c.revision,
+        c.request_digest,
+        c.kind,
+        c.restorable_until,
+        c.conversations,
+        c.results,
+        c.detail
+    FROM asked AS q CROSS JOIN changes AS c
+    WHERE c.user_id = q.user_id AND c.request_id = q.request_id
+),
+raised AS (
+    INSERT INTO users (user_id, revision)
+    SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
+    FROM asked AS q
+    WHERE NOT EXISTS (SELECT 1 FROM earlier AS e WHERE e.user_id = q.user_id)
+    ORDER BY q.user_id
+    ON CONFLICT (user_id) DO UPDATE SET
+        revision = GREATEST(users.revision + 1, excluded.revision)
+    RETURNING user_id, revision
+),
+targets AS MATERIALIZED (
+    SELECT i.*, b.revision
+    FROM input AS i JOIN raised AS b ON b.user_id = i.user_id
+    WHERE (SELECT COUNT(*) FROM raised) > 0
+    ORDER BY i.ord
+),
+applied AS (
+    UPDATE members AS m SET
+        custom_data = CASE WHEN m.custom_data IS DISTINCT FROM i.custom_data THEN i.custom_data ELSE m.custom_data END,
+        changed_by = CASE WHEN m.custom_data IS DISTINCT FROM i.custom_data THEN i.revision ELSE m.changed_by END
+    FROM targets AS i
+    WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
+    RETURNING i.ord, CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END AS outcome
+),
+results AS (
+    SELECT i.user_id, json_agg(json_build_array(COALESCE(a.outcome, 3)) ORDER BY i.ord)::text AS results
+    FROM input AS i LEFT JOIN applied AS a USING (ord)
+    GROUP BY i.user_id
+),
+recorded AS (
+    INSERT INTO
+        changes (
+            user_id,
+            request_id,
+            request_digest,
+            client_id,
+            kind,
+            changed_at,
+            synced,
+            restorable_until,
+            erasable_from,
+            undoes,
+            conversations,
+            detail,
+            caller,
+            kept_until,
+            revision,
+            results
+        )
+    SELECT
+        q.user_id,
+        q.request_id,
+        q.request_digest,
+        q.client_id,
+        q.kind,
+        q.changed_at,
+        q.synced,
+        q.restorable_until,
+        q.erasable_from,
+        q.undoes,
+        q.conversations,
+        q.detail,
+        q.caller,
+        q.kept_until,
+        b.revision,
+        COALESCE(r.results, '[]')
+    FROM
+        asked AS q
+        JOIN raised AS b ON b.user_id = q.user_id
+        LEFT JOIN results AS r ON r.user_id = q.user_id
+    RETURNING user_id, revision, results
+)
+SELECT
+    TRUE AS is_new,
+    user_id,
+    revision,
+    results,
+    NULL::bytea AS request_digest,
+    NULL::smallint AS kind,
+    NULL::bigint AS restorable_until,
+    NULL::text AS conversations,
+    NULL::text AS detail
+FROM recorded
+UNION ALL
+SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
+FROM earlier;
+
+-- settings.mark.alone
+WITH
+earlier AS (
+    SELECT user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
+    FROM changes
+    WHERE user_id = $1 AND request_id = $2
+),
+input AS (
+    SELECT *
+    FROM (
+        SELECT uuid_send(r.conversation_key) AS conversation_key, r.added AS added, r.removed AS removed, r.ord
+        FROM unnest($15::uuid[], $16::bigint[], $17::bigint[])
+        WITH ORDINALITY AS r(conversation_key, added, removed, ord)
+    ) AS i
+),
+raised AS (
+    INSERT INTO users (user_id, revision)
+    SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
+    WHERE NOT EXISTS (SELECT 1 FROM earlier)
+    ON CONFLICT (user_id) DO UPDATE SET
+        revision = GREATEST(users.revision + 1, excluded.revision)
+    RETURNING user_id, revision
+),
+targets AS MATERIALIZED (SELECT i.*, b.user_id, b.revision FROM input AS i CROSS JOIN raised AS b),
+applied AS (
+    UPDATE members AS m SET
+        marks = CASE
+            WHEN m.marks <> ((m.marks | i.added) & ~ i.removed) THEN ((m.marks | i.added) & ~ i.removed)
+            ELSE m.marks
+        END,
+        changed_by = CASE WHEN m.marks <> ((m.marks | i.added) & ~ i.removed) THEN i.revision ELSE m.changed_by END
+    FROM targets AS i
+    WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
+    RETURNING i.ord, CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END AS outcome, m.marks AS value
+),
+recorded AS (
+    INSERT INTO
+        changes (
+            user_id,
+            request_id,
+            request_digest,
+            client_id,
+            kind,
+            changed_at,
+            synced,
+            restorable_until,
+            erasable_from,
+            undoes,
+            conversations,
+            detail,
+            caller,
+            kept_until,
+            revision,
+            results
+        )
+    SELECT
+        $1,
+        $2,
+        $3,
+        $4,
+        $5,
+        $6,
+        $7,
+        $8,
+        $9,
+        $10,
+        $11,
+        $12,
+        $13,
+        $14,
+        b.revision,
+        (
+            SELECT
+                COALESCE(
+                    json_agg(json_build_array(COALESCE(a.outcome, 3), COALESCE(a.value, 0)) ORDER BY i.ord)::text,
+                    '[]'
+                )
+            FROM input AS i
+                LEFT JOIN applied AS a USING (ord)
+        )
+    FROM raised AS b
+    RETURNING user_id, revision, results
+)
+SELECT
+    TRUE AS is_new,
+    user_id,
+    revision,
+    results,
+    NULL::bytea AS request_digest,
+    NULL::smallint AS kind,
+    NULL::bigint AS restorable_until,
+    NULL::text AS conversations,
+    NULL::text AS detail
+FROM recorded
+UNION ALL
+SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
+FROM earlier;
+
+-- settings.mark.together
+WITH
+asked AS (
+    SELECT *
+    FROM (
+        SELECT
+            r.user_id AS user_id,
+            CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
+            CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
+            CASE WHEN r.has_client_id THEN r.client_id END AS client_id,
+            r.kind AS kind,
+            r.changed_at AS changed_at,
+            r.synced AS synced,
+            CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
+            CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
+            CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
+            r.conversations AS conversations,
+            CASE WHEN r.has_detail THEN r.detail END AS detail,
+            CASE WHEN r.has_caller THEN r.caller END AS caller,
+            r.kept_until AS kept_until,
+            r.ord
+        FROM
+            unnest(
+                $1::text[] COLLATE "C",
+                $2::bytea[],
+                $3::boolean[],
+                $4::bytea[],
+                $5::boolean[],
+                $6::text[] COLLATE "C",
+                $7::boolean[],
+                $8::bigint[],
+                $9::bigint[],
+                $10::bigint[],
+                $11::bigint[],
+                $12::boolean[],
+                $13::bigint[],
+                $14::boolean[],
+                $15::bigint[],
+                $16::boolean[],
+                $17::text[] COLLATE "C",
+                $18::text[] COLLATE "C",
+                $19::boolean[],
+                $20::text[] COLLATE "C",
+                $21::boolean[],
+                $22::bigint[]
+            )
+        WITH
+        ORDINALITY AS r(
+            user_id,
+            request_id,
+            has_request_id,
+            request_digest,
+            has_request_digest,
+            client_id,
+            has_client_id,
+            kind,
+            changed_at,
+            synced,
+            restorable_until,
+            has_restorable_until,
+            erasable_from,
+            has_erasable_from,
+            undoes,
+            has_undoes,
+            conversations,
+            detail,
+            has_detail,
+            caller,
+            has_caller,
+            kept_until,
+            ord
+        )
+    ) AS q
+),
+input AS (
+    SELECT *
+    FROM (
+        SELECT
+            r.user_id AS user_id,
+            uuid_send(r.conversation_key) AS conversation_key,
+            r.added AS added,
+            r.removed AS removed,
+            r.ord
+        FROM unnest($23::text[] COLLATE "C", $24::uuid[], $25::bigint[], $26::bigint[])
+        WITH ORDINALITY AS r(user_id, conversation_key, added, removed, ord)
+    ) AS i
+),
+earlier AS (
+    SELECT
+        c.user_id,
+        c.revision,
+        c.request_digest,
+        c.kind,
+        c.restorable_until,
+        c.conversations,
+        c.results,
+        c.detail
+    FROM asked AS q CROSS JOIN changes AS c
+    WHERE c.user_id = q.user_id AND c.request_id = q.request_id
+),
+raised AS (
+    INSERT INTO users (user_id, revision)
+    SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
+    FROM asked AS q
+    WHERE NOT EXISTS (SELECT 1 FROM earlier AS e WHERE e.user_id = q.user_id)
+    ORDER BY q.user_id
+    ON CONFLICT (user_id) DO UPDATE SET
+        revision = GREATEST(users.revision + 1, excluded.revision)
+    RETURNING user_id, revision
+),
+targets AS MATERIALIZED (
+    SELECT i.*, b.revision
+    FROM input AS i JOIN raised AS b ON b.user_id = i.user_id
+    WHERE (SELECT COUNT(*) FROM raised) > 0
+    ORDER BY i.ord
+),
+applied AS (
+    UPDATE members AS m SET
+        marks = CASE
+            WHEN m.marks <> ((m.marks | i.added) & ~ i.removed) THEN ((m.marks | i.added) & ~ i.removed)
+            ELSE m.marks
+        END,
+        changed_by = CASE WHEN m.marks <> ((m.marks | i.added) & ~ i.removed) THEN i.revision ELSE m.changed_by END
+    FROM targets AS i
+    WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
+    RETURNING i.ord, CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END AS outcome, m.marks AS value
+),
+results AS (
+    SELECT
+        i.user_id,
+        json_agg(json_build_array(COALESCE(a.outcome, 3), COALESCE(a.value, 0)) ORDER BY i.ord)::text AS results
+    FROM input AS i LEFT JOIN applied AS a USING (ord)
+    GROUP BY i.user_id
+),
+recorded AS (
+    INSERT INTO
+        changes (
+            user_id,
+            request_id,
+            request_digest,
+            client_id,
+            kind,
+            changed_at,
+            synced,
+            restorable_until,
+            erasable_from,
+            undoes,
+            conversations,
+            detail,
+            caller,
+            kept_until,
+            revision,
+            results
+        )
+    SELECT
+        q.user_id,
+        q.request_id,
+        q.request_digest,
+        q.client_id,
+        q.kind,
+        q.changed_at,
+        q.synced,
+        q.restorable_until,
+        q.erasable_from,
+        q.undoes,
+        q.conversations,
+        q.detail,
+        q.caller,
+        q.kept_until,
+        b.revision,
+        COALESCE(r.results, '[]')
+    FROM
+        asked AS q
+        JOIN raised AS b ON b.user_id = q.user_id
+        LEFT JOIN results AS r ON r.user_id = q.user_id
+    RETURNING user_id, revision, results
+)
+SELECT
+    TRUE AS is_new,
+    user_id,
+    revision,
+    results,
+    NULL::bytea AS request_digest,
+    NULL::smallint AS kind,
+    NULL::bigint AS restorable_until,
+    NULL::text AS conversations,
+    NULL::text AS detail
+FROM recorded
+UNION ALL
+SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
+FROM earlier;
+
+-- settings.mute.alone
+WITH
+earlier AS (
+    SELECT user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
+    FROM changes
+    WHERE user_id = $1 AND request_id = $2
+),
+input AS (
+    SELECT *
+    FROM (
+        SELECT uuid_send(r.conversation_key) AS conversation_key, r.muted AS muted, r.ord
+        FROM unnest($15::uuid[], $16::bigint[])
+        WITH ORDINALITY AS r(conversation_key, muted, ord)
+    ) AS i
+),
+raised AS (
+    INSERT INTO users (user_id, revision)
+    SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
+    WHERE NOT EXISTS (SELECT 1 FROM earlier)
+    ON CONFLICT (user_id) DO UPDATE SET
+        revision = GREATEST(users.revision + 1, excluded.revision)
+    RETURNING user_id, revision
+),
+targets AS MATERIALIZED (SELECT i.*, b.user_id, b.revision FROM input AS i CROSS JOIN raised AS b),
+applied AS (
+    UPDATE members AS m SET
+        muted = CASE WHEN m.muted <> i.muted THEN i.muted ELSE m.muted END,
+        changed_by = CASE WHEN m.muted <> i.muted THEN i.revision ELSE m.changed_by END
+    FROM targets AS i
+    WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
+    RETURNING i.ord, CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END AS outcome
+),
+recorded AS (
+    INSERT INTO
+        changes (
+            user_id,
+            request_id,
+            request_digest,
+            client_id,
+            kind,
+            changed_at,
+            synced,
+            restorable_until,
+            erasable_from,
+            undoes,
+            conversations,
+            detail,
+            caller,
+            kept_until,
+            revision,
+            results
+        )
+    SELECT
+        $1,
+        $2,
+        $3,
+        $4,
+        $5,
+        $6,
+        $7,
+        $8,
+        $9,
+        $10,
+        $11,
+        $12,
+        $13,
+        $14,
+        b.revision,
+        (
+            SELECT COALESCE(json_agg(json_build_array(COALESCE(a.outcome, 3)) ORDER BY i.ord)::text, '[]')
+            FROM input AS i
+                LEFT JOIN applied AS a USING (ord)
+        )
+    FROM raised AS b
+    RETURNING user_id, revision, results
+)
+SELECT
+    TRUE AS is_new,
+    user_id,
+    revision,
+    results,
+    NULL::bytea AS request_digest,
+    NULL::smallint AS kind,
+    NULL::bigint AS restorable_until,
+    NULL::text AS conversations,
+    NULL::text AS detail
+FROM recorded
+UNION ALL
+SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
+FROM earlier;
+
+-- settings.mute.together
+WITH
+asked AS (
+    SELECT *
+    FROM (
+        SELECT
+            r.user_id AS user_id,
+            CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
+            CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
+            CASE WHEN r.has_client_id THEN r.client_id END AS client_id,
+            r.kind AS kind,
+            r.changed_at AS changed_at,
+            r.synced AS synced,
+            CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
+            CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
+            CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
+            r.conversations AS conversations,
+            CASE WHEN r.has_detail THEN r.detail END AS detail,
+            CASE WHEN r.has_caller THEN r.caller END AS caller,
+            r.kept_until AS kept_until,
+            r.ord
+        FROM
+            unnest(
+                $1::text[] COLLATE "C",
+                $2::bytea[],
+                $3::boolean[],
+                $4::bytea[],
+                $5::boolean[],
+                $6::text[] COLLATE "C",
+                $7::boolean[],
+                $8::bigint[],
+                $9::bigint[],
+                $10::bigint[],
+                $11::bigint[],
+                $12::boolean[],
+                $13::bigint[],
+                $14::boolean[],
+                $15::bigint[],
+                $16::boolean[],
+                $17::text[] COLLATE "C",
+                $18::text[] COLLATE "C",
+                $19::boolean[],
+                $20::text[] COLLATE "C",
+                $21::boolean[],
+                $22::bigint[]
+            )
+        WITH
+        ORDINALITY AS r(
+            user_id,
+            request_id,
+            has_request_id,
+            request_digest,
+            has_request_digest,
+            client_id,
+            has_client_id,
+            kind,
+            changed_at,
+            synced,
+            restorable_until,
+            has_restorable_until,
+            erasable_from,
+            has_erasable_from,
+            undoes,
+            has_undoes,
+            conversations,
+            detail,
+            has_detail,
+            caller,
+            has_caller,
+            kept_until,
+            ord
+        )
+    ) AS q
+),
+input AS (
+    SELECT *
+    FROM (
+        SELECT r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key, r.muted AS muted, r.ord
+        FROM unnest($23::text[] COLLATE "C", $24::uuid[], $25::bigint[])
+        WITH ORDINALITY AS r(user_id, conversation_key, muted, ord)
+    ) AS i
+),
+earlier AS (
+    SELECT
+        c.user_id,
+        c.revision,
+        c.request_digest,
+        c.kind,
+        c.restorable_until,
+        c.conversations,
+        c.results,
+        c.detail
+    FROM asked AS q CROSS JOIN changes AS c
+    WHERE c.user_id = q.user_id AND c.request_id = q.request_id
+),
+raised AS (
+    INSERT INTO users (user_id, revision)
+    SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
+    FROM asked AS q
+    WHERE NOT EXISTS (SELECT 1 FROM earlier AS e WHERE e.user_id = q.user_id)
+    ORDER BY q.user_id
+    ON CONFLICT (user_id) DO UPDATE SET
+        revision = GREATEST(users.revision + 1, excluded.revision)
+    RETURNING user_id, revision
+),
+targets AS MATERIALIZED (
+    SELECT i.*, b.revision
+    FROM input AS i JOIN raised AS b ON b.user_id = i.user_id
+    WHERE (SELECT COUNT(*) FROM raised) > 0
+    ORDER BY i.ord
+),
+applied AS (
+    UPDATE members AS m SET
+        muted = CASE WHEN m.muted <> i.muted THEN i.muted ELSE m.muted END,
+        changed_by = CASE WHEN m.muted <> i.muted THEN i.revision ELSE m.changed_by END
+    FROM targets AS i
+    WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
+    RETURNING i.ord, CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END AS outcome
+),
+results AS (
+    SELECT i.user_id, json_agg(json_build_array(COALESCE(a.outcome, 3)) ORDER BY i.ord)::text AS results
+    FROM input AS i LEFT JOIN applied AS a USING (ord)
+    GROUP BY i.user_id
+),
+recorded AS (
+    INSERT INTO
+        changes (
+            user_id,
+            request_id,
+            request_digest,
+            client_id,
+            kind,
+            changed_at,
+            synced,
+            restorable_until,
+            erasable_from,
+            undoes,
+            conversations,
+            detail,
+            caller,
+            kept_until,
+            revision,
+            results
+        )
+    SELECT
+        q.user_id,
+        q.request_id,
+        q.request_digest,
+        q.client_id,
+        q.kind,
+        q.changed_at,
+        q.synced,
+        q.restorable_until,
+        q.erasable_from,
+        q.undoes,
+        q.conversations,
+        q.detail,
+        q.caller,
+        q.kept_until,
+        b.revision,
+        COALESCE(r.results, '[]')
+    FROM
+        asked AS q
+        JOIN raised AS b ON b.user_id = q.user_id
+        LEFT JOIN results AS r ON r.user_id = q.user_id
+    RETURNING user_id, revision, results
+)
+SELECT
+    TRUE AS is_new,
+    user_id,
+    revision,
+    results,
+    NULL::bytea AS request_digest,
+    NULL::smallint AS kind,
+    NULL::bigint AS restorable_until,
+    NULL::text AS conversations,
+    NULL::text AS detail
+FROM recorded
+UNION ALL
+SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
+FROM earlier;
+
+-- settings.pin.apply
+UPDATE members AS m SET
+    pinned_at = CASE
+        WHEN m.pinned_at IS NULL
+        AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
+        AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after THEN i.revision
+        ELSE m.pinned_at
+    END,
+    changed_by = CASE
+        WHEN m.pinned_at IS NULL
+        AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
+        AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after THEN i.revision
+        ELSE m.changed_by
+    END
+FROM (
+    SELECT
+        r.revision AS revision,
+        r.user_id AS user_id,
+        uuid_send(r.conversation_key) AS conversation_key,
+        r.position AS position,
+        r.ord
+    FROM unnest($1::bigint[], $2::text[] COLLATE "C", $3::uuid[], $4::bigint[])
+    WITH ORDINALITY AS r(revision, user_id, conversation_key, position, ord)
+) AS i
+WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
+
+-- settings.pin.record
+INSERT INTO
+    changes (
+        user_id,
+        request_id,
+        request_digest,
+        client_id,
+        kind,
+        changed_at,
+        synced,
+        restorable_until,
+        erasable_from,
+        undoes,
+        conversations,
+        detail,
+        caller,
+        kept_until,
+        revision,
+        results
+    )
+SELECT
+    q.user_id,
+    q.request_id,
+    q.request_digest,
+    q.client_id,
+    q.kind,
+    q.changed_at,
+    q.synced,
+    q.restorable_until,
+    q.erasable_from,
+    q.undoes,
+    q.conversations,
+    q.detail,
+    q.caller,
+    q.kept_until,
+    q.revision,
+    COALESCE(r.results, '[]')
+FROM (
+    SELECT
+        r.user_id AS user_id,
+        CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
+        CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
+        CASE WHEN r.has_client_id THEN r.client_id END AS client_id,
+        r.kind AS kind,
+        r.changed_at AS changed_at,
+        r.synced AS synced,
+        CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
+        CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
+        CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
+        r.conversations AS conversations,
+        CASE WHEN r.has_detail THEN r.detail END AS detail,
+        CASE WHEN r.has_caller THEN r.caller END AS caller,
+        r.kept_until AS kept_until,
+        r.revision AS revision,
+        r.ord
+    FROM
+        unnest(
+            $1::text[] COLLATE "C",
+            $2::bytea[],
+            $3::boolean[],
+            $4::bytea[],
+            $5::boolean[],
+            $6::text[] COLLATE "C",
+            $7::boolean[],
+            $8::bigint[],
+            $9::bigint[],
+            $10::bigint[],
+            $11::bigint[],
+            $12::boolean[],
+            $13::bigint[],
+            $14::boolean[],
+            $15::bigint[],
+            $16::boolean[],
+            $17::text[] COLLATE "C",
+            $18::text[] COLLATE "C",
+            $19::boolean[],
+            $20::text[] COLLATE "C",
+            $21::boolean[],
+            $22::bigint[],
+            $23::bigint[]
+        )
+    WITH
+    ORDINALITY AS r(
+        user_id,
+        request_id,
+        has_request_id,
+        request_digest,
+        has_request_digest,
+        client_id,
+        has_client_id,
+        kind,
+        changed_at,
+        synced,
+        restorable_until,
+        has_restorable_until,
+        erasable_from,
+        has_erasable_from,
+        undoes,
+        has_undoes,
+        conversations,
+        detail,
+        has_detail,
+        caller,
+        has_caller,
+        kept_until,
+        revision,
+        ord
+    )
+) AS q
+    LEFT JOIN (
+        SELECT
+            i.user_id,
+            json_agg(
+                json_build_array(
+                    CASE
+                        WHEN m.user_id IS NULL THEN 3
+                        ELSE CASE
+                            WHEN m.changed_by = i.revision THEN 1
+                            WHEN NOT (
+                                (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
+                                AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
+                            ) THEN 4
+                            ELSE 2
+                        END
+                    END
+                )
+                ORDER BY i.ord
+            )::text AS results
+        FROM (
+            SELECT
+                r.revision AS revision,
+                r.user_id AS user_id,
+                uuid_send(r.conversation_key) AS conversation_key,
+                r.position AS position,
+                r.ord
+            FROM unnest($24::bigint[], $25::text[] COLLATE "C", $26::uuid[], $27::bigint[])
+            WITH ORDINALITY AS r(revision, user_id, conversation_key, position, ord)
+        ) AS i
+            LEFT JOIN members AS m ON m.user_id = i.user_id
+            AND m.conversation_key = i.conversation_key
+        GROUP BY i.user_id
+    ) AS r ON r.user_id = q.user_id
+RETURNING user_id, revision, results;
+
+-- settings.read.alone
+WITH
+earlier AS (
+    SELECT user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
+    FROM changes
+    WHERE user_id = $1 AND request_id = $2
+),
+input AS (
+    SELECT *
+    FROM (
+        SELECT uuid_send(r.conversation_key) AS conversation_key, r.position AS position, r.ord
+        FROM unnest($15::uuid[], $16::bigint[])
+        WITH ORDINALITY AS r(conversation_key, position, ord)
+    ) AS i
+),
+raised AS (
+    INSERT INTO users (user_id, revision)
+    SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
+    WHERE NOT EXISTS (SELECT 1 FROM earlier)
+    ON CONFLICT (user_id) DO UPDATE SET
+        revision = GREATEST(users.revision + 1, excluded.revision)
+    RETURNING user_id, revision
+),
+targets AS MATERIALIZED (SELECT i.*, b.user_id, b.revision FROM input AS i CROSS JOIN raised AS b),
+applied AS (
+    UPDATE members AS m SET
+        read_through = CASE
+            WHEN (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > GREATEST(m.read_through, m.joined_after) THEN (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END)
+            ELSE m.read_through
+        END,
+        changed_by = CASE
+            WHEN (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > GREATEST(m.read_through, m.joined_after) THEN i.revision
+            ELSE m.changed_by
+        END
+    FROM targets AS i
+    WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
+    RETURNING i.ord, CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END AS outcome, m.read_through AS value
+),
+recorded AS (
+    INSERT INTO
+        changes (
+            user_id,
+            request_id,
+            request_digest,
+            client_id,
+            kind,
+            changed_at,
+            synced,
+            restorable_until,
+            erasable_from,
+            undoes,
+            conversations,
+            detail,
+            caller,
+            kept_until,
+            revision,
+            results
+        )
+    SELECT
+        $1,
+        $2,
+        $3,
+        $4,
+        $5,
+        $6,
+        $7,
+        $8,
+        $9,
+        $10,
+        $11,
+        $12,
+        $13,
+        $14,
+        b.revision,
+        (
+            SELECT
+                COALESCE(
+                    json_agg(json_build_array(COALESCE(a.outcome, 3), COALESCE(a.value, 0)) ORDER BY i.ord)::text,
+                    '[]'
+                )
+            FROM input AS i
+                LEFT JOIN applied AS a USING (ord)
+        )
+    FROM raised AS b
+    RETURNING user_id, revision, results
+)
+SELECT
+    TRUE AS is_new,
+    user_id,
+    revision,
+    results,
+    NULL::bytea AS request_digest,
+    NULL::smallint AS kind,
+    NULL::bigint AS restorable_until,
+    NULL::text AS conversations,
+    NULL::text AS detail
+FROM recorded
+UNION ALL
+SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
+FROM earlier;
+
+-- settings.read.together
+WITH
+asked AS (
+    SELECT *
+    FROM (
+        SELECT
+            r.user_id AS user_id,
+            CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
+            CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
+            CASE WHEN r.has_client_id THEN r.client_id END AS client_id,
+            r.kind AS kind,
+            r.changed_at AS changed_at,
+            r.synced AS synced,
+            CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
+            CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
+            CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
+            r.conversations AS conversations,
+            CASE WHEN r.has_detail THEN r.detail END AS detail,
+            CASE WHEN r.has_caller THEN r.caller END AS caller,
+            r.kept_until AS kept_until,
+            r.ord
+        FROM
+            unnest(
+                $1::text[] COLLATE "C",
+                $2::bytea[],
+                $3::boolean[],
+                $4::bytea[],
+                $5::boolean[],
+                $6::text[] COLLATE "C",
+                $7::boolean[],
+                $8::bigint[],
+                $9::bigint[],
+                $10::bigint[],
+                $11::bigint[],
+                $12::boolean[],
+                $13::bigint[],
+                $14::boolean[],
+                $15::bigint[],
+                $16::boolean[],
+                $17::text[] COLLATE "C",
+                $18::text[] COLLATE "C",
+                $19::boolean[],
+                $20::text[] COLLATE "C",
+                $21::boolean[],
+                $22::bigint[]
+            )
+        WITH
+        ORDINALITY AS r(
+            user_id,
+            request_id,
+            has_request_id,
+            request_digest,
+            has_request_digest,
+            client_id,
+            has_client_id,
+            kind,
+            changed_at,
+            synced,
+            restorable_until,
+            has_restorable_until,
+            erasable_from,
+            has_erasable_from,
+            undoes,
+            has_undoes,
+            conversations,
+            detail,
+            has_detail,
+            caller,
+            has_caller,
+            kept_until,
+            ord
+        )
+    ) AS q
+),
+input AS (
+    SELECT *
+    FROM (
+        SELECT
+            r.user_id AS user_id,
+            uuid_send(r.conversation_key) AS conversation_key,
+            r.position AS position,
+            r.ord
+        FROM unnest($23::text[] COLLATE "C", $24::uuid[], $25::bigint[])
+        WITH ORDINALITY AS r(user_id, conversation_key, position, ord)
+    ) AS i
+),
+earlier AS (
+    SELECT
+        c.user_id,
+        c.revision,
+        c.request_digest,
+        c.kind,
+        c.restorable_until,
+        c.conversations,
+        c.results,
+        c.detail
+    FROM asked AS q CROSS JOIN changes AS c
+    WHERE c.user_id = q.user_id AND c.request_id = q.request_id
+),
+raised AS (
+    INSERT INTO users (user_id, revision)
+    SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
+    FROM asked AS q
+    WHERE NOT EXISTS (SELECT 1 FROM earlier AS e WHERE e.user_id = q.user_id)
+    ORDER BY q.user_id
+    ON CONFLICT (user_id) DO UPDATE SET
+        revision = GREATEST(users.revision + 1, excluded.revision)
+    RETURNING user_id, revision
+),
+targets AS MATERIALIZED (
+    SELECT i.*, b.revision
+    FROM input AS i JOIN raised AS b ON b.user_id = i.user_id
+    WHERE (SELECT COUNT(*) FROM raised) > 0
+    ORDER BY i.ord
+),
+applied AS (
+    UPDATE members AS m SET
+        read_through = CASE
+            WHEN (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > GREATEST(m.read_through, m.joined_after) THEN (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END)
+            ELSE m.read_through
+        END,
+        changed_by = CASE
+            WHEN (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > GREATEST(m.read_through, m.joined_after) THEN i.revision
+            ELSE m.changed_by
+        END
+    FROM targets AS i
+    WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
+    RETURNING i.ord, CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END AS outcome, m.read_through AS value
+),
+results AS (
+    SELECT
+        i.user_id,
+        json_agg(json_build_array(COALESCE(a.outcome, 3), COALESCE(a.value, 0)) ORDER BY i.ord)::text AS results
+    FROM input AS i LEFT JOIN applied AS a USING (ord)
+    GROUP BY i.user_id
+),
+recorded AS (
+    INSERT INTO
+        changes (
+            user_id,
+            request_id,
+            request_digest,
+            client_id,
+            kind,
+            changed_at,
+            synced,
+            restorable_until,
+            erasable_from,
+            undoes,
+            conversations,
+            detail,
+            caller,
+            kept_until,
+            revision,
+            results
+        )
+    SELECT
+        q.user_id,
+        q.request_id,
+        q.request_digest,
+        q.client_id,
+        q.kind,
+        q.changed_at,
+        q.synced,
+        q.restorable_until,
+        q.erasable_from,
+        q.undoes,
+        q.conversations,
+        q.detail,
+        q.caller,
+        q.kept_until,
+        b.revision,
+        COALESCE(r.results, '[]')
+    FROM
+        asked AS q
+        JOIN raised AS b ON b.user_id = q.user_id
+        LEFT JOIN results AS r ON r.user_id = q.user_id
+    RETURNING user_id, revision, results
+)
+SELECT
+    TRUE AS is_new,
+    user_id,
+    revision,
+    results,
+    NULL::bytea AS request_digest,
+    NULL::smallint AS kind,
+    NULL::bigint AS restorable_until,
+    NULL::text AS conversations,
+    NULL::text AS detail
+FROM recorded
+UNION ALL
+SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
+FROM earlier;
+
+-- settings.unpin.alone
+WITH
+earlier AS (
+    SELECT user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
+    FROM changes
+    WHERE user_id = $1 AND request_id = $2
+),
+input AS (
+    SELECT *
+    FROM (
+        SELECT uuid_send(r.conversation_key) AS conversation_key, r.position AS position, r.ord
+        FROM unnest($15::uuid[], $16::bigint[])
+        WITH ORDINALITY AS r(conversation_key, position, ord)
+    ) AS i
+),
+raised AS (
+    INSERT INTO users (user_id, revision)
+    SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
+    WHERE NOT EXISTS (SELECT 1 FROM earlier)
+    ON CONFLICT (user_id) DO UPDATE SET
+        revision = GREATEST(users.revision + 1, excluded.revision)
+    RETURNING user_id, revision
+),
+targets AS MATERIALIZED (SELECT i.*, b.user_id, b.revision FROM input AS i CROSS JOIN raised AS b),
+applied AS (
+    UPDATE members AS m SET
+        pinned_at = CASE WHEN m.pinned_at IS NOT NULL THEN NULL ELSE m.pinned_at END,
+        changed_by = CASE WHEN m.pinned_at IS NOT NULL THEN i.revision ELSE m.changed_by END
+    FROM targets AS i
+    WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
+    RETURNING
+        i.ord,
+        CASE
+            WHEN m.changed_by = i.revision THEN 1
+            WHEN NOT (
+                (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
+                AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
+            ) THEN 4
+            ELSE 2
+        END AS outcome
+),
+recorded AS (
+    INSERT INTO
+        changes (
+            user_id,
+            request_id,
+            request_digest,
+            client_id,
+            kind,
+            changed_at,
+            synced,
+            restorable_until,
+            erasable_from,
+            undoes,
+            conversations,
+            detail,
+            caller,
+            kept_until,
+            revision,
+            results
+        )
+    SELECT
+        $1,
+        $2,
+        $3,
+        $4,
+        $5,
+        $6,
+        $7,
+        $8,
+        $9,
+        $10,
+        $11,
+        $12,
+        $13,
+        $14,
+        b.revision,
+        (
+            SELECT COALESCE(json_agg(json_build_array(COALESCE(a.outcome, 3)) ORDER BY i.ord)::text, '[]')
+            FROM input AS i
+                LEFT JOIN applied AS a USING (ord)
+        )
+    FROM raised AS b
+    RETURNING user_id, revision, results
+)
+SELECT
+    TRUE AS is_new,
+    user_id,
+    revision,
+    results,
+    NULL::bytea AS request_digest,
+    NULL::smallint AS kind,
+    NULL::bigint AS restorable_until,
+    NULL::text AS conversations,
+    NULL::text AS detail
+FROM recorded
+UNION ALL
+SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
+FROM earlier;
+
+-- settings.unpin.together
+WITH
+asked AS (
+    SELECT *
+    FROM (
+        SELECT
+            r.user_id AS user_id,
+            CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
+            CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
+            CASE WHEN r.has_client_id THEN r.client_id END AS client_id,
+            r.kind AS kind,
+            r.changed_at AS changed_at,
+            r.synced AS synced,
+            CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
+            CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
+            CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
+            r.conversations AS conversations,
+            CASE WHEN r.has_detail THEN r.detail END AS detail,
+            CASE WHEN r.has_caller THEN r.caller END AS caller,
+            r.kept_until AS kept_until,
+            r.ord
+        FROM
+            unnest(
+                $1::text[] COLLATE "C",
+                $2::bytea[],
+                $3::boolean[],
+                $4::bytea[],
+                $5::boolean[],
+                $6::text[] COLLATE "C",
+                $7::boolean[],
+                $8::bigint[],
+                $9::bigint[],
+                $10::bigint[],
+                $11::bigint[],
+                $12::boolean[],
+                $13::bigint[],
+                $14::boolean[],
+                $15::bigint[],
+                $16::boolean[],
+                $17::text[] COLLATE "C",
+                $18::text[] COLLATE "C",
+                $19::boolean[],
+                $20::text[] COLLATE "C",
+                $21::boolean[],
+                $22::bigint[]
+            )
+        WITH
+        ORDINALITY AS r(
+            user_id,
+            request_id,
+            has_request_id,
+            request_digest,
+            has_request_digest,
+            client_id,
+            has_client_id,
+            kind,
+            changed_at,
+            synced,
+            restorable_until,
+            has_restorable_until,
+            erasable_from,
+            has_erasable_from,
+            undoes,
+            has_undoes,
+            conversations,
+            detail,
+            has_detail,
+            caller,
+            has_caller,
+            kept_until,
+            ord
+        )
+    ) AS q
+),
+input AS (
+    SELECT *
+    FROM (
+        SELECT
+            r.user_id AS user_id,
+            uuid_send(r.conversation_key) AS conversation_key,
+            r.position AS position,
+            r.ord
+        FROM unnest($23::text[] COLLATE "C", $24::uuid[], $25::bigint[])
+        WITH ORDINALITY AS r(user_id, conversation_key, position, ord)
+    ) AS i
+),
+earlier AS (
+    SELECT
+        c.user_id,
+        c.revision,
+        c.request_digest,
+        c.kind,
+        c.restorable_until,
+        c.conversations,
+        c.results,
+        c.detail
+    FROM asked AS q CROSS JOIN changes AS c
+    WHERE c.user_id = q.user_id AND c.request_id = q.request_id
+),
+raised AS (
+    INSERT INTO users (user_id, revision)
+    SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
+    FROM asked AS q
+    WHERE NOT EXISTS (SELECT 1 FROM earlier AS e WHERE e.user_id = q.user_id)
+    ORDER BY q.user_id
+    ON CONFLICT (user_id) DO UPDATE SET
+        revision = GREATEST(users.revision + 1, excluded.revision)
+    RETURNING user_id, revision
+),
+targets AS MATERIALIZED (
+    SELECT i.*, b.revision
+    FROM input AS i JOIN raised AS b ON b.user_id = i.user_id
+    WHERE (SELECT COUNT(*) FROM raised) > 0
+    ORDER BY i.ord
+),
+applied AS (
+    UPDATE members AS m SET
+        pinned_at = CASE WHEN m.pinned_at IS NOT NULL THEN NULL ELSE m.pinned_at END,
+        changed_by = CASE WHEN m.pinned_at IS NOT NULL THEN i.revision ELSE m.changed_by END
+    FROM targets AS i
+    WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
+    RETURNING
+        i.ord,
+        CASE
+            WHEN m.changed_by = i.revision THEN 1
+            WHEN NOT (
+                (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
+                AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
+            ) THEN 4
+            ELSE 2
+        END AS outcome
+),
+results AS (
+    SELECT i.user_id, json_agg(json_build_array(COALESCE(a.outcome, 3)) ORDER BY i.ord)::text AS results
+    FROM input AS i LEFT JOIN applied AS a USING (ord)
+    GROUP BY i.user_id
+),
+recorded AS (
+    INSERT INTO
+        changes (
+            user_id,
+            request_id,
+            request_digest,
+            client_id,
+            kind,
+            changed_at,
+            synced,
+            restorable_until,
+            erasable_from,
+            undoes,
+            conversations,
+            detail,
+            caller,
+            kept_until,
+            revision,
+            results
+        )
+    SELECT
+        q.user_id,
+        q.request_id,
+        q.request_digest,
+        q.client_id,
+        q.kind,
+        q.changed_at,
+        q.synced,
+        q.restorable_until,
+        q.erasable_from,
+        q.undoes,
+        q.conversations,
+        q.detail,
+        q.caller,
+        q.kept_until,
+        b.revision,
+        COALESCE(r.results, '[]')
+    FROM
+        asked AS q
+        JOIN raised AS b ON b.user_id = q.user_id
+        LEFT JOIN results AS r ON r.user_id = q.user_id
+    RETURNING user_id, revision, results
+)
+SELECT
+    TRUE AS is_new,
+    user_id,
+    revision,
+    results,
+    NULL::bytea AS request_digest,
+    NULL::smallint AS kind,
+    NULL::bigint AS restorable_until,
+    NULL::text AS conversations,
+    NULL::text AS detail
+FROM recorded
+UNION ALL
+SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
+FROM earlier;
+
+-- take.alone
+WITH
+earlier AS (
+    SELECT user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
+    FROM changes
+    WHERE user_id = $1 AND request_id = $2
+),
+input AS (
+    SELECT *
+    FROM (
+        SELECT
+            uuid_send(r.conversation_key) AS conversation_key,
+            r.head AS head,
+            r.hide_through AS hide_through,
+            r.clear_through AS clear_through,
+            r.ord
+        FROM unnest($15::uuid[], $16::bigint[], $17::bigint[], $18::bigint[])
+        WITH ORDINALITY AS r(conversation_key, head, hide_through, clear_through, ord)
+    ) AS i
+),
+raised AS (
+    INSERT INTO users (user_id, revision)
+    SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
+    WHERE NOT EXISTS (SELECT 1 FROM earlier)
+    ON CONFLICT (user_id) DO UPDATE SET
+        revision = GREATEST(users.revision + 1, excluded.revision)
+    RETURNING user_id, revision
+),
+targets AS MATERIALIZED (SELECT i.*, b.user_id, b.revision FROM input AS i CROSS JOIN raised AS b),
+applied AS (
+    UPDATE members AS m SET
+        (
+            hidden_through,
+            cleared_through,
+            pinned_at,
+            taken_by,
+            kept_after,
+            prev_hidden_through,
+            prev_cleared_through,
+            prev_pinned_at,
+            prev_taken_by
+        ) = (
+            SELECT
+                CASE WHEN hides THEN hide ELSE m.hidden_through END,
+                CASE WHEN clears THEN clear ELSE m.cleared_through END,
+                CASE WHEN hides THEN NULL ELSE m.pinned_at END,
+                CASE WHEN takes THEN i.revision ELSE m.taken_by END,
+                CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
+                CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
+                CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
+                CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
+                CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
+            FROM (
+                SELECT hide, clear, hides, clears, hides
+                    OR clears AS takes
+                FROM (
+                    SELECT
+                        hide,
+                        clear,
+                        hide > m.hidden_through
+                        AND hide > m.joined_after AS hides,
+                        clear > m.cleared_through
+                        AND clear > m.joined_after AS clears
+                    FROM (
+                        SELECT
+                            (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
+                            (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear
+                    ) AS reach
+                ) AS reached
+            ) AS rule
+        )
+    FROM targets AS i
+    WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
+    RETURNING
+        i.ord,
+        (
+            SELECT CASE
+                WHEN m.appeared_before = 0
+                AND last <= m.joined_after THEN 4
+                WHEN last <= hidden_before
+                OR last <= m.joined_after THEN 2
+                WHEN (
+                    CASE
+                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
+                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
+                    END
+                ) < last THEN 3
+                ELSE 1
+            END
+            FROM (
+                SELECT
+                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before
+            ) AS stood
+        ) AS outcome,
+        m.hidden_through AS hidden_through,
+        m.cleared_through AS cleared_through,
+        CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END AS changed,
+        CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END AS pinned,
+        CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END AS hidden_before,
+        CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END AS cleared_before,
+        CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END AS pinned_before,
+        CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END AS taken_before
+),
+recorded AS (
+    INSERT INTO
+        changes (
+            user_id,
+            request_id,
+            request_digest,
+            client_id,
+            kind,
+            changed_at,
+            synced,
+            restorable_until,
+            erasable_from,
+            undoes,
+            conversations,
+            detail,
+            caller,
+            kept_until,
+            revision,
+            results
+        )
+    SELECT
+        $1,
+        $2,
+        $3,
+        $4,
+        $5,
+        $6,
+        $7,
+        $8,
+        $9,
+        $10,
+        $11,
+        $12,
+        $13,
+        $14,
+        b.revision,
+        (
+            SELECT
+                COALESCE(
+                    json_agg(
+                        json_build_array(
+                            COALESCE(a.outcome, 4),
+                            COALESCE(a.hidden_through, 0),
+                            COALESCE(a.cleared_through, 0),
+                            COALESCE(a.changed, 0),
+                            COALESCE(a.pinned, 0),
+                            a.hidden_before,
+                            a.cleared_before,
+                            a.pinned_before,
+                            a.taken_before
+                        )
+                        ORDER BY i.ord
+                    )::text,
+                    '[]'
+                )
+            FROM input AS i
+                LEFT JOIN applied AS a USING (ord)
+        )
+    FROM raised AS b
+    RETURNING user_id, revision, results
+)
+SELECT
+    TRUE AS is_new,
+    user_id,
+    revision,
+    results,
+    NULL::bytea AS request_digest,
+    NULL::smallint AS kind,
+    NULL::bigint AS restorable_until,
+    NULL::text AS conversations,
+    NULL::text AS detail
+FROM recorded
+UNION ALL
+SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
+FROM earlier;
+
+-- take.together
+WITH
+asked AS (
+    SELECT *
+    FROM (
+        SELECT
+            r.user_id AS user_id,
+            CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
+            CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
+            CASE WHEN r.has_client_id THEN r.client_id END AS client_id,
+            r.kind AS kind,
+            r.changed_at AS changed_at,
+            r.synced AS synced,
+            CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
+            CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
+            CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
+            r.conversations AS conversations,
+            CASE WHEN r.has_detail THEN r.detail END AS detail,
+            CASE WHEN r.has_caller THEN r.caller END AS caller,
+            r.kept_until AS kept_until,
+            r.ord
+        FROM
+            unnest(
+                $1::text[] COLLATE "C",
+                $2::bytea[],
+                $3::boolean[],
+                $4::bytea[],
+                $5::boolean[],
+                $6::text[] COLLATE "C",
+                $7::boolean[],
+                $8::bigint[],
+                $9::bigint[],
+                $10::bigint[],
+                $11::bigint[],
+                $12::boolean[],
+                $13::bigint[],
+                $14::boolean[],
+                $15::bigint[],
+                $16::boolean[],
+                $17::text[] COLLATE "C",
+                $18::text[] COLLATE "C",
+                $19::boolean[],
+                $20::text[] COLLATE "C",
+                $21::boolean[],
+                $22::bigint[]
+            )
+        WITH
+        ORDINALITY AS r(
+            user_id,
+            request_id,
+            has_request_id,
+            request_digest,
+            has_request_digest,
+            client_id,
+            has_client_id,
+            kind,
+            changed_at,
+            synced,
+            restorable_until,
+            has_restorable_until,
+            erasable_from,
+            has_erasable_from,
+            undoes,
+            has_undoes,
+            conversations,
+            detail,
+            has_detail,
+            caller,
+            has_caller,
+            kept_until,
+            ord
+        )
+    ) AS q
+),
+input AS (
+    SELECT *
+    FROM (
+        SELECT
+            r.user_id AS user_id,
+            uuid_send(r.conversation_key) AS conversation_key,
+            r.head AS head,
+            r.hide_through AS hide_through,
+            r.clear_through AS clear_through,
+            r.ord
+        FROM unnest($23::text[] COLLATE "C", $24::uuid[], $25::bigint[], $26::bigint[], $27::bigint[])
+        WITH ORDINALITY AS r(user_id, conversation_key, head, hide_through, clear_through, ord)
+    ) AS i
+),
+earlier AS (
+    SELECT
+        c.user_id,
+        c.revision,
+        c.request_digest,
+        c.kind,
+        c.restorable_until,
+        c.conversations,
+        c.results,
+        c.detail
+    FROM asked AS q CROSS JOIN changes AS c
+    WHERE c.user_id = q.user_id AND c.request_id = q.request_id
+),
+raised AS (
+    INSERT INTO users (user_id, revision)
+    SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
+    FROM asked AS q
+    WHERE NOT EXISTS (SELECT 1 FROM earlier AS e WHERE e.user_id = q.user_id)
+    ORDER BY q.user_id
+    ON CONFLICT (user_id) DO UPDATE SET
+        revision = GREATEST(users.revision + 1, excluded.revision)
+    RETURNING user_id, revision
+),
+targets AS MATERIALIZED (
+    SELECT i.*, b.revision
+    FROM input AS i JOIN raised AS b ON b.user_id = i.user_id
+    WHERE (SELECT COUNT(*) FROM raised) > 0
+    ORDER BY i.ord
+),
+applied AS (
+    UPDATE members AS m SET
+        (
+            hidden_through,
+            cleared_through,
+            pinned_at,
+            taken_by,
+            kept_after,
+            prev_hidden_through,
+            prev_cleared_through,
+            prev_pinned_at,
+            prev_taken_by
+        ) = (
+            SELECT
+                CASE WHEN hides THEN hide ELSE m.hidden_through END,
+                CASE WHEN clears THEN clear ELSE m.cleared_through END,
+                CASE WHEN hides THEN NULL ELSE m.pinned_at END,
+                CASE WHEN takes THEN i.revision ELSE m.taken_by END,
+                CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
+                CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
+                CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
+                CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
+                CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
+            FROM (
+                SELECT hide, clear, hides, clears, hides
+                    OR clears AS takes
+                FROM (
+                    SELECT
+                        hide,
+                        clear,
+                        hide > m.hidden_through
+                        AND hide > m.joined_after AS hides,
+                        clear > m.cleared_through
+                        AND clear > m.joined_after AS clears
+                    FROM (
+                        SELECT
+                            (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
+                            (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear
+                    ) AS reach
+                ) AS reached
+            ) AS rule
+        )
+    FROM targets AS i
+    WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
+    RETURNING
+        i.ord,
+        (
+            SELECT CASE
+                WHEN m.appeared_before = 0
+                AND last <= m.joined_after THEN 4
+                WHEN last <= hidden_before
+                OR last <= m.joined_after THEN 2
+                WHEN (
+                    CASE
+                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
+                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
+                    END
+                ) < last THEN 3
+                ELSE 1
+            END
+            FROM (
+                SELECT
+                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before
+            ) AS stood
+        ) AS outcome,
+        m.hidden_through AS hidden_through,
+        m.cleared_through AS cleared_through,
+        CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END AS changed,
+        CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END AS pinned,
+        CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END AS hidden_before,
+        CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END AS cleared_before,
+        CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END AS pinned_before,
+        CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END AS taken_before
+),
+results AS (
+    SELECT
+        i.user_id,
+        json_agg(
+            json_build_array(
+                COALESCE(a.outcome, 4),
+                COALESCE(a.hidden_through, 0),
+                COALESCE(a.cleared_through, 0),
+                COALESCE(a.changed, 0),
+                COALESCE(a.pinned, 0),
+                a.hidden_before,
+                a.cleared_before,
+                a.pinned_before,
+                a.taken_before
+            )
+            ORDER BY i.ord
+        )::text AS results
+    FROM input AS i LEFT JOIN applied AS a USING (ord)
+    GROUP BY i.user_id
+),
+recorded AS (
+    INSERT INTO
+        changes (
+            user_id,
+            request_id,
+            request_digest,
+            client_id,
+            kind,
+            changed_at,
+            synced,
+            restorable_until,
+            erasable_from,
+            undoes,
+            conversations,
+            detail,
+            caller,
+            kept_until,
+            revision,
+            results
+        )
+    SELECT
+        q.user_id,
+        q.request_id,
+        q.request_digest,
+        q.client_id,
+        q.kind,
+        q.changed_at,
+        q.synced,
+        q.restorable_until,
+        q.erasable_from,
+        q.undoes,
+        q.conversations,
+        q.detail,
+        q.caller,
+        q.kept_until,
+        b.revision,
+        COALESCE(r.results, '[]')
+    FROM
+        asked AS q
+        JOIN raised AS b ON b.user_id = q.user_id
+        LEFT JOIN results AS r ON r.user_id = q.user_id
+    RETURNING user_id, revision, results
+)
+SELECT
+    TRUE AS is_new,
+    user_id,
+    revision,
+    results,
+    NULL::bytea AS request_digest,
+    NULL::smallint AS kind,
+    NULL::bigint AS restorable_until,
+    NULL::text AS conversations,
+    NULL::text AS detail
+FROM recorded
+UNION ALL
+SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
+FROM earlier;
+
+-- trim.changes
+DELETE FROM changes
+WHERE
+    (user_id, revision) IN (
+        SELECT user_id, revision
+        FROM changes
+        WHERE (kept_until, user_id, revision) > ($2, $3, $4)
+            AND kept_until < $1 AND erasable_from IS NULL
+        ORDER BY kept_until, user_id, revision
+        LIMIT 200
+        FOR UPDATE SKIP LOCKED
+    )
+RETURNING kept_until AS time, user_id, revision;
+
+-- trim.changes_without_promise
+DELETE FROM changes
+WHERE
+    (user_id, revision) IN (
+        SELECT user_id, revision
+        FROM changes
+        WHERE
+            (changed_at, user_id, revision) > ($2, $3, $4)
+            AND changed_at < $1
+            AND erasable_from IS NULL
+            AND kept_until IS NULL
+            AND (restorable_until IS NULL OR restorable_until < $5)
+        ORDER BY changed_at, user_id, revision
+        LIMIT 200
+        FOR UPDATE SKIP LOCKED
+    )
+RETURNING changed_at AS time, user_id, revision;
+
+-- trim.erased_messages
+DELETE FROM erased_messages
+WHERE
+    (conversation_key, sender_user_id, client_message_id) IN (
+        SELECT conversation_key, sender_user_id, client_message_id
+        FROM erased_messages
+        WHERE recognised_until >= $2
+            AND recognised_until < $1
+        ORDER BY recognised_until
+        LIMIT 200
+        FOR UPDATE SKIP LOCKED
+    )
+RETURNING recognised_until AS time;
+
+-- trim.group_requests
+DELETE FROM group_requests
+WHERE
+    (conversation_key, request_id) IN (
+        SELECT conversation_key, request_id
+        FROM group_requests
+        WHERE kept_until >= $2
+            AND kept_until < $1
+        ORDER BY kept_until
+        LIMIT 200
+        FOR UPDATE SKIP LOCKED
+    )
+RETURNING kept_until AS time;

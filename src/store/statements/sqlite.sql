@@ -1,0 +1,2758 @@
+-- The statements that the service runs on SQLite, and how it carries them out.
+
+-- append.arrive
+INSERT INTO members (user_id, conversation_key, kind, read_through, last_seq, last_time)
+SELECT i.user_id, i.conversation_key, i.kind, i.read_through, i.last_seq, i.last_time
+FROM (
+    SELECT
+        r.key AS ord,
+        r.value ->> 0 AS user_id,
+        unhex(r.value ->> 1) AS conversation_key,
+        r.value ->> 2 AS kind,
+        r.value ->> 3 AS read_through,
+        r.value ->> 4 AS last_seq,
+        r.value ->> 5 AS last_time
+    FROM json_each($1) AS r
+) AS i
+WHERE TRUE
+ORDER BY i.user_id
+ON CONFLICT (user_id, conversation_key) DO UPDATE SET
+    read_through = CASE
+        WHEN excluded.read_through > members.read_through THEN excluded.read_through
+        ELSE members.read_through
+    END,
+    last_seq = excluded.last_seq,
+    last_time = excluded.last_time;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- USE TEMP B-TREE FOR ORDER BY
+
+-- append.arrive_in_small_group
+INSERT INTO members (user_id, conversation_key, read_through, last_seq, last_time)
+SELECT m.user_id, m.conversation_key, CASE WHEN m.user_id = $1 THEN $3 ELSE 0 END, $3, $4
+FROM members AS m
+WHERE m.conversation_key = $2 AND m.kind > 0 AND m.left_at IS NULL
+ORDER BY m.user_id
+ON CONFLICT (user_id, conversation_key) DO UPDATE SET
+    read_through = CASE
+        WHEN excluded.read_through > members.read_through THEN excluded.read_through
+        ELSE members.read_through
+    END,
+    last_seq = excluded.last_seq,
+    last_time = excluded.last_time
+RETURNING user_id;
+-- SEARCH m USING INDEX members_by_conversation (conversation_key=?)
+
+-- append.earlier
+SELECT
+    m.conversation_key,
+    m.seq,
+    m.sender_user_id,
+    m.send_time,
+    m.payload_type,
+    m.content,
+    NULL AS fingerprint
+FROM
+    (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($3) AS r) AS i
+    CROSS JOIN messages AS m
+WHERE m.conversation_key = i.conversation_key AND m.sender_user_id = $1 AND m.client_message_id = $2
+UNION ALL
+SELECT e.conversation_key, e.seq, e.sender_user_id, e.send_time, NULL, NULL, e.fingerprint
+FROM
+    (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($3) AS r) AS i
+    CROSS JOIN erased_messages AS e
+WHERE e.conversation_key = i.conversation_key AND e.sender_user_id = $1 AND e.client_message_id = $2;
+-- COMPOUND QUERY
+--   LEFT-MOST SUBQUERY
+--     SCAN r VIRTUAL TABLE INDEX 1:
+--     SEARCH m USING INDEX messages_by_client_message_id (conversation_key=? AND sender_user_id=? AND client_message_id=?)
+--   UNION ALL
+--     SCAN r VIRTUAL TABLE INDEX 1:
+--     SEARCH e USING PRIMARY KEY (conversation_key=? AND sender_user_id=? AND client_message_id=?)
+
+-- append.insert
+INSERT INTO
+    messages (
+        conversation_key,
+        seq,
+        sender_user_id,
+        client_message_id,
+        send_time,
+        payload_type,
+        content,
+        recognised_until
+    )
+SELECT
+    i.conversation_key,
+    i.seq,
+    $1,
+    $2,
+    i.send_time,
+    $3,
+    $4,
+    CASE WHEN $2 IS NOT NULL THEN i.send_time + $5 END
+FROM (
+    SELECT
+        r.key AS ord,
+        unhex(r.value ->> 0) AS conversation_key,
+        r.value ->> 1 AS seq,
+        r.value ->> 2 AS send_time
+    FROM json_each($6) AS r
+) AS i
+WHERE
+    NOT EXISTS (
+        SELECT 1
+        FROM erased_messages AS e
+        WHERE e.conversation_key = i.conversation_key
+            AND e.sender_user_id = $1 AND e.client_message_id = $2
+    );
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- CORRELATED SCALAR SUBQUERY 2
+--   SEARCH e USING PRIMARY KEY (conversation_key=? AND sender_user_id=? AND client_message_id=?)
+
+-- append.raise_heads
+INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time)
+SELECT i.conversation_key, i.canonical_id, 1, $1
+FROM (
+    SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS canonical_id
+    FROM json_each($2) AS r
+) AS i
+WHERE TRUE
+ORDER BY i.conversation_key
+ON CONFLICT (conversation_key) DO UPDATE SET
+    last_seq = conversations.last_seq + 1,
+    last_time = CASE
+        WHEN excluded.last_time > conversations.last_time THEN excluded.last_time
+        ELSE conversations.last_time
+    END
+RETURNING conversation_key, canonical_id, last_seq, last_time, is_large;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- USE TEMP B-TREE FOR ORDER BY
+
+-- append.read_own
+UPDATE members SET
+    read_through = CASE WHEN $3 > read_through THEN $3 ELSE read_through END
+WHERE user_id = $1 AND conversation_key = $2 AND left_at IS NULL
+RETURNING user_id;
+-- SEARCH members USING PRIMARY KEY (user_id=? AND conversation_key=?)
+
+-- backlog.due.0
+SELECT COUNT(*) AS due, MIN(erasable_from) AS oldest
+FROM
+    (SELECT erasable_from FROM changes WHERE erasable_from <= $1 ORDER BY erasable_from LIMIT 10000) AS waiting;
+-- CO-ROUTINE waiting
+--   SEARCH changes USING COVERING INDEX changes_by_erasable_from (erasable_from<?)
+-- SCAN waiting
+
+-- backlog.due.1
+SELECT COUNT(*) AS due, MIN(erasable_from) AS oldest
+FROM (
+    SELECT erasable_from
+    FROM conversations
+    WHERE erasable_from <= $1
+    ORDER BY erasable_from
+    LIMIT 10000
+) AS waiting;
+-- CO-ROUTINE waiting
+--   SEARCH conversations USING COVERING INDEX conversations_by_erasable_from (erasable_from<?)
+-- SCAN waiting
+
+-- change.earlier
+SELECT c.user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
+FROM (
+    SELECT r.key AS ord, r.value ->> 0 AS user_id, unhex(r.value ->> 1) AS request_id
+    FROM json_each($1) AS r
+) AS q
+    CROSS JOIN changes AS c
+WHERE c.user_id = q.user_id AND c.request_id = q.request_id;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH c USING INDEX changes_by_request_id (user_id=? AND request_id=?)
+
+-- change.pins
+SELECT COUNT(*) AS pins, COUNT(CASE WHEN changed_by = $2 THEN 1 END) AS new_pins
+FROM members INDEXED BY members_pinned
+WHERE user_id = $1 AND pinned_at IS NOT NULL;
+-- SEARCH members USING INDEX members_pinned (user_id=?)
+
+-- change.raise
+INSERT INTO users (user_id, revision)
+SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
+FROM (
+    SELECT r.key AS ord, r.value ->> 0 AS user_id, unhex(r.value ->> 1) AS request_id
+    FROM json_each($1) AS r
+) AS q
+WHERE
+    NOT EXISTS (SELECT 1 FROM changes AS c WHERE c.user_id = q.user_id AND c.request_id = q.request_id)
+ORDER BY q.user_id
+ON CONFLICT (user_id) DO UPDATE SET
+    revision = MAX(users.revision + 1, excluded.revision)
+RETURNING user_id, revision;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- CORRELATED SCALAR SUBQUERY 3
+--   SEARCH c USING COVERING INDEX changes_by_request_id (user_id=? AND request_id=?)
+-- SCALAR SUBQUERY 1
+--   SEARCH incarnations USING PRIMARY KEY
+-- USE TEMP B-TREE FOR ORDER BY
+
+-- change.record
+INSERT INTO
+    changes (
+        user_id,
+        request_id,
+        request_digest,
+        client_id,
+        kind,
+        changed_at,
+        synced,
+        restorable_until,
+        erasable_from,
+        undoes,
+        conversations,
+        detail,
+        caller,
+        kept_until,
+        revision,
+        results
+    )
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16);
+
+-- change.unpin
+UPDATE members INDEXED BY members_pinned SET
+    pinned_at = NULL
+WHERE
+    user_id = $1
+    AND pinned_at IS NOT NULL
+    AND conversation_key IN (
+        SELECT conversation_key
+        FROM (
+            SELECT m.conversation_key, ROW_NUMBER() OVER (ORDER BY i.ord) AS place
+            FROM
+                members AS m INDEXED BY members_pinned
+                CROSS JOIN (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($4) AS r) AS i
+            WHERE
+                m.user_id = $1
+                AND m.pinned_at IS NOT NULL
+                AND m.changed_by = $2
+                AND i.conversation_key = m.conversation_key
+        ) AS new_pins
+        WHERE place > $3
+    );
+-- SEARCH members USING INDEX members_pinned (user_id=? AND conversation_key=?)
+-- LIST SUBQUERY 3
+--   CO-ROUTINE new_pins
+--     CO-ROUTINE (subquery-4)
+--       SEARCH m USING INDEX members_pinned (user_id=?)
+--       SCAN r VIRTUAL TABLE INDEX 1:
+--       USE TEMP B-TREE FOR ORDER BY
+--     SCAN (subquery-4)
+--   SCAN new_pins
+--   CREATE BLOOM FILTER
+
+-- conversations.heads
+SELECT c.conversation_key, c.canonical_id, c.last_seq, c.last_time, c.is_large
+FROM
+    (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($1) AS r) AS i
+    CROSS JOIN conversations AS c
+WHERE c.conversation_key = i.conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH c USING PRIMARY KEY (conversation_key=?)
+
+-- conversations.positions
+SELECT
+    json_group_array(CASE WHEN c.canonical_id <> i.canonical_id THEN -1 ELSE COALESCE(c.last_seq, 0) END ORDER BY i.ord) AS positions
+FROM (
+    SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS canonical_id
+    FROM json_each($1) AS r
+) AS i
+    LEFT JOIN conversations AS c ON c.conversation_key = i.conversation_key;
+-- USE TEMP B-TREE FOR json_group_array(ORDER BY)
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH c USING PRIMARY KEY (conversation_key=?) LEFT-JOIN
+
+-- erasure.due_changes
+SELECT
+    user_id,
+    erasable_from,
+    revision,
+    request_digest,
+    kind,
+    restorable_until,
+    conversations,
+    results,
+    detail
+FROM changes
+WHERE erasable_from >= $1 AND erasable_from <= $2
+ORDER BY erasable_from
+LIMIT 100;
+-- SEARCH changes USING INDEX changes_by_erasable_from (erasable_from>? AND erasable_from<?)
+
+-- erasure.due_conversations
+SELECT conversation_key, erasable_from
+FROM conversations
+WHERE erasable_from >= $1 AND erasable_from <= $2
+ORDER BY erasable_from
+LIMIT 16;
+-- SEARCH conversations USING COVERING INDEX conversations_by_erasable_from (erasable_from>? AND erasable_from<?)
+
+-- erasure.erase.erase
+DELETE FROM messages
+WHERE conversation_key = $1 AND seq >= $2 AND seq <= $3;
+-- SEARCH messages USING PRIMARY KEY (conversation_key=? AND seq>? AND seq<?)
+
+-- erasure.erase.oldest
+SELECT MIN(seq) AS seq
+FROM messages
+WHERE conversation_key = $1 AND seq > $2 AND seq <= $3;
+-- SEARCH messages USING PRIMARY KEY (conversation_key=? AND seq>? AND seq<?)
+
+-- erasure.finish_changes
+UPDATE changes AS c SET
+    erasable_from = NULL
+FROM
+    (SELECT r.key AS ord, r.value ->> 0 AS user_id, r.value ->> 1 AS revision FROM json_each($2) AS r) AS i
+WHERE c.user_id = i.user_id AND c.revision = i.revision AND c.erasable_from = $1;
+-- SEARCH c USING COVERING INDEX changes_by_erasable_from (erasable_from=?)
+-- SCAN r VIRTUAL TABLE INDEX 1:
+
+-- erasure.finish_conversation
+UPDATE conversations SET
+    erasable_from = NULL
+WHERE conversation_key = $1 AND erasable_from = $2;
+-- SEARCH conversations USING PRIMARY KEY (conversation_key=?)
+
+-- erasure.lease_changes
+UPDATE changes AS c SET
+    erasable_from = $1
+FROM
+    (SELECT r.key AS ord, r.value ->> 0 AS user_id, r.value ->> 1 AS revision FROM json_each($2) AS r) AS i
+WHERE c.user_id = i.user_id AND c.revision = i.revision;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH c USING PRIMARY KEY (user_id=? AND revision=?)
+
+-- erasure.lease_conversations
+UPDATE conversations AS c SET
+    erasable_from = $1
+FROM (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($2) AS r) AS i
+WHERE c.conversation_key = i.conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH c USING PRIMARY KEY (conversation_key=?)
+
+-- erasure.lock_heads
+SELECT c.conversation_key
+FROM (
+    SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS due
+    FROM json_each($1) AS r
+) AS i
+    CROSS JOIN conversations AS c
+WHERE c.conversation_key = i.conversation_key AND (c.erasable_from IS NULL OR c.erasable_from > i.due)
+ORDER BY c.conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH c USING PRIMARY KEY (conversation_key=?)
+-- USE TEMP B-TREE FOR ORDER BY
+
+-- erasure.pass_on
+UPDATE conversations AS c SET
+    erasable_from = i.due
+FROM (
+    SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS due
+    FROM json_each($1) AS r
+) AS i
+WHERE c.conversation_key = i.conversation_key AND (c.erasable_from IS NULL OR c.erasable_from > i.due);
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH c USING PRIMARY KEY (conversation_key=?)
+
+-- erasure.undo.end
+UPDATE members AS m SET
+    undo_ended = i.ended,
+    taken_by = CASE WHEN m.taken_by > i.ended THEN m.taken_by END,
+    kept_after = CASE WHEN i.cleared < m.cleared_through THEN i.cleared END
+FROM (
+    SELECT
+        r.key AS ord,
+        unhex(r.value ->> 0) AS conversation_key,
+        r.value ->> 1 AS ended,
+        r.value ->> 2 AS cleared
+    FROM json_each($2) AS r
+) AS i
+WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+
+-- erasure.undo.lock_user
+UPDATE users SET
+    revision = revision
+WHERE user_id = $1;
+-- SEARCH users USING PRIMARY KEY (user_id=?)
+
+-- erasure.undo.records
+SELECT c.revision, c.request_digest, c.kind, c.restorable_until, c.conversations, c.results, c.detail
+FROM
+    (SELECT r.key AS ord, r.value ->> 0 AS revision FROM json_each($2) AS r) AS i
+    CROSS JOIN changes AS c
+WHERE c.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND c.revision = i.revision;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH c USING PRIMARY KEY (user_id=? AND revision=?)
+
+-- erasure.undo.stacks
+SELECT m.conversation_key, m.taken_by, m.undo_ended, m.cleared_through
+FROM
+    (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($2) AS r) AS i
+    CROSS JOIN members AS m
+WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+
+-- erasure.views
+WITH
+views AS (
+    SELECT
+        conversation_key,
+        CASE WHEN joined_after > readable_after THEN joined_after ELSE readable_after END AS lower_end,
+        upper_end
+    FROM (
+        SELECT
+            m.conversation_key,
+            m.joined_after,
+            MIN(
+                m.cleared_through,
+                COALESCE(m.kept_after, m.cleared_through),
+                CASE
+                    WHEN m.taken_by > COALESCE(m.undo_ended, 0) THEN COALESCE(m.prev_cleared_through, m.cleared_through)
+                    ELSE m.cleared_through
+                END
+            ) AS readable_after,
+            CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END AS upper_end
+        FROM (
+            SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS head
+            FROM json_each($1) AS r
+        ) AS i
+            CROSS JOIN members AS m
+        WHERE m.conversation_key = i.conversation_key
+            AND m.kind > 0
+    ) AS bounds
+),
+visible AS (SELECT * FROM views WHERE upper_end > lower_end),
+covered AS (
+    SELECT
+        conversation_key,
+        lower_end,
+        COALESCE(
+            MAX(upper_end) OVER (PARTITION BY conversation_key ORDER BY lower_end ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+            0
+        ) AS through
+    FROM visible
+),
+tops AS (SELECT conversation_key, MAX(upper_end) AS upper_end FROM visible GROUP BY conversation_key)
+SELECT conversation_key, through AS unseen_after, lower_end AS unseen_through
+FROM covered
+WHERE lower_end > through
+UNION ALL
+SELECT i.conversation_key, COALESCE(t.upper_end, 0), i.head
+FROM (
+    SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS head
+    FROM json_each($1) AS r
+) AS i
+    LEFT JOIN tops AS t ON t.conversation_key = i.conversation_key
+WHERE i.head > COALESCE(t.upper_end, 0);
+-- COMPOUND QUERY
+--   LEFT-MOST SUBQUERY
+--     CO-ROUTINE covered
+--       CO-ROUTINE (subquery-10)
+--         SCAN r VIRTUAL TABLE INDEX 1:
+--         SEARCH m USING INDEX members_by_conversation (conversation_key=?)
+--         USE TEMP B-TREE FOR ORDER BY
+--       SCAN (subquery-10)
+--     SCAN covered
+--   UNION ALL
+--     MATERIALIZE tops
+--       SCAN r VIRTUAL TABLE INDEX 1:
+--       SEARCH m USING INDEX members_by_conversation (conversation_key=?)
+--       USE TEMP B-TREE FOR GROUP BY
+--     SCAN r VIRTUAL TABLE INDEX 1:
+--     BLOOM FILTER ON t (conversation_key=?)
+--     SEARCH t USING AUTOMATIC COVERING INDEX (conversation_key=?) LEFT-JOIN
+
+-- folders.add
+INSERT INTO folder_conversations (user_id, folder_id, conversation_key, added_by, ord)
+SELECT $1, $2, i.conversation_key, $3, i.ord
+FROM
+    (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($4) AS r) AS i
+    CROSS JOIN members AS m
+WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key
+ON CONFLICT (user_id, folder_id, conversation_key) DO NOTHING
+RETURNING conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH m USING COVERING INDEX members_by_conversation (conversation_key=? AND user_id=?)
+
+-- folders.all
+SELECT
+    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
+    MAX(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
+    d.name,
+    m.conversation_key,
+    m.joined_after,
+    m.left_at,
+    m.last_seq,
+    m.last_time,
+    m.hidden_through,
+    m.cleared_through,
+    m.read_through,
+    m.pinned_at,
+    m.muted,
+    m.marks,
+    m.custom_data,
+    '[]' AS folders
+FROM
+    (SELECT $1 AS user_id) AS me
+    LEFT JOIN users AS u ON u.user_id = me.user_id
+    LEFT JOIN folders AS d ON d.user_id = me.user_id
+    LEFT JOIN folder_conversations AS f ON f.user_id = d.user_id
+    AND f.folder_id = d.folder_id
+    LEFT JOIN members AS m ON m.user_id = CASE WHEN f.ord >= 0 THEN f.user_id END
+    AND m.conversation_key = f.conversation_key
+ORDER BY d.folder_id, f.added_by, f.ord;
+-- CO-ROUTINE me
+--   SCAN CONSTANT ROW
+-- SCAN me
+-- SEARCH u USING PRIMARY KEY (user_id=?) LEFT-JOIN
+-- SEARCH d USING COVERING INDEX folders_by_name (user_id=?) LEFT-JOIN
+-- SEARCH f USING PRIMARY KEY (user_id=? AND folder_id=?) LEFT-JOIN
+-- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?) LEFT-JOIN
+-- SCALAR SUBQUERY 1
+--   SEARCH incarnations USING PRIMARY KEY
+-- SCALAR SUBQUERY 2
+--   SEARCH incarnations USING PRIMARY KEY
+-- USE TEMP B-TREE FOR ORDER BY
+
+-- folders.contents
+SELECT
+    m.conversation_key,
+    m.joined_after,
+    m.left_at,
+    m.last_seq,
+    m.last_time,
+    m.hidden_through,
+    m.cleared_through,
+    m.read_through,
+    m.pinned_at,
+    m.muted,
+    m.marks,
+    m.custom_data,
+    '[]' AS folders
+FROM folder_conversations AS f CROSS JOIN members AS m
+WHERE
+    f.user_id = $1
+    AND f.folder_id = $2
+    AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
+    AND m.conversation_key = f.conversation_key
+ORDER BY f.added_by, f.ord;
+-- SEARCH f USING PRIMARY KEY (user_id=? AND folder_id=?)
+-- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+-- USE TEMP B-TREE FOR ORDER BY
+
+-- folders.counts
+SELECT
+    (SELECT COUNT(*) FROM folders WHERE user_id = $1) AS folders,
+    (SELECT COUNT(*) FROM folder_conversations WHERE user_id = $1) AS conversations;
+-- SCAN CONSTANT ROW
+-- SCALAR SUBQUERY 1
+--   SEARCH folders USING COVERING INDEX folders_by_name (user_id=?)
+-- SCALAR SUBQUERY 2
+--   SEARCH folder_conversations USING COVERING INDEX folder_conversations_by_conversation (user_id=?)
+
+-- folders.create
+INSERT INTO folders (user_id, folder_id, name)
+VALUES ($1, $2, $3);
+
+-- folders.delete
+DELETE FROM folders
+WHERE user_id = $1 AND folder_id = $2;
+-- SEARCH folders USING PRIMARY KEY (user_id=? AND folder_id=?)
+
+-- folders.empty
+DELETE FROM folder_conversations
+WHERE user_id = $1 AND folder_id = $2;
+-- SEARCH folder_conversations USING PRIMARY KEY (user_id=? AND folder_id=?)
+
+-- folders.find
+SELECT folder_id
+FROM folders
+WHERE user_id = $1 AND name = $2;
+-- SEARCH folders USING COVERING INDEX folders_by_name (user_id=? AND name=?)
+
+-- folders.known
+SELECT m.conversation_key
+FROM
+    (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($2) AS r) AS i
+    CROSS JOIN members AS m
+WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH m USING COVERING INDEX members_by_conversation (conversation_key=? AND user_id=?)
+
+-- folders.remove
+DELETE FROM folder_conversations
+WHERE
+    user_id = $1
+    AND folder_id = $2
+    AND conversation_key IN (
+        SELECT i.conversation_key
+        FROM (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($3) AS r) AS i
+    )
+RETURNING conversation_key;
+-- SEARCH folder_conversations USING PRIMARY KEY (user_id=? AND folder_id=? AND conversation_key=?)
+-- LIST SUBQUERY 2
+--   SCAN r VIRTUAL TABLE INDEX 1:
+--   CREATE BLOOM FILTER
+
+-- folders.rename
+UPDATE folders SET
+    name = $3
+WHERE user_id = $1 AND folder_id = $2;
+-- SEARCH folders USING PRIMARY KEY (user_id=? AND folder_id=?)
+
+-- folders.shown
+SELECT t.shown, t.added, p.*
+FROM (
+    SELECT COUNT(*) AS shown, COUNT(CASE WHEN f.added_by = $2 THEN 1 END) AS added
+    FROM folder_conversations AS f
+        CROSS JOIN members AS m
+    WHERE
+        f.user_id = $1
+        AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
+        AND m.conversation_key = f.conversation_key
+        AND m.last_seq > m.hidden_through
+        AND m.last_seq > m.joined_after
+) AS t
+    LEFT JOIN (
+        SELECT
+            f.added_by,
+            m.conversation_key,
+            m.joined_after,
+            m.left_at,
+            m.last_seq,
+            m.last_time,
+            m.hidden_through,
+            m.cleared_through,
+            m.read_through,
+            m.pinned_at,
+            m.muted,
+            m.marks,
+            m.custom_data,
+            '[]' AS folders
+        FROM folder_conversations AS f
+            CROSS JOIN members AS m
+        WHERE
+            f.user_id = $1
+            AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
+            AND m.conversation_key = f.conversation_key
+            AND m.last_seq IS NULL
+    ) AS p ON TRUE;
+-- CO-ROUTINE t
+--   SEARCH f USING PRIMARY KEY (user_id=?)
+--   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+-- MATERIALIZE p
+--   SEARCH f USING PRIMARY KEY (user_id=?)
+--   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+-- SCAN t
+-- SCAN p LEFT-JOIN
+
+-- groups.earlier
+SELECT request_digest, changed_count
+FROM group_requests
+WHERE conversation_key = $1 AND request_id = $2;
+-- SEARCH group_requests USING PRIMARY KEY (conversation_key=? AND request_id=?)
+
+-- groups.forget_copies
+UPDATE members AS m SET
+    last_seq = NULL, last_time = NULL
+WHERE m.conversation_key = $1 AND m.kind > 0 AND m.left_at IS NULL;
+-- SEARCH m USING INDEX members_by_conversation (conversation_key=?)
+
+-- groups.join.apply
+INSERT INTO
+    members (
+        user_id,
+        conversation_key,
+        kind,
+        joined_after,
+        hidden_through,
+        cleared_through,
+        last_seq,
+        last_time,
+        undo_ended
+    )
+SELECT i.user_id, $1, 2, $2, $2, $2, $3, $4, i.revision
+FROM
+    (SELECT r.key AS ord, r.value ->> 0 AS user_id, r.value ->> 1 AS revision FROM json_each($5) AS r) AS i
+WHERE TRUE
+ORDER BY i.user_id
+ON CONFLICT (user_id, conversation_key) DO UPDATE SET
+    appeared_before = CASE WHEN members.left_at > members.joined_after THEN 1 ELSE members.appeared_before END,
+    joined_after = excluded.joined_after,
+    left_at = NULL,
+    hidden_through = excluded.hidden_through,
+    cleared_through = excluded.cleared_through,
+    last_seq = excluded.last_seq,
+    last_time = excluded.last_time,
+    pinned_at = NULL,
+    taken_by = NULL,
+    kept_after = NULL,
+    undo_ended = excluded.undo_ended
+RETURNING user_id, joined_after, hidden_through, cleared_through, pinned_at, appeared_before;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- USE TEMP B-TREE FOR ORDER BY
+
+-- groups.join.raise
+INSERT INTO users (user_id, revision)
+SELECT i.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
+FROM (SELECT r.key AS ord, r.value ->> 0 AS user_id FROM json_each($2) AS r) AS i
+WHERE
+    (SELECT m.left_at IS NULL FROM members AS m WHERE m.user_id = i.user_id AND m.conversation_key = $1) IS NOT TRUE
+ORDER BY i.user_id
+ON CONFLICT (user_id) DO UPDATE SET
+    revision = MAX(users.revision + 1, excluded.revision)
+RETURNING user_id, revision;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- CORRELATED SCALAR SUBQUERY 3
+--   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+-- SCALAR SUBQUERY 1
+--   SEARCH incarnations USING PRIMARY KEY
+-- USE TEMP B-TREE FOR ORDER BY
+
+-- groups.leave.apply
+INSERT INTO members (user_id, conversation_key, left_at, last_seq, last_time)
+SELECT i.user_id, $1, $2, $2, $3
+FROM
+    (SELECT r.key AS ord, r.value ->> 0 AS user_id, r.value ->> 1 AS revision FROM json_each($4) AS r) AS i
+WHERE TRUE
+ORDER BY i.user_id
+ON CONFLICT (user_id, conversation_key) DO UPDATE SET
+    left_at = excluded.left_at, last_seq = excluded.last_seq, last_time = excluded.last_time
+RETURNING user_id, joined_after, hidden_through, cleared_through, pinned_at, appeared_before;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- USE TEMP B-TREE FOR ORDER BY
+
+-- groups.leave.raise
+INSERT INTO users (user_id, revision)
+SELECT i.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
+FROM (SELECT r.key AS ord, r.value ->> 0 AS user_id FROM json_each($2) AS r) AS i
+WHERE
+    (SELECT m.left_at IS NULL FROM members AS m WHERE m.user_id = i.user_id AND m.conversation_key = $1) IS TRUE
+ORDER BY i.user_id
+ON CONFLICT (user_id) DO UPDATE SET
+    revision = MAX(users.revision + 1, excluded.revision)
+RETURNING user_id, revision;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- CORRELATED SCALAR SUBQUERY 3
+--   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+-- SCALAR SUBQUERY 1
+--   SEARCH incarnations USING PRIMARY KEY
+-- USE TEMP B-TREE FOR ORDER BY
+
+-- groups.lock_head
+UPDATE conversations SET
+    last_seq = last_seq
+WHERE conversation_key = $1
+RETURNING conversation_key, canonical_id, last_seq, last_time, is_large;
+-- SEARCH conversations USING PRIMARY KEY (conversation_key=?)
+
+-- groups.lock_members
+SELECT m.user_id
+FROM members AS m
+WHERE m.conversation_key = $1 AND m.kind > 0
+ORDER BY m.user_id;
+-- SEARCH m USING INDEX members_by_conversation (conversation_key=?)
+
+-- groups.lock_or_create_head
+INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time)
+VALUES ($1, $2, 0, $3)
+ON CONFLICT (conversation_key) DO UPDATE SET
+    last_seq = conversations.last_seq
+RETURNING conversation_key, canonical_id, last_seq, last_time, is_large;
+
+-- groups.lost_sight
+UPDATE conversations SET
+    erasable_from = $2
+WHERE conversation_key = $1;
+-- SEARCH conversations USING PRIMARY KEY (conversation_key=?)
+
+-- groups.make_large
+UPDATE conversations SET
+    is_large = 1
+WHERE conversation_key = $1;
+-- SEARCH conversations USING PRIMARY KEY (conversation_key=?)
+
+-- groups.record
+INSERT INTO changes (user_id, revision, kind, changed_at, kept_until, synced, conversations, results, caller)
+SELECT i.user_id, i.revision, $1, $2, $3, 1, $4, i.results, $5
+FROM (
+    SELECT r.key AS ord, r.value ->> 0 AS user_id, r.value ->> 1 AS revision, r.value ->> 2 AS results
+    FROM json_each($6) AS r
+) AS i;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+
+-- groups.remember
+INSERT INTO group_requests (conversation_key, request_id, request_digest, kept_until, changed_count)
+VALUES ($1, $2, $3, $4, $5);
+
+-- groups.some_members
+SELECT m.user_id
+FROM members AS m
+WHERE m.conversation_key = $1 AND m.kind > 0 AND m.left_at IS NULL
+LIMIT 9;
+-- SEARCH m USING INDEX members_by_conversation (conversation_key=?)
+
+-- incarnation.begin
+INSERT INTO incarnations (base, began_at)
+SELECT
+    MAX(
+        $1,
+        (SELECT COALESCE(MAX(revision), 0) FROM users) + 1,
+        (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
+    ),
+    $1
+RETURNING base;
+-- SCAN CONSTANT ROW
+-- SCALAR SUBQUERY 1
+--   SEARCH users USING PRIMARY KEY
+-- SCALAR SUBQUERY 2
+--   SEARCH incarnations USING PRIMARY KEY
+
+-- list.part.folder
+SELECT
+    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
+    MAX(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
+    p.*
+FROM
+    (SELECT $1 AS user_id) AS me
+    LEFT JOIN users AS u ON u.user_id = me.user_id
+    LEFT JOIN (
+        SELECT
+            m.conversation_key,
+            m.joined_after,
+            m.left_at,
+            m.last_seq,
+            m.last_time,
+            m.hidden_through,
+            m.cleared_through,
+            m.read_through,
+            m.pinned_at,
+            m.muted,
+            m.marks,
+            m.custom_data,
+            (
+                SELECT json_group_array(json_array(name))
+                FROM (
+                    SELECT *
+                    FROM (
+                        SELECT d.folder_id AS ord, d.name
+                        FROM folder_conversations AS f
+                            CROSS JOIN folders AS d
+                        WHERE
+                            f.user_id = m.user_id
+                            AND f.conversation_key = m.conversation_key
+                            AND d.user_id = f.user_id
+                            AND d.folder_id = f.folder_id
+                    ) AS names
+                    ORDER BY ord
+                )
+            ) AS folders
+        FROM folders AS d
+            CROSS JOIN folder_conversations AS f CROSS JOIN members AS m
+        WHERE
+            d.user_id = $1
+            AND d.name = $9
+            AND f.user_id = $1
+            AND f.folder_id = d.folder_id
+            AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
+            AND m.conversation_key = f.conversation_key
+            AND (m.kind & $2) <> 0
+            AND ($3 = 0 OR (m.marks & $3) <> 0)
+            AND (
+                m.last_seq IS NULL
+                OR (
+                    m.last_seq > m.hidden_through
+                    AND m.last_seq > m.joined_after
+                    AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                )
+            )
+            AND m.pinned_at IS NOT NULL
+        UNION ALL
+        SELECT
+            m.conversation_key,
+            m.joined_after,
+            m.left_at,
+            m.last_seq,
+            m.last_time,
+            m.hidden_through,
+            m.cleared_through,
+            m.read_through,
+            m.pinned_at,
+            m.muted,
+            m.marks,
+            m.custom_data,
+            (
+                SELECT json_group_array(json_array(name))
+                FROM (
+                    SELECT *
+                    FROM (
+                        SELECT d.folder_id AS ord, d.name
+                        FROM folder_conversations AS f
+                            CROSS JOIN folders AS d
+                        WHERE
+                            f.user_id = m.user_id
+                            AND f.conversation_key = m.conversation_key
+                            AND d.user_id = f.user_id
+                            AND d.folder_id = f.folder_id
+                    ) AS names
+                    ORDER BY ord
+                )
+            ) AS folders
+        FROM folders AS d
+            CROSS JOIN folder_conversations AS f CROSS JOIN members AS m
+        WHERE
+            d.user_id = $1
+            AND d.name = $9
+            AND f.user_id = $1
+            AND f.folder_id = d.folder_id
+            AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
+            AND m.conversation_key = f.conversation_key
+            AND (m.kind & $2) <> 0
+            AND ($3 = 0 OR (m.marks & $3) <> 0)
+            AND (
+                m.last_seq IS NULL
+                OR (
+                    m.last_seq > m.hidden_through
+                    AND m.last_seq > m.joined_after
+                    AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                )
+            )
+            AND m.pinned_at IS NULL
+            AND m.last_time IS NULL
+        UNION ALL
+        SELECT
+            m.conversation_key,
+            m.joined_after,
+            m.left_at,
+            m.last_seq,
+            m.last_time,
+            m.hidden_through,
+            m.cleared_through,
+            m.read_through,
+            m.pinned_at,
+            m.muted,
+            m.marks,
+            m.custom_data,
+            (
+                SELECT json_group_array(json_array(name))
+                FROM (
+                    SELECT *
+                    FROM (
+                        SELECT d.folder_id AS ord, d.name
+                        FROM folder_conversations AS f
+                            CROSS JOIN folders AS d
+                        WHERE
+                            f.user_id = m.user_id
+                            AND f.conversation_key = m.conversation_key
+                            AND d.user_id = f.user_id
+                            AND d.folder_id = f.folder_id
+                    ) AS names
+                    ORDER BY ord
+                )
+            ) AS folders
+        FROM folders AS d
+            CROSS JOIN folder_conversations AS f CROSS JOIN members AS m
+        WHERE
+            d.user_id = $1
+            AND d.name = $9
+            AND f.user_id = $1
+            AND f.folder_id = d.folder_id
+            AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
+            AND m.conversation_key = f.conversation_key
+            AND (m.kind & $2) <> 0
+            AND ($3 = 0 OR (m.marks & $3) <> 0)
+            AND (
+                m.last_seq IS NULL
+                OR (
+                    m.last_seq > m.hidden_through
+                    AND m.last_seq > m.joined_after
+                    AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                )
+            )
+            AND m.pinned_at IS NULL
+            AND m.last_time > $5
+        UNION ALL
+        SELECT *
+        FROM (
+            SELECT
+                m.conversation_key,
+                m.joined_after,
+                m.left_at,
+                m.last_seq,
+                m.last_time,
+                m.hidden_through,
+                m.cleared_through,
+                m.read_through,
+                m.pinned_at,
+                m.muted,
+                m.marks,
+                m.custom_data,
+                (
+                    SELECT json_group_array(json_array(name))
+                    FROM (
+                        SELECT *
+                        FROM (
+                            SELECT d.folder_id AS ord, d.name
+                            FROM folder_conversations AS f
+                                CROSS JOIN folders AS d
+                            WHERE
+                                f.user_id = m.user_id
+                                AND f.conversation_key = m.conversation_key
+                                AND d.user_id = f.user_id
+                                AND d.folder_id = f.folder_id
+                        ) AS names
+                        ORDER BY ord
+                    )
+                ) AS folders
+            FROM folders AS d
+                CROSS JOIN folder_conversations AS f CROSS JOIN members AS m
+            WHERE
+                d.user_id = $1
+                AND d.name = $9
+                AND f.user_id = $1
+                AND f.folder_id = d.folder_id
+                AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
+                AND m.conversation_key = f.conversation_key
+                AND m.last_time <= $6
+                AND CASE
+                    WHEN m.pinned_at IS NULL
+                    AND (m.last_time < $6 OR m.conversation_key > $7)
+                    AND (m.kind & $2) <> 0
+                    AND ($3 = 0 OR (m.marks & $3) <> 0)
+                    AND (
+                        m.last_seq IS NULL
+                        OR (
+                            m.last_seq > m.hidden_through
+                            AND m.last_seq > m.joined_after
+                            AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                        )
+                    ) THEN TRUE
+                    ELSE FALSE
+                END
+            ORDER BY m.last_time DESC, m.conversation_key
+            LIMIT $8
+        ) AS part
+    ) AS p ON TRUE;
+-- CO-ROUTINE me
+--   SCAN CONSTANT ROW
+-- MATERIALIZE p
+--   COMPOUND QUERY
+--     LEFT-MOST SUBQUERY
+--       SEARCH d USING COVERING INDEX folders_by_name (user_id=? AND name=?)
+--       SEARCH f USING PRIMARY KEY (user_id=? AND folder_id=?)
+--       SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+--       CORRELATED SCALAR SUBQUERY 6
+--         CO-ROUTINE (subquery-5)
+--           SEARCH f USING COVERING INDEX folder_conversations_by_conversation (user_id=? AND conversation_key=?)
+--           SEARCH d USING PRIMARY KEY (user_id=? AND folder_id=?)
+--           USE TEMP B-TREE FOR ORDER BY
+--         SCAN (subquery-5)
+--     UNION ALL
+--       SEARCH d USING COVERING INDEX folders_by_name (user_id=? AND name=?)
+--       SEARCH f USING PRIMARY KEY (user_id=? AND folder_id=?)
+--       SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+--       CORRELATED SCALAR SUBQUERY 10
+--         CO-ROUTINE (subquery-9)
+--           SEARCH f USING COVERING INDEX folder_conversations_by_conversation (user_id=? AND conversation_key=?)
+--           SEARCH d USING PRIMARY KEY (user_id=? AND folder_id=?)
+--           USE TEMP B-TREE FOR ORDER BY
+--         SCAN (subquery-9)
+--     UNION ALL
+--       SEARCH d USING COVERING INDEX folders_by_name (user_id=? AND name=?)
+--       SEARCH f USING PRIMARY KEY (user_id=? AND folder_id=?)
+--       SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+--       CORRELATED SCALAR SUBQUERY 14
+--         CO-ROUTINE (subquery-13)
+--           SEARCH f USING COVERING INDEX folder_conversations_by_conversation (user_id=? AND conversation_key=?)
+--           SEARCH d USING PRIMARY KEY (user_id=? AND folder_id=?)
+--           USE TEMP B-TREE FOR ORDER BY
+--         SCAN (subquery-13)
+--     UNION ALL
+--       CO-ROUTINE part
+--         SEARCH d USING COVERING INDEX folders_by_name (user_id=? AND name=?)
+--         SEARCH f USING PRIMARY KEY (user_id=? AND folder_id=?)
+--         SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+--         CORRELATED SCALAR SUBQUERY 18
+--           CO-ROUTINE (subquery-17)
+--             SEARCH f USING COVERING INDEX folder_conversations_by_conversation (user_id=? AND conversation_key=?)
+--             SEARCH d USING PRIMARY KEY (user_id=? AND folder_id=?)
+--             USE TEMP B-TREE FOR ORDER BY
+--           SCAN (subquery-17)
+--         USE TEMP B-TREE FOR ORDER BY
+--       SCAN part
+-- SCAN me
+-- SEARCH u USING PRIMARY KEY (user_id=?) LEFT-JOIN
+-- SCAN p LEFT-JOIN
+-- SCALAR SUBQUERY 1
+--   SEARCH incarnations USING PRIMARY KEY
+-- SCALAR SUBQUERY 2
+--   SEARCH incarnations USING PRIMARY KEY
+
+-- list.part.whole
+SELECT
+    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
+    MAX(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
+    p.*
+FROM
+    (SELECT $1 AS user_id) AS me
+    LEFT JOIN users AS u ON u.user_id = me.user_id
+    LEFT JOIN (
+        SELECT
+            m.conversation_key,
+            m.joined_after,
+            m.left_at,
+            m.last_seq,
+            m.last_time,
+            m.hidden_through,
+            m.cleared_through,
+            m.read_through,
+            m.pinned_at,
+            m.muted,
+            m.marks,
+            m.custom_data,
+            (
+                SELECT json_group_array(json_array(name))
+                FROM (
+                    SELECT *
+                    FROM (
+                        SELECT d.folder_id AS ord, d.name
+                        FROM folder_conversations AS f
+                            CROSS JOIN folders AS d
+                        WHERE
+                            f.user_id = m.user_id
+                            AND f.conversation_key = m.conversation_key
+                            AND d.user_id = f.user_id
+                            AND d.folder_id = f.folder_id
+                    ) AS names
+                    ORDER BY ord
+                )
+            ) AS folders
+        FROM members AS m INDEXED BY members_pinned
+        WHERE
+            m.user_id = $1
+            AND m.kind > 0
+            AND (m.kind & $2) <> 0
+            AND ($3 = 0 OR (m.marks & $3) <> 0)
+            AND (
+                m.last_seq IS NULL
+                OR (
+                    m.last_seq > m.hidden_through
+                    AND m.last_seq > m.joined_after
+                    AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                )
+            )
+            AND m.pinned_at IS NOT NULL
+        UNION ALL
+        SELECT
+            m.conversation_key,
+            m.joined_after,
+            m.left_at,
+            m.last_seq,
+            m.last_time,
+            m.hidden_through,
+            m.cleared_through,
+            m.read_through,
+            m.pinned_at,
+            m.muted,
+            m.marks,
+            m.custom_data,
+            (
+                SELECT json_group_array(json_array(name))
+                FROM (
+                    SELECT *
+                    FROM (
+                        SELECT d.folder_id AS ord, d.name
+                        FROM folder_conversations AS f
+                            CROSS JOIN folders AS d
+                        WHERE
+                            f.user_id = m.user_id
+                            AND f.conversation_key = m.conversation_key
+                            AND d.user_id = f.user_id
+                            AND d.folder_id = f.folder_id
+                    ) AS names
+                    ORDER BY ord
+                )
+            ) AS folders
+        FROM members AS m INDEXED BY members_by_activity
+        WHERE
+            m.user_id = $1
+            AND m.kind > 0
+            AND (m.kind & $2) <> 0
+            AND ($3 = 0 OR (m.marks & $3) <> 0)
+            AND (
+                m.last_seq IS NULL
+                OR (
+                    m.last_seq > m.hidden_through
+                    AND m.last_seq > m.joined_after
+                    AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                )
+            )
+            AND m.pinned_at IS NULL
+            AND m.last_time IS NULL
+        UNION ALL
+        SELECT
+            m.conversation_key,
+            m.joined_after,
+            m.left_at,
+            m.last_seq,
+            m.last_time,
+            m.hidden_through,
+            m.cleared_through,
+            m.read_through,
+            m.pinned_at,
+            m.muted,
+            m.marks,
+            m.custom_data,
+            (
+                SELECT json_group_array(json_array(name))
+                FROM (
+                    SELECT *
+                    FROM (
+                        SELECT d.folder_id AS ord, d.name
+                        FROM folder_conversations AS f
+                            CROSS JOIN folders AS d
+                        WHERE
+                            f.user_id = m.user_id
+                            AND f.conversation_key = m.conversation_key
+                            AND d.user_id = f.user_id
+                            AND d.folder_id = f.folder_id
+                    ) AS names
+                    ORDER BY ord
+                )
+            ) AS folders
+        FROM members AS m INDEXED BY members_by_activity
+        WHERE
+            m.user_id = $1
+            AND m.kind > 0
+            AND (m.kind & $2) <> 0
+            AND ($3 = 0 OR (m.marks & $3) <> 0)
+            AND (
+                m.last_seq IS NULL
+                OR (
+                    m.last_seq > m.hidden_through
+                    AND m.last_seq > m.joined_after
+                    AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                )
+            )
+            AND m.pinned_at IS NULL
+            AND m.last_time > $5
+        UNION ALL
+        SELECT *
+        FROM (
+            SELECT
+                m.conversation_key,
+                m.joined_after,
+                m.left_at,
+                m.last_seq,
+                m.last_time,
+                m.hidden_through,
+                m.cleared_through,
+                m.read_through,
+                m.pinned_at,
+                m.muted,
+                m.marks,
+                m.custom_data,
+                (
+                    SELECT json_group_array(json_array(name))
+                    FROM (
+                        SELECT *
+                        FROM (
+                            SELECT d.folder_id AS ord, d.name
+                            FROM folder_conversations AS f
+                                CROSS JOIN folders AS d
+                            WHERE
+                                f.user_id = m.user_id
+                                AND f.conversation_key = m.conversation_key
+                                AND d.user_id = f.user_id
+                                AND d.folder_id = f.folder_id
+                        ) AS names
+                        ORDER BY ord
+                    )
+                ) AS folders
+            FROM members AS m INDEXED BY members_by_activity
+            WHERE
+                m.user_id = $1
+                AND m.kind > 0
+                AND m.last_time <= $6
+                AND CASE
+                    WHEN m.pinned_at IS NULL
+                    AND (m.last_time < $6 OR m.conversation_key > $7)
+                    AND (m.kind & $2) <> 0
+                    AND ($3 = 0 OR (m.marks & $3) <> 0)
+                    AND (
+                        m.last_seq IS NULL
+                        OR (
+                            m.last_seq > m.hidden_through
+                            AND m.last_seq > m.joined_after
+                            AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                        )
+                    ) THEN TRUE
+                    ELSE FALSE
+                END
+            ORDER BY m.last_time DESC, m.conversation_key
+            LIMIT $8
+        ) AS part
+    ) AS p ON TRUE;
+-- CO-ROUTINE me
+--   SCAN CONSTANT ROW
+-- MATERIALIZE p
+--   COMPOUND QUERY
+--     LEFT-MOST SUBQUERY
+--       SEARCH m USING INDEX members_pinned (user_id=?)
+--       CORRELATED SCALAR SUBQUERY 6
+--         CO-ROUTINE (subquery-5)
+--           SEARCH f USING COVERING INDEX folder_conversations_by_conversation (user_id=? AND conversation_key=?)
+--           SEARCH d USING PRIMARY KEY (user_id=? AND folder_id=?)
+--           USE TEMP B-TREE FOR ORDER BY
+--         SCAN (subquery-5)
+--     UNION ALL
+--       SEARCH m USING INDEX members_by_activity (user_id=? AND last_time=?)
+--       CORRELATED SCALAR SUBQUERY 10
+--         CO-ROUTINE (subquery-9)
+--           SEARCH f USING COVERING INDEX folder_conversations_by_conversation (user_id=? AND conversation_key=?)
+--           SEARCH d USING PRIMARY KEY (user_id=? AND folder_id=?)
+--           USE TEMP B-TREE FOR ORDER BY
+--         SCAN (subquery-9)
+--     UNION ALL
+--       SEARCH m USING INDEX members_by_activity (user_id=? AND last_time>?)
+--       CORRELATED SCALAR SUBQUERY 14
+--         CO-ROUTINE (subquery-13)
+--           SEARCH f USING COVERING INDEX folder_conversations_by_conversation (user_id=? AND conversation_key=?)
+--           SEARCH d USING PRIMARY KEY (user_id=? AND folder_id=?)
+--           USE TEMP B-TREE FOR ORDER BY
+--         SCAN (subquery-13)
+--     UNION ALL
+--       CO-ROUTINE part
+--         SEARCH m USING INDEX members_by_activity (user_id=? AND last_time<?)
+--         CORRELATED SCALAR SUBQUERY 18
+--           CO-ROUTINE (subquery-17)
+--             SEARCH f USING COVERING INDEX folder_conversations_by_conversation (user_id=? AND conversation_key=?)
+--             SEARCH d USING PRIMARY KEY (user_id=? AND folder_id=?)
+--             USE TEMP B-TREE FOR ORDER BY
+--           SCAN (subquery-17)
+--       SCAN part
+-- SCAN me
+-- SEARCH u USING PRIMARY KEY (user_id=?) LEFT-JOIN
+-- SCAN p LEFT-JOIN
+-- SCALAR SUBQUERY 1
+--   SEARCH incarnations USING PRIMARY KEY
+-- SCALAR SUBQUERY 2
+--   SEARCH incarnations USING PRIMARY KEY
+
+-- list.unread.folder
+SELECT t.unread, p.*
+FROM (
+    SELECT
+        CAST(
+            COALESCE(SUM(m.last_seq - MAX(m.read_through, m.hidden_through, m.cleared_through, m.joined_after)), 0) AS bigint
+        ) AS unread
+    FROM folders AS d
+        CROSS JOIN folder_conversations AS f CROSS JOIN members AS m
+    WHERE
+        d.user_id = $1
+        AND d.name = $4
+        AND f.user_id = $1
+        AND f.folder_id = d.folder_id
+        AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
+        AND m.conversation_key = f.conversation_key
+        AND (m.kind & $2) <> 0
+        AND ($3 = 0 OR (m.marks & $3) <> 0)
+        AND m.muted = 0
+        AND m.last_seq > m.hidden_through
+        AND m.last_seq > m.joined_after
+        AND m.last_seq > m.read_through
+        AND m.last_seq > m.cleared_through
+) AS t
+    LEFT JOIN (
+        SELECT
+            m.conversation_key,
+            m.joined_after,
+            m.left_at,
+            m.last_seq,
+            m.last_time,
+            m.hidden_through,
+            m.cleared_through,
+            m.read_through,
+            m.pinned_at,
+            m.muted,
+            m.marks,
+            m.custom_data,
+            '[]' AS folders
+        FROM folders AS d
+            CROSS JOIN folder_conversations AS f CROSS JOIN members AS m
+        WHERE
+            d.user_id = $1
+            AND d.name = $4
+            AND f.user_id = $1
+            AND f.folder_id = d.folder_id
+            AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
+            AND m.conversation_key = f.conversation_key
+            AND (m.kind & $2) <> 0
+            AND ($3 = 0 OR (m.marks & $3) <> 0)
+            AND m.muted = 0
+            AND m.last_time IS NULL
+    ) AS p ON TRUE;
+-- CO-ROUTINE t
+--   SEARCH d USING COVERING INDEX folders_by_name (user_id=? AND name=?)
+--   SEARCH f USING PRIMARY KEY (user_id=? AND folder_id=?)
+--   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+-- MATERIALIZE p
+--   SEARCH d USING COVERING INDEX folders_by_name (user_id=? AND name=?)
+--   SEARCH f USING PRIMARY KEY (user_id=? AND folder_id=?)
+--   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+-- SCAN t
+-- SCAN p LEFT-JOIN
+
+-- list.unread.whole
+SELECT t.unread, p.*
+FROM (
+    SELECT
+        CAST(
+            COALESCE(SUM(m.last_seq - MAX(m.read_through, m.hidden_through, m.cleared_through, m.joined_after)), 0) AS bigint
+        ) AS unread
+    FROM members AS m
+    WHERE
+        m.user_id = $1
+        AND m.kind > 0
+        AND (m.kind & $2) <> 0
+        AND ($3 = 0 OR (m.marks & $3) <> 0)
+        AND m.muted = 0
+        AND m.last_seq > m.hidden_through
+        AND m.last_seq > m.joined_after
+        AND m.last_seq > m.read_through
+        AND m.last_seq > m.cleared_through
+) AS t
+    LEFT JOIN (
+        SELECT
+            m.conversation_key,
+            m.joined_after,
+            m.left_at,
+            m.last_seq,
+            m.last_time,
+            m.hidden_through,
+            m.cleared_through,
+            m.read_through,
+            m.pinned_at,
+            m.muted,
+            m.marks,
+            m.custom_data,
+            '[]' AS folders
+        FROM members AS m INDEXED BY members_by_activity
+        WHERE
+            m.user_id = $1
+            AND m.kind > 0
+            AND (m.kind & $2) <> 0
+            AND ($3 = 0 OR (m.marks & $3) <> 0)
+            AND m.muted = 0
+            AND m.last_time IS NULL
+    ) AS p ON TRUE;
+-- CO-ROUTINE t
+--   SEARCH m USING PRIMARY KEY (user_id=?)
+-- SCAN t
+-- SEARCH m USING INDEX members_by_activity (user_id=? AND last_time=?) LEFT-JOIN
+
+-- log.after
+SELECT
+    revision,
+    request_digest,
+    kind,
+    restorable_until,
+    conversations,
+    results,
+    detail,
+    client_id,
+    changed_at,
+    synced,
+    undoes
+FROM changes
+WHERE user_id = $1 AND revision > $2
+ORDER BY revision
+LIMIT $3;
+-- SEARCH changes USING PRIMARY KEY (user_id=? AND revision>?)
+
+-- log.known
+SELECT
+    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
+    MAX(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision
+FROM (SELECT $1 AS user_id) AS me LEFT JOIN users AS u ON u.user_id = me.user_id;
+-- CO-ROUTINE me
+--   SCAN CONSTANT ROW
+-- SCAN me
+-- SEARCH u USING PRIMARY KEY (user_id=?) LEFT-JOIN
+-- SCALAR SUBQUERY 1
+--   SEARCH incarnations USING PRIMARY KEY
+-- SCALAR SUBQUERY 2
+--   SEARCH incarnations USING PRIMARY KEY
+
+-- log.of_request
+SELECT user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
+FROM changes
+WHERE user_id = $1 AND request_id = $2;
+-- SEARCH changes USING INDEX changes_by_request_id (user_id=? AND request_id=?)
+
+-- log.one
+SELECT revision, request_digest, kind, restorable_until, conversations, results, detail
+FROM changes
+WHERE user_id = $1 AND revision = $2;
+-- SEARCH changes USING PRIMARY KEY (user_id=? AND revision=?)
+
+-- log.revisions
+SELECT
+    i.user_id,
+    MAX(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision
+FROM
+    (SELECT r.key AS ord, r.value ->> 0 AS user_id FROM json_each($1) AS r) AS i
+    LEFT JOIN users AS u ON u.user_id = i.user_id;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH u USING PRIMARY KEY (user_id=?) LEFT-JOIN
+-- SCALAR SUBQUERY 1
+--   SEARCH incarnations USING PRIMARY KEY
+
+-- members.by_keys
+SELECT
+    m.conversation_key,
+    m.joined_after,
+    m.left_at,
+    m.last_seq,
+    m.last_time,
+    m.hidden_through,
+    m.cleared_through,
+    m.read_through,
+    m.pinned_at,
+    m.muted,
+    m.marks,
+    m.custom_data,
+    (
+        SELECT json_group_array(json_array(name))
+        FROM (
+            SELECT *
+            FROM (
+                SELECT d.folder_id AS ord, d.name
+                FROM folder_conversations AS f
+                    CROSS JOIN folders AS d
+                WHERE
+                    f.user_id = m.user_id
+                    AND f.conversation_key = m.conversation_key
+                    AND d.user_id = f.user_id
+                    AND d.folder_id = f.folder_id
+            ) AS names
+            ORDER BY ord
+        )
+    ) AS folders
+FROM
+    (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($2) AS r) AS i
+    CROSS JOIN members AS m
+WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+-- CORRELATED SCALAR SUBQUERY 3
+--   CO-ROUTINE (subquery-2)
+--     SEARCH f USING COVERING INDEX folder_conversations_by_conversation (user_id=? AND conversation_key=?)
+--     SEARCH d USING PRIMARY KEY (user_id=? AND folder_id=?)
+--     USE TEMP B-TREE FOR ORDER BY
+--   SCAN (subquery-2)
+
+-- messages.as_of
+SELECT
+    i.conversation_key,
+    (
+        SELECT m.seq
+        FROM messages AS m
+        WHERE m.conversation_key = i.conversation_key
+            AND m.send_time <= $1
+        ORDER BY m.seq DESC
+        LIMIT 1
+    ) AS seq,
+    (
+        SELECT m.send_time
+        FROM messages AS m
+        WHERE m.conversation_key = i.conversation_key
+            AND m.send_time <= $1
+        ORDER BY m.seq DESC
+        LIMIT 1
+    ) AS send_time,
+    (SELECT MIN(m.seq) FROM messages AS m WHERE m.conversation_key = i.conversation_key) AS oldest
+FROM (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($2) AS r) AS i;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- CORRELATED SCALAR SUBQUERY 1
+--   SEARCH m USING PRIMARY KEY (conversation_key=?)
+-- CORRELATED SCALAR SUBQUERY 2
+--   SEARCH m USING PRIMARY KEY (conversation_key=?)
+-- CORRELATED SCALAR SUBQUERY 3
+--   SEARCH m USING PRIMARY KEY (conversation_key=?)
+
+-- messages.at
+SELECT m.conversation_key, m.seq, m.sender_user_id, m.send_time, m.payload_type, m.content
+FROM (
+    SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS seq
+    FROM json_each($1) AS r
+) AS i
+    CROSS JOIN messages AS m
+WHERE m.conversation_key = i.conversation_key AND m.seq = i.seq;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH m USING PRIMARY KEY (conversation_key=? AND seq=?)
+
+-- messages.page
+SELECT m.seq, m.sender_user_id, m.send_time, m.payload_type, m.content
+FROM messages AS m
+WHERE m.conversation_key = $1 AND m.seq BETWEEN $2 AND $3
+ORDER BY m.seq DESC
+LIMIT $4;
+-- SEARCH m USING PRIMARY KEY (conversation_key=? AND seq>? AND seq<?)
+
+-- remembered.lock_head
+UPDATE conversations SET
+    last_seq = last_seq
+WHERE conversation_key = $1;
+-- SEARCH conversations USING PRIMARY KEY (conversation_key=?)
+
+-- remembered.named
+SELECT
+    m.seq,
+    m.sender_user_id,
+    m.send_time,
+    m.payload_type,
+    m.content,
+    m.client_message_id,
+    COALESCE(m.recognised_until, m.send_time + $4) AS recognised_until
+FROM messages AS m
+WHERE
+    m.conversation_key = $1
+    AND m.seq >= $2
+    AND m.seq <= $3
+    AND m.client_message_id IS NOT NULL
+    AND COALESCE(m.recognised_until, m.send_time + $4) >= $5;
+-- SEARCH m USING PRIMARY KEY (conversation_key=? AND seq>? AND seq<?)
+
+-- remembered.remember
+INSERT INTO
+    erased_messages (conversation_key, sender_user_id, client_message_id, seq, send_time, fingerprint, recognised_until)
+SELECT $1, sender_user_id, client_message_id, seq, send_time, fingerprint, recognised_until
+FROM (
+    SELECT
+        r.key AS ord,
+        r.value ->> 0 AS sender_user_id,
+        r.value ->> 1 AS client_message_id,
+        r.value ->> 2 AS seq,
+        r.value ->> 3 AS send_time,
+        r.value ->> 4 AS fingerprint,
+        r.value ->> 5 AS recognised_until
+    FROM json_each($2) AS r
+) AS i
+WHERE TRUE
+ON CONFLICT (conversation_key, sender_user_id, client_message_id) DO NOTHING;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+
+-- restore.apply
+UPDATE members AS m SET
+    (hidden_through, cleared_through, pinned_at, changed_by, taken_by, kept_after, undo_ended) = (
+        SELECT
+            CASE WHEN restores AND hidden < m.hidden_through THEN hidden ELSE m.hidden_through END,
+            CASE WHEN restores THEN cleared ELSE m.cleared_through END,
+            CASE WHEN repins THEN pin ELSE m.pinned_at END,
+            CASE WHEN repins THEN i.revision ELSE m.changed_by END,
+            CASE WHEN restores THEN beneath ELSE m.taken_by END,
+            CASE WHEN restores AND cleared <= m.kept_after THEN NULL ELSE m.kept_after END,
+            CASE WHEN restores AND i.recorded = 0 THEN i.deletion - 1 ELSE m.undo_ended END
+        FROM (
+            SELECT
+                hidden,
+                cleared,
+                pin,
+                beneath,
+                restores,
+                restores
+                AND pin IS NOT NULL
+                AND m.pinned_at IS NULL AS repins
+            FROM (
+                SELECT
+                    CASE WHEN i.recorded = 1 THEN i.hidden_before ELSE m.prev_hidden_through END AS hidden,
+                    CASE WHEN i.recorded = 1 THEN i.cleared_before ELSE m.prev_cleared_through END AS cleared,
+                    CASE WHEN i.recorded = 1 THEN i.pinned_before ELSE m.prev_pinned_at END AS pin,
+                    CASE WHEN i.recorded = 1 THEN i.taken_before END AS beneath,
+                    m.taken_by = i.deletion
+                    AND i.deletion > COALESCE(m.undo_ended, 0)
+                    AND (i.recorded = 1 OR m.prev_taken_by IS NULL) AS restores
+            ) AS taken
+        ) AS rule
+    )
+FROM (
+    SELECT
+        r.key AS ord,
+        r.value ->> 0 AS revision,
+        r.value ->> 1 AS user_id,
+        unhex(r.value ->> 2) AS conversation_key,
+        r.value ->> 3 AS deletion,
+        r.value ->> 4 AS recorded,
+        r.value ->> 5 AS hidden_before,
+        r.value ->> 6 AS cleared_before,
+        r.value ->> 7 AS pinned_before,
+        r.value ->> 8 AS taken_before
+    FROM json_each($1) AS r
+) AS i
+WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+-- CORRELATED SCALAR SUBQUERY 3
+--   CO-ROUTINE taken
+--     SCAN CONSTANT ROW
+--   SCAN taken
+
+-- restore.record
+INSERT INTO
+    changes (
+        user_id,
+        request_id,
+        request_digest,
+        client_id,
+        kind,
+        changed_at,
+        synced,
+        restorable_until,
+        erasable_from,
+        undoes,
+        conversations,
+        detail,
+        caller,
+        kept_until,
+        revision,
+        results
+    )
+SELECT
+    q.user_id,
+    q.request_id,
+    q.request_digest,
+    q.client_id,
+    q.kind,
+    q.changed_at,
+    q.synced,
+    q.restorable_until,
+    q.erasable_from,
+    q.undoes,
+    q.conversations,
+    q.detail,
+    q.caller,
+    q.kept_until,
+    q.revision,
+    COALESCE(r.results, '[]')
+FROM (
+    SELECT
+        r.key AS ord,
+        r.value ->> 0 AS user_id,
+        unhex(r.value ->> 1) AS request_id,
+        unhex(r.value ->> 2) AS request_digest,
+        r.value ->> 3 AS client_id,
+        r.value ->> 4 AS kind,
+        r.value ->> 5 AS changed_at,
+        r.value ->> 6 AS synced,
+        r.value ->> 7 AS restorable_until,
+        r.value ->> 8 AS erasable_from,
+        r.value ->> 9 AS undoes,
+        r.value ->> 10 AS conversations,
+        r.value ->> 11 AS detail,
+        r.value ->> 12 AS caller,
+        r.value ->> 13 AS kept_until,
+        r.value ->> 14 AS revision
+    FROM json_each($1) AS r
+) AS q
+    LEFT JOIN (
+        SELECT
+            i.user_id,
+            json_group_array(
+                json_array(
+                    CASE
+                        WHEN m.user_id IS NULL THEN 3
+                        ELSE CASE
+                            WHEN i.deletion IS NULL THEN 3
+                            WHEN i.deletion > COALESCE(m.taken_by, 0)
+                            AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
+                            ELSE 2
+                        END
+                    END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
+                    CASE
+                        WHEN m.user_id IS NULL THEN 0
+                        ELSE CASE
+                            WHEN i.deletion > COALESCE(m.taken_by, 0)
+                            AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
+                            ELSE 0
+                        END
+                    END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
+                    CASE
+                        WHEN m.user_id IS NULL THEN 0
+                        ELSE CASE WHEN m.changed_by = i.revision AND m.pinned_at IS NULL THEN 1 ELSE 0 END
+                    END
+                )
+                ORDER BY i.ord
+            ) AS results
+        FROM (
+            SELECT
+                r.key AS ord,
+                r.value ->> 0 AS revision,
+                r.value ->> 1 AS user_id,
+                unhex(r.value ->> 2) AS conversation_key,
+                r.value ->> 3 AS deletion,
+                r.value ->> 4 AS recorded,
+                r.value ->> 5 AS hidden_before,
+                r.value ->> 6 AS cleared_before,
+                r.value ->> 7 AS pinned_before,
+                r.value ->> 8 AS taken_before
+            FROM json_each($2) AS r
+        ) AS i
+            LEFT JOIN members AS m ON m.user_id = i.user_id
+            AND m.conversation_key = i.conversation_key
+        GROUP BY i.user_id
+    ) AS r ON r.user_id = q.user_id
+RETURNING user_id, revision, results;
+-- MATERIALIZE r
+--   SCAN r VIRTUAL TABLE INDEX 1:
+--   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?) LEFT-JOIN
+--   USE TEMP B-TREE FOR GROUP BY
+--   USE TEMP B-TREE FOR json_group_array(ORDER BY)
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- BLOOM FILTER ON r (user_id=?)
+-- SEARCH r USING AUTOMATIC COVERING INDEX (user_id=?) LEFT-JOIN
+
+-- settings.custom_data.apply
+UPDATE members AS m SET
+    custom_data = CASE WHEN m.custom_data IS DISTINCT FROM i.custom_data THEN i.custom_data ELSE m.custom_data END,
+    changed_by = CASE WHEN m.custom_data IS DISTINCT FROM i.custom_data THEN i.revision ELSE m.changed_by END
+FROM (
+    SELECT
+        r.key AS ord,
+        r.value ->> 0 AS revision,
+        r.value ->> 1 AS user_id,
+        unhex(r.value ->> 2) AS conversation_key,
+        unhex(r.value ->> 3) AS custom_data
+    FROM json_each($1) AS r
+) AS i
+WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+
+-- settings.custom_data.record
+INSERT INTO
+    changes (
+        user_id,
+        request_id,
+        request_digest,
+        client_id,
+        kind,
+        changed_at,
+        synced,
+        restorable_until,
+        erasable_from,
+        undoes,
+        conversations,
+        detail,
+        caller,
+        kept_until,
+        revision,
+        results
+    )
+SELECT
+    q.user_id,
+    q.request_id,
+    q.request_digest,
+    q.client_id,
+    q.kind,
+    q.changed_at,
+    q.synced,
+    q.restorable_until,
+    q.erasable_from,
+    q.undoes,
+    q.conversations,
+    q.detail,
+    q.caller,
+    q.kept_until,
+    q.revision,
+    COALESCE(r.results, '[]')
+FROM (
+    SELECT
+        r.key AS ord,
+        r.value ->> 0 AS user_id,
+        unhex(r.value ->> 1) AS request_id,
+        unhex(r.value ->> 2) AS request_digest,
+        r.value ->> 3 AS client_id,
+        r.value ->> 4 AS kind,
+        r.value ->> 5 AS changed_at,
+        r.value ->> 6 AS synced,
+        r.value ->> 7 AS restorable_until,
+        r.value ->> 8 AS erasable_from,
+        r.value ->> 9 AS undoes,
+        r.value ->> 10 AS conversations,
+        r.value ->> 11 AS detail,
+        r.value ->> 12 AS caller,
+        r.value ->> 13 AS kept_until,
+        r.value ->> 14 AS revision
+    FROM json_each($1) AS r
+) AS q
+    LEFT JOIN (
+        SELECT
+            i.user_id,
+            json_group_array(
+                json_array(CASE WHEN m.user_id IS NULL THEN 3 ELSE CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END END)
+                ORDER BY i.ord
+            ) AS results
+        FROM (
+            SELECT
+                r.key AS ord,
+                r.value ->> 0 AS revision,
+                r.value ->> 1 AS user_id,
+                unhex(r.value ->> 2) AS conversation_key,
+                unhex(r.value ->> 3) AS custom_data
+            FROM json_each($2) AS r
+        ) AS i
+            LEFT JOIN members AS m ON m.user_id = i.user_id
+            AND m.conversation_key = i.conversation_key
+        GROUP BY i.user_id
+    ) AS r ON r.user_id = q.user_id
+RETURNING user_id, revision, results;
+-- MATERIALIZE r
+--   SCAN r VIRTUAL TABLE INDEX 1:
+--   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?) LEFT-JOIN
+--   USE TEMP B-TREE FOR GROUP BY
+--   USE TEMP B-TREE FOR json_group_array(ORDER BY)
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- BLOOM FILTER ON r (user_id=?)
+-- SEARCH r USING AUTOMATIC COVERING INDEX (user_id=?) LEFT-JOIN
+
+-- settings.mark.apply
+UPDATE members AS m SET
+    marks = CASE
+        WHEN m.marks <> ((m.marks | i.added) & ~ i.removed) THEN ((m.marks | i.added) & ~ i.removed)
+        ELSE m.marks
+    END,
+    changed_by = CASE WHEN m.marks <> ((m.marks | i.added) & ~ i.removed) THEN i.revision ELSE m.changed_by END
+FROM (
+    SELECT
+        r.key AS ord,
+        r.value ->> 0 AS revision,
+        r.value ->> 1 AS user_id,
+        unhex(r.value ->> 2) AS conversation_key,
+        r.value ->> 3 AS added,
+        r.value ->> 4 AS removed
+    FROM json_each($1) AS r
+) AS i
+WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+
+-- settings.mark.record
+INSERT INTO
+    changes (
+        user_id,
+        request_id,
+        request_digest,
+        client_id,
+        kind,
+        changed_at,
+        synced,
+        restorable_until,
+        erasable_from,
+        undoes,
+        conversations,
+        detail,
+        caller,
+        kept_until,
+        revision,
+        results
+    )
+SELECT
+    q.user_id,
+    q.request_id,
+    q.request_digest,
+    q.client_id,
+    q.kind,
+    q.changed_at,
+    q.synced,
+    q.restorable_until,
+    q.erasable_from,
+    q.undoes,
+    q.conversations,
+    q.detail,
+    q.caller,
+    q.kept_until,
+    q.revision,
+    COALESCE(r.results, '[]')
+FROM (
+    SELECT
+        r.key AS ord,
+        r.value ->> 0 AS user_id,
+        unhex(r.value ->> 1) AS request_id,
+        unhex(r.value ->> 2) AS request_digest,
+        r.value ->> 3 AS client_id,
+        r.value ->> 4 AS kind,
+        r.value ->> 5 AS changed_at,
+        r.value ->> 6 AS synced,
+        r.value ->> 7 AS restorable_until,
+        r.value ->> 8 AS erasable_from,
+        r.value ->> 9 AS undoes,
+        r.value ->> 10 AS conversations,
+        r.value ->> 11 AS detail,
+        r.value ->> 12 AS caller,
+        r.value ->> 13 AS kept_until,
+        r.value ->> 14 AS revision
+    FROM json_each($1) AS r
+) AS q
+    LEFT JOIN (
+        SELECT
+            i.user_id,
+            json_group_array(
+                json_array(
+                    CASE WHEN m.user_id IS NULL THEN 3 ELSE CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.marks END
+                )
+                ORDER BY i.ord
+            ) AS results
+        FROM (
+            SELECT
+                r.key AS ord,
+                r.value ->> 0 AS revision,
+                r.value ->> 1 AS user_id,
+                unhex(r.value ->> 2) AS conversation_key,
+                r.value ->> 3 AS added,
+                r.value ->> 4 AS removed
+            FROM json_each($2) AS r
+        ) AS i
+            LEFT JOIN members AS m ON m.user_id = i.user_id
+            AND m.conversation_key = i.conversation_key
+        GROUP BY i.user_id
+    ) AS r ON r.user_id = q.user_id
+RETURNING user_id, revision, results;
+-- MATERIALIZE r
+--   SCAN r VIRTUAL TABLE INDEX 1:
+--   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?) LEFT-JOIN
+--   USE TEMP B-TREE FOR GROUP BY
+--   USE TEMP B-TREE FOR json_group_array(ORDER BY)
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- BLOOM FILTER ON r (user_id=?)
+-- SEARCH r USING AUTOMATIC COVERING INDEX (user_id=?) LEFT-JOIN
+
+-- settings.mute.apply
+UPDATE members AS m SET
+    muted = CASE WHEN m.muted <> i.muted THEN i.muted ELSE m.muted END,
+    changed_by = CASE WHEN m.muted <> i.muted THEN i.revision ELSE m.changed_by END
+FROM (
+    SELECT
+        r.key AS ord,
+        r.value ->> 0 AS revision,
+        r.value ->> 1 AS user_id,
+        unhex(r.value ->> 2) AS conversation_key,
+        r.value ->> 3 AS muted
+    FROM json_each($1) AS r
+) AS i
+WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+
+-- settings.mute.record
+INSERT INTO
+    changes (
+        user_id,
+        request_id,
+        request_digest,
+        client_id,
+        kind,
+        changed_at,
+        synced,
+        restorable_until,
+        erasable_from,
+        undoes,
+        conversations,
+        detail,
+        caller,
+        kept_until,
+        revision,
+        results
+    )
+SELECT
+    q.user_id,
+    q.request_id,
+    q.request_digest,
+    q.client_id,
+    q.kind,
+    q.changed_at,
+    q.synced,
+    q.restorable_until,
+    q.erasable_from,
+    q.undoes,
+    q.conversations,
+    q.detail,
+    q.caller,
+    q.kept_until,
+    q.revision,
+    COALESCE(r.results, '[]')
+FROM (
+    SELECT
+        r.key AS ord,
+        r.value ->> 0 AS user_id,
+        unhex(r.value ->> 1) AS request_id,
+        unhex(r.value ->> 2) AS request_digest,
+        r.value ->> 3 AS client_id,
+        r.value ->> 4 AS kind,
+        r.value ->> 5 AS changed_at,
+        r.value ->> 6 AS synced,
+        r.value ->> 7 AS restorable_until,
+        r.value ->> 8 AS erasable_from,
+        r.value ->> 9 AS undoes,
+        r.value ->> 10 AS conversations,
+        r.value ->> 11 AS detail,
+        r.value ->> 12 AS caller,
+        r.value ->> 13 AS kept_until,
+        r.value ->> 14 AS revision
+    FROM json_each($1) AS r
+) AS q
+    LEFT JOIN (
+        SELECT
+            i.user_id,
+            json_group_array(
+                json_array(CASE WHEN m.user_id IS NULL THEN 3 ELSE CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END END)
+                ORDER BY i.ord
+            ) AS results
+        FROM (
+            SELECT
+                r.key AS ord,
+                r.value ->> 0 AS revision,
+                r.value ->> 1 AS user_id,
+                unhex(r.value ->> 2) AS conversation_key,
+                r.value ->> 3 AS muted
+            FROM json_each($2) AS r
+        ) AS i
+            LEFT JOIN members AS m ON m.user_id = i.user_id
+            AND m.conversation_key = i.conversation_key
+        GROUP BY i.user_id
+    ) AS r ON r.user_id = q.user_id
+RETURNING user_id, revision, results;
+-- MATERIALIZE r
+--   SCAN r VIRTUAL TABLE INDEX 1:
+--   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?) LEFT-JOIN
+--   USE TEMP B-TREE FOR GROUP BY
+--   USE TEMP B-TREE FOR json_group_array(ORDER BY)
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- BLOOM FILTER ON r (user_id=?)
+-- SEARCH r USING AUTOMATIC COVERING INDEX (user_id=?) LEFT-JOIN
+
+-- settings.pin.apply
+UPDATE members AS m SET
+    pinned_at = CASE
+        WHEN m.pinned_at IS NULL
+        AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
+        AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after THEN i.revision
+        ELSE m.pinned_at
+    END,
+    changed_by = CASE
+        WHEN m.pinned_at IS NULL
+        AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
+        AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after THEN i.revision
+        ELSE m.changed_by
+    END
+FROM (
+    SELECT
+        r.key AS ord,
+        r.value ->> 0 AS revision,
+        r.value ->> 1 AS user_id,
+        unhex(r.value ->> 2) AS conversation_key,
+        r.value ->> 3 AS position
+    FROM json_each($1) AS r
+) AS i
+WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+
+-- settings.pin.record
+INSERT INTO
+    changes (
+        user_id,
+        request_id,
+        request_digest,
+        client_id,
+        kind,
+        changed_at,
+        synced,
+        restorable_until,
+        erasable_from,
+        undoes,
+        conversations,
+        detail,
+        caller,
+        kept_until,
+        revision,
+        results
+    )
+SELECT
+    q.user_id,
+    q.request_id,
+    q.request_digest,
+    q.client_id,
+    q.kind,
+    q.changed_at,
+    q.synced,
+    q.restorable_until,
+    q.erasable_from,
+    q.undoes,
+    q.conversations,
+    q.detail,
+    q.caller,
+    q.kept_until,
+    q.revision,
+    COALESCE(r.results, '[]')
+FROM (
+    SELECT
+        r.key AS ord,
+        r.value ->> 0 AS user_id,
+        unhex(r.value ->> 1) AS request_id,
+        unhex(r.value ->> 2) AS request_digest,
+        r.value ->> 3 AS client_id,
+        r.value ->> 4 AS kind,
+        r.value ->> 5 AS changed_at,
+        r.value ->> 6 AS synced,
+        r.value ->> 7 AS restorable_until,
+        r.value ->> 8 AS erasable_from,
+        r.value ->> 9 AS undoes,
+        r.value ->> 10 AS conversations,
+        r.value ->> 11 AS detail,
+        r.value ->> 12 AS caller,
+        r.value ->> 13 AS kept_until,
+        r.value ->> 14 AS revision
+    FROM json_each($1) AS r
+) AS q
+    LEFT JOIN (
+        SELECT
+            i.user_id,
+            json_group_array(
+                json_array(
+                    CASE
+                        WHEN m.user_id IS NULL THEN 3
+                        ELSE CASE
+                            WHEN m.changed_by = i.revision THEN 1
+                            WHEN NOT (
+                                (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
+                                AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
+                            ) THEN 4
+                            ELSE 2
+                        END
+                    END
+                )
+                ORDER BY i.ord
+            ) AS results
+        FROM (
+            SELECT
+                r.key AS ord,
+                r.value ->> 0 AS revision,
+                r.value ->> 1 AS user_id,
+                unhex(r.value ->> 2) AS conversation_key,
+                r.value ->> 3 AS position
+            FROM json_each($2) AS r
+        ) AS i
+            LEFT JOIN members AS m ON m.user_id = i.user_id
+            AND m.conversation_key = i.conversation_key
+        GROUP BY i.user_id
+    ) AS r ON r.user_id = q.user_id
+RETURNING user_id, revision, results;
+-- MATERIALIZE r
+--   SCAN r VIRTUAL TABLE INDEX 1:
+--   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?) LEFT-JOIN
+--   USE TEMP B-TREE FOR GROUP BY
+--   USE TEMP B-TREE FOR json_group_array(ORDER BY)
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- BLOOM FILTER ON r (user_id=?)
+-- SEARCH r USING AUTOMATIC COVERING INDEX (user_id=?) LEFT-JOIN
+
+-- settings.read.apply
+UPDATE members AS m SET
+    read_through = CASE
+        WHEN (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > MAX(m.read_through, m.joined_after) THEN (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END)
+        ELSE m.read_through
+    END,
+    changed_by = CASE
+        WHEN (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > MAX(m.read_through, m.joined_after) THEN i.revision
+        ELSE m.changed_by
+    END
+FROM (
+    SELECT
+        r.key AS ord,
+        r.value ->> 0 AS revision,
+        r.value ->> 1 AS user_id,
+        unhex(r.value ->> 2) AS conversation_key,
+        r.value ->> 3 AS position
+    FROM json_each($1) AS r
+) AS i
+WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+
+-- settings.read.record
+INSERT INTO
+    changes (
+        user_id,
+        request_id,
+        request_digest,
+        client_id,
+        kind,
+        changed_at,
+        synced,
+        restorable_until,
+        erasable_from,
+        undoes,
+        conversations,
+        detail,
+        caller,
+        kept_until,
+        revision,
+        results
+    )
+SELECT
+    q.user_id,
+    q.request_id,
+    q.request_digest,
+    q.client_id,
+    q.kind,
+    q.changed_at,
+    q.synced,
+    q.restorable_until,
+    q.erasable_from,
+    q.undoes,
+    q.conversations,
+    q.detail,
+    q.caller,
+    q.kept_until,
+    q.revision,
+    COALESCE(r.results, '[]')
+FROM (
+    SELECT
+        r.key AS ord,
+        r.value ->> 0 AS user_id,
+        unhex(r.value ->> 1) AS request_id,
+        unhex(r.value ->> 2) AS request_digest,
+        r.value ->> 3 AS client_id,
+        r.value ->> 4 AS kind,
+        r.value ->> 5 AS changed_at,
+        r.value ->> 6 AS synced,
+        r.value ->> 7 AS restorable_until,
+        r.value ->> 8 AS erasable_from,
+        r.value ->> 9 AS undoes,
+        r.value ->> 10 AS conversations,
+        r.value ->> 11 AS detail,
+        r.value ->> 12 AS caller,
+        r.value ->> 13 AS kept_until,
+        r.value ->> 14 AS revision
+    FROM json_each($1) AS r
+) AS q
+    LEFT JOIN (
+        SELECT
+            i.user_id,
+            json_group_array(
+                json_array(
+                    CASE WHEN m.user_id IS NULL THEN 3 ELSE CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.read_through END
+                )
+                ORDER BY i.ord
+            ) AS results
+        FROM (
+            SELECT
+                r.key AS ord,
+                r.value ->> 0 AS revision,
+                r.value ->> 1 AS user_id,
+                unhex(r.value ->> 2) AS conversation_key,
+                r.value ->> 3 AS position
+            FROM json_each($2) AS r
+        ) AS i
+            LEFT JOIN members AS m ON m.user_id = i.user_id
+            AND m.conversation_key = i.conversation_key
+        GROUP BY i.user_id
+    ) AS r ON r.user_id = q.user_id
+RETURNING user_id, revision, results;
+-- MATERIALIZE r
+--   SCAN r VIRTUAL TABLE INDEX 1:
+--   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?) LEFT-JOIN
+--   USE TEMP B-TREE FOR GROUP BY
+--   USE TEMP B-TREE FOR json_group_array(ORDER BY)
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- BLOOM FILTER ON r (user_id=?)
+-- SEARCH r USING AUTOMATIC COVERING INDEX (user_id=?) LEFT-JOIN
+
+-- settings.unpin.apply
+UPDATE members AS m SET
+    pinned_at = CASE WHEN m.pinned_at IS NOT NULL THEN NULL ELSE m.pinned_at END,
+    changed_by = CASE WHEN m.pinned_at IS NOT NULL THEN i.revision ELSE m.changed_by END
+FROM (
+    SELECT
+        r.key AS ord,
+        r.value ->> 0 AS revision,
+        r.value ->> 1 AS user_id,
+        unhex(r.value ->> 2) AS conversation_key,
+        r.value ->> 3 AS position
+    FROM json_each($1) AS r
+) AS i
+WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+
+-- settings.unpin.record
+INSERT INTO
+    changes (
+        user_id,
+        request_id,
+        request_digest,
+        client_id,
+        kind,
+        changed_at,
+        synced,
+        restorable_until,
+        erasable_from,
+        undoes,
+        conversations,
+        detail,
+        caller,
+        kept_until,
+        revision,
+        results
+    )
+SELECT
+    q.user_id,
+    q.request_id,
+    q.request_digest,
+    q.client_id,
+    q.kind,
+    q.changed_at,
+    q.synced,
+    q.restorable_until,
+    q.erasable_from,
+    q.undoes,
+    q.conversations,
+    q.detail,
+    q.caller,
+    q.kept_until,
+    q.revision,
+    COALESCE(r.results, '[]')
+FROM (
+    SELECT
+        r.key AS ord,
+        r.value ->> 0 AS user_id,
+        unhex(r.value ->> 1) AS request_id,
+        unhex(r.value ->> 2) AS request_digest,
+        r.value ->> 3 AS client_id,
+        r.value ->> 4 AS kind,
+        r.value ->> 5 AS changed_at,
+        r.value ->> 6 AS synced,
+        r.value ->> 7 AS restorable_until,
+        r.value ->> 8 AS erasable_from,
+        r.value ->> 9 AS undoes,
+        r.value ->> 10 AS conversations,
+        r.value ->> 11 AS detail,
+        r.value ->> 12 AS caller,
+        r.value ->> 13 AS kept_until,
+        r.value ->> 14 AS revision
+    FROM json_each($1) AS r
+) AS q
+    LEFT JOIN (
+        SELECT
+            i.user_id,
+            json_group_array(
+                json_array(
+                    CASE
+                        WHEN m.user_id IS NULL THEN 3
+                        ELSE CASE
+                            WHEN m.changed_by = i.revision THEN 1
+                            WHEN NOT (
+                                (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
+                                AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
+                            ) THEN 4
+                            ELSE 2
+                        END
+                    END
+                )
+                ORDER BY i.ord
+            ) AS results
+        FROM (
+            SELECT
+                r.key AS ord,
+                r.value ->> 0 AS revision,
+                r.value ->> 1 AS user_id,
+                unhex(r.value ->> 2) AS conversation_key,
+                r.value ->> 3 AS position
+            FROM json_each($2) AS r
+        ) AS i
+            LEFT JOIN members AS m ON m.user_id = i.user_id
+            AND m.conversation_key = i.conversation_key
+        GROUP BY i.user_id
+    ) AS r ON r.user_id = q.user_id
+RETURNING user_id, revision, results;
+-- MATERIALIZE r
+--   SCAN r VIRTUAL TABLE INDEX 1:
+--   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?) LEFT-JOIN
+--   USE TEMP B-TREE FOR GROUP BY
+--   USE TEMP B-TREE FOR json_group_array(ORDER BY)
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- BLOOM FILTER ON r (user_id=?)
+-- SEARCH r USING AUTOMATIC COVERING INDEX (user_id=?) LEFT-JOIN
+
+-- take.apply
+UPDATE members AS m SET
+    (
+        hidden_through,
+        cleared_through,
+        pinned_at,
+        taken_by,
+        kept_after,
+        prev_hidden_through,
+        prev_cleared_through,
+        prev_pinned_at,
+        prev_taken_by
+    ) = (
+        SELECT
+            CASE WHEN hides THEN hide ELSE m.hidden_through END,
+            CASE WHEN clears THEN clear ELSE m.cleared_through END,
+            CASE WHEN hides THEN NULL ELSE m.pinned_at END,
+            CASE WHEN takes THEN i.revision ELSE m.taken_by END,
+            CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
+            CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
+            CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
+            CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
+            CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
+        FROM (
+            SELECT hide, clear, hides, clears, hides
+                OR clears AS takes
+            FROM (
+                SELECT
+                    hide,
+                    clear,
+                    hide > m.hidden_through
+                    AND hide > m.joined_after AS hides,
+                    clear > m.cleared_through
+                    AND clear > m.joined_after AS clears
+                FROM (
+                    SELECT
+                        (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
+                        (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear
+                ) AS reach
+            ) AS reached
+        ) AS rule
+    )
+FROM (
+    SELECT
+        r.key AS ord,
+        r.value ->> 0 AS revision,
+        r.value ->> 1 AS user_id,
+        unhex(r.value ->> 2) AS conversation_key,
+        r.value ->> 3 AS head,
+        r.value ->> 4 AS hide_through,
+        r.value ->> 5 AS clear_through
+    FROM json_each($1) AS r
+) AS i
+WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+-- CORRELATED SCALAR SUBQUERY 4
+--   CO-ROUTINE reach
+--     SCAN CONSTANT ROW
+--   SCAN reach
+
+-- take.record
+INSERT INTO
+    changes (
+        user_id,
+        request_id,
+        request_digest,
+        client_id,
+        kind,
+        changed_at,
+        synced,
+        restorable_until,
+        erasable_from,
+        undoes,
+        conversations,
+        detail,
+        caller,
+        kept_until,
+        revision,
+        results
+    )
+SELECT
+    q.user_id,
+    q.request_id,
+    q.request_digest,
+    q.client_id,
+    q.kind,
+    q.changed_at,
+    q.synced,
+    q.restorable_until,
+    q.erasable_from,
+    q.undoes,
+    q.conversations,
+    q.detail,
+    q.caller,
+    q.kept_until,
+    q.revision,
+    COALESCE(r.results, '[]')
+FROM (
+    SELECT
+        r.key AS ord,
+        r.value ->> 0 AS user_id,
+        unhex(r.value ->> 1) AS request_id,
+        unhex(r.value ->> 2) AS request_digest,
+        r.value ->> 3 AS client_id,
+        r.value ->> 4 AS kind,
+        r.value ->> 5 AS changed_at,
+        r.value ->> 6 AS synced,
+        r.value ->> 7 AS restorable_until,
+        r.value ->> 8 AS erasable_from,
+        r.value ->> 9 AS undoes,
+        r.value ->> 10 AS conversations,
+        r.value ->> 11 AS detail,
+        r.value ->> 12 AS caller,
+        r.value ->> 13 AS kept_until,
+        r.value ->> 14 AS revision
+    FROM json_each($1) AS r
+) AS q
+    LEFT JOIN (
+        SELECT
+            i.user_id,
+            json_group_array(
+                json_array(
+                    CASE
+                        WHEN m.user_id IS NULL THEN 4
+                        ELSE (
+                            SELECT CASE
+                                WHEN m.appeared_before = 0
+                                AND last <= m.joined_after THEN 4
+                                WHEN last <= hidden_before
+                                OR last <= m.joined_after THEN 2
+                                WHEN (
+                                    CASE
+                                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
+                                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
+                                    END
+                                ) < last THEN 3
+                                ELSE 1
+                            END
+                            FROM (
+                                SELECT
+                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
+                                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before
+                            ) AS stood
+                        )
+                    END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END
+                )
+                ORDER BY i.ord
+            ) AS results
+        FROM (
+            SELECT
+                r.key AS ord,
+                r.value ->> 0 AS revision,
+                r.value ->> 1 AS user_id,
+                unhex(r.value ->> 2) AS conversation_key,
+                r.value ->> 3 AS head,
+                r.value ->> 4 AS hide_through,
+                r.value ->> 5 AS clear_through
+            FROM json_each($2) AS r
+        ) AS i
+            LEFT JOIN members AS m ON m.user_id = i.user_id
+            AND m.conversation_key = i.conversation_key
+        GROUP BY i.user_id
+    ) AS r ON r.user_id = q.user_id
+RETURNING user_id, revision, results;
+-- MATERIALIZE r
+--   SCAN r VIRTUAL TABLE INDEX 1:
+--   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?) LEFT-JOIN
+--   USE TEMP B-TREE FOR GROUP BY
+--   CORRELATED SCALAR SUBQUERY 3
+--     CO-ROUTINE stood
+--       SCAN CONSTANT ROW
+--     SCAN stood
+--   USE TEMP B-TREE FOR json_group_array(ORDER BY)
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- BLOOM FILTER ON r (user_id=?)
+-- SEARCH r USING AUTOMATIC COVERING INDEX (user_id=?) LEFT-JOIN
+
+-- trim.changes
+DELETE FROM changes
+WHERE
+    (user_id, revision) IN (
+        SELECT user_id, revision
+        FROM changes
+        WHERE (kept_until, user_id, revision) > ($2, $3, $4)
+            AND kept_until < $1 AND erasable_from IS NULL
+        ORDER BY kept_until, user_id, revision
+        LIMIT 200
+    )
+RETURNING kept_until AS time, user_id, revision;
+-- SEARCH changes USING PRIMARY KEY (user_id=? AND revision=?)
+-- LIST SUBQUERY 2
+--   SEARCH changes USING INDEX changes_by_kept_until ((kept_until,user_id,revision)>(?,?,?) AND kept_until<?)
+--   CREATE BLOOM FILTER
+
+-- trim.changes_without_promise
+DELETE FROM changes
+WHERE
+    (user_id, revision) IN (
+        SELECT user_id, revision
+        FROM changes
+        WHERE
+            (changed_at, user_id, revision) > ($2, $3, $4)
+            AND changed_at < $1
+            AND erasable_from IS NULL
+            AND kept_until IS NULL
+            AND (restorable_until IS NULL OR restorable_until < $5)
+        ORDER BY changed_at, user_id, revision
+        LIMIT 200
+    )
+RETURNING changed_at AS time, user_id, revision;
+-- SEARCH changes USING PRIMARY KEY (user_id=? AND revision=?)
+-- LIST SUBQUERY 2
+--   SEARCH changes USING INDEX changes_without_promise ((changed_at,user_id,revision)>(?,?,?) AND changed_at<?)
+--   CREATE BLOOM FILTER
+
+-- trim.erased_messages
+DELETE FROM erased_messages
+WHERE
+    (conversation_key, sender_user_id, client_message_id) IN (
+        SELECT conversation_key, sender_user_id, client_message_id
+        FROM erased_messages
+        WHERE recognised_until >= $2
+            AND recognised_until < $1
+        ORDER BY recognised_until
+        LIMIT 200
+    )
+RETURNING recognised_until AS time;
+-- SEARCH erased_messages USING PRIMARY KEY (conversation_key=? AND sender_user_id=? AND client_message_id=?)
+-- LIST SUBQUERY 2
+--   SEARCH erased_messages USING COVERING INDEX erased_messages_by_time (recognised_until>? AND recognised_until<?)
+--   CREATE BLOOM FILTER
+
+-- trim.group_requests
+DELETE FROM group_requests
+WHERE
+    (conversation_key, request_id) IN (
+        SELECT conversation_key, request_id
+        FROM group_requests
+        WHERE kept_until >= $2
+            AND kept_until < $1
+        ORDER BY kept_until
+        LIMIT 200
+    )
+RETURNING kept_until AS time;
+-- SEARCH group_requests USING PRIMARY KEY (conversation_key=? AND request_id=?)
+-- LIST SUBQUERY 2
+--   SEARCH group_requests USING COVERING INDEX group_requests_by_kept_until (kept_until>? AND kept_until<?)
+--   CREATE BLOOM FILTER

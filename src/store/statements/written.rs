@@ -1,0 +1,130 @@
+//! Compares the statements with the files that they are written in.
+
+use std::{env, fmt::Write as _, fs, path::PathBuf};
+
+use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection};
+use sea_orm_migration::MigratorTrait as _;
+use serde_json::Value as Json;
+use sqlformat::{FormatOptions, Indent, QueryParams};
+
+use super::Statements;
+use crate::store::{dialect::Dialect, migration::Migrator};
+
+/// The longest line that a statement is broken into, about.
+const WIDTH: usize = 100;
+
+#[tokio::test]
+async fn sqlites_statements_and_plans_are_as_written() {
+    let database = migrated().await;
+    let mut written = String::from(
+        "-- The statements that the service runs on SQLite, and how it carries them out.\n",
+    );
+    for (name, sql) in statements(Dialect::Sqlite) {
+        write_statement(&mut written, &name, &sql);
+        for (depth, step) in plan(&database, &sql).await {
+            let _ = writeln!(written, "-- {}{step}", "  ".repeat(depth));
+        }
+    }
+    compare("sqlite.sql", &written);
+}
+
+#[test]
+fn postgresqls_statements_are_as_written() {
+    let mut written = String::from("-- The statements that the service runs on PostgreSQL.\n");
+    for (name, sql) in statements(Dialect::Postgres) {
+        write_statement(&mut written, &name, &sql);
+    }
+    compare("postgresql.sql", &written);
+}
+
+/// All statements by their names, which say where they stand in [`Statements`].
+fn statements(dialect: Dialect) -> Vec<(String, String)> {
+    let statements = serde_json::to_value(Statements::new(dialect)).unwrap();
+    let mut found = Vec::new();
+    collect("", &statements, &mut found);
+    found
+}
+
+fn collect(name: &str, part: &Json, found: &mut Vec<(String, String)>) {
+    let within = |inner: &dyn std::fmt::Display| match name {
+        "" => inner.to_string(),
+        outer => format!("{outer}.{inner}"),
+    };
+    match part {
+        Json::String(sql) => found.push((name.to_owned(), sql.clone())),
+        Json::Array(parts) => {
+            for (place, part) in parts.iter().enumerate() {
+                collect(&within(&place), part, found);
+            }
+        }
+        Json::Object(parts) => {
+            for (field, part) in parts {
+                collect(&within(field), part, found);
+            }
+        }
+        other => panic!("{name} is no statement: {other}"),
+    }
+}
+
+fn write_statement(written: &mut String, name: &str, sql: &str) {
+    let options = FormatOptions {
+        indent: Indent::Spaces(4),
+        max_inline_block: WIDTH,
+        max_inline_arguments: Some(WIDTH),
+        max_inline_top_level: Some(WIDTH),
+        ..FormatOptions::default()
+    };
+    let sql = sqlformat::format(sql, &QueryParams::None, &options);
+    let _ = writeln!(written, "\n-- {name}\n{sql};");
+}
+
+/// The steps by which SQLite carries a statement out, each with its depth. It knows nothing of the data.
+async fn plan(database: &DatabaseConnection, sql: &str) -> Vec<(usize, String)> {
+    let explain = format!("EXPLAIN QUERY PLAN {sql}");
+    let rows = database.query_all_raw(sea_orm::Statement::from_string(
+        database.get_database_backend(),
+        explain,
+    ));
+    let mut depths = std::collections::BTreeMap::from([(0, 0)]);
+    let mut steps = Vec::new();
+    for row in rows.await.unwrap() {
+        let (id, parent): (i32, i32) = (
+            row.try_get_by_index(0).unwrap(),
+            row.try_get_by_index(1).unwrap(),
+        );
+        let depth = depths.get(&parent).copied().unwrap_or_default();
+        depths.insert(id, depth + 1);
+        steps.push((depth, row.try_get_by_index(3).unwrap()));
+    }
+    steps
+}
+
+/// A database with the newest schema and nothing in it.
+async fn migrated() -> DatabaseConnection {
+    let mut options = ConnectOptions::new("sqlite::memory:");
+    options.max_connections(1).sqlx_logging(false);
+    let database = Database::connect(options).await.unwrap();
+    Migrator::up(&database, None).await.unwrap();
+    database
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "says what to do with the files; nothing else depends on it"
+)]
+fn compare(name: &str, written: &str) {
+    let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/store/statements");
+    let file = directory.join(name);
+    if env::var_os("RENEW_STATEMENTS").is_some() {
+        fs::write(&file, written).unwrap();
+    }
+    let known = fs::read_to_string(&file).unwrap_or_default();
+    let lines = known.lines().zip(written.lines());
+    let same = lines.take_while(|(known, made)| known == made).count();
+    assert!(
+        known == written,
+        "{name} differs from line {} on; if that is meant, run \
+         `RENEW_STATEMENTS=yes cargo test --lib statements` and read the difference",
+        same + 1
+    );
+}
