@@ -83,6 +83,60 @@ fn a_clock_that_is_turned_by_hand_stands_still_otherwise() {
 }
 
 #[test]
+fn a_clock_that_is_turned_by_hand_agrees_with_every_other() {
+    let clock = ManualClock::new(Timestamp::from_micros(7)).clock();
+    assert!(!clock.follows_database());
+    assert_eq!(clock.wall(), clock.now());
+    let asked = clock.ask();
+    assert_eq!(clock.told(asked, Timestamp::from_micros(9)), Told::Expected);
+    clock.set_cautious(5);
+    assert_eq!((clock.skew(), clock.agrees()), (0, true));
+    assert_eq!(
+        (clock.held_back(), clock.cautious()),
+        (Duration::ZERO, None)
+    );
+    assert_eq!((clock.boot_id(), clock.now().as_micros()), (None, 7));
+}
+
+#[test]
+fn a_clock_of_the_database_knows_how_far_the_machines_is_off() {
+    const AHEAD: i64 = 5_000_000_000;
+    let at = Timestamp::from_micros;
+    let wall = ManualClock::new(at(AHEAD));
+    let machine = wall.clone();
+    let clock = Clock::of_database(Some("boot".to_owned()), move || Readings {
+        wall: machine.clock().now(),
+        steady: at(100),
+    });
+    assert!(clock.follows_database());
+    assert_eq!(clock.boot_id(), Some("boot"));
+    assert_eq!(clock.wall(), at(AHEAD));
+    assert_eq!(clock.told(clock.ask(), at(1_000)), Told::Expected);
+    assert_eq!(clock.now(), at(1_000));
+    assert_eq!((clock.skew(), clock.agrees()), (AHEAD - 1_000, false));
+    let most = i64::try_from(MOST_SKEW.as_micros()).unwrap();
+    for (skew, agrees) in [
+        (most, true),
+        (most + 1, false),
+        (-most, true),
+        (-most - 1, false),
+    ] {
+        wall.set(at(1_000 + skew));
+        assert_eq!((clock.skew(), clock.agrees()), (skew, agrees));
+    }
+    // The database's clock jumps ahead: what is erased does not follow it.
+    let jump = i64::try_from(JUMP.as_micros()).unwrap() + 1;
+    assert_eq!(
+        clock.told(clock.ask(), at(1_000 + jump)),
+        Told::Jumped(jump)
+    );
+    assert_eq!(clock.cautious(), Some(900));
+    assert_eq!(clock.held_back(), JUMP + Duration::from_micros(1));
+    clock.set_cautious(950);
+    assert_eq!(clock.cautious(), Some(950));
+}
+
+#[test]
 fn times_are_moved_and_end_where_the_database_ends() {
     let time = Timestamp::from_micros(10_000_000);
     let second = Duration::from_secs(1);
@@ -213,6 +267,24 @@ fn a_watcher_is_not_told_of_what_changed_nothing() {
     ] {
         assert!(recorded(None, change).concerns(None));
     }
+}
+
+#[test]
+fn a_reading_fits_an_event_up_to_a_mebibyte_and_everything_else_does() {
+    let read = |name: &str, count| {
+        let id = ConversationId::Group(GroupId::new(name).unwrap());
+        Change::Read(vec![(id, Seq::ZERO); count])
+    };
+    assert_eq!(MAX_EVENT_BYTES, 1_048_576);
+    // Each conversation takes 32 bytes and its name.
+    assert!(read(&"g".repeat(32), MAX_EVENT_BYTES / 64).fits_an_event());
+    assert!(!read(&"g".repeat(33), MAX_EVENT_BYTES / 64).fits_an_event());
+    let system = vec![(ConversationId::System, Seq::ZERO); MAX_EVENT_BYTES / 32];
+    assert!(Change::Read(system).fits_an_event());
+    let chats = vec![(c2c("bob"), Seq::ZERO); MAX_EVENT_BYTES / 35 + 1];
+    assert!(!Change::Read(chats).fits_an_event());
+    let pinned = vec![c2c("bob"); MAX_EVENT_BYTES];
+    assert!(Change::Pinned(Pinning::Pin, pinned).fits_an_event());
 }
 
 #[test]
