@@ -19,7 +19,7 @@
 //! - Figures belong to a server, not to the process: two servers in one process do not mix theirs. The
 //!   log is the process's, and so is its one figure.
 //! - They are kept whether or not anybody reads them; that costs a few atomic operations a call.
-//! - README.md documents each of them, and a test compares the two.
+//! - docs/monitoring.md documents each of them, and a test compares the two.
 
 mod calls;
 mod clock;

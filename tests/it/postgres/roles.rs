@@ -14,8 +14,8 @@ use crate::support::{
     server::{TestServer, config},
 };
 
-/// What the documentation of roles says to run.
-const DOCUMENTED: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/README.md"));
+/// The page that has the statements which give rights to roles.
+const DOCUMENTED: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/databases.md"));
 
 /// A database that belongs to a role of its own, and a role that may do nothing yet. Roles belong to the
 /// whole server, so their names must not be others'.

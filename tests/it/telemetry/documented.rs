@@ -1,8 +1,8 @@
-//! What README.md says of metrics: its table is what the tests compare the server with.
+//! The metrics that docs/monitoring.md documents: the tests compare the server with its table.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-const README: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
+const PAGE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/monitoring.md"));
 const TABLE: &str = "| metric | type | labels | |";
 
 /// A metric as it is documented.
@@ -14,7 +14,7 @@ pub(super) struct Documented {
 
 /// All metrics by their names.
 pub(super) fn metrics() -> BTreeMap<String, Documented> {
-    let (_, table) = README.split_once(TABLE).expect("README.md has the table");
+    let (_, table) = PAGE.split_once(TABLE).expect("the page has the table");
     let rows = table
         .lines()
         .skip(2)

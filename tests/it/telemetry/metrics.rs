@@ -1,4 +1,4 @@
-//! What the server counts, and that README.md says so.
+//! The server's metrics, and that docs/monitoring.md documents them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
