@@ -201,7 +201,7 @@ fn what_next(out: &mut impl Write) -> Result<(), DemoError> {
         out,
         "   cargo run                                serves, with a SQLite database\n   \
          grpcurl -plaintext {address} list  asks what it offers\n   \
-         README.md                                a first session, call by call"
+         README.md and docs/guide.md              a first session, call by call"
     )?;
     Ok(())
 }
