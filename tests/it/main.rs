@@ -27,6 +27,7 @@
 //! - [`crash`] kills the program in the midst of its work;
 //! - [`history`] has everything done at once while everything fails, and explains what was answered;
 //! - [`deploy`] calls with the client for callers, and checks the files to run the service with;
+//! - [`documents`] follows the links of the documents;
 //! - [`command`] starts, sets and stops it as an operator does;
 //! - [`telemetry`] sees of it what an operator sees.
 
@@ -39,6 +40,7 @@ mod conformance;
 mod convergence;
 mod crash;
 mod deploy;
+mod documents;
 mod erasure;
 mod errors;
 mod faults;
