@@ -50,6 +50,7 @@ impl fmt::Display for ConversationId {
             Some(Id::C2cUserId(user)) => UserId::new(user).ok().map(domain::ConversationId::C2c),
             Some(Id::GroupId(group)) => GroupId::new(group).ok().map(domain::ConversationId::Group),
             Some(Id::System(SystemConversation {})) => Some(domain::ConversationId::System),
+            Some(Id::Text(text)) => text.parse().ok(),
             None => None,
         };
         match id {

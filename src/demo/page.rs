@@ -20,6 +20,7 @@ pub(super) fn name(id: Option<&ConversationId>) -> String {
         Some(Id::C2cUserId(user)) => format!("C2C{user}"),
         Some(Id::GroupId(group)) => format!("GROUP{group}"),
         Some(Id::System(_)) => "@TIM#SYSTEM".to_owned(),
+        Some(Id::Text(text)) => text.clone(),
         None => "(none)".to_owned(),
     }
 }

@@ -8,7 +8,7 @@ use conversation_service::{domain, proto::ConversationId};
 use crate::support::{
     client::Client,
     databases::{TestDatabase, on_every_database},
-    ids::{c2c, group, system},
+    ids::{by_text, c2c, group, system},
     stage::Stage,
 };
 
@@ -19,7 +19,12 @@ on_every_database!(
     delete_several_conversations_and_keep_their_history,
 );
 
-/// An ID as the samples write it.
+/// An ID in a request as the samples write it.
+fn said(text: &str) -> ConversationId {
+    by_text(&id(text))
+}
+
+/// The typed ID of the same conversation.
 fn id(text: &str) -> ConversationId {
     match text.parse().expect("the text form of an ID") {
         domain::ConversationId::C2c(user) => c2c(user.as_str()),
@@ -74,7 +79,7 @@ async fn delete_one_conversation(database: TestDatabase) {
         server: _server,
         ..
     } = alice(&database).await;
-    client.delete("alice", [id("C2CExample")]).await;
+    client.delete("alice", [said("C2CExample")]).await;
     assert_eq!(
         client.listed("alice").await,
         [c2c("bystander"), id("GROUPExample")]
@@ -92,7 +97,7 @@ async fn delete_one_conversation_and_keep_its_history(database: TestDatabase) {
         ..
     } = alice(&database).await;
     client
-        .delete("alice", [id("C2CExample")])
+        .delete("alice", [said("C2CExample")])
         .clear(false)
         .await;
     assert_eq!(
@@ -111,7 +116,7 @@ async fn delete_several_conversations(database: TestDatabase) {
         ..
     } = alice(&database).await;
     client
-        .delete("alice", ["C2CExample", "GROUPExample"].map(id))
+        .delete("alice", ["C2CExample", "GROUPExample"].map(said))
         .await;
     assert_eq!(client.listed("alice").await, [c2c("bystander")]);
     for conversation in ["C2CExample", "GROUPExample"] {
@@ -129,7 +134,7 @@ async fn delete_several_conversations_and_keep_their_history(database: TestDatab
         ..
     } = alice(&database).await;
     client
-        .delete("alice", ["C2CExample", "GROUPExample"].map(id))
+        .delete("alice", ["C2CExample", "GROUPExample"].map(said))
         .clear(false)
         .await;
     assert_eq!(client.listed("alice").await, [c2c("bystander")]);

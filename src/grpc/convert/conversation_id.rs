@@ -22,12 +22,22 @@ pub(super) fn parse(
             .check(format_args!("{path}.group_id"), GroupId::new(group))
             .map(ConversationId::Group),
         Some(Id::System(SystemConversation {})) => Some(ConversationId::System),
+        Some(Id::Text(text)) => violations.check(format_args!("{path}.text"), text.parse()),
         None => {
-            let description = "must have one of c2c_user_id, group_id and system set";
+            let description = "must have one of c2c_user_id, group_id, system and text set";
             violations.add(path, &Found(ViolationReason::Required, description));
             None
         }
     }
+}
+
+/// The path of the field by which the request names the system conversation.
+pub(super) fn path_of_system(path: &str, id: Option<&proto::ConversationId>) -> String {
+    let field = match id.and_then(|id| id.id.as_ref()) {
+        Some(Id::Text(_)) => "text",
+        _ => "system",
+    };
+    format!("{path}.{field}")
 }
 
 /// The field `conversation_ids`.

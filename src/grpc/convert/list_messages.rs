@@ -27,6 +27,10 @@ pub(crate) fn parse(
     let mut violations = Violations::default();
     let user = violations.check("user_id", UserId::new(user_id));
     let id = conversation_id::parse("conversation_id", conversation_id.as_ref(), &mut violations);
+    // A token is the same whichever way the conversation is named.
+    if let Some(id) = &id {
+        request.conversation_id = Some(conversation_id::render(id));
+    }
     let page_size = violations.check("page_size", PageSize::new(page_size));
     let before = violations.check("page_token", page_token::decode(&request, &page_token));
     let parsed = user.zip(id).zip(page_size.zip(before));

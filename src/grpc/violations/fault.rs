@@ -4,8 +4,8 @@ use std::fmt;
 
 use crate::{
     domain::{
-        Batch, BatchError, BodyError, CustomData, CustomDataError, IdError, MarksError,
-        MessageBody, PageSize, PageSizeError,
+        Batch, BatchError, BodyError, ConversationIdError, CustomData, CustomDataError, IdError,
+        MarksError, MessageBody, PageSize, PageSizeError,
     },
     grpc::page_token::BadPageToken,
     proto::ViolationReason,
@@ -106,6 +106,22 @@ impl Fault for IdError {
         match self {
             Self::TooLong { limit } => vec![("limit", limit.to_string())],
             Self::Empty | Self::ControlCharacter | Self::OuterWhiteSpace => Vec::new(),
+        }
+    }
+}
+
+impl Fault for ConversationIdError {
+    fn reason(&self) -> ViolationReason {
+        match self {
+            Self::UnknownForm => ViolationReason::Malformed,
+            Self::Id(error) => error.reason(),
+        }
+    }
+
+    fn values(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::UnknownForm => Vec::new(),
+            Self::Id(error) => error.values(),
         }
     }
 }

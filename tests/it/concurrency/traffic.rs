@@ -47,6 +47,7 @@ fn shared(user: &str, id: &ConversationId) -> String {
         Id::C2cUserId(other) => format!("{other}+{user}"),
         Id::GroupId(name) => name.clone(),
         Id::System(_) => format!("system of {user}"),
+        Id::Text(_) => unreachable!("answers have typed IDs"),
     }
 }
 

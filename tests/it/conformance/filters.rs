@@ -49,7 +49,7 @@ fn is_left(filter: &ListFilter, entry: &Conversation) -> bool {
         Some(Id::C2cUserId(_)) => ConversationType::C2c,
         Some(Id::GroupId(_)) => ConversationType::Group,
         Some(Id::System(_)) => ConversationType::System,
-        None => panic!("an entry has an ID: {entry:?}"),
+        Some(Id::Text(_)) | None => panic!("an entry has a typed ID: {entry:?}"),
     };
     (filter.types.is_empty() || filter.types.contains(&kind.into()))
         && (!filter.unread_only || entry.unread_count > 0)

@@ -28,5 +28,6 @@ mod seen_through;
 mod sending;
 mod settings;
 mod system;
+mod text_ids;
 mod times;
 mod unread;

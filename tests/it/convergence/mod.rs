@@ -126,6 +126,7 @@ fn shared_name(user: &str, id: &ConversationId) -> String {
         Id::C2cUserId(other) => format!("{user}, {other}"),
         Id::GroupId(group) => format!("group {group}"),
         Id::System(_) => format!("system of {user}"),
+        Id::Text(_) => unreachable!("answers have typed IDs"),
     }
 }
 

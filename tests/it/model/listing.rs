@@ -118,5 +118,6 @@ fn kind(entry: &Conversation) -> ConversationType {
         Id::C2cUserId(_) => ConversationType::C2c,
         Id::GroupId(_) => ConversationType::Group,
         Id::System(_) => ConversationType::System,
+        Id::Text(_) => unreachable!("answers have typed IDs"),
     }
 }

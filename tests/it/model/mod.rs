@@ -315,6 +315,7 @@ fn key(user: &str, id: &ConversationId) -> Key {
         Id::C2cUserId(other) => Key::C2c(other.clone(), user.to_owned()),
         Id::GroupId(group) => Key::Group(group.clone()),
         Id::System(_) => Key::System(user.to_owned()),
+        Id::Text(text) => key(user, &text.parse().expect("a valid ID is set")),
     }
 }
 

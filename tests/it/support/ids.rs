@@ -25,6 +25,13 @@ pub(crate) fn system() -> ConversationId {
     }
 }
 
+/// The same ID in its text form.
+pub(crate) fn by_text(id: &ConversationId) -> ConversationId {
+    ConversationId {
+        id: Some(Id::Text(id.to_string())),
+    }
+}
+
 /// A message body of plain text.
 pub(crate) fn text(text: impl Into<String>) -> MessageBody {
     MessageBody {

@@ -87,7 +87,9 @@ fn system() -> ConversationId {
 
 fn ids() -> Vec<ConversationId> {
     let group = Id::GroupId("friends".to_owned());
-    vec![c2c(), ConversationId { id: Some(group) }, system()]
+    let text = Id::Text("C2Ccarol".to_owned());
+    let [group, text] = [group, text].map(|id| ConversationId { id: Some(id) });
+    vec![c2c(), group, text, system()]
 }
 
 fn seen_through() -> Vec<SeenThrough> {

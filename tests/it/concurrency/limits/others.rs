@@ -66,6 +66,7 @@ pub(super) async fn write_to(world: &World, client: &Client, id: &ConversationId
             client.send(sender, id.clone(), "hi").await
         }
         Id::System(_) => client.send_system(&[USER], "hi").await.remove(0),
+        Id::Text(_) => unreachable!("answers have typed IDs"),
     };
     world.has_sent(id, message.seq);
 }
