@@ -19,19 +19,19 @@ pub struct RecordedChange {
     pub time: Timestamp,
     /// The client that made it, if it gave its name.
     pub client: Option<ClientId>,
-    /// What was changed.
+    /// The change itself.
     pub change: Change,
 }
 
-/// What was changed. Conversations are those that the request did change, in its order; of a deletion,
-/// all of its conversations that the user has.
+/// A change, by its kind. Its conversations are those that the request did change, in its order; for a
+/// deletion, all of its conversations that the user has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// Conversations were deleted or cleared.
     Taken {
-        /// What was taken from them.
+        /// The parts of them that were deleted.
         taking: Taking,
-        /// Whether other clients are told.
+        /// Whether other clients are notified.
         synchronisation: Synchronisation,
         /// How they stand since.
         conversations: Vec<Watermarks>,
@@ -59,9 +59,9 @@ pub enum Change {
     FolderDeleted(FolderName),
     /// A folder was renamed.
     FolderRenamed {
-        /// What it was called.
+        /// The former name.
         from: FolderName,
-        /// What it is called since.
+        /// The new name.
         to: FolderName,
     },
     /// Conversations were put into a folder.

@@ -1,7 +1,7 @@
 //! Points in time, and where they come from.
 //!
-//! All times that are stored or promised are the database's, so that replicas whose own clocks are wrong
-//! agree. A [`Clock`] knows that time between two answers of the database: see [`Estimate`].
+//! All times that are stored or promised are the database's, so replicas agree even where their own clocks
+//! are wrong. A [`Clock`] knows that time between two answers of the database: see [`Estimate`].
 
 mod estimate;
 

@@ -1,8 +1,8 @@
-//! What a deletion asks for and what it does.
+//! Deletions and their undoing: what each is to change, and its results.
 
 use super::{ConversationId, Revision, Seq, Timestamp};
 
-/// What a deletion takes from the user.
+/// The parts of a conversation that a deletion takes from the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taking {
     /// The list entry; the history stays readable.
@@ -22,10 +22,10 @@ pub enum Synchronisation {
     OtherClients,
 }
 
-/// What a deletion did to one conversation. Every outcome is a success.
+/// The outcome of a deletion for one conversation. Every outcome is a success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeletionOutcome {
-    /// It was listed, and what was to be taken is gone.
+    /// It was listed, and the parts that were to be deleted are gone.
     Deleted,
     /// It was not listed.
     AlreadyDeleted,
@@ -35,12 +35,12 @@ pub enum DeletionOutcome {
     NotFound,
 }
 
-/// What a deletion did to one conversation, and how its watermarks stand since.
+/// The result of a deletion for one conversation, with its watermarks since.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConversationDeletion {
     /// The conversation.
     pub conversation_id: ConversationId,
-    /// What happened.
+    /// The outcome.
     pub outcome: DeletionOutcome,
     /// The list leaves the conversation out up to here.
     pub hidden_through: Seq,
@@ -48,7 +48,7 @@ pub struct ConversationDeletion {
     pub cleared_through: Seq,
 }
 
-/// What a deletion did. A retry gets the same value, as it was recorded.
+/// The result of a deletion. A retry gets the same value, as it was recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deletion {
     /// For each conversation, in the order of the request.
@@ -59,10 +59,10 @@ pub struct Deletion {
     pub restorable_until: Option<Timestamp>,
 }
 
-/// What undoing a deletion did to one conversation. Every outcome is a success.
+/// The outcome of undoing a deletion for one conversation. Every outcome is a success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RestorationOutcome {
-    /// What the deletion took is back.
+    /// The deletion is undone.
     Restored,
     /// It has been deleted or cleared again since, and is left alone. It can be undone after what has
     /// come later, if that is undone.
@@ -71,18 +71,18 @@ pub enum RestorationOutcome {
     NothingTaken,
 }
 
-/// What undoing a deletion did to one conversation, and to its pin.
+/// The result of undoing a deletion for one conversation, and for its pin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RestoredConversation {
     /// The conversation.
     pub conversation_id: ConversationId,
-    /// What happened.
+    /// The outcome.
     pub outcome: RestorationOutcome,
     /// Whether it was pinned before the deletion, and there was no room for the pin.
     pub is_pin_left_out: bool,
 }
 
-/// What undoing a deletion did. A retry gets the same value, as it was recorded.
+/// The result of undoing a deletion. A retry gets the same value, as it was recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Restoration {
     /// For each conversation of the deletion, in its order.

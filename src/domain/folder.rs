@@ -8,20 +8,20 @@ pub const MAX_FOLDERS: u16 = 20;
 /// each. What is not listed at present does not count. It may come back, so there may be more; then
 /// nothing can be added until there is room.
 pub const MAX_FOLDER_CONVERSATIONS: u16 = 1000;
-/// The most conversations in all folders of a user, listed at present or not. This keeps the answer of a
-/// user whose conversations have all come back within what a client takes.
+/// The most conversations in all folders of a user, listed at present or not. Even when all of them are
+/// listed, the answer is one that a client takes.
 pub const MAX_FILED_CONVERSATIONS: u16 = 10_000;
 
 /// A folder, as its user sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Folder {
-    /// What it is called.
+    /// Its name.
     pub name: FolderName,
-    /// What is in it and listed at present, in the order in which it was put in.
+    /// The conversations in it that are listed at present, in the order in which they were put in.
     pub conversations: Vec<ConversationId>,
 }
 
-/// What to do with a folder.
+/// A change of a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FolderAction {
     /// Make it, with these conversations if there are any.
@@ -36,12 +36,12 @@ pub enum FolderAction {
     Remove(Batch<ConversationId>),
 }
 
-/// What was done to a folder. A retry gets the same value, as it was recorded.
+/// The result of changing a folder. A retry gets the same value, as it was recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FolderChanged {
     /// The folder as it is since; as it was, if it was removed.
     pub folder: Folder,
-    /// For each conversation of the request, in its order, what happened.
+    /// The outcome for each conversation of the request, in its order.
     pub conversations: Vec<(ConversationId, ChangeOutcome)>,
     /// The user's revision that the change made.
     pub revision: Revision,

@@ -13,7 +13,7 @@ pub struct Id<K> {
     kind: PhantomData<fn() -> K>,
 }
 
-/// What an [`Id`] can name.
+/// A kind of thing that an [`Id`] can name.
 pub trait Named {
     /// The most bytes an identifier of this kind may have.
     const MAX_BYTES: usize = 128;
@@ -65,7 +65,7 @@ pub type GroupId = Id<Group>;
 pub type ClientId = Id<Client>;
 /// A sending client's own name for a message, by which a retry is recognised.
 pub type ClientMessageId = Id<OfMessage>;
-/// What the bytes of a message's payload are.
+/// The type of the bytes of a message's payload.
 pub type PayloadType = Id<OfPayload>;
 /// The name of a folder, which is its identity among its user's folders.
 pub type FolderName = Id<OfFolder>;

@@ -40,6 +40,6 @@ pub struct GroupRequest {
 pub struct MembershipsChanged {
     /// How many of the users were not yet what they are now. A retry gets the same number.
     pub count: usize,
-    /// The users to whom this run has made a change, with the revision of it. None for a retry.
+    /// The users for whom this run has made a change, with its revision. Empty for a retry.
     pub revisions: Vec<(UserId, Revision)>,
 }

@@ -11,15 +11,15 @@ pub struct Message {
     pub conversation_id: ConversationId,
     /// Its position in the conversation.
     pub seq: Seq,
-    /// Who sent it; `None` for a system message.
+    /// The user who sent it; `None` for a system message.
     pub sender: Option<UserId>,
-    /// When it was stored; never decreases within a conversation.
+    /// The time at which it was stored; never decreases within a conversation.
     pub send_time: Timestamp,
-    /// What was sent.
+    /// The content.
     pub body: MessageBody,
 }
 
-/// What a message carries: at most 12 KiB.
+/// The content of a message: at most 12 KiB.
 ///
 /// Its `Debug` form gives the size and never the content, so that no message's text reaches a log.
 #[derive(Clone, PartialEq, Eq)]
@@ -60,7 +60,7 @@ impl MessageBody {
         Ok(body)
     }
 
-    /// What the bytes are; `None` for plain text.
+    /// The type of the bytes; `None` for plain text.
     #[must_use]
     pub const fn payload_type(&self) -> Option<&PayloadType> {
         self.payload_type.as_ref()
@@ -79,7 +79,7 @@ impl MessageBody {
         name.map_or(0, |name| name.as_str().len()) + self.content.len()
     }
 
-    /// What the bytes are, and the bytes.
+    /// The type of the bytes, and the bytes.
     #[must_use]
     pub fn into_parts(self) -> (Option<PayloadType>, Vec<u8>) {
         (self.payload_type, self.content)

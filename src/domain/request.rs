@@ -1,4 +1,4 @@
-//! Who asks for a change, and by what name a retry of it is known.
+//! The origin of a change: the user and the client that ask for it, and the name by which a retry is known.
 
 use super::{CallerName, ClientId, UserId};
 
@@ -6,8 +6,8 @@ use super::{CallerName, ClientId, UserId};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RequestId(pub [u8; 16]);
 
-/// A digest of what a request means, to tell a retry from another request of the same name. Who asks and
-/// who sends it is no part of it: the retry may come from another client, through another service.
+/// A digest of what a request means, to tell a retry from another request of the same name. The client and
+/// the caller are no part of that meaning: the retry may come from another client, through another service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RequestDigest(pub [u8; 16]);
 
@@ -16,7 +16,7 @@ pub struct RequestDigest(pub [u8; 16]);
 pub struct RequestKey {
     /// The caller's name for the request.
     pub id: RequestId,
-    /// What the request means.
+    /// The digest of the request's meaning.
     pub digest: RequestDigest,
     /// The same as former versions recorded it: what the request says, byte for byte. Needed as long as
     /// the log has changes of theirs.

@@ -1,4 +1,4 @@
-//! What a user sets on conversations, and what setting it does.
+//! The settings of conversations that a user changes, and the results of such a change.
 
 use std::fmt;
 
@@ -30,7 +30,7 @@ pub struct CustomData(Vec<u8>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CustomDataError;
 
-/// What a change did to one conversation. Every outcome is a success.
+/// The outcome of a change for one conversation. Every outcome is a success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeOutcome {
     /// It is now as asked, and was not before.
@@ -43,7 +43,7 @@ pub enum ChangeOutcome {
     NotListed,
 }
 
-/// What a change did. A retry gets the same value, as it was recorded.
+/// The result of a change. A retry gets the same value, as it was recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Changed<T = ()> {
     /// For each conversation, in the order of the request, what happened and how it stands since.
@@ -63,7 +63,7 @@ pub struct ReadingChanged {
     /// Whether others can be read further, of those that the request asked for.
     pub more: bool,
 }
-/// What a change of marks did: all the marks of each conversation.
+/// The result of a change of marks: all the marks of each conversation.
 pub type MarksChanged = Changed<Marks>;
 
 impl CustomData {

@@ -1,4 +1,4 @@
-//! What one user can see of one conversation, derived from watermarks and the conversation's head.
+//! A user's view of one conversation, derived from watermarks and the conversation's head.
 //!
 //! Every number that a user is shown (what is listed, what is visible, how much is unread) is computed
 //! here from these few stored positions, so none of them can drift.
