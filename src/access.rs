@@ -1,14 +1,14 @@
-//! Who may call: the services that the settings name, how each proves who it is, and what it may do.
+//! Callers: the services that the settings name, how each proves its identity, and what it may do.
 //!
 //! A caller is a service of the operator's, not a user of the product: it acts for every user. It is
 //! known by one credential, a bearer token or the name in its client certificate, and has roles.
 //!
-//! What holds here:
+//! Invariants:
 //! - Of a token only the SHA-256 is known, and nothing prints that either.
 //! - A token is compared with those of all callers in a time that does not depend on any of them.
 //! - No two callers have a name or a credential in common, so a credential means one caller.
 //!
-//! What each role may call is decided where calls come in, in `grpc::access`.
+//! The methods that each role may call are listed in `grpc::access`, where calls come in.
 //!
 //! Deliberately absent: a way to change callers but by the settings file, which is read again when it
 //! changes ([`crate::reload`]); and the hashing of passwords. A token is no password: it is random, and
@@ -24,15 +24,15 @@ use crate::domain::CallerName;
 /// A service that may call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// What the log and the record of a change call it.
+    /// Its name in the log and in the record of a change.
     pub name: CallerName,
-    /// How it proves who it is.
+    /// How it proves its identity.
     pub credential: Credential,
-    /// What it may do.
+    /// The roles that it has.
     pub roles: BTreeSet<Role>,
 }
 
-/// How a caller proves who it is.
+/// How a caller proves its identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credential {
     /// By a bearer token of one of these digests: while a token is replaced, the old and the new one.
@@ -41,12 +41,12 @@ pub enum Credential {
     Certificate(CertificateName),
 }
 
-/// What a caller may do.
+/// A set of methods that a caller may call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// Handle the conversations of users, and read their messages.
     Conversations,
-    /// Feed in messages and say who is in a group, and read messages.
+    /// Feed in messages, add and remove members of groups, and read messages.
     Pipeline,
 }
 
@@ -54,7 +54,7 @@ pub enum Role {
 #[derive(Clone, Copy)]
 pub struct TokenDigest([u8; digest::SHA256_OUTPUT_LEN]);
 
-/// A name that a certificate may carry. Names of different kinds are different, whatever their text.
+/// A name that a certificate may carry. Names of different kinds are different, even with the same text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CertificateName {
     /// A DNS name among its subject alternative names. Upper and lower case mean the same.
@@ -81,7 +81,7 @@ pub enum CallersError {
     Credential(CallerName, CallerName),
 }
 
-/// Who is at the other end of a connection, as far as the connection tells.
+/// The other end of a connection, as far as the connection tells.
 #[derive(Clone, Debug, Default)]
 pub struct Peer {
     /// Where it connects from.
@@ -150,7 +150,7 @@ impl Callers {
         found
     }
 
-    /// The caller whose certificate this is: the first of its names that is one of a caller counts.
+    /// The caller of a certificate with these names: the first name that belongs to a caller counts.
     pub fn by_certificate(&self, names: &[CertificateName]) -> Option<&Caller> {
         names.iter().find_map(|name| {
             let mut callers = self.0.iter();

@@ -43,13 +43,12 @@
 //! # }
 //! ```
 //!
-//! What holds: a token is in no `Debug` form, and every call has a deadline, but for
-//! `WatchConversations`.
+//! Invariants: no `Debug` form shows a token, and every call but `WatchConversations` has a deadline.
 //!
-//! Deliberately absent: retries by itself. Whether a call may be made twice depends on its `request_id`
-//! or `client_message_id`, so the caller says so with [`Retry`]. And balancing: the channel
-//! connects to one address, and again to whichever the name gives when the server closes the connection,
-//! which it does at `max_connection_age`.
+//! Deliberately absent: retries by itself. Whether a call may be made twice depends on its `request_id` or
+//! `client_message_id`, so the caller says so with [`Retry`]. And balancing: the channel connects to one
+//! address. The server closes each connection at `max_connection_age`, and the channel then connects to
+//! whichever address the name gives.
 
 mod conversation_id;
 mod failure;
@@ -89,7 +88,7 @@ const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The one method that goes on for as long as the caller listens.
 const ENDLESS: &str = "WatchConversations";
 
-/// What calls go through: the connection, and what is added to each call.
+/// The channel of a client: the connection, with what is added to each call.
 pub type Transport = InterceptedService<Channel, Additions>;
 
 /// A connection to the service. Clones share it, so make one and keep it.
@@ -99,7 +98,7 @@ pub struct Client {
     additions: Additions,
 }
 
-/// What a client is made of. [`Client::builder`] begins one.
+/// The settings of a client. [`Client::builder`] begins one.
 #[derive(Clone, Debug)]
 pub struct ClientBuilder {
     address: String,
@@ -107,7 +106,7 @@ pub struct ClientBuilder {
     additions: Additions,
 }
 
-/// What is added to each call: credentials and a deadline.
+/// The additions to each call: credentials and a deadline.
 #[derive(Clone, Debug)]
 pub struct Additions {
     /// Marked as sensitive, so that nothing prints it.
@@ -172,7 +171,7 @@ impl Client {
         MessageServiceClient::new(self.transport())
     }
 
-    /// Who is in a group.
+    /// The members of groups.
     pub fn groups(&self) -> GroupServiceClient<Transport> {
         GroupServiceClient::new(self.transport())
     }

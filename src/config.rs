@@ -5,13 +5,13 @@
 //! one wins, all of them win over the default, and all of them go through the same parser
 //! ([`Settings`]), so that no value is right in one place and wrong in another.
 //!
-//! What holds here:
+//! Invariants:
 //! - An unknown or malformed setting stops the start with a message that says where it stands, even
 //!   when another source overrides it: a typing error is never silently ignored.
 //! - The environment is passed in. Nothing here reads the process's own, so tests need not change it.
 //! - A database URL may hold a password, and a caller's digest may be its token by mistake. No message,
 //!   no `Debug` and no `Display` shows them.
-//! - What the settings name is not looked at here: a certificate is read when the service starts.
+//! - The files that the settings name are not read here: a certificate is read when the service starts.
 //!
 //! Deliberately absent: following changes while the service runs (that is [`crate::reload`], and for
 //! certificates [`crate::tls`]), a file that is looked for in well-known places, and settings that have no
@@ -66,7 +66,7 @@ pub struct Config {
     pub allow_anonymous: bool,
     /// Which database, and how it is talked to.
     pub database: DatabaseConfig,
-    /// What a deletion does beyond what its request says.
+    /// The deployment's rules for deletions.
     pub deletion: DeletionConfig,
     /// The most pins of a user, at most 1000. Default: 50.
     pub pin_limit: u32,
@@ -83,11 +83,11 @@ pub struct Config {
     /// Which log lines are written, in the syntax of `RUST_LOG`; that variable wins over the settings file.
     /// Default: none, and what [`crate::telemetry`] says.
     pub log_filter: Option<String>,
-    /// The address to give figures on, at `/metrics`; port 0 takes a free one. Default: none, and
-    /// nothing listens.
+    /// The address to serve metrics on, at `/metrics`; port 0 takes a free one. Default: none, and nothing
+    /// listens.
     ///
-    /// It has no secrets and no user's data, so it may be reachable from other machines whatever
-    /// [`Config::refuse_open_listener`] says of the service itself.
+    /// Metrics have no secrets and no user's data. So this address may be reachable from other machines
+    /// even where [`Config::refuse_open_listener`] refuses that of the service itself.
     pub metrics_listen: Option<SocketAddr>,
 }
 
@@ -122,7 +122,7 @@ pub struct DatabaseConfig {
     pub generic_plans: bool,
 }
 
-/// What a deletion does beyond what its request says.
+/// The deployment's rules for deletions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeletionConfig {
     /// Whether a deletion reaches the user's other clients when the request does not say. Default:
@@ -183,7 +183,7 @@ pub struct JobsConfig {
 }
 
 impl JobsConfig {
-    /// What the jobs go by.
+    /// The schedule of the jobs.
     #[must_use]
     pub const fn schedule(&self) -> Schedule {
         Schedule {

@@ -140,7 +140,7 @@ mod tests {
             "C2Cbob DELETED hidden through 3 cleared through 0",
             "C2Cbob, as alice reads it: 3 messages, #1 to #3",
             "C2Calice 0 bob: I'll bring the map.",
-            // What comes next brings all of it back.
+            // The next message brings all of it back.
             "C2Cbob 1 bob: Sunday would be drier.",
             "C2Cbob, as alice reads it: 4 messages, #1 to #4",
             // A deletion that clears it.
@@ -148,13 +148,13 @@ mod tests {
             "C2Cbob DELETED hidden through 4 cleared through 4",
             "C2Cbob, as alice reads it: no messages",
             "C2Calice, as bob reads it: 4 messages, #1 to #4",
-            // What comes next is all there is.
+            // The next message is all there is.
             "C2Cbob 1 bob: Sunday it is, then?",
             "C2Cbob, as alice reads it: 1 message, #5",
             // A retry.
             "The same answer as in 4: yes. What came in between:",
             "C2Cbob 1 bob: Sunday it is, then?",
-            // What nobody had seen.
+            // A message that nobody had seen.
             "C2Ccarol NEWER_MESSAGES_KEPT hidden through 1 cleared through 1",
             "C2Ccarol 1 carol: And who books the train?",
             // A deletion that is taken back.

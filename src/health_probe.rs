@@ -1,8 +1,8 @@
 //! Asks a running server whether it serves, as the probes of an orchestrator do: one connection, one
 //! call of `grpc.health.v1.Health/Check` for the server as a whole, one answer within five seconds.
 //!
-//! Deliberately absent: retries. Whoever probes repeats the probe. And credentials of a caller: this
-//! question needs none.
+//! Deliberately absent: retries, since an orchestrator repeats the probe; and credentials of a caller,
+//! since this question needs none.
 
 mod address;
 mod protection;
@@ -34,7 +34,7 @@ pub enum ProbeError {
     Unreachable {
         /// Where it was tried.
         address: ProbeAddress,
-        /// What the network said.
+        /// The error of the transport.
         source: tonic::transport::Error,
     },
     /// Something accepts connections there and hangs up on what is not encrypted, it seems.
@@ -53,7 +53,7 @@ pub enum ProbeError {
     NoAnswer {
         /// Where it was asked.
         address: ProbeAddress,
-        /// What it said instead.
+        /// The status that it answered with.
         status: Box<tonic::Status>,
     },
     /// The server says that it does not serve.

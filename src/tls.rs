@@ -1,9 +1,9 @@
 //! The server's certificate, its key, and the authorities of clients' certificates: read when the
 //! service starts, and again whenever the files change.
 //!
-//! What holds here:
-//! - A connection keeps what it began with. What is read anew is for connections that come later, so
-//!   nothing is interrupted.
+//! Invariants:
+//! - A connection keeps the certificates that it began with. New ones are for connections that come later,
+//!   so nothing is interrupted.
 //! - Files that cannot be used change nothing: the warning in the log says why, and what was in use
 //!   stays in use.
 //! - Files are compared by what they hold. A time of change is too coarse for files that are replaced
@@ -34,7 +34,7 @@ pub(crate) use self::{
     names::of_certificate,
 };
 
-/// What connections are protected with at present.
+/// The configuration that connections are protected with at present.
 pub(crate) type Current = watch::Receiver<Arc<ServerConfig>>;
 
 /// Certificates that are in use, and where they come from.
@@ -60,7 +60,7 @@ impl Tls {
         })
     }
 
-    /// What a new connection is to be protected with, now and later.
+    /// The configuration that a new connection is to be protected with, now and later.
     pub(crate) fn current(&self) -> Current {
         self.current.subscribe()
     }

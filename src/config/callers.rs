@@ -1,7 +1,7 @@
 //! The `[[callers]]` of the TOML file: which services may call.
 //!
-//! They are read by hand, not derived: what a parser says of a value that it cannot use repeats the
-//! value, and whoever confuses a token with its digest would find the token in the log.
+//! They are read by hand, not derived: a parser that cannot use a value repeats it in its message, and the
+//! log would show the token of an operator who confuses a token with its digest.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::{
     domain::CallerName,
 };
 
-/// What the tables are called in the file.
+/// The name of the tables in the file.
 pub(super) const KEY: &str = "callers";
 
 const NAME: &str = "name";

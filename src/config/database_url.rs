@@ -80,7 +80,7 @@ pub(crate) enum Protection {
     Local,
     /// TLS, and the database must prove that it is the one.
     Verified,
-    /// TLS with whoever answers.
+    /// TLS, but the database need not prove that it is the one.
     Encrypted,
     /// TLS if the database offers it, or none at all: the operator has said so.
     None,
@@ -226,8 +226,8 @@ fn check_sqlite(text: &str, rest: &str) -> Result<(), DatabaseUrlError> {
 fn check_postgres(text: &str) -> Result<(), DatabaseUrlError> {
     const PARAMETERS: &str = "sslmode, sslrootcert, sslcert, sslkey, statement-cache-capacity, host, \
                               hostaddr, port, dbname, user, password, application_name, options";
-    // Where the host ends, nothing but a port, the database and parameters may follow. Whatever else
-    // stands there belonged to what comes before.
+    // Where the host ends, nothing but a port, the database and parameters may follow. Any other text there
+    // belonged to what comes before.
     let after_host = text.find("://").map_or(text, |at| &text[at + 3..]);
     let after_host = after_host
         .find(['/', '?', '#'])

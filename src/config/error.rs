@@ -30,7 +30,7 @@ pub enum ConfigError {
     Malformed {
         /// The variable, or the file and its key.
         place: String,
-        /// What is expected instead.
+        /// The reason that the value cannot be used.
         reason: String,
     },
 
@@ -39,7 +39,7 @@ pub enum ConfigError {
     File {
         /// The file that was asked for.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
 
@@ -50,7 +50,7 @@ pub enum ConfigError {
         path: PathBuf,
         /// The line of the mistake, from 1.
         line: usize,
-        /// What the parser stumbled over.
+        /// The parser's message.
         reason: String,
     },
 

@@ -1,4 +1,4 @@
-//! What can be set, and how each value is read from text.
+//! The settings, and how each value is read from text.
 //!
 //! The names of the fields are the names of the settings: the parser derives the flags from them,
 //! and [`super::sources`] the variables and the keys of the file. A new setting is a field here, a
@@ -23,8 +23,8 @@ const MAX_DRAIN_TIMEOUT: Duration = Duration::from_hours(1);
 const MIN_CONNECTION_AGE: Duration = Duration::from_secs(1);
 const HIGHEST_LIMIT: u32 = 1_000_000;
 
-/// What one source sets: the command line, the environment or the file. What it leaves unset is
-/// `None`.
+/// The settings of one source: the command line, the environment or the file. A setting that the source
+/// leaves out is `None`.
 ///
 /// `Default` sets nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
@@ -246,7 +246,7 @@ impl Settings {
         self.config.as_deref()
     }
 
-    /// What the settings come to, with the defaults filled in.
+    /// The configuration that the settings come to, with the defaults filled in.
     ///
     /// # Errors
     ///

@@ -23,8 +23,8 @@ const PREFIX: &str = "CONVERSATION_";
 /// The variable that Rust programs are used to for [`Config::log_filter`].
 const FILTER: &str = "RUST_LOG";
 
-/// What Kubernetes puts into every container for a Service that is called `conversation` or
-/// `conversation-service`. They are not ours, and their names cannot be chosen.
+/// The prefixes of the variables that Kubernetes puts into every container for a Service that is called
+/// `conversation` or `conversation-service`. They are not ours, and their names cannot be chosen.
 const KUBERNETES: [&str; 2] = ["CONVERSATION_SERVICE_", "CONVERSATION_PORT"];
 
 /// The only setting that the file cannot hold, since it says which file.
@@ -166,7 +166,7 @@ fn text(path: &Path) -> Result<String, ConfigError> {
     })
 }
 
-/// What the variables of `environment` set.
+/// The settings in the variables of `environment`.
 ///
 /// # Errors
 ///
@@ -274,7 +274,7 @@ fn single(place: &str, name: &str, value: &str) -> Result<Settings, ConfigError>
     let flag = format!("--{}={value}", name.replace('_', "-"));
     match Single::try_parse_from([flag]) {
         Ok(Single { settings }) => Ok(settings),
-        // What clap itself renders repeats the value; the parser's own message does not.
+        // Clap's own rendering repeats the value; the parser's message does not.
         Err(error) => Err(ConfigError::Malformed {
             place: place.to_owned(),
             reason: error

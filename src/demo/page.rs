@@ -25,7 +25,7 @@ pub(super) fn name(id: Option<&ConversationId>) -> String {
     }
 }
 
-/// A message as it was sent: from whom to whom, its position, its text.
+/// A message as it was sent: its sender, its recipient, its position, its text.
 pub(super) fn sent(message: &Message) -> String {
     let to = name(message.conversation_id.as_ref());
     format!(
@@ -78,7 +78,7 @@ pub(super) fn readable(user: &str, conversation: &ConversationId, messages: &[Me
     format!("   {name}, as {user} reads it: {extent}\n")
 }
 
-/// What is asked to be taken back.
+/// The request to take a deletion back.
 pub(super) fn asked_back(request: &RestoreConversationsRequest) -> String {
     format!(
         "   > RestoreConversations user_id={} deletion_id={}\n",
@@ -86,7 +86,7 @@ pub(super) fn asked_back(request: &RestoreConversationsRequest) -> String {
     )
 }
 
-/// What is back.
+/// The results of taking a deletion back.
 pub(super) fn restored(answer: &RestoreConversationsResponse) -> String {
     let mut page = String::new();
     for result in &answer.results {
@@ -98,8 +98,8 @@ pub(super) fn restored(answer: &RestoreConversationsResponse) -> String {
     page
 }
 
-/// What is asked for. What the request leaves out is left out here, too; of the UUID, the start will
-/// do.
+/// The request of a deletion. A field that the request leaves out is left out here, too; of the UUID, the
+/// start will do.
 pub(super) fn asked(request: &DeleteConversationsRequest) -> String {
     let names: Vec<_> = request
         .conversation_ids
@@ -124,7 +124,7 @@ pub(super) fn asked(request: &DeleteConversationsRequest) -> String {
     page + "\n"
 }
 
-/// What a deletion did.
+/// The results of a deletion.
 pub(super) fn deleted(answer: &DeleteConversationsResponse) -> String {
     let mut page = String::new();
     for result in &answer.results {
@@ -143,7 +143,7 @@ pub(super) fn deleted(answer: &DeleteConversationsResponse) -> String {
     page
 }
 
-/// What was wrong with a request.
+/// The error of a request that was refused.
 pub(super) fn refused(status: &Status) -> String {
     let details = status.get_error_details();
     let reason = details.error_info().map_or("", |info| info.reason.as_str());

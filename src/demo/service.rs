@@ -98,7 +98,7 @@ impl Service {
             .ok_or_else(|| Status::internal("a sent message is missing from its answer"))
     }
 
-    /// What `user` can read of a conversation, oldest first.
+    /// The messages of a conversation that `user` can read, oldest first.
     pub(super) async fn history(
         &mut self,
         user: &str,

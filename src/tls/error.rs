@@ -15,7 +15,7 @@ pub enum TlsError {
         setting: &'static str,
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// A file does not hold what it should.
@@ -25,7 +25,7 @@ pub enum TlsError {
         setting: &'static str,
         /// The file.
         path: PathBuf,
-        /// What it should hold.
+        /// The kind of item that it should hold.
         expected: &'static str,
     },
     /// The certificate and the key are no pair, or one of them is of no kind that is supported.
@@ -36,7 +36,7 @@ pub enum TlsError {
     Authority {
         /// The file.
         path: PathBuf,
-        /// What is wrong with the certificate.
+        /// The fault of the certificate.
         source: rustls::Error,
     },
     /// The authorities together cannot be used.

@@ -25,7 +25,7 @@ pub(super) struct Material {
     client_ca: Option<Vec<u8>>,
 }
 
-/// What tells contents apart, without keeping them.
+/// A digest that tells contents apart without keeping them.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Fingerprint([u8; digest::SHA256_OUTPUT_LEN]);
 
@@ -64,7 +64,7 @@ impl Material {
         Fingerprint(bytes)
     }
 
-    /// What a connection needs. `files` are for the messages.
+    /// The configuration of a server's connections. `files` are for the messages.
     pub(super) fn server_config(&self, files: &TlsConfig) -> Result<ServerConfig, TlsError> {
         let certificates = certificates("tls_cert", &files.certificate, &self.certificate)?;
         let key = PrivateKeyDer::from_pem_slice(&self.key).map_err(|_| TlsError::Missing {
@@ -90,7 +90,7 @@ impl Material {
     }
 }
 
-/// What checks the certificates of clients, which have to show one.
+/// The verifier of clients' certificates. A client has to show one.
 fn client_verifier(path: &Path, pem: &[u8]) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
     let mut authorities = RootCertStore::empty();
     for certificate in certificates("tls_client_ca", path, pem)? {

@@ -1,4 +1,4 @@
-//! Settings about who may call, which hang together with others.
+//! Settings of callers that depend on other settings.
 
 use super::{Config, file, flags, load_environment, load_file, message};
 
