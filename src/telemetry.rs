@@ -1,8 +1,8 @@
-//! Log lines and traces: which ones are written, where, and in what form. Figures are in
+//! Log lines and traces: which ones are written, where, and in what form. Metrics are in
 //! [`crate::metrics`].
 //!
 //! All lines go to standard error, so that standard output carries only what a command was asked for.
-//! What no line may contain (message bodies, passwords) is kept out where the line is written, not
+//! Message bodies and passwords, which no line may contain, are kept out where the line is written, not
 //! filtered here.
 //!
 //! A reader of the log cannot hold up the service by not reading it, and a caller cannot fill it:
@@ -12,8 +12,8 @@
 //! Lines and traces are made of the same spans and do not depend on each other: `RUST_LOG` chooses the
 //! lines, and the variables of OpenTelemetry whether and where traces are sent.
 //!
-//! Deliberately absent: log files and their rotation, which belong to whoever runs the process; and
-//! the events of a trace, which would be the log lines over again.
+//! Deliberately absent: log files and their rotation, which belong to the operator; and the events of a
+//! trace, which would be the log lines over again.
 
 mod bounded;
 mod export;
@@ -55,8 +55,8 @@ static LINES: OnceLock<Lines> = OnceLock::new();
 /// Which lines are written when `RUST_LOG` does not say.
 pub const DEFAULT_FILTER: &str = "info,sqlx=warn,sea_orm_migration=warn";
 
-/// What OpenTelemetry's SDK says, as an error, of each batch that it could not send. [`export`] says
-/// it once.
+/// The event that OpenTelemetry's SDK makes, as an error, of each batch that it could not send. [`export`]
+/// says it once.
 const EACH_LOST_BATCH: &str = "BatchSpanProcessor.ExportError";
 
 /// The fields of a span that say how it is exported are for no line.
@@ -80,7 +80,7 @@ pub enum TelemetryError {
     Export(#[from] ExportError),
 }
 
-/// What has to be finished before the process ends.
+/// The parts that have to be finished before the process ends.
 #[derive(Debug)]
 #[must_use]
 pub struct Telemetry {
@@ -115,8 +115,7 @@ pub(crate) fn is_filter(text: &str) -> bool {
     EnvFilter::try_new(text).is_ok()
 }
 
-/// A line for whoever started the process, as an object like those of the log, with one more field if
-/// `field` names one.
+/// A line for the operator, as an object like those of the log, with one more field if `field` names one.
 #[must_use]
 pub fn json_line(level: &str, message: &str, field: Option<(&str, &str)>) -> String {
     json::line(level, message, field)
@@ -168,7 +167,7 @@ pub fn dropped_lines() -> u64 {
     LINES.get().map_or(0, Lines::dropped)
 }
 
-/// What makes lines of events, and traces of spans if there is an exporter.
+/// The subscriber: it makes lines of events, and traces of spans if there is an exporter.
 fn subscriber(
     format: LogFormat,
     filter: reload::Layer<EnvFilter, Registry>,

@@ -29,7 +29,7 @@ const FAILURES: [&str; 7] = [
     "UNKNOWN",
 ];
 
-/// What is known of calls.
+/// The metrics of calls.
 #[derive(Clone, Debug)]
 pub struct CallMetrics {
     methods: Arc<HashSet<Arc<str>>>,

@@ -20,7 +20,7 @@ use prometheus_client::{
 
 use super::{DURATIONS, Histograms};
 
-/// What is known of the store.
+/// The metrics of the store.
 #[derive(Clone, Debug)]
 pub struct DatabaseMetrics {
     system: &'static str,

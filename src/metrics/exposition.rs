@@ -1,11 +1,11 @@
-//! All figures as text: in `OpenMetrics` for whoever asks for it, as Prometheus does, and otherwise in
-//! the older text format, which everything reads.
+//! All metrics as text: in `OpenMetrics` for a scraper that asks for it, as Prometheus does, and otherwise
+//! in the older text format, which everything reads.
 
 use std::fmt::{self, Write as _};
 
 use prometheus_client::{encoding::text, registry::Registry};
 
-/// How figures are written.
+/// The format in which metrics are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
     OpenMetrics,
@@ -13,7 +13,7 @@ pub(super) enum Format {
 }
 
 impl Format {
-    /// What the value of an `Accept` header asks for.
+    /// The format that the value of an `Accept` header asks for.
     pub(super) fn accepted(accept: &str) -> Self {
         if accept.contains("application/openmetrics-text") {
             Self::OpenMetrics

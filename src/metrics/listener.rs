@@ -1,10 +1,10 @@
-//! The port on which the figures are read: `GET /metrics`, and nothing else.
+//! The port on which the metrics are read: `GET /metrics`, and nothing else.
 //!
-//! It is for a scraper in the deployment's own network. It has no secrets, no user's data and no way
-//! to change anything, so unlike the service itself it may listen beyond loopback without being asked
-//! twice. Whoever reaches it can do no harm: at most [`MOST_CONNECTIONS`] are served at a time, each
-//! for one request and a few seconds. When there are more, the eldest is closed: a scraper is done in
-//! milliseconds, so it is never the one, and connections that say nothing do not keep it out.
+//! It is for a scraper in the deployment's own network. It has no secrets, no user's data and no way to
+//! change anything, so unlike the service itself it may listen beyond loopback without being asked twice. A
+//! peer that reaches it can do no harm: at most [`MOST_CONNECTIONS`] are served at a time, each for one
+//! request and a few seconds. When there are more, the eldest is closed: a scraper is done in milliseconds,
+//! so it is never the one, and connections that say nothing do not keep it out.
 //!
 //! It goes on until the server has drained, so that the last scrape sees how that went.
 
@@ -111,7 +111,7 @@ pub async fn serve_while<F: Future>(listener: Option<MetricsListener>, work: F) 
     };
     drop(listener);
     let last = async { while connections.join_next().await.is_some() {} };
-    // What takes longer ends with its task.
+    // A scrape that takes longer ends with its task.
     let _ = timeout(LAST_SCRAPE, last).await;
     output
 }

@@ -1,9 +1,9 @@
-//! Figures for whoever runs the service, in the text that Prometheus reads.
+//! Metrics for the operator, in the text that Prometheus reads.
 //!
 //! | file | what it counts |
 //! |---|---|
 //! | `calls` | every call, by method and status |
-//! | `watches` | who watches, what they are sent, why they end |
+//! | `watches` | the watches, what they are sent, why they end |
 //! | `peers` | connections, and what was cut off because a peer held too much |
 //! | `database` | operations of the store, its connections, and what it has changed |
 //! | `process` | what the operating system says of the process |
@@ -13,11 +13,11 @@
 //! | `exposition` | all of it as text |
 //! | `listener` | the port that serves the text |
 //!
-//! What holds here:
+//! Invariants:
 //! - Every label has a bounded set of values that the service chooses. No ID, no name and no text of
 //!   a user or a caller is one of them.
-//! - Figures belong to a server, not to the process: two servers in one process do not mix theirs. The
-//!   log is the process's, and so is its one figure.
+//! - Metrics belong to a server, not to the process: two servers in one process do not mix theirs. The log
+//!   is the process's, and so is its one metric.
 //! - They are kept whether or not anybody reads them; that costs a few atomic operations a call.
 //! - docs/monitoring.md documents each of them, and a test compares the two.
 
@@ -77,7 +77,7 @@ pub struct Metrics {
     pub serving: Gauge,
 }
 
-/// What is running.
+/// The labels of the build that runs.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct BuildLabels {
     version: &'static str,

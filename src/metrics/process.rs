@@ -12,7 +12,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-/// The unit of times in `/proc`, whatever the kernel's own: it is part of Linux' interface.
+/// The unit of times in `/proc`. It is part of Linux' interface, so it does not depend on the kernel's own.
 const TICKS_PER_SECOND: f64 = 100.0;
 
 #[derive(Debug)]

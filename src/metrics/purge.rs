@@ -19,7 +19,7 @@ use prometheus_client::{
 
 use super::Stopwatch;
 
-/// What is known of the background jobs.
+/// The metrics of the background jobs.
 #[derive(Clone, Debug)]
 pub struct PurgeMetrics {
     completed: Counter,
@@ -44,7 +44,7 @@ struct Due {
 #[derive(Debug)]
 struct Overdue(Arc<Mutex<Option<Due>>>);
 
-/// What is due and not done.
+/// The erasures that are due and not done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Backlog {
     /// How many erasures.
@@ -128,7 +128,7 @@ impl PurgeMetrics {
         self.refused.inc();
     }
 
-    /// What the last round has left.
+    /// Sets the backlog that the last round has left.
     pub fn left(&self, backlog: Backlog) {
         self.backlog.set(backlog.due);
         self.lag.set(backlog.lag.as_secs_f64());

@@ -15,7 +15,7 @@ const ENDS: [&str; 5] = [
     "draining",
 ];
 
-/// What is known of watchers.
+/// The metrics of watches.
 #[derive(Clone, Debug)]
 pub struct WatchMetrics {
     open: Gauge,

@@ -15,7 +15,7 @@
 //! collector that is away or slow costs traces, never a call; one line says so when it begins, and
 //! another when it is over.
 //!
-//! What the headers hold is often a credential. No line has them, and no `Debug` form.
+//! The headers often hold a credential. No line and no `Debug` form has them.
 
 use std::{
     ffi::OsString,
@@ -76,7 +76,7 @@ pub enum ExportError {
 }
 
 impl Export {
-    /// What the variables of `environment` ask for; `None` if traces are not to be sent.
+    /// The exporter that the variables of `environment` ask for; `None` if traces are not to be sent.
     ///
     /// # Errors
     ///
@@ -155,7 +155,8 @@ impl Export {
     }
 }
 
-/// What sends the traces. The operator's name and attributes win over the service's own.
+/// The service that sends the traces, as a resource. The operator's name and attributes win over the
+/// service's own.
 fn resource(service_name: Option<String>) -> Resource {
     let own = [
         KeyValue::new("service.name", SERVICE_NAME),
@@ -217,7 +218,7 @@ impl OnRuntime {
     }
 }
 
-/// Without the exporter, whose own form has the headers that it sends.
+/// Leaves the exporter out: its own form has the headers that it sends.
 impl fmt::Debug for OnRuntime {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter

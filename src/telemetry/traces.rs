@@ -19,7 +19,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 /// The target of the spans that are for traces alone.
 pub(super) const TARGET: &str = "conversation_service::trace";
-/// What the targets of all spans that are sent begin with.
+/// The prefix of the targets of all spans that are sent.
 pub(super) const CRATE: &str = "conversation_service";
 
 /// Makes a call's span part of the caller's trace, if the headers name one (W3C Trace Context), and
@@ -87,7 +87,7 @@ pub fn statement(system: &'static str, sql: &str) -> Span {
 ///
 /// # Errors
 ///
-/// What `work` fails with.
+/// The error of `work`.
 pub async fn within<T, E>(
     span: Span,
     kind: impl Fn(&E) -> Option<&'static str>,

@@ -1,4 +1,4 @@
-//! The way of a log line to standard error, which never holds up whoever logs.
+//! The way of a log line to standard error. It never blocks a task that logs.
 //!
 //! The reader of standard error may stop reading: a log collector that hangs, a terminal that is
 //! paused. Then a write blocks, and with it everything that logs, which is every call. So lines go into
