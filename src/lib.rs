@@ -10,10 +10,10 @@
 //! | [`app`] | the use cases, one file each, named like the RPC |
 //! | [`grpc`] | the transport: parse, run the use case, render; errors to statuses |
 //! | [`store`] | the database: SQLite or PostgreSQL; statements by subject (all final texts: `src/store/statements/*.sql`), migrations |
-//! | [`sync`] | wakes those who watch a user; the database is the truth |
+//! | [`sync`] | wakes the watchers of a user; the database is the truth |
 //! | [`jobs`] | erasing what nobody can see, trimming the log; a table of every job |
 //! | [`server`] | connects, migrates, assembles, accepts connections, serves |
-//! | [`access`] | who may call: callers, their credentials and roles |
+//! | [`access`] | callers, their credentials and roles |
 //! | [`tls`] | certificates, read again when they change |
 //! | `peers` | what the other ends of connections may hold: shares, and budgets of what waits for them |
 //! | [`lifecycle`] | signals, draining, tracked tasks |
@@ -21,10 +21,10 @@
 //! | [`config`] | settings from defaults, file, environment and flags |
 //! | [`reload`] | follows the settings file: callers, `sync_deletions`, log lines |
 //! | [`telemetry`] | log lines and traces |
-//! | [`metrics`] | figures, and the port on which they are read |
+//! | [`metrics`] | metrics, and the port on which they are read |
 //! | [`health_probe`], [`demo`] | the commands of the same names |
 //! | [`proto`] | the generated protocol |
-//! | [`client`] | what another service calls this one with; the feature `client` compiles nothing else |
+//! | [`client`] | the client for other services; the feature `client` compiles nothing else |
 //!
 //! # Invariants
 //!
@@ -41,23 +41,23 @@
 //! 6. A row that does not parse is an error, never a panic.
 //! 7. Time and environment are passed in; tests turn the clock by hand. Every time that is stored or
 //!    promised is the database's ([`domain::Clock`]); this machine's wall clock is only compared with it.
-//! 8. Every task is tracked and told when to stop, or has callers who wait for it and ends with the
-//!    last of them. There is no global state but where log lines and
-//!    traces go, which is a process's own; figures belong to a server.
+//! 8. Every task is tracked and notified when to stop, or has callers that wait for it and ends with the
+//!    last of them. There is no global state but the destination of log lines and of traces, which is a
+//!    process's own; metrics belong to a server.
 //! 9. Every list has a limit and a total order. So has what is worked on at once: what is too much is
 //!    refused (`grpc::limits`), nothing queues up without a bound, and no caller has all of it. What
 //!    waits for a peer is bounded in bytes and in time, and the eldest is cut off first (`peers`).
-//! 10. Neither the content of a message nor a credential ever reaches a log, a trace, a figure, an error
-//!     or a `Debug` form. No ID and no caller's name is a label of a figure.
+//! 10. Neither the content of a message nor a credential ever reaches a log, a trace, a metric, an error or
+//!     a `Debug` form. No ID and no caller's name is a label of a metric.
 //! 11. What no caller is known to need is closed: a service that `grpc::access` does not list cannot be
 //!     called once callers are named.
 //!
 //! # What makes deletion right
 //!
-//! A user's row in `members` holds positions ("watermarks") in the shared log of a conversation:
-//! hidden through, cleared through, read through. Everything a user is shown is derived from them and
-//! from the conversation's head ([`domain::View`]), so nothing can drift, and deleting means moving
-//! watermarks, whatever the length of the history.
+//! A user's row in `members` holds positions ("watermarks") in the shared log of a conversation: hidden
+//! through, cleared through, read through. Everything a user is shown is derived from them and from the
+//! conversation's head ([`domain::View`]), so nothing can drift, and deleting means moving watermarks,
+//! however long the history is.
 //!
 //! - *No message is lost.* A message gets its position while its head is locked, so positions commit
 //!   in order. A deletion reaches only to a head that it has read before; what commits later has a
@@ -117,10 +117,10 @@
 //!
 //! # Joining and leaving
 //!
-//! Joining and leaving a group is a change of each user whom it concerns, made by the group's caller: one
-//! transaction locks the head, raises the revisions of all whose membership changes, moves their rows and
-//! records a change for each ([`store`] says why this order of locks has no circle). The request itself is
-//! remembered with the group (`store::groups`).
+//! Joining and leaving a group is a change of each user concerned, made by the group's caller: one
+//! transaction locks the head, raises the revisions of all users whose membership changes, moves their rows
+//! and records a change for each ([`store`] says why this order of locks has no circle). The request itself
+//! is remembered with the group (`store::groups`).
 //!
 //! # Undoing, following and erasing
 //!
@@ -150,13 +150,14 @@
 //!   (`store::incarnation`), so nothing of the lost history is taken for what comes.
 //! - *Its clock jumps*: what is erased goes by the time that has really passed ([`jobs::due`]).
 //!
-//! Whoever is refused in the midst of a change asks again by the same ID and learns what became of it.
+//! A caller that is refused in the midst of a change asks again with the same ID and learns what became of
+//! it.
 //!
 //! # When nobody reads the log
 //!
 //! Nothing waits: lines are written by a thread of their own and dropped when there are too many
-//! (`telemetry::writer`). Whoever calls cannot fill the log either: every field is bounded, and refusals
-//! that repeat themselves are counted (`grpc::refusals`).
+//! (`telemetry::writer`). A caller cannot fill the log either: every field is bounded, and refusals that
+//! repeat themselves are counted (`grpc::refusals`).
 //!
 //! # A new RPC
 //!

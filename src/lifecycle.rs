@@ -15,7 +15,7 @@
 //! Every background task is started with [`Shutdown::spawn`], so that it is known, and is waited for
 //! as long as the drain lasts.
 //!
-//! Deliberately absent: statics. A `Shutdown` is passed to whatever has to stop, tests advance it by
+//! Deliberately absent: statics. A `Shutdown` is passed to every part that has to stop, tests advance it by
 //! hand, and one process can hold several. Windows' ways to stop a process are absent, too.
 
 use std::{
@@ -87,8 +87,8 @@ impl Shutdown {
         self.forced.is_cancelled()
     }
 
-    /// What is left of a drain that may last for `timeout`: all of it before draining has begun, and
-    /// nothing when nothing is waited for any more.
+    /// The rest of a drain that may last for `timeout`: all of it before draining has begun, and nothing
+    /// when nothing is waited for any more.
     pub fn left_of(&self, timeout: Duration) -> Duration {
         if self.is_forced() {
             return Duration::ZERO;
@@ -133,7 +133,7 @@ impl Shutdown {
             self.tasks.wait().await;
         };
         tokio::select! {
-            // What is done in the same instant as the time is up counts as done.
+            // Work that is done in the same instant as the time is up counts as done.
             biased;
             () = orderly => {}
             () = self.out_of_time(timeout) => {

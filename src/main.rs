@@ -88,7 +88,7 @@ enum Command {
     Demo,
 }
 
-/// What keeps a command from its end; the exit status tells the two apart.
+/// The reason that a command fails; the exit status tells the two apart.
 enum Failure {
     /// The settings are wrong. Log lines may not be written yet.
     Settings(Box<dyn Error>),
@@ -394,8 +394,8 @@ fn hide_urls(error: &mut clap::Error) {
     }
 }
 
-/// Writes a line for whoever started the command, in JSON with one more field if `field` names one. That
-/// nobody reads it is no reason to stop.
+/// Writes a line to standard output, in JSON with one more field if `field` names one. A line that nobody
+/// reads is no reason to stop.
 fn say(format: LogFormat, line: &str, field: Option<(&str, &str)>) {
     let line = match format {
         LogFormat::Text => line.to_owned(),
@@ -405,7 +405,7 @@ fn say(format: LogFormat, line: &str, field: Option<(&str, &str)>) {
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
-/// Writes a line for whoever wonders why the command did not do its work.
+/// Writes a line to standard error that says why the command did not do its work.
 fn complain(format: LogFormat, line: &str) {
     let line = match format {
         LogFormat::Text => format!("conversation-service: {line}"),

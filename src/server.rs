@@ -58,7 +58,7 @@ pub enum StartError {
     Database {
         /// Where it is, without its password.
         url: String,
-        /// What is wrong with it.
+        /// The error of the store.
         source: StoreError,
     },
     /// The address cannot be listened on.
@@ -66,7 +66,7 @@ pub enum StartError {
     Listen {
         /// The address.
         address: SocketAddr,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
 }
@@ -215,7 +215,7 @@ impl Server {
         let metrics = self.metrics;
         let (mut health, health_service) = grpc::health(metrics.serving);
         health.set(true).await;
-        // Before nothing new is accepted, those who ask are told to go elsewhere.
+        // Health says that the server leaves before it stops accepting, so that clients go elsewhere.
         let left = shutdown.spawn({
             let (shutdown, store) = (shutdown.clone(), store.clone());
             async move {
@@ -302,7 +302,7 @@ impl Server {
                 }
                 tracing::info!("drained");
             }
-            // What is still going on may be using the database.
+            // Work that is still going on may be using the database.
             Drained::CutShort(_) => {}
         }
     }

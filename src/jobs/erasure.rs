@@ -84,7 +84,7 @@ async fn erase(
     now: Timestamp,
 ) -> Result<u64, StoreError> {
     let keys = conversations.iter().map(|one| one.key).collect();
-    // In this order: whoever joins after the heads were read sees nothing up to them.
+    // In this order: a user who joins after the heads were read sees nothing up to them.
     let heads = store.heads(keys).await?;
     let mut erased = 0;
     for unseen in store.unseen(heads).await? {

@@ -1,4 +1,4 @@
-//! What happens by itself, without a request.
+//! The background jobs: work that no request asks for.
 //!
 //! | job | when | needs | leaves |
 //! |---|---|---|---|
@@ -28,7 +28,7 @@ pub use due::{NotDue, due};
 /// How much longer than the interval a pause between two rounds is at most.
 const LONGEST_PAUSE: f64 = 1.25;
 
-/// What the jobs go by.
+/// The schedule of the jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Schedule {
     /// The time between two rounds.

@@ -1,4 +1,4 @@
-//! A connection, protected or not, and who is at its other end.
+//! A connection, protected or not, and its peer.
 
 use std::{
     io::{self, ErrorKind, IoSlice},

@@ -1,7 +1,7 @@
 //! Accepts connections: protects them, waits for the HTTP/2 preface, and finds room for them, without one
 //! waiting for another.
 //!
-//! What holds here:
+//! Invariants:
 //! - A connection *arrives* until its preface is there, in a limited time. Those that arrive are limited in
 //!   number; when there are more, the eldest is closed. A client that does its part is done in
 //!   milliseconds, so peers that say nothing, or half of it, hold up nobody.

@@ -1,4 +1,4 @@
-//! Wakes those who watch a user when the user has changed.
+//! Wakes the watchers of a user when the user has changed.
 //!
 //! The log in the database is the truth; a wake only says that there is something to read in it. Four
 //! ways lead to one: a change made by this process; a notification from another replica; the slow
@@ -24,7 +24,7 @@ pub use tasks::run;
 /// slow poll.
 const WAITING: usize = 4096;
 
-/// Knows who is watched. Cloning is cheap.
+/// Knows which users are watched. Cloning is cheap.
 #[derive(Clone)]
 pub struct Wakes {
     watched: Arc<Mutex<Watched>>,
@@ -34,7 +34,7 @@ pub struct Wakes {
 /// The highest known revision of each watched user.
 type Watched = HashMap<UserId, watch::Sender<Revision>>;
 
-/// What this process has changed, to be told to other replicas.
+/// The changes of this process, of which other replicas are to be notified.
 pub struct Changed(mpsc::Receiver<(UserId, Revision)>);
 
 /// A watcher's ear. Dropping it unsubscribes.
@@ -56,7 +56,7 @@ impl Wakes {
         (wakes, Changed(receiver))
     }
 
-    /// Wakes those who watch `user`, here and on other replicas.
+    /// Wakes the watchers of `user`, here and on other replicas.
     pub fn changed(&self, user: &UserId, revision: Revision) {
         self.wake(user, revision);
         // Full means that other replicas find out a little later.
@@ -78,7 +78,7 @@ impl Wakes {
         }
     }
 
-    /// Wakes those who watch `user` here, if this is news.
+    /// Wakes the watchers of `user` here, if this is news.
     fn wake(&self, user: &UserId, revision: Revision) {
         if let Some(sender) = lock(&self.watched).get(user) {
             sender.send_if_modified(|known| {
