@@ -11,7 +11,7 @@ use prometheus_client::{
 
 use crate::domain::Clock;
 
-/// The clock is asked whenever somebody reads the figures.
+/// The clock is asked at each scrape.
 #[derive(Debug)]
 struct Clocks(Clock);
 

@@ -164,7 +164,7 @@ impl DatabaseMetrics {
     }
 }
 
-/// The pool is asked for its state whenever somebody reads the figures.
+/// The pool is asked for its state at each scrape.
 struct Pool<F>(F);
 
 impl<F> fmt::Debug for Pool<F> {

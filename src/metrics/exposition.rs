@@ -31,7 +31,7 @@ impl Format {
 
     /// # Errors
     ///
-    /// When a figure cannot be written.
+    /// When a metric cannot be written.
     pub(super) fn encode(self, registry: &Registry) -> Result<String, fmt::Error> {
         let mut open_metrics = String::new();
         text::encode(&mut open_metrics, registry)?;

@@ -42,7 +42,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long a scrape that has begun may go on after the server has drained.
 const LAST_SCRAPE: Duration = Duration::from_secs(1);
 
-/// Figures and the port on which they will be read.
+/// The metrics, and the port on which they will be read.
 #[derive(Debug)]
 pub struct MetricsListener {
     listener: TcpListener,
@@ -65,7 +65,7 @@ impl MetricsListener {
         })
     }
 
-    /// The address that figures are read on.
+    /// The address that metrics are read on.
     #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {
         self.address

@@ -10,7 +10,7 @@ use prometheus_client::{
 
 use crate::telemetry;
 
-/// The log is asked whenever somebody reads the figures.
+/// The log is asked at each scrape.
 #[derive(Debug)]
 pub(super) struct DroppedLines;
 

@@ -62,7 +62,7 @@ const DURATIONS: [f64; 16] = [
 /// A histogram for each set of labels.
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 
-/// All figures of a server, but for those that its store keeps.
+/// All metrics of a server, but for those that its store keeps.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     /// Of calls.
@@ -131,7 +131,7 @@ impl Metrics {
     }
 }
 
-/// Measures how long something takes. Nothing but figures and log lines depends on it, so unlike the
+/// Measures how long something takes. Nothing but metrics and log lines depends on it, so unlike the
 /// time of day it is not handed in.
 #[derive(Clone, Copy, Debug)]
 pub struct Stopwatch(Instant);
