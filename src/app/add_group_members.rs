@@ -3,7 +3,7 @@
 use super::{App, AppError, membership::change_members};
 use crate::domain::{MembershipRequest, MembershipsChanged};
 
-/// Makes users members of a group, from its newest message on; counts those who were not before.
+/// Makes users members of a group, from its newest message on; counts those that were not before.
 ///
 /// # Errors
 ///

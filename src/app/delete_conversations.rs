@@ -3,7 +3,7 @@
 use super::{App, AppError, DeletionRequest, deletion::take};
 use crate::domain::{Deletion, Taking};
 
-/// What becomes of the history when a conversation is deleted.
+/// The fate of the history when a conversation is deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum History {
     /// It stays readable.

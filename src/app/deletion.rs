@@ -1,4 +1,4 @@
-//! What `DeleteConversations` and `ClearHistory` have in common.
+//! The common part of `DeleteConversations` and `ClearHistory`.
 
 use std::collections::HashMap;
 
@@ -11,11 +11,11 @@ use crate::{
 /// Asks for something to be taken from a user's conversations.
 #[derive(Debug)]
 pub struct DeletionRequest {
-    /// Whose view changes, and who asks.
+    /// The user whose view changes, and the request's origin.
     pub origin: Origin,
-    /// From which conversations.
+    /// The conversations to delete or clear.
     pub conversations: Batch<ConversationId>,
-    /// Whether other clients are told; `None` as the deployment has decided.
+    /// Whether other clients are notified; `None` as the deployment has decided.
     pub synchronisation: Option<Synchronisation>,
     /// How far the user had seen conversations; the deletion reaches no further in them.
     pub seen_through: HashMap<ConversationId, Seq>,

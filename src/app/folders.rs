@@ -1,4 +1,4 @@
-//! What the changes of a folder have in common.
+//! The common part of the changes of a folder.
 
 use super::{App, AppError};
 use crate::domain::{FolderAction, FolderChanged, FolderName, Origin};

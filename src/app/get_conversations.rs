@@ -11,16 +11,16 @@ use crate::{
     store::ConversationKey,
 };
 
-/// What was looked up.
+/// The result of looking conversations up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// What is in the user's list, in the order of the request.
+    /// The conversations that are in the user's list, in the order of the request.
     pub conversations: Vec<Conversation>,
-    /// What is not, in the order of the request.
+    /// The conversations that are not, in the order of the request.
     pub missing: Vec<ConversationId>,
 }
 
-/// Looks up conversations of `user`. What is deleted at present is missing.
+/// Looks up conversations of `user`. A conversation that is deleted at present is missing.
 ///
 /// # Errors
 ///

@@ -9,9 +9,9 @@ use crate::{
 /// Asks for a page of a history.
 #[derive(Debug)]
 pub struct ListMessages {
-    /// Who reads.
+    /// The user who reads.
     pub user: UserId,
-    /// What is read.
+    /// The conversation that is read.
     pub conversation_id: ConversationId,
     /// How much of it.
     pub page_size: PageSize,

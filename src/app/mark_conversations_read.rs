@@ -17,9 +17,9 @@ use crate::{
 /// Asks for conversations to be marked read.
 #[derive(Debug)]
 pub struct MarkConversationsRead {
-    /// Whose view changes, and who asks.
+    /// The user whose view changes, and the request's origin.
     pub origin: Origin,
-    /// Which conversations.
+    /// The conversations to mark read.
     pub which: Which,
     /// How far the user had seen conversations; the reading reaches no further in them.
     pub seen_through: HashMap<ConversationId, Seq>,
@@ -72,8 +72,8 @@ pub async fn mark_conversations_read(
 }
 
 /// The unread conversations, the latest active first, each through its newest message: as many as one
-/// request reads. A conversation that was not seen far enough to be read any further comes only where
-/// there is room, so that a caller who repeats the request until there is no more gets to the end.
+/// request reads. A conversation that was not seen far enough to be read any further comes only where there
+/// is room, so that a caller that repeats the request until there is no more gets to the end.
 async fn all_unread(
     app: &App,
     user: &UserId,

@@ -3,7 +3,7 @@
 use super::{App, AppError};
 use crate::domain::{MembershipRequest, MembershipsChanged};
 
-/// Each user whose membership changes has made a change, of which the user's clients are told.
+/// Each user whose membership changes has made a change, of which the user's clients are notified.
 pub(super) async fn change_members(
     app: &App,
     request: &MembershipRequest,

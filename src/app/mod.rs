@@ -68,16 +68,16 @@ pub use send_system_message::{SendSystemMessage, send_system_message};
 pub use set_custom_data::set_custom_data;
 pub use watch_conversations::{Watch, WatchConversations, WatchEnd, WatchEvent, WatchPolicy};
 
-/// What every use case needs.
+/// The dependencies of every use case.
 #[derive(Clone)]
 pub struct App {
     /// The database.
     pub store: Store,
     /// Where the time comes from.
     pub clock: Clock,
-    /// What the deployment has decided.
+    /// The rules that the deployment decides.
     pub policy: Policy,
-    /// Who is told of changes.
+    /// The watchers to wake after a change.
     pub wakes: Wakes,
     /// The rules of watching.
     pub watch: WatchPolicy,

@@ -9,17 +9,17 @@ use crate::{
 /// Asks for a message to be stored.
 #[derive(Debug)]
 pub struct SendMessage {
-    /// Who sends it.
+    /// The user who sends it.
     pub sender: UserId,
-    /// To whom.
+    /// The recipient.
     pub recipient: Recipient,
-    /// What is sent.
+    /// The content.
     pub body: MessageBody,
     /// By what a retry is recognised.
     pub client_message_id: Option<ClientMessageId>,
 }
 
-/// To whom a user can send a message.
+/// The recipient of a user's message.
 #[derive(Debug, Clone)]
 pub enum Recipient {
     /// A user.

@@ -9,9 +9,9 @@ use crate::{
 /// Asks for a system message to be stored.
 #[derive(Debug)]
 pub struct SendSystemMessage {
-    /// To whom.
+    /// The recipients.
     pub users: Batch<UserId>,
-    /// What is sent.
+    /// The content.
     pub body: MessageBody,
     /// By what a retry is recognised, for each user.
     pub client_message_id: Option<ClientMessageId>,

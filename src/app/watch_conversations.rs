@@ -17,11 +17,11 @@ const BATCH: u16 = 16;
 /// Asks to follow a user's changes.
 #[derive(Debug)]
 pub struct WatchConversations {
-    /// Whose changes.
+    /// The user whose changes to follow.
     pub user: UserId,
     /// The watching client, whose own changes are left out.
     pub client: Option<ClientId>,
-    /// What the client knows; `None` to begin with what comes next.
+    /// The revision that the client knows; `None` to begin with the next change.
     pub after: Option<Revision>,
 }
 
@@ -34,7 +34,7 @@ pub struct WatchPolicy {
     pub patience: Duration,
 }
 
-/// What a watcher is sent.
+/// An event of a watch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WatchEvent {
     /// Everything up to this revision has been sent.

@@ -1,12 +1,12 @@
 //! Lets a call in only if its caller may make it. It stands around all services, so nothing of a
 //! refused call is read, and within the boundary, so a refusal is an error like any other.
 //!
-//! What a role may call is listed here, service by service. What is not listed nobody may call once
-//! callers are named: a service that was forgotten is closed, not open.
+//! The methods that a role may call are listed here, service by service. Once callers are named, nobody may
+//! call a method that is not listed: a service that was forgotten is closed, not open.
 //!
-//! A caller that sends a token is known by it, whatever certificate its connection has shown: a token
-//! is said for this call, and a certificate may be that of a proxy. A wrong token is therefore
-//! refused, even when the certificate would do.
+//! A caller that sends a token is known by it, even if its connection has shown another caller's
+//! certificate: a token is for this call, and a certificate may be that of a proxy. A wrong token is
+//! therefore refused, even when the certificate would do.
 
 use std::{
     future::{Ready, ready},
@@ -43,17 +43,17 @@ pub struct Access {
     callers: watch::Receiver<Arc<Callers>>,
 }
 
-/// A service that only callers reach who may.
+/// A service that only admitted callers reach.
 #[derive(Debug, Clone)]
 pub struct Guarded<S> {
     callers: watch::Receiver<Arc<Callers>>,
     inner: S,
 }
 
-/// What it takes to make a call.
+/// The condition for making a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Needed {
-    /// Nothing: it says nothing about users, and those who ask have no credentials.
+    /// No credentials: the method says nothing about users, and its callers have none.
     Nothing,
     /// To be a caller.
     AnyRole,
@@ -61,7 +61,7 @@ enum Needed {
     OneOf(&'static [Role]),
 }
 
-/// What it takes to make a call of this path; `None` for a path that is no method's.
+/// The condition for making a call of this path; `None` for a path that is no method's.
 fn needed(path: &str) -> Option<Needed> {
     Some(match service_and_method(path)? {
         (CONVERSATIONS, _) => Needed::OneOf(&[Role::Conversations]),
@@ -145,7 +145,7 @@ pub(super) fn admit(callers: &Callers, request: &mut HttpRequest<Body>) -> Resul
     Ok(())
 }
 
-/// Whose call this is, by its credentials or its connection's.
+/// The caller that makes this call, by its credentials or its connection's.
 fn identify<'a>(
     callers: &'a Callers,
     headers: &HeaderMap,
@@ -176,7 +176,7 @@ fn bearer_token(credentials: &HeaderValue) -> Option<&[u8]> {
     (scheme.eq_ignore_ascii_case(b"bearer") && !token.is_empty()).then_some(token)
 }
 
-/// What a handler has received, and the caller who sent it, if callers are named.
+/// The request that a handler has received, and the caller that sent it, if callers are named.
 pub(super) fn received<T>(request: Request<T>) -> (T, Option<CallerName>) {
     let caller = request.extensions().get().cloned();
     (request.into_inner(), caller)

@@ -1,6 +1,6 @@
-//! What every call passes on its way in and out: its request ID, its deadline, what an operator sees
-//! of it, and our details in every error (both see [`Call`]). Who has called is found out further in, by
-//! [`super::Access`], which adds it to the call's span.
+//! The boundary that every call passes on its way in and out. It gives the call its request ID, its
+//! deadline, its span and log line for the operator, and our details in every error (see [`Call`]). The
+//! caller is identified further in, by [`super::Access`], which adds it to the call's span.
 
 use std::{
     future::{Future, ready},
@@ -29,7 +29,8 @@ use crate::metrics::{CallMetrics, OTHER_METHOD};
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 const LONGEST_REQUEST_ID: usize = 128;
-/// How long a call may take that ends by itself, whatever its caller says. None takes nearly as long.
+/// The longest time of a call that ends by itself, even if its caller allows more. None takes nearly as
+/// long.
 const LONGEST_CALL: Duration = Duration::from_mins(1);
 
 /// The exactness of timers. A shorter deadline has passed before anything is done.
@@ -138,8 +139,8 @@ where
     }
 }
 
-/// The span of a call. Its fields stand in each of its log lines; what is [`Empty`] is filled in when
-/// it is known. It is there whatever lines are chosen, for without it a line says little.
+/// The span of a call. Its fields stand in each of its log lines; a field that is [`Empty`] is filled in
+/// when it is known. The span is there even if no lines are chosen, for without it a line says little.
 fn span(request_id: &HeaderValue, path: &str, name: &str) -> Span {
     tracing::error_span!(
         "call",
@@ -154,7 +155,7 @@ fn span(request_id: &HeaderValue, path: &str, name: &str) -> Span {
     )
 }
 
-/// How long a call of this kind may take whose caller waits for so long.
+/// How long a call of this kind may take if its caller waits for `timeout`.
 fn deadline(kind: Kind, timeout: Option<Duration>) -> Option<Duration> {
     let longest = kind.is_short().then_some(LONGEST_CALL);
     match (timeout, longest) {

@@ -1,4 +1,4 @@
-//! One call as an operator sees it: its span, its figures, and its line in the log, from the first
+//! One call as an operator sees it: its span, its metrics, and its line in the log, from the first
 //! byte to the last. A stream ends with its trailers, and any call when its caller is gone.
 //!
 //! There is one line for each failed call, no louder than it deserves: a caller's mistake is no
@@ -213,7 +213,7 @@ fn with_details(status: Status, call: Option<&Call>, trailers: &mut HeaderMap) -
     let Some(ours) = call.and_then(|call| call.ours(&status)) else {
         return status;
     };
-    // What cannot be written stays as the transport has said it.
+    // A status that cannot be written stays as the transport has said it.
     let _ = ours.add_header(trailers);
     ours
 }

@@ -1,5 +1,5 @@
-//! When those who are refused for want of room are asked to come back. All that were refused at once do
-//! not come back at once.
+//! When the callers that are refused for want of room are asked to come back. Those that were refused at
+//! once do not come back at once.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tonic::Status;
 
 use super::status;
 
-/// After how long at least, and at most, whoever was refused is asked to come back.
+/// How long at least, and at most, a caller that was refused is asked to wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ComeBack {
     after: Duration,

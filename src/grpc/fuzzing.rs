@@ -1,8 +1,8 @@
-//! The door for fuzzing: feeds bytes to what reads a caller's input, and checks what holds whatever
-//! they are. It is there when `cargo fuzz` builds the crate, and for the test of the seeds.
+//! The entry point for fuzzing: feeds any bytes to the code that reads a caller's input, and checks what
+//! must always hold. It is there when `cargo fuzz` builds the crate, and for the test of the seeds.
 //!
-//! What is checked is said a second time here, in other words than the code's, so that a mistake in
-//! one of them shows. A panic is a finding, whether it comes from the code or from a check.
+//! The checks say the rules a second time, in other words than the code's, so that a mistake in one of them
+//! shows. A panic is a finding, whether it comes from the code or from a check.
 //!
 //! Deliberately absent: the database and the transport. `tests/it/fuzz` has both.
 

@@ -21,7 +21,7 @@ use crate::{
     store::Store,
 };
 
-/// What health can be asked of: the server as a whole, and each service.
+/// The names that health can be asked for: the server as a whole, and each service.
 const SERVICES: [&str; 4] = [
     "",
     ConversationServiceServer::<Api>::NAME,
@@ -65,14 +65,14 @@ impl Health {
         }
     }
 
-    /// Says that nothing serves any more, and ends the streams of those who follow that: one that goes
-    /// on would keep its connection open, and so the server from stopping.
+    /// Says that nothing serves any more, and ends the streams of health's watchers: a stream that goes on
+    /// would keep its connection open, and so the server from stopping.
     pub async fn leave(&mut self) {
         self.set(false).await;
         for service in SERVICES {
             self.reporter.clear_service_status(service).await;
         }
-        // For those who ask from now on.
+        // For the callers that ask from now on.
         self.set(false).await;
     }
 }

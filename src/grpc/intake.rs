@@ -37,8 +37,8 @@ struct Arrived {
 ///
 /// # Errors
 ///
-/// The refusal of a request whose message has more than `most` bytes, that takes too long, or if too much has
-/// arrived of too many.
+/// The refusal of a request whose message has more than `most` bytes or that takes too long; or of one that
+/// was cut off, because too much has arrived of too many.
 pub(super) async fn whole(
     request: Request<Body>,
     most: usize,
@@ -74,7 +74,7 @@ pub(super) async fn whole(
 }
 
 impl Arrived {
-    /// Takes in whatever has arrived. Ready when that is all.
+    /// Takes in all that has arrived. Ready when that is the whole request.
     fn poll(
         &mut self,
         body: &mut Body,

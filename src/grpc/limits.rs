@@ -1,22 +1,24 @@
-//! How much is worked on at once. What goes beyond is refused: a caller who knows that soon can go to
-//! another replica or wait, and one who is left in a queue gives up on it, and has it worked on in vain.
+//! How much is worked on at once. A call beyond that is refused: a caller that is refused soon can go to
+//! another replica or wait, and one that is left in a queue gives up on it, and its call is worked on in
+//! vain.
 //!
-//! What holds here:
+//! Invariants:
 //! - A call is worked on once its request has arrived as a whole ([`super::intake`]). Until then it has
 //!   no permit, so requests that never arrive keep nobody out.
-//! - A call that was let in has a permit until its answer is there. Who finds none is refused at once.
+//! - A call that was let in has a permit until its answer is there. A call that finds none is refused at
+//!   once.
 //! - Fewer are worked on than are let in, so that work goes quickly. The others wait for [`PATIENCE`] at
 //!   most: a burst is taken in, a queue that does not get shorter is not. Callers take turns.
 //! - No caller has all permits ([`Shares`]): others find room beside it. A caller is known by its name,
 //!   and where no callers are named, by its address.
-//! - Reads have turns of their own, and fewer: each is busy from its beginning to its end, and may have
-//!   megabytes in its hands, while changes mostly wait for each other.
-//! - Health and reflection take none of these permits: whoever looks why nothing goes forward gets an
-//!   answer. Their streams have permits of their own.
+//! - Reads have permits of their own, and fewer: each read is busy from its beginning to its end, and may
+//!   have megabytes in its hands, while changes mostly wait for each other.
+//! - Health and reflection take none of these permits: an operator who looks why nothing goes forward gets
+//!   an answer. Their streams have permits of their own.
 //! - A watch has a permit while it is set up, like any call, and one of its own kind while it lasts: of
 //!   those of the server, and of those of its connection. HTTP/2 counts calls and watches together, so
 //!   without the latter calls would wait behind watches, see [`crate::server`].
-//! - What of an answer has not been read is held in a budget ([`super::sending`]).
+//! - The part of an answer that has not been read is held in a budget ([`super::sending`]).
 //!
 //! How many calls one connection may have open is settled by HTTP/2, see [`crate::server`].
 
@@ -102,7 +104,7 @@ impl Via {
     }
 }
 
-/// The holder of a call's permits, by whom they are shared out.
+/// The holder of a call's permits, among whom they are shared out.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Holder {
     /// A caller that is named in the settings.
@@ -120,7 +122,7 @@ pub(super) type Permit = Share<Holder>;
 /// The permits of a watch: one of the server's, and one of its connection's.
 pub(super) type WatchPermits = (Permit, Option<OwnedSemaphorePermit>);
 
-/// The layer around all services, within [`super::Access`]: who may not call takes no permit.
+/// The layer around all services, within [`super::Access`]: a caller that is not admitted takes no permit.
 #[derive(Clone)]
 pub struct Limits {
     methods: Methods,

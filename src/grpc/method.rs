@@ -59,7 +59,7 @@ impl Kind {
         !matches!(self, Self::HealthWatch | Self::Watch | Self::Stream)
     }
 
-    /// When whoever finds no room for a call of it is asked to come back.
+    /// When a caller that finds no room for such a call is asked to come back.
     pub(super) const fn come_back(self) -> ComeBack {
         match self {
             Self::HealthWatch | Self::Watch => come_back::WATCHES,

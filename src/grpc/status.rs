@@ -1,7 +1,7 @@
 //! From errors to gRPC statuses: the one place that decides code, reason and details.
 //!
-//! What a caller reads says what to do and nothing of how the service works inside; the driver's own
-//! words go to the log, under the request's ID.
+//! The text that a caller reads says what to do and nothing of how the service works inside; the driver's
+//! own words go to the log, under the request's ID.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -112,7 +112,7 @@ pub(super) fn credentials_invalid() -> Status {
     )
 }
 
-/// The answer to a caller who has none of the roles that a method asks for.
+/// The answer to a caller that has none of the roles that a method asks for.
 pub(super) fn role_missing(roles: &[Role]) -> Status {
     let roles: Vec<_> = roles.iter().map(|role| role.as_str()).collect();
     let message = format!(
@@ -354,7 +354,7 @@ pub(super) fn of_store(error: &StoreError) -> Status {
     }
 }
 
-/// The canonical name of a code, as it stands in figures, traces and log lines.
+/// The canonical name of a code, as it stands in metrics, traces and log lines.
 pub(super) const fn name(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",

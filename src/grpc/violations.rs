@@ -13,7 +13,7 @@ const MAX: usize = 20;
 /// `FieldViolation.reason` is the name of a `ViolationReason` without this.
 const PREFIX: &str = "VIOLATION_REASON_";
 
-/// What is wrong with a request so far.
+/// The violations of a request that were found so far.
 #[derive(Debug, Default)]
 pub(super) struct Violations(InvalidRequest);
 

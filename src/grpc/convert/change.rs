@@ -1,4 +1,4 @@
-//! What one request has changed, as watching clients are told.
+//! The change that one request has made, as watching clients are notified of it.
 
 use super::{conversation, conversation_id};
 use crate::{

@@ -1,4 +1,4 @@
-//! What changes did to each of their conversations.
+//! The results of changes for each of their conversations.
 
 use super::conversation_id;
 use crate::{

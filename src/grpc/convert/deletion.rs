@@ -1,4 +1,4 @@
-//! What `DeleteConversations` and `ClearHistory` have in common.
+//! The common part of `DeleteConversations` and `ClearHistory`.
 
 use super::{conversation_id, origin::Asker, seen_through};
 use crate::{

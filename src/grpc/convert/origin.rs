@@ -1,4 +1,4 @@
-//! Who asks for a change, and by what a retry is recognised.
+//! The origin of a change, and the key by which a retry is recognised.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ use crate::{
     proto::ViolationReason,
 };
 
-/// Who asks, before it is known what the request means.
+/// The origin of a request whose meaning is not known yet.
 pub(super) struct Asker {
     method: &'static str,
     user: UserId,
@@ -24,8 +24,8 @@ pub(super) struct Asker {
     request: Option<(RequestId, RequestDigest)>,
 }
 
-/// The fields `user_id`, `client_id` and `request_id` of a changing request to `method`. `content` is
-/// the request without its `request_id`. `caller` is who sent it.
+/// The fields `user_id`, `client_id` and `request_id` of a changing request to `method`. `content` is the
+/// request without its `request_id`. `caller` is the service that sent it.
 pub(super) fn parse(
     method: &'static str,
     user: &str,
@@ -57,7 +57,7 @@ fn request_id(text: &str, violations: &mut Violations) -> Option<RequestId> {
     })
 }
 
-/// The field `request_id` of a request to `method` about users, whose order means nothing.
+/// The field `request_id` of a request to `method` about users, in any order.
 pub(super) fn of_group(
     method: &str,
     request_id: &str,
@@ -100,14 +100,14 @@ impl Asker {
     }
 }
 
-/// What a request means, value by value, on the way to its digest. Whatever is of variable length says
-/// how long it is, so that no two meanings are written alike.
+/// The meaning of a request, value by value, on the way to its digest. A value of variable length says how
+/// long it is, so that no two meanings are written alike.
 pub(super) struct Meaning(Context);
 
 impl Meaning {
     fn of(method: &str) -> Self {
         let mut meaning = Self(Context::new(&SHA256));
-        // What the first digests began with was the method's name.
+        // The first digests began with the method's name.
         meaning.0.update(b"meaning\0");
         meaning.bytes(method.as_bytes());
         meaning
@@ -139,7 +139,7 @@ impl Meaning {
         }
     }
 
-    /// How far conversations were seen, in whatever order that was said.
+    /// How far conversations were seen, in any order.
     pub(super) fn seen_through(&mut self, seen: &HashMap<ConversationId, Seq>) {
         let mut seen: Vec<_> = seen.iter().map(|(id, seq)| (id.to_string(), seq)).collect();
         seen.sort_unstable();

@@ -1,4 +1,4 @@
-//! Who is let in.
+//! The admission of calls.
 
 use std::{collections::BTreeSet, sync::LazyLock};
 
@@ -14,7 +14,7 @@ use crate::{
 /// The only token that is anybody's.
 const TOKEN: &[u8] = b"opensesame";
 
-/// One caller, who may handle conversations and not feed in messages.
+/// One caller, which may handle conversations and not feed in messages.
 static CALLERS: LazyLock<Callers> = LazyLock::new(|| {
     let caller = Caller {
         name: CallerName::new("gateway").expect("it is a name"),

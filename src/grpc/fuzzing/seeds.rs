@@ -1,5 +1,5 @@
-//! What the fuzzer begins with: a valid request of every method, with every field set, and one text of
-//! each kind. They stand in `fuzz/seeds`, and are written again with
+//! The seeds of the fuzzer: a valid request of every method, with every field set, requests that are
+//! refused, and texts of each kind. They stand in `fuzz/seeds`, and are written again with
 //! `cargo test --lib seeds -- --ignored`.
 
 mod requests;

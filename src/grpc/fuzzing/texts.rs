@@ -42,7 +42,7 @@ pub(super) fn conversation_id(text: &str) {
     }
 }
 
-/// What the contract says of an ID.
+/// The contract's rule for an ID.
 fn is_id(text: &str) -> bool {
     let white = |character: Option<char>| character.is_some_and(char::is_whitespace);
     (1..=LONGEST_ID).contains(&text.len())
@@ -113,7 +113,7 @@ fn returns<P: Place + PartialEq + Debug>(request: &impl prost::Message, place: &
     }
 }
 
-/// What nobody has sealed is refused.
+/// A token that the service has not sealed is refused.
 pub(super) fn page_token_of_nobody(token: &str) {
     let request = ListMessagesRequest::default();
     let place = page_token::decode::<Seq>(&request, token);
