@@ -36,9 +36,9 @@ pub(super) const COPIES: usize = 8;
 /// A message to store, in one or several conversations.
 #[derive(Debug)]
 pub(crate) struct Append<'a> {
-    /// Where it goes, and from whom.
+    /// The sender and where the message goes.
     pub(crate) to: Audience<'a>,
-    /// What is sent.
+    /// The content.
     pub(crate) body: &'a MessageBody,
     /// By what a retry is recognised, in each conversation and for each sender.
     pub(crate) client_message_id: Option<&'a ClientMessageId>,
@@ -51,14 +51,14 @@ pub(crate) struct Append<'a> {
 pub(crate) enum Audience<'a> {
     /// To one other user, or to oneself.
     C2c {
-        /// Who sends it.
+        /// The sender.
         sender: &'a UserId,
-        /// Who receives it.
+        /// The recipient.
         recipient: &'a UserId,
     },
     /// To the members of a group.
     Group {
-        /// Who sends it; has to be a member.
+        /// The sender, who has to be a member.
         sender: &'a UserId,
         /// The group.
         group: &'a GroupId,
@@ -140,12 +140,12 @@ impl Audience<'_> {
 }
 
 impl Store {
-    /// Stores a message at the next position of each of its conversations, makes the conversations
-    /// known to those who have not had them, and marks them read for the sender. A retry, known by
-    /// its client message ID, stores nothing.
+    /// Stores a message at the next position of each of its conversations, makes the conversations known to
+    /// users that have not had them, and marks them read for the sender. A retry, known by its client
+    /// message ID, stores nothing.
     ///
-    /// The lock of a head makes the order of positions the order of commits, so whoever has read a
-    /// head has every message up to it.
+    /// The lock of a head makes the order of positions the order of commits, so every message up to a head
+    /// that was read is committed.
     ///
     /// # Errors
     ///
@@ -224,7 +224,7 @@ impl Store {
         Ok(appended)
     }
 
-    /// What an earlier try of the same message has stored, whether it was erased since or not.
+    /// The messages that an earlier try of the same message has stored, erased since or not.
     async fn earlier(
         &self,
         transaction: &DatabaseTransaction,

@@ -1,4 +1,4 @@
-//! How much there is to erase, for the figures that an operator watches.
+//! How much there is to erase, for the metrics that an operator watches.
 //!
 //! Measuring must not cost more than the work: what is due stands in an index in the order of time, and
 //! no more of it is counted than [`MOST`] rows of each table.
@@ -37,7 +37,7 @@ impl Statements {
 }
 
 impl Store {
-    /// What is due to be erased at `now`.
+    /// The backlog of erasures at `now`.
     ///
     /// # Errors
     ///

@@ -19,7 +19,7 @@ use thiserror::Error;
 
 use crate::config::DatabaseUrl;
 
-/// How long it waits for whoever has locked the database.
+/// How long it waits for a process that has locked the database.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 const VERSION: &str = "SELECT max(version) FROM conversation_schema";
 

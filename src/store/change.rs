@@ -53,18 +53,18 @@ pub(super) struct Change {
     pub(super) erasable_from: Option<Timestamp>,
     /// The deletion that this change undoes.
     pub(super) undoes: Option<Revision>,
-    /// What the change has beside its conversations.
+    /// The data of the change beside its conversations.
     pub(super) detail: Option<String>,
     /// In the order of the request.
     pub(super) conversations: Vec<ConversationId>,
-    /// What its kind needs to know of each conversation: a row for each.
+    /// The input of its kind for each conversation: a row for each.
     pub(super) input: Input,
     /// The most pins that the user may have.
     pub(super) pin_limit: u32,
 }
 
 impl Change {
-    /// Until when it is kept: for its retries, and to be undone, whatever the settings are then.
+    /// Until when it is kept: for its retries, and to be undone, even if the settings change meanwhile.
     fn kept_until(&self, retention: Duration) -> Timestamp {
         let kept_until = self.time.saturating_add(retention);
         self.restorable_until
@@ -82,7 +82,7 @@ impl Request for Change {
     }
 }
 
-/// What has become of a change.
+/// The result of making a change.
 #[derive(Debug)]
 pub(super) enum Made {
     /// It was made and has this revision and, as JSON, these results.
@@ -96,7 +96,7 @@ pub(super) struct Begun {
     pub(super) transaction: Transaction,
     /// Of those to be made, by their users.
     revisions: HashMap<String, Revision>,
-    /// What is recorded of those that were made before, by their users.
+    /// The records of those that were made before, by their users.
     pub(super) earlier: HashMap<String, QueryResult>,
 }
 
@@ -340,7 +340,7 @@ impl Store {
     }
 }
 
-/// What has become of each of these changes.
+/// The result of each of these changes.
 fn in_order(
     batch: &[Arc<Change>],
     mut made: HashMap<String, Made>,

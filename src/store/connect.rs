@@ -133,9 +133,9 @@ pub(super) fn with_sessions(options: &mut ConnectOptions, session: Arc<Session>)
     });
 }
 
-/// SQLite ends a transaction by itself when a write fails, for want of room say. The driver is not told:
-/// it cannot end the transaction once more, and takes whatever follows on the connection to be nested
-/// in it. That would be neither committed nor rolled back, and would keep all other writers out for
+/// SQLite ends a transaction by itself when a write fails, for want of room say. The driver is not
+/// notified: it cannot end the transaction once more, and takes all that follows on the connection to be
+/// nested in it. That would be neither committed nor rolled back, and would keep all other writers out for
 /// good. Such a connection is closed.
 fn close_what_is_out_of_step(pool: PoolOptions<Sqlite>) -> PoolOptions<Sqlite> {
     pool.after_release(|connection, _| {

@@ -3,9 +3,9 @@
 //! On PostgreSQL a connection beside the pool asks, again and again, whether the database is there and
 //! can be written to. Everything else goes by the answer:
 //!
-//! - While the database is *away*, nothing waits for it. What is under way is given up, and what comes
-//!   is refused at once. Whoever gave up in the midst of a commit does not know what became of it: a
-//!   retry by the same ID tells.
+//! - While the database is *away*, nothing waits for it. Work that is under way is given up, and new work
+//!   is refused at once. A call that gave up in the midst of a commit does not know what became of it: a
+//!   retry with the same ID tells.
 //! - When it is back, the pool is a new one. The old connections may lead to a machine that is gone or
 //!   that is a standby now, and TCP takes minutes to notice.
 //!
@@ -72,7 +72,7 @@ const RETIREMENT: Duration = Duration::from_millis(100);
 /// PostgreSQL has no room for another connection. So it is there.
 const TOO_MANY_CONNECTIONS: &str = "53300";
 
-/// Told of each statement that is run.
+/// Notified of each statement that is run.
 pub(super) type Observer = Arc<dyn Fn(&Statement) + Send + Sync>;
 
 /// The pool, and what is known of the database.
@@ -84,7 +84,7 @@ pub(super) struct Connections {
     session: Option<Arc<Session>>,
     /// PostgreSQL itself, where something in front of it lends its sessions.
     direct: Option<DatabaseUrl>,
-    /// What asks PostgreSQL, unless it has to be made anew.
+    /// The connection that asks PostgreSQL, unless it has to be made anew.
     probe: Mutex<Option<PgConnection>>,
     /// Whether the log has been told that the clocks differ.
     notable: AtomicBool,
@@ -206,7 +206,7 @@ impl Connections {
         });
     }
 
-    /// What `work` gives, unless the database is away or goes away meanwhile.
+    /// The result of `work`, unless the database is away or goes away meanwhile.
     pub(super) async fn while_there<T, E: From<StoreError>>(
         &self,
         work: impl Future<Output = Result<T, E>>,

@@ -127,7 +127,7 @@ impl Store {
     }
 
     /// The newest position of each of these conversations, in their order; zero where there is none.
-    /// Those who ask at the same time are answered together.
+    /// Calls that ask at the same time are answered together.
     pub(crate) async fn positions(
         &self,
         positions: Positions,
@@ -175,7 +175,7 @@ impl Store {
     }
 }
 
-/// What [`keyed_head`] reads, of `conversations`.
+/// The columns that [`keyed_head`] reads, of `conversations`.
 pub(super) const COLUMNS: &str = "conversation_key, canonical_id, last_seq, last_time, is_large";
 
 /// Reads [`COLUMNS`].

@@ -1,9 +1,9 @@
 //! Deleting and clearing, and undoing it: how a user's watermarks move.
 //!
-//! A deletion reaches through a position that the caller has read from the conversation's head before:
-//! a message that commits later has a higher position, so it can never be hidden. Watermarks are only
-//! ever compared with the row as it is when it is written, so they never fall, whatever the order of
-//! concurrent requests. Message rows are not touched.
+//! A deletion reaches through a position that the caller has read from the conversation's head before: a
+//! message that commits later has a higher position, so it can never be hidden. Watermarks are only ever
+//! compared with the row as it is when it is written, so they never fall, in whichever order concurrent
+//! requests run. Message rows are not touched.
 //!
 //! Undoing is a stack for each conversation. What a deletion takes is recorded with it, together with
 //! the deletion that was last before it. The row of `members` has only the revision of the last one
@@ -139,7 +139,7 @@ impl Store {
         Ok(restoration(recorded)?)
     }
 
-    /// What an earlier run of this request to undo a deletion has done, if there was one.
+    /// The result of an earlier run of this request to undo a deletion, if there was one.
     pub(crate) async fn earlier_restoration(
         &self,
         user: &UserId,

@@ -1,9 +1,9 @@
-//! What differs between SQLite and PostgreSQL, in one place.
+//! The differences between SQLite and PostgreSQL, in one place.
 //!
-//! The statements of this module's siblings are written in the tongue that both databases speak
-//! (`RETURNING`, `UPDATE … FROM`, `ON CONFLICT`, `CASE`, `$1`). What they do not share is how a list of
-//! rows is handed over as parameters; [`Dialect::rows`] and [`Dialect::row_values`] do that. The text
-//! of a statement never depends on how many rows there are, so it is prepared once.
+//! The statements of this module's siblings are written in the dialect that both databases share
+//! (`RETURNING`, `UPDATE … FROM`, `ON CONFLICT`, `CASE`, `$1`). They do not share how a list of rows is
+//! handed over as parameters; [`Dialect::rows`] and [`Dialect::row_values`] do that. The text of a
+//! statement never depends on how many rows there are, so it is prepared once.
 
 mod column;
 
@@ -46,7 +46,7 @@ impl Dialect {
         }
     }
 
-    /// How much is looked up together. Nobody who looks waits for a lock, so large requests gain, too.
+    /// How much is looked up together. No look-up waits for a lock, so large requests gain, too.
     pub(super) const fn looked_up_together(self) -> Limits {
         let runs = match self {
             Self::Sqlite => 1,
@@ -67,8 +67,8 @@ impl Dialect {
         }
     }
 
-    /// What makes a `SELECT` lock its rows and pass over those that others have locked. SQLite has one
-    /// writer at a time, so nobody else has.
+    /// The clause that makes a `SELECT` lock its rows and pass over those that others have locked. SQLite
+    /// has one writer at a time, so no other has locked any.
     pub(super) const fn skip_locked(self) -> &'static str {
         match self {
             Self::Sqlite => "",
@@ -169,7 +169,7 @@ impl Dialect {
         format!("{function}({})", numbers.join(", "))
     }
 
-    /// What makes a `SELECT` lock its rows, in their order. SQLite has one writer at a time.
+    /// The clause that makes a `SELECT` lock its rows, in their order. SQLite has one writer at a time.
     pub(super) const fn lock(self) -> &'static str {
         match self {
             Self::Sqlite => "",
@@ -194,9 +194,9 @@ impl Dialect {
         format!("CASE WHEN {column} >= 0 THEN {parameter} END")
     }
 
-    /// What follows a table in a `FROM` that is to be read by this index. SQLite mostly has no
-    /// statistics, and without them prefers to read all rows of a user by the primary key. PostgreSQL
-    /// knows better.
+    /// The clause that follows a table in a `FROM` that is to be read by this index. SQLite mostly has no
+    /// statistics, and without them prefers to read all rows of a user by the primary key. PostgreSQL knows
+    /// better.
     pub(super) fn by_index(self, index: &str) -> String {
         match self {
             Self::Sqlite => format!(" INDEXED BY {index}"),

@@ -56,7 +56,7 @@ const CONVERSATIONS: u16 = 16;
 /// How many heads are locked at a time to pass conversations on.
 const HEADS: usize = 100;
 
-/// What one round of the background jobs has removed.
+/// The numbers of rows that one round of the background jobs has removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Erased {
     /// Messages that nobody could ever see again.

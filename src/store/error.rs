@@ -1,4 +1,4 @@
-//! What can go wrong in the database, by what the caller does about it.
+//! The errors of the database, by what the caller does about them.
 
 use sea_orm::{DbErr, RuntimeErr};
 use sqlx::error::DatabaseError;
@@ -41,7 +41,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// What went wrong on a connection beside the pool. Whatever it is, the database is of no use.
+    /// An error on a connection beside the pool. After any such error the database is of no use.
     pub(super) fn beside_the_pool(error: sqlx::Error) -> Self {
         Self::Unavailable(DbErr::Conn(RuntimeErr::SqlxError(error.into())))
     }
@@ -98,7 +98,7 @@ impl StoreError {
         code.is_some_and(|code| code == "42501")
     }
 
-    /// The kind of the error, as it stands in figures and traces.
+    /// The kind of the error, as it stands in metrics and traces.
     pub(super) const fn error_type(&self) -> &'static str {
         match self {
             Self::Unavailable(_) => "unavailable",

@@ -36,7 +36,7 @@ use crate::domain::{
 pub(super) use record::StoredFolder;
 pub(super) use statements::Statements;
 
-/// What the statements of a folder know it by.
+/// The key by which the statements know a folder.
 #[derive(Debug, Clone, Copy)]
 struct FolderId(Revision);
 
@@ -121,7 +121,7 @@ impl Store {
         // Before anything is put in: a conversation that a message brings about meanwhile is either put
         // in or not known, and never one that was in the folder already.
         let known = self.known(transaction, user, &keys).await?;
-        // What is removed is answered as it was, and everything else as it is afterwards.
+        // A folder that is removed is answered as it was, and any other as it is afterwards.
         let mut shown_as = name;
         let mut former = None;
         let mut removed = None;
@@ -274,7 +274,7 @@ impl Store {
             .await
     }
 
-    /// What is in a folder and listed at present.
+    /// The conversations that are in a folder and listed at present.
     async fn contents(
         &self,
         transaction: &DatabaseTransaction,

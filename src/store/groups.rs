@@ -1,4 +1,4 @@
-//! Who is in a group chat: the bounds of each member's view.
+//! The members of a group chat: the bounds of each member's view.
 //!
 //! Joining and leaving hold the lock of the group's head, so that a membership begins and ends between
 //! two messages and never in the midst of one. Each is a change of every user whose membership it
@@ -6,8 +6,8 @@
 //! one change for each, in one transaction. Nobody's membership changes without the head's lock, so what
 //! was found under it stays true.
 //!
-//! A group that gets more members than [`COPIES`] is large from then on, and its members lose their
-//! copies of the head: see [`super::append`]. Who has left has a copy for good, since nothing newer
+//! A group that gets more members than [`COPIES`] is large from then on, and its members lose their copies
+//! of the head: see [`super::append`]. A member who has left has a copy for good, since nothing newer
 //! reaches them.
 
 mod record;

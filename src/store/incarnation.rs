@@ -2,10 +2,10 @@
 //!
 //! A backup does not hold the revisions that were given out after it was made. If they were given out
 //! again, for other changes, a client that knows one of them would pass over what it has not seen. So
-//! whoever restores a backup begins a new incarnation: its base lies above every revision that was
-//! ever given out, and every user, known or not, has come to the base at least. Nothing is written to
-//! the users' rows for that; the statements that raise a revision or read one take the base into
-//! account, so an incarnation begins for all users and all replicas at once.
+//! restoring a backup begins a new incarnation: its base lies above every revision that was ever given out,
+//! and every user, known or not, has come to the base at least. Nothing is written to the users' rows for
+//! that; the statements that raise a revision or read one take the base into account, so an incarnation
+//! begins for all users and all replicas at once.
 //!
 //! A base is the time at which the incarnation began, in microseconds. No user makes a change each
 //! microsecond, so revisions stay below the time, and so below the next base: also if the same backup

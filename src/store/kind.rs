@@ -46,7 +46,7 @@ impl StoredKind {
         Self::Leave,
     ];
 
-    /// The kind as it stands in figures.
+    /// The kind as it stands in metrics.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Delete => "delete",

@@ -21,7 +21,7 @@ use crate::domain::{
 };
 
 pub(super) const TABLE: &str = "changes";
-/// What [`recorded`] reads.
+/// The columns that [`recorded`] reads.
 pub(super) const RECORDED: &str =
     "revision, request_digest, kind, restorable_until, conversations, results, detail";
 
@@ -33,11 +33,11 @@ pub(crate) struct Recorded {
     pub(crate) restorable_until: Option<Timestamp>,
     /// In the order of the request.
     pub(crate) conversations: Vec<RecordedConversation>,
-    /// What there is beside the conversations, as the kind of the change has it.
+    /// The data beside the conversations, as the kind of the change has it.
     pub(super) detail: Option<String>,
 }
 
-/// What is recorded of one conversation of a change.
+/// The record of one conversation of a change.
 #[derive(Debug)]
 pub(crate) struct RecordedConversation {
     pub(crate) id: ConversationId,
@@ -147,7 +147,7 @@ impl Recorded {
 }
 
 impl RecordedConversation {
-    /// What a change other than a deletion or its undoing has done.
+    /// The outcome of a change other than a deletion or its undoing.
     pub(super) const fn change_outcome(&self) -> Option<ChangeOutcome> {
         match self.outcome {
             CHANGED => Some(ChangeOutcome::Changed),

@@ -1,4 +1,4 @@
-//! What each user sees of each conversation: one row of watermarks and settings.
+//! Each user's view of each conversation: one row of watermarks and settings.
 
 use std::collections::HashMap;
 
@@ -69,7 +69,7 @@ const WITHOUT_FOLDERS: &str = "m.conversation_key, m.joined_after, m.left_at, m.
     m.last_time, m.hidden_through, m.cleared_through, m.read_through, m.pinned_at, m.muted, \
     m.marks, m.custom_data";
 
-/// What [`member`] reads, of `members AS m`.
+/// The columns that [`member`] reads, of `members AS m`.
 pub(super) fn columns(dialect: Dialect) -> String {
     let folders = dialect.json_rows(
         &["name"],
@@ -80,7 +80,7 @@ pub(super) fn columns(dialect: Dialect) -> String {
     format!("{WITHOUT_FOLDERS}, {folders} AS folders")
 }
 
-/// The same for a reader who does not look at the folders.
+/// The same for a reader that does not look at the folders.
 pub(super) fn columns_without_folders() -> String {
     format!("{WITHOUT_FOLDERS}, '[]' AS folders")
 }

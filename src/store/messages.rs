@@ -36,7 +36,7 @@ impl StoredMessage {
 }
 
 pub(super) const TABLE: &str = "messages";
-/// What [`message`] reads, of `messages AS m`.
+/// The columns that [`message`] reads, of `messages AS m`.
 pub(super) const COLUMNS: &str = "m.seq, m.sender_user_id, m.send_time, m.payload_type, m.content";
 
 #[cfg_attr(test, derive(serde::Serialize))]
@@ -124,9 +124,9 @@ impl Store {
         .await
     }
 
-    /// What was the newest message of each of these conversations at `time`. Reads no more than what
-    /// has been sent since then. If it has been erased, its time is not known: it counts as the
-    /// earliest there is.
+    /// The message of each of these conversations that was the newest at `time`. Reads no more than what
+    /// has been sent since then. If it has been erased, its time is not known: it counts as the earliest
+    /// there is.
     pub(crate) async fn newest_as_of(
         &self,
         keys: Vec<ConversationKey>,

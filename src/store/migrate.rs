@@ -1,7 +1,7 @@
 //! Bringing the schema up to date, safely with several replicas at once.
 //!
-//! A schema that is up to date is only read: whoever serves needs no right to change it. Reading, and what
-//! a role has to be granted, is in [`super::schema`].
+//! A schema that is up to date is only read: a server needs no right to change it. Reading, and what a role
+//! has to be granted, is in [`super::schema`].
 
 use sea_orm::{ConnectionTrait, DbErr};
 use sea_orm_migration::MigratorTrait as _;

@@ -18,15 +18,15 @@
 //! | a message | its conversations' | | the conversation's, in the order of the users |
 //! | joining and leaving | the group's | those whose membership changes | the group's, in the order of the users |
 //!
-//! No use cases can wait for each other in a circle. Whoever waits for a row of a table holds no row of a
-//! later table, so a circle would lie within one table. Heads and rows of `users` are taken in the order
-//! of their keys. Whoever holds the row of one user in `members` waits only for rows of the same or of
-//! later users; for one of the same user only as a change of that user, of which there is one at a time,
-//! for it holds the user's lock. Between finding out who is in a group and changing it no lock on
-//! `members` is needed: nobody's membership changes without the head's lock.
+//! No use cases can wait for each other in a circle. A use case that waits for a row of a table holds no
+//! row of a later table, so a circle would lie within one table. Heads and rows of `users` are taken in the
+//! order of their keys. A use case that holds the row of one user in `members` waits only for rows of the
+//! same or of later users; for one of the same user only as a change of that user, of which there is one at
+//! a time, for it holds the user's lock. Between finding the members of a group and changing them no lock
+//! on `members` is needed: nobody's membership changes without the head's lock.
 //!
-//! What is deliberately absent: caches, and any reading of a row to decide in the service what a
-//! statement could decide while it holds the row.
+//! Deliberately absent: caches, and any reading of a row to decide in the service what a statement could
+//! decide while it holds the row.
 
 mod append;
 mod backlog;
@@ -111,8 +111,8 @@ pub struct Store {
     connections: Arc<Connections>,
     dialect: Dialect,
     statements: Arc<Statements>,
-    /// Where those queue who want to begin a transaction, first come, first served. SQLite has one writer
-    /// at a time and lets others in by chance; PostgreSQL has [`writers_of`] a pool.
+    /// The permits to begin a transaction, first come, first served. SQLite has one writer at a time and
+    /// lets others in by chance; PostgreSQL has [`writers_of`] a pool.
     turns: Arc<Semaphore>,
     metrics: DatabaseMetrics,
     /// For how long changes and the names of messages are kept.
@@ -171,7 +171,7 @@ impl Store {
         self.connections.observe(Arc::new(observer));
     }
 
-    /// What the store and its clones count. The figures go on changing.
+    /// The metrics of the store and its clones. They go on changing.
     #[must_use]
     pub const fn metrics(&self) -> &DatabaseMetrics {
         &self.metrics
@@ -235,7 +235,7 @@ impl Store {
 }
 
 /// How many connections of a pool transactions may have at once. They wait for locks; the others are kept
-/// for those who read and wait for nobody, and for changes that run together.
+/// for reads, which wait for no lock, and for changes that run together.
 fn writers_of(pool_size: u32) -> usize {
     let kept = pool_size / 4;
     usize::try_from(pool_size - kept).unwrap_or(Semaphore::MAX_PERMITS)

@@ -1,4 +1,4 @@
-//! Connections whose statements an operator sees: each has a span of its own in the call's trace.
+//! Connections whose statements are traced: each statement has a span of its own in the call's trace.
 //!
 //! They are used like any other connection, so nothing in the module's statements knows of this.
 

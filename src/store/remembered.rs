@@ -1,4 +1,4 @@
-//! What stays of a message that was erased, so that it is not stored again when it is delivered again.
+//! The remains of erased messages: they keep a message from being stored again when it is delivered again.
 //!
 //! A retry is recognised for as long as was promised when the message was sent (rule 9), whether the
 //! message is still there or not. Erasing a message that may still be delivered again leaves its
@@ -7,7 +7,7 @@
 //!
 //! Erasing holds the lock of the conversation's head while it moves a name from there to here, and a
 //! message is stored under that lock. So the statement that stores a message sees the name in one of the
-//! two places, whatever has happened since the look-up.
+//! two places, even if it was moved after the look-up.
 
 use ring::digest::{Context, SHA256};
 use sea_orm::{ConnectionTrait, QueryResult, Value};

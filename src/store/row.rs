@@ -16,7 +16,7 @@ pub(super) struct Row<'a> {
     result: &'a QueryResult,
 }
 
-/// The user's revisions in the rows of a statement that returns them with whatever else it finds.
+/// The user's revisions in the rows of a statement that returns them beside other columns.
 pub(super) fn revisions_of(rows: &[QueryResult]) -> Result<Revisions, StoreError> {
     match rows.first() {
         Some(first) => Revisions::of(&Row::new("users", first)),

@@ -9,8 +9,9 @@
 //! for one transaction at a time. There the settings are made anew in each transaction, see
 //! [`super::pooled`], and nothing that needs a session is done: no `LISTEN`, no named statements.
 //!
-//! Deliberately absent: `default_transaction_read_only`. Whoever sets it wants nothing to be written, so
-//! the service says so and does not serve. `search_path` is left alone, too: it chooses the schema.
+//! Deliberately absent: `default_transaction_read_only`. An operator who sets it wants nothing to be
+//! written, so the service says so and does not serve. `search_path` is left alone, too: it chooses the
+//! schema.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,8 +25,8 @@ use crate::domain::Timestamp;
 
 /// How long a statement may run; none of this service's takes nearly as long.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a statement waits for a lock. Those who hold one are done in milliseconds; a lock that is held
-/// for so long is not given back soon, and who waits for it takes a connection from others.
+/// How long a statement waits for a lock. A holder is done in milliseconds; a lock that is held for so long
+/// is not given back soon, and a statement that waits for it takes a connection from others.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(8);
 /// How often PostgreSQL looks whether the connection is still there while it runs a statement or waits
 /// for a lock. The statement ends if it is not. Together with the time that a pool waits for an abandoned
@@ -204,9 +205,9 @@ pub(super) fn of_service(options: PgConnectOptions) -> PgConnectOptions {
         .disable_statement_logging()
 }
 
-/// Whether sessions last. Of two connections that are open at the same time, each has a session of its
-/// own and keeps it, unless somebody lends them. Whoever lends gives out the session that was given back
-/// last, or each in its turn; one connection that asks twice and another that asks once find out both.
+/// Whether sessions last. Two connections that are open at the same time each have a session of their own
+/// and keep it, unless a pooler lends sessions. A pooler gives out the session that was given back last, or
+/// each in its turn; one connection that asks twice and another that asks once find out both.
 async fn sessions(
     first: &mut PgConnection,
     mut second: PgConnection,

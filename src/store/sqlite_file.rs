@@ -1,7 +1,7 @@
 //! The file of a SQLite database: made for its owner alone, and watched while it is open.
 //!
-//! A file that is deleted, or replaced by another, goes on to be written to by whoever has it open, and
-//! is gone when it is closed. SQLite does not notice. So before each use of the database the file that
+//! A process that has the file open goes on writing to it after it was deleted or replaced by another, and
+//! it is gone when it is closed. SQLite does not notice. So before each use of the database the file that
 //! the path names is compared with the one that was opened, by device and inode:
 //!
 //! - While the path names no file, the database is not used. The file may come back.
@@ -33,7 +33,7 @@ pub(super) struct SqliteFile {
     was_replaced: AtomicBool,
 }
 
-/// The identity of a file, whatever it is called.
+/// The identity of a file, under any name.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Identity {
     device: u64,

@@ -1,9 +1,9 @@
 //! The database's clock: by it goes every time that is stored or promised.
 //!
-//! SQLite has no clock of its own but this machine's wall clock. If that is set while the service runs,
-//! or between two runs, the steady clock of the machine tells, as long as the machine was not started
-//! anew. So what is known of the two is kept in the database: a jump is noticed by whoever erases next,
-//! be it the server or a command.
+//! SQLite has no clock of its own but this machine's wall clock. If that is set while the service runs, or
+//! between two runs, the steady clock of the machine tells, as long as the machine was not started anew. So
+//! what is known of the two is kept in the database: the next process that erases notices a jump, be it the
+//! server or a command.
 
 use sea_orm::ConnectionTrait;
 
@@ -49,7 +49,7 @@ impl Store {
     }
 
     /// Takes the clock of the machine that keeps SQLite's file for right, although it has jumped: from the
-    /// next time on that [`Store::time`] is asked, here and by whoever else uses the file.
+    /// next time on that [`Store::time`] is asked, here and in every other process that uses the file.
     ///
     /// # Errors
     ///

@@ -25,7 +25,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
 /// A transaction in progress. Dropped without [`Transaction::commit`] it is rolled back.
 pub(super) struct Transaction {
-    // Before the turn, so that on SQLite it is rolled back before the next writer begins.
+    // Before the permit, so that on SQLite it is rolled back before the next writer begins.
     inner: DatabaseTransaction,
     _turn: Turn,
 }
@@ -43,7 +43,7 @@ impl Store {
     /// number of times, after a jittered pause. So it must have no effect but on the database, and
     /// there only by one statement or one transaction. A run is given up when the database goes away.
     ///
-    /// `name` is what an operator knows the operation by, in figures and traces.
+    /// `name` is what an operator knows the operation by, in metrics and traces.
     pub(super) async fn retrying<T, E, F>(
         &self,
         name: &'static str,
@@ -101,8 +101,8 @@ impl Store {
         use_case().await
     }
 
-    /// Runs one statement in a transaction of its own, on SQLite in its turn; returns how many rows it
-    /// changed.
+    /// Runs one statement in a transaction of its own, on SQLite with the permit to write; returns how many
+    /// rows it changed.
     pub(super) async fn execute_one(
         &self,
         name: &'static str,
@@ -117,8 +117,9 @@ impl Store {
         .await
     }
 
-    /// Begins a transaction when its turn has come. On SQLite it takes the write lock at once: a deferred
-    /// transaction fails when it finds, at its first write, that another has written since its first read.
+    /// Begins a transaction once there is a permit for it. On SQLite it takes the write lock at once: a
+    /// deferred transaction fails when it finds, at its first write, that another has written since its
+    /// first read.
     pub(super) async fn begin(&self) -> Result<Transaction, StoreError> {
         let asked = Stopwatch::start();
         let turn = self.turn().await?;
@@ -132,7 +133,7 @@ impl Store {
         })
     }
 
-    /// Waits for a turn to write; on PostgreSQL no longer than for a connection.
+    /// Waits for a permit to write; on PostgreSQL no longer than for a connection.
     pub(super) async fn turn(&self) -> Result<Turn, StoreError> {
         let turn = Arc::clone(&self.turns).acquire_owned();
         let turn = match self.dialect {
@@ -154,7 +155,7 @@ impl Store {
 /// Begins, even if the caller gives up meanwhile; what has begun then is rolled back. If a `BEGIN` were
 /// given up between its sending and its answer, the driver would not know of the transaction and take
 /// the connection back as it is: what the next user of it is told to be stored would not be committed.
-/// It keeps its turn until then, so there are no more of these than connections.
+/// It keeps its permit until then, so there are no more of these than connections.
 #[expect(
     clippy::disallowed_methods,
     reason = "closing the pool waits for it, as it has a connection"

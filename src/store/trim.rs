@@ -28,7 +28,7 @@ pub(super) struct Statements {
 impl Statements {
     pub(super) fn new(dialect: Dialect) -> Self {
         let skip_locked = dialect.skip_locked();
-        // What waits for erasure is still needed.
+        // A change that waits for erasure is still needed.
         let changes = |time: &str, more: &str| {
             format!(
                 "DELETE FROM changes WHERE (user_id, revision) IN ( \

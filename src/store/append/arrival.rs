@@ -86,7 +86,7 @@ impl Store {
     }
 }
 
-/// Whom a message that is not for a group reaches. It is read by its sender.
+/// The users whom a message that is not for a group reaches. Its sender has read it.
 pub(super) fn arrivals<'a>(
     to: &Audience<'a>,
     appended: &HashMap<ConversationKey, Appended>,

@@ -7,7 +7,7 @@ use crate::store::{
     messages,
 };
 
-/// What a message does to the row of a user whom it reaches.
+/// The effect of a message on the row of a user whom it reaches.
 const ARRIVED: &str = "ON CONFLICT (user_id, conversation_key) DO UPDATE SET \
     read_through = CASE WHEN excluded.read_through > members.read_through \
                    THEN excluded.read_through ELSE members.read_through END, \

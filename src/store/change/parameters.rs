@@ -1,5 +1,5 @@
-//! The parameters of the statements that make changes: what every change has, and whose rows of its
-//! kind are whose.
+//! The parameters of the statements that make changes: the values that every change has, and the rows of
+//! its kind, each with its user.
 
 use std::{sync::Arc, time::Duration};
 
@@ -79,7 +79,7 @@ impl InputRow for Raised {
         &[InputColumn::integer("revision", |raised| raised.0)];
 }
 
-/// What a change has done, worked out by the caller.
+/// The results of a change, worked out by the caller.
 pub(super) struct Results(pub(super) String);
 
 impl InputRow for Results {
@@ -87,7 +87,7 @@ impl InputRow for Results {
         &[InputColumn::text("results", |results| results.0.clone())];
 }
 
-/// Whose a row of a kind's input is.
+/// The user of a row of a kind's input.
 struct Owner(String);
 
 impl InputRow for Owner {
@@ -107,7 +107,8 @@ pub(super) fn changes_shape() -> Shape {
     Shape::of::<Change>().beside(&Shape::of::<Kept>())
 }
 
-/// What of these changes is known before. They are kept for at least `retention`.
+/// The values of these changes that are known before they are made. The changes are kept for at least
+/// `retention`.
 pub(super) fn changes(changes: &[&Change], retention: Duration) -> Input {
     let kept: Vec<_> = changes
         .iter()

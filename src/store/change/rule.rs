@@ -1,4 +1,4 @@
-//! What a kind of change is, as SQL over one row, and the statements that are made of it.
+//! The rule of a kind of change, as SQL over one row, and the statements that are made of it.
 
 use std::{marker::PhantomData, sync::Arc};
 
@@ -14,19 +14,19 @@ use crate::store::{
     log::{self, RECORDED},
 };
 
-/// What distinguishes one kind of change: SQL over `m`, the user's row of `members`, `i`, the row of
-/// the request, which has a `conversation_key`, and `{revision}`, the revision that the change makes.
+/// The rule that distinguishes one kind of change: SQL over `m`, the user's row of `members`, `i`, the row
+/// of the request, which has a `conversation_key`, and `{revision}`, the revision that the change makes.
 pub(in crate::store) struct ChangeRule<'a> {
     /// The `SET` clause of the update of `m`.
     pub(in crate::store) set: String,
-    /// What is recorded of each conversation, worked out after the update.
+    /// The numbers that are recorded for each conversation, worked out after the update.
     pub(in crate::store) results: &'a [ResultField<'a>],
-    /// What becomes of pins beyond the limit; `None` for a rule that pins nothing.
+    /// The treatment of pins beyond the limit; `None` for a rule that pins nothing.
     pub(in crate::store) surplus: Option<Surplus>,
 }
 
-/// What becomes of the pins of a change after which the user has more than the limit allows. What a
-/// change has pinned has its revision in `changed_by`.
+/// The treatment of the pins of a change after which the user has more than the limit allows. The rows that
+/// the change has pinned have its revision in `changed_by`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) enum Surplus {
     /// The change is not made.
@@ -50,8 +50,8 @@ pub(in crate::store) struct ChangeStatement<R> {
     rows: PhantomData<fn(R)>,
 }
 
-/// The same, whatever the rows are: made once from the rule of the kind, with the requests for it that
-/// wait.
+/// The same without the type of the rows: made once from the rule of the kind, with the requests for it
+/// that wait.
 pub(super) struct OfRows {
     pub(super) form: Form,
     pub(super) shape: Shape,
@@ -84,7 +84,7 @@ pub(in crate::store) struct Statements {
     pub(super) unpin: String,
 }
 
-/// What is read of a change that was just made: the rest is known.
+/// The columns that are read of a change that was just made: the rest is known.
 const NEWS: &str = "user_id, revision, results";
 /// One result of changes `recorded` just now and `earlier`. Of the former only [`NEWS`] are read.
 const RECORDED_AND_EARLIER: &str = "SELECT TRUE AS is_new, user_id, revision, results, \
@@ -187,7 +187,7 @@ impl OfRows {
     }
 }
 
-/// What an update returns of a row, as `a`, and what is recorded of that.
+/// The columns that an update returns of a row, as `a`, and the JSON that is recorded of them.
 fn results_of_update(rule: &ChangeRule<'_>) -> (String, String) {
     let returned: Vec<_> = rule
         .results
@@ -219,9 +219,9 @@ fn prefixed(prefix: &str, names: &str) -> String {
     names.join(", ")
 }
 
-/// One change, whose own columns are parameters of their own. The rows of `members` are looked up by
-/// the whole of their key, which the planner cannot take apart: whatever it believes of how many rows
-/// the user has, it never reads all of them.
+/// One change, whose own columns are parameters of their own. The rows of `members` are looked up by the
+/// whole of their key, which the planner cannot take apart: however few rows it believes the user to have,
+/// it never reads all of them.
 fn alone(rule: &ChangeRule<'_>, shape: &Shape) -> String {
     let known = known();
     let (user, request) = (known.parameter("user_id"), known.parameter("request_id"));

@@ -1,4 +1,4 @@
-//! The queue, and who runs what is in it.
+//! The queue, and the runs of the requests in it.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -21,7 +21,7 @@ pub(in crate::store) struct Limits {
     /// How many runs are under way at a time. More would leave each of them less company; fewer would
     /// let a locked user hold up more of the others.
     pub(in crate::store) runs: usize,
-    /// A request of more rows than this runs alone and needs no turn.
+    /// A request of more rows than this runs alone and needs no permit.
     pub(in crate::store) rows_of_one: usize,
     /// The most rows of a run of several requests.
     pub(in crate::store) rows: usize,
@@ -36,7 +36,7 @@ pub(in crate::store) trait Request: Send + Sync + 'static {
     fn user(&self) -> Option<&UserId>;
 }
 
-/// Those requests of one kind that wait.
+/// The requests of one kind that wait.
 pub(in crate::store) struct Coalescer<R, T, E> {
     waiting: Mutex<Waiting<R, T, E>>,
     turns: Arc<Semaphore>,
@@ -117,7 +117,7 @@ where
         (ticket, answered)
     }
 
-    /// Those who can run together now, first come, first served; and whether `ticket` still waits.
+    /// The requests that can run together now, first come, first served; and whether `ticket` still waits.
     fn take(&self, ticket: u64) -> (Vec<Queued<R, T, E>>, bool) {
         let mut waiting = self.lock();
         let mut users = HashSet::new();

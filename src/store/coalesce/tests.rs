@@ -97,7 +97,7 @@ impl Stage {
     ) -> &'a mut JoinSet<(usize, Result<usize, StoreError>)> {
         let asked = self.clone().ask(number, rows, user);
         asking.spawn(async move { (number, asked.await) });
-        // On the one thread of the test, whoever was there before comes first.
+        // On the one thread of the test, a request that was there before comes first.
         tokio::task::yield_now().await;
         asking
     }
@@ -112,7 +112,7 @@ fn echo(numbers: &[usize]) -> Outcome {
     Ok(numbers.to_vec())
 }
 
-/// What the database says when it has not done what it was told.
+/// The error of a database that has refused a statement.
 pub(super) fn refusal() -> StoreError {
     let refused = sqlx::Error::Database(Box::new(Refused));
     DbErr::Query(RuntimeErr::SqlxError(refused.into())).into()

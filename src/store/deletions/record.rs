@@ -1,4 +1,4 @@
-//! What is recorded of each conversation of a deletion or its undoing.
+//! The record of each conversation of a deletion or its undoing.
 //!
 //! The record of a deletion says how the conversation stands since, for retries and events, and how it
 //! stood before, for undoing. Further numbers may follow those that are here; records that end earlier
@@ -37,7 +37,7 @@ fn field(name: &'static str, sql: &str, absent: Option<i64>) -> ResultField<'sta
     }
 }
 
-/// What is recorded of every conversation; `changed` is 1 if something was taken or put back.
+/// The fields that are recorded for every conversation; `changed` is 1 if something was taken or put back.
 fn after_fields(outcome: &str, absent: i64, changed: &str) -> [ResultField<'static>; 5] {
     [
         field("outcome", outcome, Some(absent)),
@@ -52,7 +52,7 @@ fn after_fields(outcome: &str, absent: i64, changed: &str) -> [ResultField<'stat
     ]
 }
 
-/// What a deletion records. `absent` is the outcome where the user has no such row.
+/// The fields that a deletion records. `absent` is the outcome where the user has no such row.
 pub(super) fn taken_fields(outcome: &str, absent: i64) -> Vec<ResultField<'static>> {
     let took = |column: &str| format!("CASE WHEN m.taken_by = {{revision}} THEN {column} END");
     let before = |name, column| field(name, &took(column), None);
@@ -67,7 +67,7 @@ pub(super) fn taken_fields(outcome: &str, absent: i64) -> Vec<ResultField<'stati
     fields
 }
 
-/// What undoing records: `is_back` says whether what was taken is back.
+/// The fields that undoing records: `is_back` says whether the deletion is undone.
 pub(super) fn restored_fields(
     outcome: &str,
     absent: i64,
@@ -75,7 +75,7 @@ pub(super) fn restored_fields(
 ) -> Vec<ResultField<'static>> {
     let changed = format!("CASE WHEN {is_back} THEN 1 ELSE 0 END");
     let mut fields = Vec::from(after_fields(outcome, absent, &changed));
-    // What undoing has pinned has its revision, also if there was no room for the pin.
+    // A row that undoing was to pin has its revision, also if there was no room for the pin.
     fields.push(field(
         "pin_left_out",
         "CASE WHEN m.changed_by = {revision} AND m.pinned_at IS NULL THEN 1 ELSE 0 END",

@@ -1,4 +1,4 @@
-//! What the rules of deleting and undoing need to know of each conversation.
+//! The input of the rules of deleting and undoing, a row for each conversation.
 
 use super::{
     DeletionTarget,
@@ -59,7 +59,7 @@ pub(in crate::store) struct UndoneRow {
     key: ConversationKey,
     /// The deletion, if it has taken something.
     deletion: Option<Revision>,
-    /// What it has recorded of how the conversation stood before; `None` of a former version.
+    /// Its record of how the conversation stood before; `None` of a former version.
     before: Option<Before>,
 }
 

@@ -26,8 +26,8 @@ pub(in crate::store) fn within_membership(position: &str) -> String {
 /// The rule of deletions and clearings. `head` is the conversation's newest position, `hide_through`
 /// and `clear_through` how far the list entry and the history shall go; 0 leaves them alone.
 ///
-/// What takes something comes to lie on top of the deletions that can be undone. What takes nothing
-/// leaves the row as it is, so that repeating a deletion does not make it impossible to undo.
+/// A deletion that takes something comes to lie on top of the deletions that can be undone. One that takes
+/// nothing leaves the row as it is, so that repeating a deletion does not make it impossible to undo.
 pub(in crate::store) fn take_statement(dialect: Dialect) -> ChangeStatement<TargetRow> {
     let hide = within_membership("i.hide_through");
     let clear = within_membership("i.clear_through");
@@ -100,8 +100,8 @@ pub(in crate::store) fn restore_statement(dialect: Dialect) -> ChangeStatement<U
                                m.taken_by = i.deletion AND i.deletion > COALESCE(m.undo_ended, 0) \
                                    AND (i.recorded = 1 OR m.prev_taken_by IS NULL) AS restores \
                        ) AS taken) AS rule)";
-    // What is above it has been undone, and so has it. Of what a former version has recorded, that is
-    // only known where `undo_ended` is set.
+    // A deletion above `taken_by` has been undone. Of one that a former version has recorded, that is only
+    // known where `undo_ended` is set.
     let is_back = "i.deletion > COALESCE(m.taken_by, 0) AND i.deletion > \
                    COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END)";
     let outcome = format!(

@@ -170,7 +170,7 @@ impl Column {
     }
 }
 
-/// What there is only one of.
+/// The one item of a list that has no other.
 fn only<T>(items: Vec<T>) -> Option<T> {
     debug_assert_eq!(items.len(), 1, "one row");
     items.into_iter().next()

@@ -77,9 +77,9 @@ impl Statements {
 /// The stack of one conversation, as far as it was walked.
 #[derive(Debug, PartialEq, Eq)]
 struct Stack {
-    /// What lies next.
+    /// The deletion that lies next.
     next: Option<Revision>,
-    /// What is cleared when everything above that has been undone.
+    /// The position that is cleared when everything above the next deletion has been undone.
     cleared: Seq,
     /// Nothing up to here can be undone.
     ended: Revision,
@@ -87,7 +87,7 @@ struct Stack {
     first_due: Revision,
 }
 
-/// What is known of a change that lies on a stack.
+/// The state of a change that lies on a stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Lying {
     /// It can never be undone again.
@@ -98,7 +98,7 @@ enum Lying {
 }
 
 impl Stack {
-    /// What lies next, if it is of interest: nothing below the first due deletion is.
+    /// The deletion that lies next, if it is of interest: nothing below the first due deletion is.
     fn to_look_at(&self) -> Option<Revision> {
         self.next
             .filter(|next| *next > self.ended && *next >= self.first_due)

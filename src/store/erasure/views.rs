@@ -1,4 +1,4 @@
-//! What lies in nobody's view.
+//! The messages that lie in nobody's view.
 
 use sea_orm::ConnectionTrait as _;
 
@@ -68,8 +68,8 @@ pub(super) fn unseen(dialect: Dialect) -> String {
 }
 
 impl Store {
-    /// What is in nobody's view of these conversations. Their heads have to be read before this is
-    /// called: who joins after that sees nothing up to them.
+    /// The messages that lie in nobody's view of these conversations. Their heads have to be read before
+    /// this is called: a user who joins after that sees nothing up to them.
     pub(crate) async fn unseen(
         &self,
         heads: impl IntoIterator<Item = (ConversationKey, Head)>,

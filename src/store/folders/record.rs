@@ -1,4 +1,4 @@
-//! What is recorded of a change of a folder.
+//! The record of a change of a folder.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,11 +7,11 @@ use crate::{
     store::{StoreError, log::Recorded},
 };
 
-/// What is recorded of a folder that was changed.
+/// The record of a folder that was changed.
 #[derive(Debug)]
 pub(in crate::store) struct StoredFolder {
     pub(in crate::store) name: FolderName,
-    /// What it was called before, if it was renamed.
+    /// The name that it had before, if it was renamed.
     pub(in crate::store) former: Option<FolderName>,
     conversations: Vec<ConversationId>,
 }
@@ -58,7 +58,7 @@ pub(super) fn detail(folder: &Folder, former: Option<&FolderName>) -> String {
     serde_json::json!(detail).to_string()
 }
 
-/// What a change of a folder did.
+/// The result of a change of a folder.
 pub(super) fn folder_changed(recorded: Recorded) -> Result<FolderChanged, StoreError> {
     let folder = StoredFolder::of(&recorded)?;
     let error = recorded.inconsistent("results");

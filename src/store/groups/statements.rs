@@ -1,4 +1,4 @@
-//! The statements that change who is in a group.
+//! The statements that change the members of a group.
 
 use crate::{
     domain::{ConversationKind, Membership},

@@ -40,7 +40,7 @@ const TABLES: &[&str] = &[
         user_id {text} NOT NULL PRIMARY KEY,
         revision bigint NOT NULL
     ) {updated}",
-    // What a user sees of a conversation. `taken_by` is the revision of the last deletion that took
+    // A user's view of a conversation. `taken_by` is the revision of the last deletion that took
     // something, and `prev_…` is what it took.
     "CREATE TABLE members (
         user_id {text} NOT NULL,

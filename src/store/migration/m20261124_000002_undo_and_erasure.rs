@@ -1,4 +1,4 @@
-//! What undoing, watching and erasing need beside the tables of the first migration.
+//! The columns and indices of undoing, watching and erasing, beside the tables of the first migration.
 
 use sea_orm_migration::{
     MigrationName, MigrationTrait, SchemaManager, async_trait::async_trait, sea_orm::DbErr,
@@ -25,7 +25,7 @@ const STATEMENTS: &[&str] = &[
         WHERE erasable_from IS NOT NULL",
     // To find what is older than the retention of the change log.
     "CREATE INDEX changes_by_time ON changes (changed_at)",
-    // To find who can see a conversation. Not a column of it ever changes.
+    // To find the users who can see a conversation. Not a column of it ever changes.
     "CREATE INDEX members_by_conversation ON members (conversation_key)",
 ];
 

@@ -1,4 +1,4 @@
-//! What lists, settings and folders need beside the tables of the first two migrations.
+//! The schema of lists, settings and folders, beside the tables of the first two migrations.
 
 use sea_orm_migration::{
     MigrationName, MigrationTrait, SchemaManager, async_trait::async_trait, sea_orm::DbErr,
@@ -44,8 +44,8 @@ const STATEMENTS: &[&str] = &[
         PRIMARY KEY (user_id, folder_id)
     ) {appended}",
     "CREATE UNIQUE INDEX folders_by_name ON folders (user_id, name)",
-    // What is in a folder, in the order of `added_by`, the revision that put it in, and `ord`, its
-    // place in that request.
+    // The conversations in a folder, in the order of `added_by`, the revision that put it in, and `ord`,
+    // its place in that request.
     "CREATE TABLE folder_conversations (
         user_id {text} NOT NULL,
         folder_id bigint NOT NULL,
@@ -56,7 +56,7 @@ const STATEMENTS: &[&str] = &[
     ) {appended}",
     "CREATE INDEX folder_conversations_by_conversation
         ON folder_conversations (user_id, conversation_key)",
-    // What a change has beside its conversations: the data that was set, or the folder.
+    // The data of a change beside its conversations: the data that was set, or the folder.
     "ALTER TABLE changes ADD COLUMN detail {text}",
 ];
 

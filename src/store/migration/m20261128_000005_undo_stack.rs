@@ -1,8 +1,8 @@
-//! What undoing one deletion after the other needs, and indices that are for what they were made for.
+//! The schema for undoing one deletion after the other, and indices that are for what they were made for.
 //!
-//! What a deletion took stands in its row of `changes` from now on, so that the deletion beneath it can
-//! be undone after it. The columns `prev_…` of `members` hold what the last deletion took no longer than
-//! it takes to record it; for deletions that were recorded before, they are all there is.
+//! The row of a deletion in `changes` says from now on what the deletion took, so that the deletion beneath
+//! it can be undone after it. The columns `prev_…` of `members` hold what the last deletion took no longer
+//! than it takes to record it; for deletions that were recorded before, they are all there is.
 
 use sea_orm_migration::{
     MigrationName, MigrationTrait, SchemaManager,

@@ -1,5 +1,5 @@
-//! What keeping promises needs: until when a change is kept and a message recognised, and what is left
-//! of erased texts in SQLite's files.
+//! The schema for keeping promises: until when a change is kept and a message recognised, and whether
+//! erased texts may be left in SQLite's files.
 
 use sea_orm_migration::{
     MigrationName, MigrationTrait, SchemaManager,
@@ -24,7 +24,7 @@ const STATEMENTS: &[&str] = &[
     // Until when a retry of the message is recognised. NULL where there is no `client_message_id`, or if
     // a former version has stored it.
     "ALTER TABLE messages ADD COLUMN recognised_until bigint",
-    // What was erased and may still be delivered again.
+    // The messages that were erased and may still be delivered again.
     "CREATE TABLE erased_messages (
         conversation_key {bytes} NOT NULL,
         sender_user_id {text} NOT NULL,

@@ -9,8 +9,8 @@ use super::run;
 pub(super) struct Migration;
 
 const STATEMENTS: &[&str] = &[
-    // A row for each time that the database was restored from a backup. Every user has come to the
-    // highest `base` at least, whatever stands in `users`.
+    // A row for each time that the database was restored from a backup. Every user has come to the highest
+    // `base` at least, even where `users` has a lower revision or none.
     "CREATE TABLE incarnations (
         base bigint NOT NULL PRIMARY KEY,
         began_at bigint NOT NULL
