@@ -1,10 +1,10 @@
-//! What a deletion costs within the process, without network and database: the bytes of a request
-//! become domain types, and the results become bytes again; for 1 and for 100 conversations.
+//! The cost of a deletion within the process, without network and database: the bytes of a request become
+//! domain types, and the results become bytes again; for 1 and for 100 conversations.
 //!
-//! Measured is what the library offers: the messages, the types of the domain that hold what is valid
-//! only, and the key that the store derives for each conversation. How violations are collected, how a
-//! retry is recognised and how rows are read is private to the library, and is measured end to end by
-//! the load driver, as CPU time of the service per call.
+//! The measurement covers what the library offers: the messages, the types of the domain that hold what is
+//! valid only, and the key that the store derives for each conversation. How violations are collected, how
+//! a retry is recognised and how rows are read is private to the library, and is measured end to end by the
+//! load driver, as CPU time of the service per call.
 //!
 //! ```sh
 //! cargo bench --bench in_process

@@ -1,12 +1,11 @@
-//! What a long list costs: its first page, the total of unread messages, and filtered first pages, for
-//! a user with many conversations against one with few, in one run.
+//! The cost of a long list: its first page, the total of unread messages, and filtered first pages, for a
+//! user with many conversations against one with few, in one run.
 //!
-//! Compared is one server, the real program in a process of its own, with itself. One in ten
-//! conversations is a group of few members, one in a hundred a large group; everything is unread, the
-//! worst case for the total. Before each look a message arrives in a random conversation: that is what
-//! keeps the list in order, so its cost belongs to what is compared. The two users take turns, and the
-//! figures are medians; the ratios are those of the medians of each run, with the least and the
-//! greatest.
+//! One server, the real program in a process of its own, is compared with itself. One in ten conversations
+//! is a group of few members, one in a hundred a large group; everything is unread, the worst case for the
+//! total. Before each look a message arrives in a random conversation: that keeps the list in order, so its
+//! cost belongs to the comparison. The two users take turns, and the times are medians; the ratios are
+//! those of the medians of each run, with min and max.
 //!
 //! ```sh
 //! BENCH_POSTGRES_URL=postgres://postgres@127.0.0.1:5432/postgres cargo bench --bench lists -- 10000
@@ -52,7 +51,7 @@ const MANY: usize = 12;
 /// The mark that every fiftieth conversation carries.
 const STAR: u64 = 1;
 
-/// What is measured, in this order.
+/// The looks that are measured, in this order.
 const LOOKS: [&str; 5] = [
     "message",
     "first page",
@@ -139,7 +138,7 @@ fn reader(size: usize) -> String {
     format!("reader of {size}")
 }
 
-/// The message that makes, or renews, one of the conversations of the user who has so many.
+/// The message that makes, or renews, one of the conversations of the user that has so many.
 fn to_reader(size: usize, number: usize) -> SendMessageRequest {
     let sender = format!("friend {number}");
     SendMessageRequest {

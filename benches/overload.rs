@@ -1,11 +1,11 @@
-//! What is left of a server that is asked for four times as much as it can do: how much of it gets
-//! done, how long that takes, and whether it needs more memory as time goes on.
+//! The throughput of a server that is asked for four times as much as it can do: how much of it gets done,
+//! how long that takes, and whether it needs more memory as time goes on.
 //!
-//! Compared is one server, the real program in a process of its own, with itself. Its peak is the most
-//! deletions of 100 conversations a second that 16, 64 or 128 callers get done who wait for each answer
-//! before they ask again, and is measured anew before each period, since a database has better and worse
-//! minutes. Then so many callers as it takes ask at a fixed rate, whatever the answers:
-//! four times the peak, each call with a deadline of two seconds. Callers, server and database share the
+//! One server, the real program in a process of its own, is compared with itself. Its peak is the most
+//! deletions of 100 conversations a second that 16, 64 or 128 callers get done if each waits for an answer
+//! before it asks again. The peak is measured anew before each period, since a database has better and
+//! worse minutes. Then as many callers as it takes ask at a fixed rate, four times the peak, without
+//! waiting for answers; each call has a deadline of two seconds. Callers, server and database share the
 //! machine, so what the refusals cost the callers is missing from what gets done; to make that little, they
 //! send requests that were encoded before. How much of the machine they take is printed.
 //!
@@ -72,7 +72,7 @@ async fn main() -> Outcome<()> {
     Ok(())
 }
 
-/// What became of the calls of a period.
+/// The results of the calls of a period.
 #[derive(Default)]
 struct Tally {
     done: Vec<Duration>,
@@ -209,7 +209,7 @@ async fn closed_loop(
     Ok(done.load(Ordering::Relaxed) as f64 / begun.elapsed().as_secs_f64())
 }
 
-/// Asks at this rate, whatever the answers.
+/// Asks at this rate, without waiting for answers.
 async fn open_loop(
     channels: &[Channel],
     requests: &[Vec<u8>],

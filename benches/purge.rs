@@ -1,7 +1,7 @@
-//! What a purge costs those who call meanwhile: the times of deletions and sends with and without a
+//! The cost of a purge for its concurrent callers: the times of deletions and sends with and without a
 //! purge of a million messages beside them, in one run.
 //!
-//! Compared is one server, the real program in a process of its own, with itself: the same load first
+//! One server, the real program in a process of its own, is compared with itself: the same load first
 //! alone, then while `purge`, another process on the same database, erases, then alone again.
 //!
 //! ```sh
@@ -45,7 +45,7 @@ use tokio::task::JoinSet;
 const CALLERS: usize = 4;
 /// Conversations whose histories are erased.
 const CONVERSATIONS: usize = 100;
-/// What the erased messages say: about as long as people write.
+/// The length of the erased messages: about as long as people write.
 const BODY_BYTES: usize = 100;
 
 /// The times of calls.

@@ -1,10 +1,10 @@
-//! What watchers cost: memory for each idle one, the time until all have heard of a change of theirs,
-//! and the most that one costs that does not read.
+//! The cost of watchers: memory for each idle one, the time until all have heard of a change of theirs, and
+//! the most that one costs that does not read.
 //!
-//! Compared is one server, the real program in a process of its own, with itself: before and after
-//! the watchers have come. Then each watched user deletes one conversation, 16 of them at a time; how
-//! long all changes take is the floor of the time until all have heard of theirs. Watchers, load and
-//! server share the machine, so the times are upper bounds.
+//! One server, the real program in a process of its own, is compared with itself: before and after the
+//! watchers have come. Then each watched user deletes one conversation, 16 of them at a time; how long all
+//! changes take is the floor of the time until all have heard of theirs. Watchers, load and server share
+//! the machine, so the times are upper bounds.
 //!
 //! ```sh
 //! BENCH_POSTGRES_URL=postgres://postgres@127.0.0.1:5432/postgres cargo bench --bench watchers -- 5000
@@ -149,8 +149,8 @@ async fn measure(
     Ok(())
 }
 
-/// What a watcher costs that does not read, when a hundred large events of its own wait for it: the
-/// rest of the log stays in the database.
+/// The cost of a watcher that does not read, when a hundred large events of its own wait for it: the rest
+/// of the log stays in the database.
 async fn silent_cost(service: &Service, silent: usize) -> Outcome<f64> {
     let load = service.connect().await?;
     let friends: Vec<_> = (0..100).map(|number| format!("{number:0>128}")).collect();

@@ -4,13 +4,13 @@ use std::{env, time::Duration};
 
 use crate::{stage::Load, support::Outcome};
 
-/// What can be asked for by name; `all` is every one of them but `mix`.
+/// The scenarios that can be asked for by name; `all` is every one of them but `mix`.
 pub const SCENARIOS: [&str; 11] = [
     "headline", "sqlite", "idle", "history", "naive", "wal", "process", "groups", "replicas",
     "curves", "mix",
 ];
 
-/// What is measured, and on how much data.
+/// The measurements to make, and how much data to make them on.
 #[derive(Debug, Clone)]
 pub struct Arguments {
     pub scenarios: Vec<String>,
@@ -64,7 +64,7 @@ impl Arguments {
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or(format!("{word} needs a value"));
             match word.as_str() {
-                // What Cargo itself passes.
+                // The arguments that Cargo itself passes.
                 "--bench" | "--quick" => {}
                 "--users" => arguments.users = value()?.parse()?,
                 "--conversations" => arguments.conversations = value()?.parse()?,

@@ -83,8 +83,8 @@ impl Database {
         Ok(())
     }
 
-    /// Changes every page of these people's rows. PostgreSQL logs the whole of a page that changes for
-    /// the first time since a checkpoint; who came first after one would pay for all others.
+    /// Changes every page of these people's rows. PostgreSQL logs the whole of a page that changes for the
+    /// first time since a checkpoint; the first subject after one would pay for all others.
     pub async fn touch(&self, name: &str) -> Outcome<()> {
         if self.is_postgres() {
             for table in ["users", "members"] {
@@ -129,7 +129,7 @@ impl Database {
         Ok(times)
     }
 
-    /// What has to be known to judge the figures.
+    /// The settings that have to be known to judge the measurements.
     pub async fn settings(&self) -> Outcome<String> {
         let mut settings = Vec::new();
         if self.is_postgres() {

@@ -24,7 +24,7 @@ pub type Caller =
 /// The most calls under way in an open loop. What is beyond waits, and its waiting counts.
 const MOST_UNDER_WAY: usize = 1_000;
 
-/// What calls took.
+/// The times of calls.
 #[derive(Debug, Default)]
 pub struct Times {
     pub elapsed: Duration,

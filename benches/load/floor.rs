@@ -30,7 +30,8 @@ use crate::{
     support::{Outcome, Service},
 };
 
-/// What makes this program such a server. What follows it says how to run direct SQL.
+/// The argument that makes this program such a server. The arguments that follow it say how to run direct
+/// SQL.
 const ARGUMENT: &str = "floor-server";
 
 /// Starts the server that does nothing.

@@ -1,4 +1,4 @@
-//! The data set: who talks with whom, and in which order their conversations are deleted.
+//! The data set: which users talk with each other, and in which order their conversations are deleted.
 
 use conversation_service::{
     domain::{ConversationId as Id, UserId},

@@ -21,7 +21,7 @@ const LEGEND_ENTRY: f64 = 178.0;
 /// More marks than this on an axis could not be told apart.
 const MOST_MARKS: usize = 10;
 
-/// What there is to see.
+/// The picture to draw.
 pub struct Picture {
     pub title: String,
     pub subtitle: [String; 2],
@@ -30,9 +30,9 @@ pub struct Picture {
 }
 
 pub struct Panel {
-    /// What the vertical axis counts, too.
+    /// The title, which also says what the vertical axis counts.
     pub title: String,
-    /// What the horizontal axis counts.
+    /// The label of the horizontal axis.
     pub across: &'static str,
     pub curves: Vec<Curve>,
 }
@@ -44,7 +44,7 @@ pub struct Curve {
     pub points: Vec<Point>,
 }
 
-/// The least, the median and the greatest of what was measured there.
+/// The min, the median and the max of the measurements there.
 pub struct Point {
     pub across: f64,
     pub up: [f64; 3],

@@ -1,4 +1,4 @@
-//! What the kernel says of processes.
+//! The kernel's data on processes and on the machine.
 
 use std::{fs, time::Duration};
 

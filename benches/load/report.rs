@@ -1,5 +1,5 @@
-//! What is printed: on what was measured, every scenario's figures, and the table of what is to be
-//! shown.
+//! The printed report: the settings of the measurement, every scenario's figures, and the table of the
+//! results with their targets.
 
 use crate::{
     arguments::Arguments,
@@ -10,7 +10,7 @@ use crate::{
     support::Outcome,
 };
 
-/// What a figure has to be.
+/// The target of a figure.
 #[derive(Debug, Clone, Copy)]
 pub enum Target {
     AtLeast(f64),
@@ -24,14 +24,14 @@ struct Row {
     name: String,
     target: Target,
     unit: &'static str,
-    /// The least, the median and the greatest.
+    /// Min, median and max.
     spread: [f64; 3],
 }
 
 #[derive(Default)]
 pub struct Report {
     rows: Vec<Row>,
-    /// What the curves are drawn into, a column for each database.
+    /// The panels that the curves are drawn into, a column for each database.
     pub pictured: Vec<Vec<Panel>>,
 }
 
@@ -194,7 +194,7 @@ impl Row {
     }
 }
 
-/// Three digits, whatever the size.
+/// Three digits, for a number of any size.
 fn figure(number: f64) -> String {
     let digits = match number.abs() {
         size if size >= 100.0 => 0,

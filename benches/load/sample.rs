@@ -1,4 +1,4 @@
-//! One measurement: what calls took, and what they cost beside time.
+//! One measurement: the times of calls, and their cost beside time.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -7,7 +7,7 @@ use crate::{database::Database, drive::Times, process, support::Outcome};
 /// A figure of a sample.
 pub type Figure = fn(&Sample) -> f64;
 
-/// What so many calls came to.
+/// The result of so many calls.
 #[derive(Debug, Clone, Default)]
 pub struct Sample {
     pub calls: usize,

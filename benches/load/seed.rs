@@ -12,7 +12,7 @@ use crate::{
 /// How many conversations one statement puts in.
 const CHUNK: usize = 10_000;
 
-/// What the two databases say differently.
+/// The parts of the statements in which the dialects of the two databases differ.
 struct Tongue {
     /// The heads, from a JSON array of keys, names and times in `$1`. Their position is `$2`.
     heads: &'static str,

@@ -26,7 +26,7 @@ pub struct Stage<'a> {
     pub report: &'a mut Report,
 }
 
-/// What is measured: requests for so many conversations, which is 1 or [`MOST`], from so many callers.
+/// The load to measure: requests for so many conversations, which is 1 or [`MOST`], from so many callers.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Load {
     pub size: usize,
@@ -136,7 +136,7 @@ impl<'a> Stage<'a> {
         self.start_over().await
     }
 
-    /// Makes everything listed again, whatever is deleted.
+    /// Makes everything listed again, deleted or not.
     pub async fn start_over(&mut self) -> Outcome<()> {
         let name = &self.supply.people.name;
         self.database.reset(name).await?;
@@ -161,7 +161,7 @@ impl<'a> Stage<'a> {
                 self.measure(subject, *load, 4 * load.callers).await?;
             }
         }
-        // What PostgreSQL has planned for a log of changes that was still empty it plans anew.
+        // PostgreSQL plans anew the statements that it planned for a log of changes that was still empty.
         self.list_again().await?;
         let mut samples = vec![vec![Vec::new(); subjects.len()]; loads.len()];
         for _ in 0..self.arguments.runs {
@@ -188,8 +188,8 @@ impl<'a> Stage<'a> {
         let mut samples = vec![Sample::default(); subjects.len()];
         for turn in 0..turns {
             for place in 0..subjects.len() {
-                // To and fro: whoever were always after the same one would always find the machine as
-                // that one leaves it.
+                // To and fro: a subject that were always after the same one would always find the machine
+                // as that one leaves it.
                 let place = if turn % 2 == 0 {
                     place
                 } else {

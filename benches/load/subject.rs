@@ -1,4 +1,4 @@
-//! What is compared: each takes the same calls.
+//! The subjects that are compared: each takes the same calls.
 
 use std::sync::{
     Arc,

@@ -1,4 +1,4 @@
-//! What the benchmarks share: the real program as a process of its own, and figures.
+//! The common part of the benchmarks: the real program as a process of its own, and figures.
 
 #![allow(dead_code, reason = "each benchmark uses its part")]
 

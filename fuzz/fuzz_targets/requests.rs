@@ -1,5 +1,5 @@
-//! Whatever bytes come as a request of any method: they are parsed or refused, and a refusal names
-//! violations of fields that exist.
+//! Feeds any bytes as a request of any method: they are parsed or refused, and a refusal names violations
+//! of fields that exist.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Whatever stands where an ID, a page token, a deadline or a credential belongs.
+//! Feeds any text where an ID, a page token, a deadline or a credential belongs.
 
 #![no_main]
 

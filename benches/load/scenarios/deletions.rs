@@ -126,8 +126,8 @@ pub async fn idle(stage: &mut Stage<'_>) -> Outcome<()> {
     Ok(())
 }
 
-/// What a deletion adds to PostgreSQL's log: the first time after a checkpoint, when whole pages are
-/// logged, and after that.
+/// The bytes that a deletion adds to PostgreSQL's log: the first time after a checkpoint, when whole pages
+/// are logged, and after that.
 pub async fn log(stage: &mut Stage<'_>) -> Outcome<()> {
     let service = Subject::services("service", vec![stage.service()?]);
     let count = stage.arguments.scaled(500);

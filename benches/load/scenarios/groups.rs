@@ -1,4 +1,4 @@
-//! What a message to a group costs, by the size of the group. The senders are as many, and messages to
+//! The cost of a message to a group, by the size of the group. The senders are as many, and messages to
 //! either group take turns.
 
 use std::{sync::Arc, time::Instant};

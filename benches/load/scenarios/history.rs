@@ -1,4 +1,4 @@
-//! Whether what is behind a conversation matters, and what it costs those who delete messages.
+//! Whether the history behind a conversation matters, and what it costs a service that deletes messages.
 //!
 //! The service deletes with default settings, history and all, over the network. The naive loop is
 //! favoured: it runs beside the service, without a network, a request ID or a log of changes, in one

@@ -20,7 +20,7 @@ use crate::{
 
 /// The most calls of one measurement.
 const MOST_CALLS: usize = 1_000_000;
-/// What can be mixed.
+/// The calls that can be mixed.
 const NAMES: [&str; 9] = [
     "delete",
     "delete100",
@@ -33,7 +33,7 @@ const NAMES: [&str; 9] = [
     "mark",
 ];
 
-/// What is mixed, each with its share.
+/// The calls that are mixed, each with its share.
 fn shares(mix: &str) -> Outcome<Vec<(&'static str, usize)>> {
     let share = |part: &str| {
         let (name, share) = part.split_once('=').ok_or("a mix is name=share,…")?;
@@ -58,7 +58,7 @@ struct Mix {
     random: StdRng,
 }
 
-/// What calls came to.
+/// The results of calls.
 struct Tally {
     /// By their place in the mix, of those that succeeded.
     times: Vec<Vec<Duration>>,

@@ -1,4 +1,4 @@
-//! What is to be shown, each under its name.
+//! The scenarios to measure, each under its name.
 
 pub mod curves;
 pub mod deletions;
