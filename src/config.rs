@@ -144,8 +144,9 @@ pub struct WatchConfig {
     pub poll_interval: Duration,
 }
 
-/// How much is worked on at once, and how long a connection lasts. What goes beyond a limit is refused
-/// (`RESOURCE_EXHAUSTED`, reason `OVERLOADED`) or waits outside; inside, little queues up and briefly.
+/// How much is worked on at once, and how long a connection lasts. A call beyond a limit is refused
+/// (`RESOURCE_EXHAUSTED`, reason `OVERLOADED`), and a connection waits outside; inside, little queues up
+/// and briefly.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitsConfig {
     /// The most calls of one caller that are let in at once, 1 to 1,000,000; those in excess are refused.

@@ -34,23 +34,24 @@
 //!    store no protocol. [`metrics`] and [`telemetry`] know neither, and anybody may count and trace.
 //! 2. Input is parsed once, at the edge. Inside, a [`domain::ConversationId`] is always valid, and
 //!    numbers that could be swapped have types of their own.
-//! 3. There is one [`store::Store`] for both databases. What differs between them stands in one file.
+//! 3. There is one [`store::Store`] for both databases. One file holds the differences between them.
 //! 4. A change is one statement or one transaction. It may run again after contention, so it has no
 //!    other effect.
-//! 5. One file maps errors to statuses. What the driver says goes to the log and nowhere else.
+//! 5. One file maps errors to statuses. The driver's words go to the log and nowhere else.
 //! 6. A row that does not parse is an error, never a panic.
 //! 7. Time and environment are passed in; tests turn the clock by hand. Every time that is stored or
 //!    promised is the database's ([`domain::Clock`]); this machine's wall clock is only compared with it.
 //! 8. Every task is tracked and notified when to stop, or has callers that wait for it and ends with the
 //!    last of them. There is no global state but the destination of log lines and of traces, which is a
 //!    process's own; metrics belong to a server.
-//! 9. Every list has a limit and a total order. So has what is worked on at once: what is too much is
-//!    refused (`grpc::limits`), nothing queues up without a bound, and no caller has all of it. What
-//!    waits for a peer is bounded in bytes and in time, and the eldest is cut off first (`peers`).
+//! 9. Every list has a limit and a total order. The work that is done at once has a limit, too: a call
+//!    beyond it is refused (`grpc::limits`), nothing queues up without a bound, and no caller has all of
+//!    it. The data that waits for a peer is bounded in bytes and in time, and the eldest is cut off first
+//!    (`peers`).
 //! 10. Neither the content of a message nor a credential ever reaches a log, a trace, a metric, an error or
 //!     a `Debug` form. No ID and no caller's name is a label of a metric.
-//! 11. What no caller is known to need is closed: a service that `grpc::access` does not list cannot be
-//!     called once callers are named.
+//! 11. A service that no caller is known to need is closed: if `grpc::access` does not list it, it cannot
+//!     be called once callers are named.
 //!
 //! # What makes deletion right
 //!
@@ -79,7 +80,7 @@
 //!    part of one statement that looks for an earlier run of the request, raises the revision, moves
 //!    the watermarks and records the change: the second round trip (on SQLite the steps are statements
 //!    of one transaction).
-//! 5. What was recorded becomes the response, now and for every retry.
+//! 5. The record of the change becomes the response, now and for every retry.
 //!
 //! When many come at once, `store::coalesce` merges their first round trips into one, and their second
 //! ones into another. A request waits for nothing but a free slot, and none fails because of another.

@@ -21,7 +21,7 @@ use crate::support::{Outcome, percentile};
 pub type Caller =
     Arc<dyn Fn(usize, usize) -> Pin<Box<dyn Future<Output = Outcome<()>> + Send>> + Send + Sync>;
 
-/// The most calls under way in an open loop. What is beyond waits, and its waiting counts.
+/// The most calls under way in an open loop. A call beyond it waits, and its waiting counts.
 const MOST_UNDER_WAY: usize = 1_000;
 
 /// The times of calls.

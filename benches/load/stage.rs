@@ -146,9 +146,9 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    /// Measures what is compared, in short turns: in each run each of them makes as many calls of each
-    /// load, and which one begins changes from turn to turn. What else the machine does hits all alike.
-    /// Returns the samples by load, by subject and by run.
+    /// Measures the subjects in short turns: in each run each of them makes as many calls of each load, and
+    /// which one begins changes from turn to turn. Other work of the machine hits all alike. Returns the
+    /// samples by load, by subject and by run.
     pub async fn compare(
         &mut self,
         subjects: &[Subject],

@@ -87,8 +87,8 @@ impl Subject {
         }
     }
 
-    /// Makes the calls, from so many callers. What changes nothing makes them several times over, as it
-    /// would be done too soon to be measured.
+    /// Makes the calls, from so many callers. A subject that changes nothing makes them several times over,
+    /// as it would be done too soon to be measured.
     pub async fn run(
         &self,
         database: &Database,

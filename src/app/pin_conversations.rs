@@ -3,7 +3,7 @@
 use super::{App, AppError, positions::positioned};
 use crate::domain::{Batch, Changed, ConversationId, Origin, Pinning};
 
-/// Pins or unpins conversations. What is not listed is left as it is.
+/// Pins or unpins conversations. A conversation that is not listed is left as it is.
 ///
 /// # Errors
 ///

@@ -4,8 +4,8 @@ use super::{Batch, ChangeOutcome, ConversationId, FolderName, Revision};
 
 /// The most folders of a user.
 pub const MAX_FOLDERS: u16 = 20;
-/// The most conversations that all folders of a user show, one that is in several counting once for
-/// each. What is not listed at present does not count. It may come back, so there may be more; then
+/// The most conversations that all folders of a user show, one that is in several counting once for each. A
+/// conversation that is not listed at present does not count. It may come back, so there may be more; then
 /// nothing can be added until there is room.
 pub const MAX_FOLDER_CONVERSATIONS: u16 = 1000;
 /// The most conversations in all folders of a user, listed at present or not. Even when all of them are

@@ -164,8 +164,8 @@ fn deadline(kind: Kind, timeout: Option<Duration>) -> Option<Duration> {
     }
 }
 
-/// The answer, if it comes in time. What the call was doing is dropped otherwise, which rolls its
-/// transaction back.
+/// The answer, if it comes in time. Otherwise the work of the call is dropped, which rolls its transaction
+/// back.
 async fn within<F, E>(answer: F, deadline: Sleep) -> Result<Response<Body>, E>
 where
     F: Future<Output = Result<Response<Body>, E>>,

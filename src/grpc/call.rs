@@ -1,10 +1,10 @@
 //! One call as an operator sees it: its span, its metrics, and its line in the log, from the first
 //! byte to the last. A stream ends with its trailers, and any call when its caller is gone.
 //!
-//! There is one line for each failed call, no louder than it deserves: a caller's mistake is no
-//! trouble of the operator's. Of refusals that repeat themselves only the first has a line
-//! ([`super::refusals`]). What the caller is not told (the words of the database's driver) is in
-//! the field `cause`, which [`super::status`] fills in.
+//! There is one line for each failed call, no louder than it deserves: a caller's mistake is no trouble of
+//! the operator's. Of refusals that repeat themselves only the first has a line ([`super::refusals`]). The
+//! words of the database's driver, which the caller does not get, are in the field `cause`, which
+//! [`super::status`] fills in.
 
 use std::{
     net::IpAddr,

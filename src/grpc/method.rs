@@ -1,4 +1,4 @@
-//! The kinds of methods. What a call may hold follows from the kind of its method.
+//! The kinds of methods. The kind of its method decides what a call may hold.
 
 use std::{collections::HashMap, sync::Arc};
 

@@ -1,11 +1,12 @@
-//! How a probe's connection is protected: whom it takes for the server, and what it shows itself.
+//! How a probe's connection is protected: which peer it takes for the server, and which certificate it
+//! shows itself.
 //!
-//! A probe that runs beside the server, with the server's settings, needs nothing else. It takes for
-//! the server whoever holds the key of the certificate that `tls_cert` names, under whatever name the
-//! server is asked: a probe asks `127.0.0.1`, and no certificate is made out to that. Where clients have
-//! to show a certificate, it shows the same one.
+//! A probe that runs beside the server, with the server's settings, needs nothing else. It takes for the
+//! server the peer that holds the key of the certificate that `tls_cert` names, under any name that it asks
+//! for: a probe asks `127.0.0.1`, and no certificate is made out to that. Where clients have to show a
+//! certificate, it shows the same one.
 //!
-//! Anybody else names the authorities, and the server must then have a certificate of theirs for the
+//! Any other probe names the authorities, and the server must then have a certificate of theirs for the
 //! name in the address, as for any client.
 
 use std::{path::PathBuf, sync::Arc};
@@ -135,7 +136,7 @@ impl Protection {
     }
 }
 
-/// Takes for the server whoever proves to hold the key of one certificate.
+/// Accepts as the server the peer that proves to hold the key of one certificate.
 #[derive(Debug)]
 struct Exactly {
     certificate: CertificateDer<'static>,

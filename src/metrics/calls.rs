@@ -1,7 +1,7 @@
 //! Calls, by method and status, under the names of OpenTelemetry's conventions for RPC.
 //!
-//! A caller can ask for any method at all, and each name would be a series of its own for ever. What
-//! is no method of the server therefore counts as [`OTHER_METHOD`].
+//! A caller can ask for any method at all, and each name would be a series of its own for ever. A method
+//! that the server does not have therefore counts as [`OTHER_METHOD`].
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 

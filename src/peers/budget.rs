@@ -31,7 +31,7 @@ impl Cut for CancellationToken {
     }
 }
 
-/// An amount, in whatever is counted. Clones are one.
+/// An amount, in bytes or in connections. Clones are one.
 pub(crate) struct Budget<C: Cut>(Arc<Inner<C>>);
 
 /// A part of a [`Budget`], until this is dropped, or cut off.
@@ -114,8 +114,8 @@ impl<C: Cut> Budget<C> {
         self.cut(holder);
     }
 
-    /// Cuts off those that have stood still for too long, until dropped, and says how many were cut off
-    /// for whatever reason. `what` is the log's name for them.
+    /// Cuts off those that have stood still for too long, until dropped, and says how many were cut off for
+    /// any reason. `what` is the log's name for them.
     pub(crate) async fn watch_over(&self, what: &'static str) {
         let (mut said, mut quiet) = (self.0.cut_off.get(), 0_u32);
         loop {
@@ -145,7 +145,7 @@ impl<C: Cut> Budget<C> {
         self.cut(cut_off);
     }
 
-    /// Without the lock: it may wake whatever there is.
+    /// Without the lock: a cut may wake any task.
     fn cut(&self, holders: impl IntoIterator<Item = Holder<C>>) {
         for holder in holders {
             self.0.cut_off.inc();

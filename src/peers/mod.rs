@@ -86,7 +86,7 @@ impl Waiting {
         }
     }
 
-    /// Cuts off whatever has waited for too long, until dropped.
+    /// Cuts off the holders that have waited for too long, until dropped.
     pub(crate) async fn watch_over(&self) {
         tokio::join!(
             self.arriving.watch_over("connections that said nothing"),

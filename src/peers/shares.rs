@@ -1,4 +1,4 @@
-//! A number of permits, divided among those who ask so that nobody can have all of them.
+//! A number of permits, divided among their holders so that none can have all of them.
 
 use std::{
     collections::{HashMap, VecDeque},

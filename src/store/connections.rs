@@ -21,9 +21,8 @@
 //! SQLite has one writer at a time, and it is always the same connection: each of them keeps pages in
 //! memory, and has to forget them all when another has written.
 //!
-//! SQLite works in this process. It is asked too, for the health service, but a statement of it cannot
-//! be given up, so everything waits for its answer. What can go away is its file: see
-//! [`super::sqlite_file`].
+//! SQLite works in this process. It is asked too, for the health service, but a statement of it cannot be
+//! given up, so everything waits for its answer. Only its file can go away: see [`super::sqlite_file`].
 
 mod clocks;
 mod lasting;

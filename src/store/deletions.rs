@@ -5,12 +5,11 @@
 //! compared with the row as it is when it is written, so they never fall, in whichever order concurrent
 //! requests run. Message rows are not touched.
 //!
-//! Undoing is a stack for each conversation. What a deletion takes is recorded with it, together with
-//! the deletion that was last before it. The row of `members` has only the revision of the last one
-//! (`taken_by`), and undoing that puts back what its record says, the deletion beneath it included. So
-//! undoing needs no locks of its own: it is one guarded update. What was undone can be told from what
-//! is superseded by comparing revisions alone: a deletion above `taken_by` has been undone, and so has
-//! all that was above it.
+//! Undoing is a stack for each conversation. The record of a deletion says what it took, and which deletion
+//! was last before it. The row of `members` has only the revision of the last one (`taken_by`), and undoing
+//! that puts back what its record says, the deletion beneath it included. So undoing needs no locks of its
+//! own: it is one guarded update. Comparing revisions alone tells an undone deletion from a superseded one:
+//! a deletion above `taken_by` has been undone, and so has all that was above it.
 //!
 //! How far an undo of all that can be undone would bring the history back stands in the row, too
 //! (`kept_after`), and up to where deletions can never be undone (`undo_ended`).

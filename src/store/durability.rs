@@ -1,8 +1,8 @@
 //! Whether PostgreSQL keeps what it has acknowledged.
 //!
 //! A server may be set up to acknowledge a commit before it is on disk. Then what this service has
-//! acknowledged is lost when the machine fails, and nobody is told. What a session can set,
-//! [`super::session`] sets; what only the server can, the log and a metric say.
+//! acknowledged is lost when the machine fails, and nobody is notified. [`super::session`] sets what a
+//! session can set; the log and a metric report what only the server can.
 
 use sqlx::postgres::PgConnection;
 

@@ -28,9 +28,9 @@
 //!   at all of them (see [`views`]), however often that has happened since the last one.
 //!
 //! Claiming moves `erasable_from` into the future: another job leaves it alone, and takes it over if this
-//! one dies. What shrinks meanwhile moves it back, so it is looked at again. Each claim goes on from the
-//! last one of its round: beginning at the oldest each time would pass over all claims before, again and
-//! again, while some long transaction keeps PostgreSQL from forgetting them.
+//! one dies. A view that shrinks meanwhile moves it back, so it is looked at again. Each claim goes on from
+//! the last one of its round: beginning at the oldest each time would pass over all claims before, again
+//! and again, while some long transaction keeps PostgreSQL from forgetting them.
 
 mod erase;
 mod undo;

@@ -1,8 +1,8 @@
 //! Folders: a user's own grouping of conversations.
 //!
-//! A change of a folder is a transaction that takes the user's lock first, as every change of the
-//! user does; so limits are counted and names compared while nobody else changes them. Its statements
-//! do not depend on how many conversations it names. What it did is recorded as every change is, and
+//! A change of a folder is a transaction that takes the user's lock first, as every change of the user
+//! does; so limits are counted and names compared while nobody else changes them. Its statements do not
+//! depend on how many conversations it names. Its result is recorded as that of every change is, and
 //! answered from the record.
 //!
 //! A folder keeps what is deleted at present; what it shows, and what its limit counts, leaves that out.

@@ -1,7 +1,7 @@
 //! Reading, pinning, muting, marking, and the product's own data: changes of single columns of a
 //! user's rows.
 //!
-//! Each rule says what it changes and when that is news. What was news has the change's revision in
+//! Each rule says what it changes and when that is news. A row with news has the change's revision in
 //! `changed_by`, from which the results are worked out afterwards.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};

@@ -20,8 +20,8 @@ use crate::domain::{Revision, UserId};
 
 pub use tasks::run;
 
-/// How many changed users may wait to be told to other replicas. What does not fit is left to their
-/// slow poll.
+/// The most changed users that wait for other replicas to be notified. Those that do not fit are left to
+/// the replicas' slow poll.
 const WAITING: usize = 4096;
 
 /// Knows which users are watched. Cloning is cheap.

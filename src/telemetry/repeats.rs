@@ -1,8 +1,8 @@
 //! Log lines of one kind, of which the first is written and the others are counted.
 //!
-//! A peer that can cause a line can cause a million. What such a line says is said by the first of its kind
-//! and a number, so within an interval only the first is written, and a count at its end. How many kinds
-//! are told apart is bounded, too, since part of a kind is an address.
+//! A peer that can cause a line can cause a million. The first line of a kind and a number say as much as
+//! all of them, so within an interval only the first is written, and a count at its end. How many kinds are
+//! told apart is bounded, too, since part of a kind is an address.
 
 use std::{
     collections::HashMap,

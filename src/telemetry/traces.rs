@@ -1,8 +1,8 @@
 //! The spans of a trace: a call, the operations of the store in it, and their statements.
 //!
-//! A call's span is also what its log lines refer to. The others are for traces alone: unless traces
-//! are sent they are not even made. What happens outside of a call, polling for instance, makes none
-//! either; a round of the background jobs has a span of its own.
+//! A call's span is also what its log lines refer to. The others are for traces alone: unless traces are
+//! sent they are not even made. Work outside of a call, polling for instance, makes none either; a round of
+//! the background jobs has a span of its own.
 //!
 //! A span has the text of a statement, which is a constant of the service, and never its values.
 

@@ -2,7 +2,7 @@
 //!
 //! The service deletes with default settings, history and all, over the network. The naive loop is
 //! favoured: it runs beside the service, without a network, a request ID or a log of changes, in one
-//! transaction and by keys. What either has changed is put back before its next turn, uncounted.
+//! transaction and by keys. The changes of either are undone before its next turn, uncounted.
 
 use std::{
     sync::Arc,

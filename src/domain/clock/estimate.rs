@@ -22,7 +22,7 @@ use std::{
 
 use super::{Readings, Timestamp};
 
-/// Clocks that are kept at the right time are moved by seconds at most. What is more is a jump: a clock
+/// Clocks that are kept at the right time are moved by seconds at most. A larger move is a jump: a clock
 /// was set, or the database is on another machine now.
 pub const JUMP: Duration = Duration::from_mins(1);
 

@@ -177,8 +177,8 @@ impl<R> serde::Serialize for ChangeStatement<R> {
 }
 
 impl OfRows {
-    /// Whether it can make changes of several users at once. What may be refused may not: it would have
-    /// to be left out of them.
+    /// Whether it can make changes of several users at once. A kind of change that may be refused cannot: a
+    /// refused change would have to be left out of the others.
     pub(super) const fn can_be_together(&self) -> bool {
         match &self.form {
             Form::OneStatement { .. } => true,

@@ -1,5 +1,5 @@
-//! The coalescer under a scheduler that tries thousands of orders in which its steps can happen, where
-//! the runtime's own shows a few. What is lost for good it reports as a deadlock.
+//! The coalescer under a scheduler that tries thousands of orders in which its steps can happen, where the
+//! runtime's own shows a few. The scheduler reports a request that is lost for good as a deadlock.
 //!
 //! The very text of the coalescer is compiled again, on the scheduler's primitives: once as they are, and
 //! once with a mistake in them, which the scheduler has to find.

@@ -80,8 +80,8 @@ pub(in crate::store) fn take_statement(dialect: Dialect) -> ChangeStatement<Targ
 /// former version has left that in the row: it can be undone while nothing else has come to lie on it,
 /// and nothing beneath it can be undone after it.
 ///
-/// The list entry is put back only as far as the conversation is not shown already. What would be too
-/// many pins stays unpinned.
+/// The list entry is put back only as far as the conversation is not shown already. Pins beyond the limit
+/// are left out.
 pub(in crate::store) fn restore_statement(dialect: Dialect) -> ChangeStatement<UndoneRow> {
     let set = "(hidden_through, cleared_through, pinned_at, changed_by, taken_by, kept_after, undo_ended) = ( \
             SELECT CASE WHEN restores AND hidden < m.hidden_through THEN hidden ELSE m.hidden_through END, \

@@ -25,7 +25,7 @@ pub(crate) struct Unseen {
 /// The gaps between the views of a conversation's members, each view an interval of positions.
 ///
 /// A former version has left what its deletion took in the row alone (`prev_cleared_through`), and kept
-/// nothing in `kept_after`. What the present one leaves there is never below `kept_after`.
+/// nothing in `kept_after`. The value that the present one leaves there is never below `kept_after`.
 pub(super) fn unseen(dialect: Dialect) -> String {
     let (heads, _) = dialect.rows(
         "i",

@@ -83,10 +83,10 @@ impl Statements {
                 .to_owned(),
             join: Change {
                 raise: raise(Membership::Member),
-                // Joining again ends the stay before, which is remembered if it showed the user
-                // anything. The history begins at the head, which no watermark is beyond. The
-                // conversation leaves the list until the next message, and so loses its pin. What was
-                // deleted before is undone no more.
+                // Joining again ends the stay before, which is remembered if it showed the user anything.
+                // The history begins at the head, which no watermark is beyond. The conversation leaves the
+                // list until the next message, and so loses its pin. Deletions from before can be undone no
+                // more.
                 apply: format!(
                     "INSERT INTO members (user_id, conversation_key, kind, joined_after, \
                          hidden_through, cleared_through, last_seq, last_time, undo_ended) \

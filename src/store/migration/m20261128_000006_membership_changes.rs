@@ -22,8 +22,8 @@ const STATEMENTS: &[&str] = &[
     // To find what need not be recognised any more.
     "CREATE INDEX group_requests_by_kept_until ON group_requests (kept_until)",
     // Joining again moves both watermarks to where the membership begins, and what was deleted before is
-    // undone no more. It did not in the rows of those who have joined again and deleted nothing since:
-    // what a deletion takes lies beyond the beginning. Of a deletion that was undone this is certain
+    // undone no more. It did not in the rows of users who have joined again and deleted nothing since: the
+    // part that a deletion takes lies beyond the beginning. Of a deletion that was undone this is certain
     // only where nothing has come since.
     "UPDATE members SET
         undo_ended = CASE WHEN taken_by IS NOT NULL THEN taken_by

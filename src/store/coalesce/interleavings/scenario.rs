@@ -91,7 +91,7 @@ fn all(outcome: Outcome, gives_up: fn(usize) -> bool) -> Vec<Option<Result<usize
         for asked in asking {
             answers.push(asked.await.ok());
         }
-        // A newcomer is answered, whatever the others have left behind.
+        // A newcomer is answered in every interleaving.
         let later = ask(Arc::clone(&runs), CALLERS, log.clone(), Ok).await;
         assert_eq!(later.ok(), Some(CALLERS));
         answers
