@@ -66,7 +66,7 @@ fn parsed(request: &DeleteConversationsRequest) -> Option<(UserId, Batch<Id>)> {
     Some((UserId::new(&request.user_id).ok()?, ids))
 }
 
-/// By what the conversations are stored.
+/// The keys by which the conversations are stored.
 fn keys(user: &UserId, ids: &Batch<Id>) -> Vec<[u8; 16]> {
     let key = |id: &Id| {
         let digest = digest(&SHA256, id.canonical(user).as_str().as_bytes());

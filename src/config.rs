@@ -140,7 +140,7 @@ pub struct WatchConfig {
     pub bookmark_interval: Duration,
     /// How long a watcher may leave its events unread before it is cut off. Default: 30 seconds.
     pub patience: Duration,
-    /// How often the database is asked for changes that nobody has told of. Default: 5 seconds.
+    /// How often the database is asked for changes of which no notification came. Default: 5 seconds.
     pub poll_interval: Duration,
 }
 
@@ -151,8 +151,8 @@ pub struct WatchConfig {
 pub struct LimitsConfig {
     /// The most calls of one caller that are let in at once, 1 to 1,000,000; those in excess are refused.
     /// Eight changes (at least 64) and two reads (at least 16) for each connection of the pool are worked
-    /// on; the others wait for their turn, a second at most. A third more is kept for other callers.
-    /// Default: 512.
+    /// on; the others wait for a permit, a second at most. A third more is kept for other callers. Default:
+    /// 512.
     pub requests: u32,
     /// The most watchers of one caller at once, 1 to 1,000,000; those in excess are refused. A third more
     /// is kept for other callers. Default: 10,000.

@@ -25,7 +25,7 @@ pub struct MarkConversationsRead {
     pub seen_through: HashMap<ConversationId, Seq>,
 }
 
-/// Which conversations are meant.
+/// The conversations that are meant.
 #[derive(Debug)]
 pub enum Which {
     /// These.

@@ -86,8 +86,8 @@ pub struct App {
 /// The rules that a deployment decides.
 #[derive(Debug, Clone)]
 pub struct Policy {
-    /// Whether a user's other clients are told of deletions when the request does not say. It may change
-    /// while the service runs.
+    /// Whether a user's other clients are notified of deletions when the request does not say. It may
+    /// change while the service runs.
     pub sync_deletions: watch::Receiver<bool>,
     /// How long a deletion can be undone; zero turns undo off.
     pub restore_window: Duration,

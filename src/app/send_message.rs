@@ -15,7 +15,7 @@ pub struct SendMessage {
     pub recipient: Recipient,
     /// The content.
     pub body: MessageBody,
-    /// By what a retry is recognised.
+    /// The ID by which a retry is recognised.
     pub client_message_id: Option<ClientMessageId>,
 }
 

@@ -13,7 +13,7 @@ pub struct SendSystemMessage {
     pub users: Batch<UserId>,
     /// The content.
     pub body: MessageBody,
-    /// By what a retry is recognised, for each user.
+    /// The ID by which a retry is recognised, for each user.
     pub client_message_id: Option<ClientMessageId>,
 }
 

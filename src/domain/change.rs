@@ -5,7 +5,7 @@ use super::{
     Seq, Synchronisation, Taking, Timestamp,
 };
 
-/// The most bytes of a change as a watching client is told of it.
+/// The most bytes of a change as a watching client is notified of it.
 pub const MAX_EVENT_BYTES: usize = 1024 * 1024;
 /// More than one conversation of a reading takes in an event, beside its ID.
 const BYTES_BESIDE_ID: usize = 32;
@@ -93,8 +93,8 @@ pub struct Watermarks {
 }
 
 impl RecordedChange {
-    /// Whether a watching client is told of this change: not of its own, not of a deletion that was
-    /// not to be synchronised, and not of a request that changed nothing.
+    /// Whether a watching client is notified of this change: not of its own, not of a deletion that was not
+    /// to be synchronised, and not of a request that changed nothing.
     #[must_use]
     pub fn concerns(&self, watcher: Option<&ClientId>) -> bool {
         let own = self.client.is_some() && self.client.as_ref() == watcher;
@@ -103,7 +103,7 @@ impl RecordedChange {
 }
 
 impl Change {
-    /// Whether a client can be told of it. Requests are bounded so that it can, but for one kind: there
+    /// Whether a client can be notified of it. Requests are bounded so that it can, but for one kind: there
     /// are readings of old of any number of conversations.
     #[must_use]
     pub fn fits_an_event(&self) -> bool {

@@ -13,7 +13,7 @@ pub enum Taking {
     History,
 }
 
-/// Whether the user's other clients are told of a deletion.
+/// Whether the user's other clients are notified of a deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Synchronisation {
     /// They are not.

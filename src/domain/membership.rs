@@ -20,13 +20,13 @@ pub struct MembershipRequest {
     pub users: Batch<UserId>,
     /// The membership that they get.
     pub membership: Membership,
-    /// By what a retry is recognised. A group has one scope for all its requests.
+    /// The key by which a retry is recognised. A group has one scope for all its requests.
     pub request: Option<GroupRequest>,
     /// The service that sent the request, if callers are named.
     pub caller: Option<CallerName>,
 }
 
-/// By what a retry of such a request is recognised.
+/// The key by which a retry of such a request is recognised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GroupRequest {
     /// The caller's name for the request.

@@ -11,7 +11,7 @@ pub struct RequestId(pub [u8; 16]);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RequestDigest(pub [u8; 16]);
 
-/// By what a retry of a request is recognised.
+/// The key by which a retry of a request is recognised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestKey {
     /// The caller's name for the request.
@@ -41,6 +41,6 @@ pub struct Origin {
     /// The service that sent the request, if callers are named. It is recorded with the change, and
     /// nothing depends on it.
     pub caller: Option<CallerName>,
-    /// By what a retry is recognised, if the caller wants retries to be exact.
+    /// The key by which a retry is recognised, if the caller wants retries to be exact.
     pub request: Option<RequestKey>,
 }

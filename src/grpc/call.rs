@@ -104,7 +104,7 @@ impl Call {
         })
     }
 
-    /// The call ends with this status before anything is done. Returns what the caller is told.
+    /// The call ends with this status before anything is done. Returns the status that the caller gets.
     pub(super) fn refuse(mut self, status: &Status) -> Status {
         let status = self.ours(status).unwrap_or_else(|| status.clone());
         self.end(&status);

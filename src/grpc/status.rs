@@ -326,8 +326,8 @@ pub(super) fn shutting_down() -> Status {
     )
 }
 
-/// The answer to a request that the database failed. The call's span, and with it the call's line in
-/// the log, is told the cause.
+/// The answer to a request that the database failed. The call's span, and with it the call's line in the
+/// log, gets the cause.
 pub(super) fn of_store(error: &StoreError) -> Status {
     tracing::Span::current().record("cause", tracing::field::display(error));
     match error {

@@ -48,7 +48,7 @@ pub(super) fn start(
                 status::shutting_down()
             }
             end = watch.run(sender) => match end {
-                // Nobody is there to be told.
+                // Nobody is there to be notified.
                 WatchEnd::ClientGone => return counted.client_gone(),
                 WatchEnd::Compacted => {
                     counted.compacted();

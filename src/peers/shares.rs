@@ -27,11 +27,11 @@ pub(crate) struct Share<K: Clone + Eq + Hash> {
 struct State<K> {
     free: usize,
     taken: HashMap<K, usize>,
-    /// Those that wait, by holder: the holder whose turn is next comes first.
+    /// Those that wait, by holder: the holder that gets the next permit comes first.
     waiting: VecDeque<(K, VecDeque<Waiter>)>,
 }
 
-/// Where one that waits is told that a permit has been taken for it.
+/// Notifies one that waits that a permit has been taken for it.
 type Waiter = oneshot::Sender<()>;
 
 impl<K: Clone + Eq + Hash> Shares<K> {
@@ -115,7 +115,7 @@ impl<K: Clone + Eq + Hash> Drop for Share<K> {
     }
 }
 
-/// One that waits. Dropped after it was told, it gives back what was taken for it.
+/// One that waits. Dropped after it was notified, it gives back the permit that was taken for it.
 struct Waits<'a, K: Clone + Eq + Hash> {
     shares: &'a Shares<K>,
     holder: &'a K,

@@ -40,7 +40,7 @@ pub(crate) struct Append<'a> {
     pub(crate) to: Audience<'a>,
     /// The content.
     pub(crate) body: &'a MessageBody,
-    /// By what a retry is recognised, in each conversation and for each sender.
+    /// The ID by which a retry is recognised, in each conversation and for each sender.
     pub(crate) client_message_id: Option<&'a ClientMessageId>,
     /// The time now.
     pub(crate) now: Timestamp,
@@ -101,7 +101,7 @@ pub(crate) enum AppendError {
 }
 
 impl Append<'_> {
-    /// By what the message would be known in this conversation once it was erased.
+    /// The fingerprint by which the message would be known in this conversation once it was erased.
     fn fingerprint(&self, key: ConversationKey, client_message_id: &ClientMessageId) -> i64 {
         remembered::fingerprint(
             key,

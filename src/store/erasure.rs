@@ -157,7 +157,7 @@ impl Statements {
 impl Store {
     /// Claims the oldest changes that are due at `now` and have been since `from` or later, until `lease`;
     /// a bounded number of them. One that does not parse is claimed, too, so that it keeps no other one
-    /// from its turn.
+    /// back.
     pub(crate) async fn claim_changes(
         &self,
         from: Timestamp,

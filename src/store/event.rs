@@ -86,9 +86,9 @@ fn change(row: &Row<'_>, recorded: Recorded) -> Result<Change, StoreError> {
     })
 }
 
-/// How those conversations stand that are told, by their outcome and by whether they were changed. A
-/// deletion is told of all that the user has, changed or not: so one that was kept to a client can be
-/// told later by repeating it.
+/// The watermarks of the conversations that clients are notified of, chosen by their outcome and by whether
+/// they were changed. A deletion notifies of all that the user has, changed or not: so one that was kept to
+/// a client can be announced later by repeating it.
 fn watermarks(
     recorded: Recorded,
     is_told: impl Fn(i64, bool) -> bool,

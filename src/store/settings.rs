@@ -35,7 +35,7 @@ pub(crate) struct Positioned {
 /// Conversations to read.
 #[derive(Debug)]
 pub(crate) struct Reading {
-    /// Which ones, and how far.
+    /// The conversations, and how far to read each.
     pub(crate) conversations: Vec<Positioned>,
     /// Whether there are others that the request asks for, too.
     pub(crate) more: bool,

@@ -10,9 +10,9 @@ use crate::{
 
 /// How many users the slow poll asks for with one statement.
 const POLL_BATCH: usize = 500;
-/// How many changed users are told in one go.
+/// How many changed users go into one notification.
 const NOTIFY_BATCH: usize = 256;
-/// How long changed users gather at most before they are told.
+/// How long changed users gather at most before other replicas are notified.
 const NOTIFY_PAUSE: Duration = Duration::from_millis(10);
 
 /// Carries news from and to other replicas, and polls every `poll_interval`. Never ends by itself.

@@ -58,7 +58,7 @@ impl InputRow for Kept {
         &[InputColumn::integer("kept_until", |kept| kept.0)];
 }
 
-/// By what a change is recognised when its request comes again.
+/// The key by which a change is recognised when its request comes again.
 pub(super) struct Asked {
     user: String,
     request: Option<Vec<u8>>,
