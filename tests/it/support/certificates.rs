@@ -28,7 +28,7 @@ pub(crate) const SERVER: &str = "conversations.test";
 /// How often a server of a test looks at its files.
 const RELOAD_INTERVAL: Duration = Duration::from_millis(5);
 
-/// Who makes certificates.
+/// A certificate authority.
 pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate: CertificateDer<'static>,
@@ -47,7 +47,7 @@ pub(crate) struct Files {
     is_mutual: bool,
 }
 
-/// What a client goes by: whom it trusts, and what it shows.
+/// The TLS settings of a client: the authority that it trusts, and the certificate that it shows.
 #[derive(Clone)]
 pub(crate) struct Trust {
     authority: CertificateDer<'static>,

@@ -241,7 +241,7 @@ impl Client {
         self.rest_of_list(user, filter, page_size, page).await
     }
 
-    /// What a first page began, with the pages that follow it.
+    /// The listing that a first page began, with the pages that follow it.
     pub(crate) async fn rest_of_list(
         &self,
         user: &str,
@@ -351,7 +351,7 @@ impl Deletion {
         self
     }
 
-    /// Says whether the user's other clients are told.
+    /// Says whether the user's other clients are notified.
     pub(crate) fn sync(mut self, sync: bool) -> Self {
         self.request.sync_to_other_clients = Some(sync);
         self

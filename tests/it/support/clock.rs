@@ -26,12 +26,12 @@ impl TestClock {
         Self(ManualClock::new(machine::clock().now()))
     }
 
-    /// What a server is given to read the time from.
+    /// The clock that a server is given to read the time from.
     pub(crate) fn clock(&self) -> Clock {
         self.0.clock()
     }
 
-    /// What it shows.
+    /// The time that it shows.
     pub(crate) fn now(&self) -> Timestamp {
         self.0.clock().now()
     }

@@ -28,7 +28,7 @@ use super::{
     stage::PATIENCE,
 };
 
-/// What PostgreSQL says on its standard error once it serves, be it a standby or not.
+/// The message of PostgreSQL on its standard error once it serves, be it a standby or not.
 const READY: &str = "database system is ready to accept";
 
 /// The size of the file system for those that have a small one.

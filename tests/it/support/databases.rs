@@ -33,7 +33,7 @@ enum Place {
     Server {
         database: PostgresDatabase,
     },
-    /// Whoever has started the server ends it, and the database with it.
+    /// Somebody else deletes the database.
     Elsewhere,
 }
 
@@ -119,7 +119,7 @@ impl TestDatabase {
         (proxy, Self::on_own_postgres(url))
     }
 
-    /// What the service is given to connect to this database.
+    /// The URL that the service is given to connect to this database.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
@@ -130,7 +130,7 @@ impl TestDatabase {
     }
 }
 
-/// A database on the PostgreSQL server. Dropping it disconnects whoever still uses it.
+/// A database on the PostgreSQL server. Dropping it disconnects the sessions that still use it.
 struct PostgresDatabase {
     superuser: &'static str,
     name: String,
@@ -145,7 +145,7 @@ impl PostgresDatabase {
             std::process::id(),
             COUNT.fetch_add(1, Ordering::Relaxed)
         );
-        // What an earlier process with the same ID has left behind, if it was killed.
+        // An earlier process with the same ID has left it behind, if it was killed.
         execute(
             superuser,
             &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),

@@ -10,7 +10,7 @@ use tonic_health::pb::{
 
 use super::stage::PATIENCE;
 
-/// What a server says of itself as a whole. Clones follow the same server.
+/// The health of a server as a whole. Clones follow the same server.
 #[derive(Clone)]
 pub(crate) struct Health(watch::Receiver<ServingStatus>);
 

@@ -1,4 +1,4 @@
-//! What the tests stand on: databases, servers, the real program, and clients that are short to use.
+//! The foundation of the tests: databases, servers, the real program, and clients that are short to use.
 //!
 //! Nothing in here sleeps or tries again: it waits for a condition, and a bound on the wait makes a
 //! hang a failure.

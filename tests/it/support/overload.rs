@@ -45,7 +45,7 @@ pub(crate) async fn block(database: &TestDatabase) -> Rows {
     rows
 }
 
-/// What Alice has not read.
+/// The number of messages that Alice has not read.
 pub(crate) async fn unread_count(client: &Client) -> Result<u64, Status> {
     let request = GetUnreadCountRequest {
         user_id: "alice".to_owned(),

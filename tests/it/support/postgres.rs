@@ -25,10 +25,10 @@ use std::{
 /// Where distributions put PostgreSQL's programs, a directory for each major version.
 const VERSIONS: &str = "/usr/lib/postgresql";
 
-/// What the script says on its standard error when the cluster waits for its port.
+/// The line of the script on its standard error when the cluster waits for its port.
 const INITIALISED: &str = "cluster initialised";
 
-/// What PostgreSQL says on its standard error once it serves.
+/// The message of PostgreSQL on its standard error once it serves.
 const READY: &str = "database system is ready to accept connections";
 
 /// Creates the cluster, serves it on the port that it reads from standard input, and at the end of
@@ -168,7 +168,7 @@ fn start(programs: &Path) -> Cluster {
     }
 }
 
-/// Who owns what this process creates, that is, who this process is.
+/// The owner of a path. If this process has created it, that is the user of this process.
 pub(super) fn owner_of(path: &Path) -> u32 {
     fs::metadata(path).expect("the directory exists").uid()
 }

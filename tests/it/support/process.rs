@@ -14,7 +14,7 @@ use tokio::{sync::oneshot, time::timeout};
 
 use super::{client::Client, databases::TestDatabase};
 
-/// What the program prints in front of its address once it accepts calls.
+/// The text that the program prints in front of its address once it accepts calls.
 const LISTENING: &str = "conversation-service listening on ";
 
 /// How long a start may take before it counts as a hang.

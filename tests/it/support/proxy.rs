@@ -149,7 +149,7 @@ async fn pump(
             read = from.read(&mut buffer) => read.unwrap_or(0),
             _ = line.wait_for(|line| ends(*line, way)) => 0,
         };
-        // What was read while the line was whole may have to wait now.
+        // Bytes that were read while the line was whole may have to wait now.
         let held = line.wait_for(|line| !holds(*line, way)).await;
         let now = held.map_or(Line::Cut, |line| *line);
         if let Line::Slow(delay) = now {

@@ -90,7 +90,7 @@ impl Rows {
         assert_eq!(self.broken().await, [""; 0]);
     }
 
-    /// What does not hold of the rows although it must, whatever happened to the service.
+    /// The rules that the rows break although they must hold, whatever happened to the service.
     pub(crate) async fn broken(&self) -> Vec<&'static str> {
         let mut broken = Vec::new();
         for (what, sql) in WHOLE {
@@ -102,7 +102,7 @@ impl Rows {
     }
 }
 
-/// What must never be found, and how to count it.
+/// Each kind of row that must never be found, and the statement that counts it.
 const WHOLE: &[(&str, &str)] = &[
     (
         "messages without a head",

@@ -116,7 +116,7 @@ impl Stored {
     }
 }
 
-/// What a marker begins with; its number follows.
+/// The beginning of a marker; its number follows.
 const MARKER: &str = "~marker~";
 /// How many digits a marker's number has.
 const DIGITS: usize = 8;

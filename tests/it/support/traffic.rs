@@ -1,5 +1,5 @@
-//! Callers that send and delete without end, and know of each request what it was answered. A request
-//! that fails is asked again by its ID, as a caller should.
+//! Callers that send and delete without end, and keep the answer to each request. A request that fails is
+//! repeated under its ID, as a caller should do.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ use super::{
     stage::PATIENCE,
 };
 
-/// What a request asks for.
+/// The kind of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Message,
@@ -35,14 +35,14 @@ pub(crate) struct Asked {
     pub(crate) answer: Option<Answer>,
 }
 
-/// What a request was answered.
+/// The answer to a request.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Answer {
     Message(Message),
     Deletion(DeleteConversationsResponse),
 }
 
-/// Those whom the traffic is about have to be in this group.
+/// The users of the traffic have to be in this group.
 pub(crate) const GROUP: &str = "crew";
 pub(crate) const MEMBERS: [&str; 3] = ["alice", "bob", "carol"];
 
@@ -64,7 +64,7 @@ pub(crate) async fn ask(client: &Client, kind: Kind, number: u64) -> Result<Answ
     }
 }
 
-/// Who sends the message with this number, and where to.
+/// The sender of the message with this number, and its conversation.
 fn route(number: u64) -> (&'static str, ConversationId) {
     match number % 4 {
         0 => ("bob", c2c("alice")),
@@ -102,10 +102,10 @@ pub(crate) fn deletion_request(number: u64) -> DeleteConversationsRequest {
     }
 }
 
-/// What came of repeating requests.
+/// The outcome of repeating requests.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Repeated {
-    /// What was answered first, and what is now, where the two differ.
+    /// The first answer and the present one, where the two differ.
     pub(crate) lost: Vec<(Answer, Answer)>,
     /// How often a repetition was refused.
     pub(crate) refused: usize,
@@ -146,7 +146,7 @@ pub(crate) struct Traffic {
     stop: watch::Sender<bool>,
 }
 
-/// What the callers have seen.
+/// The requests of the callers, and their refusals.
 #[derive(Default)]
 pub(crate) struct Worked {
     pub(crate) asked: Vec<Asked>,
@@ -246,7 +246,7 @@ impl Caller {
     }
 }
 
-/// Checks that a caller is told to try again later.
+/// Checks that a refusal says to try again later.
 pub(crate) fn assert_unavailable(status: &Status) {
     let details = status.get_error_details();
     let reason = details.error_info().map(|info| info.reason.as_str());

@@ -1,4 +1,4 @@
-//! A client that watches, and the calls whose changes it is told of.
+//! A client that watches, and the calls whose changes it is notified of.
 //!
 //! Every wait for an event is bounded: a stream that says nothing makes the test fail.
 
@@ -90,7 +90,7 @@ impl Client {
         response.map(tonic::Response::into_inner)
     }
 
-    /// Clears histories by a client of the user, and says whether other clients are told.
+    /// Clears histories by a client of the user, and says whether other clients are notified.
     pub(crate) async fn clear_by(
         &self,
         user: &str,
@@ -111,7 +111,7 @@ impl Client {
 }
 
 impl Watcher {
-    /// What comes next: an event, or the status that ends the stream.
+    /// The next item: an event, or the status that ends the stream.
     pub(crate) async fn hear(&mut self) -> Result<WatchConversationsResponse, Status> {
         let heard = timeout(PATIENCE, self.0.message()).await;
         let heard = heard.expect("something is heard in time");

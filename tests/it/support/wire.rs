@@ -20,7 +20,7 @@ pub(crate) struct Wire {
     connection: JoinSet<()>,
 }
 
-/// What came back of a call.
+/// The answer to a call.
 pub(crate) struct Answer {
     pub(crate) http: StatusCode,
     /// `None` if there was none, or if there was enough before it came.
