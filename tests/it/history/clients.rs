@@ -54,7 +54,7 @@ pub(super) struct Caller {
     pub(super) drawing: Drawing,
 }
 
-/// What a try has shown.
+/// The outcome of a try.
 enum Try {
     Done(Told),
     Refused(String),
@@ -170,7 +170,7 @@ async fn send(client: &Client, asked: &Asked) -> Result<Told, Status> {
     })
 }
 
-/// What an error says of the call.
+/// The outcome that an error stands for.
 fn verdict(status: Status) -> Try {
     if is_interruption(&status) {
         return Try::InDoubt;

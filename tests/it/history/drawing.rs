@@ -1,4 +1,4 @@
-//! What callers ask for, drawn at random: by few users, so that they meet.
+//! The requests of callers, drawn at random: by few users, so that they meet.
 
 use conversation_service::proto::{
     AddToFolderRequest, ClearHistoryRequest, ConversationId, CreateFolderRequest,

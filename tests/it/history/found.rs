@@ -1,4 +1,4 @@
-//! What the database holds afterwards.
+//! The content of the database afterwards.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ pub(super) struct StoredMessage {
     pub(super) client_message_id: String,
 }
 
-/// What a history can be compared with. Conversations have the names that all participants
+/// The stored state that a history is compared with. Conversations have the names that all participants
 /// share.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Found {
@@ -27,7 +27,7 @@ pub(super) struct Found {
     /// The IDs of the requests that have made changes, by user and revision; empty for a change that
     /// had none.
     pub(super) changes: BTreeMap<(String, u64), String>,
-    /// What each user's list shows.
+    /// The conversations in each user's list.
     pub(super) listed: BTreeMap<String, BTreeSet<String>>,
 }
 

@@ -10,9 +10,9 @@
 //! - [`checks`]: what must hold of it all;
 //! - [`planted`]: that the checks find what is wrong with a database.
 //!
-//! What is asked is drawn from a seed, which stands in every failure; `TEST_SEED` sets another one. What
-//! happens at the same time is up to the machine. `TEST_HISTORY_CALLS` sets the number of calls: the
-//! more, the more is found. By hand, for a longer run:
+//! The requests are drawn from a seed, which stands in every failure; `TEST_SEED` sets another one. The
+//! machine decides which of them happen at the same time. `TEST_HISTORY_CALLS` sets the number of calls:
+//! the more, the more is found. By hand, for a longer run:
 //!
 //! ```text
 //! TEST_HISTORY_CALLS=20000 TEST_SEED=7 cargo test --test it history::
@@ -65,8 +65,8 @@ const CALLS_BETWEEN_TROUBLES: usize = 60;
 const PATIENCE: Duration = Duration::from_mins(5);
 const PATIENCE_FOR_A_CALL: Duration = Duration::from_secs(1);
 
-/// What is served with: few pins, so that there is often no room for another, and undoing for so short
-/// that much is erased meanwhile.
+/// The settings of the service: few pins, so that there is often no room for another, and a restore
+/// window so short that much is erased meanwhile.
 const SETTINGS: [&str; 6] = [
     "--pin-limit",
     "2",

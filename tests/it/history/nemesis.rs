@@ -115,7 +115,7 @@ impl Service {
         cluster
     }
 
-    /// What can happen to this service.
+    /// The troubles that can happen to this service.
     fn possible(&self) -> Vec<Trouble> {
         let mut possible = vec![
             Trouble::Killed,

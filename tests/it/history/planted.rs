@@ -1,5 +1,5 @@
-//! What is wrong with a database is found: rows that somebody has changed by hand, and what PostgreSQL
-//! loses when it acknowledges before it writes.
+//! The checks find what is wrong with a database: rows that somebody has changed by hand, and commits
+//! that PostgreSQL loses because it acknowledges before it writes.
 
 use conversation_service::proto::{
     AddToFolderRequest, ClearHistoryRequest, CreateFolderRequest, MarkConversationsReadRequest,
@@ -237,7 +237,7 @@ async fn what_postgres_acknowledges_before_it_writes_is_found_to_be_lost() {
     rows.close().await;
     let settings = settings.map(ToOwned::to_owned).to_vec();
     let mut service = Service::start(&database, Some((cluster, settings)), &super::SETTINGS).await;
-    // Whoever would write it down a little later does not: so it is certain that it is lost.
+    // The WAL writer would write it a little later. While it is paused, the loss is certain.
     let rows = Rows::of(&database).await;
     let writer = "SELECT pid::bigint FROM pg_stat_activity WHERE backend_type = 'walwriter'";
     let writer = rows.number(writer).await;

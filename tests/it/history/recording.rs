@@ -1,4 +1,4 @@
-//! What was asked, when, and what came of it.
+//! The calls of a history: each request, its time and its outcome.
 
 use std::{
     collections::BTreeMap,
@@ -38,7 +38,7 @@ pub(super) struct Membership {
     pub(super) request_id: String,
 }
 
-/// What came back.
+/// The answer to a call.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Told {
     Changed(Answer),
@@ -47,7 +47,7 @@ pub(super) enum Told {
     Members(i32),
 }
 
-/// What is known to have come of a call.
+/// The outcome of a call, as far as it is known.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Outcome {
     /// It may have been done, and may still be.
@@ -63,12 +63,12 @@ pub(super) struct Call {
     pub(super) asked: Asked,
     /// When it was asked for the first time.
     pub(super) began: Moment,
-    /// The number of times that it was asked for, by whomever.
+    /// The number of times that it was asked for, by any caller.
     pub(super) tries: usize,
     /// When its first answer came.
     pub(super) ended: Option<Moment>,
     pub(super) outcome: Outcome,
-    /// What it was answered when it was asked again after that.
+    /// The outcomes when it was asked again after that.
     pub(super) again: Vec<Outcome>,
 }
 
@@ -93,7 +93,7 @@ pub(super) struct History {
     /// How many groups each user had joined before: each is a change.
     pub(super) joined: BTreeMap<String, u64>,
     pub(super) watched: Vec<Watched>,
-    /// What a watcher of each user is told in the end, from the beginning on.
+    /// The events that a watcher of each user receives in the end, from the beginning on.
     pub(super) replayed: BTreeMap<String, Vec<WatchConversationsResponse>>,
     /// Answers that nobody should ever get.
     pub(super) failures: Vec<String>,
@@ -269,7 +269,7 @@ impl Recorder {
         self.state().heads.get(&name).copied().unwrap_or_default()
     }
 
-    /// What was asked by the call of this number.
+    /// The request of the call with this number.
     pub(super) fn asked(&self, call: usize) -> Asked {
         self.state().history.calls[call].asked.clone()
     }
@@ -283,7 +283,7 @@ impl Recorder {
             .collect()
     }
 
-    /// What `of` makes of each change that is known to have been made, in the order of their calls.
+    /// The values of `of` for the changes that are known to have been made, in the order of their calls.
     pub(super) fn history_of_changes<T>(
         &self,
         of: impl Fn(&Request, &Answer) -> Option<T>,

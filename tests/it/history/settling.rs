@@ -23,7 +23,7 @@ use crate::{
     },
 };
 
-/// What came of a history.
+/// A finished history, and its violations of the rules.
 pub(super) struct Afterwards {
     pub(super) history: History,
     pub(super) violations: Violations,
@@ -67,8 +67,8 @@ async fn until_quiet(database: &TestDatabase, rows: &Rows) {
     }
 }
 
-/// Asks again for each message that may have been stored and for whoever may have joined or left, and
-/// for each change that is in the log. A change that is not there was not made, and will not be.
+/// Asks again for each message that may have been stored, for each joining or leaving that may have been
+/// done, and for each change that is in the log. A change that is not there was not made, and will not be.
 async fn ask_what_is_in_doubt(recorder: &Recorder, client: &Client, found: &Found) {
     for call in recorder.calls(|call| call.outcome == Outcome::InDoubt) {
         let was_made = match recorder.asked(call) {

@@ -84,7 +84,7 @@ pub(super) fn check(history: &History, found: &Found, violations: &mut Violation
     }
 }
 
-/// Whose change it is.
+/// The user whose change it is.
 pub(in crate::history) fn user(request: &Request) -> String {
     request.name().0
 }

@@ -178,7 +178,7 @@ fn a_deletion_that_hides_what_was_sent_after_it_is_found() {
     breaks(&[Rule::Hiding], |example| {
         example.found.listed.insert("alice".to_owned(), [].into());
     });
-    // What is sent meanwhile may be before or after it.
+    // A message that is sent meanwhile may be before or after the deletion.
     breaks(&[], |example| {
         example.times(LAST_MESSAGE, 22, 46);
         let deleted = example.deleted();
@@ -223,13 +223,13 @@ fn events_that_are_missing_repeated_out_of_order_or_other_than_before_are_found(
         example.events(0).insert(2, again);
     });
     breaks(&[Rule::Watching], |example| {
-        // A bookmark before what it says to have been told.
+        // A bookmark before an event that it covers.
         example.events(0).swap(1, 2);
     });
     breaks(&[Rule::Watching], |example| {
         example.events(0)[1].client_id = "another".to_owned();
     });
-    // What nobody should be told.
+    // An event that nobody should receive.
     breaks(&[Rule::Watching], |example| {
         let muted = example.events(0)[1].clone();
         let told = WatchConversationsResponse {
@@ -250,7 +250,7 @@ fn events_that_are_missing_repeated_out_of_order_or_other_than_before_are_found(
         let alice = "alice".to_owned();
         example.history.replayed.insert(alice, vec![read]);
     });
-    // What was not heard when the watcher stopped may still come.
+    // An event that was not heard when the watcher stopped may still come.
     breaks(&[], |example| {
         example.events(1).truncate(1);
     });

@@ -44,7 +44,7 @@ pub(super) fn check(history: &History, found: &Found, violations: &mut Violation
     }
 }
 
-/// What no deletion has ever reached is listed.
+/// A conversation is listed if no deletion has reached its newest message.
 fn check_lists(
     history: &History,
     found: &Found,

@@ -1,8 +1,8 @@
-//! Who has joined or left is told so by an event; each such event is that of a call, and each call that
-//! has changed something has as many events.
+//! A user who has joined or left receives an event. Each such event belongs to a call, and each call has
+//! as many events as it has changed users.
 //!
-//! The answer to a call says only how many users it has changed. So which call has made an event is
-//! known as far as its group, its users and its direction go, and how far the group had come.
+//! The answer to a call says only how many users it has changed. So the call that has made an event is
+//! known only by its group, its users, its direction, and how far the group had come.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ pub(in crate::history) fn joins(changed: &MembershipChanged) -> bool {
     changed.membership() == proto::Membership::Member
 }
 
-/// What a group is called by all who are in it.
+/// The one name of a group for all who are in it.
 pub(in crate::history) fn name_of(user: &str, changed: &MembershipChanged) -> String {
     let conversation = changed.conversation.as_ref().expect("an event has it");
     let id = conversation.conversation_id.as_ref();

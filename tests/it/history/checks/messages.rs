@@ -1,4 +1,4 @@
-//! Every message that was acknowledged is stored at the position that its sender was told, once; and
+//! Every message that was acknowledged is stored at the position that its sender was given, once; and
 //! every position is that of one message.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -75,7 +75,7 @@ pub(super) fn check(history: &History, found: &Found, violations: &mut Violation
     }
 }
 
-/// The messages whose senders were told a position, by conversation and position, each with its sender.
+/// The messages whose senders were given a position, by conversation and position, each with its sender.
 fn told<'a>(
     history: &'a History,
     violations: &mut Violations,
@@ -96,7 +96,7 @@ fn told<'a>(
     told
 }
 
-/// Whether a message may have been stored in the conversation whose sender was never told.
+/// Whether a message whose sender was given no position may have been stored in the conversation.
 fn may_be_in_doubt(history: &History, conversation: &str) -> bool {
     let mut in_doubt = history.calls.iter().filter(|call| call.told().is_none());
     in_doubt.any(|call| {
@@ -105,7 +105,7 @@ fn may_be_in_doubt(history: &History, conversation: &str) -> bool {
     })
 }
 
-/// How far each user was told that a conversation is cleared.
+/// How far each conversation of a user is cleared, as far as an answer has said so.
 fn cleared(history: &History) -> BTreeMap<(String, String), u64> {
     let mut cleared = BTreeMap::new();
     for (request, answer) in history.calls.iter().filter_map(Call::changed) {
@@ -127,7 +127,7 @@ fn cleared(history: &History) -> BTreeMap<(String, String), u64> {
     cleared
 }
 
-/// What users have lost sight of, at one time or another.
+/// The messages that users have lost sight of, at one time or another.
 struct Gone {
     cleared: BTreeMap<(String, String), u64>,
     stays: BTreeMap<(String, String), (u64, Option<u64>)>,

@@ -1,14 +1,14 @@
-//! What must hold of every history. Each check is a function of what was seen and what was found, so
-//! that it can be shown something wrong.
+//! The rules that every history must keep. Each check is a function of what was seen and what was found,
+//! so that a test can show it something wrong.
 //!
 //! - [`messages`]: what was acknowledged is stored, once, at its position, and positions have no gap;
 //! - [`changes`]: the same of changes and revisions;
 //! - [`memberships`]: the same of joining and leaving;
 //! - [`order`]: what ended before something else began comes before it;
-//! - [`retries`]: whoever asks again is answered as at first;
+//! - [`retries`]: a retry is answered as the first try was;
 //! - [`hiding`]: no deletion hides what was sent after it, and what nothing hides is listed;
 //! - [`replay`]: replayed in the order of revisions, the model gives the same answers;
-//! - [`watching`]: watchers are told everything, once, in order.
+//! - [`watching`]: watchers are notified of everything, once, in order.
 
 pub(super) mod changes;
 mod faulty;
@@ -22,10 +22,10 @@ pub(crate) mod watching;
 
 use super::{found::Found, recording::History};
 
-/// What a check is about.
+/// The subject of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Rule {
-    /// Nobody is answered what nobody should be.
+    /// No caller gets an answer that no caller should get.
     Answers,
     Messages,
     Changes,
@@ -34,7 +34,7 @@ pub(super) enum Rule {
     Retries,
     Hiding,
     Replay,
-    /// What the service answers afterwards.
+    /// The answers of the service afterwards.
     State,
     Watching,
 }

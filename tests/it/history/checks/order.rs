@@ -1,5 +1,5 @@
-//! What ended before something else began comes before it: changes in a user's revisions, messages in
-//! a conversation's positions.
+//! A call that ended before another began comes before it: changes in the order of a user's revisions,
+//! messages in the order of a conversation's positions.
 
 use std::collections::BTreeMap;
 

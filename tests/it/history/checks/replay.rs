@@ -278,14 +278,14 @@ impl<'a> Replay<'a> {
     }
 }
 
-/// What an answer says of one conversation: what happened to it, and whether it is in the folder.
+/// The part of an answer about one conversation: its result, and whether it is in the folder.
 #[derive(Debug, PartialEq)]
 struct Said {
     result: Option<String>,
     is_in_folder: bool,
 }
 
-/// What the model would say of a conversation, if it would make the change.
+/// The model's answer about a conversation, if the model would make the change.
 fn says(model: &Model, request: &Request, id: &ConversationId) -> Option<Said> {
     let answer = request.carry_out(&mut model.clone()).ok()?;
     Some(told(&answer, id))

@@ -1,4 +1,4 @@
-//! Whoever asks again for what was done is answered as at first, word for word.
+//! A retry of a call that was done is answered as at first, word for word.
 
 use super::{Rule, Violations};
 use crate::history::recording::History;

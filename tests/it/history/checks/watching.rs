@@ -1,5 +1,5 @@
-//! Watchers are told every change that concerns them, once, in the order of revisions, and whenever
-//! they ask the same.
+//! Watchers are notified of every change that concerns them, once, in the order of revisions. Whenever
+//! they ask again, they get the same events.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,7 +33,7 @@ pub(super) fn check(history: &History, violations: &mut Violations) {
     }
 }
 
-/// What one watcher has heard.
+/// The events of one watcher come in order and once, and are the same when they are replayed.
 fn check_streams(history: &History, watched: &Watched, violations: &mut Violations) {
     let user = &watched.user;
     let mut heard: BTreeMap<u64, &WatchConversationsResponse> = BTreeMap::new();
@@ -79,7 +79,7 @@ fn check_streams(history: &History, watched: &Watched, violations: &mut Violatio
     }
 }
 
-/// Whether a change is told to those who have not made it.
+/// Whether the clients that have not made a change are notified of it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Telling {
     Always,
@@ -88,8 +88,8 @@ enum Telling {
     Open,
 }
 
-/// What is wrong with the event of a change, or with there being none. `is_told` says whether a
-/// deployment tells of deletions whose request does not say.
+/// The fault in the event of a change, or in its absence. `is_told` says whether the deployment notifies
+/// of deletions whose request does not say.
 pub(crate) fn contradiction(
     request: &Request,
     answer: &Answer,
@@ -147,7 +147,7 @@ fn telling_of_deletion(is_told: bool, results: &[DeletionResult]) -> Telling {
     }
 }
 
-/// What a deletion says of the conversations that its user has or had.
+/// The results of a deletion for the conversations that its user has or had.
 fn had(results: &[DeletionResult]) -> impl Iterator<Item = &DeletionResult> {
     results
         .iter()

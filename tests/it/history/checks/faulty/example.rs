@@ -93,7 +93,7 @@ pub(super) fn example() -> Example {
     Example { history, found }
 }
 
-/// What both call the chat.
+/// The one name of the chat for both users.
 pub(super) fn chat() -> String {
     shared_name("alice", &c2c("bob"))
 }
