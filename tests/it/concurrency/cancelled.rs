@@ -109,7 +109,7 @@ async fn calls_that_are_cancelled_at_any_point_leave_nothing_half_done(database:
         let client = dice.one_of(&clients).clone();
         let longest = 1 << dice.below(LONGEST_POWER + 1);
         let patience = Duration::from_micros(dice.below(longest));
-        // What is dropped here is reset on the wire, and dropped by the server in turn.
+        // A call that is dropped here is reset on the wire, and the server drops it in turn.
         async move {
             if number % 10 == 0 {
                 return Some(call(&client, number).await);

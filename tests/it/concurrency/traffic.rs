@@ -30,14 +30,13 @@ const MESSAGES_EACH: u64 = 50;
 const DELETING_CLIENTS_EACH: u64 = 3;
 const DELETIONS_EACH: u64 = 30;
 
-/// What was acknowledged to a message: where it went, from whom, and its position.
+/// An acknowledged message: its conversation, its sender, its position and its text.
 type Sent = (String, String, u64, String);
 
-/// What was acknowledged to a deletion, by user: the revision, and each conversation with its
-/// watermarks.
+/// An acknowledged deletion: its user, its revision, and each conversation with its watermarks.
 type Deleted = (&'static str, u64, Vec<(ConversationId, u64, u64)>);
 
-/// How far each conversation of a user is known to be hidden, by those who were told.
+/// How far each conversation of a user is hidden, as far as an answer has said so.
 type Hidden = Arc<Mutex<HashMap<(String, String), u64>>>;
 
 /// The conversation as all share it, to compare what different users see.
@@ -76,7 +75,7 @@ async fn send(client: Client, seed: u64, hidden: Hidden) -> Vec<Sent> {
         });
         let to = dice.one_of(&conversations_of(sender)).clone();
         let place = shared(sender, &to);
-        // Whoever has been told that a conversation is hidden must not lose what is sent afterwards.
+        // A deletion that has been answered must not hide a message that is sent afterwards.
         let hidden_before: Vec<u64> = {
             let hidden = hidden.lock().unwrap_or_else(PoisonError::into_inner);
             let here = hidden.iter().filter(|((_, other), _)| *other == place);

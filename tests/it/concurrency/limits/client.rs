@@ -23,7 +23,7 @@ pub(super) struct OneOfMany {
     pub(super) dice: Dice,
 }
 
-/// What became of the requests of a client.
+/// The requests of a client, with their answers or refusals.
 #[derive(Default)]
 pub(super) struct Deeds {
     pub(super) made: Vec<(Request, Answer)>,

@@ -56,7 +56,7 @@ const CHANGES_BETWEEN_LOOKS: u64 = 6;
 /// How long the whole may take before it counts as a hang.
 const PATIENCE: Duration = Duration::from_mins(3);
 
-/// What is limited, how it is counted, and the limit.
+/// Each limit: its subject, the statement that counts it, and the most that there may be.
 const LIMITS: [(&str, &str, i64); 2] = [
     (
         "pins",
@@ -70,7 +70,7 @@ const LIMITS: [(&str, &str, i64); 2] = [
     ),
 ];
 
-/// What all share.
+/// The state that everybody in the test shares.
 struct World {
     replicas: [Client; 2],
     clock: TestClock,
@@ -79,7 +79,7 @@ struct World {
     /// The newest message of each.
     heads: Mutex<HashMap<ConversationId, u64>>,
     deletions: Mutex<Vec<Deletion>>,
-    /// The latest revision that a client was told of.
+    /// The latest revision that an answer has named.
     made: watch::Sender<u64>,
     /// The clients have done their work.
     over: CancellationToken,

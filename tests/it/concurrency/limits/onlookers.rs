@@ -68,7 +68,7 @@ pub(super) async fn count_rows(world: Arc<World>, rows: Rows) -> [i64; 2] {
     most
 }
 
-/// Takes in what a watcher is told, to the last revision.
+/// Takes in the events of a watcher, to the last revision.
 pub(super) async fn take_in(
     world: Arc<World>,
     mut watcher: Watcher,

@@ -42,7 +42,7 @@ pub(super) fn everything() -> Vec<ConversationId> {
     chats.chain(crews).chain(clubs).chain([system()]).collect()
 }
 
-/// Who is in the groups at first.
+/// Makes the groups, with their first members.
 pub(super) async fn found_groups(client: &Client) {
     let crews = (0..CREWS).map(|number| (crew(number), members(number, MEMBERS_OF_CREW)));
     let clubs =

@@ -1,4 +1,4 @@
-//! What a client may ask for, in one form for all calls, and what it is answered.
+//! The requests of a client and their answers, in one form for all calls.
 
 use conversation_service::proto::{
     AddToFolderRequest, ChangeResult, ConversationId, CreateFolderRequest,
@@ -26,7 +26,7 @@ pub(super) struct Request {
     pub(super) by: String,
 }
 
-/// What shall be done.
+/// The change that a request asks for.
 #[derive(Clone, Debug)]
 pub(super) enum Wish {
     Pin(bool),
@@ -51,7 +51,7 @@ pub(super) struct Deletion {
     pub(super) id: String,
 }
 
-/// What a successful request has done.
+/// The answer to a successful request.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Answer {
     pub(super) revision: u64,
@@ -60,7 +60,7 @@ pub(super) struct Answer {
     pub(super) deletion_id: String,
 }
 
-/// What was done to one conversation.
+/// The result for one conversation.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Done {
     pub(super) id: Option<ConversationId>,

@@ -1,8 +1,8 @@
-//! What the answers say that the user's view became, revision after revision.
+//! The user's view after each revision, as the answers describe it.
 //!
-//! In the order of revisions the requests are as if made one after the other. So each answer is
-//! worked out from the requests before it, as far as it does not depend on when messages came, and so
-//! is the event that the user's other clients are told.
+//! In the order of their revisions, the requests behave as if they were made one after the other. So
+//! each answer follows from the requests before it, except where it depends on when messages came. The
+//! same holds for the event that the user's other clients receive.
 
 use std::collections::{HashMap, HashSet};
 
@@ -30,7 +30,7 @@ pub(super) struct State {
     pub(super) folders: Vec<(String, Vec<ConversationId>)>,
 }
 
-/// What the user has said of one conversation.
+/// One conversation, as the user's requests have left it.
 #[derive(Clone, Default)]
 pub(super) struct Entry {
     /// The revision that pinned it.
@@ -41,7 +41,7 @@ pub(super) struct Entry {
     pub(super) read: u64,
     pub(super) hidden: u64,
     pub(super) cleared: u64,
-    /// What each deletion took that is not undone, the last one on top.
+    /// The state before each deletion that is not undone, the last deletion on top.
     taken: Vec<Taken>,
 }
 
@@ -88,7 +88,7 @@ impl State {
         assert!(folders <= usize::from(MAX_FOLDERS), "{folders} folders");
     }
 
-    /// Goes on to the next revision, and returns what other clients are told, if anything.
+    /// Goes on to the next revision, and returns the change that other clients are notified of, if any.
     pub(super) fn apply(
         &mut self,
         request: &Request,
@@ -303,7 +303,7 @@ impl State {
                         pins.push((id, pinned_at));
                     }
                 }
-                // What lies above the top was undone.
+                // A deletion above the top is undone.
                 let top = entry.taken.last().map_or(0, |taken| taken.by);
                 if deletion.revision > top {
                     back.push(id);
