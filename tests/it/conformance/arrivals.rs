@@ -1,4 +1,4 @@
-//! What a message writes: the rows of few members, and never those of many.
+//! A message writes the rows of a few members, and never those of many.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -57,7 +57,7 @@ async fn written(rows: &Rows, database: &TestDatabase, kind: i16) -> BTreeMap<St
         .collect()
 }
 
-/// Whose rows a call writes.
+/// The users whose rows a call writes.
 async fn writers<T>(
     rows: &Rows,
     database: &TestDatabase,

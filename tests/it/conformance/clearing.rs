@@ -1,4 +1,4 @@
-//! What becomes of the history when a conversation is deleted.
+//! The history of a deleted conversation: when it is cleared, and when it is kept.
 
 use conversation_service::proto::DeletionOutcome;
 

@@ -55,7 +55,7 @@ async fn a_user_has_at_most_twenty_folders(database: TestDatabase) {
     assert_eq!(client.list_folders("alice").await, stood);
     assert_eq!(client.entry("alice", c2c("bob")).await.folders.len(), 20);
 
-    // What makes no folder goes on, and deleting one makes room.
+    // Calls that give Alice no further folder still succeed, and deleting a folder makes room.
     client.rename_folder("alice", "7", "seven").await;
     client.remove_from_folder("alice", "8", [c2c("bob")]).await;
     client.create_folder("bob", "1", []).await;
@@ -95,7 +95,7 @@ async fn folders_hold_a_thousand_conversations_counting_each_time_one_is_in(
     limit_reached(made, REASON, "1000");
     assert_eq!(client.list_folders("alice").await, stood);
 
-    // What is in already, or unknown, takes no place.
+    // A conversation that is in the folder already, or unknown, takes no room.
     let harmless = [
         chats[100].clone(),
         c2c("nobody"),
@@ -177,7 +177,7 @@ async fn what_is_deleted_at_present_counts_in_no_limit(database: TestDatabase) {
         .remove_from_folder("alice", "1", chats[100..150].to_vec())
         .await;
     client.delete_folder("alice", "empty").await;
-    // What is hidden itself is no addition to what is shown.
+    // A conversation that is hidden itself adds nothing to what is shown.
     client.delete("alice", [chats[1_101].clone()]).await;
     let hidden = client.add_to_folder("alice", "0", [chats[1_101].clone()]);
     assert_eq!(hidden.outcomes().await, [ChangeOutcome::Changed]);
@@ -215,7 +215,7 @@ async fn the_large_groups_of_a_user_count_as_they_are_shown(database: TestDataba
     limit_reached(throng.clone().result().await, REASON, "1000");
     client.delete("alice", [group("crowd")]).await;
     assert_eq!(throng.outcomes().await, [ChangeOutcome::Changed]);
-    // What comes back by a message does so whatever there is.
+    // A conversation that comes back with a message does so even where there is no room.
     client.send("member 1", group("crowd"), "hi").await;
     client.send("member 1", group("silent"), "hi").await;
     let shown = client.folders("alice").await;

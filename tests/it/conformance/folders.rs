@@ -66,7 +66,7 @@ async fn folders_are_listed_as_they_were_made_and_filled(database: TestDatabase)
     let listed = client.list_folders("alice").await;
     let expected = vec![folder("work", order), folder("friends", [])];
     assert_eq!((listed.folders, listed.revision), (expected, 3));
-    // What is put in again comes last.
+    // A conversation that is put in again comes last.
     client
         .remove_from_folder("alice", "work", [c2c("bob")])
         .await;
@@ -105,7 +105,7 @@ async fn putting_in_and_taking_out_says_of_each_what_became_of_it(database: Test
     ]);
     assert_eq!((removed.results, removed.revision), (expected, 3));
     assert_eq!(removed.folder, Some(folder("work", [c2c("carol")])));
-    // What is unknown is not kept for when it comes.
+    // A conversation that was not found is not put in once it exists.
     client.send("nobody", c2c("alice"), "hi").await;
     let work = folder("work", [c2c("carol")]);
     assert_eq!(client.folders("alice").await, [work]);
@@ -228,7 +228,7 @@ async fn a_folder_that_is_not_there_is_refused_and_nothing_is_changed(database: 
             .result()
             .await
             .err(),
-        // What is not there is so, whatever it was to be called.
+        // A missing folder is the nearer reason, even if the new name is taken.
         client
             .rename_folder("alice", "work", "Work")
             .result()
@@ -313,7 +313,7 @@ async fn what_is_deleted_stays_in_its_folders_unseen(database: TestDatabase) {
         assert_eq!(client.folders("alice").await, [whole]);
         assert_eq!(client.entry("alice", c2c("bob")).await.folders, ["work"]);
     }
-    // What is put in or taken out while it is deleted is so when it reappears.
+    // A conversation that is put in or taken out while it is deleted is in or out when it reappears.
     client.delete("alice", both.clone()).await;
     client.create_folder("alice", "new", [c2c("bob")]).await;
     let out = client.remove_from_folder("alice", "work", [c2c("bob")]);

@@ -1,4 +1,4 @@
-//! Who is in a group sees what is sent while they are.
+//! A member of a group sees the messages that are sent during the membership.
 
 use conversation_service::proto::{DeletionOutcome, SendMessageRequest};
 use tonic::Code;

@@ -1,4 +1,4 @@
-//! What deleting hides, and what it leaves as it is.
+//! A deletion hides a conversation everywhere, and leaves the user's settings as they are.
 
 use conversation_service::proto::{ChangeOutcome, ConversationType};
 

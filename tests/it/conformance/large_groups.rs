@@ -51,7 +51,7 @@ pub(super) async fn say(client: &Client, clock: &TestClock, name: &str) {
     client.send("member 1", group(name), "hi").await;
 }
 
-/// What a user sees, in every way there is to look at it.
+/// A user's view: the list, the unread total, and the positions of the group's readable messages.
 pub(super) async fn sight(client: &Client, user: &str) -> (Vec<Conversation>, u64, Vec<u64>) {
     let history = client.history(user, group("crew")).await;
     (

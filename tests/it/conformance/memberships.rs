@@ -47,7 +47,7 @@ fn membership(event: WatchConversationsResponse) -> MembershipChanged {
     }
 }
 
-/// What is told of who has joined when the newest message was `head`.
+/// The event of a user who has joined when the newest message was `head`.
 fn joined(name: &str, head: u64) -> MembershipChanged {
     MembershipChanged {
         conversation: Some(ConversationWatermarks {

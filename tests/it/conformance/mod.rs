@@ -1,4 +1,4 @@
-//! What the contract promises, by subject. Every test runs on every database, through a real server.
+//! The promises of the contract, by subject. Every test runs on every database, through a real server.
 
 mod all_or_nothing;
 mod arrivals;

@@ -33,7 +33,7 @@ const UNCHANGED: ChangeOutcome = ChangeOutcome::Unchanged;
 const NOT_FOUND: ChangeOutcome = ChangeOutcome::NotFound;
 const NOT_LISTED: ChangeOutcome = ChangeOutcome::NotListed;
 
-/// What of alice's list is pinned, in its order; pinned entries come first.
+/// The pinned entries of Alice's list, in its order. They come first.
 async fn pinned(client: &Client) -> Vec<ConversationId> {
     let entries = client.list_all("alice").await;
     let count = entries.iter().filter(|entry| entry.pinned).count();
@@ -172,7 +172,7 @@ async fn fifty_can_be_pinned_and_no_more(database: TestDatabase) {
     limit_reached(mixed, "50");
     assert_eq!(client.list_all("alice").await, stood);
     assert_eq!(client.revision("alice").await, 2);
-    // What is pinned already, not listed or unknown takes no place.
+    // A conversation that is pinned already, not listed or unknown takes no room.
     client.delete("alice", [chats[59].clone()]).await;
     let harmless = [chats[0].clone(), chats[59].clone(), c2c("nobody")];
     let outcomes = client.pin("alice", harmless).outcomes().await;

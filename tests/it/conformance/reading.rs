@@ -243,7 +243,7 @@ async fn all_goes_only_as_far_as_was_seen(database: TestDatabase) {
         clock.advance(Duration::from_secs(1));
     }
     let read = client.read_all("alice").seen(c2c("bob"), 2);
-    // What is not unread, or not there at all, may be named too.
+    // A conversation of which nothing was seen, or one that does not exist, may be named too.
     let read = read.seen(c2c("nobody"), 7).seen(c2c("carol"), 0).await;
     let expected = [
         result(c2c("dora"), CHANGED, 3),

@@ -160,7 +160,7 @@ async fn a_request_id_of_another_request_is_refused_and_changes_nothing(database
     for other in [
         original().clear(false),
         original().seen(c2c("bob"), 1),
-        // Not saying whether others are told is not the same as saying so.
+        // Not saying whether others are notified is not the same as saying so.
         original().sync(false),
         client.delete("alice", [c2c("carol")]).request_id(&id),
         client

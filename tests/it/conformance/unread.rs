@@ -159,7 +159,7 @@ async fn the_total_follows_readings_clearings_deletions_and_undoing(database: Te
         client.restored("alice", &deletion.deletion_id).await;
         assert_unread(&client, "alice", 6).await;
     }
-    // What comes back by a new message counts that message alone, cleared or not.
+    // A conversation that comes back with a new message counts that message alone, cleared or not.
     for (clear, expected) in [(false, 5), (true, 5)] {
         client.delete("alice", [c2c("carol")]).clear(clear).await;
         assert_unread(&client, "alice", 4).await;
