@@ -1,6 +1,6 @@
 //! Watchers that do not read, servers that stop, and what is left of those who leave.
 //!
-//! Who is watched can be seen from outside: the slow poll asks for exactly these users.
+//! The watched users can be seen from outside: the slow poll asks for exactly these.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What the stream says, and from where.
+//! The content of the stream, and where it begins.
 
 use std::time::Duration;
 
@@ -143,7 +143,7 @@ async fn a_deletion_is_told_of_all_that_the_user_has_and_of_nothing_else(databas
     let mut watcher = client.follow(USER, "", None).await;
     client.delete(USER, [c2c("a stranger")]).sync(true).await;
     client.delete(USER, [one.clone()]).sync(true).await;
-    // Nothing is left to delete. It is told all the same: the first may have been kept to a client.
+    // Nothing is left to delete. There is an event all the same: the first may have been kept to a client.
     client.delete(USER, [one.clone()]).sync(true).await;
     let mixed = [one.clone(), other.clone(), c2c("a stranger")];
     client.delete(USER, mixed).sync(true).await;
@@ -180,7 +180,7 @@ async fn users_do_not_hear_of_each_other(database: TestDatabase) {
     }
 }
 
-/// The arrival of messages comes by the message pipeline: a list shows it, a watch does not tell it.
+/// The arrival of messages comes by the message pipeline: a list shows it, and a watch has no event for it.
 async fn a_message_is_in_the_list_and_is_no_event(database: TestDatabase) {
     let server = TestServer::start(&database, &TestClock::new()).await;
     let client = server.client().await;

@@ -1,10 +1,10 @@
 //! Following a user's changes with `WatchConversations`.
 //!
-//! - [`following`]: what the stream says, and from where;
-//! - [`synchronisation`]: which deletions other clients are told of;
-//! - [`settings`]: what they are told of readings, settings and folders;
+//! - [`following`]: the content of the stream, and where it begins;
+//! - [`synchronisation`]: which deletions other clients are notified of;
+//! - [`settings`]: the events of reads, settings and folders;
 //! - [`trimming`]: watching from a revision that the log has forgotten;
-//! - [`oversized`]: changes of old that are too large to be told;
+//! - [`oversized`]: changes of old that are too large for an event;
 //! - [`replicas`]: changes that are made elsewhere, with and without `NOTIFY`;
 //! - [`ending`]: watchers that do not read, servers that stop, and what is left of those who leave.
 //!
@@ -52,7 +52,7 @@ fn named(event: &WatchConversationsResponse) -> Vec<ConversationId> {
         .collect()
 }
 
-/// What a change is.
+/// The kind of an event's change.
 fn kind(event: WatchConversationsResponse) -> Kind {
     let change = event.change.expect("a change, no bookmark");
     change.kind.expect("a change is of some kind")

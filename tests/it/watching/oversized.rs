@@ -1,4 +1,4 @@
-//! Changes of old that are too large to be told: readings of any number of conversations. There are none
+//! Changes of old that are too large for an event: reads of any number of conversations. There are none
 //! any more, but a log may have some.
 
 use tonic::Code;

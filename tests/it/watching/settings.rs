@@ -1,5 +1,5 @@
-//! What the user's other clients are told of readings, settings and folders: one event for each
-//! request that changed something, whatever the deployment says of deletions.
+//! Reads, settings and folders notify the user's other clients: one event for each request that changed
+//! something, whatever the deployment says of deletions.
 
 use conversation_service::proto::{
     AddedToFolder, ConversationId, ConversationMarks, ConversationReading, ConversationWatermarks,
@@ -173,7 +173,7 @@ async fn serve(database: &TestDatabase) -> (TestServer, Client) {
     (server, client)
 }
 
-/// Makes a change that everybody is told of; it must be the next that each of the watchers hears of.
+/// Makes a change that everybody is notified of; it must be the next that each of the watchers receives.
 async fn nothing_was_said(client: &Client, watchers: &mut [&mut Watcher]) {
     client.send("fence", c2c(USER), "hi").await;
     let fence = client.mute(USER, [c2c("fence")]).await;
@@ -209,7 +209,7 @@ async fn each_request_makes_one_event_that_says_what_it_changed(database: TestDa
             assert_eq!(kind(event), *expected);
         }
     }
-    // Who was away is told the same.
+    // A client that was away receives the same events.
     let mut tablet = client.follow(USER, "tablet", Some(0)).await;
     for (revision, expected) in &expected {
         let event = tablet.change().await;

@@ -1,4 +1,4 @@
-//! Which deletions the user's other clients are told of.
+//! The deletions of which the user's other clients are notified, and those of which they are not.
 
 use conversation_service::proto::{ConversationId, WatchConversationsResponse, change::Kind};
 
@@ -28,7 +28,7 @@ async fn server(database: &TestDatabase, sync_by_default: bool) -> TestServer {
     TestServer::start_with(config, &TestClock::new()).await
 }
 
-/// Makes a change that everybody is told of; it must be the next that each of the watchers hears of.
+/// Makes a change that everybody is notified of; it must be the next that each of the watchers receives.
 async fn nothing_was_said(client: &Client, watchers: &mut [&mut Watcher]) {
     client
         .send("fence", crate::support::ids::c2c(USER), "hi")
@@ -183,7 +183,7 @@ async fn what_was_kept_to_one_client_is_told_later_by_repeating_it(database: Tes
         assert_eq!(one.cleared_through, result.cleared_through);
         assert_eq!((one.hidden_through, one.pinned), (1, false));
     }
-    // So it is with clearings, of which nothing was told so far either.
+    // So it is with clearings, which have made no event so far either.
     client
         .clear_by(USER, [ids[2].clone()], "phone", Some(true))
         .await;
