@@ -15,7 +15,7 @@ fn backup(url: &str, file: &Path) -> Output {
     run(program().args(["backup", "--database-url", url]).arg(file))
 }
 
-/// Who may read, write and run a file.
+/// The permission bits of a file.
 fn mode(file: &Path) -> u32 {
     let metadata = fs::metadata(file).expect("it is there");
     metadata.permissions().mode() & 0o777
@@ -49,7 +49,7 @@ async fn a_database_in_use_is_copied_whole_and_the_copy_serves() {
         .count();
     assert_eq!(entries, 1, "nothing else is left");
 
-    // What comes later is not in it.
+    // A later message is not in the copy.
     client.send("bob", c2c("alice"), "after").await;
     let copy = format!("sqlite://{}", file.display());
     let copy = TestDatabase::at_url(Backend::Sqlite, copy);

@@ -1,4 +1,4 @@
-//! What callers and watchers see of a server that is told to stop: nothing that looks like a failure.
+//! Callers and watchers of a server that is told to stop see nothing that looks like a failure.
 
 use tokio::time::timeout;
 use tonic::{Code, Status, transport::Channel};

@@ -1,4 +1,4 @@
-//! What the commands print, in which form, and how they read what a person types.
+//! The output of the commands: its content and its form.
 
 use serde_json::Value;
 

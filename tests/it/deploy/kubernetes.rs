@@ -55,7 +55,7 @@ fn variable(container: &Yaml, name: &str) -> Yaml {
         .to_owned()
 }
 
-/// What the program makes of the settings, those in the secret included.
+/// The configuration that the program makes of the settings, those in the secret included.
 fn settings(container: &Yaml) -> Config {
     let secret = object(&read(MANIFESTS), "Secret")["stringData"].clone();
     let directory = tempdir().expect("a temporary directory can be created");

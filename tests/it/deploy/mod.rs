@@ -1,4 +1,4 @@
-//! What services are called and run with: the client for callers, and the files of `deploy/`.
+//! The means to call and to run the service: the client for callers, and the files of `deploy/`.
 
 mod client;
 mod container;
@@ -26,7 +26,7 @@ fn read(name: &str) -> String {
     fs::read_to_string(path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// What variables come to, as the program reads them.
+/// The configuration that the program makes of these variables.
 fn config<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Config {
     let variables: Vec<_> = variables
         .into_iter()

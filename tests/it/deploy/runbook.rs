@@ -1,4 +1,4 @@
-//! What the runbook tells its reader to type works as it stands.
+//! The commands of the runbook work as they stand.
 
 use std::process::{Command, Stdio};
 

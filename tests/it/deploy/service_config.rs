@@ -102,7 +102,7 @@ async fn it_names_methods_that_exist_and_leaves_none_out() {
         for Name { service, method } in config.name {
             let new = match method {
                 Some(method) => vec![(service, method)],
-                // What is left of the service.
+                // All methods of the service that are not named yet.
                 None => existing
                     .iter()
                     .filter(|(of, _)| *of == service)

@@ -59,8 +59,8 @@ fn secrets_are_loaded_and_on_no_command_line() {
     assert_eq!(value("WorkingDirectory"), state);
 }
 
-/// What `systemd-analyze` says of the unit with this build of the program; `None`, and a word about it,
-/// if there is none.
+/// The output of `systemd-analyze` for the unit with this build of the program. Where there is no
+/// `systemd-analyze`, it is `None`, and standard error says so.
 fn analyze(arguments: &[&str]) -> Option<Output> {
     let directory = tempdir().expect("a temporary directory can be created");
     let unit = directory.path().join("conversation-service.service");

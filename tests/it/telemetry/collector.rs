@@ -29,14 +29,14 @@ pub(super) struct Collector {
     _serving: JoinSet<()>,
 }
 
-/// What has come so far.
+/// Everything that the collector has received so far.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Received {
     pub(super) connections: usize,
     pub(super) spans: Vec<Span>,
-    /// What the last request has shown to be let in.
+    /// The credentials that the last request has shown.
     pub(super) authorization: Option<String>,
-    /// Of what sent the spans.
+    /// The attributes of the program that has sent the spans.
     pub(super) resource: Vec<KeyValue>,
 }
 
@@ -87,17 +87,17 @@ impl Collector {
         }
     }
 
-    /// What `OTEL_EXPORTER_OTLP_ENDPOINT` has to be.
+    /// The value for `OTEL_EXPORTER_OTLP_ENDPOINT`.
     pub(super) fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// What has come so far.
+    /// Everything that it has received so far.
     pub(super) fn received(&self) -> Received {
         self.received.borrow().clone()
     }
 
-    /// What has come once it is as it must become; not so in time is a failure.
+    /// Waits until `holds` is true of what it has received, and returns that. A timeout is a failure.
     pub(super) async fn until(&self, holds: impl Fn(&Received) -> bool) -> Received {
         let mut received = self.received.clone();
         let reached = timeout(PATIENCE, received.wait_for(|received| holds(received))).await;

@@ -1,5 +1,5 @@
-//! Who has called is in the call's line and in its trace. What proves it is in neither, nor is what the
-//! service shows to its collector.
+//! The log line and the trace of a call name its caller. Neither holds the caller's token, nor the
+//! credentials that the service shows to its collector.
 
 use std::path::PathBuf;
 
@@ -19,9 +19,9 @@ use crate::support::{
 };
 
 const LIST: &str = "/conversation.v1.ConversationService/ListConversations";
-/// What the caller shows.
+/// The token that the caller shows.
 const TOKEN: &str = "token-of-the-gateway-hunter2";
-/// What the service shows to its collector.
+/// The credentials that the service shows to its collector.
 const HEADERS: &str = "authorization=Bearer%20key-of-the-collector-hunter2";
 const AUTHORIZATION: &str = "Bearer key-of-the-collector-hunter2";
 /// In both of them.
@@ -138,7 +138,7 @@ async fn no_line_of_any_level_holds_a_credential_of_a_caller_or_for_the_collecto
         assert!(!format!("{:?}", received.spans).contains(SECRET));
         let (_, mut written) = program.stop().await;
 
-        // What is said when the collector is away must not hold it either.
+        // The lines about a collector that is away must not hold the secret either.
         drop(collector);
         let program = start();
         let client = program.client().await;

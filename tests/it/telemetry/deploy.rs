@@ -154,7 +154,7 @@ fn the_alerts_use_metrics_that_there_are_and_the_runbook_has_each_of_them() {
     for (alert, book) in alerts.iter().zip(&books) {
         assert_eq!(book, &format!("\"RUNBOOK.md#{}\"", alert.to_lowercase()));
     }
-    // What the runbook sends its reader to look at is there, too.
+    // The metrics and headings that the runbook sends its reader to exist, too.
     let known = documented::metrics();
     for code in RUNBOOK.split('`').skip(1).step_by(2) {
         if PREFIXES.iter().any(|prefix| code.starts_with(prefix)) {

@@ -1,5 +1,5 @@
-//! What an operator sees of a running server: metrics, traces, log lines, and the dashboard and alerts
-//! that are made of them.
+//! The operator's view of a running server: metrics, traces, log lines, and the dashboard and alerts that
+//! are made of them.
 //!
 //! - [`scrape`] reads metrics, and [`documented`] the table of docs/monitoring.md;
 //! - [`collector`] takes traces in as OpenTelemetry's does;

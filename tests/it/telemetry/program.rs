@@ -11,7 +11,7 @@ use tokio::{sync::watch, time::timeout};
 
 use crate::support::{client::Client, process::program, stage::PATIENCE};
 
-/// What the program prints in front of its addresses.
+/// The texts that the program prints in front of its addresses.
 const LISTENING: &str = "conversation-service listening on ";
 const METRICS: &str = "metrics at http://";
 
@@ -60,7 +60,7 @@ impl Program {
         Client::connect(self.address().await).await
     }
 
-    /// What it has written to standard output so far.
+    /// The lines that it has written to standard output so far.
     pub(super) fn said(&self) -> Vec<String> {
         self.said.borrow().clone()
     }

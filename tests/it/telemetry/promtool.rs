@@ -1,4 +1,4 @@
-//! What Prometheus' own tool says of the metrics and of the alerts.
+//! Prometheus' own tool has no complaints about the metrics and the alerts.
 
 use std::{
     io::Write as _,

@@ -10,7 +10,7 @@ use tokio::{
 
 use crate::support::stage::PATIENCE;
 
-/// What there is at one moment.
+/// All metrics at one moment.
 #[derive(Debug, Default)]
 pub(super) struct Scrape {
     /// The kind of each metric, by its name.
@@ -57,12 +57,12 @@ pub(super) async fn request(address: SocketAddr, head: &str) -> Answer {
 }
 
 impl Scrape {
-    /// What there is now.
+    /// All metrics now.
     pub(super) async fn of(address: SocketAddr) -> Self {
         Self::parse(&Self::text(address).await)
     }
 
-    /// The same as it is written.
+    /// The same, as the text that the server writes.
     pub(super) async fn text(address: SocketAddr) -> String {
         let answer = request(address, "GET /metrics HTTP/1.1\r\nHost: test\r\n\r\n").await;
         assert_eq!(answer.status, 200);
