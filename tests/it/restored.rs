@@ -29,7 +29,7 @@ const ALICE: &str = "alice";
 const CAROL: &str = "carol";
 const REQUEST: &str = "0b9c0f5e-5f3e-4f0e-9c7e-0d2f6a1b3c4d";
 
-/// What clients know of a database: how far its users have come, and pages they are in the midst of.
+/// The clients' knowledge of a database: the revisions of its users, and pages they are in the midst of.
 #[derive(Default)]
 struct Known {
     revisions: BTreeMap<&'static str, u64>,
@@ -74,7 +74,7 @@ impl Known {
         }
     }
 
-    /// Whoever knows any of it is told to list again, and of no change that another history made.
+    /// Checks that a client that knows any of it has to list again, and gets no change of another history.
     async fn is_refused(&self, client: &Client) {
         for (user, present) in &self.revisions {
             for after in 0..=*present {
@@ -139,7 +139,7 @@ async fn after_a_restore_every_older_revision_and_page_token_is_answered_with_li
     let lost = client.restore(ALICE, "6", "").await;
     assert_ne!(reason(&lost.expect_err("lost")), "RESTORE_WINDOW_EXPIRED");
     for user in [ALICE, CAROL] {
-        // Who lists again misses nothing.
+        // A client that lists again misses nothing.
         let mut listed = revision(&client, user).await;
         assert!(listed > 7);
         let mut watcher = client.follow(user, "", Some(listed)).await;

@@ -184,7 +184,7 @@ async fn however_many_clear_a_group_it_is_looked_at_once(database: TestDatabase)
     assert_eq!(rounds.run().await.messages, 2);
     assert_eq!(looks.load(Ordering::SeqCst), 1);
 
-    // What takes nothing costs no look.
+    // A deletion that clears nothing costs no look.
     for member in &members {
         client.delete(member, [group("g")]).clear(false).await;
         let hidden = client.delete(member, [group("stranger")]).await;

@@ -1,4 +1,4 @@
-//! What was promised when a change was made holds, whatever the settings are later (rules 9 and 11).
+//! A promise that was made with a change holds, whatever the settings are later (rules 9 and 11).
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ async fn what_can_be_undone_stays_so_under_a_shorter_window_and_retention(databa
 
     let (_server, client) = start(&database, &clock, Duration::ZERO, SECOND).await;
     let rounds = Rounds::on(&database, &clock, SECOND).await;
-    // What is deleted now is promised nothing. It neither goes with what was promised nor takes it along.
+    // A deletion made now is promised nothing. Its message is erased alone, and the promised ones stay.
     client.send("alice", c2c("carol"), "hi").await;
     client.delete("carol", [c2c("alice")]).await;
     client.delete("alice", [c2c("carol")]).await;
@@ -93,7 +93,7 @@ async fn a_retry_is_known_for_as_long_as_was_promised_and_no_longer(database: Te
     // The name is free again, and the request a new one.
     assert_eq!(delete(&client).await.revision, first.revision + 1);
     assert_eq!(client.listed("alice").await, []);
-    // What is promised from now on is less.
+    // A change made from now on is promised less.
     clock.advance(SECOND + MOMENT);
     assert_eq!(rounds.run().await.changes, 1);
 }

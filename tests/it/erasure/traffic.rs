@@ -49,7 +49,7 @@ const DEEDS: usize = 130;
 /// How many things happen at least from one round to the next.
 const BETWEEN_ROUNDS: usize = 4;
 
-/// What a user does; chats are counted, the last one is the group.
+/// An action of a user. Chats are numbered, and the last one is the group.
 #[derive(Clone, Debug)]
 enum Deed {
     Send {
@@ -289,7 +289,7 @@ impl User {
         chat.known = message.seq;
     }
 
-    /// What a deletion that began at `time` or later did.
+    /// Records the effects of a deletion that began at `time` or later.
     fn took(&mut self, chats: Vec<usize>, time: i64, id: String, results: &[DeletionResult]) {
         for (place, result) in chats.iter().zip(results) {
             let chat = &mut self.chats[*place];
@@ -349,7 +349,7 @@ impl User {
         }
     }
 
-    /// What they send right after they have joined again shows them where their history begins.
+    /// Leaves the group and joins it again. The next message of the user shows where their history begins.
     async fn rejoin(&mut self) {
         let place = self.chats.len() - 1;
         let left = self.read(place).await.last().copied();

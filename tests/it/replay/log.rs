@@ -1,6 +1,6 @@
 //! Reads the channel logs.
 
-/// What happened in the channel.
+/// An event in the channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Event<'a> {
     Joined(&'a str),
@@ -46,7 +46,7 @@ pub(super) fn event(line: &str) -> Option<Event<'_>> {
     })
 }
 
-/// Whom a message addresses, if it begins with a name and a colon or comma.
+/// The name that a message addresses, if it begins with one and a colon or comma.
 pub(super) fn addressee(words: &str) -> Option<&str> {
     let (name, _) = words.split_once([':', ','])?;
     (!name.is_empty() && !name.contains(' ')).then_some(name)

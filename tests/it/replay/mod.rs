@@ -280,7 +280,7 @@ impl Habit {
         }
     }
 
-    /// What is to be deleted of a part of the user's list.
+    /// The deletion that tidies a part of the user's list, if there is one to make.
     fn tidy(self, user: &str, list: &[Conversation]) -> Option<Request> {
         let id = |entry: &Conversation| entry.conversation_id.clone().expect("an entry has an ID");
         let ids = list.iter().map(id);

@@ -1,4 +1,4 @@
-//! What cannot be undone, and why.
+//! Deletions that cannot be undone, and why.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ async fn undo_ends_at_the_exact_microsecond(database: TestDatabase) {
     let before = service.sight("alice", &[c2c("bob")]).await;
     let refusal = client.restore("alice", &late.deletion_id, "").await;
     refused(refusal, EXPIRED.0, EXPIRED.1);
-    // What is back already is no exception.
+    // A deletion that is undone already is no exception.
     let refusal = client.restore("alice", &timely.deletion_id, "").await;
     refused(refusal, EXPIRED.0, EXPIRED.1);
     assert_eq!(service.sight("alice", &[c2c("bob")]).await, before);

@@ -13,7 +13,7 @@ const RESTORED: RestorationOutcome = RestorationOutcome::Restored;
 const SUPERSEDED: RestorationOutcome = RestorationOutcome::Superseded;
 const NOTHING_TAKEN: RestorationOutcome = RestorationOutcome::NothingTaken;
 
-/// What can be taken from a conversation.
+/// The parts of a conversation that can be deleted or cleared.
 #[derive(Clone, Copy, Debug)]
 enum Taking {
     Entry,
@@ -246,7 +246,7 @@ async fn as_many_pins_come_back_as_there_is_room_for_in_the_order_of_the_deletio
         .collect();
     assert_eq!(pinned.len(), 4, "{pinned:?}");
     assert!(!pinned.contains(&c2c("c")), "{pinned:?}");
-    // What the other clients are told is what is.
+    // The event for the other clients says the same.
     let mut watcher = client.follow("alice", "tablet", Some(3)).await;
     let event = watcher.change().await;
     let kind = event.change.and_then(|change| change.kind);

@@ -1,4 +1,4 @@
-//! What a deletion or clearing takes, and that undoing it puts back exactly that.
+//! An undo puts back exactly what its deletion or clearing has removed.
 
 use conversation_service::proto::{
     DeletionOutcome, DeletionResult, RestorationOutcome, RestorationResult,

@@ -1,4 +1,4 @@
-//! What a former version has recorded in the log: it is read as event, as retry and as what it set.
+//! Rows of the log that a former version has written are read as events, as retries and as settings.
 
 use conversation_service::proto::{
     DeleteConversationsRequest, DeletionOutcome, SeenThrough, change::Kind,

@@ -1,4 +1,4 @@
-//! What a former version has deleted: it is as it was, and what could be undone can be.
+//! Deletions of a former version stay as they were, and those that could be undone still can be.
 
 use std::time::Duration;
 
@@ -67,7 +67,7 @@ async fn the_last_deletion_of_a_conversation_can_be_undone(database: TestDatabas
     assert_eq!(client.entry("alice", c2c("bob")).await.unread_count, 2);
     assert_eq!(readable(&client, "bob").await, [4, 5]);
 
-    // What can come back is not erased.
+    // Messages that can come back are not erased.
     let rounds = Rounds::on(&database, &clock, Duration::from_hours(168)).await;
     assert_eq!(rounds.run().await.messages, 0);
     for _ in 0..2 {
