@@ -14,7 +14,7 @@
 //! - [`clocks`] sets the clocks of machines wrong;
 //! - [`restored`] restores the database from a backup;
 //! - [`bounds`] asks for the largest answers and events that there are;
-//! - [`errors`] checks what callers are told when something is wrong;
+//! - [`errors`] checks the errors that callers get when something is wrong;
 //! - [`fuzz`] sends nearly anything, and checks that it is answered and leaves nothing behind;
 //! - [`access`] checks who may call, and how connections are protected;
 //! - [`load`] asks for more than the server is set to do at once;

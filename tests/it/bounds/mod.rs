@@ -31,16 +31,16 @@ on_every_database!(
     the_largest_refusal_is_received,
 );
 
-/// What a client takes that has not been told otherwise.
+/// The largest message that a client accepts by default.
 const MOST_OF_A_CLIENT: usize = 4 * 1024 * 1024;
-/// The most of an answer: what is left is for what will be added.
+/// The most of an answer. The rest is left for fields that will be added.
 const MOST_OF_AN_ANSWER: usize = MOST_OF_A_CLIENT / 100 * 95;
 /// The most of an event.
 const MOST_OF_AN_EVENT: usize = 1024 * 1024;
 
 const PACKAGE: &str = "conversation.v1";
 
-/// What a change is called in the protocol.
+/// The name of a change in the protocol.
 fn kind(event: &WatchConversationsResponse) -> &'static str {
     let change = event.change.as_ref().expect("a change, no bookmark");
     match change.kind.as_ref().expect("a change is of some kind") {

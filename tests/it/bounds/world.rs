@@ -137,7 +137,8 @@ impl World {
             let removed = client.remove_from_folder(reader, &folder(number), ids.clone());
             measured.answer("RemoveFromFolder", &removed.await);
         }
-        // What is hidden at present counts in no limit, so folders can be filled with it.
+        // A conversation that is hidden at present counts towards no limit, so folders can be filled with
+        // hidden ones.
         for batch in (500..1_000).collect::<Vec<_>>().chunks(BATCH) {
             let ids = || friends(batch.iter().copied());
             let deleted = client.delete(reader, ids()).clear(false).sync(true).await;
@@ -194,7 +195,7 @@ impl World {
         measured.answer("GetUnreadCount", &count.expect("counted").into_inner());
     }
 
-    /// What is not part of the list, or makes it smaller.
+    /// Makes the remaining calls: those that have nothing to do with the list, and those that shrink it.
     pub(super) async fn take_apart(&self, measured: &mut Measured) {
         let (client, reader) = (&self.client, &self.reader);
         let renamed = client.rename_folder(reader, &folder(0), &folder(50)).await;

@@ -1,4 +1,4 @@
-//! What callers are told when something is wrong, and that nothing is changed then.
+//! The errors that callers get when something is wrong. A call that fails like this changes nothing.
 
 mod changes;
 mod database_away;

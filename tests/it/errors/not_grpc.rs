@@ -1,4 +1,4 @@
-//! Requests that are not gRPC are told what to do instead, each in its own form.
+//! The answer to a request that is not gRPC says what to do instead, in the request's own form.
 
 use std::net::SocketAddr;
 
@@ -28,7 +28,7 @@ async fn stage() -> Stage {
     Stage::open(&database.expect("the embedded database is always there")).await
 }
 
-/// What the server answers to a request over HTTP/1.1, until it closes the connection.
+/// Sends a request over HTTP/1.1. Returns all that the server answers until it closes the connection.
 async fn http1(address: SocketAddr, headers: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(address).await.expect("it is accepted");
     let length = body.len();

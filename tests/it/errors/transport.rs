@@ -1,4 +1,4 @@
-//! What is no message of the protocol: sent raw, below the generated client.
+//! Errors below the generated client: bytes that are no message, cut frames, unknown methods.
 
 use std::net::SocketAddr;
 

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use super::{Expected, Scene};
 use crate::support::{cluster::Cluster, rows::Rows};
 
-/// What a primary needs so that what it acknowledges is on the standby as well.
+/// The statements that make a primary acknowledge only what is on the standby as well.
 const SYNCHRONOUS: [&str; 2] = [
     "ALTER SYSTEM SET synchronous_standby_names = '*'",
     "SELECT pg_reload_conf()",

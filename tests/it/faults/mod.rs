@@ -1,6 +1,6 @@
 //! The database is away, slow, full, restarted or failed over while callers are at work. Nothing that
-//! was acknowledged is lost, nothing is half done, whoever is refused is told to try again later, and
-//! everything recovers by itself.
+//! was acknowledged is lost, nothing is half done, a refusal says to try again later, and everything
+//! recovers by itself.
 //!
 //! Each test prints what it has measured; `--nocapture` shows it. Times are printed and not judged:
 //! they are a matter of the machine.
@@ -52,7 +52,7 @@ const MOST_CHANGES: u64 = 100_000;
 /// one hears of other replicas' changes.
 const BESIDE_THE_POOL: u32 = 2;
 
-/// What a fault must do.
+/// The effect that a fault must have.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Expected {
     /// The service says that it does not serve, until the fault is over.
@@ -92,7 +92,7 @@ struct Scene {
     table: Vec<Measured>,
 }
 
-/// What came of one fault.
+/// The measured effects of one fault.
 struct Measured {
     fault: String,
     worked: Worked,

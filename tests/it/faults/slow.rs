@@ -89,7 +89,7 @@ async fn calls_that_wait_too_long_end_in_time_and_leave_nothing_behind() {
     assert!(health.is_serving(), "a lock is no outage");
 
     locking.run("ROLLBACK").await;
-    // What has expired was not carried out behind its caller's back.
+    // A call that has expired was not carried out behind its caller's back.
     watching.assert_whole().await;
     assert_eq!(count(&watching).await, stored);
     // The same requests are carried out now, more of them at a time than there are connections.

@@ -2,7 +2,7 @@
 //!
 //! - A schema that is not what any version of the service has made is left as it is. (A newer version's
 //!   is refused in [`crate::concurrency`].)
-//! - Nobody waits for a database that is not there: whoever starts services starts them again.
+//! - Nobody waits for a database that is not there: the service manager starts the service again.
 
 use std::net::{Ipv4Addr, TcpListener};
 

@@ -1,4 +1,4 @@
-//! What a connection may have open, how long it is used, and how many there may be.
+//! The limits of connections: how much one may have open, how long it is used, and how many there may be.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Calls and watchers in excess are refused at once, and told when to come again.
+//! Calls and watchers in excess are refused at once, and the refusal says when to come again.
 
 use conversation_service::proto::{AddGroupMembersRequest, ListMessagesRequest};
 use tokio::{task::JoinSet, time::timeout};
@@ -74,7 +74,7 @@ async fn calls_in_excess_are_refused_at_once_and_those_let_in_are_finished(datab
     rows.assert_whole().await;
 }
 
-/// Whoever asks how the server is and what it offers is answered.
+/// Checks that health and reflection are answered.
 async fn assert_is_described(channel: Channel) {
     let health = HealthClient::new(channel.clone())
         .check(HealthCheckRequest {
