@@ -97,7 +97,7 @@ async fn a_client_that_does_not_end_its_handshake_holds_up_nobody() {
             .await
             .expect("accepted");
         if number % 2 == 0 {
-            // What a handshake begins with, and no more.
+            // The first bytes of a handshake, and no more.
             stream.write_all(&[22, 3, 1]).await.expect("open");
         }
         silent.push(stream);

@@ -1,4 +1,4 @@
-//! What the log says of who has called, and what it never says.
+//! The log names the caller, or the address of a stranger. It never holds a token or a digest.
 
 use std::process::Command;
 

@@ -14,12 +14,12 @@ use crate::support::{
     wire::{Wire, frame},
 };
 
-/// What a call comes with.
+/// The credentials of a call.
 #[derive(Clone, Copy, Debug)]
 enum Comes {
-    /// Without the credentials of a caller; the reason says what it is told.
+    /// Not those of any caller. The call is refused with this reason.
     Unknown(&'static str),
-    /// From a caller with these roles.
+    /// Those of a caller with these roles.
     With(&'static [&'static str]),
 }
 
@@ -47,7 +47,7 @@ fn needed(service: &str, method: &str) -> Option<&'static [&'static str]> {
 
 /// Calls every method and checks the answers.
 async fn check(channel: &Channel, by: &str, token: Option<&str>, comes: Comes) {
-    // What there is to call, said to one who may certainly ask.
+    // A caller with all roles may certainly ask for the list of methods.
     let services = methods::of_server(channel, ADMIN).await;
     assert!(services.len() >= 6, "{services:?}");
     for (service, methods) in &services {

@@ -1,4 +1,4 @@
-//! Who may call: what connections are protected with, and what each caller may do.
+//! Access: how connections are protected, and what each caller may do.
 
 mod handshakes;
 mod log;

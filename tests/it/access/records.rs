@@ -145,7 +145,7 @@ async fn every_kind_of_change_records_its_caller(database: TestDatabase) {
     let others = "SELECT count(*) FROM changes WHERE caller IS NULL OR caller <> 'gateway'";
     assert_eq!(rows.number(others).await, 0);
 
-    // Who is in a group is changed by callers of another role.
+    // Joining and leaving a group are for callers of another role.
     let mut groups = GroupServiceClient::new(channel);
     let (group_id, user_ids) = ("crew".to_owned(), vec!["alice".to_owned()]);
     let join = AddGroupMembersRequest {

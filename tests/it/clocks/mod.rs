@@ -55,7 +55,7 @@ impl Machine {
         self.slept.fetch_add(micros, Ordering::SeqCst);
     }
 
-    /// What a process on it goes by.
+    /// The clock of a process on this machine.
     pub(crate) fn clock(&self) -> Clock {
         let machine = self.clone();
         let real = machine::clock();

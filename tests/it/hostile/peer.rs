@@ -85,7 +85,7 @@ impl Peer {
             .send_request(request, false)
             .expect("the connection is open");
         let body = body.into();
-        // The transport hangs up on whoever sends many empty frames.
+        // The transport hangs up on a peer that sends many empty frames.
         if is_all || !body.is_empty() {
             sending
                 .send_data(body, is_all)

@@ -115,7 +115,7 @@ async fn a_server_that_may_lose_what_it_acknowledges_is_told_of() {
     assert_eq!(said.contains("may lose"), !is_durable, "{said}");
 }
 
-/// A database that says `N` to whoever asks for TLS; gives what it is sent then.
+/// A database that says `N` to a client that asks for TLS; gives what it is sent then.
 fn impostor() -> (u16, thread::JoinHandle<Vec<u8>>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
     let port = listener.local_addr().expect("it has an address").port();

@@ -42,7 +42,7 @@ async fn works_with(setting: &str) {
     assert_eq!(history, [sent], "{setting}");
     let session = server.stop();
     session.await;
-    // Whoever set it meant it for others: it still holds for them.
+    // The operator set it for other sessions. It still holds for them.
     Rows::of(&database).await.assert_whole().await;
 }
 
