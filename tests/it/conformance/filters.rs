@@ -43,7 +43,7 @@ fn every_filter() -> Vec<ListFilter> {
     filters
 }
 
-/// What a filter says of an entry.
+/// Whether the filter keeps an entry.
 fn is_left(filter: &ListFilter, entry: &Conversation) -> bool {
     let kind = match entry.conversation_id.clone().and_then(|id| id.id) {
         Some(Id::C2cUserId(_)) => ConversationType::C2c,
@@ -249,7 +249,7 @@ async fn filtered_pages_go_on_as_they_began_though_messages_arrive(database: Tes
             .await
             .expect("readable");
         let mut listed = Vec::new();
-        // What was shown moves to the top, and what was not, from both ends of the list.
+        // Entries from both ends of the list move to the top, some that were shown and some that were not.
         for step in 0.. {
             let token = page.next_page_token.clone();
             listed.extend(ids(page.conversations));

@@ -1,4 +1,4 @@
-//! What a list shows, and in which order.
+//! The content of a list, and its order.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What is pinned or taken down between two pages is listed once, and so is everything else.
+//! An entry that is pinned or unpinned between two pages is listed once, and so is every other.
 
 use std::time::Duration;
 

@@ -82,7 +82,7 @@ async fn ten_thousand_conversations_are_each_listed_once_while_others_keep_sendi
         .collect();
     let distinct: HashSet<_> = ids.iter().map(|id| format!("{id:?}")).collect();
     assert_eq!((ids.len(), distinct.len()), (MANY, MANY));
-    // What was sent before the first page may stand in front; the rest keeps its order.
+    // Entries with a message from before the first page may stand in front; the rest keep their order.
     let position = |id: &ConversationId| expected.iter().position(|other| other == id);
     let first_page_moved = ids.iter().take_while(|id| position(id) != Some(0)).count();
     let rest: Vec<_> = ids[first_page_moved..].to_vec();

@@ -1,4 +1,4 @@
-//! What a client knows of its user's list, and that the server says the same.
+//! A client's copy of its user's list, and the check that the server says the same.
 //!
 //! Messages are no changes, so a copy is not told of them, nor that sending marks a conversation read:
 //! a client learns both from the messages themselves. So the newest message of an entry is taken from
@@ -22,7 +22,7 @@ pub(super) struct Copy {
     entries: Vec<Entry>,
     /// In the order in which they were made, with all that is in them, deleted at present or not.
     folders: Vec<Folder>,
-    /// What deletions have unpinned, and where it was pinned: undoing pins it there again.
+    /// The entries that deletions have unpinned, and their pins: undoing pins them there again.
     unpinned: Vec<(String, ConversationId, Pin)>,
 }
 
@@ -43,7 +43,7 @@ struct Entry {
     data: Vec<u8>,
 }
 
-/// What has been stored besides changes, by conversation and for its senders: see
+/// The messages that have been stored, by conversation and for its senders: see
 /// [`shared_name`].
 #[derive(Clone, Default)]
 pub(super) struct Messages {
@@ -63,7 +63,7 @@ impl Copy {
             assert_eq!(shown.membership(), Membership::Member, "nobody has left");
             assert_eq!(shown.unread_count, 0, "everything is read: {shown:?}");
             Entry {
-                // What was cleared or hidden is below the last message.
+                // All that was cleared or hidden is below the last message.
                 hidden: 0,
                 cleared: 0,
                 left: None,

@@ -120,7 +120,7 @@ impl Follower {
             .ok()
     }
 
-    /// What comes next, on whichever replica. May be dropped and asked for again.
+    /// The next event, from either replica. The future may be dropped and asked for again.
     async fn hear(&mut self) -> WatchConversationsResponse {
         loop {
             if self.watcher.is_none() {

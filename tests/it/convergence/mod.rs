@@ -65,11 +65,11 @@ const OPERATIONS: usize = 40;
 /// How long the whole may take before it counts as a hang.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// What writers and followers share.
+/// The state that writers and followers share.
 struct World {
     /// The replicas that serve.
     clients: Mutex<Vec<Client>>,
-    /// What is known to be stored.
+    /// The messages that are known to be stored.
     messages: Mutex<Messages>,
     /// How many operations the writers have done.
     done: watch::Sender<usize>,
@@ -119,7 +119,7 @@ fn conversations(user: &str) -> Vec<ConversationId> {
         .collect()
 }
 
-/// What a conversation is called by all who are in it.
+/// The one name of a conversation for all who are in it.
 fn shared_name(user: &str, id: &ConversationId) -> String {
     match id.id.as_ref().expect("an ID") {
         Id::C2cUserId(other) if other.as_str() < user => format!("{other}, {user}"),

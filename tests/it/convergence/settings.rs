@@ -1,4 +1,4 @@
-//! What a writer does to a user's settings and folders.
+//! A writer's changes to a user's settings and folders.
 
 use conversation_service::proto::{
     AddToFolderRequest, ChangeOutcome, ChangeResult, ConversationId, CreateFolderRequest,
@@ -12,7 +12,7 @@ use tonic::Code;
 use super::writer::Writer;
 use crate::support::client::Client;
 
-/// What the folders of a user may be called. Often there is none of a name, or one already.
+/// The names that a user's folders may have. Often there is none of a name, or one already.
 const FOLDERS: [&str; 5] = ["work", "family", "sport", "travel", "misc"];
 
 impl Writer {

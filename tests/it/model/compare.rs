@@ -10,7 +10,7 @@ use tonic::Response;
 use super::Model;
 use crate::support::client::Client;
 
-/// What the service does otherwise than the model, in words.
+/// A difference between the service and the model, in words.
 pub(crate) type Difference = String;
 
 /// Compares two values.

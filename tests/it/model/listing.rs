@@ -1,4 +1,4 @@
-//! What a user sees at a glance: the list, in its order, and how much of it is unread.
+//! A user's overview: the list, in its order, and how much of it is unread.
 
 use std::cmp::Reverse;
 
@@ -15,7 +15,7 @@ impl Model {
         self.list_filtered(user, &ListFilter::default())
     }
 
-    /// What of the user's list the filter leaves: what is pinned, the newest pin first, and then the
+    /// The part of the user's list that the filter keeps: pinned entries, the newest pin first, and then the
     /// rest, the latest active first.
     pub(crate) fn list_filtered(&self, user: &str, filter: &ListFilter) -> Vec<Conversation> {
         let mut list = self.by_activity(user, filter);

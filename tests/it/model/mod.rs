@@ -1,4 +1,4 @@
-//! What the service must answer, as a program that is too simple to be wrong.
+//! The answers that the service must give, from a program that is too simple to be wrong.
 //!
 //! The model is written from the contract alone and shares nothing with the service but the protocol's
 //! message types. It keeps every message of every conversation in a plain vector and derives every
@@ -36,7 +36,7 @@ pub(crate) use settings::TooManyPins;
 pub(crate) use view::Taking;
 use view::View;
 
-/// What a conversation is, whoever looks at it.
+/// A conversation, named the same for all who are in it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
     /// Two users, in byte order.
@@ -69,7 +69,7 @@ pub(crate) struct Model {
     /// Every user's folders, oldest first.
     shelves: BTreeMap<String, Vec<Shelf>>,
     revisions: BTreeMap<String, u64>,
-    /// What is decided at present, which may change.
+    /// The present settings of the deployment, which may change.
     pub(crate) policy: Policy,
     /// The time, in microseconds. It is told, too.
     pub(crate) now: i64,
@@ -131,7 +131,7 @@ impl Model {
             let view = self.view(user, &key);
             if view.begin(head) {
                 begun += 1;
-                // What they have lost sight of may be for nobody now.
+                // Messages that they have lost sight of may now be visible to nobody.
                 if view.ever_reached(head) {
                     self.rejoined.insert(key.clone(), self.now);
                 }
@@ -220,7 +220,7 @@ impl Model {
         self.revisions.get(user).copied().unwrap_or_default()
     }
 
-    /// What the user can still read of a conversation, newest first.
+    /// The messages of a conversation that the user can still read, newest first.
     pub(crate) fn history(&self, user: &str, conversation: &ConversationId) -> Vec<Message> {
         let key = key(user, conversation);
         let Some(view) = self.views.get(&(user.to_owned(), key.clone())) else {
@@ -319,7 +319,7 @@ fn key(user: &str, id: &ConversationId) -> Key {
     }
 }
 
-/// What `user` calls the conversation.
+/// The ID of the conversation for `user`.
 fn id(user: &str, key: &Key) -> ConversationId {
     let id = match key {
         Key::C2c(one, other) if one == user => Id::C2cUserId(other.clone()),

@@ -1,4 +1,4 @@
-//! What is remembered of changes: to undo them, to answer their retries, and to erase what they have
+//! The record of changes: to undo them, to answer their retries, and to erase the messages that they have
 //! put out of everybody's sight.
 
 use std::{
@@ -12,7 +12,7 @@ use ring::digest::{SHA256, digest};
 
 use super::{Key, Model, key};
 
-/// What the deployment has decided.
+/// The settings of the deployment.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Policy {
     /// How long a deletion can be undone.
@@ -225,7 +225,7 @@ impl Model {
         readable
     }
 
-    /// What somebody can read, or could after an undo.
+    /// The messages that somebody can read, or could after an undo.
     pub(super) fn kept(&self, key: &Key) -> BTreeSet<u64> {
         let head = self.head(key);
         let views = self.views.iter().filter(|((_, of), _)| of == key);
@@ -247,7 +247,7 @@ impl Model {
 }
 
 impl Key {
-    /// What decides between entries of the same time.
+    /// The tie-breaker between entries of the same time.
     pub(super) fn hash(&self) -> Vec<u8> {
         digest(&SHA256, self.canonical().as_bytes()).as_ref()[..16].to_vec()
     }

@@ -1,4 +1,4 @@
-//! What a user sets on conversations. Each call is a change of its own, even if it changes nothing;
+//! A user's settings of conversations. Each call is a change of its own, even if it changes nothing;
 //! what it asks of a conversation that the user does not have, it asks in vain.
 
 use conversation_service::proto::{
@@ -171,7 +171,7 @@ impl Model {
     }
 }
 
-/// What happened to one conversation.
+/// The result for one conversation.
 pub(super) fn result(id: &ConversationId, outcome: ChangeOutcome) -> ChangeResult {
     ChangeResult {
         conversation_id: Some(id.clone()),

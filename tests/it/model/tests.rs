@@ -1,4 +1,4 @@
-//! What a reader of the model would look up twice; the service itself is what tests the rest.
+//! The points that a reader of the model would look up twice; the service itself tests the rest.
 
 use std::time::Duration;
 

@@ -20,7 +20,7 @@ impl Stint {
     }
 }
 
-/// What a deletion or clearing is to take.
+/// The parts of a conversation that are to be deleted or cleared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Taking {
     Entry,
@@ -28,7 +28,7 @@ pub(crate) enum Taking {
     History,
 }
 
-/// What a deletion that took something has left behind: how things stood before it, and the pin that it
+/// The record of a deletion that changed something: how things stood before it, and the pin that it
 /// has taken away.
 #[derive(Clone, Copy, Debug)]
 struct Taken {
@@ -38,7 +38,7 @@ struct Taken {
     pinned_at: Option<u64>,
 }
 
-/// What one user has done with one conversation. Every `head` below is the sequence number of the
+/// One user's view of one conversation. Every `head` below is the sequence number of the
 /// conversation's newest message.
 #[derive(Clone, Debug, Default)]
 pub(super) struct View {
@@ -108,12 +108,12 @@ impl View {
         self.last(head) > self.hidden_through.max(self.joined())
     }
 
-    /// What the user can read.
+    /// The messages that the user can read.
     pub(super) fn visible(&self, head: u64) -> RangeInclusive<u64> {
         self.cleared_through.max(self.joined()) + 1..=self.last(head)
     }
 
-    /// What the user can read, or could after an undo.
+    /// The messages that the user can read, or could after an undo.
     pub(super) fn kept(&self, head: u64) -> RangeInclusive<u64> {
         let before = self.taken.iter().map(|taken| taken.cleared);
         let cleared = before.min().unwrap_or(self.cleared_through);

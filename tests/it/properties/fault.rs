@@ -32,13 +32,13 @@ use setting::WrongSetting;
 /// A request that is valid but for one thing.
 #[derive(Clone, Debug)]
 pub(super) enum Fault {
-    /// What can be wrong with all changes, or most.
+    /// A fault that all changes can have, or most.
     Change {
         user: &'static str,
         asked: Asked,
         wrong: WrongChange,
     },
-    /// What can be wrong with one of them.
+    /// A fault that one kind of change can have.
     Setting {
         user: &'static str,
         targets: Vec<Target>,

@@ -1,4 +1,4 @@
-//! What lists and totals are filtered by.
+//! The filters of lists and totals.
 
 use conversation_service::proto::{ConversationType, ListFilter};
 use proptest::{

@@ -1,7 +1,7 @@
 //! Random operations, by few users who therefore meet often, on several replicas that are restarted
 //! now and then, with other settings too: after each of them the service must look as the model does.
 //!
-//! What is random is the sequence of [`Step`]s, so a failure is shrunk to a short one. The seed is
+//! The sequence of [`Step`]s is random, so a failure is shrunk to a short one. The seed is
 //! fixed and stands in every failure, so that a run can be repeated; `TEST_SEED` sets another one and `TEST_OPERATIONS` the least
 //! number of operations.
 

@@ -32,7 +32,7 @@ pub(super) const USERS: [&str; 8] = [
 /// The groups; one is called like a user.
 pub(super) const GROUPS: [&str; 3] = ["alice", "#ubuntu", "🎉|\\"];
 
-/// What never names a deletion.
+/// Texts that never name a deletion.
 const NO_DELETIONS: [&str; 8] = [
     "",
     "x",
@@ -187,7 +187,7 @@ pub(super) enum Operation {
     },
 }
 
-/// What is to be undone: the deletion that was so many deletions ago, the change that was so many
+/// The target of an undo: the deletion that was so many deletions ago, the change that was so many
 /// changes ago, or a name of the test's own.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Which {
@@ -196,7 +196,7 @@ pub(super) enum Which {
     Text(&'static str),
 }
 
-/// What makes a request another one, or only seems to.
+/// A difference that makes a request another one, or only seems to.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Change {
     Sense,

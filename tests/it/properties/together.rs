@@ -39,7 +39,7 @@ pub(super) async fn carry_out(
     if !is_sqlite(database) {
         onlooker.until_waiting(|count| count > 0).await;
     }
-    // What comes later on the same connection is answered after they have come this far.
+    // A later call on the same connection is answered after they have come this far.
     for _ in 0..3 {
         client.unread("nobody").await;
     }

@@ -56,7 +56,7 @@ type MessageName = (&'static str, String, u8);
 
 pub(super) struct World {
     servers: Vec<TestServer>,
-    /// What each of them is set to.
+    /// The settings of each of them.
     policies: Vec<Policy>,
     clients: Vec<Client>,
     clock: TestClock,
@@ -234,7 +234,7 @@ impl World {
         }
     }
 
-    /// What is asked for, if the operation is a change and there is something to repeat if it repeats.
+    /// The request, if the operation is a change and there is something to repeat if it repeats.
     fn request(&self, operation: &Operation) -> Option<Request> {
         let model = &self.model;
         match operation {

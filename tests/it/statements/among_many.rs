@@ -1,7 +1,7 @@
 //! One conversation among very many: PostgreSQL finds it by its whole key, whatever it believes of the
 //! user.
 //!
-//! What it believes is from statistics, and those may be missing, or be of the average user, or of a time
+//! Its beliefs come from statistics, and those may be missing, or be of the average user, or of a time
 //! before most of the rows came. A user who has a hundred times as many conversations as others must not
 //! pay for that.
 

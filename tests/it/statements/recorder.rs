@@ -21,7 +21,7 @@ const BESIDE: [&str; 5] = [
     "UPDATE vacuums",
 ];
 
-/// What a server has run. Clones record in the same place.
+/// The statements that a server has run. Clones record in the same place.
 #[derive(Clone, Default)]
 pub(super) struct Recorder {
     statements: Arc<Mutex<Vec<Statement>>>,
@@ -43,7 +43,7 @@ impl Recorder {
         store
     }
 
-    /// What was recorded since the last time.
+    /// The statements that were recorded since the last time.
     pub(super) fn take(&self) -> Vec<Statement> {
         std::mem::take(
             &mut self

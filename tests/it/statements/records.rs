@@ -1,4 +1,4 @@
-//! What changes leave in the log, made alone or together with others: the same rows, which are read as
+//! The rows that changes leave in the log are the same alone or together with others. They are read as
 //! events, as retries and to undo.
 
 use conversation_service::proto::{

@@ -45,7 +45,7 @@ impl Gate {
         if !is_sqlite(database) {
             self.onlooker.until_waiting(|count| count > 0).await;
         }
-        // What comes later on the same connection is answered after they have come this far.
+        // A later call on the same connection is answered after they have come this far.
         for _ in 0..3 {
             client.unread("nobody").await;
         }
@@ -155,7 +155,7 @@ async fn those_who_wait_are_carried_out_together_and_answered_as_if_alone(databa
             assert_eq!(client.revision(&user(number)).await, revision);
         }
     }
-    // What was done to each is what was asked for it, and nobody else's.
+    // Each user has the change that was asked for them, and nobody else's.
     for number in 0..USERS {
         let ids = (0..3).map(|friend| c2c(format!("friend {friend} of {number}")));
         let deleted = number % 3 + 1;

@@ -1,4 +1,4 @@
-//! What can be wrong with any change: who asks, under which name, and what about.
+//! The faults that any change can have: who asks, under which name, and what about.
 
 use conversation_service::proto::{ConversationId, SeenThrough};
 use proptest::{
@@ -150,7 +150,7 @@ impl WrongChange {
         Some((request, path))
     }
 
-    /// What must not follow these IDs, and the field in it that is wrong.
+    /// An ID that must not follow these IDs, and the field in it that is wrong.
     fn wrong_id(self, ids: &[ConversationId]) -> Option<(ConversationId, &'static str)> {
         Some(match self {
             Self::Duplicate => (ids.first()?.clone(), ""),

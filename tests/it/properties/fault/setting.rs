@@ -1,4 +1,4 @@
-//! What can be wrong with one kind of change: marks, data, names of folders.
+//! The faults that one kind of change can have: marks, data, names of folders.
 
 use conversation_service::proto::{
     AddToFolderRequest, CreateFolderRequest, DeleteFolderRequest, MarkConversationsReadRequest,
@@ -14,7 +14,7 @@ use crate::properties::{
     requests::Request,
 };
 
-/// What is no name of a folder.
+/// Texts that are not the name of a folder.
 const NO_NAMES: [&str; 6] = [
     "",
     " work",

@@ -1,4 +1,4 @@
-//! What the model makes of a request, in the words of the service.
+//! The model's answer to a request, in the words of the service.
 
 use conversation_service::proto::{
     AddToFolderResponse, ClearHistoryResponse, ConversationId, CreateFolderResponse,

@@ -32,7 +32,7 @@ pub(crate) enum Request {
     RemoveFromFolder(RemoveFromFolderRequest),
 }
 
-/// What a [`Request`] is answered with. All of the answer is compared.
+/// The answer to a [`Request`]. All of it is compared.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Answer {
     Delete(DeleteConversationsResponse),
@@ -50,7 +50,7 @@ pub(crate) enum Answer {
     RemoveFromFolder(RemoveFromFolderResponse),
 }
 
-/// What all requests have, and what some have.
+/// The fields that all requests have, and those that some have.
 pub(crate) struct Fields<'a> {
     pub(crate) user: &'a mut String,
     pub(crate) name: &'a mut String,

@@ -11,7 +11,7 @@ use crate::{model::compare::same, properties::fault::is_refused, support::client
 #[derive(Default)]
 pub(super) struct Memberships(BTreeMap<(&'static str, u8), Asked>);
 
-/// What was asked, by whom, and when; and the answer.
+/// A request to join or leave: its users, its time and its answer.
 struct Asked {
     joining: bool,
     users: Vec<&'static str>,

@@ -1,4 +1,4 @@
-//! What a user's list, its filters and its folders show.
+//! Requests for a user's list, with its filters and its folders.
 
 use conversation_service::proto::{
     Conversation, ConversationId, ConversationType, Folder, GetUnreadCountRequest, ListFilter,
