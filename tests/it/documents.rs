@@ -4,6 +4,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsStr,
     fs,
     path::{Path, PathBuf},
 };
@@ -50,8 +51,12 @@ fn anchor(heading: &str) -> String {
         .collect()
 }
 
-/// The paths of all Markdown files below a directory, without hidden and built ones.
-fn markdown_below(directory: &Path) -> Vec<PathBuf> {
+fn extension_of(path: &Path) -> Option<&str> {
+    path.extension().and_then(OsStr::to_str)
+}
+
+/// The paths of all files below a directory with one of these extensions, without hidden and built ones.
+pub(crate) fn files_below(directory: &Path, extensions: &[&str]) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(directory).expect("the directory can be read") {
         let entry = entry.expect("an entry");
@@ -61,8 +66,8 @@ fn markdown_below(directory: &Path) -> Vec<PathBuf> {
             continue;
         }
         if entry.file_type().expect("a kind of file").is_dir() {
-            found.extend(markdown_below(&path));
-        } else if path.extension().is_some_and(|extension| extension == "md") {
+            found.extend(files_below(&path, extensions));
+        } else if extension_of(&path).is_some_and(|own| extensions.contains(&own)) {
             found.push(path.canonicalize().expect("the file is there"));
         }
     }
@@ -72,7 +77,7 @@ fn markdown_below(directory: &Path) -> Vec<PathBuf> {
 /// Each relative link below `root` that leads to no file or to no heading, after the file that has it; and
 /// how many links there are.
 fn broken_links(root: &Path) -> (Vec<String>, usize) {
-    let documents: BTreeMap<_, _> = markdown_below(root)
+    let documents: BTreeMap<_, _> = files_below(root, &["md"])
         .into_iter()
         .map(|path| {
             let text = fs::read_to_string(&path).expect("a document is a text");

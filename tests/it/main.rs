@@ -27,7 +27,7 @@
 //! - [`crash`] kills the program in the midst of its work;
 //! - [`history`] has everything done at once while everything fails, and explains what was answered;
 //! - [`deploy`] calls with the client for callers, and checks the files to run the service with;
-//! - [`documents`] follows the links of the documents;
+//! - [`documents`] follows the links of the documents, and [`words`] looks for words to avoid;
 //! - [`command`] starts, sets and stops it as an operator does;
 //! - [`telemetry`] sees of it what an operator sees.
 
@@ -61,3 +61,4 @@ mod telemetry;
 mod undo;
 mod upgrade;
 mod watching;
+mod words;
