@@ -105,8 +105,10 @@
 //! of asking, in the database where there is a copy (`store::list`) and by [`domain::View`] where there
 //! is none. A page and the user's revision are of one snapshot.
 //!
-//! Pages follow the list as it stood at the first one. Nothing is kept for that: a conversation that
-//! has moved since is found by its new activity and put back to where it was.
+//! A page begins after the place at which the page before ended ([`domain::ListPosition`]), and reads what
+//! it shows and one row more. The token carries that place, the first page's revision and a time, and a
+//! digest of the request. What moved up meanwhile is found by that time: it lies so far back that every
+//! message that was under way at the first page is later (`store::under_way`).
 //!
 //! # Settings, pins and folders
 //!

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::AppError;
 use crate::{
-    domain::{ListEntry, Message, UserId},
+    domain::{ListEntry, ListFilter, Message, UserId},
     store::{ConversationKey, Head, Latest, Member, Store, StoreError},
 };
 
@@ -108,5 +108,13 @@ impl Conversation {
 impl Listed {
     pub(super) fn unread(&self) -> u64 {
         self.member.view.unread(self.latest.seq)
+    }
+
+    /// Whether it has what the filter asks of messages. A large group's row is asked only here: the
+    /// database does not know it from the row.
+    pub(super) fn passes(&self, filter: &ListFilter) -> bool {
+        let Latest { seq, time } = self.latest;
+        let is_active = |since| time >= since && self.member.view.visible(seq).is_some();
+        (!filter.unread_only || self.unread() > 0) && filter.active_since.is_none_or(is_active)
     }
 }

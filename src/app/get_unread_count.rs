@@ -19,5 +19,6 @@ pub async fn get_unread_count(
 ) -> Result<u64, AppError> {
     let unread = app.store.unread(user, filter).await?;
     let (uncounted, _) = listed(&app.store, unread.uncounted).await?;
-    Ok(unread.counted + uncounted.iter().map(Listed::unread).sum::<u64>())
+    let left = uncounted.iter().filter(|entry| entry.passes(filter));
+    Ok(unread.counted + left.map(Listed::unread).sum::<u64>())
 }

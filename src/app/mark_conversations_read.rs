@@ -9,7 +9,8 @@ use super::{
 };
 use crate::{
     domain::{
-        Batch, ConversationId, ListFilter, MAX_READ, Origin, ReadingChanged, Seq, Timestamp, UserId,
+        Batch, ConversationId, ListFilter, MAX_READ, Origin, ReadingChanged, Revision, Seq,
+        Timestamp, UserId,
     },
     store::{ConversationKey, Part, Positioned, Reading},
 };
@@ -83,15 +84,15 @@ async fn all_unread(
         unread_only: true,
         ..ListFilter::default()
     };
-    // One more tells whether there are others.
+    // No pin counts. One more tells whether there are others.
     let part = Part {
-        active_after: None,
         after: None,
+        pins_through: Some(Revision::saturating(0)),
         limit: MAX_READ + 1 + seen_through.len(),
     };
     let (_, members) = app.store.list(user, &filter, &part).await?;
     let (mut entries, heads) = listed(&app.store, members).await?;
-    entries.retain(|entry| entry.unread() > 0);
+    entries.retain(|entry| entry.passes(&filter));
     let seen: HashMap<_, _> = seen_through
         .iter()
         .map(|(id, seen)| (ConversationKey::of(id, user), *seen))

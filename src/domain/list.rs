@@ -1,11 +1,16 @@
 //! The order of a user's list, and how a listing goes on from page to page.
 //!
-//! A listing follows the list as it stood at its first page. Nothing is copied for that: the cursor
-//! remembers the first page's revision and what had been active most recently, and a conversation that
-//! has moved since is put back to where it was. So what others send meanwhile makes no conversation
-//! appear twice or not at all.
+//! A page begins after the place at which the page before ended, in the list as it is by then. A
+//! conversation that keeps its place is therefore listed once, whatever else changes. One that moves up
+//! meanwhile, because a message came, may be missing from the later pages; [`ListFilter::active_since`]
+//! with the listing's [`ListBeginning::as_of`] finds it. One that moves down, because its pin was taken
+//! down, may come again.
+//!
+//! A pin that is newer than the first page moves nothing: until the listing ends, the conversation stands
+//! where it stands by its activity. Otherwise a conversation that is pinned between two pages would be in
+//! neither of them, and `active_since` would not find it.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::cmp::Reverse;
 
 use super::{
     ConversationId, ConversationKind, CustomData, FolderName, Mark, Marks, Revision, Seq,
@@ -46,69 +51,90 @@ pub struct ListFilter {
     pub mark: Option<Mark>,
     /// Only in the folder of this name.
     pub folder: Option<FolderName>,
+    /// Only with a message that the user can see and that was stored at this time or later.
+    pub active_since: Option<Timestamp>,
 }
 
 /// A place in the list. Places are totally ordered: pinned first (newest pin first), then by latest
-/// activity, then by the name under which the conversation is stored.
+/// activity, then by the key under which the conversation is stored.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ListPosition {
     /// The revision that pinned it. `Reverse(None)` comes after every `Reverse(Some(_))`.
     pub pinned_at: Reverse<Option<Revision>>,
     /// When the newest message came.
     pub activity: Reverse<Timestamp>,
-    /// What tells conversations of the same time apart: a name that is always the same and says
-    /// nothing.
-    pub name: String,
+    /// The bytes of the key. They tell conversations of the same time apart, and never change.
+    pub key: [u8; 16],
 }
 
 /// Where a listing stands between two pages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListCursor {
-    /// How the list was at the first page.
+    /// When it began.
     pub beginning: ListBeginning,
     /// The place of the last conversation that was listed.
     pub after: ListPosition,
 }
 
-/// What is remembered of a list as it was at the first page of a listing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The first page of a listing, as every page of it tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListBeginning {
-    /// The user's revision at the first page.
+    /// The user's revision at the first page. A newer pin has no effect on the listing.
     pub revision: Revision,
-    /// What was pinned at the first page, by a short name: the revision that pinned it, and when it
-    /// had been active. What was taken down before it was listed is no longer among it.
-    pub pinned: BTreeMap<String, (Revision, Timestamp)>,
-    /// Whatever is active later than this was so at the first page if it is in `recent`, and has moved
-    /// since if it is not. It lies well before the first page, because messages that were under way
-    /// then may carry earlier times than those that had arrived.
+    /// No message that the first page could not show has an earlier time.
     pub as_of: Timestamp,
-    /// What had been active after `as_of` at the first page, by a short name, and when.
-    pub recent: BTreeMap<String, Timestamp>,
+}
+
+impl ListPosition {
+    /// The place of a conversation in a listing in which pins count through this revision; in one where
+    /// none is given, all pins do.
+    #[must_use]
+    pub fn new(
+        pinned_at: Option<Revision>,
+        pins_through: Option<Revision>,
+        activity: Timestamp,
+        key: [u8; 16],
+    ) -> Self {
+        let counts = |pinned: &Revision| pins_through.is_none_or(|newest| *pinned <= newest);
+        Self {
+            pinned_at: Reverse(pinned_at.filter(counts)),
+            activity: Reverse(activity),
+            key,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn position(pinned_at: Option<i64>, activity: i64, id: &str) -> ListPosition {
-        ListPosition {
-            pinned_at: Reverse(pinned_at.and_then(Revision::from_stored)),
-            activity: Reverse(Timestamp::from_micros(activity)),
-            name: id.to_owned(),
-        }
+    fn position(pinned_at: Option<i64>, activity: i64, key: u8) -> ListPosition {
+        let pinned_at = pinned_at.and_then(Revision::from_stored);
+        ListPosition::new(pinned_at, None, Timestamp::from_micros(activity), [key; 16])
     }
 
     #[test]
     fn pinned_come_first_and_newest_pins_before_older_ones_then_the_latest_active() {
         let expected = vec![
-            position(Some(9), 1, "C2Cz"),
-            position(Some(3), 7, "C2Cy"),
-            position(None, 8, "C2Ca"),
-            position(None, 5, "C2Cb"),
-            position(None, 5, "GROUPa"),
+            position(Some(9), 1, 0xff),
+            position(Some(3), 7, 0xfe),
+            position(None, 8, 1),
+            position(None, 5, 2),
+            position(None, 5, 3),
         ];
         let mut sorted: Vec<_> = expected.iter().rev().cloned().collect();
         sorted.sort();
         assert_eq!(sorted, expected);
+    }
+
+    #[test]
+    fn a_pin_that_is_newer_than_the_listing_does_not_count() {
+        let pinned_at = Revision::from_stored(9);
+        let place = |pins_through| {
+            let pins_through = Revision::from_stored(pins_through);
+            ListPosition::new(pinned_at, pins_through, Timestamp::from_micros(5), [2; 16])
+        };
+        assert_eq!(place(9), position(Some(9), 5, 2));
+        assert_eq!(place(8), position(None, 5, 2));
     }
 }

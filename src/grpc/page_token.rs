@@ -1,19 +1,21 @@
 //! Page tokens: where a listing stands, for the eyes of this service only.
 //!
 //! A token carries a digest of itself and of the request that it belongs to. So one that was altered,
-//! cut, or passed with another request's arguments is refused. It is no secret and proves nothing:
+//! cut, or passed with another request's arguments is refused. Of the request it carries nothing else, so
+//! it is short, whatever is asked for. It is no secret and proves nothing:
 //! whoever may list may list from anywhere.
 
-use std::{cmp::Reverse, collections::BTreeMap, fmt};
+use std::{cmp::Reverse, fmt};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use prost::Message;
 use ring::digest::{Context, SHA256};
-use serde::{Serialize, de::DeserializeOwned};
 
 use crate::domain::{ListBeginning, ListCursor, ListPosition, Revision, Seq, Timestamp};
 
 const DIGEST_BYTES: usize = 12;
+/// Stands for no pin. Revisions are not negative.
+const NOT_PINNED: i64 = -1;
 
 /// A token that is not from this service or belongs to another request.
 #[derive(Debug)]
@@ -22,18 +24,16 @@ pub(super) struct BadPageToken;
 /// A place in a listing that a token can carry.
 pub(super) trait Place: Sized {
     /// What stands in the token.
-    type Stored: Serialize + DeserializeOwned;
-    fn store(&self) -> Self::Stored;
-    fn restore(stored: Self::Stored) -> Option<Self>;
+    fn write(&self, token: &mut Vec<u8>);
+    /// Reads what [`Place::write`] has written; `None` if it is nothing of the kind.
+    fn read(token: &mut &[u8]) -> Option<Self>;
 }
 
 /// The token for `place`. `request` is the request without its page size and page token.
 pub(super) fn encode<P: Place>(request: &impl Message, place: &P) -> String {
-    // Numbers and texts in tuples always have a JSON form.
-    seal(
-        request,
-        &serde_json::to_vec(&place.store()).unwrap_or_default(),
-    )
+    let mut written = Vec::new();
+    place.write(&mut written);
+    seal(request, &written)
 }
 
 /// The token of a place that is written already.
@@ -52,12 +52,12 @@ pub(super) fn decode<P: Place>(
         return Ok(None);
     }
     let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| BadPageToken)?;
-    let (claimed, place) = bytes.split_at_checked(DIGEST_BYTES).ok_or(BadPageToken)?;
+    let (claimed, mut place) = bytes.split_at_checked(DIGEST_BYTES).ok_or(BadPageToken)?;
     if claimed != digest(request, place) {
         return Err(BadPageToken);
     }
-    let stored = serde_json::from_slice(place).map_err(|_| BadPageToken)?;
-    P::restore(stored).map(Some).ok_or(BadPageToken)
+    let read = P::read(&mut place).filter(|_| place.is_empty());
+    read.map(Some).ok_or(BadPageToken)
 }
 
 fn digest(request: &impl Message, place: &[u8]) -> Vec<u8> {
@@ -69,93 +69,64 @@ fn digest(request: &impl Message, place: &[u8]) -> Vec<u8> {
     context.finish().as_ref()[..DIGEST_BYTES].to_vec()
 }
 
-impl Place for ListCursor {
-    type Stored = (
-        (
-            i64,
-            BTreeMap<String, (i64, i64)>,
-            i64,
-            BTreeMap<String, i64>,
-        ),
-        (Option<i64>, i64, String),
-    );
+fn write(token: &mut Vec<u8>, number: i64) {
+    token.extend(number.to_be_bytes());
+}
 
-    fn store(&self) -> Self::Stored {
-        let ListBeginning {
-            revision,
-            pinned,
-            as_of,
-            recent,
-        } = &self.beginning;
-        let ListPosition {
-            pinned_at,
-            activity,
-            name,
-        } = &self.after;
-        let pinned = pinned.iter();
-        let recent = recent.iter();
-        (
-            (
-                revision.to_stored(),
-                pinned
-                    .map(|(name, (revision, time))| {
-                        (name.clone(), (revision.to_stored(), time.as_micros()))
-                    })
-                    .collect(),
-                as_of.as_micros(),
-                recent
-                    .map(|(name, time)| (name.clone(), time.as_micros()))
-                    .collect(),
-            ),
-            (
-                pinned_at.0.map(Revision::to_stored),
-                activity.0.as_micros(),
-                name.clone(),
-            ),
-        )
+fn read<const BYTES: usize>(token: &mut &[u8]) -> Option<[u8; BYTES]> {
+    let (bytes, rest) = token.split_first_chunk()?;
+    *token = rest;
+    Some(*bytes)
+}
+
+fn read_number(token: &mut &[u8]) -> Option<i64> {
+    read(token).map(i64::from_be_bytes)
+}
+
+impl Place for ListCursor {
+    fn write(&self, token: &mut Vec<u8>) {
+        let Self {
+            beginning: ListBeginning { revision, as_of },
+            after:
+                ListPosition {
+                    pinned_at: Reverse(pinned_at),
+                    activity: Reverse(activity),
+                    key,
+                },
+        } = self;
+        write(token, revision.to_stored());
+        write(token, as_of.as_micros());
+        write(token, pinned_at.map_or(NOT_PINNED, Revision::to_stored));
+        write(token, activity.as_micros());
+        token.extend(key);
     }
 
-    fn restore(stored: Self::Stored) -> Option<Self> {
-        let ((revision, pinned, as_of, recent), (pinned_at, activity, name)) = stored;
-        let pinned = pinned.into_iter().map(|(name, (revision, time))| {
-            let place = (
-                Revision::from_stored(revision)?,
-                Timestamp::from_micros(time),
-            );
-            Some((name, place))
-        });
-        let recent = recent
-            .into_iter()
-            .map(|(name, time)| (name, Timestamp::from_micros(time)));
-        let pinned_at = match pinned_at {
-            Some(number) => Some(Revision::from_stored(number)?),
-            None => None,
+    fn read(token: &mut &[u8]) -> Option<Self> {
+        let beginning = ListBeginning {
+            revision: Revision::from_stored(read_number(token)?)?,
+            as_of: Timestamp::from_micros(read_number(token)?),
         };
-        Some(Self {
-            beginning: ListBeginning {
-                revision: Revision::from_stored(revision)?,
-                pinned: pinned.collect::<Option<_>>()?,
-                as_of: Timestamp::from_micros(as_of),
-                recent: recent.collect(),
-            },
-            after: ListPosition {
-                pinned_at: Reverse(pinned_at),
-                activity: Reverse(Timestamp::from_micros(activity)),
-                name,
-            },
-        })
+        let pinned_at = match read_number(token)? {
+            NOT_PINNED => None,
+            number => Some(Revision::from_stored(number)?),
+        };
+        let after = ListPosition {
+            pinned_at: Reverse(pinned_at),
+            activity: Reverse(Timestamp::from_micros(read_number(token)?)),
+            key: read(token)?,
+        };
+        Some(Self { beginning, after })
     }
 }
 
 impl Place for Seq {
-    type Stored = i64;
-
-    fn store(&self) -> i64 {
-        self.to_stored()
+    fn write(&self, token: &mut Vec<u8>) {
+        token.extend(self.to_stored().to_string().into_bytes());
     }
 
-    fn restore(stored: i64) -> Option<Self> {
-        Self::from_stored(stored)
+    fn read(token: &mut &[u8]) -> Option<Self> {
+        let digits = std::mem::take(token);
+        Self::from_stored(str::from_utf8(digits).ok()?.parse().ok()?)
     }
 }
 
@@ -197,6 +168,28 @@ mod tests {
                 decode::<Seq>(&request("alice"), &altered).is_err(),
                 "bit {bit}"
             );
+        }
+    }
+
+    #[test]
+    fn a_token_of_a_list_leads_back_to_its_place_and_has_one_length() {
+        let cursor = |pinned_at: Option<i64>, number: i64| ListCursor {
+            beginning: ListBeginning {
+                revision: Revision::saturating(number.unsigned_abs()),
+                as_of: Timestamp::from_micros(number),
+            },
+            after: ListPosition {
+                pinned_at: Reverse(pinned_at.and_then(Revision::from_stored)),
+                activity: Reverse(Timestamp::from_micros(number)),
+                key: [7; 16],
+            },
+        };
+        for (pinned_at, number) in [(None, 0), (Some(0), -1), (Some(i64::MAX), i64::MAX)] {
+            let place = cursor(pinned_at, number);
+            let token = encode(&request("alice"), &place);
+            assert_eq!(token.len(), 80);
+            let read = decode::<ListCursor>(&request("alice"), &token);
+            assert_eq!(read.expect("its own token"), Some(place));
         }
     }
 

@@ -24,7 +24,7 @@ use crate::config::{DatabaseConfig, DatabaseUrl, Protection};
 pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection waits for the answer that its caller has given up on: the deadline has passed,
 /// or the call was cancelled. It is closed then.
-const ABANDONED_STATEMENT: Duration = Duration::from_secs(1);
+pub(super) const ABANDONED_STATEMENT: Duration = Duration::from_secs(1);
 /// How long SQLite waits for a writer in another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection that has been idle for this long is tried before it is used.

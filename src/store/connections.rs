@@ -59,10 +59,10 @@ const FIRST_ANSWER: Duration = Duration::from_secs(5);
 /// How often the database is asked.
 const INTERVAL: Duration = Duration::from_secs(1);
 /// How long it may take to answer, a new connection included. Even a very busy one is quicker.
-const PATIENCE: Duration = Duration::from_secs(3);
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 /// How long one run of a use case may take. The database ends each statement sooner, so this is for
 /// answers that do not arrive.
-const LONGEST_RUN: Duration = Duration::from_secs(15);
+pub(super) const LONGEST_RUN: Duration = Duration::from_secs(15);
 /// How long the last pool may take to close at the end.
 const CLOSING: Duration = Duration::from_secs(5);
 /// How long an old pool may take to close what nobody uses any more.

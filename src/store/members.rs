@@ -65,24 +65,47 @@ impl Statements {
     }
 }
 
-const WITHOUT_FOLDERS: &str = "m.conversation_key, m.joined_after, m.left_at, m.last_seq, \
-    m.last_time, m.hidden_through, m.cleared_through, m.read_through, m.pinned_at, m.muted, \
-    m.marks, m.custom_data";
+const WITHOUT_FOLDERS: [&str; 12] = [
+    "conversation_key",
+    "joined_after",
+    "left_at",
+    "last_seq",
+    "last_time",
+    "hidden_through",
+    "cleared_through",
+    "read_through",
+    "pinned_at",
+    "muted",
+    "marks",
+    "custom_data",
+];
 
 /// The columns that [`member`] reads, of `members AS m`.
 pub(super) fn columns(dialect: Dialect) -> String {
+    columns_of(dialect, "m")
+}
+
+/// The same of rows of `members` that have another name.
+pub(super) fn columns_of(dialect: Dialect, rows: &str) -> String {
     let folders = dialect.json_rows(
         &["name"],
-        "(SELECT d.folder_id AS ord, d.name FROM folder_conversations AS f CROSS JOIN folders AS d \
-          WHERE f.user_id = m.user_id AND f.conversation_key = m.conversation_key \
-          AND d.user_id = f.user_id AND d.folder_id = f.folder_id) AS names",
+        &format!(
+            "(SELECT d.folder_id AS ord, d.name FROM folder_conversations AS f CROSS JOIN folders AS d \
+              WHERE f.user_id = {rows}.user_id AND f.conversation_key = {rows}.conversation_key \
+              AND d.user_id = f.user_id AND d.folder_id = f.folder_id) AS names"
+        ),
     );
-    format!("{WITHOUT_FOLDERS}, {folders} AS folders")
+    format!("{}, {folders} AS folders", without_folders(rows))
 }
 
 /// The same for a reader that does not look at the folders.
-pub(super) fn columns_without_folders() -> String {
-    format!("{WITHOUT_FOLDERS}, '[]' AS folders")
+pub(super) fn columns_without_folders(rows: &str) -> String {
+    format!("{}, '[]' AS folders", without_folders(rows))
+}
+
+fn without_folders(rows: &str) -> String {
+    let columns = WITHOUT_FOLDERS.map(|column| format!("{rows}.{column}"));
+    columns.join(", ")
 }
 
 /// The kind of a conversation as it is stored: one bit, so that several are a mask.

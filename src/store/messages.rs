@@ -2,11 +2,10 @@
 
 use std::{collections::HashMap, ops::RangeInclusive};
 
-use sea_orm::{ConnectionTrait, QueryResult, Value};
+use sea_orm::{ConnectionTrait, QueryResult};
 
 use super::{
     Store, StoreError,
-    append::Appended,
     dialect::{Column, ColumnType, Dialect},
     key::ConversationKey,
     row::Row,
@@ -43,14 +42,12 @@ pub(super) const COLUMNS: &str = "m.seq, m.sender_user_id, m.send_time, m.payloa
 pub(super) struct Statements {
     at: String,
     page: String,
-    as_of: String,
 }
 
 impl Statements {
     pub(super) fn new(dialect: Dialect) -> Self {
         use ColumnType::{Integer, Key};
         let (positions, _) = dialect.rows("i", 1, &[("conversation_key", Key), ("seq", Integer)]);
-        let (keys, _) = dialect.rows("i", 2, &[("conversation_key", Key)]);
         Self {
             at: format!(
                 "SELECT m.conversation_key, {COLUMNS} FROM {positions} CROSS JOIN messages AS m \
@@ -60,18 +57,6 @@ impl Statements {
                 "SELECT {COLUMNS} FROM messages AS m \
                  WHERE m.conversation_key = $1 AND m.seq BETWEEN $2 AND $3 \
                  ORDER BY m.seq DESC LIMIT $4"
-            ),
-            as_of: format!(
-                "SELECT i.conversation_key, \
-                     (SELECT m.seq FROM messages AS m \
-                      WHERE m.conversation_key = i.conversation_key AND m.send_time <= $1 \
-                      ORDER BY m.seq DESC LIMIT 1) AS seq, \
-                     (SELECT m.send_time FROM messages AS m \
-                      WHERE m.conversation_key = i.conversation_key AND m.send_time <= $1 \
-                      ORDER BY m.seq DESC LIMIT 1) AS send_time, \
-                     (SELECT MIN(m.seq) FROM messages AS m \
-                      WHERE m.conversation_key = i.conversation_key) AS oldest \
-                 FROM {keys}"
             ),
         }
     }
@@ -123,45 +108,6 @@ impl Store {
         })
         .await
     }
-
-    /// The message of each of these conversations that was the newest at `time`. Reads no more than what
-    /// has been sent since then. If it has been erased, its time is not known: it counts as the earliest
-    /// there is.
-    pub(crate) async fn newest_as_of(
-        &self,
-        keys: Vec<ConversationKey>,
-        time: Timestamp,
-    ) -> Result<HashMap<ConversationKey, Appended>, StoreError> {
-        if keys.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let mut values: Vec<Value> = vec![time.as_micros().into()];
-        values.extend(self.dialect.row_values(&[Column::Keys(keys)]));
-        let statement = self.statement(&self.statements.messages.as_of, values);
-        self.retrying("newest_as_of", || async {
-            let rows = self.pool().query_all_raw(statement.clone()).await?;
-            rows.iter()
-                .filter_map(|row| newest(&Row::new(TABLE, row)).transpose())
-                .collect()
-        })
-        .await
-    }
-}
-
-fn newest(row: &Row<'_>) -> Result<Option<(ConversationKey, Appended)>, StoreError> {
-    let newest = match (row.optional_seq("seq")?, row.optional_seq("oldest")?) {
-        (Some(seq), _) => Appended {
-            seq,
-            send_time: row.time("send_time")?,
-        },
-        // All that is left was sent later.
-        (None, Some(oldest)) => Appended {
-            seq: oldest.previous(),
-            send_time: Timestamp::from_micros(i64::MIN),
-        },
-        (None, None) => return Ok(None),
-    };
-    Ok(Some((row.key()?, newest)))
 }
 
 /// Reads [`COLUMNS`].

@@ -67,6 +67,7 @@ mod statements;
 mod time;
 mod transaction;
 mod trim;
+mod under_way;
 mod vacuums;
 
 use std::{sync::Arc, time::Duration};
@@ -103,6 +104,7 @@ pub(crate) use {
     log::Recorded,
     members::{Latest, Member, listed_ids},
     settings::{Positioned, Reading},
+    under_way::settled,
 };
 
 /// The database, shared by all requests. Cloning is cheap.

@@ -186,10 +186,9 @@ mod tests {
 
     #[test]
     fn a_fingerprint_depends_on_all_that_a_retry_must_have_in_common() {
-        let key = |text| ConversationKey::parse(text).expect("32 digits");
         let (one, two) = (
-            key("00000000000000000000000000000001"),
-            key("00000000000000000000000000000002"),
+            ConversationKey::of_bytes([1; 16]),
+            ConversationKey::of_bytes([2; 16]),
         );
         let prints = [
             fingerprint(one, "alice", "m", None, b"text"),

@@ -24,17 +24,17 @@ use super::{StoreError, connections::unavailable, time};
 use crate::domain::Timestamp;
 
 /// How long a statement may run; none of this service's takes nearly as long.
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a statement waits for a lock. A holder is done in milliseconds; a lock that is held for so long
 /// is not given back soon, and a statement that waits for it takes a connection from others.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(8);
 /// How often PostgreSQL looks whether the connection is still there while it runs a statement or waits
 /// for a lock. The statement ends if it is not. Together with the time that a pool waits for an abandoned
 /// answer this is how long a statement outlives its caller at most.
-const CONNECTION_CHECK: Duration = Duration::from_secs(1);
+pub(super) const CONNECTION_CHECK: Duration = Duration::from_secs(1);
 /// How long a transaction may wait for its next statement before PostgreSQL ends it. Without that, what
 /// a lost machine has locked would stay locked until TCP gives up.
-const IDLE_TRANSACTION: Duration = Duration::from_secs(10);
+pub(super) const IDLE_TRANSACTION: Duration = Duration::from_secs(10);
 
 /// A setting that the oldest supported versions do not have, as `SET` makes it and as `SET LOCAL` does.
 const SET_LATER: &str = "SELECT set_config('transaction_timeout', '0', false) \

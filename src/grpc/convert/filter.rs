@@ -1,5 +1,6 @@
 //! What chooses among a user's conversations.
 
+use super::time;
 use crate::{
     domain::{ConversationKind, FolderName, ListFilter, Mark},
     grpc::violations::{Found, Violations},
@@ -16,6 +17,7 @@ pub(super) fn parse(filter: Option<&proto::ListFilter>, violations: &mut Violati
         unread_only,
         mark,
         folder,
+        active_since,
     } = filter;
     let kinds = types.iter().enumerate().filter_map(|(index, number)| {
         if violations.is_full() {
@@ -43,5 +45,7 @@ pub(super) fn parse(filter: Option<&proto::ListFilter>, violations: &mut Violati
         unread_only: *unread_only,
         mark,
         folder: violations.optional("filter.folder", folder, FolderName::new),
+        active_since: active_since
+            .and_then(|since| violations.check("filter.active_since", time::parse(&since))),
     }
 }

@@ -1,9 +1,9 @@
 //! `ListConversations`.
 
-use super::{conversation, filter};
+use super::{conversation, filter, time};
 use crate::{
     app::{ConversationPage, ListConversations},
-    domain::{PageSize, UserId},
+    domain::{ListBeginning, PageSize, UserId},
     grpc::{
         page_token,
         violations::{InvalidRequest, Violations},
@@ -48,7 +48,7 @@ pub(crate) fn render(
     let ConversationPage {
         conversations,
         next,
-        revision,
+        beginning: ListBeginning { revision, as_of },
     } = page;
     ListConversationsResponse {
         conversations: conversations
@@ -59,5 +59,6 @@ pub(crate) fn render(
             .map(|place| page_token::encode(request, &place))
             .unwrap_or_default(),
         revision: revision.get(),
+        as_of: Some(time::render(as_of)),
     }
 }

@@ -6,8 +6,10 @@ use conversation_service::proto::{
     Conversation, ConversationId, ConversationType, ListFilter, conversation_id::Id,
 };
 
+use prost_types::Timestamp;
+
 use crate::support::{
-    client::{Client, ids, in_folder, marked, of_types, unread},
+    client::{Client, Listing, ids, in_any_order, in_folder, marked, of_types, unread},
     clock::TestClock,
     databases::{TestDatabase, on_every_database},
     ids::{c2c, group, system},
@@ -19,23 +21,31 @@ on_every_database!(
     filters_combine_and_page_alike_in_pages_of_any_size,
     a_folder_that_does_not_exist_lists_nothing,
     hundreds_of_conversations_are_filtered_and_each_is_listed_once,
-    filtered_pages_go_on_as_they_began_though_messages_arrive,
+    filtered_pages_skip_nothing_that_keeps_its_place_though_messages_arrive,
 );
 
-/// Every filter that these types, marks and folders can make.
-fn every_filter() -> Vec<ListFilter> {
+/// Every filter that these types, marks and folders can make, and some that ask for what is active since a
+/// time.
+fn every_filter(since: Timestamp) -> Vec<ListFilter> {
     use ConversationType::{C2c, Group, System};
     let mut filters = Vec::new();
     for types in [&[][..], &[C2c], &[Group], &[System, Group], &[System]] {
         for mark in [0, 1, 1 << 40] {
             for folder in ["", "work", "rest"] {
                 for unread_only in [false, true] {
-                    filters.push(ListFilter {
+                    let filter = ListFilter {
                         unread_only,
                         mark,
                         folder: folder.to_owned(),
                         ..of_types(types)
-                    });
+                    };
+                    if mark == 0 || types.is_empty() {
+                        filters.push(ListFilter {
+                            active_since: Some(since),
+                            ..filter.clone()
+                        });
+                    }
+                    filters.push(filter);
                 }
             }
         }
@@ -55,6 +65,11 @@ fn is_left(filter: &ListFilter, entry: &Conversation) -> bool {
         && (!filter.unread_only || entry.unread_count > 0)
         && (filter.mark == 0 || entry.marks & filter.mark != 0)
         && (filter.folder.is_empty() || entry.folders.contains(&filter.folder))
+        && filter.active_since.is_none_or(|since| {
+            let newest = entry.last_message.as_ref();
+            let newest = newest.and_then(|message| message.send_time);
+            newest.is_some_and(|time| time.seconds >= since.seconds)
+        })
 }
 
 /// Fourteen conversations of every type, and settings on some of them.
@@ -108,7 +123,9 @@ async fn filters_combine_and_page_alike_in_pages_of_any_size(database: TestDatab
     let whole = client.list_all("alice").await;
     assert_eq!(whole.len(), 13);
     let mut found = HashSet::new();
-    for filter in every_filter() {
+    // Of a friend in the middle of the list; all times are of whole seconds.
+    let middle = client.entry("alice", c2c("friend 6")).await;
+    for filter in every_filter(middle.update_time.expect("a time")) {
         let expected: Vec<_> = whole
             .iter()
             .filter(|entry| is_left(&filter, entry))
@@ -223,7 +240,9 @@ async fn hundreds_of_conversations_are_filtered_and_each_is_listed_once(database
     assert_eq!(client.listed_with("alice", none).await, []);
 }
 
-async fn filtered_pages_go_on_as_they_began_though_messages_arrive(database: TestDatabase) {
+async fn filtered_pages_skip_nothing_that_keeps_its_place_though_messages_arrive(
+    database: TestDatabase,
+) {
     const MANY: usize = 600;
     let Stage {
         client,
@@ -244,29 +263,49 @@ async fn filtered_pages_go_on_as_they_began_though_messages_arrive(database: Tes
     for (round, filter) in filters.into_iter().enumerate() {
         let filter = Some(filter);
         let expected = client.listed_in_pages("alice", filter.clone(), 500).await;
-        let mut page = client
-            .list_page("alice", filter.clone(), 70, String::new())
-            .await
-            .expect("readable");
-        let mut listed = Vec::new();
+        let first = client.list_page("alice", filter.clone(), 70, String::new());
+        let first = first.await.expect("readable");
+        let as_of = first.as_of.expect("a page has a time");
+        let (revision, mut page) = (first.revision, first);
+        let (mut listed, mut moved) = (Vec::new(), Vec::new());
         // Entries from both ends of the list move to the top, some that were shown and some that were not.
         for step in 0.. {
             let token = page.next_page_token.clone();
-            listed.extend(ids(page.conversations));
+            listed.extend(page.conversations);
             if token.is_empty() {
                 break;
             }
             for number in [step, 40 + step, MANY - 1 - 7 * step - round] {
                 clock.advance(Duration::from_secs(1));
-                client
-                    .send(&seed::user(MANY - 1 - number), c2c("alice"), "newer")
-                    .await;
+                let friend = seed::user(MANY - 1 - number);
+                client.send(&friend, c2c("alice"), "newer").await;
+                moved.push(c2c(friend));
             }
             page = client
                 .list_page("alice", filter.clone(), 70, token)
                 .await
                 .expect("readable");
         }
-        assert!(listed == expected, "round {round}: {listed:?}");
+        let unmoved = |ids: &[ConversationId]| -> Vec<_> {
+            let ids = ids.iter().filter(|id| !moved.contains(id));
+            ids.cloned().collect()
+        };
+        let listed_ids = ids(listed.clone());
+        assert!(
+            unmoved(&listed_ids) == unmoved(&expected),
+            "round {round}: {listed_ids:?}"
+        );
+        let listing = Listing {
+            conversations: listed,
+            revision,
+            as_of,
+        };
+        let refreshed = client.refreshed("alice", filter.clone(), listing).await;
+        let now = client.list_in_pages("alice", filter, 500).await;
+        let now = now.expect("readable").conversations;
+        assert!(
+            in_any_order(refreshed) == in_any_order(now),
+            "round {round}"
+        );
     }
 }

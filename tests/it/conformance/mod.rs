@@ -21,6 +21,7 @@ mod pins;
 mod reading;
 mod reading_all;
 mod reappearing;
+mod refreshing;
 mod repeating;
 mod retried_changes;
 mod retries;

@@ -1,11 +1,13 @@
-//! An entry that is pinned or unpinned between two pages is listed once, and so is every other.
+//! An entry that is pinned between two pages keeps its place until the listing ends. One that is unpinned is
+//! listed at its place without the pin, also if it was listed at the place of its pin. No other is skipped or
+//! repeated.
 
 use std::time::Duration;
 
-use conversation_service::proto::{ConversationId, ListFilter};
+use conversation_service::proto::{Conversation, ConversationId, ListFilter, change::Kind};
 
 use crate::support::{
-    client::{Client, ids, marked},
+    client::{Client, Listing, ids, in_any_order, marked},
     clock::TestClock,
     databases::{TestDatabase, on_every_database},
     ids::c2c,
@@ -13,9 +15,9 @@ use crate::support::{
 };
 
 on_every_database!(
-    what_is_pinned_or_taken_down_between_pages_is_listed_once,
-    what_is_pinned_and_taken_down_in_turn_is_listed_once,
-    a_pin_that_is_deleted_and_brought_back_between_pages_is_listed_once,
+    what_is_pinned_between_pages_keeps_its_place_and_what_is_taken_down_is_not_missed,
+    what_is_pinned_and_taken_down_in_turn_is_not_missed,
+    a_pin_that_is_deleted_and_brought_back_between_pages_moves_nothing_else,
     paging_among_pins_goes_on_though_messages_arrive,
 );
 
@@ -26,6 +28,7 @@ const LONG: Duration = Duration::from_mins(10);
 const FRIENDS: [&str; 10] = [
     "anna", "bob", "carol", "dora", "erin", "frank", "gina", "hugo", "ida", "jan",
 ];
+const PINNED: usize = 3;
 
 async fn write(client: &Client, clock: &TestClock) {
     for name in FRIENDS {
@@ -48,31 +51,41 @@ async fn list_with_changes(
     filter: Option<ListFilter>,
     page_size: i32,
     between: impl AsyncFn(usize),
-) -> Vec<ConversationId> {
-    let mut listed = Vec::new();
+) -> Listing {
+    let mut conversations = Vec::new();
     let mut token = String::new();
     for pages in 1.. {
         let page = client
             .list_page("alice", filter.clone(), page_size, token)
             .await
             .expect("readable");
-        listed.extend(ids(page.conversations));
-        if page.next_page_token.is_empty() {
-            break;
-        }
+        conversations.extend(page.conversations);
         token = page.next_page_token;
+        if token.is_empty() {
+            return Listing {
+                conversations,
+                revision: page.revision,
+                as_of: page.as_of.expect("a page has a time"),
+            };
+        }
         between(pages).await;
     }
-    listed
+    unreachable!("the list ends")
 }
 
-fn assert_each_once(listed: &[ConversationId], expected: &[ConversationId], when: &str) {
-    let sorted = |ids: &[ConversationId]| {
-        let mut ids: Vec<_> = ids.iter().map(|id| format!("{id:?}")).collect();
-        ids.sort();
-        ids
+/// How often it was listed. The others were listed once each, in the order of the whole list.
+fn times_listed(
+    listed: &[Conversation],
+    name: &str,
+    whole: &[ConversationId],
+    when: &str,
+) -> usize {
+    let listed = ids(listed.to_vec());
+    let others = |ids: &[ConversationId]| -> Vec<_> {
+        ids.iter().filter(|id| **id != c2c(name)).cloned().collect()
     };
-    assert_eq!(sorted(listed), sorted(expected), "{when}");
+    assert_eq!(others(&listed), others(whole), "{when}");
+    listed.len() - others(&listed).len()
 }
 
 /// Pins what is not pinned, and takes down what is.
@@ -84,7 +97,9 @@ async fn toggle(client: &Client, name: &str) {
     }
 }
 
-async fn what_is_pinned_or_taken_down_between_pages_is_listed_once(database: TestDatabase) {
+async fn what_is_pinned_between_pages_keeps_its_place_and_what_is_taken_down_is_not_missed(
+    database: TestDatabase,
+) {
     let Stage {
         client,
         clock,
@@ -92,27 +107,29 @@ async fn what_is_pinned_or_taken_down_between_pages_is_listed_once(database: Tes
     } = Stage::open(&database).await;
     write(&client, &clock).await;
     let whole = client.listed("alice").await;
-    for name in FRIENDS {
+    for (number, name) in FRIENDS.into_iter().enumerate() {
         for (size, after) in [(1, 1), (1, 2), (1, 3), (1, 5), (2, 1), (2, 2), (4, 1)] {
             let listed = list_with_changes(&client, Some(marked(1)), size, async |pages| {
                 if pages == after {
                     toggle(&client, name).await;
                 }
             });
-            let listed = listed.await;
+            let listed = listed.await.conversations;
             let when = format!("{name}, after page {after} of {size}");
-            assert_each_once(&listed, &whole, &when);
-            // The others keep their order.
-            let others = |ids: &[ConversationId]| -> Vec<_> {
-                ids.iter().filter(|id| **id != c2c(name)).cloned().collect()
-            };
-            assert_eq!(others(&listed), others(&whole), "{when}");
+            let times = times_listed(&listed, name, &whole, &when);
+            let shown = usize::try_from(size).expect("a page size") * after;
+            let was_shown = whole[..shown].contains(&c2c(name));
+            let comes_again = number < PINNED && was_shown;
+            assert_eq!(times, 1 + usize::from(comes_again), "{when}");
+            if number >= PINNED {
+                assert_eq!(ids(listed), whole, "{when}: a new pin moves nothing");
+            }
             pin_anew(&client).await;
         }
     }
 }
 
-async fn what_is_pinned_and_taken_down_in_turn_is_listed_once(database: TestDatabase) {
+async fn what_is_pinned_and_taken_down_in_turn_is_not_missed(database: TestDatabase) {
     let Stage {
         client,
         clock,
@@ -129,14 +146,16 @@ async fn what_is_pinned_and_taken_down_in_turn_is_listed_once(database: TestData
                     }
                 });
                 let when = format!("{name}, after pages {first} and {}", first + apart);
-                assert_each_once(&listed.await, &whole, &when);
+                let listed = listed.await.conversations;
+                let times = times_listed(&listed, name, &whole, &when);
+                assert!((1..=2).contains(&times), "{when}: {times} times");
                 pin_anew(&client).await;
             }
         }
     }
 }
 
-async fn a_pin_that_is_deleted_and_brought_back_between_pages_is_listed_once(
+async fn a_pin_that_is_deleted_and_brought_back_between_pages_moves_nothing_else(
     database: TestDatabase,
 ) {
     let Stage {
@@ -146,7 +165,7 @@ async fn a_pin_that_is_deleted_and_brought_back_between_pages_is_listed_once(
     } = Stage::open(&database).await;
     write(&client, &clock).await;
     let whole = client.listed("alice").await;
-    for name in &FRIENDS[..3] {
+    for name in &FRIENDS[..PINNED] {
         for first in [1, 2, 4] {
             // Deleted after one page and brought back, pin and all, after the next.
             let listed = list_with_changes(&client, None, 1, async |pages| {
@@ -158,7 +177,18 @@ async fn a_pin_that_is_deleted_and_brought_back_between_pages_is_listed_once(
                 }
             });
             let when = format!("{name}, away from page {first} on");
-            assert_each_once(&listed.await, &whole, &when);
+            let listing = listed.await;
+            let times = times_listed(&listing.conversations, name, &whole, &when);
+            let was_shown = whole[..first].contains(&c2c(*name));
+            assert!(times <= 1 && (times == 1 || !was_shown), "{when}");
+            // Where it was missed, the changes since the first page tell.
+            let mut watcher = client.follow("alice", "", Some(listing.revision)).await;
+            let change = watcher.change().await.change.and_then(|change| change.kind);
+            let Some(Kind::ConversationsRestored(restored)) = change else {
+                panic!("{when}: {change:?}");
+            };
+            let restored = &restored.conversations[0].conversation_id;
+            assert_eq!(*restored, Some(c2c(*name)), "{when}");
         }
     }
 }
@@ -172,24 +202,23 @@ async fn paging_among_pins_goes_on_though_messages_arrive(database: TestDatabase
     write(&client, &clock).await;
     for name in FRIENDS {
         for size in [1, 2] {
-            let whole = client.listed("alice").await;
-            let listed = list_with_changes(&client, None, size, async |_| {
-                clock.advance(LONG);
-                client.send(name, c2c("alice"), "newer").await;
-            });
-            assert_eq!(listed.await, whole, "{name} moves, in pages of {size}");
-            // The same, and its pin changes as well.
-            let whole = client.listed("alice").await;
-            let listed = list_with_changes(&client, None, size, async |pages| {
-                clock.advance(LONG);
-                client.send(name, c2c("alice"), "newer").await;
-                if pages == 2 {
-                    toggle(&client, name).await;
-                }
-            });
-            let when = format!("{name} moves and its pin changes, in pages of {size}");
-            assert_each_once(&listed.await, &whole, &when);
-            pin_anew(&client).await;
+            for toggles in [false, true] {
+                let whole = client.listed("alice").await;
+                let listed = list_with_changes(&client, None, size, async |pages| {
+                    clock.advance(LONG);
+                    client.send(name, c2c("alice"), "newer").await;
+                    if toggles && pages == 2 {
+                        toggle(&client, name).await;
+                    }
+                });
+                let when = format!("{name} moves, in pages of {size}, and its pin: {toggles}");
+                let listing = listed.await;
+                times_listed(&listing.conversations, name, &whole, &when);
+                let refreshed = client.refreshed("alice", None, listing).await;
+                let now = client.list_all("alice").await;
+                assert_eq!(in_any_order(refreshed), in_any_order(now), "{when}");
+                pin_anew(&client).await;
+            }
         }
     }
 }

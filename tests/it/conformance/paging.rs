@@ -1,9 +1,10 @@
-//! Paging gives every conversation once, in the order of the first page, whatever others do meanwhile.
+//! Paging gives every conversation that keeps its place once and in order, whatever others do meanwhile; and
+//! asking once for what has been active since gives all that moved.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -16,7 +17,7 @@ use tokio::{sync::watch, task::JoinSet};
 use tonic::Code;
 
 use crate::support::{
-    client::{in_folder, marked},
+    client::{Client, active_since, ids, in_folder, marked},
     databases::{TestDatabase, on_every_database},
     errors::{refused, violated},
     ids::{c2c, group, system},
@@ -28,6 +29,8 @@ use crate::support::{
 
 on_every_database!(
     ten_thousand_conversations_are_each_listed_once_while_others_keep_sending,
+    all_pages_and_then_what_has_been_active_since_miss_no_message,
+    a_page_token_is_short_however_long_the_arguments_are,
     a_page_token_of_another_request_is_refused,
     the_page_size_may_change_between_pages,
 );
@@ -35,70 +38,164 @@ on_every_database!(
 /// The conversations that are fed in by SQL.
 const MANY: usize = 10_000;
 
+/// People who keep writing to alice, back to front, so that what moves has not been listed yet.
+struct Senders {
+    done: Arc<AtomicBool>,
+    /// How many messages are stored.
+    count: watch::Sender<usize>,
+    /// The newest message of each that is known to be stored.
+    stored: Arc<Mutex<BTreeMap<usize, u64>>>,
+    tasks: JoinSet<()>,
+}
+
+impl Senders {
+    /// Four at a time, as each of `many` people in turn.
+    fn begin(client: &Client, many: usize) -> Self {
+        let mut all = Self {
+            done: Arc::default(),
+            count: watch::Sender::new(0),
+            stored: Arc::default(),
+            tasks: JoinSet::new(),
+        };
+        for sender in 0..4 {
+            let (client, done) = (client.clone(), Arc::clone(&all.done));
+            let (count, stored) = (all.count.clone(), Arc::clone(&all.stored));
+            all.tasks.spawn(async move {
+                for step in 0.. {
+                    if done.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let number = (step * 4 + sender) % many;
+                    let friend = seed::user(number);
+                    let seq = client.send(&friend, c2c("alice"), "newer").await.seq;
+                    let mut stored = stored.lock().expect("no holder panics");
+                    let newest = stored.entry(number).or_default();
+                    *newest = seq.max(*newest);
+                    count.send_modify(|count| *count += 1);
+                }
+            });
+        }
+        all
+    }
+
+    /// Waits until they have sent so many messages more.
+    async fn more(&self, messages: usize) {
+        let mut count = self.count.subscribe();
+        let enough = *count.borrow() + messages;
+        let reached = count.wait_for(|count| *count >= enough).await;
+        reached.expect("the senders go on");
+    }
+
+    fn stored(&self) -> BTreeMap<usize, u64> {
+        self.stored.lock().expect("no holder panics").clone()
+    }
+
+    async fn end(self) -> BTreeMap<usize, u64> {
+        self.done.store(true, Ordering::Relaxed);
+        self.tasks.join_all().await;
+        let stored = self.stored.lock().expect("no holder panics");
+        stored.clone()
+    }
+}
+
 async fn ten_thousand_conversations_are_each_listed_once_while_others_keep_sending(
     database: TestDatabase,
 ) {
     let server = Assembled::with_clock(&config(&database), machine::clock()).await;
     let client = server.client().await;
     let expected = seed::chats(&database, "alice", MANY).await;
-
-    let done = Arc::new(AtomicBool::new(false));
-    let (count, mut counted) = watch::channel(0);
-    let mut senders = JoinSet::new();
-    for sender in 0..4 {
-        let (client, done, count) = (client.clone(), Arc::clone(&done), count.clone());
-        senders.spawn(async move {
-            let mut sent = 0;
-            for step in 0.. {
-                if done.load(Ordering::Relaxed) {
-                    break;
-                }
-                // Back to front, so that what moves has not been listed yet.
-                let number = (step * 4 + sender) % MANY;
-                client.send(&seed_user(number), c2c("alice"), "newer").await;
-                sent += 1;
-                count.send_modify(|count| *count += 1);
-            }
-            sent
-        });
-    }
+    let senders = Senders::begin(&client, MANY);
     // The listing begins in the midst of the sending.
-    counted
-        .wait_for(|count| *count > 40)
-        .await
-        .expect("the senders go on");
+    senders.more(40).await;
     let listing = client
         .list_in_pages("alice", None, 500)
         .await
         .expect("readable");
-    done.store(true, Ordering::Relaxed);
-    let sent: usize = senders.join_all().await.into_iter().sum();
-    assert!(sent > 0, "others kept sending");
+    let moved = senders.end().await;
+    assert!(!moved.is_empty(), "others kept sending");
 
-    let ids: Vec<_> = listing
-        .conversations
-        .into_iter()
-        .map(|entry| entry.conversation_id.expect("an entry has an ID"))
+    let moved: HashSet<_> = moved
+        .keys()
+        .map(|number| format!("{:?}", c2c(seed::user(*number))))
         .collect();
+    let ids = ids(listing.conversations);
     let distinct: HashSet<_> = ids.iter().map(|id| format!("{id:?}")).collect();
-    assert_eq!((ids.len(), distinct.len()), (MANY, MANY));
-    // Entries with a message from before the first page may stand in front; the rest keep their order.
-    let position = |id: &ConversationId| expected.iter().position(|other| other == id);
-    let first_page_moved = ids.iter().take_while(|id| position(id) != Some(0)).count();
-    let rest: Vec<_> = ids[first_page_moved..].to_vec();
-    let moved: HashSet<_> = ids[..first_page_moved]
-        .iter()
-        .map(|id| format!("{id:?}"))
-        .collect();
-    let unmoved: Vec<_> = expected
-        .into_iter()
-        .filter(|id| !moved.contains(&format!("{id:?}")))
-        .collect();
-    assert!(rest == unmoved, "the order is the first page's");
+    assert_eq!(ids.len(), distinct.len(), "what moves up is not repeated");
+    let unmoved = |ids: Vec<ConversationId>| -> Vec<_> {
+        let ids = ids.into_iter();
+        ids.filter(|id| !moved.contains(&format!("{id:?}")))
+            .collect()
+    };
+    assert!(
+        unmoved(ids) == unmoved(expected),
+        "what keeps its place is skipped, repeated or out of order"
+    );
 }
 
-fn seed_user(number: usize) -> String {
-    seed::user(number)
+async fn all_pages_and_then_what_has_been_active_since_miss_no_message(database: TestDatabase) {
+    const FEW: usize = 120;
+    let server = Assembled::with_clock(&config(&database), machine::clock()).await;
+    let client = server.client().await;
+    seed::chats(&database, "alice", FEW).await;
+    let senders = Senders::begin(&client, FEW);
+    for size in [1, 3, 7, 20] {
+        senders.more(40).await;
+        let listing = client.list_in_pages("alice", None, size).await;
+        let stored = senders.stored();
+        let refreshed = client.refreshed("alice", None, listing.expect("readable"));
+        let refreshed = refreshed.await;
+        assert_eq!(refreshed.len(), FEW, "in pages of {size}");
+        for (number, newest) in stored {
+            let id = Some(c2c(seed::user(number)));
+            let mut found = refreshed.iter();
+            let found = found.find(|entry| entry.conversation_id == id);
+            let last_seq = found.map(|entry| entry.last_seq);
+            assert!(
+                last_seq >= Some(newest),
+                "message {newest} of {id:?} is missed in pages of {size}: {last_seq:?}"
+            );
+        }
+    }
+    senders.end().await;
+}
+
+async fn a_page_token_is_short_however_long_the_arguments_are(database: TestDatabase) {
+    let Stage {
+        client,
+        server: _server,
+        ..
+    } = Stage::open(&database).await;
+    let user = "u".repeat(128);
+    let names = (0..8).map(|number| format!("{number}").repeat(128));
+    let ids: Vec<_> = names.clone().map(c2c).collect();
+    for name in names {
+        client.send(&name, c2c(user.clone()), "hi").await;
+    }
+    let folder = "f".repeat(32);
+    client.create_folder(&user, &folder, ids.clone()).await;
+    client.mark(&user, ids.clone(), 1, 0).await;
+    client.pin(&user, ids[..4].to_vec()).await;
+    let first = client.list_page(&user, None, 1, String::new()).await;
+    let filter = ListFilter {
+        types: vec![ConversationType::C2c.into(); 100],
+        unread_only: true,
+        mark: 1,
+        folder,
+        active_since: first.expect("readable").as_of,
+    };
+    // Its token is looked at by the client.
+    let listing = client.list_in_pages(&user, Some(filter.clone()), 1).await;
+    assert_eq!(listing.expect("readable").conversations.len(), 8);
+    let mut lengths = HashSet::new();
+    for filter in [None, Some(filter)] {
+        let mut token = String::new();
+        for _ in 0..7 {
+            let page = client.list_page(&user, filter.clone(), 1, token).await;
+            token = page.expect("readable").next_page_token;
+            lengths.insert(token.len());
+        }
+    }
+    assert_eq!(lengths.len(), 1, "one length for all: {lengths:?}");
 }
 
 async fn a_page_token_of_another_request_is_refused(database: TestDatabase) {
@@ -115,6 +212,7 @@ async fn a_page_token_of_another_request_is_refused(database: TestDatabase) {
         .list_page("alice", None, 1, String::new())
         .await
         .expect("readable");
+    let as_of = page.as_of.expect("a page has a time");
     let token = page.next_page_token;
     assert_ne!(token, "");
     let unread = Some(ListFilter {
@@ -131,6 +229,7 @@ async fn a_page_token_of_another_request_is_refused(database: TestDatabase) {
         ("alice", people),
         ("alice", Some(marked(1))),
         ("alice", Some(in_folder("work"))),
+        ("alice", Some(active_since(as_of))),
     ] {
         let page = client.list_page(user, filter, 1, token.clone()).await;
         let status = refused(page, Code::InvalidArgument, "INVALID_REQUEST");

@@ -12,10 +12,14 @@
 //!
 //! The writers also add users to a group and remove them.
 //!
+//! Meanwhile somebody lists, page by page and on every replica, and then asks for what has been active
+//! since: see [`listing`].
+//!
 //! The seed is fixed and stands in every failure; `TEST_SEED` sets another one.
 
 mod copy;
 mod follower;
+mod listing;
 mod settings;
 mod writer;
 
@@ -190,7 +194,10 @@ async fn converge(database: &TestDatabase, seed: u64) {
                 world.serve_with(&one, others.as_ref()).await;
             }
         };
-        (followers, writers, ()) = tokio::join!(following, writing, killing);
+        let listing = world.list_over_and_over(calm.clone());
+        let told;
+        (followers, writers, told, ()) = tokio::join!(following, writing, listing, killing);
+        assert!(told > 0, "no list said anything");
         if others.is_none() {
             one = one.restart().await;
             world.serve_with(&one, None).await;

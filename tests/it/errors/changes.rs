@@ -5,6 +5,7 @@ use conversation_service::proto::{
     ConversationId, ConversationType, GetUnreadCountRequest, ListFilter, ListFoldersRequest,
     MarkConversationsReadRequest,
 };
+use prost_types::Timestamp;
 use tonic::{Code, Response, Status};
 
 use super::{
@@ -215,12 +216,17 @@ async fn every_field_of_a_filter_and_of_the_readings_is_checked(database: TestDa
         unread_only: true,
         mark: 16,
         folder: "x".repeat(33),
+        active_since: Some(Timestamp {
+            seconds: 1_700_000_000,
+            nanos: 1_000_000_000,
+        }),
     };
     let of_filter = [
         "filter.types[1]",
         "filter.types[2]",
         "filter.mark",
         "filter.folder",
+        "filter.active_since",
     ];
     let request = GetUnreadCountRequest {
         user_id: "\t".to_owned(),

@@ -8,6 +8,7 @@ use conversation_service::proto::{
     RemoveGroupMembersRequest, SeenThrough, SendMessageRequest, SendSystemMessageRequest,
     message_body::Content,
 };
+use prost_types::Timestamp;
 use tonic::{Code, Response, Status};
 
 use super::assert_ours;
@@ -88,6 +89,10 @@ async fn every_field_of_the_conversation_requests_is_checked_and_nothing_is_chan
             unread_only: false,
             mark: 3,
             folder: String::new(),
+            active_since: Some(Timestamp {
+                seconds: 253_402_300_800,
+                nanos: 0,
+            }),
         }),
     };
     check(
@@ -101,6 +106,7 @@ async fn every_field_of_the_conversation_requests_is_checked_and_nothing_is_chan
             "filter.types[3]",
             "filter.types[4]",
             "filter.mark",
+            "filter.active_since",
         ],
     );
     let request = GetConversationsRequest {

@@ -6,6 +6,7 @@ use conversation_service::proto::{
     Conversation, ConversationId, ConversationType, GetConversationsResponse, ListFilter,
     Membership, conversation_id::Id,
 };
+use prost_types::Timestamp;
 
 use super::{Key, Model, id, key};
 
@@ -110,6 +111,16 @@ fn passes(entry: &Conversation, filter: &ListFilter) -> bool {
         && (!filter.unread_only || entry.unread_count > 0)
         && (filter.mark == 0 || entry.marks & filter.mark != 0)
         && (filter.folder.is_empty() || entry.folders.contains(&filter.folder))
+        && filter
+            .active_since
+            .is_none_or(|since| is_active(entry, since))
+}
+
+/// Whether a message that the user can see was sent at this time or later. The newest one tells.
+fn is_active(entry: &Conversation, since: Timestamp) -> bool {
+    let newest = entry.last_message.as_ref();
+    let newest = newest.and_then(|message| message.send_time);
+    newest.is_some_and(|time| (time.seconds, time.nanos) >= (since.seconds, since.nanos))
 }
 
 fn kind(entry: &Conversation) -> ConversationType {

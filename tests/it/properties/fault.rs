@@ -10,6 +10,7 @@ use proptest::{
     prelude::{Just, Strategy, prop_oneof},
     sample::select,
 };
+use prost_types::Timestamp;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
@@ -79,6 +80,7 @@ pub(super) enum WrongFilter {
     TwoMarks,
     UnknownMark,
     LongFolder,
+    NoTime,
 }
 
 impl Fault {
@@ -94,6 +96,7 @@ impl Fault {
             WrongFilter::TwoMarks,
             WrongFilter::UnknownMark,
             WrongFilter::LongFolder,
+            WrongFilter::NoTime,
         ]);
         let list = prop_oneof![
             Just(WrongList::PageSize(-1)),
@@ -261,6 +264,13 @@ impl WrongFilter {
             Self::LongFolder => {
                 filter.folder = "x".repeat(33);
                 "filter.folder"
+            }
+            Self::NoTime => {
+                filter.active_since = Some(Timestamp {
+                    seconds: 0,
+                    nanos: -1,
+                });
+                "filter.active_since"
             }
         };
         (filter, path)

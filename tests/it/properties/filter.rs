@@ -2,9 +2,11 @@
 
 use conversation_service::proto::{ConversationType, ListFilter};
 use proptest::{
+    option,
     prelude::{Just, Strategy, any, prop_oneof},
     sample::{select, subsequence},
 };
+use prost_types::Timestamp;
 
 use super::{folders::folder, settings::MARKS};
 
@@ -14,15 +16,26 @@ pub(super) struct Filter {
     unread_only: bool,
     mark: u64,
     folder: &'static str,
+    /// Active in so many milliseconds.
+    active_within: Option<i64>,
 }
 
 impl Filter {
-    pub(super) fn message(&self) -> ListFilter {
+    /// As it is at a time, in microseconds.
+    pub(super) fn message(&self, now: i64) -> ListFilter {
         ListFilter {
             types: self.types.iter().copied().map(i32::from).collect(),
             unread_only: self.unread_only,
             mark: self.mark,
             folder: self.folder.to_owned(),
+            active_since: self.active_within.map(|milliseconds| {
+                let micros = now - milliseconds * 1_000;
+                let nanos = micros.rem_euclid(1_000_000) * 1_000;
+                Timestamp {
+                    seconds: micros.div_euclid(1_000_000),
+                    nanos: i32::try_from(nanos).expect("less than a second"),
+                }
+            }),
         }
     }
 
@@ -39,12 +52,14 @@ impl Filter {
             any::<bool>(),
             mark,
             folder,
+            option::weighted(0.3, prop_oneof![Just(0), 1..30_000_i64]),
         )
-            .prop_map(|(types, unread_only, mark, folder)| Self {
+            .prop_map(|(types, unread_only, mark, folder, active_within)| Self {
                 types,
                 unread_only,
                 mark,
                 folder,
+                active_within,
             })
     }
 }

@@ -12,6 +12,7 @@ use conversation_service::{
         SendSystemMessageResponse,
     },
 };
+use tonic::Status;
 
 use members::Memberships;
 
@@ -26,7 +27,7 @@ use crate::{
         compare::{self, Difference, same},
     },
     support::{
-        client::{Client, LARGEST_PAGE},
+        client::{Client, LARGEST_PAGE, in_any_order},
         clock::TestClock,
         databases::TestDatabase,
         rounds::Rounds,
@@ -172,11 +173,11 @@ impl World {
                 filter,
                 page_size,
             } => {
-                let filter = Some(filter.message());
+                let filter = Some(filter.message(self.model.now));
                 compare::list(client, &self.model, user, filter, *page_size).await
             }
             Operation::CountUnread { user, filter } => {
-                let filter = Some(filter.message());
+                let filter = Some(filter.message(self.model.now));
                 compare::unread_count(client, &self.model, user, filter).await
             }
             Operation::ListMeanwhile {
@@ -286,7 +287,8 @@ impl World {
         self.behind = self.behind.saturating_sub(time);
     }
 
-    /// The list stays as it stood at the first page, whatever arrives before the next.
+    /// What keeps its place is listed once and in order, whatever arrives between two pages; and whoever
+    /// asks once for what has been active since has missed nothing.
     async fn list_meanwhile(
         &mut self,
         client: &Client,
@@ -295,29 +297,42 @@ impl World {
         from: &'static str,
         to: Target,
     ) -> Done {
+        let failed = |status: Status| format!("{status:?}");
         let stood = self.model.list(user);
         let page = client.list_page(user, None, page_size, String::new()).await;
-        let page = page.map_err(|status| format!("{status:?}"))?;
+        let page = page.map_err(failed)?;
         let shown = page.conversations.len();
-        // The service tells by the time which messages came after the first page: this is only
-        // promised while the clock does not go back.
-        self.pass(self.behind + Duration::from_millis(1));
+        same("first page", &&page.conversations[..], &&stood[..shown])?;
         self.say(client, from, to, Words::Text(0), None).await?;
         let listing = client.rest_of_list(user, None, page_size, page).await;
-        let listing = listing
-            .map_err(|status| format!("{status:?}"))?
-            .conversations;
-        let ids = |list: &[Conversation]| -> Vec<_> {
-            list.iter()
-                .map(|entry| entry.conversation_id.clone())
-                .collect()
+        let listing = listing.map_err(failed)?;
+        let moved: Vec<_> = self
+            .model
+            .list(user)
+            .into_iter()
+            .filter(|entry| !stood.contains(entry))
+            .filter_map(|entry| entry.conversation_id)
+            .collect();
+        let unmoved = |list: &[Conversation]| -> Vec<_> {
+            let ids = list
+                .iter()
+                .filter_map(|entry| entry.conversation_id.clone());
+            ids.filter(|id| !moved.contains(id)).collect()
         };
         same(
             ("list with a message meanwhile", user),
-            &ids(&listing),
-            &ids(&stood),
+            &unmoved(&listing.conversations),
+            &unmoved(&stood),
         )?;
-        same("first page", &&listing[..shown], &&stood[..shown])
+        let others = unmoved(&listing.conversations).len();
+        if listing.conversations.len() > others + moved.len() {
+            return Err(format!("{moved:?} came again though it moved up"));
+        }
+        same(
+            ("what was listed and then refreshed", user),
+            &in_any_order(client.refreshed(user, None, listing).await),
+            &in_any_order(self.model.list(user)),
+        )
     }
 
     async fn get(&self, client: &Client, user: &str, targets: &[Target]) -> Done {

@@ -6,6 +6,7 @@ mod count;
 mod plans;
 mod recorder;
 mod records;
+mod rows_read;
 mod together;
 
 use std::{collections::BTreeSet, future::Future, time::Duration};
@@ -13,10 +14,9 @@ use std::{collections::BTreeSet, future::Future, time::Duration};
 use conversation_service::{config::JobsConfig, jobs, machine, store::Store};
 
 use crate::support::{
-    client::{Client, in_folder, marked, unread},
+    client::{Client, active_since, in_folder, marked, unread},
     databases::TestDatabase,
     ids::{c2c, group, system},
-    seed,
     server::config,
     stage::Assembled,
 };
@@ -107,8 +107,7 @@ fn tables(sql: &str) -> BTreeSet<&'static str> {
         .collect()
 }
 
-/// Uses the whole API, every path that has statements of its own included. Alice has some old chats
-/// already.
+/// Uses the whole API, every path that has statements of its own included.
 async fn use_everything(client: &Client) {
     let id = |number: u128| uuid::Uuid::from_u128(number).to_string();
     client.join("crew", &["alice", "bob", "carol"]).await;
@@ -126,13 +125,12 @@ async fn use_everything(client: &Client) {
         .list_page("alice", None, 1, String::new())
         .await
         .expect("readable");
-    // One that was active lately, and one that was not for long.
-    client.send("dora", c2c("alice"), "newer").await;
-    client.send(&seed::user(0), c2c("alice"), "newer").await;
     client
-        .rest_of_list("alice", None, 2, first)
+        .rest_of_list("alice", None, 2, first.clone())
         .await
         .expect("readable");
+    let since = active_since(first.as_of.expect("a page has a time"));
+    client.listed_with("alice", since).await;
     client
         .get("alice", [c2c("bob"), group("crew"), c2c("nobody")])
         .await;

@@ -23,12 +23,16 @@ use conversation_service::proto::{
     group_service_client::GroupServiceClient, message_service_client::MessageServiceClient,
 };
 use prost::Message as _;
+use prost_types::Timestamp;
 use tonic::{Status, transport::Channel};
 
 use super::ids::text;
 
 pub(crate) use change::{AnyChange, Boxed, folder};
-pub(crate) use list::{ids, in_folder, marked, of_types, unread};
+pub(crate) use list::{active_since, ids, in_any_order, in_folder, marked, of_types, unread};
+
+/// The longest page token that the service gives.
+pub(crate) const LONGEST_TOKEN: usize = 256;
 
 /// The largest page that the service gives.
 pub(crate) const LARGEST_PAGE: i32 = 500;
@@ -49,6 +53,7 @@ pub(crate) struct Client {
 pub(crate) struct Listing {
     pub(crate) conversations: Vec<Conversation>,
     pub(crate) revision: u64,
+    pub(crate) as_of: Timestamp,
 }
 
 impl Client {
@@ -227,8 +232,8 @@ impl Client {
         page.map(tonic::Response::into_inner)
     }
 
-    /// A whole list, read in pages of a given size. Every page must carry the first one's revision,
-    /// and none may be larger than asked for.
+    /// A whole list, read in pages of a given size. Every page must carry the first one's revision and
+    /// time, and none may be larger than asked for.
     pub(crate) async fn list_in_pages(
         &self,
         user: &str,
@@ -250,17 +255,21 @@ impl Client {
         first: ListConversationsResponse,
     ) -> Result<Listing, Status> {
         let limit = usize::try_from(page_size).expect("a page size is positive");
-        let revision = first.revision;
+        let (revision, as_of) = (first.revision, first.as_of);
         let mut conversations = Vec::new();
         let mut page = first;
         for _ in 0..MOST_PAGES {
             assert!(page.conversations.len() <= limit, "a page is too large");
             assert_eq!(page.revision, revision, "a later page has another revision");
+            assert_eq!(page.as_of, as_of, "a later page has another time");
+            let token = page.next_page_token.len();
+            assert!(token <= LONGEST_TOKEN, "a page token has {token} bytes");
             conversations.append(&mut page.conversations);
             if page.next_page_token.is_empty() {
                 return Ok(Listing {
                     conversations,
                     revision,
+                    as_of: as_of.expect("a page has a time"),
                 });
             }
             let token = page.next_page_token;

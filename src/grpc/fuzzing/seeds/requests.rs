@@ -1,6 +1,7 @@
 //! Requests of every method.
 
 use prost::Message;
+use prost_types::Timestamp;
 
 use crate::proto::{
     AddGroupMembersRequest, AddToFolderRequest, ClearHistoryRequest, ConversationId,
@@ -36,6 +37,7 @@ pub(super) fn refused() -> Vec<Seed> {
             types: vec![0, 9],
             mark: 3,
             folder: "\n".to_owned(),
+            active_since: Some(time(-1)),
             ..ListFilter::default()
         }),
     };
@@ -105,6 +107,14 @@ fn filter() -> ListFilter {
         unread_only: true,
         mark: 1,
         folder: name(),
+        active_since: Some(time(0)),
+    }
+}
+
+fn time(nanos: i32) -> Timestamp {
+    Timestamp {
+        seconds: 1_700_000_000,
+        nanos,
     }
 }
 

@@ -3,7 +3,9 @@
 /// The name, the kind and the text of each seed.
 pub(super) fn all() -> Vec<(&'static str, u8, Vec<u8>)> {
     let known = "/conversation.v1.ConversationService/DeleteConversations\nBearer opensesame";
-    let list_place = r#"[[7,{"cGlu":[3,1700000000000000]},1700000000000000,{"cmVj":1700000001000000}],[3,1700000000000000,"0a1b2c3d4e5f60718293a4b5c6d7e8f9"]]"#;
+    // Revision and time of the first page, then a place: revision of the pin, time and key.
+    let list_place = [7, 1_700_000_000_000_000, 3, 1_699_000_000_000_000_i64].map(i64::to_be_bytes);
+    let list_place = [&list_place.concat(), &[0x5a_u8; 16][..]].concat();
     vec![
         ("id_c2c", 0, "C2Cbob".into()),
         ("id_group", 0, "GROUPfriends | 朋友".into()),
@@ -15,7 +17,7 @@ pub(super) fn all() -> Vec<(&'static str, u8, Vec<u8>)> {
         ),
         ("canonical_of_text", 2, "alice\nC2Cbob".into()),
         ("canonical_stored", 2, "alice\nC2C\nalice\nbob".into()),
-        ("token_of_a_list", 3, list_place.into()),
+        ("token_of_a_list", 3, list_place),
         ("token_of_messages", 4, "7".into()),
         ("token_of_nobody", 5, "AAAAAAAAAAAAAAAAAAAA".into()),
         ("timeout", 6, "250m".into()),

@@ -4,8 +4,9 @@ use conversation_service::proto::{
     Conversation, ConversationId, ConversationType, Folder, GetUnreadCountRequest, ListFilter,
     ListFoldersRequest, ListFoldersResponse,
 };
+use prost_types::Timestamp;
 
-use super::{Client, LARGEST_PAGE};
+use super::{Client, LARGEST_PAGE, Listing};
 
 /// Only conversations with something unread.
 pub(crate) fn unread() -> ListFilter {
@@ -31,12 +32,26 @@ pub(crate) fn in_folder(name: &str) -> ListFilter {
     }
 }
 
+/// Only conversations that have been active since then.
+pub(crate) fn active_since(time: Timestamp) -> ListFilter {
+    ListFilter {
+        active_since: Some(time),
+        ..ListFilter::default()
+    }
+}
+
 /// Only conversations of these types.
 pub(crate) fn of_types(types: &[ConversationType]) -> ListFilter {
     ListFilter {
         types: types.iter().map(|kind| i32::from(*kind)).collect(),
         ..ListFilter::default()
     }
+}
+
+/// The same entries, in an order that does not depend on that of the list.
+pub(crate) fn in_any_order(mut conversations: Vec<Conversation>) -> Vec<Conversation> {
+    conversations.sort_by_cached_key(|entry| format!("{:?}", entry.conversation_id));
+    conversations
 }
 
 /// The IDs of entries.
@@ -62,6 +77,29 @@ impl Client {
     ) -> Vec<ConversationId> {
         let listing = self.list_in_pages(user, filter, page_size).await;
         ids(listing.expect("the list can be read").conversations)
+    }
+
+    /// What a reader has of a list who has listed it and asks once for what has been active since, with
+    /// the same filter: of each conversation the later entry, in no order.
+    pub(crate) async fn refreshed(
+        &self,
+        user: &str,
+        filter: Option<ListFilter>,
+        listing: Listing,
+    ) -> Vec<Conversation> {
+        let filter = ListFilter {
+            active_since: Some(listing.as_of),
+            ..filter.unwrap_or_default()
+        };
+        let page = self.list_page(user, Some(filter), LARGEST_PAGE, String::new());
+        let page = page.await.expect("the list can be read");
+        assert_eq!(page.next_page_token, "", "more than one page is active");
+        let mut entries: Vec<Conversation> = Vec::new();
+        for entry in listing.conversations.into_iter().chain(page.conversations) {
+            entries.retain(|known| known.conversation_id != entry.conversation_id);
+            entries.push(entry);
+        }
+        entries
     }
 
     /// The user's revision.
