@@ -54,7 +54,7 @@ pub async fn send_message(app: &App, request: SendMessage) -> Result<Message, Ap
         to,
         body: &body,
         client_message_id: client_message_id.as_ref(),
-        now: app.clock.now(),
+        clock: &app.clock,
     };
     let appended = app.store.append_one(&append).await?;
     Ok(Message {

@@ -35,7 +35,7 @@ pub async fn send_system_message(
         to: Audience::System { owners: &users },
         body: &body,
         client_message_id: client_message_id.as_ref(),
-        now: app.clock.now(),
+        clock: &app.clock,
     };
     let appended = app.store.append(&append).await?;
     Ok(appended

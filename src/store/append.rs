@@ -24,7 +24,7 @@ use super::{
     transaction::AsStoreError,
 };
 use crate::domain::{
-    CanonicalId, ClientMessageId, ConversationId, GroupId, MessageBody, PayloadType, Seq,
+    CanonicalId, ClientMessageId, Clock, ConversationId, GroupId, MessageBody, PayloadType, Seq,
     Timestamp, UserId,
 };
 
@@ -42,8 +42,8 @@ pub(crate) struct Append<'a> {
     pub(crate) body: &'a MessageBody,
     /// The ID by which a retry is recognised, in each conversation and for each sender.
     pub(crate) client_message_id: Option<&'a ClientMessageId>,
-    /// The time now.
-    pub(crate) now: Timestamp,
+    /// Tells the time of the message, once its transaction has begun: see [`super::under_way`].
+    pub(crate) clock: &'a Clock,
 }
 
 /// Where a message goes.
@@ -160,6 +160,7 @@ impl Store {
         let (stored, fresh) = self
             .retrying("append", || async {
                 let transaction = self.begin().await?;
+                let now = append.clock.now();
                 let mut stored = self.earlier(&transaction, append, &conversations).await?;
                 let fresh: Vec<_> = conversations
                     .iter()
@@ -168,7 +169,7 @@ impl Store {
                     .collect();
                 let count = fresh.len();
                 if !fresh.is_empty() {
-                    stored.extend(self.append_fresh(&transaction, append, fresh).await?);
+                    stored.extend(self.append_fresh(&transaction, append, now, fresh).await?);
                 }
                 transaction.commit().await?;
                 Ok::<_, AppendError>((stored, count))
@@ -199,11 +200,10 @@ impl Store {
         &self,
         transaction: &DatabaseTransaction,
         append: &Append<'_>,
+        now: Timestamp,
         conversations: Vec<(ConversationKey, CanonicalId)>,
     ) -> Result<HashMap<ConversationKey, Appended>, AppendError> {
-        let placed = self
-            .raise_heads(transaction, append.now, conversations)
-            .await?;
+        let placed = self.raise_heads(transaction, now, conversations).await?;
         let appended = placed
             .iter()
             .map(|(key, placed)| (*key, placed.appended))
