@@ -14,13 +14,13 @@ use crate::{
 /// Asks for a page of a user's list.
 #[derive(Debug)]
 pub struct ListConversations {
-    /// Whose list.
+    /// The user whose list it is.
     pub user: UserId,
     /// How much of it.
     pub page_size: PageSize,
     /// Where the page before ended; `None` for the first page.
     pub cursor: Option<ListCursor>,
-    /// What to list.
+    /// The filter of the list.
     pub filter: ListFilter,
 }
 

@@ -23,7 +23,7 @@ pub(super) struct BadPageToken;
 
 /// A place in a listing that a token can carry.
 pub(super) trait Place: Sized {
-    /// What stands in the token.
+    /// The bytes that stand in the token.
     fn write(&self, token: &mut Vec<u8>);
     /// Reads what [`Place::write`] has written; `None` if it is nothing of the kind.
     fn read(token: &mut &[u8]) -> Option<Self>;

@@ -36,7 +36,7 @@ pub(crate) struct Part<'a> {
     pub(crate) limit: usize,
 }
 
-/// What is unread, as far as the database can tell.
+/// The unread messages, as far as the database can tell.
 #[derive(Debug)]
 pub(crate) struct Unread {
     /// The sum where the user's row has a copy of the head.
@@ -76,7 +76,7 @@ impl Store {
         .await
     }
 
-    /// What is unread in what the filter leaves of a user's list, without muted and system
+    /// The unread messages of what the filter leaves of a user's list, without muted and system
     /// conversations.
     pub(crate) async fn unread(
         &self,

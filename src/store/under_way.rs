@@ -1,8 +1,8 @@
 //! How long a message may be under way: from when its time is taken until it can be seen.
 //!
-//! A reader who has read a list at some moment has seen every message that had been committed by then.
-//! What was under way comes later and carries an earlier time. [`settled`] says how far back such a time
-//! can lie, so whoever asks for what is active since then misses no message.
+//! A reader that has read a list at some moment has seen every message that had been committed by then. A
+//! message that was under way comes later and carries an earlier time. [`settled`] says how far back such a
+//! time can lie, so a reader that asks for what is active since then misses no message.
 //!
 //! The bound is a sum, because each of its parts can come on top of the others:
 //!

@@ -1,4 +1,4 @@
-//! What chooses among a user's conversations.
+//! The filter of a user's conversations.
 
 use super::time;
 use crate::{

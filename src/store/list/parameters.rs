@@ -1,4 +1,4 @@
-//! What the statements about a list are asked with.
+//! The parameters of the statements about a list.
 
 use crate::{
     domain::{ConversationKind, FolderName, ListFilter, ListPosition, Revision, Timestamp, UserId},
@@ -9,7 +9,7 @@ use crate::{
     },
 };
 
-/// Whose list, and what of it.
+/// The user whose list it is, and the filter.
 pub(super) struct Chosen {
     user: UserId,
     /// The kinds, as one mask.
@@ -34,7 +34,7 @@ pub(super) struct Place {
 pub(super) struct InFolder(pub(super) FolderName);
 
 impl Chosen {
-    /// What the filter leaves of these kinds.
+    /// The rows of these kinds that the filter leaves.
     pub(super) fn new(user: &UserId, filter: &ListFilter, kinds: &[ConversationKind]) -> Self {
         let mask = |mask, kind: &ConversationKind| mask | i64::from(stored_kind(*kind));
         Self {

@@ -63,7 +63,7 @@ impl Rows {
         Self::OfFolder { chosen }
     }
 
-    /// What a statement begins with that reads them.
+    /// The beginning of a statement that reads them.
     fn with(&self) -> String {
         match self {
             Self::ByIndex { .. } => String::new(),
@@ -94,7 +94,7 @@ impl Rows {
     }
 }
 
-/// What the filter leaves, of `members AS m`.
+/// The rows that the filter leaves, of `members AS m`.
 ///
 /// PostgreSQL takes all these conditions together for so rare that it would read and sort every row of the
 /// user before it applies a limit. Of a CASE it knows nothing, and follows the index.
@@ -136,7 +136,7 @@ impl Scoped {
 
 /// A part of the list. One statement, so that the revision and the rows are of one moment.
 ///
-/// What the pins do not fill is read from below them. Rows without a copy of the head have no place in any
+/// The rest of a page that the pins do not fill is read from below them. Rows without a copy of the head have no place in any
 /// index, so all of them are returned that can be in the part.
 fn part(dialect: Dialect, shape: &Shape, rows: &Rows) -> String {
     let parameter = |name| shape.parameter(name);
@@ -186,8 +186,8 @@ fn part(dialect: Dialect, shape: &Shape, rows: &Rows) -> String {
 const LATEST: &str = "9223372036854775807";
 const EARLIEST: &str = "-9223372036854775808";
 
-/// What is unread in all that the filter leaves and that is not muted, and the rows without a copy of the
-/// head.
+/// The unread messages of all that the filter leaves and that is not muted, and the rows without a copy
+/// of the head.
 fn unread(dialect: Dialect, _: &Shape, rows: &Rows) -> String {
     let seen = dialect.greatest(&[
         "entry.read_through",

@@ -721,502 +721,366 @@ SELECT
 RETURNING base;
 
 -- list.part.folder
-SELECT
-    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
-    GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
-    p.*
-FROM
-    (SELECT $1 AS user_id) AS me
-    LEFT JOIN users AS u ON u.user_id = me.user_id
-    LEFT JOIN (
-        SELECT
-            m.conversation_key,
-            m.joined_after,
-            m.left_at,
-            m.last_seq,
-            m.last_time,
-            m.hidden_through,
-            m.cleared_through,
-            m.read_through,
-            m.pinned_at,
-            m.muted,
-            m.marks,
-            m.custom_data,
-            (
-                SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
-                FROM (
-                    SELECT d.folder_id AS ord, d.name
-                    FROM folder_conversations AS f
-                        CROSS JOIN folders AS d
-                    WHERE
-                        f.user_id = m.user_id
-                        AND f.conversation_key = m.conversation_key
-                        AND d.user_id = f.user_id
-                        AND d.folder_id = f.folder_id
-                ) AS names
-            ) AS folders
-        FROM folders AS d
-            CROSS JOIN folder_conversations AS f CROSS JOIN members AS m
-        WHERE
-            d.user_id = $1
-            AND d.name = $9
-            AND f.user_id = $1
-            AND f.folder_id = d.folder_id
-            AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
-            AND m.conversation_key = f.conversation_key
-            AND (m.kind & $2) <> 0
-            AND ($3 = 0 OR (m.marks & $3) <> 0)
-            AND (
-                m.last_seq IS NULL
-                OR (
-                    m.last_seq > m.hidden_through
-                    AND m.last_seq > m.joined_after
-                    AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-                )
-            )
-            AND m.pinned_at IS NOT NULL
-        UNION ALL
-        SELECT
-            m.conversation_key,
-            m.joined_after,
-            m.left_at,
-            m.last_seq,
-            m.last_time,
-            m.hidden_through,
-            m.cleared_through,
-            m.read_through,
-            m.pinned_at,
-            m.muted,
-            m.marks,
-            m.custom_data,
-            (
-                SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
-                FROM (
-                    SELECT d.folder_id AS ord, d.name
-                    FROM folder_conversations AS f
-                        CROSS JOIN folders AS d
-                    WHERE
-                        f.user_id = m.user_id
-                        AND f.conversation_key = m.conversation_key
-                        AND d.user_id = f.user_id
-                        AND d.folder_id = f.folder_id
-                ) AS names
-            ) AS folders
-        FROM folders AS d
-            CROSS JOIN folder_conversations AS f CROSS JOIN members AS m
-        WHERE
-            d.user_id = $1
-            AND d.name = $9
-            AND f.user_id = $1
-            AND f.folder_id = d.folder_id
-            AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
-            AND m.conversation_key = f.conversation_key
-            AND (m.kind & $2) <> 0
-            AND ($3 = 0 OR (m.marks & $3) <> 0)
-            AND (
-                m.last_seq IS NULL
-                OR (
-                    m.last_seq > m.hidden_through
-                    AND m.last_seq > m.joined_after
-                    AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-                )
-            )
-            AND m.pinned_at IS NULL
-            AND m.last_time IS NULL
-        UNION ALL
-        SELECT
-            m.conversation_key,
-            m.joined_after,
-            m.left_at,
-            m.last_seq,
-            m.last_time,
-            m.hidden_through,
-            m.cleared_through,
-            m.read_through,
-            m.pinned_at,
-            m.muted,
-            m.marks,
-            m.custom_data,
-            (
-                SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
-                FROM (
-                    SELECT d.folder_id AS ord, d.name
-                    FROM folder_conversations AS f
-                        CROSS JOIN folders AS d
-                    WHERE
-                        f.user_id = m.user_id
-                        AND f.conversation_key = m.conversation_key
-                        AND d.user_id = f.user_id
-                        AND d.folder_id = f.folder_id
-                ) AS names
-            ) AS folders
-        FROM folders AS d
-            CROSS JOIN folder_conversations AS f CROSS JOIN members AS m
-        WHERE
-            d.user_id = $1
-            AND d.name = $9
-            AND f.user_id = $1
-            AND f.folder_id = d.folder_id
-            AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
-            AND m.conversation_key = f.conversation_key
-            AND (m.kind & $2) <> 0
-            AND ($3 = 0 OR (m.marks & $3) <> 0)
-            AND (
-                m.last_seq IS NULL
-                OR (
-                    m.last_seq > m.hidden_through
-                    AND m.last_seq > m.joined_after
-                    AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-                )
-            )
-            AND m.pinned_at IS NULL
-            AND m.last_time > $5
-        UNION ALL
-        SELECT *
-        FROM (
-            SELECT
-                m.conversation_key,
-                m.joined_after,
-                m.left_at,
-                m.last_seq,
-                m.last_time,
-                m.hidden_through,
-                m.cleared_through,
-                m.read_through,
-                m.pinned_at,
-                m.muted,
-                m.marks,
-                m.custom_data,
-                (
-                    SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
-                    FROM (
-                        SELECT d.folder_id AS ord, d.name
-                        FROM folder_conversations AS f
-                            CROSS JOIN folders AS d
-                        WHERE
-                            f.user_id = m.user_id
-                            AND f.conversation_key = m.conversation_key
-                            AND d.user_id = f.user_id
-                            AND d.folder_id = f.folder_id
-                    ) AS names
-                ) AS folders
-            FROM folders AS d
-                CROSS JOIN folder_conversations AS f CROSS JOIN members AS m
-            WHERE
-                d.user_id = $1
-                AND d.name = $9
-                AND f.user_id = $1
-                AND f.folder_id = d.folder_id
-                AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
-                AND m.conversation_key = f.conversation_key
-                AND m.last_time <= $6
-                AND CASE
-                    WHEN m.pinned_at IS NULL
-                    AND (m.last_time < $6 OR m.conversation_key > $7)
-                    AND (m.kind & $2) <> 0
-                    AND ($3 = 0 OR (m.marks & $3) <> 0)
-                    AND (
-                        m.last_seq IS NULL
-                        OR (
-                            m.last_seq > m.hidden_through
-                            AND m.last_seq > m.joined_after
-                            AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-                        )
-                    ) THEN TRUE
-                    ELSE FALSE
-                END
-            ORDER BY m.last_time DESC, m.conversation_key
-            LIMIT $8
-        ) AS part
-    ) AS p ON TRUE;
-
--- list.part.whole
-SELECT
-    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
-    GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
-    p.*
-FROM
-    (SELECT $1 AS user_id) AS me
-    LEFT JOIN users AS u ON u.user_id = me.user_id
-    LEFT JOIN (
-        SELECT
-            m.conversation_key,
-            m.joined_after,
-            m.left_at,
-            m.last_seq,
-            m.last_time,
-            m.hidden_through,
-            m.cleared_through,
-            m.read_through,
-            m.pinned_at,
-            m.muted,
-            m.marks,
-            m.custom_data,
-            (
-                SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
-                FROM (
-                    SELECT d.folder_id AS ord, d.name
-                    FROM folder_conversations AS f
-                        CROSS JOIN folders AS d
-                    WHERE
-                        f.user_id = m.user_id
-                        AND f.conversation_key = m.conversation_key
-                        AND d.user_id = f.user_id
-                        AND d.folder_id = f.folder_id
-                ) AS names
-            ) AS folders
-        FROM members AS m
-        WHERE
-            m.user_id = $1
-            AND m.kind > 0
-            AND (m.kind & $2) <> 0
-            AND ($3 = 0 OR (m.marks & $3) <> 0)
-            AND (
-                m.last_seq IS NULL
-                OR (
-                    m.last_seq > m.hidden_through
-                    AND m.last_seq > m.joined_after
-                    AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-                )
-            )
-            AND m.pinned_at IS NOT NULL
-        UNION ALL
-        SELECT
-            m.conversation_key,
-            m.joined_after,
-            m.left_at,
-            m.last_seq,
-            m.last_time,
-            m.hidden_through,
-            m.cleared_through,
-            m.read_through,
-            m.pinned_at,
-            m.muted,
-            m.marks,
-            m.custom_data,
-            (
-                SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
-                FROM (
-                    SELECT d.folder_id AS ord, d.name
-                    FROM folder_conversations AS f
-                        CROSS JOIN folders AS d
-                    WHERE
-                        f.user_id = m.user_id
-                        AND f.conversation_key = m.conversation_key
-                        AND d.user_id = f.user_id
-                        AND d.folder_id = f.folder_id
-                ) AS names
-            ) AS folders
-        FROM members AS m
-        WHERE
-            m.user_id = $1
-            AND m.kind > 0
-            AND (m.kind & $2) <> 0
-            AND ($3 = 0 OR (m.marks & $3) <> 0)
-            AND (
-                m.last_seq IS NULL
-                OR (
-                    m.last_seq > m.hidden_through
-                    AND m.last_seq > m.joined_after
-                    AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-                )
-            )
-            AND m.pinned_at IS NULL
-            AND m.last_time IS NULL
-        UNION ALL
-        SELECT
-            m.conversation_key,
-            m.joined_after,
-            m.left_at,
-            m.last_seq,
-            m.last_time,
-            m.hidden_through,
-            m.cleared_through,
-            m.read_through,
-            m.pinned_at,
-            m.muted,
-            m.marks,
-            m.custom_data,
-            (
-                SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
-                FROM (
-                    SELECT d.folder_id AS ord, d.name
-                    FROM folder_conversations AS f
-                        CROSS JOIN folders AS d
-                    WHERE
-                        f.user_id = m.user_id
-                        AND f.conversation_key = m.conversation_key
-                        AND d.user_id = f.user_id
-                        AND d.folder_id = f.folder_id
-                ) AS names
-            ) AS folders
-        FROM members AS m
-        WHERE
-            m.user_id = $1
-            AND m.kind > 0
-            AND (m.kind & $2) <> 0
-            AND ($3 = 0 OR (m.marks & $3) <> 0)
-            AND (
-                m.last_seq IS NULL
-                OR (
-                    m.last_seq > m.hidden_through
-                    AND m.last_seq > m.joined_after
-                    AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-                )
-            )
-            AND m.pinned_at IS NULL
-            AND m.last_time > $5
-        UNION ALL
-        SELECT *
-        FROM (
-            SELECT
-                m.conversation_key,
-                m.joined_after,
-                m.left_at,
-                m.last_seq,
-                m.last_time,
-                m.hidden_through,
-                m.cleared_through,
-                m.read_through,
-                m.pinned_at,
-                m.muted,
-                m.marks,
-                m.custom_data,
-                (
-                    SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
-                    FROM (
-                        SELECT d.folder_id AS ord, d.name
-                        FROM folder_conversations AS f
-                            CROSS JOIN folders AS d
-                        WHERE
-                            f.user_id = m.user_id
-                            AND f.conversation_key = m.conversation_key
-                            AND d.user_id = f.user_id
-                            AND d.folder_id = f.folder_id
-                    ) AS names
-                ) AS folders
-            FROM members AS m
-            WHERE
-                m.user_id = $1
-                AND m.kind > 0
-                AND m.last_time <= $6
-                AND CASE
-                    WHEN m.pinned_at IS NULL
-                    AND (m.last_time < $6 OR m.conversation_key > $7)
-                    AND (m.kind & $2) <> 0
-                    AND ($3 = 0 OR (m.marks & $3) <> 0)
-                    AND (
-                        m.last_seq IS NULL
-                        OR (
-                            m.last_seq > m.hidden_through
-                            AND m.last_seq > m.joined_after
-                            AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-                        )
-                    ) THEN TRUE
-                    ELSE FALSE
-                END
-            ORDER BY m.last_time DESC, m.conversation_key
-            LIMIT $8
-        ) AS part
-    ) AS p ON TRUE;
-
--- list.unread.folder
-SELECT t.unread, p.*
-FROM (
-    SELECT
-        CAST(
-            COALESCE(SUM(m.last_seq - GREATEST(m.read_through, m.hidden_through, m.cleared_through, m.joined_after)), 0) AS bigint
-        ) AS unread
-    FROM folders AS d
-        CROSS JOIN folder_conversations AS f CROSS JOIN members AS m
+WITH
+filed AS (
+    SELECT m.*
+    FROM folders AS d CROSS JOIN folder_conversations AS f CROSS JOIN members AS m
     WHERE
         d.user_id = $1
-        AND d.name = $4
+        AND d.name = $13
         AND f.user_id = $1
         AND f.folder_id = d.folder_id
         AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
         AND m.conversation_key = f.conversation_key
-        AND (m.kind & $2) <> 0
-        AND ($3 = 0 OR (m.marks & $3) <> 0)
-        AND m.muted = 0
-        AND m.last_seq > m.hidden_through
-        AND m.last_seq > m.joined_after
-        AND m.last_seq > m.read_through
-        AND m.last_seq > m.cleared_through
-) AS t
-    LEFT JOIN (
-        SELECT
-            m.conversation_key,
-            m.joined_after,
-            m.left_at,
-            m.last_seq,
-            m.last_time,
-            m.hidden_through,
-            m.cleared_through,
-            m.read_through,
-            m.pinned_at,
-            m.muted,
-            m.marks,
-            m.custom_data,
-            '[]' AS folders
-        FROM folders AS d
-            CROSS JOIN folder_conversations AS f CROSS JOIN members AS m
-        WHERE
-            d.user_id = $1
-            AND d.name = $4
-            AND f.user_id = $1
-            AND f.folder_id = d.folder_id
-            AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
-            AND m.conversation_key = f.conversation_key
-            AND (m.kind & $2) <> 0
+        AND CASE
+            WHEN (m.kind & $2) <> 0
             AND ($3 = 0 OR (m.marks & $3) <> 0)
-            AND m.muted = 0
-            AND m.last_time IS NULL
-    ) AS p ON TRUE;
-
--- list.unread.whole
-SELECT t.unread, p.*
-FROM (
-    SELECT
-        CAST(
-            COALESCE(SUM(m.last_seq - GREATEST(m.read_through, m.hidden_through, m.cleared_through, m.joined_after)), 0) AS bigint
-        ) AS unread
-    FROM members AS m
+            AND (
+                m.last_seq IS NULL
+                OR (
+                    m.last_seq > m.hidden_through
+                    AND m.last_seq > m.joined_after
+                    AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                    AND ($5 IS NULL OR (m.last_time >= $5 AND m.last_seq > m.cleared_through))
+                )
+            ) THEN TRUE
+            ELSE FALSE
+        END
+),
+pinned AS (
+    SELECT entry.*
+    FROM filed AS entry
     WHERE
-        m.user_id = $1
-        AND m.kind > 0
-        AND (m.kind & $2) <> 0
-        AND ($3 = 0 OR (m.marks & $3) <> 0)
-        AND m.muted = 0
-        AND m.last_seq > m.hidden_through
-        AND m.last_seq > m.joined_after
-        AND m.last_seq > m.read_through
-        AND m.last_seq > m.cleared_through
-) AS t
-    LEFT JOIN (
-        SELECT
-            m.conversation_key,
-            m.joined_after,
-            m.left_at,
-            m.last_seq,
-            m.last_time,
-            m.hidden_through,
-            m.cleared_through,
-            m.read_through,
-            m.pinned_at,
-            m.muted,
-            m.marks,
-            m.custom_data,
-            '[]' AS folders
+        entry.pinned_at IS NOT NULL
+        AND entry.last_time IS NOT NULL
+        AND ($6 IS NULL OR entry.pinned_at <= $6)
+        AND $10 IS NULL
+        AND (
+            $8 IS NULL
+            OR entry.pinned_at < $7
+            OR (
+                entry.pinned_at = $7
+                AND (entry.last_time < $8 OR (entry.last_time = $8 AND entry.conversation_key > $9))
+            )
+        )
+    ORDER BY entry.pinned_at DESC, entry.last_time DESC, entry.conversation_key
+    LIMIT $12
+),
+without_copy AS (SELECT entry.* FROM filed AS entry WHERE entry.last_time IS NULL),
+rest AS (
+    SELECT entry.*
+    FROM filed AS entry
+    WHERE
+        entry.last_time <= COALESCE($10, 9223372036854775807)
+        AND entry.last_time >= COALESCE($5, -9223372036854775808)
+        AND CASE
+            WHEN (entry.pinned_at IS NULL OR entry.pinned_at > $6)
+            AND ($10 IS NULL OR entry.last_time < $10 OR entry.conversation_key > $11) THEN TRUE
+            ELSE FALSE
+        END
+    ORDER BY entry.last_time DESC, entry.conversation_key
+    LIMIT $12 - (SELECT COUNT(*) FROM pinned)
+)
+SELECT
+    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
+    GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
+    p.conversation_key,
+    p.joined_after,
+    p.left_at,
+    p.last_seq,
+    p.last_time,
+    p.hidden_through,
+    p.cleared_through,
+    p.read_through,
+    p.pinned_at,
+    p.muted,
+    p.marks,
+    p.custom_data,
+    (
+        SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
+        FROM (
+            SELECT d.folder_id AS ord, d.name
+            FROM folder_conversations AS f
+                CROSS JOIN folders AS d
+            WHERE
+                f.user_id = p.user_id
+                AND f.conversation_key = p.conversation_key
+                AND d.user_id = f.user_id
+                AND d.folder_id = f.folder_id
+        ) AS names
+    ) AS folders
+FROM
+    (SELECT $1 AS user_id) AS me
+    LEFT JOIN users AS u ON u.user_id = me.user_id
+    LEFT JOIN (SELECT * FROM pinned UNION ALL SELECT * FROM without_copy UNION ALL SELECT * FROM rest) AS p ON TRUE;
+
+-- list.part.whole
+WITH
+pinned AS (
+    SELECT entry.*
+    FROM (
+        SELECT m.*
         FROM members AS m
         WHERE
             m.user_id = $1
             AND m.kind > 0
-            AND (m.kind & $2) <> 0
+            AND CASE
+                WHEN (m.kind & $2) <> 0
+                AND ($3 = 0 OR (m.marks & $3) <> 0)
+                AND (
+                    m.last_seq IS NULL
+                    OR (
+                        m.last_seq > m.hidden_through
+                        AND m.last_seq > m.joined_after
+                        AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                        AND ($5 IS NULL OR (m.last_time >= $5 AND m.last_seq > m.cleared_through))
+                    )
+                ) THEN TRUE
+                ELSE FALSE
+            END
+    ) AS entry
+    WHERE
+        entry.pinned_at IS NOT NULL
+        AND entry.last_time IS NOT NULL
+        AND ($6 IS NULL OR entry.pinned_at <= $6)
+        AND $10 IS NULL
+        AND (
+            $8 IS NULL
+            OR entry.pinned_at < $7
+            OR (
+                entry.pinned_at = $7
+                AND (entry.last_time < $8 OR (entry.last_time = $8 AND entry.conversation_key > $9))
+            )
+        )
+    ORDER BY entry.pinned_at DESC, entry.last_time DESC, entry.conversation_key
+    LIMIT $12
+),
+without_copy AS (
+    SELECT entry.*
+    FROM (
+        SELECT m.*
+        FROM members AS m
+        WHERE
+            m.user_id = $1
+            AND m.kind > 0
+            AND CASE
+                WHEN (m.kind & $2) <> 0
+                AND ($3 = 0 OR (m.marks & $3) <> 0)
+                AND (
+                    m.last_seq IS NULL
+                    OR (
+                        m.last_seq > m.hidden_through
+                        AND m.last_seq > m.joined_after
+                        AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                        AND ($5 IS NULL OR (m.last_time >= $5 AND m.last_seq > m.cleared_through))
+                    )
+                ) THEN TRUE
+                ELSE FALSE
+            END
+    ) AS entry
+    WHERE entry.last_time IS NULL
+),
+rest AS (
+    SELECT entry.*
+    FROM (
+        SELECT m.*
+        FROM members AS m
+        WHERE
+            m.user_id = $1
+            AND m.kind > 0
+            AND CASE
+                WHEN (m.kind & $2) <> 0
+                AND ($3 = 0 OR (m.marks & $3) <> 0)
+                AND (
+                    m.last_seq IS NULL
+                    OR (
+                        m.last_seq > m.hidden_through
+                        AND m.last_seq > m.joined_after
+                        AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                        AND ($5 IS NULL OR (m.last_time >= $5 AND m.last_seq > m.cleared_through))
+                    )
+                ) THEN TRUE
+                ELSE FALSE
+            END
+    ) AS entry
+    WHERE
+        entry.last_time <= COALESCE($10, 9223372036854775807)
+        AND entry.last_time >= COALESCE($5, -9223372036854775808)
+        AND CASE
+            WHEN (entry.pinned_at IS NULL OR entry.pinned_at > $6)
+            AND ($10 IS NULL OR entry.last_time < $10 OR entry.conversation_key > $11) THEN TRUE
+            ELSE FALSE
+        END
+    ORDER BY entry.last_time DESC, entry.conversation_key
+    LIMIT $12 - (SELECT COUNT(*) FROM pinned)
+)
+SELECT
+    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
+    GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
+    p.conversation_key,
+    p.joined_after,
+    p.left_at,
+    p.last_seq,
+    p.last_time,
+    p.hidden_through,
+    p.cleared_through,
+    p.read_through,
+    p.pinned_at,
+    p.muted,
+    p.marks,
+    p.custom_data,
+    (
+        SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
+        FROM (
+            SELECT d.folder_id AS ord, d.name
+            FROM folder_conversations AS f
+                CROSS JOIN folders AS d
+            WHERE
+                f.user_id = p.user_id
+                AND f.conversation_key = p.conversation_key
+                AND d.user_id = f.user_id
+                AND d.folder_id = f.folder_id
+        ) AS names
+    ) AS folders
+FROM
+    (SELECT $1 AS user_id) AS me
+    LEFT JOIN users AS u ON u.user_id = me.user_id
+    LEFT JOIN (SELECT * FROM pinned UNION ALL SELECT * FROM without_copy UNION ALL SELECT * FROM rest) AS p ON TRUE;
+
+-- list.unread.folder
+WITH
+filed AS (
+    SELECT m.*
+    FROM folders AS d CROSS JOIN folder_conversations AS f CROSS JOIN members AS m
+    WHERE
+        d.user_id = $1
+        AND d.name = $6
+        AND f.user_id = $1
+        AND f.folder_id = d.folder_id
+        AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
+        AND m.conversation_key = f.conversation_key
+        AND CASE
+            WHEN (m.kind & $2) <> 0
             AND ($3 = 0 OR (m.marks & $3) <> 0)
-            AND m.muted = 0
-            AND m.last_time IS NULL
-    ) AS p ON TRUE;
+            AND (
+                m.last_seq IS NULL
+                OR (
+                    m.last_seq > m.hidden_through
+                    AND m.last_seq > m.joined_after
+                    AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                    AND ($5 IS NULL OR (m.last_time >= $5 AND m.last_seq > m.cleared_through))
+                )
+            ) THEN TRUE
+            ELSE FALSE
+        END
+),
+counted AS (
+    SELECT
+        CAST(
+            COALESCE(
+                SUM(
+                    entry.last_seq - GREATEST(entry.read_through, entry.hidden_through, entry.cleared_through, entry.joined_after)
+                ),
+                0
+            ) AS bigint
+        ) AS unread
+    FROM filed AS entry
+    WHERE entry.last_time IS NOT NULL AND entry.muted = 0
+),
+without_copy AS (SELECT entry.* FROM filed AS entry WHERE entry.last_time IS NULL AND entry.muted = 0)
+SELECT
+    counted.unread,
+    p.conversation_key,
+    p.joined_after,
+    p.left_at,
+    p.last_seq,
+    p.last_time,
+    p.hidden_through,
+    p.cleared_through,
+    p.read_through,
+    p.pinned_at,
+    p.muted,
+    p.marks,
+    p.custom_data,
+    '[]' AS folders
+FROM counted LEFT JOIN without_copy AS p ON TRUE;
+
+-- list.unread.whole
+WITH
+counted AS (
+    SELECT
+        CAST(
+            COALESCE(
+                SUM(
+                    entry.last_seq - GREATEST(entry.read_through, entry.hidden_through, entry.cleared_through, entry.joined_after)
+                ),
+                0
+            ) AS bigint
+        ) AS unread
+    FROM (
+        SELECT m.*
+        FROM members AS m
+        WHERE
+            m.user_id = $1
+            AND m.kind > 0
+            AND CASE
+                WHEN (m.kind & $2) <> 0
+                AND ($3 = 0 OR (m.marks & $3) <> 0)
+                AND (
+                    m.last_seq IS NULL
+                    OR (
+                        m.last_seq > m.hidden_through
+                        AND m.last_seq > m.joined_after
+                        AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                        AND ($5 IS NULL OR (m.last_time >= $5 AND m.last_seq > m.cleared_through))
+                    )
+                ) THEN TRUE
+                ELSE FALSE
+            END
+    ) AS entry
+    WHERE entry.last_time IS NOT NULL AND entry.muted = 0
+),
+without_copy AS (
+    SELECT entry.*
+    FROM (
+        SELECT m.*
+        FROM members AS m
+        WHERE
+            m.user_id = $1
+            AND m.kind > 0
+            AND CASE
+                WHEN (m.kind & $2) <> 0
+                AND ($3 = 0 OR (m.marks & $3) <> 0)
+                AND (
+                    m.last_seq IS NULL
+                    OR (
+                        m.last_seq > m.hidden_through
+                        AND m.last_seq > m.joined_after
+                        AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                        AND ($5 IS NULL OR (m.last_time >= $5 AND m.last_seq > m.cleared_through))
+                    )
+                ) THEN TRUE
+                ELSE FALSE
+            END
+    ) AS entry
+    WHERE entry.last_time IS NULL AND entry.muted = 0
+)
+SELECT
+    counted.unread,
+    p.conversation_key,
+    p.joined_after,
+    p.left_at,
+    p.last_seq,
+    p.last_time,
+    p.hidden_through,
+    p.cleared_through,
+    p.read_through,
+    p.pinned_at,
+    p.muted,
+    p.marks,
+    p.custom_data,
+    '[]' AS folders
+FROM counted LEFT JOIN without_copy AS p ON TRUE;
 
 -- log.after
 SELECT
@@ -1297,32 +1161,6 @@ FROM (
 ) AS i
     CROSS JOIN members AS m
 WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
-
--- messages.as_of
-SELECT
-    i.conversation_key,
-    (
-        SELECT m.seq
-        FROM messages AS m
-        WHERE m.conversation_key = i.conversation_key
-            AND m.send_time <= $1
-        ORDER BY m.seq DESC
-        LIMIT 1
-    ) AS seq,
-    (
-        SELECT m.send_time
-        FROM messages AS m
-        WHERE m.conversation_key = i.conversation_key
-            AND m.send_time <= $1
-        ORDER BY m.seq DESC
-        LIMIT 1
-    ) AS send_time,
-    (SELECT MIN(m.seq) FROM messages AS m WHERE m.conversation_key = i.conversation_key) AS oldest
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-    FROM unnest($2::uuid[])
-    WITH ORDINALITY AS r(conversation_key, ord)
-) AS i;
 
 -- messages.at
 SELECT m.conversation_key, m.seq, m.sender_user_id, m.send_time, m.payload_type, m.content

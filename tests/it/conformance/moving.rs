@@ -1,4 +1,4 @@
-//! What keeps its place is listed once, though others move meanwhile; and what has been active since the
+//! An entry that keeps its place is listed once, though others move meanwhile; and what has been active since the
 //! listing began tells whoever lists of all that moved.
 
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What is active since a time: how a list is refreshed.
+//! Conversations that are active since a time: how a list is refreshed.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ fn later(time: Timestamp, nanos: i32) -> Timestamp {
     }
 }
 
-/// What a first page says now.
+/// The `as_of` of a first page now.
 async fn now(client: &Client) -> Timestamp {
     let page = client.list_page("alice", None, 1, String::new()).await;
     page.expect("readable").as_of.expect("a page has a time")

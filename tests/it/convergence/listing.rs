@@ -1,5 +1,5 @@
-//! Whoever lists page by page while everybody writes, and then asks once for what has been active since, has
-//! missed no message.
+//! A reader that lists page by page while everybody writes, and then asks once for what has been active
+//! since, has missed no message.
 
 use std::collections::BTreeSet;
 
@@ -55,7 +55,7 @@ impl World {
         if missing.is_empty() {
             return told;
         }
-        // What is missing was hidden all the time, or somebody has changed that meanwhile.
+        // An entry that is missing was hidden all the time, or somebody has changed that meanwhile.
         let client = self.client(0);
         let ids = missing.iter().map(|(id, _)| id.clone());
         let now = client.get(user, ids).await.conversations;

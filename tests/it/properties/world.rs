@@ -287,8 +287,8 @@ impl World {
         self.behind = self.behind.saturating_sub(time);
     }
 
-    /// What keeps its place is listed once and in order, whatever arrives between two pages; and whoever
-    /// asks once for what has been active since has missed nothing.
+    /// An entry that keeps its place is listed once and in order, whatever arrives between two pages. A reader
+    /// that then asks once for what has been active since has missed nothing.
     async fn list_meanwhile(
         &mut self,
         client: &Client,

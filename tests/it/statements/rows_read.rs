@@ -24,7 +24,7 @@ on_every_database!(
 
 const PAGE: i32 = 50;
 
-/// What a page has read.
+/// The rows that a page has read.
 #[derive(Debug, PartialEq)]
 struct Cost {
     /// Rows that were returned by the statement that finds the page.
@@ -55,7 +55,7 @@ async fn page(observed: &Observed, rows: &Rows, size: i32, token: String) -> (Co
     (cost(recorder, rows).await, page.next_page_token)
 }
 
-/// What the statements have read that were recorded.
+/// The rows that the recorded statements have read.
 async fn cost(recorder: &Recorder, rows: &Rows) -> Cost {
     let statements = recorder.take();
     let [list, others @ ..] = statements.as_slice() else {

@@ -79,7 +79,7 @@ impl Client {
         ids(listing.expect("the list can be read").conversations)
     }
 
-    /// What a reader has of a list who has listed it and asks once for what has been active since, with
+    /// The copy of a reader that has listed it and asks once for what has been active since, with
     /// the same filter: of each conversation the later entry, in no order.
     pub(crate) async fn refreshed(
         &self,
