@@ -180,12 +180,13 @@ impl Store {
     }
 
     /// Whether connections to PostgreSQL keep their sessions: `lasting`, or `lent` by a pooler for one
-    /// transaction at a time. Those to SQLite are `lasting`.
+    /// transaction at a time. SQLite has no sessions.
     #[must_use]
-    pub fn sessions(&self) -> &'static str {
-        match self.connections.sessions() {
-            Sessions::Lasting => "lasting",
-            Sessions::Lent => "lent",
+    pub fn sessions(&self) -> Option<&'static str> {
+        match (self.dialect, self.connections.sessions()) {
+            (Dialect::Sqlite, _) => None,
+            (Dialect::Postgres, Sessions::Lasting) => Some("lasting"),
+            (Dialect::Postgres, Sessions::Lent) => Some("lent"),
         }
     }
 

@@ -136,8 +136,8 @@ impl Scoped {
 
 /// A part of the list. One statement, so that the revision and the rows are of one moment.
 ///
-/// The rest of a page that the pins do not fill is read from below them. Rows without a copy of the head have no place in any
-/// index, so all of them are returned that can be in the part.
+/// The rest of a page that the pins do not fill is read from below them. Rows without a copy of the head have
+/// no place in any index, so all of them are returned that can be in the part.
 fn part(dialect: Dialect, shape: &Shape, rows: &Rows) -> String {
     let parameter = |name| shape.parameter(name);
     let [user, active_since, length] = ["user_id", "active_since", "length"].map(parameter);
