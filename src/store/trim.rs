@@ -111,7 +111,7 @@ impl Store {
                 last.revision.into(),
             ];
             values.extend_from_slice(more);
-            let batch = self.remove("trim_changes", sql, values, |row| {
+            let batch = self.remove("trim_changes", "changes", sql, values, |row| {
                 Ok(Place {
                     time: row.get("time")?,
                     user: row.get("user_id")?,
@@ -131,26 +131,29 @@ impl Store {
     /// Forgets the erased messages whose retries need not be recognised any more at `now`.
     pub(crate) async fn trim_erased_messages(&self, now: Timestamp) -> Result<(), StoreError> {
         let sql = &self.statements.trim.erased_messages;
-        self.trim_by_time("trim_erased_messages", sql, now).await
+        self.trim_by_time("trim_erased_messages", "erased_messages", sql, now)
+            .await
     }
 
     /// Forgets the requests to join and leave groups whose retries need not be recognised any more at
     /// `now`.
     pub(crate) async fn trim_group_requests(&self, now: Timestamp) -> Result<(), StoreError> {
         let sql = &self.statements.trim.group_requests;
-        self.trim_by_time("trim_group_requests", sql, now).await
+        self.trim_by_time("trim_group_requests", "group_requests", sql, now)
+            .await
     }
 
     async fn trim_by_time(
         &self,
         name: &'static str,
+        table: &'static str,
         sql: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut last = i64::MIN;
         loop {
             let values = vec![now.as_micros().into(), last.into()];
-            let batch = self.remove(name, sql, values, |row| row.get("time"));
+            let batch = self.remove(name, table, sql, values, |row| row.get("time"));
             let batch: Vec<i64> = batch.await?;
             match batch.iter().max() {
                 Some(time) if batch.len() == usize::from(BATCH) => last = *time,
@@ -159,10 +162,11 @@ impl Store {
         }
     }
 
-    /// Removes one batch; returns what was removed, in no order.
+    /// Removes one batch from a table; returns what was removed, in no order.
     async fn remove<T>(
         &self,
         name: &'static str,
+        table: &'static str,
         sql: &str,
         values: Vec<Value>,
         read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
@@ -172,9 +176,7 @@ impl Store {
             let transaction = self.begin().await?;
             let rows = transaction.query_all_raw(statement.clone()).await?;
             transaction.commit().await?;
-            rows.iter()
-                .map(|row| read(&Row::new("changes", row)))
-                .collect()
+            rows.iter().map(|row| read(&Row::new(table, row))).collect()
         })
         .await
     }
