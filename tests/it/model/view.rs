@@ -212,6 +212,8 @@ impl View {
         let place = self.taken.iter().position(|taken| taken.by == deletion);
         if let Some(place) = place {
             self.taken.drain(..=place);
+            // An earlier one that was undone is not unchanged since: this one lies on it for good.
+            self.undone.retain(|undone| *undone > deletion);
         }
     }
 
