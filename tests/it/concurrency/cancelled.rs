@@ -15,7 +15,7 @@ use crate::support::{
     databases::{TestDatabase, on_every_database},
     dice::Dice,
     ids::{c2c, group, text},
-    rows::{Rows, is_sqlite},
+    rows::Rows,
     server::config,
     stage::Stage,
 };
@@ -144,11 +144,7 @@ async fn calls_that_are_cancelled_at_any_point_leave_nothing_half_done(database:
         rows.number(changes).await,
         i64::try_from(CALLS / 6).expect("a small number")
     );
-    if !is_sqlite(&database) {
-        let open = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
-                    AND state LIKE 'idle in transaction%'";
-        rows.until(open, |count| count == 0).await;
-    }
+    rows.until_idle().await;
 }
 
 async fn callers_that_go_away_do_not_break_the_connection_for_the_others_on_it(

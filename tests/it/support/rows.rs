@@ -74,6 +74,17 @@ impl Rows {
         self.until(waiting, holds).await;
     }
 
+    /// Waits until no transaction of others is under way in this test's database: PostgreSQL notices only after
+    /// a moment that a client was killed, and rolls back then.
+    pub(crate) async fn until_idle(&self) {
+        if self.backend() == DbBackend::Postgres {
+            let under_way = "SELECT count(*) FROM pg_stat_activity \
+                             WHERE datname = current_database() AND pid <> pg_backend_pid() \
+                             AND xact_start IS NOT NULL";
+            self.until(under_way, |count| count == 0).await;
+        }
+    }
+
     /// Which kind of database it is, as the driver names it.
     pub(crate) fn backend(&self) -> DbBackend {
         self.connection.get_database_backend()
