@@ -219,7 +219,8 @@ fn prefixed(prefix: &str, names: &str) -> String {
     names.join(", ")
 }
 
-/// One change, whose own columns are parameters of their own. The rows of `members` are looked up by the
+/// One change, whose own columns are parameters of their own. The rows of `members` are locked in the order
+/// of their keys, as whatever locks several of them does: so no two of them wait for each other. The rows of `members` are looked up by the
 /// whole of their key, which the planner cannot take apart: however few rows it believes the user to have,
 /// it never reads all of them.
 fn alone(rule: &ChangeRule<'_>, shape: &Shape) -> String {
@@ -235,7 +236,8 @@ fn alone(rule: &ChangeRule<'_>, shape: &Shape) -> String {
              WHERE NOT EXISTS (SELECT 1 FROM earlier) \
              {raise} RETURNING user_id, revision), \
          targets AS MATERIALIZED ( \
-             SELECT i.*, b.user_id, b.revision FROM input AS i CROSS JOIN raised AS b), \
+             SELECT i.*, b.user_id, b.revision FROM input AS i CROSS JOIN raised AS b \
+             ORDER BY i.conversation_key), \
          applied AS ( \
              UPDATE members AS m SET {set} FROM targets AS i \
              WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key \
@@ -255,7 +257,7 @@ fn alone(rule: &ChangeRule<'_>, shape: &Shape) -> String {
 }
 
 /// Changes of several users: the same, with a list of the changes. The users' rows are locked in their
-/// order, before any row of `members`, and those are looked up in the order of their users, too.
+/// order, before any row of `members`, and those in the order of their users and conversations.
 fn together(rule: &ChangeRule<'_>, shape: &Shape) -> String {
     let known = known();
     let (asked, first) = Dialect::Postgres.rows("q", 1, known.columns());
@@ -274,7 +276,7 @@ fn together(rule: &ChangeRule<'_>, shape: &Shape) -> String {
              {raise} RETURNING user_id, revision), \
          targets AS MATERIALIZED ( \
              SELECT i.*, b.revision FROM input AS i JOIN raised AS b ON b.user_id = i.user_id \
-             WHERE (SELECT COUNT(*) FROM raised) > 0 ORDER BY i.ord), \
+             WHERE (SELECT COUNT(*) FROM raised) > 0 ORDER BY i.user_id, i.conversation_key), \
          applied AS ( \
              UPDATE members AS m SET {set} FROM targets AS i \
              WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key \
@@ -319,7 +321,7 @@ fn steps(dialect: Dialect, rule: &ChangeRule<'_>, shape: &Shape) -> Steps {
     let (to_record, _) = dialect.rows("i", first, rows.columns());
     Steps {
         apply: format!(
-            "UPDATE members AS m SET {} FROM {to_apply} \
+            "UPDATE members AS m SET {} FROM (SELECT * FROM {to_apply} ORDER BY user_id, conversation_key) AS i \
              WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key",
             of_target(&rule.set),
         ),
