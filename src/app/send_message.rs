@@ -40,23 +40,22 @@ pub async fn send_message(app: &App, request: SendMessage) -> Result<Message, Ap
         body,
         client_message_id,
     } = request;
-    let to = match &recipient {
+    let to = match recipient.clone() {
         Recipient::User(recipient) => Audience::C2c {
-            sender: &sender,
+            sender: sender.clone(),
             recipient,
         },
         Recipient::Group(group) => Audience::Group {
-            sender: &sender,
+            sender: sender.clone(),
             group,
         },
     };
     let append = Append {
         to,
-        body: &body,
-        client_message_id: client_message_id.as_ref(),
-        clock: &app.clock,
+        body: body.clone(),
+        client_message_id,
     };
-    let appended = app.store.append_one(&append).await?;
+    let appended = app.store.append_one(append, &app.clock).await?;
     Ok(Message {
         conversation_id: match recipient {
             Recipient::User(user) => ConversationId::C2c(user),

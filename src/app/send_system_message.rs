@@ -32,12 +32,11 @@ pub async fn send_system_message(
         client_message_id,
     } = request;
     let append = Append {
-        to: Audience::System { owners: &users },
-        body: &body,
-        client_message_id: client_message_id.as_ref(),
-        clock: &app.clock,
+        to: Audience::System { owners: users },
+        body: body.clone(),
+        client_message_id,
     };
-    let appended = app.store.append(&append).await?;
+    let appended = app.store.append(append, &app.clock).await?;
     Ok(appended
         .into_iter()
         .map(|appended| Message {

@@ -4,69 +4,73 @@
 //! that a user's list can be read from an index, in its order. That bounds what a message writes: the
 //! members of a larger group (more than [`COPIES`] at once, ever) have no copy and read the head. Head
 //! and copies change in one transaction, while the head is locked, so they cannot differ.
+//!
+//! Messages that come at once are stored in one transaction ([`super::coalesce`]), also several of one
+//! conversation, which take consecutive positions. So a busy group is not bound to one commit a message.
+//! A transaction has two sides: the conversations' ([`placing`]) and the users' ([`arrival`]). A message
+//! that may not be stored fails alone: the transaction is rolled back and run again without it.
 
 mod arrival;
+mod placing;
 mod statements;
 
-use std::collections::HashMap;
-
-use sea_orm::{ConnectionTrait, DbErr, Value};
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     Store, StoreError,
-    conversations::keyed_head,
-    dialect::Column,
+    coalesce::{Coalescer, Request},
     key::ConversationKey,
-    messages::{self, message},
-    observed::DatabaseTransaction,
     remembered,
-    row::Row,
-    transaction::AsStoreError,
 };
 use crate::domain::{
-    CanonicalId, ClientMessageId, Clock, ConversationId, GroupId, MessageBody, PayloadType, Seq,
-    Timestamp, UserId,
+    Batch, CanonicalId, ClientMessageId, Clock, ConversationId, GroupId, MessageBody, PayloadType,
+    Seq, Timestamp, UserId,
 };
 
+use placing::{Incoming, Placed};
 pub(super) use statements::Statements;
 
 /// The most members of a group who get a copy of its head with each message.
 pub(super) const COPIES: usize = 8;
 
+/// The messages that wait to be stored.
+pub(super) type Waiting = Coalescer<Append, Outcome, StoreError>;
+
+/// Where and when a message was stored, in each of its conversations, or why it was not.
+pub(super) type Outcome = Result<Vec<Appended>, AppendError>;
+
 /// A message to store, in one or several conversations.
 #[derive(Debug)]
-pub(crate) struct Append<'a> {
+pub(crate) struct Append {
     /// The sender and where the message goes.
-    pub(crate) to: Audience<'a>,
+    pub(crate) to: Audience,
     /// The content.
-    pub(crate) body: &'a MessageBody,
+    pub(crate) body: MessageBody,
     /// The ID by which a retry is recognised, in each conversation and for each sender.
-    pub(crate) client_message_id: Option<&'a ClientMessageId>,
-    /// Tells the time of the message, once its transaction has begun: see [`super::under_way`].
-    pub(crate) clock: &'a Clock,
+    pub(crate) client_message_id: Option<ClientMessageId>,
 }
 
 /// Where a message goes.
 #[derive(Debug)]
-pub(crate) enum Audience<'a> {
+pub(crate) enum Audience {
     /// To one other user, or to oneself.
     C2c {
         /// The sender.
-        sender: &'a UserId,
+        sender: UserId,
         /// The recipient.
-        recipient: &'a UserId,
+        recipient: UserId,
     },
     /// To the members of a group.
     Group {
         /// The sender, who has to be a member.
-        sender: &'a UserId,
+        sender: UserId,
         /// The group.
-        group: &'a GroupId,
+        group: GroupId,
     },
     /// From the system, to each of these users in their own conversation.
     System {
         /// The users, without duplicates.
-        owners: &'a [UserId],
+        owners: Batch<UserId>,
     },
 }
 
@@ -79,15 +83,8 @@ pub(crate) struct Appended {
     pub(crate) send_time: Timestamp,
 }
 
-/// A message that has its place, and whether its group is too large for copies.
-#[derive(Debug, Clone, Copy)]
-struct Placed {
-    appended: Appended,
-    in_large_group: bool,
-}
-
 /// Why a message was not stored.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum AppendError {
     /// The sender is no member of the group.
     #[error("the sender is not a member of the group")]
@@ -100,7 +97,18 @@ pub(crate) enum AppendError {
     Store(#[from] StoreError),
 }
 
-impl Append<'_> {
+/// The requests of a batch that may not be carried out, by their places in it.
+type Refused = BTreeMap<usize, AppendError>;
+
+/// The end of one try to store a batch.
+enum Tried {
+    /// All of it is stored: where, in the order of its messages.
+    Stored(Vec<Appended>),
+    /// Nothing is stored, because of these.
+    Refused(Refused),
+}
+
+impl Append {
     /// The fingerprint by which the message would be known in this conversation once it was erased.
     fn fingerprint(&self, key: ConversationKey, client_message_id: &ClientMessageId) -> i64 {
         remembered::fingerprint(
@@ -113,15 +121,29 @@ impl Append<'_> {
     }
 }
 
-impl Audience<'_> {
+impl Request for Append {
+    fn rows(&self) -> usize {
+        match &self.to {
+            Audience::C2c { .. } | Audience::Group { .. } => 1,
+            Audience::System { owners } => owners.len(),
+        }
+    }
+
+    /// Two messages of one name may be the same: the second has to find the first.
+    fn excludes(&self) -> Option<&str> {
+        self.client_message_id.as_ref().map(ClientMessageId::as_str)
+    }
+}
+
+impl Audience {
     /// The conversations, as all their members share them.
     fn canonical_ids(&self) -> Vec<CanonicalId> {
         match self {
             Self::C2c { sender, recipient } => {
-                vec![ConversationId::C2c((*recipient).clone()).canonical(sender)]
+                vec![ConversationId::C2c(recipient.clone()).canonical(sender)]
             }
             Self::Group { sender, group } => {
-                vec![ConversationId::Group((*group).clone()).canonical(sender)]
+                vec![ConversationId::Group(group.clone()).canonical(sender)]
             }
             Self::System { owners } => owners
                 .iter()
@@ -142,7 +164,8 @@ impl Audience<'_> {
 impl Store {
     /// Stores a message at the next position of each of its conversations, makes the conversations known to
     /// users that have not had them, and marks them read for the sender. A retry, known by its client
-    /// message ID, stores nothing.
+    /// message ID, stores nothing. `clock` tells the time of the message, once its transaction has begun:
+    /// see [`super::under_way`].
     ///
     /// The lock of a head makes the order of positions the order of commits, so every message up to a head
     /// that was read is committed.
@@ -150,216 +173,105 @@ impl Store {
     /// # Errors
     ///
     /// An [`AppendError`]; nothing is stored then.
-    pub(crate) async fn append(&self, append: &Append<'_>) -> Result<Vec<Appended>, AppendError> {
-        let conversations: Vec<(ConversationKey, CanonicalId)> = append
-            .to
-            .canonical_ids()
-            .into_iter()
-            .map(|id| (ConversationKey::from(&id), id))
-            .collect();
-        let (stored, fresh) = self
-            .retrying("append", || async {
-                let transaction = self.begin().await?;
-                let now = append.clock.now();
-                let mut stored = self.earlier(&transaction, append, &conversations).await?;
-                let fresh: Vec<_> = conversations
-                    .iter()
-                    .filter(|(key, _)| !stored.contains_key(key))
-                    .cloned()
-                    .collect();
-                let count = fresh.len();
-                if !fresh.is_empty() {
-                    stored.extend(self.append_fresh(&transaction, append, now, fresh).await?);
-                }
-                transaction.commit().await?;
-                Ok::<_, AppendError>((stored, count))
-            })
-            .await?;
-        self.metrics.stored(fresh);
-        conversations
-            .iter()
-            .map(|(key, _)| {
-                stored
-                    .get(key)
-                    .copied()
-                    .ok_or_else(|| not_returned(&key.to_string()))
-            })
-            .collect()
+    pub(crate) async fn append(
+        &self,
+        append: Append,
+        clock: &Clock,
+    ) -> Result<Vec<Appended>, AppendError> {
+        let run = {
+            let (store, clock) = (self.clone(), clock.clone());
+            move |batch: Vec<Arc<Append>>| {
+                let (store, clock) = (store.clone(), clock.clone());
+                async move { store.append_together(&batch, &clock).await }
+            }
+        };
+        self.appends.carry_out(Arc::new(append), run).await?
     }
 
     /// [`Store::append`] for a message that goes to one conversation.
-    pub(crate) async fn append_one(&self, append: &Append<'_>) -> Result<Appended, AppendError> {
-        let appended = self.append(append).await?;
+    pub(crate) async fn append_one(
+        &self,
+        append: Append,
+        clock: &Clock,
+    ) -> Result<Appended, AppendError> {
+        let appended = self.append(append, clock).await?;
         appended
             .first()
             .copied()
-            .ok_or_else(|| not_returned("(one conversation)"))
+            .ok_or_else(|| not_returned("(one conversation)").into())
     }
 
-    async fn append_fresh(
+    /// Stores the messages of a batch, but for those that may not be stored.
+    async fn append_together(
         &self,
-        transaction: &DatabaseTransaction,
-        append: &Append<'_>,
-        now: Timestamp,
-        conversations: Vec<(ConversationKey, CanonicalId)>,
-    ) -> Result<HashMap<ConversationKey, Appended>, AppendError> {
-        let placed = self.raise_heads(transaction, now, conversations).await?;
-        let appended = placed
-            .iter()
-            .map(|(key, placed)| (*key, placed.appended))
-            .collect();
-        self.insert(transaction, append, &appended).await?;
-        match append.to {
-            Audience::C2c { .. } | Audience::System { .. } => {
-                let arrivals = arrival::arrivals(&append.to, &appended);
-                self.arrive(transaction, arrivals).await?;
+        batch: &[Arc<Append>],
+        clock: &Clock,
+    ) -> Result<Vec<Outcome>, StoreError> {
+        let mut refused = Refused::new();
+        // Each further try has fewer requests.
+        let (incoming, appended) = loop {
+            let incoming = placing::incoming(batch, &refused);
+            let tried = self
+                .retrying("append", || self.try_to_append(&incoming, clock))
+                .await?;
+            match tried {
+                Tried::Stored(appended) => break (incoming, appended),
+                Tried::Refused(more) => refused.extend(more),
             }
-            Audience::Group { sender, .. } => {
-                for (key, placed) in &placed {
-                    self.arrive_in_group(transaction, sender, *key, *placed)
-                        .await?;
-                }
-            }
-        }
-        Ok(appended)
-    }
-
-    /// The messages that an earlier try of the same message has stored, erased since or not.
-    async fn earlier(
-        &self,
-        transaction: &DatabaseTransaction,
-        append: &Append<'_>,
-        conversations: &[(ConversationKey, CanonicalId)],
-    ) -> Result<HashMap<ConversationKey, Appended>, AppendError> {
-        let Some(client_message_id) = append.client_message_id else {
-            return Ok(HashMap::new());
         };
-        let keys = conversations.iter().map(|(key, _)| *key).collect();
-        let mut values: Vec<Value> = vec![
-            append.to.stored_sender().into(),
-            client_message_id.as_str().into(),
-        ];
-        values.extend(self.dialect.row_values(&[Column::Keys(keys)]));
-        let statement = self.statement(&self.statements.append.earlier, values);
-        let rows = transaction
-            .query_all_raw(statement)
-            .await
-            .map_err(StoreError::from)?;
-        rows.iter()
-            .map(|row| {
-                let of_row = Row::new(messages::TABLE, row);
-                let key = of_row.key()?;
-                let is_same = match of_row.get::<Option<i64>>("fingerprint")? {
-                    Some(print) => print == append.fingerprint(key, client_message_id),
-                    None => message(row)?.body == *append.body,
-                };
-                if !is_same {
-                    return Err(AppendError::ClientMessageIdReused);
-                }
-                let appended = Appended {
-                    seq: of_row.seq("seq")?,
-                    send_time: of_row.time("send_time")?,
-                };
-                Ok((key, appended))
-            })
-            .collect()
-    }
-
-    async fn raise_heads(
-        &self,
-        transaction: &DatabaseTransaction,
-        now: Timestamp,
-        conversations: Vec<(ConversationKey, CanonicalId)>,
-    ) -> Result<HashMap<ConversationKey, Placed>, StoreError> {
-        let (keys, ids): (Vec<_>, Vec<_>) = conversations.into_iter().unzip();
-        let ids: Vec<_> = ids.iter().map(|id| id.as_str().to_owned()).collect();
-        let expected: HashMap<_, _> = keys.iter().copied().zip(ids.iter().cloned()).collect();
-        let mut values: Vec<Value> = vec![now.as_micros().into()];
-        values.extend(
-            self.dialect
-                .row_values(&[Column::Keys(keys), Column::Texts(ids)]),
-        );
-        let statement = self.statement(&self.statements.append.raise_heads, values);
-        let rows = transaction.query_all_raw(statement).await?;
-        rows.iter()
-            .map(|row| {
-                let row = Row::new("conversations", row);
-                let (key, head) = keyed_head(&row)?;
-                if expected.get(&key).map(String::as_str) != Some(head.canonical_id.as_str()) {
-                    return Err(row.inconsistent("canonical_id"));
-                }
-                let placed = Placed {
-                    appended: Appended {
-                        seq: head.last_seq,
-                        send_time: head.last_time,
-                    },
-                    in_large_group: head.is_large,
-                };
-                Ok((key, placed))
-            })
-            .collect()
-    }
-
-    async fn insert(
-        &self,
-        transaction: &DatabaseTransaction,
-        append: &Append<'_>,
-        appended: &HashMap<ConversationKey, Appended>,
-    ) -> Result<(), StoreError> {
-        let mut values: Vec<Value> = vec![
-            append.to.stored_sender().into(),
-            append
-                .client_message_id
-                .map(|id| id.as_str().to_owned())
-                .into(),
-            append
-                .body
-                .payload_type()
-                .map(|name| name.as_str().to_owned())
-                .into(),
-            append.body.content().to_vec().into(),
-            self.retention_micros().into(),
-        ];
-        values.extend(
-            self.dialect.row_values(&[
-                Column::Keys(appended.keys().copied().collect()),
-                Column::Integers(
-                    appended
-                        .values()
-                        .map(|message| message.seq.to_stored())
-                        .collect(),
-                ),
-                Column::Integers(
-                    appended
-                        .values()
-                        .map(|message| message.send_time.as_micros())
-                        .collect(),
-                ),
-            ]),
-        );
-        let statement = self.statement(&self.statements.append.insert, values);
-        let inserted = transaction.execute_raw(statement).await?;
-        if inserted.rows_affected() < appended.len() as u64 {
-            // Since the look-up another try has stored it, and it was erased: running again finds it.
-            return Err(StoreError::Duplicate(DbErr::RecordNotInserted));
+        let mut outcomes: Vec<Outcome> = (0..batch.len())
+            .map(|request| refused.remove(&request).map_or(Ok(Vec::new()), Err))
+            .collect();
+        for (message, appended) in incoming.iter().zip(appended) {
+            if let Some(Ok(of_request)) = outcomes.get_mut(message.request) {
+                of_request.push(appended);
+            }
         }
-        Ok(())
+        Ok(outcomes)
+    }
+
+    async fn try_to_append(
+        &self,
+        incoming: &[Incoming],
+        clock: &Clock,
+    ) -> Result<Tried, StoreError> {
+        if incoming.is_empty() {
+            return Ok(Tried::Stored(Vec::new()));
+        }
+        let transaction = self.begin().await?;
+        let places = self.place(&transaction, incoming, clock.now()).await?;
+        let mut refused = places.refused;
+        let mut fresh = 0;
+        if refused.is_empty() {
+            let arriving: Vec<_> = incoming
+                .iter()
+                .zip(&places.placed)
+                .filter_map(|(message, placed)| Some((message, placed.as_ref()?.fresh()?)))
+                .collect();
+            fresh = arriving.len();
+            refused = self.arrive(&transaction, &arriving).await?;
+        }
+        if !refused.is_empty() {
+            return Ok(Tried::Refused(refused));
+        }
+        // Retries alone have changed nothing.
+        if fresh > 0 {
+            transaction.commit().await?;
+            self.metrics.stored(fresh);
+        }
+        let placed = incoming.iter().zip(places.placed);
+        let appended = placed.map(|(message, placed)| {
+            let placed = placed.as_ref().map(Placed::appended);
+            placed.ok_or_else(|| not_returned(&message.key.to_string()))
+        });
+        Ok(Tried::Stored(appended.collect::<Result<_, _>>()?))
     }
 }
 
-fn not_returned(key: &str) -> AppendError {
-    AppendError::Store(StoreError::Inconsistent {
+fn not_returned(key: &str) -> StoreError {
+    StoreError::Inconsistent {
         table: "conversations",
         column: "conversation_key",
         key: key.to_owned(),
-    })
-}
-
-impl AsStoreError for AppendError {
-    fn as_store_error(&self) -> Option<&StoreError> {
-        match self {
-            Self::NotAGroupMember | Self::ClientMessageIdReused => None,
-            Self::Store(error) => Some(error),
-        }
     }
 }

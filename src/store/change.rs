@@ -77,8 +77,9 @@ impl Request for Change {
         self.conversations.len()
     }
 
-    fn user(&self) -> Option<&UserId> {
-        Some(&self.origin.user)
+    /// Each takes its user's lock.
+    fn excludes(&self) -> Option<&str> {
+        Some(self.origin.user.as_str())
     }
 }
 

@@ -54,7 +54,7 @@ impl Request for Positions {
         self.keys.len()
     }
 
-    fn user(&self) -> Option<&UserId> {
+    fn excludes(&self) -> Option<&str> {
         None
     }
 }

@@ -116,6 +116,8 @@ pub struct Store {
     /// The permits to begin a transaction, first come, first served. SQLite has one writer at a time and
     /// lets others in by chance; PostgreSQL has [`writers_of`] a pool.
     turns: Arc<Semaphore>,
+    /// The messages that wait to be stored together.
+    appends: Arc<append::Waiting>,
     metrics: DatabaseMetrics,
     /// For how long changes and the names of messages are kept.
     retention: Duration,
@@ -134,6 +136,7 @@ impl Store {
             dialect,
             statements: Arc::new(Statements::new(dialect)),
             turns: Arc::new(Semaphore::new(turns)),
+            appends: Arc::new(append::Waiting::new(dialect.together())),
             metrics: DatabaseMetrics::new(system, kinds),
             retention: JobsConfig::default().change_retention,
         }

@@ -1,120 +1,202 @@
-//! How a message reaches the rows of its users.
+//! The users' side of storing messages: the rows of those whom they reach.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashSet};
 
-use sea_orm::{ConnectionTrait, Value};
+use sea_orm::ConnectionTrait;
 
-use super::{AppendError, Appended, Audience, Placed};
+use super::{
+    AppendError, Appended, Audience, Refused,
+    placing::{Fresh, Incoming},
+};
 use crate::{
-    domain::{ConversationId, ConversationKind, Seq, UserId},
+    domain::{ConversationId, ConversationKind, Seq, Timestamp, UserId},
     store::{
-        Store, StoreError, dialect::Column, key::ConversationKey, members::stored_kind,
-        observed::DatabaseTransaction, row::Row,
+        Store, StoreError,
+        input::{Input, InputColumn, InputRow},
+        key::ConversationKey,
+        members::stored_kind,
+        observed::DatabaseTransaction,
+        row::Row,
     },
 };
 
-/// A message that has reached a user.
-pub(super) struct Arrival<'a> {
-    user: &'a UserId,
+/// The newest message of a batch that reaches a user in a conversation.
+pub(super) struct Arrival {
+    user: UserId,
     key: ConversationKey,
     kind: ConversationKind,
-    /// How far the user has read by it.
+    /// How far the user has read by what they sent.
     read_through: Seq,
-    appended: Appended,
+    newest: Appended,
+}
+
+/// The newest message of a batch in a group whose members have copies of the head.
+pub(super) struct Reached {
+    key: ConversationKey,
+    seq: Seq,
+    time: Timestamp,
+}
+
+/// How far a sender has read a group by what they sent.
+pub(super) struct Own {
+    sender: UserId,
+    key: ConversationKey,
+    read_through: Seq,
+}
+
+impl InputRow for Arrival {
+    const COLUMNS: &'static [InputColumn<Self>] = &[
+        InputColumn::text("user_id", |arrival| arrival.user.to_string()),
+        InputColumn::key("conversation_key", |arrival| arrival.key),
+        InputColumn::integer("kind", |arrival| stored_kind(arrival.kind).into()),
+        InputColumn::integer("read_through", |arrival| arrival.read_through.to_stored()),
+        InputColumn::integer("last_seq", |arrival| arrival.newest.seq.to_stored()),
+        InputColumn::integer("last_time", |arrival| arrival.newest.send_time.as_micros()),
+    ];
+}
+
+impl InputRow for Reached {
+    const COLUMNS: &'static [InputColumn<Self>] = &[
+        InputColumn::key("conversation_key", |reached| reached.key),
+        InputColumn::integer("last_seq", |reached| reached.seq.to_stored()),
+        InputColumn::integer("last_time", |reached| reached.time.as_micros()),
+    ];
+}
+
+impl InputRow for Own {
+    const COLUMNS: &'static [InputColumn<Self>] = &[
+        InputColumn::text("user_id", |own| own.sender.to_string()),
+        InputColumn::key("conversation_key", |own| own.key),
+        InputColumn::integer("read_through", |own| own.read_through.to_stored()),
+    ];
+}
+
+/// Whom the messages of a batch reach.
+#[derive(Default)]
+struct Arrivals {
+    /// The two sides of one-to-one chats and the owners of system conversations.
+    known: BTreeMap<(UserId, ConversationKey), Arrival>,
+    groups: BTreeMap<ConversationKey, Reached>,
+    own_in_small: BTreeMap<(UserId, ConversationKey), Own>,
+    own_in_large: BTreeMap<(UserId, ConversationKey), Own>,
+}
+
+impl Arrivals {
+    fn of(messages: &[(&Incoming, Fresh)]) -> Self {
+        let mut arrivals = Self::default();
+        for (message, fresh) in messages {
+            arrivals.add(message, *fresh);
+        }
+        arrivals
+    }
+
+    /// Positions rise in the order of a batch, so the last message of a conversation is its newest.
+    fn add(&mut self, message: &Incoming, fresh: Fresh) {
+        let (key, appended) = (message.key, fresh.appended);
+        match &message.append.to {
+            Audience::C2c { sender, recipient } => {
+                self.reach(sender, key, ConversationKind::C2c, appended.seq, appended);
+                if sender != recipient {
+                    self.reach(recipient, key, ConversationKind::C2c, Seq::ZERO, appended);
+                }
+            }
+            Audience::System { owners } => {
+                let mut owners = owners.iter();
+                let owner =
+                    owners.find(|owner| ConversationKey::of(&ConversationId::System, owner) == key);
+                if let Some(owner) = owner {
+                    self.reach(owner, key, ConversationKind::System, Seq::ZERO, appended);
+                }
+            }
+            Audience::Group { sender, .. } => {
+                let own = if fresh.in_large_group {
+                    &mut self.own_in_large
+                } else {
+                    let (seq, time) = (appended.seq, appended.send_time);
+                    self.groups.insert(key, Reached { key, seq, time });
+                    &mut self.own_in_small
+                };
+                let one = Own {
+                    sender: sender.clone(),
+                    key,
+                    read_through: appended.seq,
+                };
+                own.insert((sender.clone(), key), one);
+            }
+        }
+    }
+
+    fn reach(
+        &mut self,
+        user: &UserId,
+        key: ConversationKey,
+        kind: ConversationKind,
+        read_through: Seq,
+        newest: Appended,
+    ) {
+        let arrival = self.known.entry((user.clone(), key));
+        let arrival = arrival.or_insert_with(|| Arrival {
+            user: user.clone(),
+            key,
+            kind,
+            read_through,
+            newest,
+        });
+        arrival.read_through = arrival.read_through.max(read_through);
+        arrival.newest = newest;
+    }
 }
 
 impl Store {
-    /// Makes the conversations known to these users, and copies their new heads.
+    /// Makes the conversations known to the users whom the messages reach, copies their new heads, and
+    /// marks them read for the senders. Returns those whose senders are not members of their groups. The heads are
+    /// locked, so nobody can join or leave at the same time.
+    ///
+    /// The rows are locked in the order of their users and conversations, as every change locks them.
     pub(super) async fn arrive(
         &self,
         transaction: &DatabaseTransaction,
-        arrivals: Vec<Arrival<'_>>,
-    ) -> Result<(), StoreError> {
-        let integers =
-            |of: fn(&Arrival<'_>) -> i64| Column::Integers(arrivals.iter().map(of).collect());
-        let values = self.dialect.row_values(&[
-            Column::Texts(
-                arrivals
-                    .iter()
-                    .map(|arrival| arrival.user.to_string())
-                    .collect(),
-            ),
-            Column::Keys(arrivals.iter().map(|arrival| arrival.key).collect()),
-            integers(|arrival| stored_kind(arrival.kind).into()),
-            integers(|arrival| arrival.read_through.to_stored()),
-            integers(|arrival| arrival.appended.seq.to_stored()),
-            integers(|arrival| arrival.appended.send_time.as_micros()),
-        ]);
-        let statement = self.statement(&self.statements.append.arrive, values);
-        transaction.execute_raw(statement).await?;
-        Ok(())
-    }
-
-    /// The same in a group, whose sender has to be a member. The head is locked, so nobody can join or
-    /// leave at the same time.
-    pub(super) async fn arrive_in_group(
-        &self,
-        transaction: &DatabaseTransaction,
-        sender: &UserId,
-        key: ConversationKey,
-        placed: Placed,
-    ) -> Result<(), AppendError> {
-        let Appended { seq, send_time } = placed.appended;
-        let mut values: Vec<Value> = vec![
-            sender.as_str().into(),
-            key.to_bytes().into(),
-            seq.to_stored().into(),
-        ];
+        messages: &[(&Incoming, Fresh)],
+    ) -> Result<Refused, StoreError> {
         let statements = &self.statements.append;
-        let sql = if placed.in_large_group {
-            &statements.read_own
-        } else {
-            values.push(send_time.as_micros().into());
-            &statements.arrive_in_small_group
-        };
-        let rows = transaction
-            .query_all_raw(self.statement(sql, values))
-            .await
-            .map_err(StoreError::from)?;
-        for row in &rows {
-            let user: String = Row::new("members", row).get("user_id")?;
-            if user == sender.as_str() {
-                return Ok(());
+        let arrivals = Arrivals::of(messages);
+        if !arrivals.known.is_empty() {
+            let rows = Input::of(&arrivals.known.values());
+            let values = self.dialect.row_values(rows.columns());
+            let arrive = self.statement(&statements.arrive, values);
+            transaction.execute_raw(arrive).await?;
+        }
+        let mut members = HashSet::new();
+        if !arrivals.groups.is_empty() {
+            let groups = Input::of(&arrivals.groups.values());
+            let own = Input::of(&arrivals.own_in_small.values());
+            let mut values = self.dialect.row_values(groups.columns());
+            values.extend(self.dialect.row_values(own.columns()));
+            let arrive = self.statement(&statements.arrive_in_small_groups, values);
+            for row in transaction.query_all_raw(arrive).await? {
+                members.insert(member(&Row::new("members", &row))?);
             }
         }
-        Err(AppendError::NotAGroupMember)
+        if !arrivals.own_in_large.is_empty() {
+            let own = Input::of(&arrivals.own_in_large.values());
+            let values = self.dialect.row_values(own.columns());
+            let read = self.statement(&statements.read_own, values);
+            for row in transaction.query_all_raw(read).await? {
+                members.insert(member(&Row::new("members", &row))?);
+            }
+        }
+        let mut refused = Refused::new();
+        for (message, _) in messages {
+            if let Audience::Group { sender, .. } = &message.append.to
+                && !members.contains(&(sender.to_string(), message.key))
+            {
+                refused.insert(message.request, AppendError::NotAGroupMember);
+            }
+        }
+        Ok(refused)
     }
 }
 
-/// The users whom a message that is not for a group reaches. Its sender has read it.
-pub(super) fn arrivals<'a>(
-    to: &Audience<'a>,
-    appended: &HashMap<ConversationKey, Appended>,
-) -> Vec<Arrival<'a>> {
-    let arrival = |user: &'a UserId, key, kind, own| {
-        appended.get(&key).map(|&appended| Arrival {
-            user,
-            key,
-            kind,
-            read_through: if own { appended.seq } else { Seq::ZERO },
-            appended,
-        })
-    };
-    match *to {
-        Audience::C2c { sender, recipient } => {
-            let key = ConversationKey::of(&ConversationId::C2c(recipient.clone()), sender);
-            let own = arrival(sender, key, ConversationKind::C2c, true);
-            let others = (sender != recipient)
-                .then(|| arrival(recipient, key, ConversationKind::C2c, false));
-            own.into_iter().chain(others.flatten()).collect()
-        }
-        Audience::System { owners } => owners
-            .iter()
-            .filter_map(|owner| {
-                let key = ConversationKey::of(&ConversationId::System, owner);
-                arrival(owner, key, ConversationKind::System, false)
-            })
-            .collect(),
-        Audience::Group { .. } => Vec::new(),
-    }
+fn member(row: &Row<'_>) -> Result<(String, ConversationKey), StoreError> {
+    Ok((row.get("user_id")?, row.key()?))
 }

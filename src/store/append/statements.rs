@@ -1,11 +1,10 @@
-//! The statements that store a message.
+//! The statements that store messages.
 
-use crate::store::{
-    conversations,
-    dialect::{ColumnType, Dialect},
-    members::ANY_KIND,
-    messages,
+use super::{
+    arrival::{Arrival, Own, Reached},
+    placing::{Incoming, Name, Position, Raise},
 };
+use crate::store::{conversations, dialect::Dialect, input::Shape, members::ANY_KIND, messages};
 
 /// The effect of a message on the row of a user whom it reaches.
 const ARRIVED: &str = "ON CONFLICT (user_id, conversation_key) DO UPDATE SET \
@@ -13,96 +12,167 @@ const ARRIVED: &str = "ON CONFLICT (user_id, conversation_key) DO UPDATE SET \
                    THEN excluded.read_through ELSE members.read_through END, \
     last_seq = excluded.last_seq, last_time = excluded.last_time";
 
+/// The effect on the row of a sender who has no copy of the head.
+const READ: &str = "ON CONFLICT (user_id, conversation_key) DO UPDATE SET \
+    read_through = CASE WHEN excluded.read_through > members.read_through \
+                   THEN excluded.read_through ELSE members.read_through END";
+
+/// The effect of new messages on their conversation's head.
+const RAISED: &str = "ON CONFLICT (conversation_key) DO UPDATE SET \
+    last_seq = conversations.last_seq + excluded.last_seq, \
+    last_time = CASE WHEN excluded.last_time > conversations.last_time \
+                THEN excluded.last_time ELSE conversations.last_time END";
+
+/// Whether `m`, of `messages` or `erased_messages`, has the name of `i`.
+const NAMED: &str = "m.conversation_key = i.conversation_key \
+    AND m.sender_user_id = i.sender_user_id AND m.client_message_id = i.client_message_id";
+
 /// Their texts.
 #[cfg_attr(test, derive(serde::Serialize))]
 pub(in crate::store) struct Statements {
-    pub(super) earlier: String,
-    pub(super) raise_heads: String,
-    pub(super) insert: String,
+    pub(super) placing: Placing,
     pub(super) arrive: String,
-    pub(super) arrive_in_small_group: String,
+    pub(super) arrive_in_small_groups: String,
     pub(super) read_own: String,
+}
+
+/// The conversations' side.
+#[cfg_attr(test, derive(serde::Serialize), serde(untagged))]
+pub(super) enum Placing {
+    AtOnce(AtOnce),
+    InSteps(Steps),
+}
+
+#[cfg_attr(test, derive(serde::Serialize))]
+pub(super) struct AtOnce {
+    pub(super) place: String,
+    pub(super) erased_since: String,
+}
+
+#[cfg_attr(test, derive(serde::Serialize))]
+pub(super) struct Steps {
+    pub(super) earlier: String,
+    pub(super) raise: String,
+    pub(super) insert: String,
 }
 
 impl Statements {
     pub(in crate::store) fn new(dialect: Dialect) -> Self {
-        use ColumnType::{Integer, Key, Text};
-        let (columns, head) = (messages::COLUMNS, conversations::COLUMNS);
-        let (keys, _) = dialect.rows("i", 3, &[("conversation_key", Key)]);
-        let (heads, _) = dialect.rows("i", 2, &[("conversation_key", Key), ("canonical_id", Text)]);
-        let (messages, _) = dialect.rows(
-            "i",
-            6,
-            &[
-                ("conversation_key", Key),
-                ("seq", Integer),
-                ("send_time", Integer),
-            ],
-        );
-        let (arrivals, _) = dialect.rows(
-            "i",
-            1,
-            &[
-                ("user_id", Text),
-                ("conversation_key", Key),
-                ("kind", Integer),
-                ("read_through", Integer),
-                ("last_seq", Integer),
-                ("last_time", Integer),
-            ],
-        );
+        let (arrivals, _) = dialect.rows("i", 1, Shape::of::<Arrival>().columns());
+        let (groups, next) = dialect.rows("i", 1, Shape::of::<Reached>().columns());
+        let own = Shape::of::<Own>();
+        let (own_of_groups, _) = dialect.rows("o", next, own.columns());
+        let (own, _) = dialect.rows("i", 1, own.columns());
         Self {
-            earlier: format!(
-                "SELECT m.conversation_key, {columns}, NULL AS fingerprint \
-                 FROM {keys} CROSS JOIN messages AS m \
-                 WHERE m.conversation_key = i.conversation_key \
-                 AND m.sender_user_id = $1 AND m.client_message_id = $2 \
-                 UNION ALL \
-                 SELECT e.conversation_key, e.seq, e.sender_user_id, e.send_time, NULL, NULL, e.fingerprint \
-                 FROM {keys} CROSS JOIN erased_messages AS e \
-                 WHERE e.conversation_key = i.conversation_key \
-                 AND e.sender_user_id = $1 AND e.client_message_id = $2"
-            ),
-            raise_heads: format!(
-                "INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time) \
-                 SELECT i.conversation_key, i.canonical_id, 1, $1 FROM {heads} \
-                 WHERE TRUE ORDER BY i.conversation_key \
-                 ON CONFLICT (conversation_key) DO UPDATE SET \
-                     last_seq = conversations.last_seq + 1, \
-                     last_time = CASE WHEN excluded.last_time > conversations.last_time \
-                                 THEN excluded.last_time ELSE conversations.last_time END \
-                 RETURNING {head}"
-            ),
-            // Not if it was erased since it was looked for.
-            insert: format!(
-                "INSERT INTO messages (conversation_key, seq, sender_user_id, client_message_id, \
-                     send_time, payload_type, content, recognised_until) \
-                 SELECT i.conversation_key, i.seq, $1, $2, i.send_time, $3, $4, \
-                     CASE WHEN $2 IS NOT NULL THEN i.send_time + $5 END \
-                 FROM {messages} \
-                 WHERE NOT EXISTS (SELECT 1 FROM erased_messages AS e \
-                     WHERE e.conversation_key = i.conversation_key \
-                     AND e.sender_user_id = $1 AND e.client_message_id = $2)"
-            ),
+            placing: match dialect {
+                Dialect::Postgres => Placing::AtOnce(at_once()),
+                Dialect::Sqlite => Placing::InSteps(steps()),
+            },
+            // Each is an insertion, also where it always conflicts: that locks the rows in order, which
+            // an update does not promise.
             arrive: format!(
                 "INSERT INTO members (user_id, conversation_key, kind, read_through, last_seq, last_time) \
                  SELECT i.user_id, i.conversation_key, i.kind, i.read_through, i.last_seq, i.last_time \
-                 FROM {arrivals} WHERE TRUE ORDER BY i.user_id {ARRIVED}"
+                 FROM {arrivals} WHERE TRUE ORDER BY i.user_id, i.conversation_key {ARRIVED}"
             ),
-            // An insertion that always conflicts: it locks the rows in order, which an update does not
-            // promise.
-            arrive_in_small_group: format!(
+            arrive_in_small_groups: format!(
                 "INSERT INTO members (user_id, conversation_key, read_through, last_seq, last_time) \
-                 SELECT m.user_id, m.conversation_key, CASE WHEN m.user_id = $1 THEN $3 ELSE 0 END, $3, $4 \
-                 FROM members AS m \
-                 WHERE m.conversation_key = $2 AND {ANY_KIND} AND m.left_at IS NULL \
-                 ORDER BY m.user_id {ARRIVED} RETURNING user_id"
+                 SELECT m.user_id, m.conversation_key, COALESCE(o.read_through, 0), i.last_seq, i.last_time \
+                 FROM {groups} CROSS JOIN members AS m \
+                 LEFT JOIN {own_of_groups} \
+                     ON o.user_id = m.user_id AND o.conversation_key = m.conversation_key \
+                 WHERE m.conversation_key = i.conversation_key AND {ANY_KIND} AND m.left_at IS NULL \
+                 ORDER BY m.user_id, m.conversation_key {ARRIVED} RETURNING user_id, conversation_key"
             ),
-            read_own: "UPDATE members SET \
-                     read_through = CASE WHEN $3 > read_through THEN $3 ELSE read_through END \
-                 WHERE user_id = $1 AND conversation_key = $2 AND left_at IS NULL \
-                 RETURNING user_id"
-                .to_owned(),
+            read_own: format!(
+                "INSERT INTO members (user_id, conversation_key, read_through) \
+                 SELECT m.user_id, m.conversation_key, i.read_through \
+                 FROM {own} CROSS JOIN members AS m \
+                 WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key \
+                 AND m.left_at IS NULL \
+                 ORDER BY m.user_id, m.conversation_key {READ} RETURNING user_id, conversation_key"
+            ),
         }
+    }
+}
+
+/// The messages that have the names of the rows `i`, erased since or not.
+fn earlier(rows: &str) -> String {
+    format!(
+        "SELECT i.number, {columns}, NULL AS fingerprint \
+         FROM {rows} CROSS JOIN messages AS m WHERE {NAMED} \
+         UNION ALL \
+         SELECT i.number, m.seq, m.sender_user_id, m.send_time, NULL, NULL, m.fingerprint \
+         FROM {rows} CROSS JOIN erased_messages AS m WHERE {NAMED}",
+        columns = messages::COLUMNS,
+    )
+}
+
+fn at_once() -> AtOnce {
+    let (incoming, _) = Dialect::Postgres.rows("i", 3, Shape::of::<Incoming>().columns());
+    let (names, _) = Dialect::Postgres.rows("i", 1, Shape::of::<Name>().columns());
+    AtOnce {
+        place: format!(
+            "WITH input AS (SELECT * FROM {incoming}), \
+             earlier AS ({earlier}), \
+             fresh AS ( \
+                 SELECT i.*, ROW_NUMBER() OVER (PARTITION BY i.conversation_key ORDER BY i.number) AS place \
+                 FROM input AS i WHERE NOT EXISTS (SELECT 1 FROM earlier AS e WHERE e.number = i.number)), \
+             counted AS ( \
+                 SELECT conversation_key, MIN(canonical_id) AS canonical_id, COUNT(*) AS messages \
+                 FROM fresh GROUP BY conversation_key), \
+             raised AS ( \
+                 INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time) \
+                 SELECT conversation_key, canonical_id, messages, $1 FROM counted \
+                 ORDER BY conversation_key {RAISED} RETURNING {head}), \
+             placed AS ( \
+                 SELECT f.*, r.last_seq - c.messages AS seq_before, r.last_seq - c.messages + f.place AS seq, \
+                     r.last_time AS send_time, r.canonical_id AS raised_id, r.is_large \
+                 FROM fresh AS f JOIN counted AS c USING (conversation_key) \
+                 JOIN raised AS r USING (conversation_key)), \
+             stored AS ( \
+                 INSERT INTO messages (conversation_key, seq, sender_user_id, client_message_id, \
+                     send_time, payload_type, content, recognised_until) \
+                 SELECT conversation_key, seq, sender_user_id, client_message_id, send_time, payload_type, content, \
+                     CASE WHEN client_message_id IS NOT NULL THEN send_time + $2 END \
+                 FROM placed) \
+             SELECT TRUE AS is_earlier, number, seq, send_time, sender_user_id, payload_type, content, \
+                 fingerprint, NULL AS canonical_id, NULL::smallint AS is_large, FALSE AS has_waited \
+             FROM earlier \
+             UNION ALL \
+             SELECT FALSE, p.number, p.seq, p.send_time, NULL, NULL, NULL, NULL, p.raised_id, p.is_large, \
+                 p.seq_before > COALESCE((SELECT c.last_seq FROM conversations AS c \
+                                          WHERE c.conversation_key = p.conversation_key), 0) \
+             FROM placed AS p",
+            earlier = earlier("input AS i"),
+            head = conversations::COLUMNS,
+        ),
+        erased_since: format!(
+            "SELECT 1 AS one FROM {names} CROSS JOIN erased_messages AS m WHERE {NAMED} LIMIT 1"
+        ),
+    }
+}
+
+fn steps() -> Steps {
+    let (names, _) = Dialect::Sqlite.rows("i", 1, Shape::of::<Name>().columns());
+    let (raises, _) = Dialect::Sqlite.rows("i", 2, Shape::of::<Raise>().columns());
+    let messages = Shape::of::<Incoming>().beside(&Shape::of::<Position>());
+    let (messages, _) = Dialect::Sqlite.rows("i", 2, messages.columns());
+    Steps {
+        earlier: earlier(&names),
+        raise: format!(
+            "INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time) \
+             SELECT i.conversation_key, i.canonical_id, i.messages, $1 FROM {raises} WHERE TRUE \
+             {RAISED} RETURNING {head}",
+            head = conversations::COLUMNS,
+        ),
+        insert: format!(
+            "INSERT INTO messages (conversation_key, seq, sender_user_id, client_message_id, \
+                 send_time, payload_type, content, recognised_until) \
+             SELECT i.conversation_key, i.seq, i.sender_user_id, i.client_message_id, i.send_time, \
+                 i.payload_type, i.content, \
+                 CASE WHEN i.client_message_id IS NOT NULL THEN i.send_time + $1 END \
+             FROM {messages}"
+        ),
     }
 }

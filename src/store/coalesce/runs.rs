@@ -10,10 +10,7 @@ use tokio::sync::oneshot;
 use tracing::{Instrument as _, Span};
 
 use super::primitives::{Mutex, MutexGuard, OwnedSemaphorePermit, Semaphore, spawn};
-use crate::{
-    domain::UserId,
-    store::{StoreError, connections::unavailable, transaction::AsStoreError},
-};
+use crate::store::{StoreError, connections::unavailable, transaction::AsStoreError};
 
 /// How much runs together.
 #[derive(Debug, Clone, Copy)]
@@ -32,8 +29,8 @@ pub(in crate::store) trait Request: Send + Sync + 'static {
     /// How many rows it is about.
     fn rows(&self) -> usize;
 
-    /// The user whose lock it takes. Two requests of one user do not run together.
-    fn user(&self) -> Option<&UserId>;
+    /// Two requests for which this is the same do not run together.
+    fn excludes(&self) -> Option<&str>;
 }
 
 /// The requests of one kind that wait.
@@ -120,7 +117,7 @@ where
     /// The requests that can run together now, first come, first served; and whether `ticket` still waits.
     fn take(&self, ticket: u64) -> (Vec<Queued<R, T, E>>, bool) {
         let mut waiting = self.lock();
-        let mut users = HashSet::new();
+        let mut excluded = HashSet::new();
         let (mut batch, mut rest, mut rows) = (Vec::new(), VecDeque::new(), 0);
         for queued in waiting.queue.drain(..) {
             if queued.answer.is_closed() {
@@ -128,7 +125,8 @@ where
             }
             let request = &queued.request;
             let has_room = rows + request.rows() <= self.limits.rows;
-            if has_room && request.user().is_none_or(|user| users.insert(user.clone())) {
+            let is_apart = |other: &str| excluded.insert(other.to_owned());
+            if has_room && request.excludes().is_none_or(is_apart) {
                 rows += request.rows();
                 batch.push(queued);
             } else {

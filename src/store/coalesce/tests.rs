@@ -30,8 +30,8 @@ impl Request for Numbered {
         self.rows
     }
 
-    fn user(&self) -> Option<&UserId> {
-        Some(&self.user)
+    fn excludes(&self) -> Option<&str> {
+        Some(self.user.as_str())
     }
 }
 

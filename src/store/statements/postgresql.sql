@@ -16,7 +16,7 @@ FROM (
     WITH ORDINALITY AS r(user_id, conversation_key, kind, read_through, last_seq, last_time, ord)
 ) AS i
 WHERE TRUE
-ORDER BY i.user_id
+ORDER BY i.user_id, i.conversation_key
 ON CONFLICT (user_id, conversation_key) DO UPDATE SET
     read_through = CASE
         WHEN excluded.read_through > members.read_through THEN excluded.read_through
@@ -25,12 +25,31 @@ ON CONFLICT (user_id, conversation_key) DO UPDATE SET
     last_seq = excluded.last_seq,
     last_time = excluded.last_time;
 
--- append.arrive_in_small_group
+-- append.arrive_in_small_groups
 INSERT INTO members (user_id, conversation_key, read_through, last_seq, last_time)
-SELECT m.user_id, m.conversation_key, CASE WHEN m.user_id = $1 THEN $3 ELSE 0 END, $3, $4
-FROM members AS m
-WHERE m.conversation_key = $2 AND m.kind > 0 AND m.left_at IS NULL
-ORDER BY m.user_id
+SELECT m.user_id, m.conversation_key, COALESCE(o.read_through, 0), i.last_seq, i.last_time
+FROM (
+    SELECT
+        uuid_send(r.conversation_key) AS conversation_key,
+        r.last_seq AS last_seq,
+        r.last_time AS last_time,
+        r.ord
+    FROM unnest($1::uuid[], $2::bigint[], $3::bigint[])
+    WITH ORDINALITY AS r(conversation_key, last_seq, last_time, ord)
+) AS i
+    CROSS JOIN members AS m
+    LEFT JOIN (
+        SELECT
+            r.user_id AS user_id,
+            uuid_send(r.conversation_key) AS conversation_key,
+            r.read_through AS read_through,
+            r.ord
+        FROM unnest($4::text[] COLLATE "C", $5::uuid[], $6::bigint[])
+        WITH ORDINALITY AS r(user_id, conversation_key, read_through, ord)
+    ) AS o ON o.user_id = m.user_id
+    AND o.conversation_key = m.conversation_key
+WHERE m.conversation_key = i.conversation_key AND m.kind > 0 AND m.left_at IS NULL
+ORDER BY m.user_id, m.conversation_key
 ON CONFLICT (user_id, conversation_key) DO UPDATE SET
     read_through = CASE
         WHEN excluded.read_through > members.read_through THEN excluded.read_through
@@ -38,37 +57,132 @@ ON CONFLICT (user_id, conversation_key) DO UPDATE SET
     END,
     last_seq = excluded.last_seq,
     last_time = excluded.last_time
-RETURNING user_id;
+RETURNING user_id, conversation_key;
 
--- append.earlier
-SELECT
-    m.conversation_key,
-    m.seq,
-    m.sender_user_id,
-    m.send_time,
-    m.payload_type,
-    m.content,
-    NULL AS fingerprint
+-- append.placing.erased_since
+SELECT 1 AS one
 FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-    FROM unnest($3::uuid[])
-    WITH ORDINALITY AS r(conversation_key, ord)
+    SELECT
+        r.number AS number,
+        uuid_send(r.conversation_key) AS conversation_key,
+        r.sender_user_id AS sender_user_id,
+        CASE WHEN r.has_client_message_id THEN r.client_message_id END AS client_message_id,
+        r.ord
+    FROM unnest($1::bigint[], $2::uuid[], $3::text[] COLLATE "C", $4::text[] COLLATE "C", $5::boolean[])
+    WITH
+    ORDINALITY AS r(number, conversation_key, sender_user_id, client_message_id, has_client_message_id, ord)
 ) AS i
-    CROSS JOIN messages AS m
-WHERE m.conversation_key = i.conversation_key AND m.sender_user_id = $1 AND m.client_message_id = $2
-UNION ALL
-SELECT e.conversation_key, e.seq, e.sender_user_id, e.send_time, NULL, NULL, e.fingerprint
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-    FROM unnest($3::uuid[])
-    WITH ORDINALITY AS r(conversation_key, ord)
-) AS i
-    CROSS JOIN erased_messages AS e
-WHERE e.conversation_key = i.conversation_key AND e.sender_user_id = $1 AND e.client_message_id = $2;
+    CROSS JOIN erased_messages AS m
+WHERE
+    m.conversation_key = i.conversation_key
+    AND m.sender_user_id = i.sender_user_id
+    AND m.client_message_id = i.client_message_id
+LIMIT 1;
 
--- append.insert
-INSERT INTO
-    messages (
+-- append.placing.place
+WITH
+input AS (
+    SELECT *
+    FROM (
+        SELECT
+            r.number AS number,
+            uuid_send(r.conversation_key) AS conversation_key,
+            r.canonical_id AS canonical_id,
+            r.sender_user_id AS sender_user_id,
+            CASE WHEN r.has_client_message_id THEN r.client_message_id END AS client_message_id,
+            CASE WHEN r.has_payload_type THEN r.payload_type END AS payload_type,
+            CASE WHEN r.has_content THEN r.content END AS content,
+            r.ord
+        FROM
+            unnest(
+                $3::bigint[],
+                $4::uuid[],
+                $5::text[] COLLATE "C",
+                $6::text[] COLLATE "C",
+                $7::text[] COLLATE "C",
+                $8::boolean[],
+                $9::text[] COLLATE "C",
+                $10::boolean[],
+                $11::bytea[],
+                $12::boolean[]
+            )
+        WITH
+        ORDINALITY AS r(
+            number,
+            conversation_key,
+            canonical_id,
+            sender_user_id,
+            client_message_id,
+            has_client_message_id,
+            payload_type,
+            has_payload_type,
+            content,
+            has_content,
+            ord
+        )
+    ) AS i
+),
+earlier AS (
+    SELECT i.number, m.seq, m.sender_user_id, m.send_time, m.payload_type, m.content, NULL AS fingerprint
+    FROM input AS i CROSS JOIN messages AS m
+    WHERE
+        m.conversation_key = i.conversation_key
+        AND m.sender_user_id = i.sender_user_id
+        AND m.client_message_id = i.client_message_id
+    UNION ALL
+    SELECT i.number, m.seq, m.sender_user_id, m.send_time, NULL, NULL, m.fingerprint
+    FROM input AS i CROSS JOIN erased_messages AS m
+    WHERE
+        m.conversation_key = i.conversation_key
+        AND m.sender_user_id = i.sender_user_id
+        AND m.client_message_id = i.client_message_id
+),
+fresh AS (
+    SELECT i.*, ROW_NUMBER() OVER (PARTITION BY i.conversation_key ORDER BY i.number) AS place
+    FROM input AS i
+    WHERE NOT EXISTS (SELECT 1 FROM earlier AS e WHERE e.number = i.number)
+),
+counted AS (
+    SELECT conversation_key, MIN(canonical_id) AS canonical_id, COUNT(*) AS messages
+    FROM fresh
+    GROUP BY conversation_key
+),
+raised AS (
+    INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time)
+    SELECT conversation_key, canonical_id, messages, $1
+    FROM counted
+    ORDER BY conversation_key
+    ON CONFLICT (conversation_key) DO UPDATE SET
+        last_seq = conversations.last_seq + excluded.last_seq,
+        last_time = CASE
+            WHEN excluded.last_time > conversations.last_time THEN excluded.last_time
+            ELSE conversations.last_time
+        END
+    RETURNING conversation_key, canonical_id, last_seq, last_time, is_large
+),
+placed AS (
+    SELECT
+        f.*,
+        r.last_seq - c.messages AS seq_before,
+        r.last_seq - c.messages + f.place AS seq,
+        r.last_time AS send_time,
+        r.canonical_id AS raised_id,
+        r.is_large
+    FROM fresh AS f JOIN counted AS c USING (conversation_key) JOIN raised AS r USING (conversation_key)
+),
+stored AS (
+    INSERT INTO
+        messages (
+            conversation_key,
+            seq,
+            sender_user_id,
+            client_message_id,
+            send_time,
+            payload_type,
+            content,
+            recognised_until
+        )
+    SELECT
         conversation_key,
         seq,
         sender_user_id,
@@ -76,53 +190,58 @@ INSERT INTO
         send_time,
         payload_type,
         content,
-        recognised_until
-    )
+        CASE WHEN client_message_id IS NOT NULL THEN send_time + $2 END
+    FROM placed
+)
 SELECT
-    i.conversation_key,
-    i.seq,
-    $1,
-    $2,
-    i.send_time,
-    $3,
-    $4,
-    CASE WHEN $2 IS NOT NULL THEN i.send_time + $5 END
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.seq AS seq, r.send_time AS send_time, r.ord
-    FROM unnest($6::uuid[], $7::bigint[], $8::bigint[])
-    WITH ORDINALITY AS r(conversation_key, seq, send_time, ord)
-) AS i
-WHERE
-    NOT EXISTS (
-        SELECT 1
-        FROM erased_messages AS e
-        WHERE e.conversation_key = i.conversation_key
-            AND e.sender_user_id = $1 AND e.client_message_id = $2
-    );
-
--- append.raise_heads
-INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time)
-SELECT i.conversation_key, i.canonical_id, 1, $1
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.canonical_id AS canonical_id, r.ord
-    FROM unnest($2::uuid[], $3::text[] COLLATE "C")
-    WITH ORDINALITY AS r(conversation_key, canonical_id, ord)
-) AS i
-WHERE TRUE
-ORDER BY i.conversation_key
-ON CONFLICT (conversation_key) DO UPDATE SET
-    last_seq = conversations.last_seq + 1,
-    last_time = CASE
-        WHEN excluded.last_time > conversations.last_time THEN excluded.last_time
-        ELSE conversations.last_time
-    END
-RETURNING conversation_key, canonical_id, last_seq, last_time, is_large;
+    TRUE AS is_earlier,
+    number,
+    seq,
+    send_time,
+    sender_user_id,
+    payload_type,
+    content,
+    fingerprint,
+    NULL AS canonical_id,
+    NULL::smallint AS is_large,
+    FALSE AS has_waited
+FROM earlier
+UNION ALL
+SELECT
+    FALSE,
+    p.number,
+    p.seq,
+    p.send_time,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    p.raised_id,
+    p.is_large,
+    p.seq_before > COALESCE((SELECT c.last_seq FROM conversations AS c WHERE c.conversation_key = p.conversation_key), 0)
+FROM placed AS p;
 
 -- append.read_own
-UPDATE members SET
-    read_through = CASE WHEN $3 > read_through THEN $3 ELSE read_through END
-WHERE user_id = $1 AND conversation_key = $2 AND left_at IS NULL
-RETURNING user_id;
+INSERT INTO members (user_id, conversation_key, read_through)
+SELECT m.user_id, m.conversation_key, i.read_through
+FROM (
+    SELECT
+        r.user_id AS user_id,
+        uuid_send(r.conversation_key) AS conversation_key,
+        r.read_through AS read_through,
+        r.ord
+    FROM unnest($1::text[] COLLATE "C", $2::uuid[], $3::bigint[])
+    WITH ORDINALITY AS r(user_id, conversation_key, read_through, ord)
+) AS i
+    CROSS JOIN members AS m
+WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key AND m.left_at IS NULL
+ORDER BY m.user_id, m.conversation_key
+ON CONFLICT (user_id, conversation_key) DO UPDATE SET
+    read_through = CASE
+        WHEN excluded.read_through > members.read_through THEN excluded.read_through
+        ELSE members.read_through
+    END
+RETURNING user_id, conversation_key;
 
 -- backlog.due.0
 SELECT COUNT(*) AS due, MIN(erasable_from) AS oldest
@@ -1263,52 +1382,56 @@ UPDATE members AS m SET
         ) AS rule
     )
 FROM (
-    SELECT
-        r.revision AS revision,
-        r.user_id AS user_id,
-        uuid_send(r.conversation_key) AS conversation_key,
-        CASE WHEN r.has_deletion THEN r.deletion END AS deletion,
-        r.recorded AS recorded,
-        CASE WHEN r.has_hidden_before THEN r.hidden_before END AS hidden_before,
-        CASE WHEN r.has_cleared_before THEN r.cleared_before END AS cleared_before,
-        CASE WHEN r.has_pinned_before THEN r.pinned_before END AS pinned_before,
-        CASE WHEN r.has_taken_before THEN r.taken_before END AS taken_before,
-        r.ord
-    FROM
-        unnest(
-            $1::bigint[],
-            $2::text[] COLLATE "C",
-            $3::uuid[],
-            $4::bigint[],
-            $5::boolean[],
-            $6::bigint[],
-            $7::bigint[],
-            $8::boolean[],
-            $9::bigint[],
-            $10::boolean[],
-            $11::bigint[],
-            $12::boolean[],
-            $13::bigint[],
-            $14::boolean[]
+    SELECT *
+    FROM (
+        SELECT
+            r.revision AS revision,
+            r.user_id AS user_id,
+            uuid_send(r.conversation_key) AS conversation_key,
+            CASE WHEN r.has_deletion THEN r.deletion END AS deletion,
+            r.recorded AS recorded,
+            CASE WHEN r.has_hidden_before THEN r.hidden_before END AS hidden_before,
+            CASE WHEN r.has_cleared_before THEN r.cleared_before END AS cleared_before,
+            CASE WHEN r.has_pinned_before THEN r.pinned_before END AS pinned_before,
+            CASE WHEN r.has_taken_before THEN r.taken_before END AS taken_before,
+            r.ord
+        FROM
+            unnest(
+                $1::bigint[],
+                $2::text[] COLLATE "C",
+                $3::uuid[],
+                $4::bigint[],
+                $5::boolean[],
+                $6::bigint[],
+                $7::bigint[],
+                $8::boolean[],
+                $9::bigint[],
+                $10::boolean[],
+                $11::bigint[],
+                $12::boolean[],
+                $13::bigint[],
+                $14::boolean[]
+            )
+        WITH
+        ORDINALITY AS r(
+            revision,
+            user_id,
+            conversation_key,
+            deletion,
+            has_deletion,
+            recorded,
+            hidden_before,
+            has_hidden_before,
+            cleared_before,
+            has_cleared_before,
+            pinned_before,
+            has_pinned_before,
+            taken_before,
+            has_taken_before,
+            ord
         )
-    WITH
-    ORDINALITY AS r(
-        revision,
-        user_id,
-        conversation_key,
-        deletion,
-        has_deletion,
-        recorded,
-        hidden_before,
-        has_hidden_before,
-        cleared_before,
-        has_cleared_before,
-        pinned_before,
-        has_pinned_before,
-        taken_before,
-        has_taken_before,
-        ord
-    )
+    ) AS i
+    ORDER BY user_id, conversation_key
 ) AS i
 WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 
@@ -1533,7 +1656,11 @@ raised AS (
         revision = GREATEST(users.revision + 1, excluded.revision)
     RETURNING user_id, revision
 ),
-targets AS MATERIALIZED (SELECT i.*, b.user_id, b.revision FROM input AS i CROSS JOIN raised AS b),
+targets AS MATERIALIZED (
+    SELECT i.*, b.user_id, b.revision
+    FROM input AS i CROSS JOIN raised AS b
+    ORDER BY i.conversation_key
+),
 applied AS (
     UPDATE members AS m SET
         custom_data = CASE WHEN m.custom_data IS DISTINCT FROM i.custom_data THEN i.custom_data ELSE m.custom_data END,
@@ -1714,7 +1841,7 @@ targets AS MATERIALIZED (
     SELECT i.*, b.revision
     FROM input AS i JOIN raised AS b ON b.user_id = i.user_id
     WHERE (SELECT COUNT(*) FROM raised) > 0
-    ORDER BY i.ord
+    ORDER BY i.user_id, i.conversation_key
 ),
 applied AS (
     UPDATE members AS m SET
@@ -1810,7 +1937,11 @@ raised AS (
         revision = GREATEST(users.revision + 1, excluded.revision)
     RETURNING user_id, revision
 ),
-targets AS MATERIALIZED (SELECT i.*, b.user_id, b.revision FROM input AS i CROSS JOIN raised AS b),
+targets AS MATERIALIZED (
+    SELECT i.*, b.user_id, b.revision
+    FROM input AS i CROSS JOIN raised AS b
+    ORDER BY i.conversation_key
+),
 applied AS (
     UPDATE members AS m SET
         marks = CASE
@@ -1999,7 +2130,7 @@ targets AS MATERIALIZED (
     SELECT i.*, b.revision
     FROM input AS i JOIN raised AS b ON b.user_id = i.user_id
     WHERE (SELECT COUNT(*) FROM raised) > 0
-    ORDER BY i.ord
+    ORDER BY i.user_id, i.conversation_key
 ),
 applied AS (
     UPDATE members AS m SET
@@ -2100,7 +2231,11 @@ raised AS (
         revision = GREATEST(users.revision + 1, excluded.revision)
     RETURNING user_id, revision
 ),
-targets AS MATERIALIZED (SELECT i.*, b.user_id, b.revision FROM input AS i CROSS JOIN raised AS b),
+targets AS MATERIALIZED (
+    SELECT i.*, b.user_id, b.revision
+    FROM input AS i CROSS JOIN raised AS b
+    ORDER BY i.conversation_key
+),
 applied AS (
     UPDATE members AS m SET
         muted = CASE WHEN m.muted <> i.muted THEN i.muted ELSE m.muted END,
@@ -2277,7 +2412,7 @@ targets AS MATERIALIZED (
     SELECT i.*, b.revision
     FROM input AS i JOIN raised AS b ON b.user_id = i.user_id
     WHERE (SELECT COUNT(*) FROM raised) > 0
-    ORDER BY i.ord
+    ORDER BY i.user_id, i.conversation_key
 ),
 applied AS (
     UPDATE members AS m SET
@@ -2365,14 +2500,18 @@ UPDATE members AS m SET
         ELSE m.changed_by
     END
 FROM (
-    SELECT
-        r.revision AS revision,
-        r.user_id AS user_id,
-        uuid_send(r.conversation_key) AS conversation_key,
-        r.position AS position,
-        r.ord
-    FROM unnest($1::bigint[], $2::text[] COLLATE "C", $3::uuid[], $4::bigint[])
-    WITH ORDINALITY AS r(revision, user_id, conversation_key, position, ord)
+    SELECT *
+    FROM (
+        SELECT
+            r.revision AS revision,
+            r.user_id AS user_id,
+            uuid_send(r.conversation_key) AS conversation_key,
+            r.position AS position,
+            r.ord
+        FROM unnest($1::bigint[], $2::text[] COLLATE "C", $3::uuid[], $4::bigint[])
+        WITH ORDINALITY AS r(revision, user_id, conversation_key, position, ord)
+    ) AS i
+    ORDER BY user_id, conversation_key
 ) AS i
 WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 
@@ -2543,7 +2682,11 @@ raised AS (
         revision = GREATEST(users.revision + 1, excluded.revision)
     RETURNING user_id, revision
 ),
-targets AS MATERIALIZED (SELECT i.*, b.user_id, b.revision FROM input AS i CROSS JOIN raised AS b),
+targets AS MATERIALIZED (
+    SELECT i.*, b.user_id, b.revision
+    FROM input AS i CROSS JOIN raised AS b
+    ORDER BY i.conversation_key
+),
 applied AS (
     UPDATE members AS m SET
         read_through = CASE
@@ -2734,7 +2877,7 @@ targets AS MATERIALIZED (
     SELECT i.*, b.revision
     FROM input AS i JOIN raised AS b ON b.user_id = i.user_id
     WHERE (SELECT COUNT(*) FROM raised) > 0
-    ORDER BY i.ord
+    ORDER BY i.user_id, i.conversation_key
 ),
 applied AS (
     UPDATE members AS m SET
@@ -2838,7 +2981,11 @@ raised AS (
         revision = GREATEST(users.revision + 1, excluded.revision)
     RETURNING user_id, revision
 ),
-targets AS MATERIALIZED (SELECT i.*, b.user_id, b.revision FROM input AS i CROSS JOIN raised AS b),
+targets AS MATERIALIZED (
+    SELECT i.*, b.user_id, b.revision
+    FROM input AS i CROSS JOIN raised AS b
+    ORDER BY i.conversation_key
+),
 applied AS (
     UPDATE members AS m SET
         pinned_at = CASE WHEN m.pinned_at IS NOT NULL THEN NULL ELSE m.pinned_at END,
@@ -3028,7 +3175,7 @@ targets AS MATERIALIZED (
     SELECT i.*, b.revision
     FROM input AS i JOIN raised AS b ON b.user_id = i.user_id
     WHERE (SELECT COUNT(*) FROM raised) > 0
-    ORDER BY i.ord
+    ORDER BY i.user_id, i.conversation_key
 ),
 applied AS (
     UPDATE members AS m SET
@@ -3138,7 +3285,11 @@ raised AS (
         revision = GREATEST(users.revision + 1, excluded.revision)
     RETURNING user_id, revision
 ),
-targets AS MATERIALIZED (SELECT i.*, b.user_id, b.revision FROM input AS i CROSS JOIN raised AS b),
+targets AS MATERIALIZED (
+    SELECT i.*, b.user_id, b.revision
+    FROM input AS i CROSS JOIN raised AS b
+    ORDER BY i.conversation_key
+),
 applied AS (
     UPDATE members AS m SET
         (
@@ -3405,7 +3556,7 @@ targets AS MATERIALIZED (
     SELECT i.*, b.revision
     FROM input AS i JOIN raised AS b ON b.user_id = i.user_id
     WHERE (SELECT COUNT(*) FROM raised) > 0
-    ORDER BY i.ord
+    ORDER BY i.user_id, i.conversation_key
 ),
 applied AS (
     UPDATE members AS m SET

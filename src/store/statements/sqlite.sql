@@ -15,7 +15,7 @@ FROM (
     FROM json_each($1) AS r
 ) AS i
 WHERE TRUE
-ORDER BY i.user_id
+ORDER BY i.user_id, i.conversation_key
 ON CONFLICT (user_id, conversation_key) DO UPDATE SET
     read_through = CASE
         WHEN excluded.read_through > members.read_through THEN excluded.read_through
@@ -26,12 +26,29 @@ ON CONFLICT (user_id, conversation_key) DO UPDATE SET
 -- SCAN r VIRTUAL TABLE INDEX 1:
 -- USE TEMP B-TREE FOR ORDER BY
 
--- append.arrive_in_small_group
+-- append.arrive_in_small_groups
 INSERT INTO members (user_id, conversation_key, read_through, last_seq, last_time)
-SELECT m.user_id, m.conversation_key, CASE WHEN m.user_id = $1 THEN $3 ELSE 0 END, $3, $4
-FROM members AS m
-WHERE m.conversation_key = $2 AND m.kind > 0 AND m.left_at IS NULL
-ORDER BY m.user_id
+SELECT m.user_id, m.conversation_key, COALESCE(o.read_through, 0), i.last_seq, i.last_time
+FROM (
+    SELECT
+        r.key AS ord,
+        unhex(r.value ->> 0) AS conversation_key,
+        r.value ->> 1 AS last_seq,
+        r.value ->> 2 AS last_time
+    FROM json_each($1) AS r
+) AS i
+    CROSS JOIN members AS m
+    LEFT JOIN (
+        SELECT
+            r.key AS ord,
+            r.value ->> 0 AS user_id,
+            unhex(r.value ->> 1) AS conversation_key,
+            r.value ->> 2 AS read_through
+        FROM json_each($2) AS r
+    ) AS o ON o.user_id = m.user_id
+    AND o.conversation_key = m.conversation_key
+WHERE m.conversation_key = i.conversation_key AND m.kind > 0 AND m.left_at IS NULL
+ORDER BY m.user_id, m.conversation_key
 ON CONFLICT (user_id, conversation_key) DO UPDATE SET
     read_through = CASE
         WHEN excluded.read_through > members.read_through THEN excluded.read_through
@@ -39,37 +56,53 @@ ON CONFLICT (user_id, conversation_key) DO UPDATE SET
     END,
     last_seq = excluded.last_seq,
     last_time = excluded.last_time
-RETURNING user_id;
+RETURNING user_id, conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
 -- SEARCH m USING INDEX members_by_conversation (conversation_key=?)
+-- SCAN r VIRTUAL TABLE INDEX 1: LEFT-JOIN
+-- USE TEMP B-TREE FOR ORDER BY
 
--- append.earlier
-SELECT
-    m.conversation_key,
-    m.seq,
-    m.sender_user_id,
-    m.send_time,
-    m.payload_type,
-    m.content,
-    NULL AS fingerprint
-FROM
-    (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($3) AS r) AS i
+-- append.placing.earlier
+SELECT i.number, m.seq, m.sender_user_id, m.send_time, m.payload_type, m.content, NULL AS fingerprint
+FROM (
+    SELECT
+        r.key AS ord,
+        r.value ->> 0 AS number,
+        unhex(r.value ->> 1) AS conversation_key,
+        r.value ->> 2 AS sender_user_id,
+        r.value ->> 3 AS client_message_id
+    FROM json_each($1) AS r
+) AS i
     CROSS JOIN messages AS m
-WHERE m.conversation_key = i.conversation_key AND m.sender_user_id = $1 AND m.client_message_id = $2
+WHERE
+    m.conversation_key = i.conversation_key
+    AND m.sender_user_id = i.sender_user_id
+    AND m.client_message_id = i.client_message_id
 UNION ALL
-SELECT e.conversation_key, e.seq, e.sender_user_id, e.send_time, NULL, NULL, e.fingerprint
-FROM
-    (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($3) AS r) AS i
-    CROSS JOIN erased_messages AS e
-WHERE e.conversation_key = i.conversation_key AND e.sender_user_id = $1 AND e.client_message_id = $2;
+SELECT i.number, m.seq, m.sender_user_id, m.send_time, NULL, NULL, m.fingerprint
+FROM (
+    SELECT
+        r.key AS ord,
+        r.value ->> 0 AS number,
+        unhex(r.value ->> 1) AS conversation_key,
+        r.value ->> 2 AS sender_user_id,
+        r.value ->> 3 AS client_message_id
+    FROM json_each($1) AS r
+) AS i
+    CROSS JOIN erased_messages AS m
+WHERE
+    m.conversation_key = i.conversation_key
+    AND m.sender_user_id = i.sender_user_id
+    AND m.client_message_id = i.client_message_id;
 -- COMPOUND QUERY
 --   LEFT-MOST SUBQUERY
 --     SCAN r VIRTUAL TABLE INDEX 1:
 --     SEARCH m USING INDEX messages_by_client_message_id (conversation_key=? AND sender_user_id=? AND client_message_id=?)
 --   UNION ALL
 --     SCAN r VIRTUAL TABLE INDEX 1:
---     SEARCH e USING PRIMARY KEY (conversation_key=? AND sender_user_id=? AND client_message_id=?)
+--     SEARCH m USING PRIMARY KEY (conversation_key=? AND sender_user_id=? AND client_message_id=?)
 
--- append.insert
+-- append.placing.insert
 INSERT INTO
     messages (
         conversation_key,
@@ -84,56 +117,72 @@ INSERT INTO
 SELECT
     i.conversation_key,
     i.seq,
-    $1,
-    $2,
+    i.sender_user_id,
+    i.client_message_id,
     i.send_time,
-    $3,
-    $4,
-    CASE WHEN $2 IS NOT NULL THEN i.send_time + $5 END
+    i.payload_type,
+    i.content,
+    CASE WHEN i.client_message_id IS NOT NULL THEN i.send_time + $1 END
+FROM (
+    SELECT
+        r.key AS ord,
+        r.value ->> 0 AS number,
+        unhex(r.value ->> 1) AS conversation_key,
+        r.value ->> 2 AS canonical_id,
+        r.value ->> 3 AS sender_user_id,
+        r.value ->> 4 AS client_message_id,
+        r.value ->> 5 AS payload_type,
+        unhex(r.value ->> 6) AS content,
+        r.value ->> 7 AS seq,
+        r.value ->> 8 AS send_time
+    FROM json_each($2) AS r
+) AS i;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+
+-- append.placing.raise
+INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time)
+SELECT i.conversation_key, i.canonical_id, i.messages, $1
 FROM (
     SELECT
         r.key AS ord,
         unhex(r.value ->> 0) AS conversation_key,
-        r.value ->> 1 AS seq,
-        r.value ->> 2 AS send_time
-    FROM json_each($6) AS r
-) AS i
-WHERE
-    NOT EXISTS (
-        SELECT 1
-        FROM erased_messages AS e
-        WHERE e.conversation_key = i.conversation_key
-            AND e.sender_user_id = $1 AND e.client_message_id = $2
-    );
--- SCAN r VIRTUAL TABLE INDEX 1:
--- CORRELATED SCALAR SUBQUERY 2
---   SEARCH e USING PRIMARY KEY (conversation_key=? AND sender_user_id=? AND client_message_id=?)
-
--- append.raise_heads
-INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time)
-SELECT i.conversation_key, i.canonical_id, 1, $1
-FROM (
-    SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS canonical_id
+        r.value ->> 1 AS canonical_id,
+        r.value ->> 2 AS messages
     FROM json_each($2) AS r
 ) AS i
 WHERE TRUE
-ORDER BY i.conversation_key
 ON CONFLICT (conversation_key) DO UPDATE SET
-    last_seq = conversations.last_seq + 1,
+    last_seq = conversations.last_seq + excluded.last_seq,
     last_time = CASE
         WHEN excluded.last_time > conversations.last_time THEN excluded.last_time
         ELSE conversations.last_time
     END
 RETURNING conversation_key, canonical_id, last_seq, last_time, is_large;
 -- SCAN r VIRTUAL TABLE INDEX 1:
--- USE TEMP B-TREE FOR ORDER BY
 
 -- append.read_own
-UPDATE members SET
-    read_through = CASE WHEN $3 > read_through THEN $3 ELSE read_through END
-WHERE user_id = $1 AND conversation_key = $2 AND left_at IS NULL
-RETURNING user_id;
--- SEARCH members USING PRIMARY KEY (user_id=? AND conversation_key=?)
+INSERT INTO members (user_id, conversation_key, read_through)
+SELECT m.user_id, m.conversation_key, i.read_through
+FROM (
+    SELECT
+        r.key AS ord,
+        r.value ->> 0 AS user_id,
+        unhex(r.value ->> 1) AS conversation_key,
+        r.value ->> 2 AS read_through
+    FROM json_each($1) AS r
+) AS i
+    CROSS JOIN members AS m
+WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key AND m.left_at IS NULL
+ORDER BY m.user_id, m.conversation_key
+ON CONFLICT (user_id, conversation_key) DO UPDATE SET
+    read_through = CASE
+        WHEN excluded.read_through > members.read_through THEN excluded.read_through
+        ELSE members.read_through
+    END
+RETURNING user_id, conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+-- USE TEMP B-TREE FOR ORDER BY
 
 -- backlog.due.0
 SELECT COUNT(*) AS due, MIN(erasable_from) AS oldest
@@ -1465,18 +1514,22 @@ UPDATE members AS m SET
         ) AS rule
     )
 FROM (
-    SELECT
-        r.key AS ord,
-        r.value ->> 0 AS revision,
-        r.value ->> 1 AS user_id,
-        unhex(r.value ->> 2) AS conversation_key,
-        r.value ->> 3 AS deletion,
-        r.value ->> 4 AS recorded,
-        r.value ->> 5 AS hidden_before,
-        r.value ->> 6 AS cleared_before,
-        r.value ->> 7 AS pinned_before,
-        r.value ->> 8 AS taken_before
-    FROM json_each($1) AS r
+    SELECT *
+    FROM (
+        SELECT
+            r.key AS ord,
+            r.value ->> 0 AS revision,
+            r.value ->> 1 AS user_id,
+            unhex(r.value ->> 2) AS conversation_key,
+            r.value ->> 3 AS deletion,
+            r.value ->> 4 AS recorded,
+            r.value ->> 5 AS hidden_before,
+            r.value ->> 6 AS cleared_before,
+            r.value ->> 7 AS pinned_before,
+            r.value ->> 8 AS taken_before
+        FROM json_each($1) AS r
+    ) AS i
+    ORDER BY user_id, conversation_key
 ) AS i
 WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 -- SCAN r VIRTUAL TABLE INDEX 1:
@@ -1485,6 +1538,7 @@ WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 --   CO-ROUTINE taken
 --     SCAN CONSTANT ROW
 --   SCAN taken
+-- USE TEMP B-TREE FOR ORDER BY
 
 -- restore.record
 INSERT INTO
@@ -1608,17 +1662,22 @@ UPDATE members AS m SET
     custom_data = CASE WHEN m.custom_data IS DISTINCT FROM i.custom_data THEN i.custom_data ELSE m.custom_data END,
     changed_by = CASE WHEN m.custom_data IS DISTINCT FROM i.custom_data THEN i.revision ELSE m.changed_by END
 FROM (
-    SELECT
-        r.key AS ord,
-        r.value ->> 0 AS revision,
-        r.value ->> 1 AS user_id,
-        unhex(r.value ->> 2) AS conversation_key,
-        unhex(r.value ->> 3) AS custom_data
-    FROM json_each($1) AS r
+    SELECT *
+    FROM (
+        SELECT
+            r.key AS ord,
+            r.value ->> 0 AS revision,
+            r.value ->> 1 AS user_id,
+            unhex(r.value ->> 2) AS conversation_key,
+            unhex(r.value ->> 3) AS custom_data
+        FROM json_each($1) AS r
+    ) AS i
+    ORDER BY user_id, conversation_key
 ) AS i
 WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 -- SCAN r VIRTUAL TABLE INDEX 1:
 -- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+-- USE TEMP B-TREE FOR ORDER BY
 
 -- settings.custom_data.record
 INSERT INTO
@@ -1715,18 +1774,23 @@ UPDATE members AS m SET
     END,
     changed_by = CASE WHEN m.marks <> ((m.marks | i.added) & ~ i.removed) THEN i.revision ELSE m.changed_by END
 FROM (
-    SELECT
-        r.key AS ord,
-        r.value ->> 0 AS revision,
-        r.value ->> 1 AS user_id,
-        unhex(r.value ->> 2) AS conversation_key,
-        r.value ->> 3 AS added,
-        r.value ->> 4 AS removed
-    FROM json_each($1) AS r
+    SELECT *
+    FROM (
+        SELECT
+            r.key AS ord,
+            r.value ->> 0 AS revision,
+            r.value ->> 1 AS user_id,
+            unhex(r.value ->> 2) AS conversation_key,
+            r.value ->> 3 AS added,
+            r.value ->> 4 AS removed
+        FROM json_each($1) AS r
+    ) AS i
+    ORDER BY user_id, conversation_key
 ) AS i
 WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 -- SCAN r VIRTUAL TABLE INDEX 1:
 -- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+-- USE TEMP B-TREE FOR ORDER BY
 
 -- settings.mark.record
 INSERT INTO
@@ -1824,17 +1888,22 @@ UPDATE members AS m SET
     muted = CASE WHEN m.muted <> i.muted THEN i.muted ELSE m.muted END,
     changed_by = CASE WHEN m.muted <> i.muted THEN i.revision ELSE m.changed_by END
 FROM (
-    SELECT
-        r.key AS ord,
-        r.value ->> 0 AS revision,
-        r.value ->> 1 AS user_id,
-        unhex(r.value ->> 2) AS conversation_key,
-        r.value ->> 3 AS muted
-    FROM json_each($1) AS r
+    SELECT *
+    FROM (
+        SELECT
+            r.key AS ord,
+            r.value ->> 0 AS revision,
+            r.value ->> 1 AS user_id,
+            unhex(r.value ->> 2) AS conversation_key,
+            r.value ->> 3 AS muted
+        FROM json_each($1) AS r
+    ) AS i
+    ORDER BY user_id, conversation_key
 ) AS i
 WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 -- SCAN r VIRTUAL TABLE INDEX 1:
 -- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+-- USE TEMP B-TREE FOR ORDER BY
 
 -- settings.mute.record
 INSERT INTO
@@ -1938,17 +2007,22 @@ UPDATE members AS m SET
         ELSE m.changed_by
     END
 FROM (
-    SELECT
-        r.key AS ord,
-        r.value ->> 0 AS revision,
-        r.value ->> 1 AS user_id,
-        unhex(r.value ->> 2) AS conversation_key,
-        r.value ->> 3 AS position
-    FROM json_each($1) AS r
+    SELECT *
+    FROM (
+        SELECT
+            r.key AS ord,
+            r.value ->> 0 AS revision,
+            r.value ->> 1 AS user_id,
+            unhex(r.value ->> 2) AS conversation_key,
+            r.value ->> 3 AS position
+        FROM json_each($1) AS r
+    ) AS i
+    ORDER BY user_id, conversation_key
 ) AS i
 WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 -- SCAN r VIRTUAL TABLE INDEX 1:
 -- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+-- USE TEMP B-TREE FOR ORDER BY
 
 -- settings.pin.record
 INSERT INTO
@@ -2060,17 +2134,22 @@ UPDATE members AS m SET
         ELSE m.changed_by
     END
 FROM (
-    SELECT
-        r.key AS ord,
-        r.value ->> 0 AS revision,
-        r.value ->> 1 AS user_id,
-        unhex(r.value ->> 2) AS conversation_key,
-        r.value ->> 3 AS position
-    FROM json_each($1) AS r
+    SELECT *
+    FROM (
+        SELECT
+            r.key AS ord,
+            r.value ->> 0 AS revision,
+            r.value ->> 1 AS user_id,
+            unhex(r.value ->> 2) AS conversation_key,
+            r.value ->> 3 AS position
+        FROM json_each($1) AS r
+    ) AS i
+    ORDER BY user_id, conversation_key
 ) AS i
 WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 -- SCAN r VIRTUAL TABLE INDEX 1:
 -- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+-- USE TEMP B-TREE FOR ORDER BY
 
 -- settings.read.record
 INSERT INTO
@@ -2167,17 +2246,22 @@ UPDATE members AS m SET
     pinned_at = CASE WHEN m.pinned_at IS NOT NULL THEN NULL ELSE m.pinned_at END,
     changed_by = CASE WHEN m.pinned_at IS NOT NULL THEN i.revision ELSE m.changed_by END
 FROM (
-    SELECT
-        r.key AS ord,
-        r.value ->> 0 AS revision,
-        r.value ->> 1 AS user_id,
-        unhex(r.value ->> 2) AS conversation_key,
-        r.value ->> 3 AS position
-    FROM json_each($1) AS r
+    SELECT *
+    FROM (
+        SELECT
+            r.key AS ord,
+            r.value ->> 0 AS revision,
+            r.value ->> 1 AS user_id,
+            unhex(r.value ->> 2) AS conversation_key,
+            r.value ->> 3 AS position
+        FROM json_each($1) AS r
+    ) AS i
+    ORDER BY user_id, conversation_key
 ) AS i
 WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 -- SCAN r VIRTUAL TABLE INDEX 1:
 -- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+-- USE TEMP B-TREE FOR ORDER BY
 
 -- settings.unpin.record
 INSERT INTO
@@ -2321,15 +2405,19 @@ UPDATE members AS m SET
         ) AS rule
     )
 FROM (
-    SELECT
-        r.key AS ord,
-        r.value ->> 0 AS revision,
-        r.value ->> 1 AS user_id,
-        unhex(r.value ->> 2) AS conversation_key,
-        r.value ->> 3 AS head,
-        r.value ->> 4 AS hide_through,
-        r.value ->> 5 AS clear_through
-    FROM json_each($1) AS r
+    SELECT *
+    FROM (
+        SELECT
+            r.key AS ord,
+            r.value ->> 0 AS revision,
+            r.value ->> 1 AS user_id,
+            unhex(r.value ->> 2) AS conversation_key,
+            r.value ->> 3 AS head,
+            r.value ->> 4 AS hide_through,
+            r.value ->> 5 AS clear_through
+        FROM json_each($1) AS r
+    ) AS i
+    ORDER BY user_id, conversation_key
 ) AS i
 WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 -- SCAN r VIRTUAL TABLE INDEX 1:
@@ -2338,6 +2426,7 @@ WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 --   CO-ROUTINE reach
 --     SCAN CONSTANT ROW
 --   SCAN reach
+-- USE TEMP B-TREE FOR ORDER BY
 
 -- take.record
 INSERT INTO

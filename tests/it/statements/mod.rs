@@ -3,6 +3,7 @@
 
 mod among_many;
 mod count;
+mod messages_together;
 mod plans;
 mod recorder;
 mod records;

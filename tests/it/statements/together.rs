@@ -1,6 +1,8 @@
 //! Requests of many users that wait at the same time: carried out together, and answered as if each had
 //! been alone.
 
+use std::pin::Pin;
+
 use tokio::task::JoinSet;
 use tonic::{Code, Status};
 use uuid::Uuid;
@@ -22,7 +24,10 @@ on_every_database!(
 
 const USERS: usize = 30;
 
-/// Keeps all changes from being carried out until it is opened.
+/// A call that is still to be made.
+pub(super) type Call<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Keeps all changes and messages from being carried out until it is opened.
 struct Gate {
     holder: Rows,
     onlooker: Rows,
@@ -34,7 +39,7 @@ impl Gate {
         let lock = if is_sqlite(database) {
             "BEGIN IMMEDIATE"
         } else {
-            "BEGIN; LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE"
+            "BEGIN; LOCK TABLE users, conversations IN SHARE ROW EXCLUSIVE MODE"
         };
         holder.run(lock).await;
         Self { holder, onlooker }
@@ -95,10 +100,21 @@ pub(super) async fn at_once(
     database: &TestDatabase,
     changes: Vec<Box<dyn AnyChange>>,
 ) -> Vec<Result<Vec<u8>, Status>> {
+    let calls = changes.into_iter();
+    let calls = calls.map(|change| -> Call<_> { Box::pin(async move { change.bytes().await }) });
+    made_at_once(observed, database, calls.collect()).await
+}
+
+/// Makes these calls at once, behind a gate.
+pub(super) async fn made_at_once<T: Send + 'static>(
+    observed: &Observed,
+    database: &TestDatabase,
+    calls: Vec<Call<T>>,
+) -> Vec<T> {
     let gate = Gate::close(database).await;
     let mut waiting = JoinSet::new();
-    for (place, change) in changes.into_iter().enumerate() {
-        waiting.spawn(async move { (place, change.bytes().await) });
+    for (place, call) in calls.into_iter().enumerate() {
+        waiting.spawn(async move { (place, call.await) });
     }
     gate.until_all_wait(&observed.client, database).await;
     gate.open().await;

@@ -27,8 +27,8 @@ impl Request for Numbered {
         1 + self.number % 2
     }
 
-    fn user(&self) -> Option<&UserId> {
-        Some(&self.user)
+    fn excludes(&self) -> Option<&str> {
+        Some(self.user.as_str())
     }
 }
 
