@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use super::{App, AppError, positions::positioned};
 use crate::{
-    domain::{Batch, ConversationId, Deletion, Origin, Seq, Synchronisation, Taking},
+    domain::{
+        Batch, ConversationId, Deletion, Origin, Reappearance, Seq, Settings, Synchronisation,
+        Taking,
+    },
     store::{DeletionTarget, Positioned, Take},
 };
 
@@ -17,6 +20,10 @@ pub struct DeletionRequest {
     pub conversations: Batch<ConversationId>,
     /// Whether other clients are notified; `None` as the deployment has decided.
     pub synchronisation: Option<Synchronisation>,
+    /// Whether a newer message lists them again. A clearing leaves that as it is.
+    pub reappearance: Reappearance,
+    /// Whether their settings go, too. A clearing keeps them.
+    pub settings: Settings,
     /// How far the user had seen conversations; the deletion reaches no further in them.
     pub seen_through: HashMap<ConversationId, Seq>,
 }
@@ -33,6 +40,8 @@ pub(super) async fn take(
         origin,
         conversations,
         synchronisation,
+        reappearance,
+        settings,
         seen_through,
     } = request;
     let targets = positioned(app, &origin.user, conversations)
@@ -62,6 +71,8 @@ pub(super) async fn take(
         origin: &origin,
         targets,
         taking,
+        reappearance,
+        settings,
         synchronisation: synchronisation.unwrap_or(default),
         time,
         restorable_until: (!window.is_zero()).then(|| time.saturating_add(window)),

@@ -1,8 +1,8 @@
 //! A user's changes, as the user's clients follow them.
 
 use super::{
-    ClientId, ConversationId, CustomData, FolderName, Marks, Membership, Muting, Pinning, Revision,
-    Seq, Synchronisation, Taking, Timestamp,
+    ClientId, ConversationId, CustomData, FolderName, Marks, Membership, Muting, Pinning,
+    Reappearance, Revision, Seq, Settings, Synchronisation, Taking, Timestamp,
 };
 
 /// The most bytes of a change as a watching client is notified of it.
@@ -31,6 +31,10 @@ pub enum Change {
     Taken {
         /// The parts of them that were deleted.
         taking: Taking,
+        /// The rule that the request has asked for.
+        reappearance: Reappearance,
+        /// Whether it was to take the settings, too.
+        settings: Settings,
         /// Whether other clients are notified.
         synchronisation: Synchronisation,
         /// How they stand since.
@@ -42,6 +46,8 @@ pub enum Change {
         deletion: Revision,
         /// How they stand since.
         conversations: Vec<Watermarks>,
+        /// The settings of those whose settings came back, as they are since.
+        settings: Vec<ConversationSettings>,
     },
     /// Conversations were read through these positions.
     Read(Vec<(ConversationId, Seq)>),
@@ -90,6 +96,25 @@ pub struct Watermarks {
     pub cleared_through: Seq,
     /// Whether it is pinned.
     pub is_pinned: bool,
+    /// Whether something newer lists it.
+    pub reappearance: Reappearance,
+    /// Whether the deletion has taken its settings.
+    pub settings: Settings,
+}
+
+/// The settings of one conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConversationSettings {
+    /// The conversation.
+    pub conversation_id: ConversationId,
+    /// Whether it is muted.
+    pub muted: bool,
+    /// Its marks.
+    pub marks: Marks,
+    /// The product's own data.
+    pub custom_data: CustomData,
+    /// The folders that it is in, oldest first.
+    pub folders: Vec<FolderName>,
 }
 
 impl RecordedChange {
@@ -102,16 +127,41 @@ impl RecordedChange {
     }
 }
 
+impl ConversationSettings {
+    /// About as many bytes as they have in an event; never fewer.
+    fn bytes(&self) -> usize {
+        let folders = self.folders.iter().map(|name| name.as_str().len() + 2);
+        let data = self.custom_data.as_bytes().len();
+        self.conversation_id.name_bytes() + BYTES_BESIDE_ID + data + folders.sum::<usize>()
+    }
+}
+
 impl Change {
-    /// Whether a client can be notified of it. Requests are bounded so that it can, but for one kind: there
-    /// are readings of old of any number of conversations.
+    /// Whether a client can be notified of it. Requests are bounded so that it can, but for two kinds: there
+    /// are readings of old of any number of conversations, and undoing may leave more in folders than may be
+    /// put there.
     #[must_use]
     pub fn fits_an_event(&self) -> bool {
-        let Self::Read(conversations) = self else {
-            return true;
+        let bytes: usize = match self {
+            Self::Read(conversations) => conversations
+                .iter()
+                .map(|(id, _)| id.name_bytes() + BYTES_BESIDE_ID)
+                .sum(),
+            Self::Restored {
+                conversations,
+                settings,
+                ..
+            } => {
+                let stand = conversations
+                    .iter()
+                    .map(|one| one.conversation_id.name_bytes() + BYTES_BESIDE_ID);
+                stand
+                    .chain(settings.iter().map(ConversationSettings::bytes))
+                    .sum()
+            }
+            _ => 0,
         };
-        let bytes = |(id, _): &(ConversationId, Seq)| id.name_bytes() + BYTES_BESIDE_ID;
-        conversations.iter().map(bytes).sum::<usize>() <= MAX_EVENT_BYTES
+        bytes <= MAX_EVENT_BYTES
     }
 
     const fn is_synchronised(&self) -> bool {

@@ -13,6 +13,26 @@ pub enum Taking {
     History,
 }
 
+/// The rule by which a deleted conversation comes back into the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Reappearance {
+    /// A newer message that reaches the user lists it.
+    #[default]
+    OnMessage,
+    /// No message does but the user's own; showing it and undoing the deletion do.
+    Never,
+}
+
+/// The fate of a conversation's settings when it is deleted: mute, marks, custom data and folders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Settings {
+    /// They stay, unseen.
+    #[default]
+    Keep,
+    /// They are gone.
+    Forget,
+}
+
 /// Whether the user's other clients are notified of a deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Synchronisation {

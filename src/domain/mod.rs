@@ -22,12 +22,12 @@ mod setting;
 mod view;
 
 pub use batch::{Batch, BatchError};
-pub use change::{Change, MAX_EVENT_BYTES, RecordedChange, Watermarks};
+pub use change::{Change, ConversationSettings, MAX_EVENT_BYTES, RecordedChange, Watermarks};
 pub use clock::{Asked, Clock, JUMP, MOST_SKEW, ManualClock, Micros, Readings, Timestamp, Told};
 pub use conversation_id::{CanonicalId, ConversationId, ConversationIdError, ConversationKind};
 pub use deletion::{
-    ConversationDeletion, Deletion, DeletionOutcome, Restoration, RestorationOutcome,
-    RestoredConversation, Synchronisation, Taking,
+    ConversationDeletion, Deletion, DeletionOutcome, Reappearance, Restoration, RestorationOutcome,
+    RestoredConversation, Settings, Synchronisation, Taking,
 };
 pub use folder::{
     Folder, FolderAction, FolderChanged, MAX_FILED_CONVERSATIONS, MAX_FOLDER_CONVERSATIONS,

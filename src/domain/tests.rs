@@ -299,11 +299,15 @@ fn a_watcher_is_told_of_a_deletion_only_if_it_was_to_be_and_of_every_undo() {
             hidden_through: Seq::ZERO,
             cleared_through: Seq::ZERO,
             is_pinned: false,
+            reappearance: Reappearance::OnMessage,
+            settings: Settings::Keep,
         }]
     };
     let taken = |synchronisation, conversations| {
         let change = Change::Taken {
             taking: Taking::Entry,
+            reappearance: Reappearance::OnMessage,
+            settings: Settings::Keep,
             synchronisation,
             conversations,
         };
@@ -313,6 +317,7 @@ fn a_watcher_is_told_of_a_deletion_only_if_it_was_to_be_and_of_every_undo() {
         let change = Change::Restored {
             deletion: Revision::saturating(1),
             conversations,
+            settings: Vec::new(),
         };
         recorded(None, change)
     };

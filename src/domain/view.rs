@@ -5,7 +5,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::{Membership, Seq};
+use super::{Membership, Reappearance, Seq};
 
 /// A user's watermarks in one conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -20,6 +20,8 @@ pub struct View {
     pub cleared_through: Seq,
     /// Read through here.
     pub read_through: Seq,
+    /// Whether something newer lists it.
+    pub reappearance: Reappearance,
 }
 
 impl View {
@@ -41,7 +43,8 @@ impl View {
     /// Whether the conversation is in the user's list.
     #[must_use]
     pub fn is_listed(&self, head: Seq) -> bool {
-        self.last(head) > self.hidden_through.max(self.joined_after)
+        self.reappearance == Reappearance::OnMessage
+            && self.last(head) > self.hidden_through.max(self.joined_after)
     }
 
     /// The positions of the messages that the user can read; `None` if there are none.
@@ -108,6 +111,18 @@ mod tests {
         assert!(!view.is_listed(seq(4)));
         assert_eq!(view.visible(seq(4)), Some(seq(1)..=seq(4)));
         assert_eq!(view.unread(seq(4)), 0);
+        assert_eq!(view.unread(seq(6)), 2);
+    }
+
+    #[test]
+    fn what_stays_away_is_not_listed_and_counts_what_came_since() {
+        let view = View {
+            hidden_through: seq(4),
+            reappearance: Reappearance::Never,
+            ..View::default()
+        };
+        assert!(!view.is_listed(seq(6)));
+        assert_eq!(view.visible(seq(6)), Some(seq(1)..=seq(6)));
         assert_eq!(view.unread(seq(6)), 2);
     }
 

@@ -21,7 +21,7 @@ mod rule;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use sea_orm::{ConnectionTrait, QueryResult};
+use sea_orm::{ConnectionTrait, QueryResult, Value};
 
 use super::{
     Store, StoreError,
@@ -239,29 +239,93 @@ impl Store {
             // The transaction is rolled back: on PostgreSQL a revision may have been raised in vain.
             return Ok(in_order(batch, made)?);
         }
-        let rows = raised(&new, &revisions);
-        let rows = self.dialect.row_values(rows.columns());
-        let apply = self.statement(&steps.apply, rows.clone());
-        let applied = transaction.execute_raw(apply).await;
-        applied.map_err(StoreError::from)?;
-        if let Some(surplus) = steps.surplus {
-            for (change, revision) in new.iter().zip(&revisions) {
-                self.keep_limit(&transaction, surplus, change, *revision)
-                    .await?;
-            }
-        }
-        let revisions: Vec<_> = revisions.into_iter().map(Raised).collect();
-        let made_now = changes(&new, self.retention).beside(Input::of(&revisions.iter()));
-        let mut values = self.dialect.row_values(made_now.columns());
-        values.extend(rows);
-        let record = self.statement(&steps.record, values);
-        let recorded = transaction.query_all_raw(record).await;
-        for row in recorded.map_err(StoreError::from)? {
+        let rows = self
+            .apply_all(&transaction, steps, &new, &revisions)
+            .await?;
+        for row in self
+            .record_all(&transaction, steps, &new, &revisions, rows)
+            .await?
+        {
             let (user, now) = now(&row)?;
             made.insert(user, now);
         }
         transaction.commit().await?;
         Ok(in_order(batch, made)?)
+    }
+
+    /// Changes the users' rows, whose revisions have been raised to these. Returns the parameters that stand
+    /// for them, for [`Store::record_all`].
+    async fn apply_all(
+        &self,
+        transaction: &DatabaseTransaction,
+        steps: &Steps,
+        new: &[&Change],
+        revisions: &[i64],
+    ) -> Result<Vec<Value>, ChangeError> {
+        let rows = self.dialect.row_values(raised(new, revisions).columns());
+        let apply = self.statement(&steps.apply, rows.clone());
+        let applied = transaction.execute_raw(apply).await;
+        applied.map_err(StoreError::from)?;
+        if let Some(surplus) = steps.surplus {
+            for (change, revision) in new.iter().zip(revisions) {
+                self.keep_limit(transaction, surplus, change, *revision)
+                    .await?;
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Records changes that were applied to these rows.
+    async fn record_all(
+        &self,
+        transaction: &DatabaseTransaction,
+        steps: &Steps,
+        new: &[&Change],
+        revisions: &[i64],
+        rows: Vec<Value>,
+    ) -> Result<Vec<QueryResult>, StoreError> {
+        let revisions: Vec<_> = revisions.iter().copied().map(Raised).collect();
+        let made_now = changes(new, self.retention).beside(Input::of(&revisions.iter()));
+        let mut values = self.dialect.row_values(made_now.columns());
+        values.extend(rows);
+        let record = self.statement(&steps.record, values);
+        Ok(transaction.query_all_raw(record).await?)
+    }
+
+    /// Changes the user's rows as the first part of a change that does more in its transaction.
+    pub(super) async fn apply_one<R>(
+        &self,
+        transaction: &DatabaseTransaction,
+        statement: &ChangeStatement<R>,
+        change: &Change,
+        revision: Revision,
+    ) -> Result<(), ChangeError> {
+        let steps = statement.of_rows.steps();
+        let revisions = [revision.to_stored()];
+        self.apply_all(transaction, steps, &[change], &revisions)
+            .await?;
+        Ok(())
+    }
+
+    /// Records a change that was applied so.
+    pub(super) async fn record_applied<R>(
+        &self,
+        transaction: &DatabaseTransaction,
+        statement: &ChangeStatement<R>,
+        change: &Change,
+        revision: Revision,
+    ) -> Result<Recorded, StoreError> {
+        let steps = statement.of_rows.steps();
+        let revisions = [revision.to_stored()];
+        let rows = self
+            .dialect
+            .row_values(raised(&[change], &revisions).columns());
+        let recorded = self
+            .record_all(transaction, steps, &[change], &revisions, rows)
+            .await?;
+        let row = recorded.first().ok_or_else(missing)?;
+        let results: String = Row::new(log::TABLE, row).get("results")?;
+        Recorded::now(change, revision, &results)
     }
 
     /// Begins a transaction of changes. The users' locks are taken before anything is looked at, so

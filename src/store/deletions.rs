@@ -14,6 +14,8 @@
 //! How far an undo of all that can be undone would bring the history back stands in the row, too
 //! (`kept_after`), and up to where deletions can never be undone (`undo_ended`).
 
+mod detail;
+mod forgetting;
 mod record;
 mod rows;
 mod rules;
@@ -28,16 +30,22 @@ use super::{
     log::Recorded,
 };
 use crate::domain::{
-    ConversationDeletion, ConversationId, Deletion, DeletionOutcome, Origin, RequestKey,
-    Restoration, RestorationOutcome, RestoredConversation, Seq, Synchronisation, Taking, Timestamp,
-    UserId,
+    ConversationDeletion, ConversationId, Deletion, DeletionOutcome, Origin, Reappearance,
+    RequestKey, Restoration, RestorationOutcome, RestoredConversation, Seq, Settings,
+    Synchronisation, Taking, Timestamp, UserId,
 };
 
+pub(super) use detail::Detail;
+pub(super) use forgetting::{Statements, is_forgotten, settings_since};
 use record::is_pin_left_out;
-pub(super) use record::{After, Before, after, before};
-pub(super) use rows::{TargetRow, UndoneRow};
+pub(super) use record::{
+    After, Before, after, before, reappearance_since_deletion, reappearance_since_undo,
+};
+pub(super) use rows::{ForgettingRow, TargetRow, UndoneRow};
 use rules::{ALREADY_DELETED, DELETED, NEWER_MESSAGES_KEPT, NOTHING_TAKEN, RESTORED, SUPERSEDED};
-pub(super) use rules::{NOT_FOUND, restore_statement, take_statement, within_membership};
+pub(super) use rules::{
+    NOT_FOUND, forget_statement, restore_statement, take_statement, within_membership,
+};
 
 /// A deletion or clearing to carry out.
 #[derive(Debug)]
@@ -45,6 +53,10 @@ pub(crate) struct Take<'a> {
     pub(crate) origin: &'a Origin,
     pub(crate) targets: Vec<DeletionTarget>,
     pub(crate) taking: Taking,
+    /// Whether a newer message lists them again. A clearing leaves that as it is.
+    pub(crate) reappearance: Reappearance,
+    /// Whether their settings go, too.
+    pub(crate) settings: Settings,
     pub(crate) synchronisation: Synchronisation,
     pub(crate) time: Timestamp,
     /// Until when it can be undone; `None` if it cannot.
@@ -76,7 +88,7 @@ impl Store {
         let rows: Vec<_> = take
             .targets
             .iter()
-            .map(|target| TargetRow::of(target, take.taking))
+            .map(|target| TargetRow::of(target, take.taking, take.reappearance))
             .collect();
         let erasable_from = match take.taking {
             Taking::Entry => None,
@@ -84,6 +96,7 @@ impl Store {
                 Some(take.restorable_until.unwrap_or(take.time))
             }
         };
+        let detail = Detail::new(take.reappearance);
         let change = Change {
             origin: take.origin.clone(),
             kind,
@@ -92,7 +105,7 @@ impl Store {
             restorable_until: take.restorable_until,
             erasable_from,
             undoes: None,
-            detail: None,
+            detail: detail.to_text(),
             pin_limit: u32::MAX,
             conversations: take
                 .targets
@@ -101,9 +114,13 @@ impl Store {
                 .collect(),
             input: Input::default(),
         };
-        let recorded = self
-            .change("take", &self.statements.take, change, &rows)
-            .await?;
+        let recorded = match take.settings {
+            Settings::Keep => {
+                self.change("take", &self.statements.take, change, &rows)
+                    .await?
+            }
+            Settings::Forget => self.forget(change, detail, rows).await?,
+        };
         Ok(deletion(recorded)?)
     }
 
@@ -131,10 +148,18 @@ impl Store {
             conversations: ids.collect(),
             input: Input::default(),
         };
-        let rows = UndoneRow::of(&origin.user, deletion)?;
-        let recorded = self
-            .change("restore", &self.statements.restore, change, &rows)
-            .await?;
+        let mut rows = UndoneRow::of(&origin.user, deletion)?;
+        let may_stay_away: Vec<_> = rows.iter().filter_map(UndoneRow::may_stay_away).collect();
+        if !may_stay_away.is_empty() {
+            let heads = self.heads(may_stay_away).await?;
+            rows = rows.into_iter().map(|row| row.with_head(&heads)).collect();
+        }
+        let recorded = if rows.iter().any(|row| row.forgotten().is_some()) {
+            self.restore_settings(change, &rows).await?
+        } else {
+            self.change("restore", &self.statements.restore, change, &rows)
+                .await?
+        };
         Ok(restoration(recorded)?)
     }
 

@@ -4,7 +4,7 @@ use sea_orm::QueryResult;
 
 use super::{
     StoreError,
-    deletions::{self, After},
+    deletions::{self, After, Detail},
     folders::StoredFolder,
     groups,
     kind::StoredKind,
@@ -13,8 +13,8 @@ use super::{
     settings,
 };
 use crate::domain::{
-    Change, ClientId, ConversationId, FolderName, Marks, Membership, Muting, Pinning,
-    RecordedChange, Seq, Synchronisation, Taking, Watermarks,
+    Change, ClientId, ConversationId, FolderName, Marks, Membership, Muting, Pinning, Reappearance,
+    RecordedChange, Seq, Settings, Synchronisation, Taking, Watermarks,
 };
 
 /// Reads a row of `changes`.
@@ -34,14 +34,30 @@ pub(super) fn read(row: &QueryResult) -> Result<RecordedChange, StoreError> {
 }
 
 fn change(row: &Row<'_>, recorded: Recorded) -> Result<Change, StoreError> {
-    let taken = |taking, recorded| {
+    let taken = |taking, recorded: Recorded| {
+        let detail = Detail::of(&recorded)?;
         Ok::<_, StoreError>(Change::Taken {
             taking,
             synchronisation: match row.get::<i16>("synced")? {
                 0 => Synchronisation::OriginOnly,
                 _ => Synchronisation::OtherClients,
             },
-            conversations: watermarks(recorded, |outcome, _| outcome != deletions::NOT_FOUND)?,
+            reappearance: detail.reappearance(),
+            settings: detail.settings(),
+            conversations: watermarks(
+                recorded,
+                |outcome, _| outcome != deletions::NOT_FOUND,
+                |conversation| {
+                    let rule = deletions::reappearance_since_deletion(conversation);
+                    let settings = match detail.settings() {
+                        Settings::Forget if deletions::is_forgotten(conversation) => {
+                            Settings::Forget
+                        }
+                        Settings::Keep | Settings::Forget => Settings::Keep,
+                    };
+                    (rule, settings)
+                },
+            )?,
         })
     };
     Ok(match recorded.kind {
@@ -50,7 +66,17 @@ fn change(row: &Row<'_>, recorded: Recorded) -> Result<Change, StoreError> {
         StoredKind::Clear => taken(Taking::History, recorded)?,
         StoredKind::Restore => Change::Restored {
             deletion: row.revision("undoes")?,
-            conversations: watermarks(recorded, |_, has_changed| has_changed)?,
+            settings: deletions::settings_since(&recorded)?,
+            conversations: watermarks(
+                recorded,
+                |_, has_changed| has_changed,
+                |conversation| {
+                    (
+                        deletions::reappearance_since_undo(conversation),
+                        Settings::Keep,
+                    )
+                },
+            )?,
         },
         StoredKind::Read => Change::Read(changed_to(recorded, Seq::from_stored)?),
         StoredKind::Pin => Change::Pinned(Pinning::Pin, changed(recorded)),
@@ -92,6 +118,7 @@ fn change(row: &Row<'_>, recorded: Recorded) -> Result<Change, StoreError> {
 fn watermarks(
     recorded: Recorded,
     is_told: impl Fn(i64, bool) -> bool,
+    since: impl Fn(&RecordedConversation) -> (Reappearance, Settings),
 ) -> Result<Vec<Watermarks>, StoreError> {
     let error = recorded.inconsistent("results");
     let stand = |conversation: RecordedConversation| {
@@ -101,6 +128,7 @@ fn watermarks(
             has_changed,
             is_pinned,
         } = deletions::after(&conversation)?;
+        let (reappearance, settings) = since(&conversation);
         Some((
             is_told(conversation.outcome, has_changed),
             Watermarks {
@@ -108,6 +136,8 @@ fn watermarks(
                 hidden_through,
                 cleared_through,
                 is_pinned,
+                reappearance,
+                settings,
             },
         ))
     };

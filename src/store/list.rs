@@ -23,7 +23,7 @@ use crate::domain::{ConversationKind, ListFilter, ListPosition, Revision, UserId
 
 use parameters::{Chosen, InFolder, Place};
 use statements::Scoped;
-pub(super) use statements::{LISTED, Statements};
+pub(super) use statements::{LISTED, Statements, listed};
 
 /// Which part of a user's list is read.
 #[derive(Debug)]

@@ -48,7 +48,7 @@ pub(crate) struct RecordedConversation {
 }
 
 /// No kind of change records more of a conversation, so none of it needs an allocation.
-type Numbers = SmallVec<[Option<i64>; 9]>;
+type Numbers = SmallVec<[Option<i64>; 11]>;
 
 /// The outcomes of changes other than deletions and their undoing.
 pub(super) const CHANGED: i64 = 1;

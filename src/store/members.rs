@@ -12,8 +12,8 @@ use super::{
     row::Row,
 };
 use crate::domain::{
-    ConversationId, ConversationKind, CustomData, FolderName, Marks, Revision, Seq, Timestamp,
-    UserId, View,
+    ConversationId, ConversationKind, CustomData, FolderName, Marks, Reappearance, Revision, Seq,
+    Timestamp, UserId, View,
 };
 
 pub(super) const TABLE: &str = "members";
@@ -65,7 +65,7 @@ impl Statements {
     }
 }
 
-const WITHOUT_FOLDERS: [&str; 12] = [
+const WITHOUT_FOLDERS: [&str; 13] = [
     "conversation_key",
     "joined_after",
     "left_at",
@@ -74,6 +74,7 @@ const WITHOUT_FOLDERS: [&str; 12] = [
     "hidden_through",
     "cleared_through",
     "read_through",
+    "stays_away",
     "pinned_at",
     "muted",
     "marks",
@@ -114,6 +115,22 @@ pub(super) const fn stored_kind(kind: ConversationKind) -> i16 {
         ConversationKind::C2c => 1,
         ConversationKind::Group => 2,
         ConversationKind::System => 4,
+    }
+}
+
+/// The rule that is stored as this number.
+pub(super) const fn reappearance(stays_away: i64) -> Reappearance {
+    match stays_away {
+        0 => Reappearance::OnMessage,
+        _ => Reappearance::Never,
+    }
+}
+
+/// The number that [`reappearance`] reads.
+pub(super) const fn stored_reappearance(reappearance: Reappearance) -> i16 {
+    match reappearance {
+        Reappearance::OnMessage => 0,
+        Reappearance::Never => 1,
     }
 }
 
@@ -217,6 +234,7 @@ pub(super) fn member(row: &QueryResult) -> Result<Option<Member>, StoreError> {
             hidden_through: row.seq("hidden_through")?,
             cleared_through: row.seq("cleared_through")?,
             read_through: row.seq("read_through")?,
+            reappearance: reappearance(row.get::<i16>("stays_away")?.into()),
         },
         latest: latest.map(|(seq, time)| Latest { seq, time }),
         pinned_at: row.optional_revision("pinned_at")?,

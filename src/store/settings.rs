@@ -14,6 +14,7 @@ use super::{
     input::{Input, InputColumn, InputRow},
     key::ConversationKey,
     kind::StoredKind,
+    list,
     log::{CHANGED, NOT_FOUND, NOT_LISTED, Recorded, UNCHANGED},
 };
 use crate::domain::{
@@ -121,7 +122,7 @@ impl Statements {
     pub(super) fn new(dialect: Dialect) -> Self {
         let position = within_membership("i.position");
         let seen = dialect.greatest(&["m.read_through", "m.joined_after"]);
-        let listed = format!("{position} > m.hidden_through AND {position} > m.joined_after");
+        let listed = list::listed(&position);
         let marks = "((m.marks | i.added) & ~i.removed)";
         let pinning = |value, is_news, surplus| Rule {
             column: "pinned_at",

@@ -32,6 +32,8 @@ pub(super) struct Statements {
     pub(super) settings: settings::Statements,
     pub(super) folders: folders::Statements,
     pub(super) take: change::ChangeStatement<deletions::TargetRow>,
+    pub(super) forget: change::ChangeStatement<deletions::ForgettingRow>,
+    pub(super) forgetting: deletions::Statements,
     pub(super) restore: change::ChangeStatement<deletions::UndoneRow>,
 }
 
@@ -54,6 +56,8 @@ impl Statements {
             settings: settings::Statements::new(dialect),
             folders: folders::Statements::new(dialect),
             take: deletions::take_statement(dialect),
+            forget: deletions::forget_statement(dialect),
+            forgetting: deletions::Statements::new(dialect),
             restore: deletions::restore_statement(dialect),
         }
     }

@@ -1,8 +1,11 @@
 //! The change that one request has made, as watching clients are notified of it.
 
-use super::{conversation, conversation_id};
+use super::{conversation, conversation_id, deletion};
 use crate::{
-    domain::{Change, ConversationId, Muting, Pinning, Revision, Taking, Watermarks},
+    domain::{
+        Change, ConversationId, ConversationSettings, Muting, Pinning, Reappearance, Revision,
+        Settings, Taking, Watermarks,
+    },
     proto::{
         self, AddedToFolder, ConversationMarks, ConversationReading, ConversationWatermarks,
         ConversationsDeleted, ConversationsMarked, ConversationsMuted, ConversationsPinned,
@@ -16,15 +19,19 @@ pub(super) fn render(revision: Revision, change: Change) -> proto::Change {
     let kind = match change {
         Change::Taken {
             taking,
+            reappearance,
+            settings,
             synchronisation: _,
             conversations,
-        } => render_taken(revision, taking, conversations),
+        } => render_taken(revision, taking, (reappearance, settings), conversations),
         Change::Restored {
             deletion,
             conversations,
+            settings,
         } => Kind::ConversationsRestored(ConversationsRestored {
             conversations: all_watermarks(conversations),
             deletion_id: deletion.to_string(),
+            settings: settings.into_iter().map(render_settings).collect(),
         }),
         Change::Read(conversations) => Kind::ConversationsRead(ConversationsRead {
             conversations: conversations
@@ -90,7 +97,12 @@ pub(super) fn render(revision: Revision, change: Change) -> proto::Change {
     proto::Change { kind: Some(kind) }
 }
 
-fn render_taken(revision: Revision, taking: Taking, conversations: Vec<Watermarks>) -> Kind {
+fn render_taken(
+    revision: Revision,
+    taking: Taking,
+    (reappearance, settings): (Reappearance, Settings),
+    conversations: Vec<Watermarks>,
+) -> Kind {
     let conversations = all_watermarks(conversations);
     let deletion_id = revision.to_string();
     match taking {
@@ -103,6 +115,8 @@ fn render_taken(revision: Revision, taking: Taking, conversations: Vec<Watermark
                 conversations,
                 clear_history: taking == Taking::EntryAndHistory,
                 deletion_id,
+                reappearance: deletion::render_reappearance(reappearance).into(),
+                forgot_settings: settings == Settings::Forget,
             })
         }
     }
@@ -122,11 +136,32 @@ fn watermarks(watermarks: Watermarks) -> ConversationWatermarks {
         hidden_through,
         cleared_through,
         is_pinned,
+        reappearance,
+        settings,
     } = watermarks;
     ConversationWatermarks {
         conversation_id: Some(conversation_id::render(&conversation_id)),
         hidden_through: hidden_through.get(),
         cleared_through: cleared_through.get(),
         pinned: is_pinned,
+        reappearance: deletion::render_reappearance(reappearance).into(),
+        settings_forgotten: settings == Settings::Forget,
+    }
+}
+
+fn render_settings(settings: ConversationSettings) -> proto::ConversationSettings {
+    let ConversationSettings {
+        conversation_id,
+        muted,
+        marks,
+        custom_data,
+        folders,
+    } = settings;
+    proto::ConversationSettings {
+        conversation_id: Some(conversation_id::render(&conversation_id)),
+        muted,
+        marks: marks.bits(),
+        custom_data: custom_data.into_bytes(),
+        folders: folders.iter().map(ToString::to_string).collect(),
     }
 }

@@ -3,7 +3,7 @@
 use super::{delete_conversations, deletion, origin};
 use crate::{
     app::DeletionRequest,
-    domain::{CallerName, Deletion},
+    domain::{CallerName, Deletion, Reappearance, Settings},
     grpc::violations::{InvalidRequest, Violations},
     proto::{ClearHistoryRequest, ClearHistoryResponse, DeleteConversationsResponse},
 };
@@ -35,6 +35,7 @@ pub(crate) fn parse(
     let parsed = deletion::parse(
         asker,
         true,
+        (Reappearance::OnMessage, Settings::Keep),
         conversation_ids,
         *sync_to_other_clients,
         seen_through,

@@ -3,7 +3,7 @@
 use super::{deletion, origin, time};
 use crate::{
     app::{DeletionRequest, History},
-    domain::{CallerName, Deletion},
+    domain::{CallerName, Deletion, Settings},
     grpc::violations::{InvalidRequest, Violations},
     proto::{DeleteConversationsRequest, DeleteConversationsResponse},
 };
@@ -21,6 +21,8 @@ pub(crate) fn parse(
         client_id,
         sync_to_other_clients,
         seen_through,
+        reappearance,
+        forget_settings,
     } = &request;
 
     let mut violations = Violations::default();
@@ -35,9 +37,16 @@ pub(crate) fn parse(
     );
     // Absent means true, as in the API that this one models.
     let clear_history = clear_history.unwrap_or(true);
+    let settings = if *forget_settings {
+        Settings::Forget
+    } else {
+        Settings::Keep
+    };
+    let reappearance = deletion::reappearance(*reappearance, &mut violations);
     let parsed = deletion::parse(
         asker,
         clear_history,
+        (reappearance.unwrap_or_default(), settings),
         conversation_ids,
         *sync_to_other_clients,
         seen_through,

@@ -3,16 +3,19 @@
 use super::{conversation_id, origin::Asker, seen_through};
 use crate::{
     app::DeletionRequest,
-    domain::{Batch, ConversationDeletion, DeletionOutcome, Synchronisation},
-    grpc::violations::Violations,
-    proto::{self, SeenThrough},
+    domain::{
+        Batch, ConversationDeletion, DeletionOutcome, Reappearance, Settings, Synchronisation,
+    },
+    grpc::violations::{Found, Violations},
+    proto::{self, SeenThrough, ViolationReason},
 };
 
-/// The fields that say what to take something from, and how far. `clear_history` tells one deletion from
-/// another.
+/// The fields that say what to take something from, and how far. `clear_history`, `reappearance` and
+/// `settings` tell one deletion from another.
 pub(super) fn parse(
     asker: Option<Asker>,
     clear_history: bool,
+    (reappearance, settings): (Reappearance, Settings),
     conversation_ids: &[proto::ConversationId],
     sync_to_other_clients: Option<bool>,
     seen_through: &[SeenThrough],
@@ -34,13 +37,44 @@ pub(super) fn parse(
         meaning.flag(clear_history);
         meaning.optional_flag(sync_to_other_clients);
         meaning.seen_through(&seen_through);
+        // A default adds nothing: requests of before there was a choice are recognised.
+        if reappearance == Reappearance::Never {
+            meaning.bytes(b"reappearance: never");
+        }
+        if settings == Settings::Forget {
+            meaning.bytes(b"settings: forget");
+        }
     });
     Some(DeletionRequest {
         origin,
         conversations,
         synchronisation,
+        reappearance,
+        settings,
         seen_through,
     })
+}
+
+/// The field `reappearance`. Unspecified means `ON_MESSAGE`.
+pub(super) fn reappearance(number: i32, violations: &mut Violations) -> Option<Reappearance> {
+    let known = match proto::Reappearance::try_from(number) {
+        Ok(proto::Reappearance::Unspecified | proto::Reappearance::OnMessage) => {
+            Ok(Reappearance::OnMessage)
+        }
+        Ok(proto::Reappearance::Never) => Ok(Reappearance::Never),
+        Err(_) => Err(Found(
+            ViolationReason::UnknownValue,
+            "must be one of the named rules",
+        )),
+    };
+    violations.check("reappearance", known)
+}
+
+pub(super) const fn render_reappearance(reappearance: Reappearance) -> proto::Reappearance {
+    match reappearance {
+        Reappearance::OnMessage => proto::Reappearance::OnMessage,
+        Reappearance::Never => proto::Reappearance::Never,
+    }
 }
 
 pub(super) fn render_result(deletion: ConversationDeletion) -> proto::DeletionResult {

@@ -6,16 +6,19 @@ use super::{
 };
 use crate::store::{conversations, dialect::Dialect, input::Shape, members::ANY_KIND, messages};
 
-/// The effect of a message on the row of a user whom it reaches.
+/// The effect of messages on the row of a user whom they reach. Only a sender has read something by them: one's
+/// own message lists what stayed away.
 const ARRIVED: &str = "ON CONFLICT (user_id, conversation_key) DO UPDATE SET \
     read_through = CASE WHEN excluded.read_through > members.read_through \
                    THEN excluded.read_through ELSE members.read_through END, \
+    stays_away = CASE WHEN excluded.read_through > 0 THEN 0 ELSE members.stays_away END, \
     last_seq = excluded.last_seq, last_time = excluded.last_time";
 
 /// The effect on the row of a sender who has no copy of the head.
 const READ: &str = "ON CONFLICT (user_id, conversation_key) DO UPDATE SET \
     read_through = CASE WHEN excluded.read_through > members.read_through \
-                   THEN excluded.read_through ELSE members.read_through END";
+                   THEN excluded.read_through ELSE members.read_through END, \
+    stays_away = 0";
 
 /// The effect of new messages on their conversation's head.
 const RAISED: &str = "ON CONFLICT (conversation_key) DO UPDATE SET \

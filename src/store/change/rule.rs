@@ -156,6 +156,17 @@ impl<R: InputRow> ChangeStatement<R> {
             },
             _ => Form::Steps(steps(dialect, rule, &shape)),
         };
+        Self::of(dialect, shape, form)
+    }
+
+    /// Of a kind of change that does more in its transaction, on either database.
+    pub(in crate::store) fn in_steps(dialect: Dialect, rule: &ChangeRule<'_>) -> Self {
+        let shape = Shape::of::<R>();
+        let form = Form::Steps(steps(dialect, rule, &shape));
+        Self::of(dialect, shape, form)
+    }
+
+    fn of(dialect: Dialect, shape: Shape, form: Form) -> Self {
         let of_rows = OfRows {
             form,
             shape,
@@ -177,6 +188,14 @@ impl<R> serde::Serialize for ChangeStatement<R> {
 }
 
 impl OfRows {
+    /// The steps of a kind of change that is made in steps.
+    pub(super) fn steps(&self) -> &Steps {
+        match &self.form {
+            Form::Steps(steps) => steps,
+            Form::OneStatement { .. } => unreachable!("it is made in steps"),
+        }
+    }
+
     /// Whether it can make changes of several users at once. A kind of change that may be refused cannot: a
     /// refused change would have to be left out of the others.
     pub(super) const fn can_be_together(&self) -> bool {

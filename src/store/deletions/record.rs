@@ -5,8 +5,8 @@
 //! were written by former versions.
 
 use crate::{
-    domain::{Revision, Seq},
-    store::{change::ResultField, log::RecordedConversation},
+    domain::{Reappearance, Revision, Seq},
+    store::{change::ResultField, log::RecordedConversation, members},
 };
 
 /// How a conversation stands after a deletion or its undoing.
@@ -27,6 +27,8 @@ pub(in crate::store) struct Before {
     pub(in crate::store) pinned_at: Option<Revision>,
     /// The deletion that is beneath it: to be undone next.
     pub(in crate::store) taken_by: Option<Revision>,
+    /// The rule that stood; `None` of a version that knew only one.
+    pub(in crate::store) reappearance: Option<Reappearance>,
 }
 
 fn field(name: &'static str, sql: &str, absent: Option<i64>) -> ResultField<'static> {
@@ -52,6 +54,10 @@ fn after_fields(outcome: &str, absent: i64, changed: &str) -> [ResultField<'stat
     ]
 }
 
+fn stays_away() -> ResultField<'static> {
+    field("stays_away", "m.stays_away", Some(0))
+}
+
 /// The fields that a deletion records. `absent` is the outcome where the user has no such row.
 pub(super) fn taken_fields(outcome: &str, absent: i64) -> Vec<ResultField<'static>> {
     let took = |column: &str| format!("CASE WHEN m.taken_by = {{revision}} THEN {column} END");
@@ -63,6 +69,8 @@ pub(super) fn taken_fields(outcome: &str, absent: i64) -> Vec<ResultField<'stati
         before("cleared_before", "m.prev_cleared_through"),
         before("pinned_before", "m.prev_pinned_at"),
         before("taken_before", "m.prev_taken_by"),
+        stays_away(),
+        before("away_before", "m.prev_stays_away"),
     ]);
     fields
 }
@@ -81,6 +89,7 @@ pub(super) fn restored_fields(
         "CASE WHEN m.changed_by = {revision} AND m.pinned_at IS NULL THEN 1 ELSE 0 END",
         Some(0),
     ));
+    fields.push(stays_away());
     fields
 }
 
@@ -102,7 +111,17 @@ pub(in crate::store) fn after(conversation: &RecordedConversation) -> Option<Aft
 /// recorded when that was not. The outer `None` is a record that does not parse.
 #[expect(clippy::option_option, reason = "two reasons to have nothing")]
 pub(in crate::store) fn before(conversation: &RecordedConversation) -> Option<Option<Before>> {
-    let [_, _, _, _, Some(hidden), cleared, pinned_at, taken_by, ..] = conversation.numbers[..]
+    let [
+        _,
+        _,
+        _,
+        _,
+        Some(hidden),
+        cleared,
+        pinned_at,
+        taken_by,
+        ref further @ ..,
+    ] = conversation.numbers[..]
     else {
         return Some(None);
     };
@@ -115,7 +134,28 @@ pub(in crate::store) fn before(conversation: &RecordedConversation) -> Option<Op
         cleared_through: Seq::from_stored(cleared?)?,
         pinned_at: revision(pinned_at)?,
         taken_by: revision(taken_by)?,
+        reappearance: further.get(1).copied().flatten().map(members::reappearance),
     }))
+}
+
+/// The rule by which a conversation comes back since a deletion.
+pub(in crate::store) fn reappearance_since_deletion(
+    conversation: &RecordedConversation,
+) -> Reappearance {
+    reappearance_at(conversation, 8)
+}
+
+/// The same since the undoing of one.
+pub(in crate::store) fn reappearance_since_undo(
+    conversation: &RecordedConversation,
+) -> Reappearance {
+    reappearance_at(conversation, 5)
+}
+
+/// Former versions knew one rule, and recorded nothing of it.
+fn reappearance_at(conversation: &RecordedConversation, place: usize) -> Reappearance {
+    let number = conversation.numbers.get(place).copied().flatten();
+    members::reappearance(number.unwrap_or(0))
 }
 
 /// Whether the pin of a conversation that was put back was left out.

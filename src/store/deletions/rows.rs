@@ -1,27 +1,34 @@
 //! The input of the rules of deleting and undoing, a row for each conversation.
 
+use std::collections::HashMap;
+
 use super::{
     DeletionTarget,
+    detail::Detail,
+    forgetting::{Forgotten, is_forgotten},
     record::{Before, after, before},
 };
 use crate::{
-    domain::{Revision, Taking, UserId},
+    domain::{Reappearance, Revision, Seq, Taking, UserId},
     store::{
         StoreError,
+        conversations::Head,
         input::{InputColumn, InputRow},
         key::ConversationKey,
         log::Recorded,
+        members::stored_reappearance,
     },
 };
 
 /// A conversation to delete or clear: its newest position, and how far the list entry and the history
-/// shall go; 0 leaves them alone.
-#[derive(Debug)]
+/// shall go; 0 leaves them alone. A clearing leaves the rule of reappearing alone, too.
+#[derive(Debug, Clone, Copy)]
 pub(in crate::store) struct TargetRow {
     key: ConversationKey,
     head: i64,
     hide_through: i64,
     clear_through: i64,
+    reappearance: Option<Reappearance>,
 }
 
 impl InputRow for TargetRow {
@@ -30,11 +37,47 @@ impl InputRow for TargetRow {
         InputColumn::integer("head", |row| row.head),
         InputColumn::integer("hide_through", |row| row.hide_through),
         InputColumn::integer("clear_through", |row| row.clear_through),
+        InputColumn::optional_integer("stays_away", |row| {
+            row.reappearance
+                .map(|rule| stored_reappearance(rule).into())
+        }),
     ];
 }
 
+/// The same of a deletion that forgets settings; and whether the conversation is in a folder.
+#[derive(Debug)]
+pub(in crate::store) struct ForgettingRow {
+    target: TargetRow,
+    is_filed: bool,
+}
+
+impl InputRow for ForgettingRow {
+    const COLUMNS: &'static [InputColumn<Self>] = &[
+        InputColumn::key("conversation_key", |row| row.target.key),
+        InputColumn::integer("head", |row| row.target.head),
+        InputColumn::integer("hide_through", |row| row.target.hide_through),
+        InputColumn::integer("clear_through", |row| row.target.clear_through),
+        InputColumn::optional_integer("stays_away", |row| {
+            row.target
+                .reappearance
+                .map(|rule| stored_reappearance(rule).into())
+        }),
+        InputColumn::integer("filed", |row| i64::from(row.is_filed)),
+    ];
+}
+
+impl ForgettingRow {
+    pub(super) const fn of(target: TargetRow, is_filed: bool) -> Self {
+        Self { target, is_filed }
+    }
+}
+
 impl TargetRow {
-    pub(super) fn of(target: &DeletionTarget, taking: Taking) -> Self {
+    pub(super) const fn key(&self) -> ConversationKey {
+        self.key
+    }
+
+    pub(super) fn of(target: &DeletionTarget, taking: Taking, reappearance: Reappearance) -> Self {
         let head = target.head.to_stored();
         let reach = target
             .seen_through
@@ -49,6 +92,10 @@ impl TargetRow {
             head,
             hide_through,
             clear_through,
+            reappearance: match taking {
+                Taking::Entry | Taking::EntryAndHistory => Some(reappearance),
+                Taking::History => None,
+            },
         }
     }
 }
@@ -61,6 +108,12 @@ pub(in crate::store) struct UndoneRow {
     deletion: Option<Revision>,
     /// Its record of how the conversation stood before; `None` of a former version.
     before: Option<Before>,
+    /// The conversation's newest position, if it may have to stay away again.
+    head: Option<Seq>,
+    /// The settings that it has taken.
+    forgotten: Option<Forgotten>,
+    /// The product's own data among them.
+    data: Option<Vec<u8>>,
 }
 
 impl InputRow for UndoneRow {
@@ -80,6 +133,18 @@ impl InputRow for UndoneRow {
         InputColumn::optional_integer("taken_before", |row| {
             row.before?.taken_by.map(Revision::to_stored)
         }),
+        InputColumn::optional_integer("away_before", |row| {
+            let rule = row.before?.reappearance?;
+            Some(stored_reappearance(rule).into())
+        }),
+        InputColumn::optional_integer("head", |row| row.head.map(Seq::to_stored)),
+        InputColumn::integer("muted_before", |row| {
+            i64::from(row.forgotten().is_some_and(|forgotten| forgotten.muted))
+        }),
+        InputColumn::integer("marks_before", |row| {
+            row.forgotten().map_or(0, |forgotten| forgotten.marks)
+        }),
+        InputColumn::optional_bytes("data_before", |row| row.data.clone()),
     ];
 }
 
@@ -87,14 +152,48 @@ impl UndoneRow {
     /// The rows of a deletion's conversations.
     pub(super) fn of(user: &UserId, deletion: &Recorded) -> Result<Vec<Self>, StoreError> {
         let error = || deletion.inconsistent("results");
-        let rows = deletion.conversations.iter().map(|conversation| {
-            let took = after(conversation).ok_or_else(error)?.has_changed;
-            Ok(Self {
-                key: ConversationKey::of(&conversation.id, user),
-                deletion: took.then_some(deletion.revision),
-                before: before(conversation).ok_or_else(error)?,
-            })
-        });
+        let detail = Detail::of(deletion)?;
+        let rows = deletion
+            .conversations
+            .iter()
+            .enumerate()
+            .map(|(place, conversation)| {
+                let forgotten = detail
+                    .forgotten(place)
+                    .filter(|_| is_forgotten(conversation));
+                let data = forgotten.map(Forgotten::custom_data);
+                let data = data.map(|data| data.ok_or_else(|| deletion.inconsistent("detail")));
+                let took = after(conversation).ok_or_else(error)?.has_changed;
+                Ok(Self {
+                    key: ConversationKey::of(&conversation.id, user),
+                    deletion: took.then_some(deletion.revision),
+                    before: before(conversation).ok_or_else(error)?,
+                    head: None,
+                    forgotten: forgotten.cloned(),
+                    data: data.transpose()?.flatten(),
+                })
+            });
         rows.collect()
+    }
+
+    pub(super) const fn key(&self) -> ConversationKey {
+        self.key
+    }
+
+    pub(super) const fn forgotten(&self) -> Option<&Forgotten> {
+        self.forgotten.as_ref()
+    }
+
+    /// Its key, if undoing may let the conversation stay away again. It does not where it is listed, and
+    /// that the row of a member of a large group does not tell.
+    pub(super) fn may_stay_away(&self) -> Option<ConversationKey> {
+        let before = self.before?;
+        (before.reappearance == Some(Reappearance::Never)).then_some(self.key)
+    }
+
+    /// With the conversation's newest position, where it is known.
+    pub(super) fn with_head(self, heads: &HashMap<ConversationKey, Head>) -> Self {
+        let head = heads.get(&self.key).map(|head| head.last_seq);
+        Self { head, ..self }
     }
 }

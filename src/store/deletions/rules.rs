@@ -2,11 +2,15 @@
 
 use super::{
     record::{restored_fields, taken_fields},
-    rows::{TargetRow, UndoneRow},
+    rows::{ForgettingRow, TargetRow, UndoneRow},
 };
-use crate::store::{
-    change::{ChangeRule, ChangeStatement, Surplus},
-    dialect::Dialect,
+use crate::{
+    domain::Settings,
+    store::{
+        change::{ChangeRule, ChangeStatement, Surplus},
+        dialect::Dialect,
+        list,
+    },
 };
 
 pub(super) const DELETED: i64 = 1;
@@ -24,47 +28,16 @@ pub(in crate::store) fn within_membership(position: &str) -> String {
 }
 
 /// The rule of deletions and clearings. `head` is the conversation's newest position, `hide_through`
-/// and `clear_through` how far the list entry and the history shall go; 0 leaves them alone.
+/// and `clear_through` how far the list entry and the history shall go; 0 leaves them alone. `stays_away`
+/// is whether the conversation shall stay away from now on; NULL leaves that as it is.
 ///
 /// A deletion that takes something comes to lie on top of the deletions that can be undone. One that takes
 /// nothing leaves the row as it is, so that repeating a deletion does not make it impossible to undo.
+///
+/// What the deletion keeps listed, because it reaches only as far as the user had seen, does not stay away.
+/// What stays away already is not listed by newer messages, so a deletion that leaves it away keeps none.
 pub(in crate::store) fn take_statement(dialect: Dialect) -> ChangeStatement<TargetRow> {
-    let hide = within_membership("i.hide_through");
-    let clear = within_membership("i.clear_through");
-    let set = format!(
-        "(hidden_through, cleared_through, pinned_at, taken_by, kept_after, \
-          prev_hidden_through, prev_cleared_through, prev_pinned_at, prev_taken_by) = ( \
-            SELECT CASE WHEN hides THEN hide ELSE m.hidden_through END, \
-                   CASE WHEN clears THEN clear ELSE m.cleared_through END, \
-                   CASE WHEN hides THEN NULL ELSE m.pinned_at END, \
-                   CASE WHEN takes THEN {{revision}} ELSE m.taken_by END, \
-                   CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END, \
-                   CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END, \
-                   CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END, \
-                   CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END, \
-                   CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END \
-            FROM (SELECT hide, clear, hides, clears, hides OR clears AS takes \
-                  FROM (SELECT hide, clear, \
-                               hide > m.hidden_through AND hide > m.joined_after AS hides, \
-                               clear > m.cleared_through AND clear > m.joined_after AS clears \
-                        FROM (SELECT {hide} AS hide, {clear} AS clear) AS reach) AS reached) AS rule)"
-    );
-
-    // The update has put the watermark as it was into prev_hidden_through, unless it took nothing.
-    let last = within_membership("i.head");
-    let reach = within_membership(
-        "(CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)",
-    );
-    let outcome = format!(
-        "(SELECT CASE WHEN m.appeared_before = 0 AND last <= m.joined_after THEN {NOT_FOUND} \
-                      WHEN last <= hidden_before OR last <= m.joined_after THEN {ALREADY_DELETED} \
-                      WHEN {reach} < last THEN {NEWER_MESSAGES_KEPT} \
-                      ELSE {DELETED} END \
-          FROM (SELECT {last} AS last, \
-                       CASE WHEN m.taken_by = {{revision}} THEN m.prev_hidden_through \
-                            ELSE m.hidden_through END AS hidden_before) AS stood)"
-    );
-
+    let (set, outcome) = taking(Settings::Keep);
     ChangeStatement::new(
         dialect,
         &ChangeRule {
@@ -75,19 +48,114 @@ pub(in crate::store) fn take_statement(dialect: Dialect) -> ChangeStatement<Targ
     )
 }
 
+/// The same of a deletion that forgets settings: of what it leaves unlisted. `filed` is 1 of a conversation
+/// that is in a folder: leaving it is something that the deletion takes, too.
+pub(in crate::store) fn forget_statement(dialect: Dialect) -> ChangeStatement<ForgettingRow> {
+    let (set, outcome) = taking(Settings::Forget);
+    ChangeStatement::in_steps(
+        dialect,
+        &ChangeRule {
+            set,
+            results: &taken_fields(&outcome, NOT_FOUND),
+            surplus: None,
+        },
+    )
+}
+
+/// What a deletion changes, and its outcome.
+fn taking(settings: Settings) -> (String, String) {
+    let (settings, forgotten, forgets, takes) = match settings {
+        Settings::Keep => ("", "", "", ""),
+        Settings::Forget => (
+            "muted, marks, custom_data, ",
+            "CASE WHEN forgets THEN 0 ELSE m.muted END, \
+             CASE WHEN forgets THEN 0 ELSE m.marks END, \
+             CASE WHEN forgets THEN NULL ELSE m.custom_data END, ",
+            ", (m.appeared_before <> 0 OR last > m.joined_after) \
+               AND NOT (away = 0 AND last > hidden AND last > m.joined_after) \
+               AND (m.muted <> 0 OR m.marks <> 0 OR m.custom_data IS NOT NULL OR i.filed = 1) AS forgets",
+            " OR forgets",
+        ),
+    };
+    let hide = within_membership("i.hide_through");
+    let clear = within_membership("i.clear_through");
+    let last = within_membership("i.head");
+    let set = format!(
+        "({settings}hidden_through, cleared_through, stays_away, pinned_at, taken_by, kept_after, \
+          prev_hidden_through, prev_cleared_through, prev_stays_away, prev_pinned_at, prev_taken_by) = ( \
+            SELECT {forgotten}hidden, \
+                   CASE WHEN clears THEN clear ELSE m.cleared_through END, \
+                   away, \
+                   CASE WHEN hides THEN NULL ELSE m.pinned_at END, \
+                   CASE WHEN takes THEN {{revision}} ELSE m.taken_by END, \
+                   CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END, \
+                   CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END, \
+                   CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END, \
+                   CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END, \
+                   CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END, \
+                   CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END \
+            FROM (SELECT ruled.*, hides OR clears OR away <> m.stays_away{takes} AS takes \
+                  FROM (SELECT hiding.*{forgets} \
+                        FROM (SELECT reached.*, \
+                                     CASE WHEN i.stays_away IS NULL \
+                                               OR (m.appeared_before = 0 AND last <= m.joined_after) \
+                                          THEN m.stays_away \
+                                          WHEN m.stays_away = 0 AND last > hidden AND last > m.joined_after \
+                                          THEN 0 \
+                                          ELSE i.stays_away END AS away \
+                              FROM (SELECT reach.*, \
+                                           CASE WHEN hide > m.hidden_through AND hide > m.joined_after \
+                                                THEN hide ELSE m.hidden_through END AS hidden, \
+                                           hide > m.hidden_through AND hide > m.joined_after AS hides, \
+                                           clear > m.cleared_through AND clear > m.joined_after AS clears \
+                                    FROM (SELECT {hide} AS hide, {clear} AS clear, {last} AS last) AS reach \
+                                   ) AS reached) AS hiding) AS ruled) AS rule)"
+    );
+
+    // The update has put the row as it was into the columns prev_…, unless it took nothing.
+    let reach = within_membership(
+        "(CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)",
+    );
+    let outcome = format!(
+        "(SELECT CASE WHEN m.appeared_before = 0 AND last <= m.joined_after THEN {NOT_FOUND} \
+                      WHEN last <= hidden_before OR last <= m.joined_after THEN {ALREADY_DELETED} \
+                      WHEN away_before = 1 AND (m.stays_away = 1 OR last <= m.hidden_through) \
+                      THEN {ALREADY_DELETED} \
+                      WHEN {reach} < last THEN {NEWER_MESSAGES_KEPT} \
+                      ELSE {DELETED} END \
+          FROM (SELECT {last} AS last, \
+                       CASE WHEN m.taken_by = {{revision}} THEN m.prev_hidden_through \
+                            ELSE m.hidden_through END AS hidden_before, \
+                       CASE WHEN m.taken_by = {{revision}} THEN m.prev_stays_away \
+                            ELSE m.stays_away END AS away_before) AS stood)"
+    );
+
+    (set, outcome)
+}
+
 /// The rule of undoing. `deletion` is the revision of the deletion, NULL if it took nothing; with it
 /// comes what it has recorded of how the row stood before, if it was `recorded` (1). A deletion of a
 /// former version has left that in the row: it can be undone while nothing else has come to lie on it,
 /// and nothing beneath it can be undone after it.
 ///
-/// The list entry is put back only as far as the conversation is not shown already. Pins beyond the limit
-/// are left out.
+/// The list entry is put back only as far as the conversation is not shown already, and what is listed at
+/// present does not stay away afterwards. Settings that were forgotten are added to those that there are. Pins
+/// beyond the limit are left out.
 pub(in crate::store) fn restore_statement(dialect: Dialect) -> ChangeStatement<UndoneRow> {
-    let set = "(hidden_through, cleared_through, pinned_at, changed_by, taken_by, kept_after, undo_ended) = ( \
-            SELECT CASE WHEN restores AND hidden < m.hidden_through THEN hidden ELSE m.hidden_through END, \
+    let listed = list::listed("COALESCE(m.last_seq, i.head)");
+    let set = format!(
+        "(muted, marks, custom_data, hidden_through, cleared_through, stays_away, pinned_at, \
+          changed_by, taken_by, kept_after, undo_ended) = ( \
+            SELECT CASE WHEN restores AND i.muted_before = 1 THEN 1 ELSE m.muted END, \
+                   CASE WHEN restores THEN m.marks | i.marks_before ELSE m.marks END, \
+                   CASE WHEN restores AND m.custom_data IS NULL THEN i.data_before ELSE m.custom_data END, \
+                   CASE WHEN restores AND hidden < m.hidden_through THEN hidden ELSE m.hidden_through END, \
                    CASE WHEN restores THEN cleared ELSE m.cleared_through END, \
+                   CASE WHEN restores AND i.away_before = 0 THEN 0 \
+                        WHEN restores AND i.away_before = 1 AND NOT ({listed}) THEN 1 \
+                        ELSE m.stays_away END, \
                    CASE WHEN repins THEN pin ELSE m.pinned_at END, \
-                   CASE WHEN repins THEN {revision} ELSE m.changed_by END, \
+                   CASE WHEN repins THEN {{revision}} ELSE m.changed_by END, \
                    CASE WHEN restores THEN beneath ELSE m.taken_by END, \
                    CASE WHEN restores AND cleared <= m.kept_after THEN NULL ELSE m.kept_after END, \
                    CASE WHEN restores AND i.recorded = 0 THEN i.deletion - 1 ELSE m.undo_ended END \
@@ -99,7 +167,8 @@ pub(in crate::store) fn restore_statement(dialect: Dialect) -> ChangeStatement<U
                                CASE WHEN i.recorded = 1 THEN i.taken_before END AS beneath, \
                                m.taken_by = i.deletion AND i.deletion > COALESCE(m.undo_ended, 0) \
                                    AND (i.recorded = 1 OR m.prev_taken_by IS NULL) AS restores \
-                       ) AS taken) AS rule)";
+                       ) AS taken) AS rule)"
+    );
     // A deletion above `taken_by` has been undone. Of one that a former version has recorded, that is only
     // known where `undo_ended` is set.
     let is_back = "i.deletion > COALESCE(m.taken_by, 0) AND i.deletion > \
@@ -111,7 +180,7 @@ pub(in crate::store) fn restore_statement(dialect: Dialect) -> ChangeStatement<U
     ChangeStatement::new(
         dialect,
         &ChangeRule {
-            set: set.to_owned(),
+            set,
             results: &restored_fields(&outcome, NOTHING_TAKEN, is_back),
             surplus: Some(Surplus::LeftOut),
         },

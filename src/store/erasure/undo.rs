@@ -337,6 +337,7 @@ mod tests {
             cleared_through: seq(cleared_before),
             pinned_at: None,
             taken_by: beneath.map(revision),
+            reappearance: None,
         }))
     }
 

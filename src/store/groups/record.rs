@@ -7,12 +7,13 @@
 use sea_orm::ConnectionTrait;
 
 use crate::{
-    domain::{Change, GroupRequest, Membership, Revision, Seq, Timestamp, Watermarks},
+    domain::{Change, GroupRequest, Membership, Revision, Seq, Settings, Timestamp, Watermarks},
     store::{
         Store, StoreError,
         change::ChangeError,
         key::ConversationKey,
         log::{CHANGED, Recorded},
+        members,
         observed::DatabaseTransaction,
         row::Row,
     },
@@ -28,6 +29,7 @@ pub(super) struct Changed {
     hidden_through: i64,
     cleared_through: i64,
     is_pinned: bool,
+    stays_away: i16,
     /// Whether the user had seen something in an earlier stay.
     pub(super) appeared_before: bool,
 }
@@ -43,6 +45,7 @@ impl Changed {
             hidden_through: joined_after.max(row.get("hidden_through")?),
             cleared_through: joined_after.max(row.get("cleared_through")?),
             is_pinned: row.get::<Option<i64>>("pinned_at")?.is_some(),
+            stays_away: row.get("stays_away")?,
             appeared_before: row.get::<i16>("appeared_before")? != 0,
         })
     }
@@ -55,6 +58,7 @@ impl Changed {
             self.cleared_through,
             i64::from(self.is_pinned),
             last.to_stored(),
+            self.stays_away.into(),
         ];
         serde_json::json!([of_conversation]).to_string()
     }
@@ -73,6 +77,7 @@ pub(in crate::store) fn recorded_membership(
             Some(cleared_through),
             Some(is_pinned),
             Some(last),
+            ref further @ ..,
         ] = conversation.numbers[..]
         else {
             return None;
@@ -84,6 +89,11 @@ pub(in crate::store) fn recorded_membership(
                 hidden_through: Seq::from_stored(hidden_through)?,
                 cleared_through: Seq::from_stored(cleared_through)?,
                 is_pinned: is_pinned != 0,
+                // The first records ended before it.
+                reappearance: members::reappearance(
+                    further.first().copied().flatten().unwrap_or(0),
+                ),
+                settings: Settings::Keep,
             },
             last: Seq::from_stored(last)?,
         })

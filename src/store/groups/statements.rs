@@ -64,7 +64,7 @@ impl Statements {
             )
         };
         let stands = "RETURNING user_id, joined_after, hidden_through, cleared_through, pinned_at, \
-                      appeared_before";
+                      appeared_before, stays_away";
         Self {
             lock_or_create_head: format!(
                 "INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time) \
@@ -85,8 +85,8 @@ impl Statements {
                 raise: raise(Membership::Member),
                 // Joining again ends the stay before, which is remembered if it showed the user anything.
                 // The history begins at the head, which no watermark is beyond. The conversation leaves the
-                // list until the next message, and so loses its pin. Deletions from before can be undone no
-                // more.
+                // list until the next message, and so loses its pin. What stays away goes on staying away.
+                // Deletions from before can be undone no more.
                 apply: format!(
                     "INSERT INTO members (user_id, conversation_key, kind, joined_after, \
                          hidden_through, cleared_through, last_seq, last_time, undo_ended) \

@@ -13,7 +13,12 @@ use crate::store::{
 
 /// Listed, of a row with a copy of the head.
 pub(in crate::store) const LISTED: &str =
-    "m.last_seq > m.hidden_through AND m.last_seq > m.joined_after";
+    "m.last_seq > m.hidden_through AND m.last_seq > m.joined_after AND m.stays_away = 0";
+
+/// The same where `last` is the newest position that has reached the user.
+pub(in crate::store) fn listed(last: &str) -> String {
+    LISTED.replace("m.last_seq", last)
+}
 
 /// Their texts.
 #[cfg_attr(test, derive(serde::Serialize))]

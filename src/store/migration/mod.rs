@@ -8,6 +8,7 @@ mod m20261128_000005_undo_stack;
 mod m20261128_000006_membership_changes;
 mod m20261128_000007_promises;
 mod m20261128_000008_incarnations;
+mod m20261129_000009_staying_away;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, SchemaManager,
@@ -50,6 +51,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000006_membership_changes::Migration),
             Box::new(m20261128_000007_promises::Migration),
             Box::new(m20261128_000008_incarnations::Migration),
+            Box::new(m20261129_000009_staying_away::Migration),
         ]
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use conversation_service::{
     config::JobsConfig,
     proto::{
-        ConversationWatermarks, Membership, MembershipChanged, RestorationOutcome,
+        ConversationWatermarks, Membership, MembershipChanged, Reappearance, RestorationOutcome,
         WatchConversationsResponse, change::Kind,
     },
 };
@@ -55,6 +55,8 @@ fn joined(name: &str, head: u64) -> MembershipChanged {
             hidden_through: head,
             cleared_through: head,
             pinned: false,
+            reappearance: Reappearance::OnMessage.into(),
+            settings_forgotten: false,
         }),
         membership: Membership::Member.into(),
         last_seq: head,
@@ -89,6 +91,8 @@ async fn who_joins_or_leaves_gets_a_revision_and_an_event(database: TestDatabase
             hidden_through: 0,
             cleared_through: 0,
             pinned: true,
+            reappearance: Reappearance::OnMessage.into(),
+            settings_forgotten: false,
         }),
         membership: Membership::Left.into(),
         last_seq: 2,

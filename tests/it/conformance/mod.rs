@@ -28,6 +28,7 @@ mod retries;
 mod seen_through;
 mod sending;
 mod settings;
+mod staying_away;
 mod system;
 mod text_ids;
 mod times;

@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use conversation_service::proto::{
-    Conversation, ConversationId, ConversationWatermarks, Folder, ListFoldersResponse, Membership,
-    WatchConversationsResponse, change::Kind,
+    Conversation, ConversationId, ConversationSettings, ConversationWatermarks, Folder,
+    ListFoldersResponse, Membership, Reappearance, WatchConversationsResponse, change::Kind,
 };
 
 use super::{conversations, shared_name};
@@ -33,6 +33,7 @@ struct Entry {
     id: ConversationId,
     hidden: u64,
     cleared: u64,
+    stays_away: bool,
     /// The last message that has reached a user who has left.
     left: Option<u64>,
     /// Own messages may have brought it further.
@@ -66,6 +67,7 @@ impl Copy {
                 // All that was cleared or hidden is below the last message.
                 hidden: 0,
                 cleared: 0,
+                stays_away: false,
                 left: None,
                 read: shown.last_seq,
                 pin: shown.pinned.then_some(None),
@@ -97,6 +99,9 @@ impl Copy {
             }
             Kind::ConversationsRestored(restored) => {
                 self.put_back(restored.conversations, &restored.deletion_id);
+                for settings in restored.settings {
+                    self.set(settings);
+                }
             }
             Kind::ConversationsRead(read) => {
                 for one in read.conversations {
@@ -170,8 +175,7 @@ impl Copy {
                 let entry = self.entry(watermarks.conversation_id.as_ref());
                 assert_ne!(entry.left.is_some(), left.is_some(), "{event:?} is no news");
                 entry.left = left;
-                (entry.hidden, entry.cleared) =
-                    (watermarks.hidden_through, watermarks.cleared_through);
+                entry.stand(&watermarks);
                 if left.is_none() {
                     entry.pin = None;
                     assert_eq!(entry.hidden, changed.last_seq, "{event:?} lists it");
@@ -185,12 +189,40 @@ impl Copy {
     fn take(&mut self, conversations: Vec<ConversationWatermarks>, deletion_id: &str) {
         for watermarks in conversations {
             let entry = self.entry(watermarks.conversation_id.as_ref());
-            (entry.hidden, entry.cleared) = (watermarks.hidden_through, watermarks.cleared_through);
+            entry.stand(&watermarks);
             if watermarks.pinned {
                 assert!(entry.pin.is_some(), "pinned by a deletion: {watermarks:?}");
             } else if let Some(pin) = entry.pin.take() {
                 let id = entry.id.clone();
                 self.unpinned.push((deletion_id.to_owned(), id, pin));
+            }
+            if watermarks.settings_forgotten {
+                let entry = self.entry(watermarks.conversation_id.as_ref());
+                (entry.muted, entry.marks) = (false, 0);
+                entry.data.clear();
+                let id = entry.id.clone();
+                for folder in &mut self.folders {
+                    folder.conversation_ids.retain(|one| *one != id);
+                }
+            }
+        }
+    }
+
+    fn set(&mut self, settings: ConversationSettings) {
+        let entry = self.entry(settings.conversation_id.as_ref());
+        (entry.muted, entry.marks) = (settings.muted, settings.marks);
+        entry.data = settings.custom_data;
+        let id = entry.id.clone();
+        for folder in &mut self.folders {
+            let is_in = folder.conversation_ids.contains(&id);
+            let shall_be = settings.folders.contains(&folder.name);
+            assert!(
+                shall_be || !is_in,
+                "{id:?} leaves {} by undoing",
+                folder.name
+            );
+            if shall_be && !is_in {
+                folder.conversation_ids.push(id.clone());
             }
         }
     }
@@ -203,7 +235,7 @@ impl Copy {
             // A deletion that is older than the copy may have unpinned it.
             let pin = was_pinned.and_then(|(.., pin)| *pin);
             let entry = self.entry(id);
-            (entry.hidden, entry.cleared) = (watermarks.hidden_through, watermarks.cleared_through);
+            entry.stand(&watermarks);
             if watermarks.pinned {
                 entry.pin.get_or_insert(pin);
             } else {
@@ -235,6 +267,7 @@ impl Copy {
                 id,
                 hidden,
                 cleared,
+                stays_away,
                 left,
                 ..
             } = known;
@@ -242,7 +275,7 @@ impl Copy {
             let Some(shown) = entry(list, id) else {
                 let head = known.last(head(self.user, id, &before.heads));
                 assert!(
-                    head <= *hidden,
+                    *stays_away || head <= *hidden,
                     "{at}: {head} is not listed, hidden through {hidden}"
                 );
                 assert_eq!(known.pin, None, "{at}: pinned, but not listed");
@@ -298,10 +331,16 @@ impl Copy {
             .entries
             .iter()
             .map(|entry| (entry, entry.last(head(self.user, &entry.id, heads))))
-            .filter(|(entry, head)| *head > entry.hidden)
             .map(|(entry, head)| {
                 let name = (self.user.to_owned(), shared_name(self.user, &entry.id));
                 let own = messages.own.get(&name).copied().unwrap_or(0);
+                (entry, head, own)
+            })
+            // An own message lists what stays away.
+            .filter(|(entry, head, own)| {
+                *head > entry.hidden && (!entry.stays_away || *own > entry.hidden)
+            })
+            .map(|(entry, head, own)| {
                 let unread = head.saturating_sub(entry.seen().max(own));
                 (format!("{:?}", entry.id), head, unread)
             })
@@ -327,8 +366,14 @@ impl Copy {
                 .cloned()
                 .collect(),
         });
-        let expected: Vec<_> = expected.collect();
-        assert_eq!(folders.folders, expected, "the folders of {}", self.user);
+        // Undoing puts a conversation back in its place, which no event tells.
+        let in_any_order = |mut folder: Folder| {
+            folder.conversation_ids.sort_by_key(|id| format!("{id:?}"));
+            folder
+        };
+        let expected: Vec<_> = expected.map(in_any_order).collect();
+        let folders: Vec<_> = folders.folders.iter().cloned().map(in_any_order).collect();
+        assert_eq!(folders, expected, "the folders of {}", self.user);
     }
 
     fn folders_of(&self, id: &ConversationId) -> Vec<&str> {
@@ -339,6 +384,12 @@ impl Copy {
 }
 
 impl Entry {
+    fn stand(&mut self, watermarks: &ConversationWatermarks) {
+        self.hidden = watermarks.hidden_through;
+        self.cleared = watermarks.cleared_through;
+        self.stays_away = watermarks.reappearance() == Reappearance::Never;
+    }
+
     /// The newest message that has reached the user.
     fn last(&self, head: u64) -> u64 {
         self.left.map_or(head, |left| left.min(head))

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, future::Future, sync::Arc};
 
 use conversation_service::proto::{
     AddGroupMembersRequest, ClearHistoryRequest, ConversationId, DeleteConversationsRequest,
-    DeletionOutcome, DeletionResult, RemoveGroupMembersRequest, RestorationOutcome,
+    DeletionOutcome, DeletionResult, Reappearance, RemoveGroupMembersRequest, RestorationOutcome,
     RestorationResult, RestoreConversationsRequest, SeenThrough, SendMessageRequest,
     conversation_id::Id,
 };
@@ -141,6 +141,8 @@ impl Writer {
             request_id: self.name(),
             client_id: self.client_id(),
             sync_to_other_clients: Some(true),
+            reappearance: self.rule().into(),
+            forget_settings: self.random.random_bool(0.3),
         };
         let deleted = self
             .until_done(async |client: Client| {
@@ -153,6 +155,14 @@ impl Writer {
             self.certain.insert((user, deleted.revision));
         }
         self.deletions.push((user, deleted.deletion_id));
+    }
+
+    fn rule(&mut self) -> Reappearance {
+        if self.random.random_bool(0.3) {
+            Reappearance::Never
+        } else {
+            Reappearance::Unspecified
+        }
     }
 
     async fn clear(&mut self, user: &'static str) {

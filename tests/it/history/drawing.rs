@@ -117,6 +117,7 @@ impl Drawing {
             request_id: self.name(),
             client_id: self.one_of(&CLIENTS).to_owned(),
             sync_to_other_clients: self.one_of(&[None, Some(true), Some(true), Some(false)]),
+            ..DeleteConversationsRequest::default()
         }))
     }
 

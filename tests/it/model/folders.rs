@@ -1,14 +1,27 @@
 //! A user's folders. They keep what is deleted at present, but do not show it.
 
+use std::collections::BTreeMap;
+
 use conversation_service::proto::{ChangeOutcome, ChangeResult, ConversationId, Folder};
 
 use super::{Key, Model, id, key, past::Kind, settings::result};
 
-/// A folder with all that is in it, in the order in which it was put in.
+/// A folder with all that is in it, each with its place: the change that has put it in, and its place there.
 #[derive(Clone, Debug)]
 pub(super) struct Shelf {
     name: String,
-    keys: Vec<Key>,
+    /// The change that has made it.
+    made_by: u64,
+    keys: BTreeMap<(u64, usize), Key>,
+}
+
+/// A folder, by the change that has made it, and a place in it.
+pub(super) type Place = (u64, (u64, usize));
+
+impl Shelf {
+    fn contains(&self, key: &Key) -> bool {
+        self.keys.values().any(|one| one == key)
+    }
 }
 
 /// A folder is not changed.
@@ -37,10 +50,12 @@ impl Model {
         if self.shelf(user, name).is_ok() {
             return Err(NotFiled::NameTaken);
         }
+        let made_by = self.revision(user) + 1;
         let shelves = self.shelves.entry(user.to_owned()).or_default();
         shelves.push(Shelf {
             name: name.to_owned(),
-            keys: Vec::new(),
+            made_by,
+            keys: BTreeMap::new(),
         });
         self.add_to_folder(user, name, conversations)
     }
@@ -77,10 +92,10 @@ impl Model {
         name: &str,
         conversations: &[ConversationId],
     ) -> Result<(Folder, Vec<ChangeResult>), NotFiled> {
-        self.refile(user, name, conversations, |shelf, key| {
-            let is_new = !shelf.keys.contains(key);
+        self.refile(user, name, conversations, |shelf, key, place| {
+            let is_new = !shelf.contains(key);
             if is_new {
-                shelf.keys.push(key.clone());
+                shelf.keys.insert(place, key.clone());
             }
             is_new
         })
@@ -93,9 +108,9 @@ impl Model {
         name: &str,
         conversations: &[ConversationId],
     ) -> Result<(Folder, Vec<ChangeResult>), NotFiled> {
-        self.refile(user, name, conversations, |shelf, key| {
+        self.refile(user, name, conversations, |shelf, key, _| {
             let before = shelf.keys.len();
-            shelf.keys.retain(|one| one != key);
+            shelf.keys.retain(|_, one| one != key);
             shelf.keys.len() < before
         })
     }
@@ -104,9 +119,32 @@ impl Model {
     pub(super) fn folders_with(&self, user: &str, key: &Key) -> Vec<String> {
         let shelves = self.shelves.get(user).into_iter().flatten();
         shelves
-            .filter(|shelf| shelf.keys.contains(key))
+            .filter(|shelf| shelf.contains(key))
             .map(|shelf| shelf.name.clone())
             .collect()
+    }
+
+    /// Takes a conversation out of all folders. Returns where it was: the folder, by the change that has
+    /// made it, and its place there.
+    pub(super) fn unfile(&mut self, user: &str, key: &Key) -> Vec<Place> {
+        let mut places = Vec::new();
+        for shelf in self.shelves.get_mut(user).into_iter().flatten() {
+            let taken = shelf.keys.extract_if(.., |_, one| one == key);
+            places.extend(taken.map(|(place, _)| (shelf.made_by, place)));
+        }
+        places
+    }
+
+    /// Puts it back where it was, in those of the folders that there still are and that it is not in.
+    pub(super) fn put_back(&mut self, user: &str, key: &Key, places: &[Place]) {
+        for shelf in self.shelves.get_mut(user).into_iter().flatten() {
+            let place = places.iter().find(|(made_by, _)| *made_by == shelf.made_by);
+            if let Some((_, place)) = place
+                && !shelf.contains(key)
+            {
+                shelf.keys.insert(*place, key.clone());
+            }
+        }
     }
 
     /// Does something with a folder and each of the conversations that the user has; `refile` says
@@ -116,15 +154,15 @@ impl Model {
         user: &str,
         name: &str,
         conversations: &[ConversationId],
-        refile: impl Fn(&mut Shelf, &Key) -> bool,
+        refile: impl Fn(&mut Shelf, &Key, (u64, usize)) -> bool,
     ) -> Result<(Folder, Vec<ChangeResult>), NotFiled> {
         self.shelf(user, name)?;
-        self.record(user, Kind::Plain, None);
+        let revision = self.record(user, Kind::Plain, None);
         let mut results = Vec::new();
-        for id in conversations {
+        for (place, id) in conversations.iter().enumerate() {
             let outcome = if self.known(user, id).is_none() {
                 ChangeOutcome::NotFound
-            } else if refile(self.shelf(user, name)?, &key(user, id)) {
+            } else if refile(self.shelf(user, name)?, &key(user, id), (revision, place)) {
                 ChangeOutcome::Changed
             } else {
                 ChangeOutcome::Unchanged
@@ -147,8 +185,8 @@ impl Model {
     }
 
     /// A folder, as its user sees it.
-    fn shown(&self, user: &str, Shelf { name, keys }: &Shelf) -> Folder {
-        let listed = keys.iter().filter(|key| self.is_listed(user, key));
+    fn shown(&self, user: &str, Shelf { name, keys, .. }: &Shelf) -> Folder {
+        let listed = keys.values().filter(|key| self.is_listed(user, key));
         Folder {
             name: name.clone(),
             conversation_ids: listed.map(|key| id(user, key)).collect(),

@@ -42,7 +42,9 @@ impl Model {
             if reaches {
                 view.begin(0);
             }
-            view.read_through = view.read_through.max(own);
+            if own > view.read_through {
+                view.sent(own);
+            }
         }
     }
 }

@@ -33,8 +33,8 @@ pub(crate) use hindsight::shared_name;
 use past::{Change, Kind};
 pub(crate) use past::{NotRestored, Policy, Removed};
 pub(crate) use settings::TooManyPins;
-pub(crate) use view::Taking;
 use view::View;
+pub(crate) use view::{How, Taking};
 
 /// A conversation, named the same for all who are in it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -101,7 +101,7 @@ impl Model {
             Key::System(_) => panic!("a user does not send system messages"),
         }
         let seq = self.store(&key, sender, body, send_time);
-        self.view(sender, &key).read_through = seq;
+        self.view(sender, &key).sent(seq);
         Ok(self.message(sender, &key, seq))
     }
 
@@ -172,7 +172,7 @@ impl Model {
         } else {
             Taking::Entry
         };
-        self.take(user, conversations, taking, seen)
+        self.take(user, conversations, taking, How::default(), seen)
     }
 
     /// Takes something from conversations, as far as `seen` says where it says something.
@@ -181,6 +181,7 @@ impl Model {
         user: &str,
         conversations: &[ConversationId],
         taking: Taking,
+        how: How,
         seen: &[(ConversationId, u64)],
     ) -> Vec<DeletionResult> {
         let by = self.revision(user) + 1;
@@ -190,8 +191,19 @@ impl Model {
             let key = key(user, id);
             let head = self.head(&key);
             let seen = seen.iter().find(|(seen, _)| seen == id);
+            // A user has few folders: those are taken out first and put back if nothing is forgotten.
+            let places = if how.forget {
+                self.unfile(user, &key)
+            } else {
+                Vec::new()
+            };
+            let mut is_unfiled = false;
             let view = self.view(user, &key);
-            let (outcome, something) = view.take(by, taking, head, seen.map(|(_, seq)| *seq));
+            let (outcome, something) =
+                view.take(by, taking, how, head, seen.map(|(_, seq)| *seq), || {
+                    is_unfiled = true;
+                    places.clone()
+                });
             took.push((id.clone(), something));
             results.push(DeletionResult {
                 conversation_id: Some(id.clone()),
@@ -199,6 +211,9 @@ impl Model {
                 hidden_through: view.hidden_through,
                 cleared_through: view.cleared_through,
             });
+            if !is_unfiled {
+                self.put_back(user, &key, &places);
+            }
         }
         let window = i64::try_from(self.policy.window.as_micros()).unwrap_or(i64::MAX);
         let until = (window > 0).then(|| self.now.saturating_add(window));

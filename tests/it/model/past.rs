@@ -10,7 +10,7 @@ use conversation_service::proto::{ConversationId, RestorationOutcome, Restoratio
 use prost_types::Timestamp;
 use ring::digest::{SHA256, digest};
 
-use super::{Key, Model, key};
+use super::{Key, Model, key, view::Forgotten};
 
 /// The settings of the deployment.
 #[derive(Clone, Copy, Debug, Default)]
@@ -106,13 +106,15 @@ impl Model {
         let mut results = Vec::new();
         for (id, took) in conversations {
             let key = key(user, &id);
+            let head = self.head(&key);
             let view = self.view(user, &key);
             let was_pinned = view.pinned_at.is_some();
-            let outcome = if took {
-                view.restore(number)
+            let (outcome, forgotten) = if took {
+                view.restore(number, head)
             } else {
-                RestorationOutcome::NothingTaken
+                (RestorationOutcome::NothingTaken, Forgotten::default())
             };
+            self.put_back(user, &key, &forgotten.places);
             // There may be room for some pins and not for those that come later.
             let is_pinned = self.view(user, &key).pinned_at.is_some();
             let pin_left_out = is_pinned && !was_pinned && self.pins(user) > self.policy.pin_limit;

@@ -4,6 +4,8 @@ use std::{collections::BTreeSet, ops::RangeInclusive};
 
 use conversation_service::proto::{ChangeOutcome, DeletionOutcome, RestorationOutcome};
 
+use super::folders::Place;
+
 /// A stretch of membership: from the head at joining to the head at leaving. In a conversation that
 /// nobody joins or leaves there is one, from 0 on.
 #[derive(Clone, Copy, Debug)]
@@ -28,14 +30,34 @@ pub(crate) enum Taking {
     History,
 }
 
+/// What a deletion does beside taking.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct How {
+    /// Newer messages do not list the conversation.
+    pub(crate) never: bool,
+    /// The settings go, too.
+    pub(crate) forget: bool,
+}
+
 /// The record of a deletion that changed something: how things stood before it, and the pin that it
 /// has taken away.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Taken {
     by: u64,
     hidden: u64,
     cleared: u64,
     pinned_at: Option<u64>,
+    stayed_away: bool,
+    forgotten: Forgotten,
+}
+
+/// The settings that a deletion has taken.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Forgotten {
+    muted: bool,
+    marks: u64,
+    custom_data: Vec<u8>,
+    pub(super) places: Vec<Place>,
 }
 
 /// One user's view of one conversation. Every `head` below is the sequence number of the
@@ -47,6 +69,8 @@ pub(super) struct View {
     pub(super) hidden_through: u64,
     pub(super) cleared_through: u64,
     pub(super) read_through: u64,
+    /// Whether newer messages of others do not list it.
+    stays_away: bool,
     /// The revision that has pinned it, if it is pinned.
     pub(super) pinned_at: Option<u64>,
     pub(super) muted: bool,
@@ -105,7 +129,18 @@ impl View {
     }
 
     pub(super) fn is_listed(&self, head: u64) -> bool {
+        !self.stays_away && self.has_newer(head)
+    }
+
+    /// Whether something has come since the last deletion.
+    fn has_newer(&self, head: u64) -> bool {
         self.last(head) > self.hidden_through.max(self.joined())
+    }
+
+    /// The user has sent a message.
+    pub(super) fn sent(&mut self, seq: u64) {
+        self.read_through = seq;
+        self.stays_away = false;
     }
 
     /// The messages that the user can read.
@@ -132,21 +167,19 @@ impl View {
         &mut self,
         by: u64,
         taking: Taking,
+        how: How,
         head: u64,
         seen: Option<u64>,
+        unfile: impl FnOnce() -> Vec<Place>,
     ) -> (DeletionOutcome, bool) {
         let last = self.last(head);
         let reach = seen.map_or(last, |seen| seen.min(last));
-        let outcome = if !self.ever_reached(head) {
+        if !self.ever_reached(head) {
             return (DeletionOutcome::NotFound, false);
-        } else if !self.is_listed(head) {
-            DeletionOutcome::AlreadyDeleted
-        } else if reach < last {
-            DeletionOutcome::NewerMessagesKept
-        } else {
-            DeletionOutcome::Deleted
-        };
+        }
+        let was_listed = self.is_listed(head);
         let (hidden, cleared) = (self.hidden_through, self.cleared_through);
+        let stayed_away = self.stays_away;
         let (hides, clears) = match taking {
             Taking::Entry => (true, false),
             Taking::EntryAndHistory => (true, true),
@@ -160,13 +193,37 @@ impl View {
         if clears && reach > cleared.max(self.joined()) {
             self.cleared_through = reach;
         }
-        let took = (hidden, cleared) != (self.hidden_through, self.cleared_through);
+        if hides {
+            let is_kept = was_listed && self.has_newer(head);
+            self.stays_away = how.never && !is_kept;
+        }
+        let outcome = if hides && self.is_listed(head) || was_listed && reach < last {
+            DeletionOutcome::NewerMessagesKept
+        } else if was_listed {
+            DeletionOutcome::Deleted
+        } else {
+            DeletionOutcome::AlreadyDeleted
+        };
+        let mut forgotten = Forgotten::default();
+        if how.forget && outcome != DeletionOutcome::NewerMessagesKept {
+            forgotten = Forgotten {
+                muted: std::mem::take(&mut self.muted),
+                marks: std::mem::take(&mut self.marks),
+                custom_data: std::mem::take(&mut self.custom_data),
+                places: unfile(),
+            };
+        }
+        let took = (hidden, cleared, stayed_away)
+            != (self.hidden_through, self.cleared_through, self.stays_away)
+            || forgotten != Forgotten::default();
         if took {
             self.taken.push(Taken {
                 by,
                 hidden,
                 cleared,
                 pinned_at,
+                stayed_away,
+                forgotten,
             });
         }
         (outcome, took)
@@ -186,12 +243,20 @@ impl View {
 
     /// Undoes a deletion that took something, unless another one has come since. A newer pin stays where
     /// it is, and what is listed stays listed.
-    pub(super) fn restore(&mut self, deletion: u64) -> RestorationOutcome {
-        match self.taken.last().copied() {
+    pub(super) fn restore(&mut self, deletion: u64, head: u64) -> (RestorationOutcome, Forgotten) {
+        let mut forgotten = Forgotten::default();
+        let outcome = match self.taken.last().cloned() {
             Some(last) if last.by == deletion => {
+                self.stays_away = last.stayed_away && !self.is_listed(head);
                 self.hidden_through = self.hidden_through.min(last.hidden);
                 self.cleared_through = last.cleared;
                 self.pinned_at = self.pinned_at.or(last.pinned_at);
+                forgotten = last.forgotten;
+                self.muted |= forgotten.muted;
+                self.marks |= forgotten.marks;
+                if self.custom_data.is_empty() {
+                    self.custom_data.clone_from(&forgotten.custom_data);
+                }
                 self.taken.pop();
                 self.undone.insert(deletion);
                 RestorationOutcome::Restored
@@ -204,7 +269,8 @@ impl View {
                     RestorationOutcome::Superseded
                 }
             }
-        }
+        };
+        (outcome, forgotten)
     }
 
     /// Gives up the undo of a deletion, and of those that would have to be undone after it.

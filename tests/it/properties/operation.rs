@@ -2,6 +2,7 @@
 
 use conversation_service::proto::{ConversationId, MessageBody, Payload, message_body::Content};
 use proptest::{
+    bool::weighted,
     collection::vec,
     option,
     prelude::{Just, Strategy, any, prop_oneof},
@@ -14,7 +15,10 @@ use super::{
     folders::Filing,
     settings::Setting,
 };
-use crate::support::ids::{c2c, group, system, text};
+use crate::{
+    model::How,
+    support::ids::{c2c, group, system, text},
+};
 
 /// Everybody. Case and composition make a difference, and what is special to some encoding, pattern
 /// or array syntax is not special here.
@@ -113,6 +117,7 @@ pub(super) enum Operation {
         user: User,
         victims: Vec<Victim>,
         clear: Option<bool>,
+        how: How,
         name: Option<u8>,
     },
     ClearHistory {
@@ -203,6 +208,7 @@ pub(super) enum Change {
     Method,
     Conversations,
     Seen,
+    Rule,
     /// It says the same in other words.
     Words,
 }
@@ -262,8 +268,8 @@ fn operation() -> impl Strategy<Value = Operation> {
         4 => (select(&GROUPS), users(), name())
             .prop_map(|(group, users, name)| Operation::Leave { group, users, name }),
         1 => select(&GROUPS).prop_map(|group| Operation::Crowd { group }),
-        16 => (user(), victims(), any::<Option<bool>>(), name())
-            .prop_map(|(user, victims, clear, name)| Operation::Delete { user, victims, clear, name }),
+        16 => (user(), victims(), any::<Option<bool>>(), how(), name())
+            .prop_map(|(user, victims, clear, how, name)| Operation::Delete { user, victims, clear, how, name }),
         6 => (user(), victims(), name())
             .prop_map(|(user, victims, name)| Operation::ClearHistory { user, victims, name }),
         12 => (user(), which(), name())
@@ -336,6 +342,11 @@ pub(super) fn victims() -> impl Strategy<Value = Vec<Victim>> {
     vec((target(), seen), 1..8).prop_map(|victims| unique(victims, |(target, _)| *target))
 }
 
+/// Mostly as it is without saying anything.
+pub(super) fn how() -> impl Strategy<Value = How> {
+    (weighted(0.3), weighted(0.3)).prop_map(|(never, forget)| How { never, forget })
+}
+
 fn which() -> impl Strategy<Value = Which> {
     prop_oneof![
         20 => (0..3_usize).prop_map(Which::Deletion),
@@ -362,6 +373,7 @@ fn change() -> impl Strategy<Value = Change> {
         Change::Method,
         Change::Conversations,
         Change::Seen,
+        Change::Rule,
         Change::Words,
     ])
 }

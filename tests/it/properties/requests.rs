@@ -7,7 +7,8 @@ mod request;
 use std::collections::BTreeMap;
 
 use conversation_service::proto::{
-    ClearHistoryRequest, DeleteConversationsRequest, RestoreConversationsRequest, SeenThrough,
+    ClearHistoryRequest, DeleteConversationsRequest, Reappearance, RestoreConversationsRequest,
+    SeenThrough,
 };
 use proptest::sample::Index;
 
@@ -17,7 +18,7 @@ use super::{
 };
 use crate::{
     model::{
-        Model,
+        How, Model,
         compare::{Difference, same},
     },
     support::client::Client,
@@ -108,6 +109,7 @@ pub(super) fn deletion(
     user: &str,
     victims: &[Victim],
     clear: Option<bool>,
+    how: How,
     name: Option<u8>,
 ) -> Request {
     Request::Delete(DeleteConversationsRequest {
@@ -116,6 +118,12 @@ pub(super) fn deletion(
         clear_history: clear,
         request_id: uuid(name),
         seen_through: seen(model, user, victims),
+        reappearance: if how.never {
+            Reappearance::Never.into()
+        } else {
+            Reappearance::default().into()
+        },
+        forget_settings: how.forget,
         ..DeleteConversationsRequest::default()
     })
 }

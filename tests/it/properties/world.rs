@@ -243,8 +243,11 @@ impl World {
                 user,
                 victims,
                 clear,
+                how,
                 name,
-            } => Some(requests::deletion(model, user, victims, *clear, *name)),
+            } => Some(requests::deletion(
+                model, user, victims, *clear, *how, *name,
+            )),
             Operation::ClearHistory {
                 user,
                 victims,

@@ -16,8 +16,8 @@ use conversation_service::proto::{
     AddGroupMembersRequest, ClearHistoryRequest, ClearHistoryResponse, Conversation,
     ConversationId, DeleteConversationsRequest, DeleteConversationsResponse, DeletionOutcome,
     DeletionResult, GetConversationsRequest, GetConversationsResponse, ListConversationsRequest,
-    ListConversationsResponse, ListFilter, ListMessagesRequest, Message, RemoveGroupMembersRequest,
-    RestorationOutcome, RestorationResult, RestoreConversationsRequest,
+    ListConversationsResponse, ListFilter, ListMessagesRequest, Message, Reappearance,
+    RemoveGroupMembersRequest, RestorationOutcome, RestorationResult, RestoreConversationsRequest,
     RestoreConversationsResponse, SeenThrough, SendMessageRequest, SendSystemMessageRequest,
     conversation_service_client::ConversationServiceClient,
     group_service_client::GroupServiceClient, message_service_client::MessageServiceClient,
@@ -345,6 +345,18 @@ impl Deletion {
     /// Says whether the history goes too.
     pub(crate) fn clear(mut self, clear: bool) -> Self {
         self.request.clear_history = Some(clear);
+        self
+    }
+
+    /// Changes the request in some other way.
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut DeleteConversationsRequest)) -> Self {
+        change(&mut self.request);
+        self
+    }
+
+    /// Says whether newer messages list the conversations again.
+    pub(crate) fn reappearing(mut self, rule: Reappearance) -> Self {
+        self.request.set_reappearance(rule);
         self
     }
 

@@ -9,7 +9,7 @@ use crate::proto::{
     GetConversationsRequest, GetUnreadCountRequest, ListConversationsRequest, ListFilter,
     ListFoldersRequest, ListMessagesRequest, MarkConversationsReadRequest,
     MarkConversationsRequest, MessageBody, MuteConversationsRequest, Payload,
-    PinConversationsRequest, RemoveFromFolderRequest, RemoveGroupMembersRequest,
+    PinConversationsRequest, Reappearance, RemoveFromFolderRequest, RemoveGroupMembersRequest,
     RenameFolderRequest, RestoreConversationsRequest, SeenThrough, SendMessageRequest,
     SendSystemMessageRequest, SetCustomDataRequest, SystemConversation, WatchConversationsRequest,
     conversation_id::Id, message_body::Content,
@@ -133,6 +133,8 @@ fn lists() -> Vec<Seed> {
         client_id: client(),
         sync_to_other_clients: Some(true),
         seen_through: seen_through(),
+        reappearance: Reappearance::Never.into(),
+        forget_settings: true,
     };
     let restore = RestoreConversationsRequest {
         user_id: user(),

@@ -214,6 +214,7 @@ impl Request {
             client_id: self.by.clone(),
             sync_to_other_clients: Some(sync),
             seen_through: Vec::new(),
+            ..DeleteConversationsRequest::default()
         };
         let mut client = client.conversations.clone();
         let done = client.delete_conversations(request).await?.into_inner();

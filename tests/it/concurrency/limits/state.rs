@@ -12,7 +12,7 @@ use conversation_service::{
         ChangeOutcome, ConversationId, ConversationMarks, ConversationReading,
         ConversationWatermarks, ConversationsDeleted, ConversationsMarked, ConversationsMuted,
         ConversationsPinned, ConversationsRead, ConversationsRestored, CustomDataSet,
-        DeletionOutcome, RestorationOutcome, change::Kind,
+        DeletionOutcome, Reappearance, RestorationOutcome, change::Kind,
     },
 };
 
@@ -278,6 +278,8 @@ impl State {
                 conversations,
                 clear_history: clear,
                 deletion_id: answer.deletion_id.clone(),
+                reappearance: Reappearance::OnMessage.into(),
+                forgot_settings: false,
             })
         })
     }
@@ -327,6 +329,7 @@ impl State {
             Kind::ConversationsRestored(ConversationsRestored {
                 conversations,
                 deletion_id: deletion.id.clone(),
+                settings: Vec::new(),
             })
         })
     }
@@ -338,6 +341,8 @@ fn watermarks(id: &ConversationId, entry: &Entry) -> ConversationWatermarks {
         hidden_through: entry.hidden,
         cleared_through: entry.cleared,
         pinned: entry.pinned_at.is_some(),
+        reappearance: Reappearance::OnMessage.into(),
+        settings_forgotten: false,
     }
 }
 

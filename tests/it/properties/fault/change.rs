@@ -7,7 +7,7 @@ use proptest::{
 };
 
 use crate::{
-    model::Model,
+    model::{How, Model},
     properties::{
         folders::Filing,
         operation::{Target, Victim, target, victims},
@@ -55,7 +55,7 @@ impl Asked {
 
     pub(in crate::properties) fn request(&self, model: &Model, user: &str) -> Request {
         match self {
-            Self::Delete(victims) => deletion(model, user, victims, None, None),
+            Self::Delete(victims) => deletion(model, user, victims, None, How::default(), None),
             Self::Clear(victims) => clearing(model, user, victims, None),
             Self::Set(setting) => setting.request(model, user, None),
             Self::File(filing) => filing.request(model, user, None),

@@ -4,7 +4,7 @@ use conversation_service::proto::{
     AddToFolderResponse, ClearHistoryResponse, ConversationId, CreateFolderResponse,
     DeleteConversationsResponse, DeleteFolderResponse, DeletionResult,
     MarkConversationsReadResponse, MarkConversationsResponse, MuteConversationsResponse,
-    PinConversationsResponse, RemoveFromFolderResponse, RenameFolderResponse,
+    PinConversationsResponse, Reappearance, RemoveFromFolderResponse, RenameFolderResponse,
     RestoreConversationsResponse, SeenThrough, SetCustomDataResponse,
 };
 use tonic::{Code, Status};
@@ -13,7 +13,7 @@ use tonic_types::StatusExt as _;
 use super::request::{Answer, Request};
 use crate::{
     model::{
-        Model, NotFiled, NotRestored, Taking, TooManyPins,
+        How, Model, NotFiled, NotRestored, Taking, TooManyPins,
         compare::{Difference, same},
     },
     properties::fault::is_refused,
@@ -39,12 +39,16 @@ impl Request {
                     Taking::Entry
                 };
                 let seen = seen(&r.seen_through);
-                let results = model.take(&r.user_id, &r.conversation_ids, taking, &seen);
+                let how = How {
+                    never: r.reappearance() == Reappearance::Never,
+                    forget: r.forget_settings,
+                };
+                let results = model.take(&r.user_id, &r.conversation_ids, taking, how, &seen);
                 Answer::Delete(taken(model, &r.user_id, results))
             }
             Self::Clear(r) => {
                 let (ids, seen) = (&r.conversation_ids, seen(&r.seen_through));
-                let results = model.take(&r.user_id, ids, Taking::History, &seen);
+                let results = model.take(&r.user_id, ids, Taking::History, How::default(), &seen);
                 let DeleteConversationsResponse {
                     results,
                     deletion_id,

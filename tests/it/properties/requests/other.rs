@@ -2,7 +2,8 @@
 
 use conversation_service::proto::{
     AddToFolderRequest, ClearHistoryRequest, ConversationId, DeleteConversationsRequest,
-    MuteConversationsRequest, PinConversationsRequest, RemoveFromFolderRequest, SeenThrough,
+    MuteConversationsRequest, PinConversationsRequest, Reappearance, RemoveFromFolderRequest,
+    SeenThrough,
 };
 
 use super::request::{Fields, Request};
@@ -16,6 +17,7 @@ impl Request {
             Change::Method => (self.clone(), self.of_other_method()),
             Change::Conversations => (self.clone(), self.with_another_conversation()),
             Change::Seen => (self.clone(), self.seen_otherwise()),
+            Change::Rule => (self.clone(), self.with_another_rule()),
             Change::Words => (self.clone(), self),
         };
         if changed == same {
@@ -29,6 +31,7 @@ impl Request {
         let mut request = self.clone();
         if let Self::Delete(request) = &mut request {
             request.clear_history.get_or_insert(true);
+            request.set_reappearance(rule(request.reappearance()));
         }
         let Fields { seen, client, .. } = request.fields();
         client.clear();
@@ -42,6 +45,7 @@ impl Request {
     fn in_other_words(mut self) -> Self {
         if let Self::Delete(request) = &mut self {
             request.clear_history.get_or_insert(true);
+            request.set_reappearance(rule(request.reappearance()));
         }
         let Fields { seen, client, .. } = self.fields();
         client.push('x');
@@ -91,6 +95,7 @@ impl Request {
                 client_id: r.client_id,
                 sync_to_other_clients: r.sync_to_other_clients,
                 seen_through: r.seen_through,
+                ..DeleteConversationsRequest::default()
             }),
             Self::Pin(r) => Self::Mute(MuteConversationsRequest {
                 user_id: r.user_id,
@@ -133,6 +138,20 @@ impl Request {
         }
     }
 
+    fn with_another_rule(mut self) -> Self {
+        if let Self::Delete(request) = &mut self {
+            if request.reappearance() == Reappearance::Never {
+                request.forget_settings = !request.forget_settings;
+                return self;
+            }
+            request.set_reappearance(match request.reappearance() {
+                Reappearance::Never => Reappearance::Unspecified,
+                Reappearance::Unspecified | Reappearance::OnMessage => Reappearance::Never,
+            });
+        }
+        self
+    }
+
     fn with_another_conversation(mut self) -> Self {
         if !self.is_about_all()
             && let Some(conversations) = self.fields().conversations
@@ -164,6 +183,14 @@ impl Request {
     /// Whether it names no conversations because it means all.
     pub(in crate::properties) fn is_about_all(&self) -> bool {
         matches!(self, Self::Read(request) if request.all)
+    }
+}
+
+/// The rule that a deletion asks for, said in full.
+fn rule(asked: Reappearance) -> Reappearance {
+    match asked {
+        Reappearance::Unspecified => Reappearance::OnMessage,
+        said => said,
     }
 }
 

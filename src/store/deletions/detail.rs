@@ -1,0 +1,79 @@
+//! What a deletion has asked for, beside what became of each conversation: the `detail` of its change.
+//!
+//! A deletion that asks for nothing special has none, and neither has any of a former version.
+
+use serde::{Deserialize, Serialize};
+
+use super::forgetting::Forgotten;
+
+use crate::{
+    domain::{Reappearance, Settings},
+    store::{StoreError, log::Recorded},
+};
+
+/// It as JSON.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(in crate::store) struct Detail {
+    #[serde(skip_serializing_if = "is_default")]
+    never: bool,
+    /// The settings that there were, of each conversation that had some; `None` if they were kept.
+    #[serde(skip_serializing_if = "is_default")]
+    forgot: Option<Vec<Option<Forgotten>>>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+impl Detail {
+    pub(super) fn new(reappearance: Reappearance) -> Self {
+        Self {
+            never: reappearance == Reappearance::Never,
+            forgot: None,
+        }
+    }
+
+    /// The same of a deletion that forgets settings: these.
+    pub(super) fn forgetting(self, forgot: Vec<Option<Forgotten>>) -> Self {
+        Self {
+            forgot: Some(forgot),
+            ..self
+        }
+    }
+
+    /// Reads that of a deletion or clearing.
+    pub(in crate::store) fn of(recorded: &Recorded) -> Result<Self, StoreError> {
+        match recorded.detail.as_deref() {
+            None => Ok(Self::default()),
+            Some(text) => serde_json::from_str(text).map_err(|_| recorded.inconsistent("detail")),
+        }
+    }
+
+    /// The text to record; `None` if there is nothing to say.
+    pub(super) fn to_text(&self) -> Option<String> {
+        (!is_default(self)).then(|| serde_json::json!(self).to_string())
+    }
+
+    /// The rule that the deletion has asked for.
+    pub(in crate::store) const fn reappearance(&self) -> Reappearance {
+        if self.never {
+            Reappearance::Never
+        } else {
+            Reappearance::OnMessage
+        }
+    }
+
+    /// Whether the deletion was to take the settings, too.
+    pub(in crate::store) const fn settings(&self) -> Settings {
+        match self.forgot {
+            None => Settings::Keep,
+            Some(_) => Settings::Forget,
+        }
+    }
+
+    /// The settings that the conversation at this place had, if they are known to have been anything.
+    pub(super) fn forgotten(&self, place: usize) -> Option<&Forgotten> {
+        self.forgot.as_ref()?.get(place)?.as_ref()
+    }
+}

@@ -1,0 +1,372 @@
+//! Forgetting settings with a deletion, and putting them back.
+//!
+//! A deletion that forgets is a transaction of its own. Settings and folder entries change only under the
+//! user's lock, which it holds from its first statement on, so what it has read of them is what it takes.
+//! That is recorded beside the results, for every conversation that had some: of which it was taken, the
+//! outcome says.
+//!
+//! Undoing adds to what there is: a setting that was made since stays. Its statements do not depend on how
+//! many conversations there are, either.
+
+use std::collections::HashMap;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use sea_orm::ConnectionTrait;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    detail::Detail,
+    rows::{ForgettingRow, TargetRow, UndoneRow},
+    rules::{ALREADY_DELETED, DELETED, RESTORED},
+};
+use crate::{
+    domain::{ConversationId, ConversationSettings, CustomData, FolderName, Marks, UserId},
+    store::{
+        Store, StoreError,
+        change::{Change, ChangeError},
+        dialect::{Column, ColumnType, Dialect},
+        input::Input,
+        key::ConversationKey,
+        log::{self, Recorded, RecordedConversation},
+        members::{self, Member},
+        observed::DatabaseTransaction,
+        row::Row,
+    },
+};
+
+/// The settings of a conversation that a deletion forgets, as they are recorded.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(in crate::store) struct Forgotten {
+    #[serde(skip_serializing_if = "is_default")]
+    pub(super) muted: bool,
+    #[serde(skip_serializing_if = "is_default")]
+    pub(super) marks: i64,
+    /// In base64.
+    #[serde(skip_serializing_if = "is_default")]
+    data: String,
+    /// The folders that it is in, and its places in them.
+    #[serde(skip_serializing_if = "is_default")]
+    filed: Vec<Filed>,
+}
+
+/// The folder, the revision that has put the conversation in, and its place in that request.
+type Filed = (i64, i64, i64);
+
+/// Texts of the statements.
+#[cfg_attr(test, derive(serde::Serialize))]
+pub(in crate::store) struct Statements {
+    settings: String,
+    unfile: String,
+    refile: String,
+}
+
+impl Statements {
+    pub(in crate::store) fn new(dialect: Dialect) -> Self {
+        use ColumnType::{Integer, Key};
+        let user = dialect.after_rows("$1");
+        let keys = |first| dialect.rows("i", first, &[("conversation_key", Key)]).0;
+        let filed = dialect.json_rows(
+            &["folder_id", "added_by", "ord"],
+            "(SELECT f.folder_id, f.added_by, f.ord FROM folder_conversations AS f \
+              WHERE f.user_id = m.user_id AND f.conversation_key = m.conversation_key) AS entries",
+        );
+        let (entries, _) = dialect.rows(
+            "i",
+            3,
+            &[
+                ("conversation_key", Key),
+                ("folder_id", Integer),
+                ("added_by", Integer),
+                ("place", Integer),
+            ],
+        );
+        Self {
+            settings: format!(
+                "SELECT m.conversation_key, m.muted, m.marks, m.custom_data, {filed} AS filed \
+                 FROM {} CROSS JOIN members AS m \
+                 WHERE m.user_id = {user} AND m.conversation_key = i.conversation_key",
+                keys(2)
+            ),
+            unfile: format!(
+                "DELETE FROM folder_conversations WHERE user_id = $1 \
+                 AND conversation_key IN (SELECT i.conversation_key FROM {})",
+                keys(2)
+            ),
+            // Before the deletion is undone: whether it will be is told by what the undoing itself goes by.
+            refile: format!(
+                "INSERT INTO folder_conversations (user_id, folder_id, conversation_key, added_by, ord) \
+                 SELECT $1, i.folder_id, i.conversation_key, i.added_by, i.place \
+                 FROM {entries} CROSS JOIN members AS m CROSS JOIN folders AS d \
+                 WHERE m.user_id = {user} AND m.conversation_key = i.conversation_key \
+                 AND m.taken_by = $2 AND m.taken_by > COALESCE(m.undo_ended, 0) \
+                 AND d.user_id = {user} AND d.folder_id = i.folder_id \
+                 ON CONFLICT (user_id, folder_id, conversation_key) DO NOTHING"
+            ),
+        }
+    }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+impl Forgotten {
+    /// Reads a row of [`Statements::settings`]; `None` if there is nothing to forget.
+    fn read(row: &Row<'_>) -> Result<Option<Self>, StoreError> {
+        let data: Option<Vec<u8>> = row.get("custom_data")?;
+        let forgotten = Self {
+            muted: row.get::<i16>("muted")? != 0,
+            marks: row.get("marks")?,
+            data: STANDARD.encode(data.unwrap_or_default()),
+            filed: row.json("filed")?,
+        };
+        Ok((!is_default(&forgotten)).then_some(forgotten))
+    }
+
+    /// The product's own data; the outer `None` if it does not parse.
+    pub(super) fn custom_data(&self) -> Option<Option<Vec<u8>>> {
+        let bytes = STANDARD.decode(&self.data).ok()?;
+        let data = CustomData::new(bytes).ok()?.into_bytes();
+        Some((!data.is_empty()).then_some(data))
+    }
+}
+
+/// Whether a deletion that forgets has taken the settings of this conversation.
+pub(in crate::store) const fn is_forgotten(conversation: &RecordedConversation) -> bool {
+    matches!(conversation.outcome, DELETED | ALREADY_DELETED)
+}
+
+impl Store {
+    /// Makes a deletion that takes the settings, too, or returns what was recorded when the request came
+    /// first.
+    pub(super) async fn forget(
+        &self,
+        change: Change,
+        detail: Detail,
+        rows: Vec<TargetRow>,
+    ) -> Result<Recorded, ChangeError> {
+        let keys: Vec<_> = rows.iter().map(TargetRow::key).collect();
+        let user = &change.origin.user;
+        let (recorded, is_new) = self
+            .retrying("forget", || async {
+                let begun = self.begin_changes(&[&change]).await?;
+                if let Some(row) = begun.earlier.get(user.as_str()) {
+                    let earlier = log::recorded_for(&Row::new(log::TABLE, row), &change.origin)?;
+                    return Ok((earlier, false));
+                }
+                let revision = begun.revision(user)?;
+                let transaction = &begun.transaction;
+                let had = self.forgettable(transaction, user, &keys).await?;
+                let is_filed =
+                    |key: &ConversationKey| had.get(key).is_some_and(|had| !had.filed.is_empty());
+                let rows = rows
+                    .iter()
+                    .map(|row| ForgettingRow::of(*row, is_filed(&row.key())));
+                let rows: Vec<_> = rows.collect();
+                let forgot = keys.iter().map(|key| had.get(key).cloned()).collect();
+                let change = Change {
+                    detail: detail.clone().forgetting(forgot).to_text(),
+                    input: Input::of(&rows.iter()),
+                    ..change.clone()
+                };
+                let statement = &self.statements.forget;
+                self.apply_one(transaction, statement, &change, revision)
+                    .await?;
+                let recorded = self
+                    .record_applied(transaction, statement, &change, revision)
+                    .await?;
+                let unfiled = keys.iter().zip(&recorded.conversations);
+                let unfiled = unfiled.filter(|(_, conversation)| is_forgotten(conversation));
+                let unfiled: Vec<_> = unfiled.map(|(key, _)| *key).filter(is_filed).collect();
+                if !unfiled.is_empty() {
+                    let mut values = vec![user.as_str().into()];
+                    values.extend(self.dialect.row_values(&[Column::Keys(unfiled)]));
+                    let unfile = self.statement(&self.statements.forgetting.unfile, values);
+                    let done = transaction.execute_raw(unfile).await;
+                    done.map_err(StoreError::from)?;
+                }
+                begun.transaction.commit().await?;
+                Ok::<_, ChangeError>((recorded, true))
+            })
+            .await?;
+        if is_new {
+            self.metrics.changed(change.kind.name());
+        }
+        Ok(recorded)
+    }
+
+    /// Undoes a deletion that has taken settings, too.
+    pub(super) async fn restore_settings(
+        &self,
+        change: Change,
+        rows: &[UndoneRow],
+    ) -> Result<Recorded, ChangeError> {
+        let change = Change {
+            input: Input::of(&rows.iter()),
+            ..change
+        };
+        let user = &change.origin.user;
+        let (recorded, is_new) = self
+            .retrying("restore", || async {
+                let begun = self.begin_changes(&[&change]).await?;
+                if let Some(row) = begun.earlier.get(user.as_str()) {
+                    let earlier = log::recorded_for(&Row::new(log::TABLE, row), &change.origin)?;
+                    return Ok((earlier, false));
+                }
+                let revision = begun.revision(user)?;
+                let transaction = &begun.transaction;
+                self.refile(transaction, &change, rows).await?;
+                let statement = &self.statements.restore;
+                self.apply_one(transaction, statement, &change, revision)
+                    .await?;
+                let change = Change {
+                    detail: Some(self.settings_now(transaction, user, rows).await?),
+                    ..change.clone()
+                };
+                let recorded = self
+                    .record_applied(transaction, statement, &change, revision)
+                    .await?;
+                begun.transaction.commit().await?;
+                Ok::<_, ChangeError>((recorded, true))
+            })
+            .await?;
+        if is_new {
+            self.metrics.changed(change.kind.name());
+        }
+        Ok(recorded)
+    }
+
+    /// The settings of these conversations, of those that have any.
+    async fn forgettable(
+        &self,
+        transaction: &DatabaseTransaction,
+        user: &UserId,
+        keys: &[ConversationKey],
+    ) -> Result<HashMap<ConversationKey, Forgotten>, StoreError> {
+        let mut values = vec![user.as_str().into()];
+        values.extend(self.dialect.row_values(&[Column::Keys(keys.to_vec())]));
+        let settings = self.statement(&self.statements.forgetting.settings, values);
+        let mut found = HashMap::new();
+        for row in transaction.query_all_raw(settings).await? {
+            let row = Row::new(members::TABLE, &row);
+            if let Some(forgotten) = Forgotten::read(&row)? {
+                found.insert(row.key()?, forgotten);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Puts back into their folders what the deletion has taken from there, if it is going to be undone.
+    async fn refile(
+        &self,
+        transaction: &DatabaseTransaction,
+        change: &Change,
+        rows: &[UndoneRow],
+    ) -> Result<(), StoreError> {
+        let Some(deletion) = change.undoes else {
+            return Ok(());
+        };
+        let (mut keys, mut folders) = (Vec::new(), Vec::new());
+        let (mut added_by, mut places) = (Vec::new(), Vec::new());
+        for row in rows {
+            let filed = row.forgotten().map(|forgotten| &forgotten.filed);
+            for (folder, by, place) in filed.into_iter().flatten() {
+                keys.push(row.key());
+                folders.push(*folder);
+                added_by.push(*by);
+                places.push(*place);
+            }
+        }
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let mut values = vec![
+            change.origin.user.as_str().into(),
+            deletion.to_stored().into(),
+        ];
+        values.extend(self.dialect.row_values(&[
+            Column::Keys(keys),
+            Column::Integers(folders),
+            Column::Integers(added_by),
+            Column::Integers(places),
+        ]));
+        let refile = self.statement(&self.statements.forgetting.refile, values);
+        transaction.execute_raw(refile).await?;
+        Ok(())
+    }
+
+    /// The settings that the conversations have of which the deletion had taken some, as the undoing that
+    /// has brought them back records them.
+    async fn settings_now(
+        &self,
+        transaction: &DatabaseTransaction,
+        user: &UserId,
+        rows: &[UndoneRow],
+    ) -> Result<String, StoreError> {
+        let taken = rows.iter().filter(|row| row.forgotten().is_some());
+        let taken = taken.map(UndoneRow::key).collect();
+        let mut values = vec![user.as_str().into()];
+        values.extend(self.dialect.row_values(&[Column::Keys(taken)]));
+        let statement = self.statement(&self.statements.members.by_keys, values);
+        let found = transaction.query_all_raw(statement).await?;
+        let found = members::members(&found)?.into_iter();
+        let found: HashMap<_, _> = found.map(|member| (member.key, member)).collect();
+        let settings: Vec<_> = rows
+            .iter()
+            .map(|row| found.get(&row.key()).map(StoredSettings::of))
+            .collect();
+        Ok(serde_json::json!(settings).to_string())
+    }
+}
+
+/// The settings of a conversation since an undoing has brought some of them back, as they are recorded.
+#[derive(Serialize, Deserialize)]
+struct StoredSettings {
+    muted: bool,
+    marks: i64,
+    /// In base64.
+    data: String,
+    folders: Vec<String>,
+}
+
+impl StoredSettings {
+    fn of(member: &Member) -> Self {
+        Self {
+            muted: member.muted,
+            marks: member.marks.to_stored(),
+            data: STANDARD.encode(member.custom_data.as_bytes()),
+            folders: member.folders.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    fn settings(self, conversation_id: ConversationId) -> Option<ConversationSettings> {
+        let data = STANDARD.decode(self.data).ok()?;
+        let folders = self.folders.iter().map(|name| FolderName::new(name).ok());
+        Some(ConversationSettings {
+            conversation_id,
+            muted: self.muted,
+            marks: Marks::from_stored(self.marks),
+            custom_data: CustomData::new(data).ok()?,
+            folders: folders.collect::<Option<_>>()?,
+        })
+    }
+}
+
+/// The settings that an undoing has brought back, if it has brought back any.
+pub(in crate::store) fn settings_since(
+    recorded: &Recorded,
+) -> Result<Vec<ConversationSettings>, StoreError> {
+    let Some(detail) = recorded.detail.as_deref() else {
+        return Ok(Vec::new());
+    };
+    let error = || recorded.inconsistent("detail");
+    let settings: Vec<Option<StoredSettings>> =
+        serde_json::from_str(detail).map_err(|_| error())?;
+    let of_conversations = recorded.conversations.iter().zip(settings);
+    of_conversations
+        .filter(|(conversation, _)| conversation.outcome == RESTORED)
+        .filter_map(|(conversation, settings)| Some((conversation.id.clone(), settings?)))
+        .map(|(id, settings)| settings.settings(id).ok_or_else(error))
+        .collect()
+}
