@@ -1,12 +1,9 @@
 //! How much is unread in a user's list.
 
-use super::{
-    App, AppError,
-    entries::{Listed, listed},
-};
-use crate::domain::{ListFilter, UserId};
+use super::{App, AppError, entries::listed};
+use crate::domain::{ListFilter, UnreadTotals, UserId};
 
-/// Counts unread messages, without muted and system conversations. Two statements at most: what the
+/// Counts unread messages, without system conversations. Two statements at most: what the
 /// user's rows tell is added up by the database, and only the rows of large groups are looked at here.
 ///
 /// # Errors
@@ -16,9 +13,19 @@ pub async fn get_unread_count(
     app: &App,
     user: &UserId,
     filter: &ListFilter,
-) -> Result<u64, AppError> {
+) -> Result<UnreadTotals, AppError> {
     let unread = app.store.unread(user, filter).await?;
     let (uncounted, _) = listed(&app.store, unread.uncounted).await?;
-    let left = uncounted.iter().filter(|entry| entry.passes(filter));
-    Ok(unread.counted + left.map(Listed::unread).sum::<u64>())
+    let mut totals = unread.counted;
+    for entry in uncounted.iter().filter(|entry| entry.passes(filter)) {
+        match entry.unread() {
+            0 => {}
+            messages if entry.member.muted => totals.muted_messages += messages,
+            messages => {
+                totals.messages += messages;
+                totals.conversations += 1;
+            }
+        }
+    }
+    Ok(totals)
 }

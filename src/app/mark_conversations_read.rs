@@ -31,8 +31,9 @@ pub struct MarkConversationsRead {
 pub enum Which {
     /// These.
     These(Batch<ConversationId>),
-    /// Those that are listed and have something unread, at most [`MAX_READ`] of them.
-    AllUnread,
+    /// Those that the filter leaves of the list and that have something unread, at most [`MAX_READ`] of
+    /// them.
+    AllUnread(ListFilter),
 }
 
 /// Marks conversations read through their newest messages, or as far as they were seen. A message that
@@ -55,7 +56,7 @@ pub async fn mark_conversations_read(
             conversations: positioned(app, &origin.user, ids).await?,
             more: false,
         },
-        Which::AllUnread => all_unread(app, &origin.user, &seen_through).await?,
+        Which::AllUnread(filter) => all_unread(app, &origin.user, filter, &seen_through).await?,
     };
     for Positioned {
         conversation_id,
@@ -72,17 +73,18 @@ pub async fn mark_conversations_read(
     Ok(read)
 }
 
-/// The unread conversations, the latest active first, each through its newest message: as many as one
+/// The unread conversations that the filter leaves, the latest active first, each through its newest message: as many as one
 /// request reads. A conversation that was not seen far enough to be read any further comes only where there
 /// is room, so that a caller that repeats the request until there is no more gets to the end.
 async fn all_unread(
     app: &App,
     user: &UserId,
+    filter: ListFilter,
     seen_through: &HashMap<ConversationId, Seq>,
 ) -> Result<Reading, AppError> {
     let filter = ListFilter {
         unread_only: true,
-        ..ListFilter::default()
+        ..filter
     };
     // No pin counts. One more tells whether there are others.
     let part = Part {

@@ -13,8 +13,8 @@
 use std::cmp::Reverse;
 
 use super::{
-    ConversationId, ConversationKind, CustomData, FolderName, Mark, Marks, Revision, Seq,
-    Timestamp, View,
+    ConversationId, ConversationKind, CustomData, FolderName, Mark, Marks, Membership, Revision,
+    Seq, Timestamp, View,
 };
 
 /// One of a user's conversations with all that its list entry says, but for the message itself.
@@ -51,8 +51,23 @@ pub struct ListFilter {
     pub mark: Option<Mark>,
     /// Only in the folder of this name.
     pub folder: Option<FolderName>,
+    /// Only with none of these marks; the empty set leaves all.
+    pub without_marks: Marks,
+    /// Only with this membership.
+    pub membership: Option<Membership>,
     /// Only with a message that the user can see and that was stored at this time or later.
     pub active_since: Option<Timestamp>,
+}
+
+/// How much is unread in what a filter leaves of a user's list, without system conversations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct UnreadTotals {
+    /// The unread messages of what is not muted.
+    pub messages: u64,
+    /// The conversations that have them.
+    pub conversations: u64,
+    /// The unread messages of what is muted.
+    pub muted_messages: u64,
 }
 
 /// A place in the list. Places are totally ordered: pinned first (newest pin first), then by latest

@@ -36,7 +36,7 @@ pub use folder::{
 pub use id::{
     CallerName, ClientId, ClientMessageId, FolderName, GroupId, Id, IdError, PayloadType, UserId,
 };
-pub use list::{ListBeginning, ListCursor, ListEntry, ListFilter, ListPosition};
+pub use list::{ListBeginning, ListCursor, ListEntry, ListFilter, ListPosition, UnreadTotals};
 pub use marks::{Mark, MarkChange, Marks, MarksError};
 pub use membership::{GroupRequest, Membership, MembershipRequest, MembershipsChanged};
 pub use message::{BodyError, Message, MessageBody};

@@ -107,8 +107,8 @@ impl ConversationService for Api {
         request: Request<GetUnreadCountRequest>,
     ) -> Result<Response<GetUnreadCountResponse>, Status> {
         let (user, filter) = convert::get_unread_count::parse(&request.into_inner())?;
-        let unread_count = app::get_unread_count(&self.app, &user, &filter).await?;
-        Ok(Response::new(GetUnreadCountResponse { unread_count }))
+        let totals = app::get_unread_count(&self.app, &user, &filter).await?;
+        Ok(Response::new(convert::get_unread_count::render(totals)))
     }
 
     async fn mark_conversations_read(

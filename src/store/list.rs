@@ -19,7 +19,7 @@ use super::{
     members::{self, Member},
     row::{Row, revisions_of},
 };
-use crate::domain::{ConversationKind, ListFilter, ListPosition, Revision, UserId};
+use crate::domain::{ConversationKind, ListFilter, ListPosition, Revision, UnreadTotals, UserId};
 
 use parameters::{Chosen, InFolder, Place};
 use statements::Scoped;
@@ -39,8 +39,8 @@ pub(crate) struct Part<'a> {
 /// The unread messages, as far as the database can tell.
 #[derive(Debug)]
 pub(crate) struct Unread {
-    /// The sum where the user's row has a copy of the head.
-    pub(crate) counted: u64,
+    /// The totals where the user's row has a copy of the head.
+    pub(crate) counted: UnreadTotals,
     /// The rows that have none.
     pub(crate) uncounted: Vec<Member>,
 }
@@ -76,8 +76,7 @@ impl Store {
         .await
     }
 
-    /// The unread messages of what the filter leaves of a user's list, without muted and system
-    /// conversations.
+    /// The unread messages of what the filter leaves of a user's list, without system conversations.
     pub(crate) async fn unread(
         &self,
         user: &UserId,
@@ -90,7 +89,7 @@ impl Store {
             .collect();
         if kinds.is_empty() {
             return Ok(Unread {
-                counted: 0,
+                counted: UnreadTotals::default(),
                 uncounted: Vec::new(),
             });
         }
@@ -99,12 +98,12 @@ impl Store {
         let statement = self.scoped(&self.statements.list.unread, filter, asked);
         self.retrying("unread", || async {
             let rows = self.pool().query_all_raw(statement.clone()).await?;
-            let counted: i64 = match rows.first() {
-                Some(first) => Row::new(members::TABLE, first).get("unread")?,
-                None => 0,
+            let counted = match rows.first() {
+                Some(first) => totals(&Row::new(members::TABLE, first))?,
+                None => UnreadTotals::default(),
             };
             Ok(Unread {
-                counted: counted.unsigned_abs(),
+                counted,
                 uncounted: members::members(&rows)?,
             })
         })
@@ -121,4 +120,13 @@ impl Store {
             }
         }
     }
+}
+
+fn totals(row: &Row<'_>) -> Result<UnreadTotals, StoreError> {
+    let total = |name| Ok::<_, StoreError>(row.get::<i64>(name)?.unsigned_abs());
+    Ok(UnreadTotals {
+        messages: total("messages")?,
+        conversations: total("conversations")?,
+        muted_messages: total("muted_messages")?,
+    })
 }

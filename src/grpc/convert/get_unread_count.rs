@@ -2,9 +2,9 @@
 
 use super::filter;
 use crate::{
-    domain::{ListFilter, UserId},
+    domain::{ListFilter, UnreadTotals, UserId},
     grpc::violations::{InvalidRequest, Violations},
-    proto::GetUnreadCountRequest,
+    proto::{GetUnreadCountRequest, GetUnreadCountResponse},
 };
 
 pub(crate) fn parse(
@@ -15,4 +15,17 @@ pub(crate) fn parse(
     let user = violations.check("user_id", UserId::new(user_id));
     let filter = filter::parse(filter.as_ref(), &mut violations);
     violations.finish(user.map(|user| (user, filter)))
+}
+
+pub(crate) const fn render(totals: UnreadTotals) -> GetUnreadCountResponse {
+    let UnreadTotals {
+        messages,
+        conversations,
+        muted_messages,
+    } = totals;
+    GetUnreadCountResponse {
+        unread_count: messages,
+        unread_conversations: conversations,
+        muted_unread_count: muted_messages,
+    }
 }

@@ -1,9 +1,9 @@
 //! `MarkConversationsRead`.
 
-use super::{change_result, conversation_id, origin, seen_through};
+use super::{change_result, conversation_id, filter, origin, seen_through};
 use crate::{
     app::{MarkConversationsRead, Which},
-    domain::{CallerName, Changed, ReadingChanged, Seq},
+    domain::{CallerName, Changed, ListFilter, ReadingChanged, Seq},
     grpc::violations::{Found, InvalidRequest, Violations},
     proto::{
         self, MarkConversationsReadRequest, MarkConversationsReadResponse, ReadResult,
@@ -23,6 +23,7 @@ pub(crate) fn parse(
         seen_through,
         request_id: _,
         client_id,
+        filter,
     } = &request;
 
     let mut violations = Violations::default();
@@ -35,7 +36,7 @@ pub(crate) fn parse(
         caller,
         &mut violations,
     );
-    let which = which(conversation_ids, *all, &mut violations);
+    let which = which(conversation_ids, *all, filter.as_ref(), &mut violations);
     let seen_through = if *all {
         seen_through::parse(seen_through, None, &mut violations)
     } else {
@@ -44,13 +45,16 @@ pub(crate) fn parse(
     let parsed = asker.zip(which).map(|(asker, which)| {
         let origin = asker.asking(|meaning| {
             match &which {
-                Which::AllUnread => meaning.flag(true),
+                Which::AllUnread(_) => meaning.flag(true),
                 Which::These(ids) => {
                     meaning.flag(false);
                     meaning.conversations(ids);
                 }
             }
             meaning.seen_through(&seen_through);
+            if let Which::AllUnread(filter) = &which {
+                filter::mean(filter, meaning);
+            }
         });
         MarkConversationsRead {
             origin,
@@ -61,10 +65,27 @@ pub(crate) fn parse(
     violations.finish(parsed)
 }
 
-/// The fields `conversation_ids` and `all`: exactly one of them says something.
-fn which(ids: &[proto::ConversationId], all: bool, violations: &mut Violations) -> Option<Which> {
+/// The fields `conversation_ids`, `all` and `filter`: exactly one of the first two says something, and the
+/// last goes with `all`.
+fn which(
+    ids: &[proto::ConversationId],
+    all: bool,
+    filter: Option<&proto::ListFilter>,
+    violations: &mut Violations,
+) -> Option<Which> {
+    if filter.is_some() && !all {
+        let fault = Found(
+            ViolationReason::NotAllowed,
+            "must be absent unless all is set",
+        );
+        violations.add("filter", &fault);
+    }
     match (all, ids) {
-        (true, []) => Some(Which::AllUnread),
+        (true, []) => Some(Which::AllUnread(ListFilter {
+            // What is unread is meant anyway.
+            unread_only: false,
+            ..filter::parse(filter, violations)
+        })),
         (true, _) => {
             let description = "must be empty when all is set";
             let fault = Found(ViolationReason::Conflict, description);

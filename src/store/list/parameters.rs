@@ -1,13 +1,27 @@
 //! The parameters of the statements about a list.
 
 use crate::{
-    domain::{ConversationKind, FolderName, ListFilter, ListPosition, Revision, Timestamp, UserId},
+    domain::{
+        ConversationKind, FolderName, ListFilter, ListPosition, Membership, Revision, Timestamp,
+        UserId,
+    },
     store::{
         input::{InputColumn, InputRow},
         key::ConversationKey,
         members::stored_kind,
     },
 };
+
+/// The memberships, as bits of a mask.
+pub(super) const MEMBER: i64 = 1;
+pub(super) const LEFT: i64 = 2;
+
+const fn bit(membership: Membership) -> i64 {
+    match membership {
+        Membership::Member => MEMBER,
+        Membership::Left => LEFT,
+    }
+}
 
 /// The user whose list it is, and the filter.
 pub(super) struct Chosen {
@@ -16,6 +30,9 @@ pub(super) struct Chosen {
     kinds: i64,
     /// 0 for whatever the marks.
     marks: i64,
+    without_marks: i64,
+    /// The memberships, as one mask.
+    memberships: i64,
     unread_only: bool,
     active_since: Option<Timestamp>,
 }
@@ -41,6 +58,8 @@ impl Chosen {
             user: user.clone(),
             kinds: kinds.iter().fold(0, mask),
             marks: filter.mark.map_or(0, |mark| mark.alone().to_stored()),
+            without_marks: filter.without_marks.to_stored(),
+            memberships: filter.membership.map_or(MEMBER | LEFT, bit),
             unread_only: filter.unread_only,
             active_since: filter.active_since,
         }
@@ -83,6 +102,8 @@ impl InputRow for Chosen {
         InputColumn::text("user_id", |chosen| chosen.user.to_string()),
         InputColumn::integer("kinds", |chosen| chosen.kinds),
         InputColumn::integer("marks", |chosen| chosen.marks),
+        InputColumn::integer("without_marks", |chosen| chosen.without_marks),
+        InputColumn::integer("memberships", |chosen| chosen.memberships),
         InputColumn::integer("unread_only", |chosen| i64::from(chosen.unread_only)),
         InputColumn::optional_integer("active_since", |chosen| {
             chosen.active_since.map(Timestamp::as_micros)

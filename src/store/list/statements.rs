@@ -3,7 +3,7 @@
 //! The rule of what the filter leaves stands once, in [`chosen`]. What differs between the whole list and
 //! a folder is where the rows come from ([`Rows`]).
 
-use super::parameters::{Chosen, InFolder, Place};
+use super::parameters::{Chosen, InFolder, LEFT, MEMBER, Place};
 use crate::store::{
     dialect::Dialect,
     incarnation::{self, BASE},
@@ -104,11 +104,15 @@ impl Rows {
 /// PostgreSQL takes all these conditions together for so rare that it would read and sort every row of the
 /// user before it applies a limit. Of a CASE it knows nothing, and follows the index.
 fn chosen(shape: &Shape) -> String {
-    let [kinds, marks, unread_only, active_since] =
-        ["kinds", "marks", "unread_only", "active_since"].map(|name| shape.parameter(name));
+    let parameter = |name| shape.parameter(name);
+    let [kinds, memberships] = ["kinds", "memberships"].map(parameter);
+    let [marks, without_marks] = ["marks", "without_marks"].map(parameter);
+    let [unread_only, active_since] = ["unread_only", "active_since"].map(parameter);
     format!(
         "CASE WHEN (m.kind & {kinds}) <> 0 \
              AND ({marks} = 0 OR (m.marks & {marks}) <> 0) \
+             AND (m.marks & {without_marks}) = 0 \
+             AND (CASE WHEN m.left_at IS NULL THEN {MEMBER} ELSE {LEFT} END & {memberships}) <> 0 \
              AND (m.last_seq IS NULL OR ({LISTED} \
                  AND ({unread_only} = 0 \
                       OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through)) \
@@ -191,8 +195,7 @@ fn part(dialect: Dialect, shape: &Shape, rows: &Rows) -> String {
 const LATEST: &str = "9223372036854775807";
 const EARLIEST: &str = "-9223372036854775808";
 
-/// The unread messages of all that the filter leaves and that is not muted, and the rows without a copy
-/// of the head.
+/// The unread messages of all that the filter leaves, and the rows without a copy of the head.
 fn unread(dialect: Dialect, _: &Shape, rows: &Rows) -> String {
     let seen = dialect.greatest(&[
         "entry.read_through",
@@ -200,15 +203,22 @@ fn unread(dialect: Dialect, _: &Shape, rows: &Rows) -> String {
         "entry.cleared_through",
         "entry.joined_after",
     ]);
+    let sum = |muted, name| {
+        let unread = format!("CASE WHEN entry.muted = {muted} THEN entry.last_seq - {seen} END");
+        format!("CAST(COALESCE(SUM({unread}), 0) AS bigint) AS {name}")
+    };
     format!(
         "WITH {with}counted AS ( \
-             SELECT CAST(COALESCE(SUM(entry.last_seq - {seen}), 0) AS bigint) AS unread \
-             FROM {all} WHERE entry.last_time IS NOT NULL AND entry.muted = 0 \
+             SELECT {messages}, {muted_messages}, \
+                    COUNT(CASE WHEN entry.muted = 0 THEN 1 END) AS conversations \
+             FROM {all} WHERE entry.last_time IS NOT NULL \
          ), without_copy AS ( \
-             SELECT entry.* FROM {by_activity} WHERE entry.last_time IS NULL AND entry.muted = 0 \
+             SELECT entry.* FROM {by_activity} WHERE entry.last_time IS NULL \
          ) \
-         SELECT counted.unread, {columns} FROM counted LEFT JOIN without_copy AS p ON TRUE",
+         SELECT counted.messages, counted.muted_messages, counted.conversations, {columns} FROM counted LEFT JOIN without_copy AS p ON TRUE",
         with = rows.with(),
+        messages = sum("0", "messages"),
+        muted_messages = sum("1", "muted_messages"),
         all = rows.all(),
         by_activity = rows.by("members_by_activity"),
         columns = members::columns_without_folders("p"),

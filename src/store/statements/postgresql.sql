@@ -22,6 +22,7 @@ ON CONFLICT (user_id, conversation_key) DO UPDATE SET
         WHEN excluded.read_through > members.read_through THEN excluded.read_through
         ELSE members.read_through
     END,
+    stays_away = CASE WHEN excluded.read_through > 0 THEN 0 ELSE members.stays_away END,
     last_seq = excluded.last_seq,
     last_time = excluded.last_time;
 
@@ -55,6 +56,7 @@ ON CONFLICT (user_id, conversation_key) DO UPDATE SET
         WHEN excluded.read_through > members.read_through THEN excluded.read_through
         ELSE members.read_through
     END,
+    stays_away = CASE WHEN excluded.read_through > 0 THEN 0 ELSE members.stays_away END,
     last_seq = excluded.last_seq,
     last_time = excluded.last_time
 RETURNING user_id, conversation_key;
@@ -240,7 +242,8 @@ ON CONFLICT (user_id, conversation_key) DO UPDATE SET
     read_through = CASE
         WHEN excluded.read_through > members.read_through THEN excluded.read_through
         ELSE members.read_through
-    END
+    END,
+    stays_away = 0
 RETURNING user_id, conversation_key;
 
 -- backlog.due.0
@@ -562,6 +565,7 @@ SELECT
     m.hidden_through,
     m.cleared_through,
     m.read_through,
+    m.stays_away,
     m.pinned_at,
     m.muted,
     m.marks,
@@ -587,6 +591,7 @@ SELECT
     m.hidden_through,
     m.cleared_through,
     m.read_through,
+    m.stays_away,
     m.pinned_at,
     m.muted,
     m.marks,
@@ -664,6 +669,7 @@ FROM (
         AND m.conversation_key = f.conversation_key
         AND m.last_seq > m.hidden_through
         AND m.last_seq > m.joined_after
+        AND m.stays_away = 0
 ) AS t
     LEFT JOIN (
         SELECT
@@ -676,6 +682,7 @@ FROM (
             m.hidden_through,
             m.cleared_through,
             m.read_through,
+            m.stays_away,
             m.pinned_at,
             m.muted,
             m.marks,
@@ -689,6 +696,377 @@ FROM (
             AND m.conversation_key = f.conversation_key
             AND m.last_seq IS NULL
     ) AS p ON TRUE;
+
+-- forget.apply
+UPDATE members AS m SET
+    (
+        muted,
+        marks,
+        custom_data,
+        hidden_through,
+        cleared_through,
+        stays_away,
+        pinned_at,
+        taken_by,
+        kept_after,
+        prev_hidden_through,
+        prev_cleared_through,
+        prev_stays_away,
+        prev_pinned_at,
+        prev_taken_by
+    ) = (
+        SELECT
+            CASE WHEN forgets THEN 0 ELSE m.muted END,
+            CASE WHEN forgets THEN 0 ELSE m.marks END,
+            CASE WHEN forgets THEN NULL ELSE m.custom_data END,
+            hidden,
+            CASE WHEN clears THEN clear ELSE m.cleared_through END,
+            away,
+            CASE WHEN hides THEN NULL ELSE m.pinned_at END,
+            CASE WHEN takes THEN i.revision ELSE m.taken_by END,
+            CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
+            CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
+            CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
+            CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
+            CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
+            CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
+        FROM (
+            SELECT ruled.*, hides
+                OR clears OR away <> m.stays_away OR forgets AS takes
+            FROM (
+                SELECT
+                    hiding.*,
+                    (m.appeared_before <> 0 OR last > m.joined_after)
+                    AND NOT (away = 0 AND last > hidden AND last > m.joined_after)
+                    AND (m.muted <> 0 OR m.marks <> 0 OR m.custom_data IS NOT NULL OR i.filed = 1) AS forgets
+                FROM (
+                    SELECT
+                        reached.*,
+                        CASE
+                            WHEN i.stays_away IS NULL
+                            OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
+                            WHEN m.stays_away = 0
+                            AND last > hidden
+                            AND last > m.joined_after THEN 0
+                            ELSE i.stays_away
+                        END AS away
+                    FROM (
+                        SELECT
+                            reach.*,
+                            CASE WHEN hide > m.hidden_through AND hide > m.joined_after THEN hide ELSE m.hidden_through END AS hidden,
+                            hide > m.hidden_through
+                            AND hide > m.joined_after AS hides,
+                            clear > m.cleared_through
+                            AND clear > m.joined_after AS clears
+                        FROM (
+                            SELECT
+                                (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
+                                (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
+                                (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
+                        ) AS reach
+                    ) AS reached
+                ) AS hiding
+            ) AS ruled
+        ) AS rule
+    )
+FROM (
+    SELECT *
+    FROM (
+        SELECT
+            r.revision AS revision,
+            r.user_id AS user_id,
+            uuid_send(r.conversation_key) AS conversation_key,
+            r.head AS head,
+            r.hide_through AS hide_through,
+            r.clear_through AS clear_through,
+            CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away,
+            r.filed AS filed,
+            r.ord
+        FROM
+            unnest(
+                $1::bigint[],
+                $2::text[] COLLATE "C",
+                $3::uuid[],
+                $4::bigint[],
+                $5::bigint[],
+                $6::bigint[],
+                $7::bigint[],
+                $8::boolean[],
+                $9::bigint[]
+            )
+        WITH
+        ORDINALITY AS r(
+            revision,
+            user_id,
+            conversation_key,
+            head,
+            hide_through,
+            clear_through,
+            stays_away,
+            has_stays_away,
+            filed,
+            ord
+        )
+    ) AS i
+    ORDER BY user_id, conversation_key
+) AS i
+WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
+
+-- forget.record
+INSERT INTO
+    changes (
+        user_id,
+        request_id,
+        request_digest,
+        client_id,
+        kind,
+        changed_at,
+        synced,
+        restorable_until,
+        erasable_from,
+        undoes,
+        conversations,
+        detail,
+        caller,
+        kept_until,
+        revision,
+        results
+    )
+SELECT
+    q.user_id,
+    q.request_id,
+    q.request_digest,
+    q.client_id,
+    q.kind,
+    q.changed_at,
+    q.synced,
+    q.restorable_until,
+    q.erasable_from,
+    q.undoes,
+    q.conversations,
+    q.detail,
+    q.caller,
+    q.kept_until,
+    q.revision,
+    COALESCE(r.results, '[]')
+FROM (
+    SELECT
+        r.user_id AS user_id,
+        CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
+        CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
+        CASE WHEN r.has_client_id THEN r.client_id END AS client_id,
+        r.kind AS kind,
+        r.changed_at AS changed_at,
+        r.synced AS synced,
+        CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
+        CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
+        CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
+        r.conversations AS conversations,
+        CASE WHEN r.has_detail THEN r.detail END AS detail,
+        CASE WHEN r.has_caller THEN r.caller END AS caller,
+        r.kept_until AS kept_until,
+        r.revision AS revision,
+        r.ord
+    FROM
+        unnest(
+            $1::text[] COLLATE "C",
+            $2::bytea[],
+            $3::boolean[],
+            $4::bytea[],
+            $5::boolean[],
+            $6::text[] COLLATE "C",
+            $7::boolean[],
+            $8::bigint[],
+            $9::bigint[],
+            $10::bigint[],
+            $11::bigint[],
+            $12::boolean[],
+            $13::bigint[],
+            $14::boolean[],
+            $15::bigint[],
+            $16::boolean[],
+            $17::text[] COLLATE "C",
+            $18::text[] COLLATE "C",
+            $19::boolean[],
+            $20::text[] COLLATE "C",
+            $21::boolean[],
+            $22::bigint[],
+            $23::bigint[]
+        )
+    WITH
+    ORDINALITY AS r(
+        user_id,
+        request_id,
+        has_request_id,
+        request_digest,
+        has_request_digest,
+        client_id,
+        has_client_id,
+        kind,
+        changed_at,
+        synced,
+        restorable_until,
+        has_restorable_until,
+        erasable_from,
+        has_erasable_from,
+        undoes,
+        has_undoes,
+        conversations,
+        detail,
+        has_detail,
+        caller,
+        has_caller,
+        kept_until,
+        revision,
+        ord
+    )
+) AS q
+    LEFT JOIN (
+        SELECT
+            i.user_id,
+            json_agg(
+                json_build_array(
+                    CASE
+                        WHEN m.user_id IS NULL THEN 4
+                        ELSE (
+                            SELECT CASE
+                                WHEN m.appeared_before = 0
+                                AND last <= m.joined_after THEN 4
+                                WHEN last <= hidden_before
+                                OR last <= m.joined_after THEN 2
+                                WHEN away_before = 1
+                                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+                                WHEN (
+                                    CASE
+                                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
+                                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
+                                    END
+                                ) < last THEN 3
+                                ELSE 1
+                            END
+                            FROM (
+                                SELECT
+                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
+                                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
+                                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
+                            ) AS stood
+                        )
+                    END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END
+                )
+                ORDER BY i.ord
+            )::text AS results
+        FROM (
+            SELECT
+                r.revision AS revision,
+                r.user_id AS user_id,
+                uuid_send(r.conversation_key) AS conversation_key,
+                r.head AS head,
+                r.hide_through AS hide_through,
+                r.clear_through AS clear_through,
+                CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away,
+                r.filed AS filed,
+                r.ord
+            FROM
+                unnest(
+                    $24::bigint[],
+                    $25::text[] COLLATE "C",
+                    $26::uuid[],
+                    $27::bigint[],
+                    $28::bigint[],
+                    $29::bigint[],
+                    $30::bigint[],
+                    $31::boolean[],
+                    $32::bigint[]
+                )
+            WITH
+            ORDINALITY AS r(
+                revision,
+                user_id,
+                conversation_key,
+                head,
+                hide_through,
+                clear_through,
+                stays_away,
+                has_stays_away,
+                filed,
+                ord
+            )
+        ) AS i
+            LEFT JOIN members AS m ON m.user_id = i.user_id
+            AND m.conversation_key = i.conversation_key
+        GROUP BY i.user_id
+    ) AS r ON r.user_id = q.user_id
+RETURNING user_id, revision, results;
+
+-- forgetting.refile
+INSERT INTO folder_conversations (user_id, folder_id, conversation_key, added_by, ord)
+SELECT $1, i.folder_id, i.conversation_key, i.added_by, i.place
+FROM (
+    SELECT
+        uuid_send(r.conversation_key) AS conversation_key,
+        r.folder_id AS folder_id,
+        r.added_by AS added_by,
+        r.place AS place,
+        r.ord
+    FROM unnest($3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[])
+    WITH ORDINALITY AS r(conversation_key, folder_id, added_by, place, ord)
+) AS i
+    CROSS JOIN members AS m
+    CROSS JOIN folders AS d
+WHERE
+    m.user_id = CASE WHEN i.ord >= 0 THEN $1 END
+    AND m.conversation_key = i.conversation_key
+    AND m.taken_by = $2
+    AND m.taken_by > COALESCE(m.undo_ended, 0)
+    AND d.user_id = CASE WHEN i.ord >= 0 THEN $1 END
+    AND d.folder_id = i.folder_id
+ON CONFLICT (user_id, folder_id, conversation_key) DO NOTHING;
+
+-- forgetting.settings
+SELECT
+    m.conversation_key,
+    m.muted,
+    m.marks,
+    m.custom_data,
+    (
+        SELECT COALESCE(json_agg(json_build_array(folder_id, added_by, ord) ORDER BY ord)::text, '[]')
+        FROM (
+            SELECT f.folder_id, f.added_by, f.ord
+            FROM folder_conversations AS f
+            WHERE f.user_id = m.user_id
+                AND f.conversation_key = m.conversation_key
+        ) AS entries
+    ) AS filed
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+    FROM unnest($2::uuid[])
+    WITH ORDINALITY AS r(conversation_key, ord)
+) AS i
+    CROSS JOIN members AS m
+WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
+
+-- forgetting.unfile
+DELETE FROM folder_conversations
+WHERE
+    user_id = $1
+    AND conversation_key IN (
+        SELECT i.conversation_key
+        FROM (
+            SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+            FROM unnest($2::uuid[])
+            WITH ORDINALITY AS r(conversation_key, ord)
+        ) AS i
+    );
 
 -- groups.earlier
 SELECT request_digest, changed_count
@@ -733,7 +1111,7 @@ ON CONFLICT (user_id, conversation_key) DO UPDATE SET
     taken_by = NULL,
     kept_after = NULL,
     undo_ended = excluded.undo_ended
-RETURNING user_id, joined_after, hidden_through, cleared_through, pinned_at, appeared_before;
+RETURNING user_id, joined_after, hidden_through, cleared_through, pinned_at, appeared_before, stays_away;
 
 -- groups.join.raise
 INSERT INTO users (user_id, revision)
@@ -762,7 +1140,7 @@ WHERE TRUE
 ORDER BY i.user_id
 ON CONFLICT (user_id, conversation_key) DO UPDATE SET
     left_at = excluded.left_at, last_seq = excluded.last_seq, last_time = excluded.last_time
-RETURNING user_id, joined_after, hidden_through, cleared_through, pinned_at, appeared_before;
+RETURNING user_id, joined_after, hidden_through, cleared_through, pinned_at, appeared_before, stays_away;
 
 -- groups.leave.raise
 INSERT INTO users (user_id, revision)
@@ -846,7 +1224,7 @@ filed AS (
     FROM folders AS d CROSS JOIN folder_conversations AS f CROSS JOIN members AS m
     WHERE
         d.user_id = $1
-        AND d.name = $13
+        AND d.name = $15
         AND f.user_id = $1
         AND f.folder_id = d.folder_id
         AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
@@ -854,13 +1232,16 @@ filed AS (
         AND CASE
             WHEN (m.kind & $2) <> 0
             AND ($3 = 0 OR (m.marks & $3) <> 0)
+            AND (m.marks & $4) = 0
+            AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
             AND (
                 m.last_seq IS NULL
                 OR (
                     m.last_seq > m.hidden_through
                     AND m.last_seq > m.joined_after
-                    AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-                    AND ($5 IS NULL OR (m.last_time >= $5 AND m.last_seq > m.cleared_through))
+                    AND m.stays_away = 0
+                    AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                    AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
                 )
             ) THEN TRUE
             ELSE FALSE
@@ -872,33 +1253,33 @@ pinned AS (
     WHERE
         entry.pinned_at IS NOT NULL
         AND entry.last_time IS NOT NULL
-        AND ($6 IS NULL OR entry.pinned_at <= $6)
-        AND $10 IS NULL
+        AND ($8 IS NULL OR entry.pinned_at <= $8)
+        AND $12 IS NULL
         AND (
-            $8 IS NULL
-            OR entry.pinned_at < $7
+            $10 IS NULL
+            OR entry.pinned_at < $9
             OR (
-                entry.pinned_at = $7
-                AND (entry.last_time < $8 OR (entry.last_time = $8 AND entry.conversation_key > $9))
+                entry.pinned_at = $9
+                AND (entry.last_time < $10 OR (entry.last_time = $10 AND entry.conversation_key > $11))
             )
         )
     ORDER BY entry.pinned_at DESC, entry.last_time DESC, entry.conversation_key
-    LIMIT $12
+    LIMIT $14
 ),
 without_copy AS (SELECT entry.* FROM filed AS entry WHERE entry.last_time IS NULL),
 rest AS (
     SELECT entry.*
     FROM filed AS entry
     WHERE
-        entry.last_time <= COALESCE($10, 9223372036854775807)
-        AND entry.last_time >= COALESCE($5, -9223372036854775808)
+        entry.last_time <= COALESCE($12, 9223372036854775807)
+        AND entry.last_time >= COALESCE($7, -9223372036854775808)
         AND CASE
-            WHEN (entry.pinned_at IS NULL OR entry.pinned_at > $6)
-            AND ($10 IS NULL OR entry.last_time < $10 OR entry.conversation_key > $11) THEN TRUE
+            WHEN (entry.pinned_at IS NULL OR entry.pinned_at > $8)
+            AND ($12 IS NULL OR entry.last_time < $12 OR entry.conversation_key > $13) THEN TRUE
             ELSE FALSE
         END
     ORDER BY entry.last_time DESC, entry.conversation_key
-    LIMIT $12 - (SELECT COUNT(*) FROM pinned)
+    LIMIT $14 - (SELECT COUNT(*) FROM pinned)
 )
 SELECT
     (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
@@ -911,6 +1292,7 @@ SELECT
     p.hidden_through,
     p.cleared_through,
     p.read_through,
+    p.stays_away,
     p.pinned_at,
     p.muted,
     p.marks,
@@ -946,13 +1328,16 @@ pinned AS (
             AND CASE
                 WHEN (m.kind & $2) <> 0
                 AND ($3 = 0 OR (m.marks & $3) <> 0)
+                AND (m.marks & $4) = 0
+                AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
                 AND (
                     m.last_seq IS NULL
                     OR (
                         m.last_seq > m.hidden_through
                         AND m.last_seq > m.joined_after
-                        AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-                        AND ($5 IS NULL OR (m.last_time >= $5 AND m.last_seq > m.cleared_through))
+                        AND m.stays_away = 0
+                        AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                        AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
                     )
                 ) THEN TRUE
                 ELSE FALSE
@@ -961,18 +1346,18 @@ pinned AS (
     WHERE
         entry.pinned_at IS NOT NULL
         AND entry.last_time IS NOT NULL
-        AND ($6 IS NULL OR entry.pinned_at <= $6)
-        AND $10 IS NULL
+        AND ($8 IS NULL OR entry.pinned_at <= $8)
+        AND $12 IS NULL
         AND (
-            $8 IS NULL
-            OR entry.pinned_at < $7
+            $10 IS NULL
+            OR entry.pinned_at < $9
             OR (
-                entry.pinned_at = $7
-                AND (entry.last_time < $8 OR (entry.last_time = $8 AND entry.conversation_key > $9))
+                entry.pinned_at = $9
+                AND (entry.last_time < $10 OR (entry.last_time = $10 AND entry.conversation_key > $11))
             )
         )
     ORDER BY entry.pinned_at DESC, entry.last_time DESC, entry.conversation_key
-    LIMIT $12
+    LIMIT $14
 ),
 without_copy AS (
     SELECT entry.*
@@ -985,13 +1370,16 @@ without_copy AS (
             AND CASE
                 WHEN (m.kind & $2) <> 0
                 AND ($3 = 0 OR (m.marks & $3) <> 0)
+                AND (m.marks & $4) = 0
+                AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
                 AND (
                     m.last_seq IS NULL
                     OR (
                         m.last_seq > m.hidden_through
                         AND m.last_seq > m.joined_after
-                        AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-                        AND ($5 IS NULL OR (m.last_time >= $5 AND m.last_seq > m.cleared_through))
+                        AND m.stays_away = 0
+                        AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                        AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
                     )
                 ) THEN TRUE
                 ELSE FALSE
@@ -1010,28 +1398,31 @@ rest AS (
             AND CASE
                 WHEN (m.kind & $2) <> 0
                 AND ($3 = 0 OR (m.marks & $3) <> 0)
+                AND (m.marks & $4) = 0
+                AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
                 AND (
                     m.last_seq IS NULL
                     OR (
                         m.last_seq > m.hidden_through
                         AND m.last_seq > m.joined_after
-                        AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-                        AND ($5 IS NULL OR (m.last_time >= $5 AND m.last_seq > m.cleared_through))
+                        AND m.stays_away = 0
+                        AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                        AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
                     )
                 ) THEN TRUE
                 ELSE FALSE
             END
     ) AS entry
     WHERE
-        entry.last_time <= COALESCE($10, 9223372036854775807)
-        AND entry.last_time >= COALESCE($5, -9223372036854775808)
+        entry.last_time <= COALESCE($12, 9223372036854775807)
+        AND entry.last_time >= COALESCE($7, -9223372036854775808)
         AND CASE
-            WHEN (entry.pinned_at IS NULL OR entry.pinned_at > $6)
-            AND ($10 IS NULL OR entry.last_time < $10 OR entry.conversation_key > $11) THEN TRUE
+            WHEN (entry.pinned_at IS NULL OR entry.pinned_at > $8)
+            AND ($12 IS NULL OR entry.last_time < $12 OR entry.conversation_key > $13) THEN TRUE
             ELSE FALSE
         END
     ORDER BY entry.last_time DESC, entry.conversation_key
-    LIMIT $12 - (SELECT COUNT(*) FROM pinned)
+    LIMIT $14 - (SELECT COUNT(*) FROM pinned)
 )
 SELECT
     (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
@@ -1044,6 +1435,7 @@ SELECT
     p.hidden_through,
     p.cleared_through,
     p.read_through,
+    p.stays_away,
     p.pinned_at,
     p.muted,
     p.marks,
@@ -1073,7 +1465,7 @@ filed AS (
     FROM folders AS d CROSS JOIN folder_conversations AS f CROSS JOIN members AS m
     WHERE
         d.user_id = $1
-        AND d.name = $6
+        AND d.name = $8
         AND f.user_id = $1
         AND f.folder_id = d.folder_id
         AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
@@ -1081,13 +1473,16 @@ filed AS (
         AND CASE
             WHEN (m.kind & $2) <> 0
             AND ($3 = 0 OR (m.marks & $3) <> 0)
+            AND (m.marks & $4) = 0
+            AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
             AND (
                 m.last_seq IS NULL
                 OR (
                     m.last_seq > m.hidden_through
                     AND m.last_seq > m.joined_after
-                    AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-                    AND ($5 IS NULL OR (m.last_time >= $5 AND m.last_seq > m.cleared_through))
+                    AND m.stays_away = 0
+                    AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                    AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
                 )
             ) THEN TRUE
             ELSE FALSE
@@ -1098,17 +1493,32 @@ counted AS (
         CAST(
             COALESCE(
                 SUM(
-                    entry.last_seq - GREATEST(entry.read_through, entry.hidden_through, entry.cleared_through, entry.joined_after)
+                    CASE
+                        WHEN entry.muted = 0 THEN entry.last_seq - GREATEST(entry.read_through, entry.hidden_through, entry.cleared_through, entry.joined_after)
+                    END
                 ),
                 0
             ) AS bigint
-        ) AS unread
+        ) AS messages,
+        CAST(
+            COALESCE(
+                SUM(
+                    CASE
+                        WHEN entry.muted = 1 THEN entry.last_seq - GREATEST(entry.read_through, entry.hidden_through, entry.cleared_through, entry.joined_after)
+                    END
+                ),
+                0
+            ) AS bigint
+        ) AS muted_messages,
+        COUNT(CASE WHEN entry.muted = 0 THEN 1 END) AS conversations
     FROM filed AS entry
-    WHERE entry.last_time IS NOT NULL AND entry.muted = 0
+    WHERE entry.last_time IS NOT NULL
 ),
-without_copy AS (SELECT entry.* FROM filed AS entry WHERE entry.last_time IS NULL AND entry.muted = 0)
+without_copy AS (SELECT entry.* FROM filed AS entry WHERE entry.last_time IS NULL)
 SELECT
-    counted.unread,
+    counted.messages,
+    counted.muted_messages,
+    counted.conversations,
     p.conversation_key,
     p.joined_after,
     p.left_at,
@@ -1117,6 +1527,7 @@ SELECT
     p.hidden_through,
     p.cleared_through,
     p.read_through,
+    p.stays_away,
     p.pinned_at,
     p.muted,
     p.marks,
@@ -1131,11 +1542,24 @@ counted AS (
         CAST(
             COALESCE(
                 SUM(
-                    entry.last_seq - GREATEST(entry.read_through, entry.hidden_through, entry.cleared_through, entry.joined_after)
+                    CASE
+                        WHEN entry.muted = 0 THEN entry.last_seq - GREATEST(entry.read_through, entry.hidden_through, entry.cleared_through, entry.joined_after)
+                    END
                 ),
                 0
             ) AS bigint
-        ) AS unread
+        ) AS messages,
+        CAST(
+            COALESCE(
+                SUM(
+                    CASE
+                        WHEN entry.muted = 1 THEN entry.last_seq - GREATEST(entry.read_through, entry.hidden_through, entry.cleared_through, entry.joined_after)
+                    END
+                ),
+                0
+            ) AS bigint
+        ) AS muted_messages,
+        COUNT(CASE WHEN entry.muted = 0 THEN 1 END) AS conversations
     FROM (
         SELECT m.*
         FROM members AS m
@@ -1145,19 +1569,22 @@ counted AS (
             AND CASE
                 WHEN (m.kind & $2) <> 0
                 AND ($3 = 0 OR (m.marks & $3) <> 0)
+                AND (m.marks & $4) = 0
+                AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
                 AND (
                     m.last_seq IS NULL
                     OR (
                         m.last_seq > m.hidden_through
                         AND m.last_seq > m.joined_after
-                        AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-                        AND ($5 IS NULL OR (m.last_time >= $5 AND m.last_seq > m.cleared_through))
+                        AND m.stays_away = 0
+                        AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                        AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
                     )
                 ) THEN TRUE
                 ELSE FALSE
             END
     ) AS entry
-    WHERE entry.last_time IS NOT NULL AND entry.muted = 0
+    WHERE entry.last_time IS NOT NULL
 ),
 without_copy AS (
     SELECT entry.*
@@ -1170,22 +1597,27 @@ without_copy AS (
             AND CASE
                 WHEN (m.kind & $2) <> 0
                 AND ($3 = 0 OR (m.marks & $3) <> 0)
+                AND (m.marks & $4) = 0
+                AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
                 AND (
                     m.last_seq IS NULL
                     OR (
                         m.last_seq > m.hidden_through
                         AND m.last_seq > m.joined_after
-                        AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-                        AND ($5 IS NULL OR (m.last_time >= $5 AND m.last_seq > m.cleared_through))
+                        AND m.stays_away = 0
+                        AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                        AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
                     )
                 ) THEN TRUE
                 ELSE FALSE
             END
     ) AS entry
-    WHERE entry.last_time IS NULL AND entry.muted = 0
+    WHERE entry.last_time IS NULL
 )
 SELECT
-    counted.unread,
+    counted.messages,
+    counted.muted_messages,
+    counted.conversations,
     p.conversation_key,
     p.joined_after,
     p.left_at,
@@ -1194,6 +1626,7 @@ SELECT
     p.hidden_through,
     p.cleared_through,
     p.read_through,
+    p.stays_away,
     p.pinned_at,
     p.muted,
     p.marks,
@@ -1256,6 +1689,7 @@ SELECT
     m.hidden_through,
     m.cleared_through,
     m.read_through,
+    m.stays_away,
     m.pinned_at,
     m.muted,
     m.marks,
@@ -1350,10 +1784,37 @@ ON CONFLICT (conversation_key, sender_user_id, client_message_id) DO NOTHING;
 
 -- restore.apply
 UPDATE members AS m SET
-    (hidden_through, cleared_through, pinned_at, changed_by, taken_by, kept_after, undo_ended) = (
+    (
+        muted,
+        marks,
+        custom_data,
+        hidden_through,
+        cleared_through,
+        stays_away,
+        pinned_at,
+        changed_by,
+        taken_by,
+        kept_after,
+        undo_ended
+    ) = (
         SELECT
+            CASE WHEN restores AND i.muted_before = 1 THEN 1 ELSE m.muted END,
+            CASE WHEN restores THEN m.marks | i.marks_before ELSE m.marks END,
+            CASE WHEN restores AND m.custom_data IS NULL THEN i.data_before ELSE m.custom_data END,
             CASE WHEN restores AND hidden < m.hidden_through THEN hidden ELSE m.hidden_through END,
             CASE WHEN restores THEN cleared ELSE m.cleared_through END,
+            CASE
+                WHEN restores
+                AND i.away_before = 0 THEN 0
+                WHEN restores
+                AND i.away_before = 1
+                AND NOT (
+                    COALESCE(m.last_seq, i.head) > m.hidden_through
+                    AND COALESCE(m.last_seq, i.head) > m.joined_after
+                    AND m.stays_away = 0
+                ) THEN 1
+                ELSE m.stays_away
+            END,
             CASE WHEN repins THEN pin ELSE m.pinned_at END,
             CASE WHEN repins THEN i.revision ELSE m.changed_by END,
             CASE WHEN restores THEN beneath ELSE m.taken_by END,
@@ -1394,6 +1855,11 @@ FROM (
             CASE WHEN r.has_cleared_before THEN r.cleared_before END AS cleared_before,
             CASE WHEN r.has_pinned_before THEN r.pinned_before END AS pinned_before,
             CASE WHEN r.has_taken_before THEN r.taken_before END AS taken_before,
+            CASE WHEN r.has_away_before THEN r.away_before END AS away_before,
+            CASE WHEN r.has_head THEN r.head END AS head,
+            r.muted_before AS muted_before,
+            r.marks_before AS marks_before,
+            CASE WHEN r.has_data_before THEN r.data_before END AS data_before,
             r.ord
         FROM
             unnest(
@@ -1410,7 +1876,15 @@ FROM (
                 $11::bigint[],
                 $12::boolean[],
                 $13::bigint[],
-                $14::boolean[]
+                $14::boolean[],
+                $15::bigint[],
+                $16::boolean[],
+                $17::bigint[],
+                $18::boolean[],
+                $19::bigint[],
+                $20::bigint[],
+                $21::bytea[],
+                $22::boolean[]
             )
         WITH
         ORDINALITY AS r(
@@ -1428,6 +1902,14 @@ FROM (
             has_pinned_before,
             taken_before,
             has_taken_before,
+            away_before,
+            has_away_before,
+            head,
+            has_head,
+            muted_before,
+            marks_before,
+            data_before,
+            has_data_before,
             ord
         )
     ) AS i
@@ -1572,7 +2054,8 @@ FROM (
                     CASE
                         WHEN m.user_id IS NULL THEN 0
                         ELSE CASE WHEN m.changed_by = i.revision AND m.pinned_at IS NULL THEN 1 ELSE 0 END
-                    END
+                    END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END
                 )
                 ORDER BY i.ord
             )::text AS results
@@ -1587,6 +2070,11 @@ FROM (
                 CASE WHEN r.has_cleared_before THEN r.cleared_before END AS cleared_before,
                 CASE WHEN r.has_pinned_before THEN r.pinned_before END AS pinned_before,
                 CASE WHEN r.has_taken_before THEN r.taken_before END AS taken_before,
+                CASE WHEN r.has_away_before THEN r.away_before END AS away_before,
+                CASE WHEN r.has_head THEN r.head END AS head,
+                r.muted_before AS muted_before,
+                r.marks_before AS marks_before,
+                CASE WHEN r.has_data_before THEN r.data_before END AS data_before,
                 r.ord
             FROM
                 unnest(
@@ -1603,7 +2091,15 @@ FROM (
                     $34::bigint[],
                     $35::boolean[],
                     $36::bigint[],
-                    $37::boolean[]
+                    $37::boolean[],
+                    $38::bigint[],
+                    $39::boolean[],
+                    $40::bigint[],
+                    $41::boolean[],
+                    $42::bigint[],
+                    $43::bigint[],
+                    $44::bytea[],
+                    $45::boolean[]
                 )
             WITH
             ORDINALITY AS r(
@@ -1621,6 +2117,14 @@ FROM (
                 has_pinned_before,
                 taken_before,
                 has_taken_before,
+                away_before,
+                has_away_before,
+                head,
+                has_head,
+                muted_before,
+                marks_before,
+                data_before,
+                has_data_before,
                 ord
             )
         ) AS i
@@ -2490,13 +2994,15 @@ UPDATE members AS m SET
     pinned_at = CASE
         WHEN m.pinned_at IS NULL
         AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
-        AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after THEN i.revision
+        AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
+        AND m.stays_away = 0 THEN i.revision
         ELSE m.pinned_at
     END,
     changed_by = CASE
         WHEN m.pinned_at IS NULL
         AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
-        AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after THEN i.revision
+        AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
+        AND m.stays_away = 0 THEN i.revision
         ELSE m.changed_by
     END
 FROM (
@@ -2636,6 +3142,7 @@ FROM (
                             WHEN NOT (
                                 (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
                                 AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
+                                AND m.stays_away = 0
                             ) THEN 4
                             ELSE 2
                         END
@@ -2999,6 +3506,7 @@ applied AS (
             WHEN NOT (
                 (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
                 AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
+                AND m.stays_away = 0
             ) THEN 4
             ELSE 2
         END AS outcome
@@ -3190,6 +3698,7 @@ applied AS (
             WHEN NOT (
                 (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
                 AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
+                AND m.stays_away = 0
             ) THEN 4
             ELSE 2
         END AS outcome
@@ -3272,9 +3781,11 @@ input AS (
             r.head AS head,
             r.hide_through AS hide_through,
             r.clear_through AS clear_through,
+            CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away,
             r.ord
-        FROM unnest($15::uuid[], $16::bigint[], $17::bigint[], $18::bigint[])
-        WITH ORDINALITY AS r(conversation_key, head, hide_through, clear_through, ord)
+        FROM unnest($15::uuid[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[], $20::boolean[])
+        WITH
+        ORDINALITY AS r(conversation_key, head, hide_through, clear_through, stays_away, has_stays_away, ord)
     ) AS i
 ),
 raised AS (
@@ -3295,41 +3806,61 @@ applied AS (
         (
             hidden_through,
             cleared_through,
+            stays_away,
             pinned_at,
             taken_by,
             kept_after,
             prev_hidden_through,
             prev_cleared_through,
+            prev_stays_away,
             prev_pinned_at,
             prev_taken_by
         ) = (
             SELECT
-                CASE WHEN hides THEN hide ELSE m.hidden_through END,
+                hidden,
                 CASE WHEN clears THEN clear ELSE m.cleared_through END,
+                away,
                 CASE WHEN hides THEN NULL ELSE m.pinned_at END,
                 CASE WHEN takes THEN i.revision ELSE m.taken_by END,
                 CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
                 CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
                 CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
+                CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
                 CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
                 CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
             FROM (
-                SELECT hide, clear, hides, clears, hides
-                    OR clears AS takes
+                SELECT ruled.*, hides
+                    OR clears OR away <> m.stays_away AS takes
                 FROM (
-                    SELECT
-                        hide,
-                        clear,
-                        hide > m.hidden_through
-                        AND hide > m.joined_after AS hides,
-                        clear > m.cleared_through
-                        AND clear > m.joined_after AS clears
+                    SELECT hiding.*
                     FROM (
                         SELECT
-                            (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
-                            (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear
-                    ) AS reach
-                ) AS reached
+                            reached.*,
+                            CASE
+                                WHEN i.stays_away IS NULL
+                                OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
+                                WHEN m.stays_away = 0
+                                AND last > hidden
+                                AND last > m.joined_after THEN 0
+                                ELSE i.stays_away
+                            END AS away
+                        FROM (
+                            SELECT
+                                reach.*,
+                                CASE WHEN hide > m.hidden_through AND hide > m.joined_after THEN hide ELSE m.hidden_through END AS hidden,
+                                hide > m.hidden_through
+                                AND hide > m.joined_after AS hides,
+                                clear > m.cleared_through
+                                AND clear > m.joined_after AS clears
+                            FROM (
+                                SELECT
+                                    (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
+                                    (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
+                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
+                            ) AS reach
+                        ) AS reached
+                    ) AS hiding
+                ) AS ruled
             ) AS rule
         )
     FROM targets AS i
@@ -3342,6 +3873,8 @@ applied AS (
                 AND last <= m.joined_after THEN 4
                 WHEN last <= hidden_before
                 OR last <= m.joined_after THEN 2
+                WHEN away_before = 1
+                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
                 WHEN (
                     CASE
                         WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
@@ -3353,7 +3886,8 @@ applied AS (
             FROM (
                 SELECT
                     (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
             ) AS stood
         ) AS outcome,
         m.hidden_through AS hidden_through,
@@ -3363,7 +3897,9 @@ applied AS (
         CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END AS hidden_before,
         CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END AS cleared_before,
         CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END AS pinned_before,
-        CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END AS taken_before
+        CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END AS taken_before,
+        m.stays_away AS stays_away,
+        CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END AS away_before
 ),
 recorded AS (
     INSERT INTO
@@ -3414,7 +3950,9 @@ recorded AS (
                             a.hidden_before,
                             a.cleared_before,
                             a.pinned_before,
-                            a.taken_before
+                            a.taken_before,
+                            COALESCE(a.stays_away, 0),
+                            a.away_before
                         )
                         ORDER BY i.ord
                     )::text,
@@ -3524,9 +4062,20 @@ input AS (
             r.head AS head,
             r.hide_through AS hide_through,
             r.clear_through AS clear_through,
+            CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away,
             r.ord
-        FROM unnest($23::text[] COLLATE "C", $24::uuid[], $25::bigint[], $26::bigint[], $27::bigint[])
-        WITH ORDINALITY AS r(user_id, conversation_key, head, hide_through, clear_through, ord)
+        FROM
+            unnest(
+                $23::text[] COLLATE "C",
+                $24::uuid[],
+                $25::bigint[],
+                $26::bigint[],
+                $27::bigint[],
+                $28::bigint[],
+                $29::boolean[]
+            )
+        WITH
+        ORDINALITY AS r(user_id, conversation_key, head, hide_through, clear_through, stays_away, has_stays_away, ord)
     ) AS i
 ),
 earlier AS (
@@ -3563,41 +4112,61 @@ applied AS (
         (
             hidden_through,
             cleared_through,
+            stays_away,
             pinned_at,
             taken_by,
             kept_after,
             prev_hidden_through,
             prev_cleared_through,
+            prev_stays_away,
             prev_pinned_at,
             prev_taken_by
         ) = (
             SELECT
-                CASE WHEN hides THEN hide ELSE m.hidden_through END,
+                hidden,
                 CASE WHEN clears THEN clear ELSE m.cleared_through END,
+                away,
                 CASE WHEN hides THEN NULL ELSE m.pinned_at END,
                 CASE WHEN takes THEN i.revision ELSE m.taken_by END,
                 CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
                 CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
                 CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
+                CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
                 CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
                 CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
             FROM (
-                SELECT hide, clear, hides, clears, hides
-                    OR clears AS takes
+                SELECT ruled.*, hides
+                    OR clears OR away <> m.stays_away AS takes
                 FROM (
-                    SELECT
-                        hide,
-                        clear,
-                        hide > m.hidden_through
-                        AND hide > m.joined_after AS hides,
-                        clear > m.cleared_through
-                        AND clear > m.joined_after AS clears
+                    SELECT hiding.*
                     FROM (
                         SELECT
-                            (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
-                            (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear
-                    ) AS reach
-                ) AS reached
+                            reached.*,
+                            CASE
+                                WHEN i.stays_away IS NULL
+                                OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
+                                WHEN m.stays_away = 0
+                                AND last > hidden
+                                AND last > m.joined_after THEN 0
+                                ELSE i.stays_away
+                            END AS away
+                        FROM (
+                            SELECT
+                                reach.*,
+                                CASE WHEN hide > m.hidden_through AND hide > m.joined_after THEN hide ELSE m.hidden_through END AS hidden,
+                                hide > m.hidden_through
+                                AND hide > m.joined_after AS hides,
+                                clear > m.cleared_through
+                                AND clear > m.joined_after AS clears
+                            FROM (
+                                SELECT
+                                    (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
+                                    (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
+                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
+                            ) AS reach
+                        ) AS reached
+                    ) AS hiding
+                ) AS ruled
             ) AS rule
         )
     FROM targets AS i
@@ -3610,6 +4179,8 @@ applied AS (
                 AND last <= m.joined_after THEN 4
                 WHEN last <= hidden_before
                 OR last <= m.joined_after THEN 2
+                WHEN away_before = 1
+                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
                 WHEN (
                     CASE
                         WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
@@ -3621,7 +4192,8 @@ applied AS (
             FROM (
                 SELECT
                     (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
             ) AS stood
         ) AS outcome,
         m.hidden_through AS hidden_through,
@@ -3631,7 +4203,9 @@ applied AS (
         CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END AS hidden_before,
         CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END AS cleared_before,
         CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END AS pinned_before,
-        CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END AS taken_before
+        CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END AS taken_before,
+        m.stays_away AS stays_away,
+        CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END AS away_before
 ),
 results AS (
     SELECT
@@ -3646,7 +4220,9 @@ results AS (
                 a.hidden_before,
                 a.cleared_before,
                 a.pinned_before,
-                a.taken_before
+                a.taken_before,
+                COALESCE(a.stays_away, 0),
+                a.away_before
             )
             ORDER BY i.ord
         )::text AS results

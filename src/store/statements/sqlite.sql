@@ -21,6 +21,7 @@ ON CONFLICT (user_id, conversation_key) DO UPDATE SET
         WHEN excluded.read_through > members.read_through THEN excluded.read_through
         ELSE members.read_through
     END,
+    stays_away = CASE WHEN excluded.read_through > 0 THEN 0 ELSE members.stays_away END,
     last_seq = excluded.last_seq,
     last_time = excluded.last_time;
 -- SCAN r VIRTUAL TABLE INDEX 1:
@@ -54,6 +55,7 @@ ON CONFLICT (user_id, conversation_key) DO UPDATE SET
         WHEN excluded.read_through > members.read_through THEN excluded.read_through
         ELSE members.read_through
     END,
+    stays_away = CASE WHEN excluded.read_through > 0 THEN 0 ELSE members.stays_away END,
     last_seq = excluded.last_seq,
     last_time = excluded.last_time
 RETURNING user_id, conversation_key;
@@ -178,7 +180,8 @@ ON CONFLICT (user_id, conversation_key) DO UPDATE SET
     read_through = CASE
         WHEN excluded.read_through > members.read_through THEN excluded.read_through
         ELSE members.read_through
-    END
+    END,
+    stays_away = 0
 RETURNING user_id, conversation_key;
 -- SCAN r VIRTUAL TABLE INDEX 1:
 -- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
@@ -545,6 +548,7 @@ SELECT
     m.hidden_through,
     m.cleared_through,
     m.read_through,
+    m.stays_away,
     m.pinned_at,
     m.muted,
     m.marks,
@@ -582,6 +586,7 @@ SELECT
     m.hidden_through,
     m.cleared_through,
     m.read_through,
+    m.stays_away,
     m.pinned_at,
     m.muted,
     m.marks,
@@ -670,6 +675,7 @@ FROM (
         AND m.conversation_key = f.conversation_key
         AND m.last_seq > m.hidden_through
         AND m.last_seq > m.joined_after
+        AND m.stays_away = 0
 ) AS t
     LEFT JOIN (
         SELECT
@@ -682,6 +688,7 @@ FROM (
             m.hidden_through,
             m.cleared_through,
             m.read_through,
+            m.stays_away,
             m.pinned_at,
             m.muted,
             m.marks,
@@ -703,6 +710,306 @@ FROM (
 --   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
 -- SCAN t
 -- SCAN p LEFT-JOIN
+
+-- forget.apply
+UPDATE members AS m SET
+    (
+        muted,
+        marks,
+        custom_data,
+        hidden_through,
+        cleared_through,
+        stays_away,
+        pinned_at,
+        taken_by,
+        kept_after,
+        prev_hidden_through,
+        prev_cleared_through,
+        prev_stays_away,
+        prev_pinned_at,
+        prev_taken_by
+    ) = (
+        SELECT
+            CASE WHEN forgets THEN 0 ELSE m.muted END,
+            CASE WHEN forgets THEN 0 ELSE m.marks END,
+            CASE WHEN forgets THEN NULL ELSE m.custom_data END,
+            hidden,
+            CASE WHEN clears THEN clear ELSE m.cleared_through END,
+            away,
+            CASE WHEN hides THEN NULL ELSE m.pinned_at END,
+            CASE WHEN takes THEN i.revision ELSE m.taken_by END,
+            CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
+            CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
+            CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
+            CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
+            CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
+            CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
+        FROM (
+            SELECT ruled.*, hides
+                OR clears OR away <> m.stays_away OR forgets AS takes
+            FROM (
+                SELECT
+                    hiding.*,
+                    (m.appeared_before <> 0 OR last > m.joined_after)
+                    AND NOT (away = 0 AND last > hidden AND last > m.joined_after)
+                    AND (m.muted <> 0 OR m.marks <> 0 OR m.custom_data IS NOT NULL OR i.filed = 1) AS forgets
+                FROM (
+                    SELECT
+                        reached.*,
+                        CASE
+                            WHEN i.stays_away IS NULL
+                            OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
+                            WHEN m.stays_away = 0
+                            AND last > hidden
+                            AND last > m.joined_after THEN 0
+                            ELSE i.stays_away
+                        END AS away
+                    FROM (
+                        SELECT
+                            reach.*,
+                            CASE WHEN hide > m.hidden_through AND hide > m.joined_after THEN hide ELSE m.hidden_through END AS hidden,
+                            hide > m.hidden_through
+                            AND hide > m.joined_after AS hides,
+                            clear > m.cleared_through
+                            AND clear > m.joined_after AS clears
+                        FROM (
+                            SELECT
+                                (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
+                                (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
+                                (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
+                        ) AS reach
+                    ) AS reached
+                ) AS hiding
+            ) AS ruled
+        ) AS rule
+    )
+FROM (
+    SELECT *
+    FROM (
+        SELECT
+            r.key AS ord,
+            r.value ->> 0 AS revision,
+            r.value ->> 1 AS user_id,
+            unhex(r.value ->> 2) AS conversation_key,
+            r.value ->> 3 AS head,
+            r.value ->> 4 AS hide_through,
+            r.value ->> 5 AS clear_through,
+            r.value ->> 6 AS stays_away,
+            r.value ->> 7 AS filed
+        FROM json_each($1) AS r
+    ) AS i
+    ORDER BY user_id, conversation_key
+) AS i
+WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+-- CORRELATED SCALAR SUBQUERY 6
+--   CO-ROUTINE reach
+--     SCAN CONSTANT ROW
+--   SCAN reach
+-- USE TEMP B-TREE FOR ORDER BY
+
+-- forget.record
+INSERT INTO
+    changes (
+        user_id,
+        request_id,
+        request_digest,
+        client_id,
+        kind,
+        changed_at,
+        synced,
+        restorable_until,
+        erasable_from,
+        undoes,
+        conversations,
+        detail,
+        caller,
+        kept_until,
+        revision,
+        results
+    )
+SELECT
+    q.user_id,
+    q.request_id,
+    q.request_digest,
+    q.client_id,
+    q.kind,
+    q.changed_at,
+    q.synced,
+    q.restorable_until,
+    q.erasable_from,
+    q.undoes,
+    q.conversations,
+    q.detail,
+    q.caller,
+    q.kept_until,
+    q.revision,
+    COALESCE(r.results, '[]')
+FROM (
+    SELECT
+        r.key AS ord,
+        r.value ->> 0 AS user_id,
+        unhex(r.value ->> 1) AS request_id,
+        unhex(r.value ->> 2) AS request_digest,
+        r.value ->> 3 AS client_id,
+        r.value ->> 4 AS kind,
+        r.value ->> 5 AS changed_at,
+        r.value ->> 6 AS synced,
+        r.value ->> 7 AS restorable_until,
+        r.value ->> 8 AS erasable_from,
+        r.value ->> 9 AS undoes,
+        r.value ->> 10 AS conversations,
+        r.value ->> 11 AS detail,
+        r.value ->> 12 AS caller,
+        r.value ->> 13 AS kept_until,
+        r.value ->> 14 AS revision
+    FROM json_each($1) AS r
+) AS q
+    LEFT JOIN (
+        SELECT
+            i.user_id,
+            json_group_array(
+                json_array(
+                    CASE
+                        WHEN m.user_id IS NULL THEN 4
+                        ELSE (
+                            SELECT CASE
+                                WHEN m.appeared_before = 0
+                                AND last <= m.joined_after THEN 4
+                                WHEN last <= hidden_before
+                                OR last <= m.joined_after THEN 2
+                                WHEN away_before = 1
+                                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+                                WHEN (
+                                    CASE
+                                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
+                                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
+                                    END
+                                ) < last THEN 3
+                                ELSE 1
+                            END
+                            FROM (
+                                SELECT
+                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
+                                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
+                                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
+                            ) AS stood
+                        )
+                    END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END
+                )
+                ORDER BY i.ord
+            ) AS results
+        FROM (
+            SELECT
+                r.key AS ord,
+                r.value ->> 0 AS revision,
+                r.value ->> 1 AS user_id,
+                unhex(r.value ->> 2) AS conversation_key,
+                r.value ->> 3 AS head,
+                r.value ->> 4 AS hide_through,
+                r.value ->> 5 AS clear_through,
+                r.value ->> 6 AS stays_away,
+                r.value ->> 7 AS filed
+            FROM json_each($2) AS r
+        ) AS i
+            LEFT JOIN members AS m ON m.user_id = i.user_id
+            AND m.conversation_key = i.conversation_key
+        GROUP BY i.user_id
+    ) AS r ON r.user_id = q.user_id
+RETURNING user_id, revision, results;
+-- MATERIALIZE r
+--   SCAN r VIRTUAL TABLE INDEX 1:
+--   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?) LEFT-JOIN
+--   USE TEMP B-TREE FOR GROUP BY
+--   CORRELATED SCALAR SUBQUERY 3
+--     CO-ROUTINE stood
+--       SCAN CONSTANT ROW
+--     SCAN stood
+--   USE TEMP B-TREE FOR json_group_array(ORDER BY)
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- BLOOM FILTER ON r (user_id=?)
+-- SEARCH r USING AUTOMATIC COVERING INDEX (user_id=?) LEFT-JOIN
+
+-- forgetting.refile
+INSERT INTO folder_conversations (user_id, folder_id, conversation_key, added_by, ord)
+SELECT $1, i.folder_id, i.conversation_key, i.added_by, i.place
+FROM (
+    SELECT
+        r.key AS ord,
+        unhex(r.value ->> 0) AS conversation_key,
+        r.value ->> 1 AS folder_id,
+        r.value ->> 2 AS added_by,
+        r.value ->> 3 AS place
+    FROM json_each($3) AS r
+) AS i
+    CROSS JOIN members AS m
+    CROSS JOIN folders AS d
+WHERE
+    m.user_id = CASE WHEN i.ord >= 0 THEN $1 END
+    AND m.conversation_key = i.conversation_key
+    AND m.taken_by = $2
+    AND m.taken_by > COALESCE(m.undo_ended, 0)
+    AND d.user_id = CASE WHEN i.ord >= 0 THEN $1 END
+    AND d.folder_id = i.folder_id
+ON CONFLICT (user_id, folder_id, conversation_key) DO NOTHING;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+-- SEARCH d USING PRIMARY KEY (user_id=? AND folder_id=?)
+
+-- forgetting.settings
+SELECT
+    m.conversation_key,
+    m.muted,
+    m.marks,
+    m.custom_data,
+    (
+        SELECT json_group_array(json_array(folder_id, added_by, ord))
+        FROM (
+            SELECT *
+            FROM (
+                SELECT f.folder_id, f.added_by, f.ord
+                FROM folder_conversations AS f
+                WHERE f.user_id = m.user_id
+                    AND f.conversation_key = m.conversation_key
+            ) AS entries
+            ORDER BY ord
+        )
+    ) AS filed
+FROM
+    (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($2) AS r) AS i
+    CROSS JOIN members AS m
+WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+-- CORRELATED SCALAR SUBQUERY 3
+--   CO-ROUTINE (subquery-2)
+--     SEARCH f USING PRIMARY KEY (user_id=?)
+--     USE TEMP B-TREE FOR ORDER BY
+--   SCAN (subquery-2)
+
+-- forgetting.unfile
+DELETE FROM folder_conversations
+WHERE
+    user_id = $1
+    AND conversation_key IN (
+        SELECT i.conversation_key
+        FROM (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($2) AS r) AS i
+    );
+-- SEARCH folder_conversations USING PRIMARY KEY (user_id=?)
+-- LIST SUBQUERY 2
+--   SCAN r VIRTUAL TABLE INDEX 1:
+--   CREATE BLOOM FILTER
 
 -- groups.earlier
 SELECT request_digest, changed_count
@@ -746,7 +1053,7 @@ ON CONFLICT (user_id, conversation_key) DO UPDATE SET
     taken_by = NULL,
     kept_after = NULL,
     undo_ended = excluded.undo_ended
-RETURNING user_id, joined_after, hidden_through, cleared_through, pinned_at, appeared_before;
+RETURNING user_id, joined_after, hidden_through, cleared_through, pinned_at, appeared_before, stays_away;
 -- SCAN r VIRTUAL TABLE INDEX 1:
 -- USE TEMP B-TREE FOR ORDER BY
 
@@ -776,7 +1083,7 @@ WHERE TRUE
 ORDER BY i.user_id
 ON CONFLICT (user_id, conversation_key) DO UPDATE SET
     left_at = excluded.left_at, last_seq = excluded.last_seq, last_time = excluded.last_time
-RETURNING user_id, joined_after, hidden_through, cleared_through, pinned_at, appeared_before;
+RETURNING user_id, joined_after, hidden_through, cleared_through, pinned_at, appeared_before, stays_away;
 -- SCAN r VIRTUAL TABLE INDEX 1:
 -- USE TEMP B-TREE FOR ORDER BY
 
@@ -873,7 +1180,7 @@ filed AS (
     FROM folders AS d CROSS JOIN folder_conversations AS f CROSS JOIN members AS m
     WHERE
         d.user_id = $1
-        AND d.name = $13
+        AND d.name = $15
         AND f.user_id = $1
         AND f.folder_id = d.folder_id
         AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
@@ -881,13 +1188,16 @@ filed AS (
         AND CASE
             WHEN (m.kind & $2) <> 0
             AND ($3 = 0 OR (m.marks & $3) <> 0)
+            AND (m.marks & $4) = 0
+            AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
             AND (
                 m.last_seq IS NULL
                 OR (
                     m.last_seq > m.hidden_through
                     AND m.last_seq > m.joined_after
-                    AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-                    AND ($5 IS NULL OR (m.last_time >= $5 AND m.last_seq > m.cleared_through))
+                    AND m.stays_away = 0
+                    AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                    AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
                 )
             ) THEN TRUE
             ELSE FALSE
@@ -899,33 +1209,33 @@ pinned AS (
     WHERE
         entry.pinned_at IS NOT NULL
         AND entry.last_time IS NOT NULL
-        AND ($6 IS NULL OR entry.pinned_at <= $6)
-        AND $10 IS NULL
+        AND ($8 IS NULL OR entry.pinned_at <= $8)
+        AND $12 IS NULL
         AND (
-            $8 IS NULL
-            OR entry.pinned_at < $7
+            $10 IS NULL
+            OR entry.pinned_at < $9
             OR (
-                entry.pinned_at = $7
-                AND (entry.last_time < $8 OR (entry.last_time = $8 AND entry.conversation_key > $9))
+                entry.pinned_at = $9
+                AND (entry.last_time < $10 OR (entry.last_time = $10 AND entry.conversation_key > $11))
             )
         )
     ORDER BY entry.pinned_at DESC, entry.last_time DESC, entry.conversation_key
-    LIMIT $12
+    LIMIT $14
 ),
 without_copy AS (SELECT entry.* FROM filed AS entry WHERE entry.last_time IS NULL),
 rest AS (
     SELECT entry.*
     FROM filed AS entry
     WHERE
-        entry.last_time <= COALESCE($10, 9223372036854775807)
-        AND entry.last_time >= COALESCE($5, -9223372036854775808)
+        entry.last_time <= COALESCE($12, 9223372036854775807)
+        AND entry.last_time >= COALESCE($7, -9223372036854775808)
         AND CASE
-            WHEN (entry.pinned_at IS NULL OR entry.pinned_at > $6)
-            AND ($10 IS NULL OR entry.last_time < $10 OR entry.conversation_key > $11) THEN TRUE
+            WHEN (entry.pinned_at IS NULL OR entry.pinned_at > $8)
+            AND ($12 IS NULL OR entry.last_time < $12 OR entry.conversation_key > $13) THEN TRUE
             ELSE FALSE
         END
     ORDER BY entry.last_time DESC, entry.conversation_key
-    LIMIT $12 - (SELECT COUNT(*) FROM pinned)
+    LIMIT $14 - (SELECT COUNT(*) FROM pinned)
 )
 SELECT
     (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
@@ -938,6 +1248,7 @@ SELECT
     p.hidden_through,
     p.cleared_through,
     p.read_through,
+    p.stays_away,
     p.pinned_at,
     p.muted,
     p.marks,
@@ -1014,13 +1325,16 @@ pinned AS (
             AND CASE
                 WHEN (m.kind & $2) <> 0
                 AND ($3 = 0 OR (m.marks & $3) <> 0)
+                AND (m.marks & $4) = 0
+                AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
                 AND (
                     m.last_seq IS NULL
                     OR (
                         m.last_seq > m.hidden_through
                         AND m.last_seq > m.joined_after
-                        AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-                        AND ($5 IS NULL OR (m.last_time >= $5 AND m.last_seq > m.cleared_through))
+                        AND m.stays_away = 0
+                        AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                        AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
                     )
                 ) THEN TRUE
                 ELSE FALSE
@@ -1029,18 +1343,18 @@ pinned AS (
     WHERE
         entry.pinned_at IS NOT NULL
         AND entry.last_time IS NOT NULL
-        AND ($6 IS NULL OR entry.pinned_at <= $6)
-        AND $10 IS NULL
+        AND ($8 IS NULL OR entry.pinned_at <= $8)
+        AND $12 IS NULL
         AND (
-            $8 IS NULL
-            OR entry.pinned_at < $7
+            $10 IS NULL
+            OR entry.pinned_at < $9
             OR (
-                entry.pinned_at = $7
-                AND (entry.last_time < $8 OR (entry.last_time = $8 AND entry.conversation_key > $9))
+                entry.pinned_at = $9
+                AND (entry.last_time < $10 OR (entry.last_time = $10 AND entry.conversation_key > $11))
             )
         )
     ORDER BY entry.pinned_at DESC, entry.last_time DESC, entry.conversation_key
-    LIMIT $12
+    LIMIT $14
 ),
 without_copy AS (
     SELECT entry.*
@@ -1053,13 +1367,16 @@ without_copy AS (
             AND CASE
                 WHEN (m.kind & $2) <> 0
                 AND ($3 = 0 OR (m.marks & $3) <> 0)
+                AND (m.marks & $4) = 0
+                AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
                 AND (
                     m.last_seq IS NULL
                     OR (
                         m.last_seq > m.hidden_through
                         AND m.last_seq > m.joined_after
-                        AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-                        AND ($5 IS NULL OR (m.last_time >= $5 AND m.last_seq > m.cleared_through))
+                        AND m.stays_away = 0
+                        AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                        AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
                     )
                 ) THEN TRUE
                 ELSE FALSE
@@ -1078,28 +1395,31 @@ rest AS (
             AND CASE
                 WHEN (m.kind & $2) <> 0
                 AND ($3 = 0 OR (m.marks & $3) <> 0)
+                AND (m.marks & $4) = 0
+                AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
                 AND (
                     m.last_seq IS NULL
                     OR (
                         m.last_seq > m.hidden_through
                         AND m.last_seq > m.joined_after
-                        AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-                        AND ($5 IS NULL OR (m.last_time >= $5 AND m.last_seq > m.cleared_through))
+                        AND m.stays_away = 0
+                        AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                        AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
                     )
                 ) THEN TRUE
                 ELSE FALSE
             END
     ) AS entry
     WHERE
-        entry.last_time <= COALESCE($10, 9223372036854775807)
-        AND entry.last_time >= COALESCE($5, -9223372036854775808)
+        entry.last_time <= COALESCE($12, 9223372036854775807)
+        AND entry.last_time >= COALESCE($7, -9223372036854775808)
         AND CASE
-            WHEN (entry.pinned_at IS NULL OR entry.pinned_at > $6)
-            AND ($10 IS NULL OR entry.last_time < $10 OR entry.conversation_key > $11) THEN TRUE
+            WHEN (entry.pinned_at IS NULL OR entry.pinned_at > $8)
+            AND ($12 IS NULL OR entry.last_time < $12 OR entry.conversation_key > $13) THEN TRUE
             ELSE FALSE
         END
     ORDER BY entry.last_time DESC, entry.conversation_key
-    LIMIT $12 - (SELECT COUNT(*) FROM pinned)
+    LIMIT $14 - (SELECT COUNT(*) FROM pinned)
 )
 SELECT
     (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
@@ -1112,6 +1432,7 @@ SELECT
     p.hidden_through,
     p.cleared_through,
     p.read_through,
+    p.stays_away,
     p.pinned_at,
     p.muted,
     p.marks,
@@ -1175,7 +1496,7 @@ filed AS (
     FROM folders AS d CROSS JOIN folder_conversations AS f CROSS JOIN members AS m
     WHERE
         d.user_id = $1
-        AND d.name = $6
+        AND d.name = $8
         AND f.user_id = $1
         AND f.folder_id = d.folder_id
         AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
@@ -1183,13 +1504,16 @@ filed AS (
         AND CASE
             WHEN (m.kind & $2) <> 0
             AND ($3 = 0 OR (m.marks & $3) <> 0)
+            AND (m.marks & $4) = 0
+            AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
             AND (
                 m.last_seq IS NULL
                 OR (
                     m.last_seq > m.hidden_through
                     AND m.last_seq > m.joined_after
-                    AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-                    AND ($5 IS NULL OR (m.last_time >= $5 AND m.last_seq > m.cleared_through))
+                    AND m.stays_away = 0
+                    AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                    AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
                 )
             ) THEN TRUE
             ELSE FALSE
@@ -1200,17 +1524,32 @@ counted AS (
         CAST(
             COALESCE(
                 SUM(
-                    entry.last_seq - MAX(entry.read_through, entry.hidden_through, entry.cleared_through, entry.joined_after)
+                    CASE
+                        WHEN entry.muted = 0 THEN entry.last_seq - MAX(entry.read_through, entry.hidden_through, entry.cleared_through, entry.joined_after)
+                    END
                 ),
                 0
             ) AS bigint
-        ) AS unread
+        ) AS messages,
+        CAST(
+            COALESCE(
+                SUM(
+                    CASE
+                        WHEN entry.muted = 1 THEN entry.last_seq - MAX(entry.read_through, entry.hidden_through, entry.cleared_through, entry.joined_after)
+                    END
+                ),
+                0
+            ) AS bigint
+        ) AS muted_messages,
+        COUNT(CASE WHEN entry.muted = 0 THEN 1 END) AS conversations
     FROM filed AS entry
-    WHERE entry.last_time IS NOT NULL AND entry.muted = 0
+    WHERE entry.last_time IS NOT NULL
 ),
-without_copy AS (SELECT entry.* FROM filed AS entry WHERE entry.last_time IS NULL AND entry.muted = 0)
+without_copy AS (SELECT entry.* FROM filed AS entry WHERE entry.last_time IS NULL)
 SELECT
-    counted.unread,
+    counted.messages,
+    counted.muted_messages,
+    counted.conversations,
     p.conversation_key,
     p.joined_after,
     p.left_at,
@@ -1219,6 +1558,7 @@ SELECT
     p.hidden_through,
     p.cleared_through,
     p.read_through,
+    p.stays_away,
     p.pinned_at,
     p.muted,
     p.marks,
@@ -1243,11 +1583,24 @@ counted AS (
         CAST(
             COALESCE(
                 SUM(
-                    entry.last_seq - MAX(entry.read_through, entry.hidden_through, entry.cleared_through, entry.joined_after)
+                    CASE
+                        WHEN entry.muted = 0 THEN entry.last_seq - MAX(entry.read_through, entry.hidden_through, entry.cleared_through, entry.joined_after)
+                    END
                 ),
                 0
             ) AS bigint
-        ) AS unread
+        ) AS messages,
+        CAST(
+            COALESCE(
+                SUM(
+                    CASE
+                        WHEN entry.muted = 1 THEN entry.last_seq - MAX(entry.read_through, entry.hidden_through, entry.cleared_through, entry.joined_after)
+                    END
+                ),
+                0
+            ) AS bigint
+        ) AS muted_messages,
+        COUNT(CASE WHEN entry.muted = 0 THEN 1 END) AS conversations
     FROM (
         SELECT m.*
         FROM members AS m
@@ -1257,19 +1610,22 @@ counted AS (
             AND CASE
                 WHEN (m.kind & $2) <> 0
                 AND ($3 = 0 OR (m.marks & $3) <> 0)
+                AND (m.marks & $4) = 0
+                AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
                 AND (
                     m.last_seq IS NULL
                     OR (
                         m.last_seq > m.hidden_through
                         AND m.last_seq > m.joined_after
-                        AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-                        AND ($5 IS NULL OR (m.last_time >= $5 AND m.last_seq > m.cleared_through))
+                        AND m.stays_away = 0
+                        AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                        AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
                     )
                 ) THEN TRUE
                 ELSE FALSE
             END
     ) AS entry
-    WHERE entry.last_time IS NOT NULL AND entry.muted = 0
+    WHERE entry.last_time IS NOT NULL
 ),
 without_copy AS (
     SELECT entry.*
@@ -1282,22 +1638,27 @@ without_copy AS (
             AND CASE
                 WHEN (m.kind & $2) <> 0
                 AND ($3 = 0 OR (m.marks & $3) <> 0)
+                AND (m.marks & $4) = 0
+                AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
                 AND (
                     m.last_seq IS NULL
                     OR (
                         m.last_seq > m.hidden_through
                         AND m.last_seq > m.joined_after
-                        AND ($4 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-                        AND ($5 IS NULL OR (m.last_time >= $5 AND m.last_seq > m.cleared_through))
+                        AND m.stays_away = 0
+                        AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                        AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
                     )
                 ) THEN TRUE
                 ELSE FALSE
             END
     ) AS entry
-    WHERE entry.last_time IS NULL AND entry.muted = 0
+    WHERE entry.last_time IS NULL
 )
 SELECT
-    counted.unread,
+    counted.messages,
+    counted.muted_messages,
+    counted.conversations,
     p.conversation_key,
     p.joined_after,
     p.left_at,
@@ -1306,6 +1667,7 @@ SELECT
     p.hidden_through,
     p.cleared_through,
     p.read_through,
+    p.stays_away,
     p.pinned_at,
     p.muted,
     p.marks,
@@ -1384,6 +1746,7 @@ SELECT
     m.hidden_through,
     m.cleared_through,
     m.read_through,
+    m.stays_away,
     m.pinned_at,
     m.muted,
     m.marks,
@@ -1482,10 +1845,37 @@ ON CONFLICT (conversation_key, sender_user_id, client_message_id) DO NOTHING;
 
 -- restore.apply
 UPDATE members AS m SET
-    (hidden_through, cleared_through, pinned_at, changed_by, taken_by, kept_after, undo_ended) = (
+    (
+        muted,
+        marks,
+        custom_data,
+        hidden_through,
+        cleared_through,
+        stays_away,
+        pinned_at,
+        changed_by,
+        taken_by,
+        kept_after,
+        undo_ended
+    ) = (
         SELECT
+            CASE WHEN restores AND i.muted_before = 1 THEN 1 ELSE m.muted END,
+            CASE WHEN restores THEN m.marks | i.marks_before ELSE m.marks END,
+            CASE WHEN restores AND m.custom_data IS NULL THEN i.data_before ELSE m.custom_data END,
             CASE WHEN restores AND hidden < m.hidden_through THEN hidden ELSE m.hidden_through END,
             CASE WHEN restores THEN cleared ELSE m.cleared_through END,
+            CASE
+                WHEN restores
+                AND i.away_before = 0 THEN 0
+                WHEN restores
+                AND i.away_before = 1
+                AND NOT (
+                    COALESCE(m.last_seq, i.head) > m.hidden_through
+                    AND COALESCE(m.last_seq, i.head) > m.joined_after
+                    AND m.stays_away = 0
+                ) THEN 1
+                ELSE m.stays_away
+            END,
             CASE WHEN repins THEN pin ELSE m.pinned_at END,
             CASE WHEN repins THEN i.revision ELSE m.changed_by END,
             CASE WHEN restores THEN beneath ELSE m.taken_by END,
@@ -1526,7 +1916,12 @@ FROM (
             r.value ->> 5 AS hidden_before,
             r.value ->> 6 AS cleared_before,
             r.value ->> 7 AS pinned_before,
-            r.value ->> 8 AS taken_before
+            r.value ->> 8 AS taken_before,
+            r.value ->> 9 AS away_before,
+            r.value ->> 10 AS head,
+            r.value ->> 11 AS muted_before,
+            r.value ->> 12 AS marks_before,
+            unhex(r.value ->> 13) AS data_before
         FROM json_each($1) AS r
     ) AS i
     ORDER BY user_id, conversation_key
@@ -1625,7 +2020,8 @@ FROM (
                     CASE
                         WHEN m.user_id IS NULL THEN 0
                         ELSE CASE WHEN m.changed_by = i.revision AND m.pinned_at IS NULL THEN 1 ELSE 0 END
-                    END
+                    END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END
                 )
                 ORDER BY i.ord
             ) AS results
@@ -1640,7 +2036,12 @@ FROM (
                 r.value ->> 5 AS hidden_before,
                 r.value ->> 6 AS cleared_before,
                 r.value ->> 7 AS pinned_before,
-                r.value ->> 8 AS taken_before
+                r.value ->> 8 AS taken_before,
+                r.value ->> 9 AS away_before,
+                r.value ->> 10 AS head,
+                r.value ->> 11 AS muted_before,
+                r.value ->> 12 AS marks_before,
+                unhex(r.value ->> 13) AS data_before
             FROM json_each($2) AS r
         ) AS i
             LEFT JOIN members AS m ON m.user_id = i.user_id
@@ -1997,13 +2398,15 @@ UPDATE members AS m SET
     pinned_at = CASE
         WHEN m.pinned_at IS NULL
         AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
-        AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after THEN i.revision
+        AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
+        AND m.stays_away = 0 THEN i.revision
         ELSE m.pinned_at
     END,
     changed_by = CASE
         WHEN m.pinned_at IS NULL
         AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
-        AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after THEN i.revision
+        AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
+        AND m.stays_away = 0 THEN i.revision
         ELSE m.changed_by
     END
 FROM (
@@ -2093,6 +2496,7 @@ FROM (
                             WHEN NOT (
                                 (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
                                 AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
+                                AND m.stays_away = 0
                             ) THEN 4
                             ELSE 2
                         END
@@ -2332,6 +2736,7 @@ FROM (
                             WHEN NOT (
                                 (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
                                 AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
+                                AND m.stays_away = 0
                             ) THEN 4
                             ELSE 2
                         END
@@ -2367,41 +2772,61 @@ UPDATE members AS m SET
     (
         hidden_through,
         cleared_through,
+        stays_away,
         pinned_at,
         taken_by,
         kept_after,
         prev_hidden_through,
         prev_cleared_through,
+        prev_stays_away,
         prev_pinned_at,
         prev_taken_by
     ) = (
         SELECT
-            CASE WHEN hides THEN hide ELSE m.hidden_through END,
+            hidden,
             CASE WHEN clears THEN clear ELSE m.cleared_through END,
+            away,
             CASE WHEN hides THEN NULL ELSE m.pinned_at END,
             CASE WHEN takes THEN i.revision ELSE m.taken_by END,
             CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
             CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
             CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
+            CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
             CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
             CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
         FROM (
-            SELECT hide, clear, hides, clears, hides
-                OR clears AS takes
+            SELECT ruled.*, hides
+                OR clears OR away <> m.stays_away AS takes
             FROM (
-                SELECT
-                    hide,
-                    clear,
-                    hide > m.hidden_through
-                    AND hide > m.joined_after AS hides,
-                    clear > m.cleared_through
-                    AND clear > m.joined_after AS clears
+                SELECT hiding.*
                 FROM (
                     SELECT
-                        (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
-                        (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear
-                ) AS reach
-            ) AS reached
+                        reached.*,
+                        CASE
+                            WHEN i.stays_away IS NULL
+                            OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
+                            WHEN m.stays_away = 0
+                            AND last > hidden
+                            AND last > m.joined_after THEN 0
+                            ELSE i.stays_away
+                        END AS away
+                    FROM (
+                        SELECT
+                            reach.*,
+                            CASE WHEN hide > m.hidden_through AND hide > m.joined_after THEN hide ELSE m.hidden_through END AS hidden,
+                            hide > m.hidden_through
+                            AND hide > m.joined_after AS hides,
+                            clear > m.cleared_through
+                            AND clear > m.joined_after AS clears
+                        FROM (
+                            SELECT
+                                (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
+                                (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
+                                (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
+                        ) AS reach
+                    ) AS reached
+                ) AS hiding
+            ) AS ruled
         ) AS rule
     )
 FROM (
@@ -2414,7 +2839,8 @@ FROM (
             unhex(r.value ->> 2) AS conversation_key,
             r.value ->> 3 AS head,
             r.value ->> 4 AS hide_through,
-            r.value ->> 5 AS clear_through
+            r.value ->> 5 AS clear_through,
+            r.value ->> 6 AS stays_away
         FROM json_each($1) AS r
     ) AS i
     ORDER BY user_id, conversation_key
@@ -2422,7 +2848,7 @@ FROM (
 WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 -- SCAN r VIRTUAL TABLE INDEX 1:
 -- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
--- CORRELATED SCALAR SUBQUERY 4
+-- CORRELATED SCALAR SUBQUERY 6
 --   CO-ROUTINE reach
 --     SCAN CONSTANT ROW
 --   SCAN reach
@@ -2498,6 +2924,8 @@ FROM (
                                 AND last <= m.joined_after THEN 4
                                 WHEN last <= hidden_before
                                 OR last <= m.joined_after THEN 2
+                                WHEN away_before = 1
+                                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
                                 WHEN (
                                     CASE
                                         WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
@@ -2509,7 +2937,8 @@ FROM (
                             FROM (
                                 SELECT
                                     (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
-                                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before
+                                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
+                                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
                             ) AS stood
                         )
                     END,
@@ -2520,7 +2949,9 @@ FROM (
                     CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END,
                     CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END,
                     CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END
                 )
                 ORDER BY i.ord
             ) AS results
@@ -2532,7 +2963,8 @@ FROM (
                 unhex(r.value ->> 2) AS conversation_key,
                 r.value ->> 3 AS head,
                 r.value ->> 4 AS hide_through,
-                r.value ->> 5 AS clear_through
+                r.value ->> 5 AS clear_through,
+                r.value ->> 6 AS stays_away
             FROM json_each($2) AS r
         ) AS i
             LEFT JOIN members AS m ON m.user_id = i.user_id

@@ -3,13 +3,17 @@
 use std::{collections::HashSet, time::Duration};
 
 use conversation_service::proto::{
-    Conversation, ConversationId, ConversationType, ListFilter, conversation_id::Id,
+    Conversation, ConversationId, ConversationType, ListFilter, Membership, conversation_id::Id,
 };
 
 use prost_types::Timestamp;
 
+use super::unread::totals;
 use crate::support::{
-    client::{Client, Listing, ids, in_any_order, in_folder, marked, of_types, unread},
+    client::{
+        Client, Listing, ids, in_any_order, in_folder, marked, of_types, unread, with_membership,
+        without_marks,
+    },
     clock::TestClock,
     databases::{TestDatabase, on_every_database},
     ids::{c2c, group, system},
@@ -20,12 +24,14 @@ use crate::support::{
 on_every_database!(
     filters_combine_and_page_alike_in_pages_of_any_size,
     a_folder_that_does_not_exist_lists_nothing,
+    marks_are_left_out_whichever_of_them_a_conversation_has,
+    what_the_user_has_left_is_found_by_that,
     hundreds_of_conversations_are_filtered_and_each_is_listed_once,
     filtered_pages_skip_nothing_that_keeps_its_place_though_messages_arrive,
 );
 
 /// Every filter that these types, marks and folders can make, and some that ask for what is active since a
-/// time.
+/// time, for what has none of some marks, and for one membership.
 fn every_filter(since: Timestamp) -> Vec<ListFilter> {
     use ConversationType::{C2c, Group, System};
     let mut filters = Vec::new();
@@ -44,6 +50,18 @@ fn every_filter(since: Timestamp) -> Vec<ListFilter> {
                             active_since: Some(since),
                             ..filter.clone()
                         });
+                        filters.push(ListFilter {
+                            without_marks: 1 << 40 | 8,
+                            ..filter.clone()
+                        });
+                    }
+                    if mark == 1 || folder == "rest" {
+                        for membership in [Membership::Member, Membership::Left] {
+                            filters.push(ListFilter {
+                                membership: membership.into(),
+                                ..filter.clone()
+                            });
+                        }
                     }
                     filters.push(filter);
                 }
@@ -65,6 +83,8 @@ fn is_left(filter: &ListFilter, entry: &Conversation) -> bool {
         && (!filter.unread_only || entry.unread_count > 0)
         && (filter.mark == 0 || entry.marks & filter.mark != 0)
         && (filter.folder.is_empty() || entry.folders.contains(&filter.folder))
+        && entry.marks & filter.without_marks == 0
+        && (filter.membership == 0 || entry.membership == filter.membership)
         && filter.active_since.is_none_or(|since| {
             let newest = entry.last_message.as_ref();
             let newest = newest.and_then(|message| message.send_time);
@@ -132,12 +152,8 @@ async fn filters_combine_and_page_alike_in_pages_of_any_size(database: TestDatab
             .cloned()
             .collect();
         found.insert(expected.len());
-        let counted = expected
-            .iter()
-            .filter(|entry| !entry.muted && entry.conversation_id != Some(system()));
-        let counted: u64 = counted.map(|entry| entry.unread_count).sum();
-        let total = client.unread_with("alice", Some(filter.clone())).await;
-        assert_eq!(total, counted, "{filter:?}");
+        let total = client.unread_totals("alice", Some(filter.clone())).await;
+        assert_eq!(total, totals(&expected), "{filter:?}");
 
         let sizes = if expected.len() > 4 {
             vec![1, 3, 50]
@@ -181,6 +197,95 @@ async fn a_folder_that_does_not_exist_lists_nothing(database: TestDatabase) {
         assert_eq!(ids(listing.conversations), expected, "{name}");
         assert_eq!(listing.revision, 1, "the revision is there in any case");
     }
+}
+
+async fn marks_are_left_out_whichever_of_them_a_conversation_has(database: TestDatabase) {
+    let Stage {
+        client,
+        server: _server,
+        ..
+    } = Stage::open(&database).await;
+    for (friend, marks) in [("a", 0), ("b", 1), ("c", 8), ("d", 9), ("e", 1 << 63)] {
+        client.send(friend, c2c("alice"), "hi").await;
+        if marks != 0 {
+            client.mark("alice", [c2c(friend)], marks, 0).await;
+        }
+    }
+    let has = |friends: &[&str]| -> Vec<_> { friends.iter().map(|name| c2c(*name)).collect() };
+    for (marks, expected) in [
+        (1, has(&["a", "c", "e"])),
+        (8, has(&["a", "b", "e"])),
+        (9, has(&["a", "e"])),
+        (1 << 63, has(&["a", "b", "c", "d"])),
+        (1 << 63 | 9, has(&["a"])),
+        (2, has(&["a", "b", "c", "d", "e"])),
+    ] {
+        let mut listed = client.listed_with("alice", without_marks(marks)).await;
+        listed.sort_by_key(|id| format!("{id:?}"));
+        assert_eq!(listed, expected, "without {marks}");
+        let total = client.unread_with("alice", Some(without_marks(marks)));
+        assert_eq!(total.await, expected.len() as u64, "without {marks}");
+    }
+    // A mark that is asked for and left out is on nothing.
+    let both = ListFilter {
+        mark: 1,
+        ..without_marks(1)
+    };
+    assert_eq!(client.listed_with("alice", both).await, []);
+}
+
+async fn what_the_user_has_left_is_found_by_that(database: TestDatabase) {
+    let Stage {
+        client,
+        server: _server,
+        ..
+    } = Stage::open(&database).await;
+    let others: Vec<_> = (0..12).map(|number| format!("member {number}")).collect();
+    let others: Vec<_> = others.iter().map(String::as_str).collect();
+    for (name, size) in [
+        ("small", 2),
+        ("large", 12),
+        ("small left", 2),
+        ("large left", 12),
+    ] {
+        client.join(name, &others[..size]).await;
+        client.join(name, &["alice"]).await;
+        client.send("member 1", group(name), "hi").await;
+    }
+    client.send("bob", c2c("alice"), "hi").await;
+    client.send_system(&["alice"], "news").await;
+    for name in ["small left", "large left"] {
+        client.leave(name, &["alice"]).await;
+        // It reaches nobody who has left.
+        client.send("member 1", group(name), "more").await;
+    }
+    let left_is = async |expected: &[&str]| {
+        let mut listed = client
+            .listed_with("alice", with_membership(Membership::Left))
+            .await;
+        listed.sort_by_key(|id| format!("{id:?}"));
+        let expected: Vec<_> = expected.iter().map(|name| group(*name)).collect();
+        assert_eq!(listed, expected);
+        let count = client.unread_with("alice", Some(with_membership(Membership::Left)));
+        assert_eq!(count.await, expected.len() as u64);
+        let entries = client.list_all("alice").await;
+        for entry in &entries {
+            let id = entry.conversation_id.as_ref().expect("an ID");
+            let is_left = entry.membership() == Membership::Left;
+            assert_eq!(is_left, expected.contains(id), "{entry:?}");
+        }
+        let members = client
+            .listed_with("alice", with_membership(Membership::Member))
+            .await;
+        assert_eq!(members.len() + expected.len(), entries.len());
+        assert!(members.contains(&c2c("bob")) && members.contains(&system()));
+    };
+    left_is(&["large left", "small left"]).await;
+    for name in ["small left", "large left"] {
+        client.join(name, &["alice"]).await;
+        client.send("member 1", group(name), "again").await;
+    }
+    left_is(&[]).await;
 }
 
 async fn hundreds_of_conversations_are_filtered_and_each_is_listed_once(database: TestDatabase) {

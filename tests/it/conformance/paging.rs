@@ -11,7 +11,7 @@ use std::{
 
 use conversation_service::{
     machine,
-    proto::{ConversationId, ConversationType, ListFilter, ListMessagesRequest},
+    proto::{ConversationId, ConversationType, ListFilter, ListMessagesRequest, Membership},
 };
 use tokio::{sync::watch, task::JoinSet};
 use tonic::Code;
@@ -181,6 +181,8 @@ async fn a_page_token_is_short_however_long_the_arguments_are(database: TestData
         unread_only: true,
         mark: 1,
         folder,
+        without_marks: 8,
+        membership: Membership::Member.into(),
         active_since: first.expect("readable").as_of,
     };
     // Its token is looked at by the client.

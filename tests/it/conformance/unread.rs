@@ -1,6 +1,8 @@
 //! How much is unread: the sum over what is listed, whatever happened before.
 
-use conversation_service::proto::{ConversationType, ListFilter};
+use conversation_service::proto::{
+    Conversation, ConversationType, GetUnreadCountResponse, ListFilter,
+};
 
 use crate::support::{
     client::{Client, in_folder, marked, of_types, unread},
@@ -12,6 +14,7 @@ use crate::support::{
 
 on_every_database!(
     muted_and_system_conversations_are_left_out_of_the_total,
+    what_is_muted_has_a_total_of_its_own_and_system_conversations_have_none,
     the_total_is_of_what_the_filter_leaves,
     ones_own_messages_are_read_and_mark_what_came_before_read,
     the_total_follows_readings_clearings_deletions_and_undoing,
@@ -20,18 +23,29 @@ on_every_database!(
     hundreds_of_conversations_are_added_up,
 );
 
-/// That the total is this, and what the entries of the list add up to.
+/// The totals that entries of a list add up to.
+pub(super) fn totals(entries: &[Conversation]) -> GetUnreadCountResponse {
+    let mut totals = GetUnreadCountResponse::default();
+    for entry in entries {
+        if entry.conversation_id == Some(system()) {
+            continue;
+        }
+        if entry.muted {
+            totals.muted_unread_count += entry.unread_count;
+        } else {
+            totals.unread_count += entry.unread_count;
+            totals.unread_conversations += u64::from(entry.unread_count > 0);
+        }
+    }
+    totals
+}
+
+/// That the total is this, and that all totals are what the entries of the list add up to.
 pub(super) async fn assert_unread(client: &Client, user: &str, expected: u64) {
     let entries = client.list_all(user).await;
-    let counted = entries
-        .iter()
-        .filter(|entry| !entry.muted && entry.conversation_id != Some(system()))
-        .map(|entry| entry.unread_count);
-    assert_eq!(
-        (client.unread(user).await, counted.sum::<u64>()),
-        (expected, expected),
-        "the total, and the sum of the list"
-    );
+    let counted = client.unread_totals(user, None).await;
+    assert_eq!(counted, totals(&entries), "the sums of the list");
+    assert_eq!(counted.unread_count, expected);
 }
 
 /// Bob has sent three messages, carol two, the group one, and the system four.
@@ -67,6 +81,51 @@ async fn muted_and_system_conversations_are_left_out_of_the_total(database: Test
     client.mute("alice", [system()]).await;
     client.unmute("alice", [system()]).await;
     assert_unread(&client, "alice", 5).await;
+}
+
+async fn what_is_muted_has_a_total_of_its_own_and_system_conversations_have_none(
+    database: TestDatabase,
+) {
+    let Stage {
+        client,
+        server: _server,
+        ..
+    } = Stage::open(&database).await;
+    three_two_one_and_four(&client).await;
+    let others: Vec<_> = (0..12).map(|number| format!("member {number}")).collect();
+    let mut members: Vec<_> = others.iter().map(String::as_str).collect();
+    members.push("alice");
+    for name in ["large", "loud"] {
+        client.join(name, &members).await;
+        for _ in 0..5 {
+            client.send("member 1", group(name), "hi").await;
+        }
+    }
+    client.send("dora", c2c("alice"), "hi").await;
+    client.read("alice", [c2c("dora")]).await;
+    let has = async |filter, unread_count, unread_conversations, muted_unread_count| {
+        let expected = GetUnreadCountResponse {
+            unread_count,
+            unread_conversations,
+            muted_unread_count,
+        };
+        assert_eq!(client.unread_totals("alice", filter).await, expected);
+    };
+    has(None, 16, 5, 0).await;
+    let muted = [c2c("carol"), group("large"), system(), c2c("dora")];
+    client.mute("alice", muted).await;
+    has(None, 9, 3, 7).await;
+    let groups = of_types(&[ConversationType::Group]);
+    has(Some(groups), 6, 2, 5).await;
+    has(Some(of_types(&[ConversationType::System])), 0, 0, 0).await;
+    client
+        .create_folder("alice", "work", [c2c("carol"), group("loud")])
+        .await;
+    has(Some(in_folder("work")), 5, 1, 2).await;
+    client.read("alice", [group("large"), group("loud")]).await;
+    has(None, 4, 2, 2).await;
+    client.delete("alice", [c2c("carol"), c2c("bob")]).await;
+    has(None, 1, 1, 0).await;
 }
 
 async fn the_total_is_of_what_the_filter_leaves(database: TestDatabase) {

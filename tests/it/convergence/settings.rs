@@ -2,9 +2,9 @@
 
 use conversation_service::proto::{
     AddToFolderRequest, ChangeOutcome, ChangeResult, ConversationId, CreateFolderRequest,
-    DeleteFolderRequest, MarkConversationsReadRequest, MarkConversationsRequest, MarksResult,
-    MuteConversationsRequest, PinConversationsRequest, ReadResult, RemoveFromFolderRequest,
-    RenameFolderRequest, SetCustomDataRequest,
+    DeleteFolderRequest, ListFilter, MarkConversationsReadRequest, MarkConversationsRequest,
+    MarksResult, MuteConversationsRequest, PinConversationsRequest, ReadResult,
+    RemoveFromFolderRequest, RenameFolderRequest, SetCustomDataRequest,
 };
 use rand::RngExt as _;
 use tonic::Code;
@@ -37,6 +37,10 @@ impl Writer {
             all,
             request_id: self.name(),
             client_id: self.client_id(),
+            filter: all.then(|| ListFilter {
+                without_marks: u64::from(self.random.random_bool(0.5)),
+                ..ListFilter::default()
+            }),
         };
         let done = self
             .until_done(async |client: Client| {

@@ -13,7 +13,7 @@ use super::{
     input::{assert_nothing_is_stored, check},
 };
 use crate::support::{
-    client::{AnyChange, Client, in_folder, marked},
+    client::{AnyChange, Client, in_folder, marked, without_marks},
     databases::{TestDatabase, on_every_database},
     errors::refused,
     ids::{c2c, group, system},
@@ -172,6 +172,30 @@ async fn either_conversations_are_named_to_be_read_or_all_are(database: TestData
     ];
     check(all.result().await.map(Response::new), &paths);
     assert_nothing_is_stored(&database).await;
+    // Only of `all`, some can be chosen.
+    let filtered = async |all, conversation_ids, filter| {
+        let request = MarkConversationsReadRequest {
+            user_id: "alice".to_owned(),
+            conversation_ids,
+            all,
+            filter: Some(filter),
+            ..MarkConversationsReadRequest::default()
+        };
+        client
+            .conversations
+            .clone()
+            .mark_conversations_read(request)
+            .await
+    };
+    let named = filtered(false, vec![c2c("bob")], ListFilter::default());
+    check(named.await, &["filter"]);
+    let neither = filtered(false, vec![], marked(1));
+    check(neither.await, &["filter", "conversation_ids"]);
+    check(filtered(true, vec![], marked(3)).await, &["filter.mark"]);
+    assert_nothing_is_stored(&database).await;
+    filtered(true, vec![], marked(1))
+        .await
+        .expect("all of none");
     read(true, vec![]).await.expect("all of nothing");
     read(false, vec![c2c("bob")]).await.expect("one");
 }
@@ -187,6 +211,8 @@ async fn only_marks_that_there_are_can_be_put_on_taken_off_or_asked_for(database
         change.result().await.map(Response::new)
     };
     for bit in 4..32 {
+        let page = client.list_page("alice", Some(without_marks(1 << bit)), 1, String::new());
+        check(page.await.map(Response::new), &["filter.without_marks"]);
         check(mark(1 << bit | 1, 0).await, &["add_marks"]);
         check(mark(0, 1 << bit).await, &["remove_marks"]);
         let page = client.list_page("alice", Some(marked(1 << bit)), 1, String::new());
@@ -216,6 +242,8 @@ async fn every_field_of_a_filter_and_of_the_readings_is_checked(database: TestDa
         unread_only: true,
         mark: 16,
         folder: "x".repeat(33),
+        without_marks: u64::MAX,
+        membership: 3,
         active_since: Some(Timestamp {
             seconds: 1_700_000_000,
             nanos: 1_000_000_000,
@@ -225,6 +253,8 @@ async fn every_field_of_a_filter_and_of_the_readings_is_checked(database: TestDa
         "filter.types[1]",
         "filter.types[2]",
         "filter.mark",
+        "filter.without_marks",
+        "filter.membership",
         "filter.folder",
         "filter.active_since",
     ];

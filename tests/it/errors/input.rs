@@ -89,6 +89,8 @@ async fn every_field_of_the_conversation_requests_is_checked_and_nothing_is_chan
             unread_only: false,
             mark: 3,
             folder: String::new(),
+            without_marks: 1 << 20,
+            membership: -1,
             active_since: Some(Timestamp {
                 seconds: 253_402_300_800,
                 nanos: 0,
@@ -106,6 +108,8 @@ async fn every_field_of_the_conversation_requests_is_checked_and_nothing_is_chan
             "filter.types[3]",
             "filter.types[4]",
             "filter.mark",
+            "filter.without_marks",
+            "filter.membership",
             "filter.active_since",
         ],
     );

@@ -172,6 +172,7 @@ impl Drawing {
                 all: false,
                 request_id,
                 client_id,
+                filter: None,
             }),
             2 => Request::Read(MarkConversationsReadRequest {
                 user_id,

@@ -74,7 +74,7 @@ pub(crate) async fn unread_count(
     let answer = client.conversations.clone().get_unread_count(request).await;
     let answer = answer.map_err(|status| format!("{what:?}: {status:?}"))?;
     let expected = model.unread_count(user, &filter.clone().unwrap_or_default());
-    same(what, &answer.into_inner().unread_count, &expected)
+    same(what, &answer.into_inner(), &expected)
 }
 
 /// Compares what a user sees without opening a conversation: the list, the folders, and how much is

@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 
 use conversation_service::proto::{
-    Conversation, ConversationId, ConversationType, GetConversationsResponse, ListFilter,
-    Membership, conversation_id::Id,
+    Conversation, ConversationId, ConversationType, GetConversationsResponse,
+    GetUnreadCountResponse, ListFilter, Membership, conversation_id::Id,
 };
 use prost_types::Timestamp;
 
@@ -42,13 +42,18 @@ impl Model {
         list
     }
 
-    /// How much is unread in what the filter leaves of the user's list; what is muted does not count,
-    /// and neither do system notifications.
-    pub(crate) fn unread_count(&self, user: &str, filter: &ListFilter) -> u64 {
-        let list = self.by_activity(user, filter).into_iter();
-        list.filter(|entry| !entry.muted && kind(entry) != ConversationType::System)
-            .map(|entry| entry.unread_count)
-            .sum()
+    /// How much is unread in what the filter leaves of the user's list; what is muted has a count of its own,
+    /// and system notifications do not count.
+    pub(crate) fn unread_count(&self, user: &str, filter: &ListFilter) -> GetUnreadCountResponse {
+        let mut list = self.by_activity(user, filter);
+        list.retain(|entry| entry.unread_count > 0 && kind(entry) != ConversationType::System);
+        let (muted, loud): (Vec<_>, Vec<_>) = list.into_iter().partition(|entry| entry.muted);
+        let sum = |entries: &[Conversation]| entries.iter().map(|entry| entry.unread_count).sum();
+        GetUnreadCountResponse {
+            unread_count: sum(&loud),
+            unread_conversations: loud.len() as u64,
+            muted_unread_count: sum(&muted),
+        }
     }
 
     /// Those of the conversations that are in the user's list, and those that are not.
@@ -111,6 +116,8 @@ fn passes(entry: &Conversation, filter: &ListFilter) -> bool {
         && (!filter.unread_only || entry.unread_count > 0)
         && (filter.mark == 0 || entry.marks & filter.mark != 0)
         && (filter.folder.is_empty() || entry.folders.contains(&filter.folder))
+        && entry.marks & filter.without_marks == 0
+        && [0, entry.membership].contains(&filter.membership)
         && filter
             .active_since
             .is_none_or(|since| is_active(entry, since))

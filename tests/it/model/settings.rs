@@ -43,15 +43,17 @@ impl Model {
         results
     }
 
-    /// The same of everything in the user's list that has something unread, the latest active first.
+    /// The same of everything that the filter leaves of the user's list and that has something unread, the
+    /// latest active first.
     pub(crate) fn read_all(
         &mut self,
         user: &str,
+        filter: &ListFilter,
         seen: &[(ConversationId, u64)],
     ) -> Vec<ReadResult> {
         let unread = ListFilter {
             unread_only: true,
-            ..ListFilter::default()
+            ..filter.clone()
         };
         let unread = self.by_activity(user, &unread).into_iter();
         let unread: Vec<_> = unread.filter_map(|entry| entry.conversation_id).collect();

@@ -80,6 +80,8 @@ pub(super) enum WrongFilter {
     TwoMarks,
     UnknownMark,
     LongFolder,
+    UnknownMarks,
+    UnknownMembership,
     NoTime,
 }
 
@@ -96,6 +98,8 @@ impl Fault {
             WrongFilter::TwoMarks,
             WrongFilter::UnknownMark,
             WrongFilter::LongFolder,
+            WrongFilter::UnknownMarks,
+            WrongFilter::UnknownMembership,
             WrongFilter::NoTime,
         ]);
         let list = prop_oneof![
@@ -264,6 +268,14 @@ impl WrongFilter {
             Self::LongFolder => {
                 filter.folder = "x".repeat(33);
                 "filter.folder"
+            }
+            Self::UnknownMarks => {
+                filter.without_marks = 1 << 31 | 1;
+                "filter.without_marks"
+            }
+            Self::UnknownMembership => {
+                filter.membership = 3;
+                "filter.membership"
             }
             Self::NoTime => {
                 filter.active_since = Some(Timestamp {

@@ -1,6 +1,6 @@
 //! The filters of lists and totals.
 
-use conversation_service::proto::{ConversationType, ListFilter};
+use conversation_service::proto::{ConversationType, ListFilter, Membership};
 use proptest::{
     option,
     prelude::{Just, Strategy, any, prop_oneof},
@@ -16,6 +16,8 @@ pub(super) struct Filter {
     unread_only: bool,
     mark: u64,
     folder: &'static str,
+    without_marks: u64,
+    membership: Membership,
     /// Active in so many milliseconds.
     active_within: Option<i64>,
 }
@@ -28,6 +30,8 @@ impl Filter {
             unread_only: self.unread_only,
             mark: self.mark,
             folder: self.folder.to_owned(),
+            without_marks: self.without_marks,
+            membership: self.membership.into(),
             active_since: self.active_within.map(|milliseconds| {
                 let micros = now - milliseconds * 1_000;
                 let nanos = micros.rem_euclid(1_000_000) * 1_000;
@@ -47,19 +51,36 @@ impl Filter {
         ];
         let mark = prop_oneof![3 => Just(0), 1 => select(&MARKS)];
         let folder = prop_oneof![2 => Just(""), 1 => folder()];
+        let without_marks = prop_oneof![
+            3 => Just(0),
+            1 => subsequence(MARKS.to_vec(), 1..=3).prop_map(|marks| marks.iter().sum()),
+        ];
+        let membership = prop_oneof![
+            4 => Just(Membership::Unspecified),
+            1 => Just(Membership::Member),
+            2 => Just(Membership::Left),
+        ];
         (
             subsequence(types.to_vec(), 0..=3),
             any::<bool>(),
             mark,
             folder,
+            without_marks,
+            membership,
             option::weighted(0.3, prop_oneof![Just(0), 1..30_000_i64]),
         )
-            .prop_map(|(types, unread_only, mark, folder, active_within)| Self {
-                types,
-                unread_only,
-                mark,
-                folder,
-                active_within,
-            })
+            .prop_map(
+                |(types, unread_only, mark, folder, without_marks, membership, active_within)| {
+                    Self {
+                        types,
+                        unread_only,
+                        mark,
+                        folder,
+                        without_marks,
+                        membership,
+                        active_within,
+                    }
+                },
+            )
     }
 }

@@ -6,11 +6,13 @@ use conversation_service::proto::{
 };
 use proptest::{
     collection::vec,
+    option,
     prelude::{Just, Strategy, any, prop_oneof},
     sample::{Index, select},
 };
 
 use super::{
+    filter::Filter,
     operation::{Target, Victim, ids, targets, victims},
     requests::{Request, seen, uuid},
 };
@@ -22,8 +24,8 @@ pub(super) const MARKS: [u64; 7] = [1, 2, 4, 8, 1 << 32, 1 << 40, 1 << 63];
 #[derive(Clone, Debug)]
 pub(super) enum Setting {
     Read(Vec<Victim>),
-    /// All that is unread; the victims are what the user says to have seen.
-    ReadAll(Vec<Victim>),
+    /// All that is unread, and mostly that a filter leaves; the victims are what the user says to have seen.
+    ReadAll(Vec<Victim>, Option<Filter>),
     Pin(Vec<Target>, bool),
     /// So many of the user's list, from one of its entries on.
     PinListed(Index, usize, bool),
@@ -42,7 +44,8 @@ impl Setting {
         let mostly = || prop_oneof![3 => Just(true), 1 => Just(false)];
         prop_oneof![
             4 => victims().prop_map(Self::Read),
-            1 => victims().prop_map(Self::ReadAll),
+            2 => (victims(), option::weighted(0.6, Filter::any()))
+                .prop_map(|(victims, filter)| Self::ReadAll(victims, filter)),
             3 => (targets(), mostly()).prop_map(|(targets, pinned)| Self::Pin(targets, pinned)),
             // Few at a time, so that there is often room for all of them.
             8 => (any::<Index>(), 1..3_usize, mostly())
@@ -68,14 +71,16 @@ impl Setting {
                 seen_through: seen(model, user, victims),
                 request_id,
                 client_id,
+                filter: None,
             }),
-            Self::ReadAll(victims) => Request::Read(MarkConversationsReadRequest {
+            Self::ReadAll(victims, filter) => Request::Read(MarkConversationsReadRequest {
                 user_id,
                 conversation_ids: Vec::new(),
                 all: true,
                 seen_through: seen(model, user, victims),
                 request_id,
                 client_id,
+                filter: filter.as_ref().map(|filter| filter.message(model.now)),
             }),
             Self::Pin(targets, pinned) => Request::Pin(PinConversationsRequest {
                 user_id,

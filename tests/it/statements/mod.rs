@@ -221,6 +221,7 @@ async fn use_settings_and_folders(client: &Client) {
     let one_more = client.pin("alice", [group("crew")]).result().await;
     one_more.expect_err("there are as many as there may be");
     client.read_all("alice").await;
+    client.read_all_of("alice", in_folder("work")).await;
 }
 
 #[test]

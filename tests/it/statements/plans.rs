@@ -144,7 +144,7 @@ fn is_of_a_user(sql: &str) -> bool {
 
 /// Whether a statement may read all rows of a user: only the one that adds up what is unread.
 pub(super) fn may_read_all_of_a_user(sql: &str) -> bool {
-    sql.contains("AS unread")
+    sql.contains("AS muted_messages")
 }
 
 /// Whether a statement reads a page of a user's whole list.

@@ -29,7 +29,10 @@ use tonic::{Status, transport::Channel};
 use super::ids::text;
 
 pub(crate) use change::{AnyChange, Boxed, folder};
-pub(crate) use list::{active_since, ids, in_any_order, in_folder, marked, of_types, unread};
+pub(crate) use list::{
+    active_since, ids, in_any_order, in_folder, marked, of_types, unread, with_membership,
+    without_marks,
+};
 
 /// The longest page token that the service gives.
 pub(crate) const LONGEST_TOKEN: usize = 256;

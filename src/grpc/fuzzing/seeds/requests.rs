@@ -8,7 +8,7 @@ use crate::proto::{
     ConversationType, CreateFolderRequest, DeleteConversationsRequest, DeleteFolderRequest,
     GetConversationsRequest, GetUnreadCountRequest, ListConversationsRequest, ListFilter,
     ListFoldersRequest, ListMessagesRequest, MarkConversationsReadRequest,
-    MarkConversationsRequest, MessageBody, MuteConversationsRequest, Payload,
+    MarkConversationsRequest, Membership, MessageBody, MuteConversationsRequest, Payload,
     PinConversationsRequest, Reappearance, RemoveFromFolderRequest, RemoveGroupMembersRequest,
     RenameFolderRequest, RestoreConversationsRequest, SeenThrough, SendMessageRequest,
     SendSystemMessageRequest, SetCustomDataRequest, SystemConversation, WatchConversationsRequest,
@@ -38,6 +38,8 @@ pub(super) fn refused() -> Vec<Seed> {
             mark: 3,
             folder: "\n".to_owned(),
             active_since: Some(time(-1)),
+            without_marks: 16,
+            membership: 9,
             ..ListFilter::default()
         }),
     };
@@ -107,6 +109,8 @@ fn filter() -> ListFilter {
         unread_only: true,
         mark: 1,
         folder: name(),
+        without_marks: 8,
+        membership: Membership::Member.into(),
         active_since: Some(time(0)),
     }
 }
@@ -188,6 +192,13 @@ fn settings() -> Vec<Seed> {
         seen_through: seen_through(),
         request_id: request_id(),
         client_id: client(),
+        filter: None,
+    };
+    let read_all = MarkConversationsReadRequest {
+        conversation_ids: Vec::new(),
+        all: true,
+        filter: Some(filter()),
+        ..read.clone()
     };
     let pin = PinConversationsRequest {
         user_id: user(),
@@ -220,6 +231,7 @@ fn settings() -> Vec<Seed> {
     };
     vec![
         seed("MarkConversationsRead", "", &read),
+        seed("MarkConversationsRead", ".all", &read_all),
         seed("PinConversations", "", &pin),
         seed("MuteConversations", "", &mute),
         seed("MarkConversations", "", &mark),

@@ -180,6 +180,7 @@ impl Request {
                     seen_through: Vec::new(),
                     request_id,
                     client_id,
+                    filter: None,
                 };
                 let done = client.mark_conversations_read(request).await?.into_inner();
                 let results = done

@@ -1,8 +1,9 @@
 //! The faults that one kind of change can have: marks, data, names of folders.
 
 use conversation_service::proto::{
-    AddToFolderRequest, CreateFolderRequest, DeleteFolderRequest, MarkConversationsReadRequest,
-    MarkConversationsRequest, RenameFolderRequest, SetCustomDataRequest,
+    AddToFolderRequest, CreateFolderRequest, DeleteFolderRequest, ListFilter,
+    MarkConversationsReadRequest, MarkConversationsRequest, RenameFolderRequest,
+    SetCustomDataRequest,
 };
 use proptest::{
     prelude::{Strategy, prop_oneof},
@@ -27,6 +28,7 @@ const NO_NAMES: [&str; 6] = [
 #[derive(Clone, Copy, Debug)]
 pub(in crate::properties) enum WrongSetting {
     ReadTheseAndAll,
+    ReadTheseByFilter,
     Marks {
         add: u64,
         remove: u64,
@@ -47,6 +49,7 @@ impl WrongSetting {
         prop_oneof![
             8 => select(vec![
                 Self::ReadTheseAndAll,
+                Self::ReadTheseByFilter,
                 Self::LongData,
                 marks(0, 0, "add_marks"),
                 marks(1 << 63 | 1, 1 << 63, "add_marks"),
@@ -74,6 +77,15 @@ impl WrongSetting {
                     ..MarkConversationsReadRequest::default()
                 };
                 (Request::Read(request), "conversation_ids")
+            }
+            Self::ReadTheseByFilter => {
+                let request = MarkConversationsReadRequest {
+                    user_id,
+                    conversation_ids,
+                    filter: Some(ListFilter::default()),
+                    ..MarkConversationsReadRequest::default()
+                };
+                (Request::Read(request), "filter")
             }
             Self::Marks { add, remove, at } => {
                 let request = MarkConversationsRequest {

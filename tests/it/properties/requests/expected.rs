@@ -72,7 +72,8 @@ impl Request {
             Self::Read(r) => {
                 let seen = seen(&r.seen_through);
                 let results = if r.all {
-                    model.read_all(&r.user_id, &seen)
+                    let filter = r.filter.clone().unwrap_or_default();
+                    model.read_all(&r.user_id, &filter, &seen)
                 } else {
                     model.read(&r.user_id, &r.conversation_ids, &seen)
                 };

@@ -1,13 +1,20 @@
 //! How a request becomes another of the same name, and what is the same in other words.
 
 use conversation_service::proto::{
-    AddToFolderRequest, ClearHistoryRequest, ConversationId, DeleteConversationsRequest,
-    MuteConversationsRequest, PinConversationsRequest, Reappearance, RemoveFromFolderRequest,
-    SeenThrough,
+    AddToFolderRequest, ClearHistoryRequest, ConversationId, ConversationType,
+    DeleteConversationsRequest, MuteConversationsRequest, PinConversationsRequest, Reappearance,
+    RemoveFromFolderRequest, SeenThrough,
 };
 
 use super::request::{Fields, Request};
 use crate::{properties::operation::Change, support::ids::c2c};
+
+/// Every type of conversation.
+const EVERY_TYPE: [i32; 3] = [
+    ConversationType::C2c as i32,
+    ConversationType::Group as i32,
+    ConversationType::System as i32,
+];
 
 impl Request {
     /// Another request of the same name.
@@ -29,9 +36,21 @@ impl Request {
     /// The same request in the words that stand for all that mean the same.
     pub(super) fn restated(&self) -> Self {
         let mut request = self.clone();
-        if let Self::Delete(request) = &mut request {
-            request.clear_history.get_or_insert(true);
-            request.set_reappearance(rule(request.reappearance()));
+        match &mut request {
+            Self::Delete(request) => {
+                request.clear_history.get_or_insert(true);
+                request.set_reappearance(rule(request.reappearance()));
+            }
+            Self::Read(request) if request.all => {
+                let filter = request.filter.get_or_insert_default();
+                filter.unread_only = true;
+                filter.types.sort_unstable();
+                filter.types.dedup();
+                if filter.types.len() == EVERY_TYPE.len() {
+                    filter.types.clear();
+                }
+            }
+            _ => {}
         }
         let Fields { seen, client, .. } = request.fields();
         client.clear();
@@ -43,9 +62,20 @@ impl Request {
 
     /// It is asked by another client, says what need not be said, and says it in another order.
     fn in_other_words(mut self) -> Self {
-        if let Self::Delete(request) = &mut self {
-            request.clear_history.get_or_insert(true);
-            request.set_reappearance(rule(request.reappearance()));
+        match &mut self {
+            Self::Delete(request) => {
+                request.clear_history.get_or_insert(true);
+                request.set_reappearance(rule(request.reappearance()));
+            }
+            Self::Read(request) if request.all => {
+                let filter = request.filter.get_or_insert_default();
+                filter.unread_only = !filter.unread_only;
+                if filter.types.is_empty() {
+                    filter.types.extend(EVERY_TYPE);
+                }
+                filter.types.reverse();
+            }
+            _ => {}
         }
         let Fields { seen, client, .. } = self.fields();
         client.push('x');
@@ -66,6 +96,13 @@ impl Request {
             Self::SetCustomData(r) => r.custom_data.clear(),
             Self::RenameFolder(r) => "something else".clone_into(&mut r.new_name),
             Self::CreateFolder(r) => "something else".clone_into(&mut r.name),
+            Self::Read(r) if r.all => {
+                let filter = r.filter.get_or_insert_default();
+                match filter.without_marks {
+                    0 => filter.without_marks = 1,
+                    _ => filter.without_marks = 0,
+                }
+            }
             Self::DeleteFolder(_)
             | Self::AddToFolder(_)
             | Self::RemoveFromFolder(_)

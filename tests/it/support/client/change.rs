@@ -8,7 +8,7 @@ use std::{
 use conversation_service::proto::{
     AddToFolderRequest, AddToFolderResponse, ChangeOutcome, ChangeResult, ClearHistoryRequest,
     ClearHistoryResponse, ConversationId, CreateFolderRequest, CreateFolderResponse,
-    DeleteFolderRequest, DeleteFolderResponse, Folder, MarkConversationsReadRequest,
+    DeleteFolderRequest, DeleteFolderResponse, Folder, ListFilter, MarkConversationsReadRequest,
     MarkConversationsReadResponse, MarkConversationsRequest, MarkConversationsResponse,
     MarksResult, MuteConversationsRequest, MuteConversationsResponse, PinConversationsRequest,
     PinConversationsResponse, ReadResult, RemoveFromFolderRequest, RemoveFromFolderResponse,
@@ -217,6 +217,17 @@ impl Client {
             all: true,
             ..MarkConversationsReadRequest::default()
         })
+    }
+
+    /// Marks read what a filter leaves.
+    pub(crate) fn read_all_of(
+        &self,
+        user: &str,
+        filter: ListFilter,
+    ) -> Change<MarkConversationsReadRequest> {
+        let mut change = self.read_all(user);
+        change.request.filter = Some(filter);
+        change
     }
 
     /// Pins conversations.

@@ -1,8 +1,8 @@
 //! Requests for a user's list, with its filters and its folders.
 
 use conversation_service::proto::{
-    Conversation, ConversationId, ConversationType, Folder, GetUnreadCountRequest, ListFilter,
-    ListFoldersRequest, ListFoldersResponse,
+    Conversation, ConversationId, ConversationType, Folder, GetUnreadCountRequest,
+    GetUnreadCountResponse, ListFilter, ListFoldersRequest, ListFoldersResponse, Membership,
 };
 use prost_types::Timestamp;
 
@@ -20,6 +20,22 @@ pub(crate) fn unread() -> ListFilter {
 pub(crate) fn marked(mark: u64) -> ListFilter {
     ListFilter {
         mark,
+        ..ListFilter::default()
+    }
+}
+
+/// Only conversations with none of these marks.
+pub(crate) fn without_marks(without_marks: u64) -> ListFilter {
+    ListFilter {
+        without_marks,
+        ..ListFilter::default()
+    }
+}
+
+/// Only conversations that the user is in, or only those that the user has left.
+pub(crate) fn with_membership(membership: Membership) -> ListFilter {
+    ListFilter {
+        membership: membership.into(),
         ..ListFilter::default()
     }
 }
@@ -122,12 +138,21 @@ impl Client {
 
     /// How many messages are unread in what a filter leaves.
     pub(crate) async fn unread_with(&self, user: &str, filter: Option<ListFilter>) -> u64 {
+        self.unread_totals(user, filter).await.unread_count
+    }
+
+    /// The unread totals of what a filter leaves.
+    pub(crate) async fn unread_totals(
+        &self,
+        user: &str,
+        filter: Option<ListFilter>,
+    ) -> GetUnreadCountResponse {
         let request = GetUnreadCountRequest {
             user_id: user.to_owned(),
             filter,
         };
         let count = self.conversations.clone().get_unread_count(request).await;
-        count.expect("it can be counted").into_inner().unread_count
+        count.expect("it can be counted").into_inner()
     }
 
     /// A user's folders, and the revision that they reflect.
