@@ -1,6 +1,6 @@
 //! How far the user had seen conversations.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::conversation_id;
 use crate::{
@@ -17,6 +17,16 @@ pub(super) fn parse(
     violations: &mut Violations,
 ) -> HashMap<ConversationId, Seq> {
     let mut parsed = HashMap::new();
+    if seen_through.is_empty() {
+        return parsed;
+    }
+    // By what they are, not by the form in which the request names them. Those that are wrong are named
+    // elsewhere.
+    let among: Option<HashSet<_>> = among.map(|ids| {
+        let mut elsewhere = Violations::default();
+        let parsed = |id| conversation_id::parse("", Some(id), &mut elsewhere);
+        ids.iter().filter_map(parsed).collect()
+    });
     for (
         index,
         SeenThrough {
@@ -32,12 +42,7 @@ pub(super) fn parse(
         let Some(id) = conversation_id::parse(path, conversation_id.as_ref(), violations) else {
             continue;
         };
-        let is_meant = among.is_none_or(|among| {
-            conversation_id
-                .as_ref()
-                .is_some_and(|id| among.contains(id))
-        });
-        if !is_meant {
+        if among.as_ref().is_some_and(|among| !among.contains(&id)) {
             let description = "must be one of conversation_ids";
             violations.add(path, &Found(ViolationReason::NotAllowed, description));
         } else if parsed.insert(id, Seq::saturating(*seq)).is_some() {

@@ -1,7 +1,7 @@
 //! IDs in their text form: in a request they mean what the typed IDs mean, and answers are typed.
 
 use conversation_service::proto::{
-    ConversationId, ListMessagesRequest, SendMessageRequest, conversation_id::Id,
+    ConversationId, DeletionOutcome, ListMessagesRequest, SendMessageRequest, conversation_id::Id,
 };
 use tonic::Code;
 
@@ -17,6 +17,7 @@ on_every_database!(
     a_text_means_what_the_typed_id_means_in_every_request,
     two_forms_of_one_id_are_a_duplicate,
     a_retry_may_name_conversations_in_the_other_form,
+    what_was_seen_may_be_named_in_the_other_form,
     a_text_that_is_no_id_is_refused_by_its_path,
     a_page_token_belongs_to_the_conversation_in_either_form,
 );
@@ -121,6 +122,28 @@ async fn a_retry_may_name_conversations_in_the_other_form(database: TestDatabase
         .await;
     assert_eq!(again, first);
     assert_eq!(client.revision("alice").await, 2);
+}
+
+async fn what_was_seen_may_be_named_in_the_other_form(database: TestDatabase) {
+    let stage = Stage::open(&database).await;
+    let client = &stage.client;
+    furnish(client).await;
+    let kept = client
+        .delete("alice", [c2c("bob"), by_text(&group("crew"))])
+        .seen(by_text(&c2c("bob")), 1)
+        .seen(group("crew"), 1)
+        .outcomes();
+    let kept_both = [DeletionOutcome::NewerMessagesKept; 2];
+    assert_eq!(kept.await, kept_both);
+    let another = client
+        .delete("alice", [c2c("bob")])
+        .seen(by_text(&c2c("carol")), 1);
+    let status = refused(
+        another.result().await,
+        Code::InvalidArgument,
+        "INVALID_REQUEST",
+    );
+    assert_eq!(violated(&status), ["seen_through[0].conversation_id"]);
 }
 
 async fn a_text_that_is_no_id_is_refused_by_its_path(database: TestDatabase) {
