@@ -22,6 +22,9 @@ pub enum AppError {
     /// The deletion can no longer be undone.
     #[error("the restore window has passed")]
     RestoreWindowExpired,
+    /// The conversations at these places of the request are none of the deletion's.
+    #[error("conversations are not of the deletion")]
+    NotOfDeletion(Vec<usize>),
     /// The user would have more pins than the deployment allows: unpin something first.
     #[error("the limit of pins is reached")]
     PinLimitReached(u32),

@@ -2,21 +2,36 @@
 
 use super::{App, AppError};
 use crate::{
-    domain::{Origin, Restoration, Revision, Timestamp, UserId},
+    domain::{Batch, ConversationId, Origin, Restoration, Revision, Timestamp, UserId},
     store::Recorded,
 };
 
-/// Puts back what the deletion of that revision took.
+/// Asks for a deletion or clearing to be undone.
+#[derive(Debug)]
+pub struct RestoreConversations {
+    /// The user whose view changes, and the request's origin.
+    pub origin: Origin,
+    /// The revision that the deletion made.
+    pub deletion: Revision,
+    /// Which of its conversations to put back; `None` for all.
+    pub conversations: Option<Batch<ConversationId>>,
+}
+
+/// Puts back what a deletion took.
 ///
 /// # Errors
 ///
-/// [`AppError::UnknownDeletion`], [`AppError::RestoreWindowExpired`], [`AppError::RequestIdReused`],
-/// or that the database failed.
+/// [`AppError::UnknownDeletion`], [`AppError::RestoreWindowExpired`], [`AppError::NotOfDeletion`],
+/// [`AppError::RequestIdReused`], or that the database failed.
 pub async fn restore_conversations(
     app: &App,
-    origin: Origin,
-    deletion: Revision,
+    request: RestoreConversations,
 ) -> Result<Restoration, AppError> {
+    let RestoreConversations {
+        origin,
+        deletion,
+        conversations,
+    } = request;
     let now = app.clock.now();
     let recorded = match restorable(app, &origin.user, deletion, now).await {
         Ok(recorded) => recorded,
@@ -29,6 +44,10 @@ pub async fn restore_conversations(
             return earlier.ok_or(refusal);
         }
         Err(error) => return Err(error),
+    };
+    let recorded = match conversations {
+        None => recorded,
+        Some(ids) => recorded.part(&ids).map_err(AppError::NotOfDeletion)?,
     };
     let limit = app.policy.pin_limit;
     let restoration = app.store.restore(&origin, &recorded, now, limit).await?;
@@ -58,7 +77,7 @@ async fn restorable(
     if !recorded.is_deletion() {
         return Err(AppError::UnknownDeletion);
     }
-    if recorded.restorable_until.is_some_and(|until| now < until) {
+    if recorded.is_restorable_at(now) {
         Ok(recorded)
     } else {
         Err(AppError::RestoreWindowExpired)

@@ -1,6 +1,6 @@
 //! Deletions and their undoing: what each is to change, and its results.
 
-use super::{ConversationId, Revision, Seq, Timestamp};
+use super::{ClientId, ConversationId, Revision, Seq, Timestamp};
 
 /// The parts of a conversation that a deletion takes from the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,4 +109,49 @@ pub struct Restoration {
     pub conversations: Vec<RestoredConversation>,
     /// The user's revision that the restoration made.
     pub revision: Revision,
+}
+
+/// What undoing a deletion would find of one of its conversations. The first that applies is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeletionState {
+    /// The deletion took nothing from it.
+    NothingTaken,
+    /// What was taken is back.
+    Restored,
+    /// It has been deleted or cleared again since, or the user has joined the group again.
+    Superseded,
+    /// The window has passed, or there was none.
+    Expired,
+    /// It can be put back.
+    Restorable,
+}
+
+/// A deletion or clearing of a user, as it stands at present.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedDeletion {
+    /// The user's revision that it made; it names the deletion too.
+    pub revision: Revision,
+    /// When it was made.
+    pub time: Timestamp,
+    /// The client that asked for it, if it gave a name.
+    pub client: Option<ClientId>,
+    /// The parts that it takes.
+    pub taking: Taking,
+    /// The rule that it has asked for.
+    pub reappearance: Reappearance,
+    /// Whether it was to take the settings, too.
+    pub settings: Settings,
+    /// Until when it can be undone; `None` if it never could.
+    pub restorable_until: Option<Timestamp>,
+    /// Its conversations, in the order of the request.
+    pub conversations: Vec<(ConversationId, DeletionState)>,
+}
+
+impl ListedDeletion {
+    /// Whether undoing it would put anything back.
+    #[must_use]
+    pub fn is_restorable(&self) -> bool {
+        let mut states = self.conversations.iter().map(|(_, state)| *state);
+        states.any(|state| state == DeletionState::Restorable)
+    }
 }

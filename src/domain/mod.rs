@@ -26,8 +26,8 @@ pub use change::{Change, ConversationSettings, MAX_EVENT_BYTES, RecordedChange, 
 pub use clock::{Asked, Clock, JUMP, MOST_SKEW, ManualClock, Micros, Readings, Timestamp, Told};
 pub use conversation_id::{CanonicalId, ConversationId, ConversationIdError, ConversationKind};
 pub use deletion::{
-    ConversationDeletion, Deletion, DeletionOutcome, Reappearance, Restoration, RestorationOutcome,
-    RestoredConversation, Settings, Synchronisation, Taking,
+    ConversationDeletion, Deletion, DeletionOutcome, DeletionState, ListedDeletion, Reappearance,
+    Restoration, RestorationOutcome, RestoredConversation, Settings, Synchronisation, Taking,
 };
 pub use folder::{
     Folder, FolderAction, FolderChanged, MAX_FILED_CONVERSATIONS, MAX_FOLDER_CONVERSATIONS,

@@ -2,13 +2,16 @@
 
 use std::fmt;
 
-/// The number of items of a page: 1 to 500.
+/// The number of items of a page: 1 to 500, or 1 to 100 deletions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageSize(u16);
 
-/// A page size that is negative or above 500.
+/// A page size that is negative or above the most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PageSizeError;
+pub struct PageSizeError {
+    /// The most.
+    pub limit: u16,
+}
 
 /// The most bytes of messages' bodies in one page. Clients of gRPC take answers of up to 4 MiB unless
 /// they are told otherwise; what else there is of 500 items takes less than 1 MiB.
@@ -28,6 +31,9 @@ impl PageSize {
     const DEFAULT: u16 = 50;
     /// The most items of a page.
     pub const MAX: u16 = 500;
+    const DEFAULT_OF_DELETIONS: u16 = 20;
+    /// The most deletions of a page.
+    pub const MAX_OF_DELETIONS: u16 = 100;
 
     /// The size that a request asks for; 0 asks for 50.
     ///
@@ -35,10 +41,23 @@ impl PageSize {
     ///
     /// A [`PageSizeError`] when it is negative or above 500.
     pub fn new(size: i32) -> Result<Self, PageSizeError> {
+        Self::within(size, Self::DEFAULT, Self::MAX)
+    }
+
+    /// The size that a request for deletions asks for; 0 asks for 20.
+    ///
+    /// # Errors
+    ///
+    /// A [`PageSizeError`] when it is negative or above 100.
+    pub fn of_deletions(size: i32) -> Result<Self, PageSizeError> {
+        Self::within(size, Self::DEFAULT_OF_DELETIONS, Self::MAX_OF_DELETIONS)
+    }
+
+    fn within(size: i32, default: u16, limit: u16) -> Result<Self, PageSizeError> {
         match u16::try_from(size) {
-            Ok(0) => Ok(Self(Self::DEFAULT)),
-            Ok(size @ 1..=Self::MAX) => Ok(Self(size)),
-            _ => Err(PageSizeError),
+            Ok(0) => Ok(Self(default)),
+            Ok(size) if size <= limit => Ok(Self(size)),
+            _ => Err(PageSizeError { limit }),
         }
     }
 
@@ -51,7 +70,7 @@ impl PageSize {
 
 impl fmt::Display for PageSizeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "must be between 0 and {}", PageSize::MAX)
+        write!(f, "must be between 0 and {}", self.limit)
     }
 }
 

@@ -66,7 +66,14 @@ fn a_page_has_as_many_items_as_it_has_room_for_and_500_at_most() {
         assert_eq!(PageSize::new(asked).map(PageSize::get), Ok(given));
     }
     for asked in [-1, 501, i32::MIN, i32::MAX] {
-        assert_eq!(PageSize::new(asked), Err(PageSizeError));
+        assert_eq!(PageSize::new(asked), Err(PageSizeError { limit: 500 }));
+    }
+    for (asked, given) in [(0, 20), (1, 1), (100, 100)] {
+        assert_eq!(PageSize::of_deletions(asked).map(PageSize::get), Ok(given));
+    }
+    for asked in [-1, 101, 500, i32::MIN] {
+        let refused = PageSize::of_deletions(asked);
+        assert_eq!(refused, Err(PageSizeError { limit: 100 }));
     }
 }
 
@@ -335,7 +342,10 @@ fn every_refusal_says_what_is_expected() {
         (BatchError::Empty.to_string(), "must not be empty"),
         (BatchError::TooMany.to_string(), "at most 100"),
         (BatchError::Duplicate.to_string(), "not repeat"),
-        (PageSizeError.to_string(), "between 0 and 500"),
+        (
+            PageSizeError { limit: 500 }.to_string(),
+            "between 0 and 500",
+        ),
         (CustomDataError.to_string(), "at most 256"),
         (BodyError::TooLong.to_string(), "at most 12288"),
         (BodyError::NotUtf8.to_string(), "UTF-8"),

@@ -15,13 +15,14 @@ use crate::{
         DeleteConversationsResponse, DeleteFolderRequest, DeleteFolderResponse,
         GetConversationsRequest, GetConversationsResponse, GetUnreadCountRequest,
         GetUnreadCountResponse, ListConversationsRequest, ListConversationsResponse,
-        ListFoldersRequest, ListFoldersResponse, MarkConversationsReadRequest,
-        MarkConversationsReadResponse, MarkConversationsRequest, MarkConversationsResponse,
-        MuteConversationsRequest, MuteConversationsResponse, PinConversationsRequest,
-        PinConversationsResponse, RemoveFromFolderRequest, RemoveFromFolderResponse,
-        RenameFolderRequest, RenameFolderResponse, RestoreConversationsRequest,
-        RestoreConversationsResponse, SetCustomDataRequest, SetCustomDataResponse,
-        WatchConversationsRequest, conversation_service_server::ConversationService,
+        ListDeletionsRequest, ListDeletionsResponse, ListFoldersRequest, ListFoldersResponse,
+        MarkConversationsReadRequest, MarkConversationsReadResponse, MarkConversationsRequest,
+        MarkConversationsResponse, MuteConversationsRequest, MuteConversationsResponse,
+        PinConversationsRequest, PinConversationsResponse, RemoveFromFolderRequest,
+        RemoveFromFolderResponse, RenameFolderRequest, RenameFolderResponse,
+        RestoreConversationsRequest, RestoreConversationsResponse, SetCustomDataRequest,
+        SetCustomDataResponse, WatchConversationsRequest,
+        conversation_service_server::ConversationService,
     },
 };
 
@@ -44,8 +45,8 @@ impl ConversationService for Api {
         request: Request<RestoreConversationsRequest>,
     ) -> Result<Response<RestoreConversationsResponse>, Status> {
         let (request, caller) = access::received(request);
-        let (origin, deletion) = convert::restore_conversations::parse(request, caller)?;
-        let restoration = app::restore_conversations(&self.app, origin, deletion).await?;
+        let request = convert::restore_conversations::parse(request, caller)?;
+        let restoration = app::restore_conversations(&self.app, request).await?;
         Ok(Response::new(convert::restore_conversations::render(
             restoration,
         )))
@@ -222,5 +223,14 @@ impl ConversationService for Api {
         Ok(Response::new(convert::list_folders::render(
             &folders, revision,
         )))
+    }
+
+    async fn list_deletions(
+        &self,
+        request: Request<ListDeletionsRequest>,
+    ) -> Result<Response<ListDeletionsResponse>, Status> {
+        let (request, token) = convert::list_deletions::parse(request.into_inner())?;
+        let page = app::list_deletions(&self.app, request).await?;
+        Ok(Response::new(convert::list_deletions::render(page, &token)))
     }
 }

@@ -65,6 +65,7 @@ pub fn text(data: &[u8]) {
         (6, _) => texts::timeout(bytes),
         (7, _) => texts::request_id(bytes),
         (8, _) => admission::of(bytes),
+        (9, _) => texts::page_token_of_deletions(bytes),
         // Only bytes that are a text can come where a text belongs.
         _ => {}
     }

@@ -130,6 +130,16 @@ impl Place for Seq {
     }
 }
 
+impl Place for Revision {
+    fn write(&self, token: &mut Vec<u8>) {
+        write(token, self.to_stored());
+    }
+
+    fn read(token: &mut &[u8]) -> Option<Self> {
+        Self::from_stored(read_number(token)?)
+    }
+}
+
 impl fmt::Display for BadPageToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("is not the next_page_token of a page of this same request")
@@ -189,6 +199,17 @@ mod tests {
             let token = encode(&request("alice"), &place);
             assert_eq!(token.len(), 80);
             let read = decode::<ListCursor>(&request("alice"), &token);
+            assert_eq!(read.expect("its own token"), Some(place));
+        }
+    }
+
+    #[test]
+    fn a_token_of_deletions_leads_back_to_its_revision() {
+        for number in [0, 1, i64::MAX] {
+            let place = Revision::from_stored(number).expect("not negative");
+            let token = encode(&request("alice"), &place);
+            assert_eq!(token.len(), 27);
+            let read = decode::<Revision>(&request("alice"), &token);
             assert_eq!(read.expect("its own token"), Some(place));
         }
     }

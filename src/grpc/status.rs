@@ -246,6 +246,16 @@ impl From<AppError> for Status {
                 Reason::NotAGroupMember,
                 "only a member may send to the group; add the sender with AddGroupMembers",
             ),
+            AppError::NotOfDeletion(places) => {
+                let fault = Found(
+                    ViolationReason::NotAllowed,
+                    "must be a conversation of the deletion",
+                );
+                let paths = places
+                    .iter()
+                    .map(|place| format!("conversation_ids[{place}]"));
+                InvalidRequest::at_each(paths, &fault).into()
+            }
             AppError::UnknownDeletion => status(
                 Code::NotFound,
                 Reason::DeletionNotFound,

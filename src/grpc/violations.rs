@@ -83,6 +83,14 @@ impl InvalidRequest {
         }
     }
 
+    /// A request with the same fault at each of these paths, found outside the request's parser.
+    pub(super) fn at_each(paths: impl Iterator<Item = String>, fault: &impl Fault) -> Self {
+        Self {
+            violations: paths.take(MAX).map(|path| violation(path, fault)).collect(),
+            values: fault.values(),
+        }
+    }
+
     /// The violations, in the order in which they were found.
     pub(super) fn violations(&self) -> &[FieldViolation] {
         &self.violations

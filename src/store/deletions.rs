@@ -16,6 +16,7 @@
 
 mod detail;
 mod forgetting;
+mod listed;
 mod record;
 mod rows;
 mod rules;
@@ -37,6 +38,8 @@ use crate::domain::{
 
 pub(super) use detail::Detail;
 pub(super) use forgetting::{Statements, is_forgotten, settings_since};
+pub(super) use listed::Statements as ListStatements;
+pub(crate) use listed::{Deletions, DeletionsBefore};
 use record::is_pin_left_out;
 pub(super) use record::{
     After, Before, after, before, reappearance_since_deletion, reappearance_since_undo,

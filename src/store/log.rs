@@ -41,6 +41,8 @@ pub(crate) struct Recorded {
 #[derive(Debug)]
 pub(crate) struct RecordedConversation {
     pub(crate) id: ConversationId,
+    /// Its place among the conversations of the change, also where only part of them is looked at.
+    pub(super) place: usize,
     /// A number that the kind of the change gives a meaning.
     pub(super) outcome: i64,
     /// How the conversation stands since, as the kind of the change has it.
@@ -116,7 +118,12 @@ impl Recorded {
 
     /// Whether the change is a deletion or a clearing.
     pub(crate) const fn is_deletion(&self) -> bool {
-        match self.kind {
+        Self::deletes(self.kind)
+    }
+
+    /// Whether changes of this kind are deletions or clearings.
+    pub(super) const fn deletes(kind: StoredKind) -> bool {
+        match kind {
             StoredKind::Delete | StoredKind::DeleteAndClear | StoredKind::Clear => true,
             StoredKind::Restore
             | StoredKind::Read
@@ -133,6 +140,32 @@ impl Recorded {
             | StoredKind::RemoveFromFolder
             | StoredKind::Join
             | StoredKind::Leave => false,
+        }
+    }
+
+    /// Whether the deletion can be undone at this time, as far as its window goes.
+    pub(crate) fn is_restorable_at(&self, now: Timestamp) -> bool {
+        self.restorable_until.is_some_and(|until| now < until)
+    }
+
+    /// The change as far as it concerns these conversations, in their order; or the places of those that it
+    /// does not concern.
+    pub(crate) fn part(mut self, ids: &[ConversationId]) -> Result<Self, Vec<usize>> {
+        let mut of_change: HashMap<_, _> = std::mem::take(&mut self.conversations)
+            .into_iter()
+            .map(|conversation| (conversation.id.clone(), conversation))
+            .collect();
+        let mut strangers = Vec::new();
+        for (place, id) in ids.iter().enumerate() {
+            match of_change.remove(id) {
+                Some(conversation) => self.conversations.push(conversation),
+                None => strangers.push(place),
+            }
+        }
+        if strangers.is_empty() {
+            Ok(self)
+        } else {
+            Err(strangers)
         }
     }
 
@@ -299,11 +332,13 @@ fn with_results(ids: Vec<ConversationId>, results: &str) -> Option<Vec<RecordedC
     if ids.len() != results.len() {
         return None;
     }
-    let conversations = ids.into_iter().zip(results).map(|(id, mut numbers)| {
+    let conversations = ids.into_iter().zip(results).enumerate();
+    let conversations = conversations.map(|(place, (id, mut numbers))| {
         let outcome = (*numbers.first()?)?;
         numbers.remove(0);
         Some(RecordedConversation {
             id,
+            place,
             outcome,
             numbers,
         })

@@ -95,7 +95,7 @@ pub(crate) use {
     append::{Append, AppendError, Audience},
     change::ChangeError,
     conversations::{Head, Positions},
-    deletions::{DeletionTarget, Take},
+    deletions::{DeletionTarget, Deletions, DeletionsBefore, Take},
     erasure::{DueChange, DueConversation},
     folders::FolderError,
     incarnation::Revisions,

@@ -1,9 +1,12 @@
 //! Undoing deletions and clearings, as the contract tells it (rule 11), and clearing itself.
 
+mod pages;
+mod parts;
 mod refusals;
 mod retries;
 mod stack;
 mod takes;
+mod trash;
 
 use std::time::Duration;
 

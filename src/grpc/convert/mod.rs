@@ -13,6 +13,7 @@ pub(super) mod get_conversations;
 pub(super) mod get_unread_count;
 pub(super) mod group_members;
 pub(super) mod list_conversations;
+pub(super) mod list_deletions;
 pub(super) mod list_folders;
 pub(super) mod list_messages;
 pub(super) mod mark_conversations;

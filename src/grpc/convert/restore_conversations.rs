@@ -2,7 +2,8 @@
 
 use super::{conversation_id, origin};
 use crate::{
-    domain::{CallerName, Origin, Restoration, RestorationOutcome, RestoredConversation, Revision},
+    app::RestoreConversations,
+    domain::{CallerName, Restoration, RestorationOutcome, RestoredConversation, Revision},
     grpc::violations::{Found, InvalidRequest, Violations},
     proto::{self, RestoreConversationsRequest, RestoreConversationsResponse, ViolationReason},
 };
@@ -10,13 +11,14 @@ use crate::{
 pub(crate) fn parse(
     mut request: RestoreConversationsRequest,
     caller: Option<CallerName>,
-) -> Result<(Origin, Revision), InvalidRequest> {
+) -> Result<RestoreConversations, InvalidRequest> {
     let request_id = std::mem::take(&mut request.request_id);
     let RestoreConversationsRequest {
         user_id,
         deletion_id,
         request_id: _,
         client_id,
+        conversation_ids,
     } = &request;
 
     let mut violations = Violations::default();
@@ -30,9 +32,23 @@ pub(crate) fn parse(
         &mut violations,
     );
     let deletion = violations.check("deletion_id", parse_deletion_id(deletion_id));
+    let conversations = if conversation_ids.is_empty() {
+        None
+    } else {
+        conversation_id::parse_batch(conversation_ids, &mut violations)
+    };
     let parsed = asker.zip(deletion).map(|(asker, deletion)| {
-        let origin = asker.asking(|meaning| meaning.number(deletion.get()));
-        (origin, deletion)
+        let origin = asker.asking(|meaning| {
+            meaning.number(deletion.get());
+            if let Some(conversations) = &conversations {
+                meaning.conversations(conversations);
+            }
+        });
+        RestoreConversations {
+            origin,
+            deletion,
+            conversations,
+        }
     });
     violations.finish(parsed)
 }

@@ -6,10 +6,11 @@ use prost::Message;
 use crate::grpc::{
     convert::{
         add_to_folder, clear_history, create_folder, delete_conversations, delete_folder,
-        get_conversations, get_unread_count, group_members, list_conversations, list_folders,
-        list_messages, mark_conversations, mark_conversations_read, mute_conversations,
-        pin_conversations, remove_from_folder, rename_folder, restore_conversations, send_message,
-        send_system_message, set_custom_data, watch_conversations,
+        get_conversations, get_unread_count, group_members, list_conversations, list_deletions,
+        list_folders, list_messages, mark_conversations, mark_conversations_read,
+        mute_conversations, pin_conversations, remove_from_folder, rename_folder,
+        restore_conversations, send_message, send_system_message, set_custom_data,
+        watch_conversations,
     },
     violations::InvalidRequest,
 };
@@ -19,7 +20,7 @@ type Parse = fn(&[u8]) -> Option<Result<(), InvalidRequest>>;
 
 /// In the order of the protocol. A seed chooses by place: new methods go to the end of their service,
 /// and the seeds are written again.
-pub(super) const METHODS: [(&str, Parse); 23] = [
+pub(super) const METHODS: [(&str, Parse); 24] = [
     ("DeleteConversations", |bytes| {
         read(bytes, |request| delete_conversations::parse(request, None))
     }),
@@ -76,6 +77,7 @@ pub(super) const METHODS: [(&str, Parse); 23] = [
     ("ListFolders", |bytes| {
         read(bytes, |request| list_folders::parse(&request))
     }),
+    ("ListDeletions", |bytes| read(bytes, list_deletions::parse)),
     ("AddGroupMembers", |bytes| {
         read(bytes, |request| {
             group_members::parse_joining(&request, None)

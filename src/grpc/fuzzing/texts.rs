@@ -9,17 +9,20 @@ use uuid::Uuid;
 
 use crate::{
     app::Found,
-    domain::{CanonicalId, ConversationId, ListCursor, Seq, UserId},
+    domain::{CanonicalId, ConversationId, ListCursor, Revision, Seq, UserId},
     grpc::{
         boundary,
         convert::get_conversations,
         page_token::{self, Place},
     },
-    proto::{GetConversationsRequest, ListConversationsRequest, ListMessagesRequest},
+    proto::{
+        GetConversationsRequest, ListConversationsRequest, ListDeletionsRequest,
+        ListMessagesRequest,
+    },
 };
 
 /// How many kinds of texts there are, those of [`super::admission`] included.
-pub(super) const KINDS: u8 = 9;
+pub(super) const KINDS: u8 = 10;
 
 /// The longest ID of a user or a group, in bytes.
 const LONGEST_ID: usize = 128;
@@ -101,6 +104,15 @@ pub(super) fn page_token_of_messages(place: &[u8]) {
         ..ListMessagesRequest::default()
     };
     returns::<Seq>(&request, place);
+}
+
+/// As [`page_token_of_a_list`].
+pub(super) fn page_token_of_deletions(place: &[u8]) {
+    let request = ListDeletionsRequest {
+        user_id: "alice".to_owned(),
+        ..ListDeletionsRequest::default()
+    };
+    returns::<Revision>(&request, place);
 }
 
 fn returns<P: Place + PartialEq + Debug>(request: &impl prost::Message, place: &[u8]) {

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::{
     domain::{
         Batch, BatchError, BodyError, ConversationIdError, CustomData, CustomDataError, IdError,
-        MarksError, MessageBody, PageSize, PageSizeError,
+        MarksError, MessageBody, PageSizeError,
     },
     grpc::page_token::BadPageToken,
     proto::ViolationReason,
@@ -169,7 +169,7 @@ impl Fault for PageSizeError {
     }
 
     fn values(&self) -> Vec<(&'static str, String)> {
-        vec![("limit", PageSize::MAX.to_string())]
+        vec![("limit", self.limit.to_string())]
     }
 }
 

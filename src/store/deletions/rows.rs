@@ -153,26 +153,22 @@ impl UndoneRow {
     pub(super) fn of(user: &UserId, deletion: &Recorded) -> Result<Vec<Self>, StoreError> {
         let error = || deletion.inconsistent("results");
         let detail = Detail::of(deletion)?;
-        let rows = deletion
-            .conversations
-            .iter()
-            .enumerate()
-            .map(|(place, conversation)| {
-                let forgotten = detail
-                    .forgotten(place)
-                    .filter(|_| is_forgotten(conversation));
-                let data = forgotten.map(Forgotten::custom_data);
-                let data = data.map(|data| data.ok_or_else(|| deletion.inconsistent("detail")));
-                let took = after(conversation).ok_or_else(error)?.has_changed;
-                Ok(Self {
-                    key: ConversationKey::of(&conversation.id, user),
-                    deletion: took.then_some(deletion.revision),
-                    before: before(conversation).ok_or_else(error)?,
-                    head: None,
-                    forgotten: forgotten.cloned(),
-                    data: data.transpose()?.flatten(),
-                })
-            });
+        let rows = deletion.conversations.iter().map(|conversation| {
+            let forgotten = detail
+                .forgotten(conversation.place)
+                .filter(|_| is_forgotten(conversation));
+            let data = forgotten.map(Forgotten::custom_data);
+            let data = data.map(|data| data.ok_or_else(|| deletion.inconsistent("detail")));
+            let took = after(conversation).ok_or_else(error)?.has_changed;
+            Ok(Self {
+                key: ConversationKey::of(&conversation.id, user),
+                deletion: took.then_some(deletion.revision),
+                before: before(conversation).ok_or_else(error)?,
+                head: None,
+                forgotten: forgotten.cloned(),
+                data: data.transpose()?.flatten(),
+            })
+        });
         rows.collect()
     }
 

@@ -22,6 +22,18 @@ pub(super) const RESTORED: i64 = 1;
 pub(super) const SUPERSEDED: i64 = 2;
 pub(super) const NOTHING_TAKEN: i64 = 3;
 
+/// Whether undoing a deletion puts something back, by its row `i` and the row `m` of `members`: the deletion
+/// is the last that lies on the conversation. `i.recorded` tells whether it has recorded how the row stood
+/// before. A deletion of a former version has left that in the row: it can be undone while nothing else has
+/// come to lie on it, and nothing beneath it can be undone after it.
+pub(super) const RESTORES: &str = "m.taken_by = i.deletion \
+     AND i.deletion > COALESCE(m.undo_ended, 0) AND (i.recorded = 1 OR m.prev_taken_by IS NULL)";
+
+/// Whether a deletion is undone: one above `taken_by` is. Of one that a former version has recorded, that is
+/// only known where `undo_ended` is set.
+pub(super) const IS_BACK: &str = "i.deletion > COALESCE(m.taken_by, 0) AND i.deletion > \
+     COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END)";
+
 /// A position, as far as it has reached the user: nothing beyond the end of a membership has.
 pub(in crate::store) fn within_membership(position: &str) -> String {
     format!("(CASE WHEN m.left_at < {position} THEN m.left_at ELSE {position} END)")
@@ -134,9 +146,7 @@ fn taking(settings: Settings) -> (String, String) {
 }
 
 /// The rule of undoing. `deletion` is the revision of the deletion, NULL if it took nothing; with it
-/// comes what it has recorded of how the row stood before, if it was `recorded` (1). A deletion of a
-/// former version has left that in the row: it can be undone while nothing else has come to lie on it,
-/// and nothing beneath it can be undone after it.
+/// comes what it has recorded of how the row stood before, if it was `recorded` (1).
 ///
 /// The list entry is put back only as far as the conversation is not shown already, and what is listed at
 /// present does not stay away afterwards. Settings that were forgotten are added to those that there are. Pins
@@ -165,23 +175,18 @@ pub(in crate::store) fn restore_statement(dialect: Dialect) -> ChangeStatement<U
                                CASE WHEN i.recorded = 1 THEN i.cleared_before ELSE m.prev_cleared_through END AS cleared, \
                                CASE WHEN i.recorded = 1 THEN i.pinned_before ELSE m.prev_pinned_at END AS pin, \
                                CASE WHEN i.recorded = 1 THEN i.taken_before END AS beneath, \
-                               m.taken_by = i.deletion AND i.deletion > COALESCE(m.undo_ended, 0) \
-                                   AND (i.recorded = 1 OR m.prev_taken_by IS NULL) AS restores \
+                               {RESTORES} AS restores \
                        ) AS taken) AS rule)"
     );
-    // A deletion above `taken_by` has been undone. Of one that a former version has recorded, that is only
-    // known where `undo_ended` is set.
-    let is_back = "i.deletion > COALESCE(m.taken_by, 0) AND i.deletion > \
-                   COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END)";
     let outcome = format!(
         "CASE WHEN i.deletion IS NULL THEN {NOTHING_TAKEN} \
-              WHEN {is_back} THEN {RESTORED} ELSE {SUPERSEDED} END"
+              WHEN {IS_BACK} THEN {RESTORED} ELSE {SUPERSEDED} END"
     );
     ChangeStatement::new(
         dialect,
         &ChangeRule {
             set,
-            results: &restored_fields(&outcome, NOTHING_TAKEN, is_back),
+            results: &restored_fields(&outcome, NOTHING_TAKEN, IS_BACK),
             surplus: Some(Surplus::LeftOut),
         },
     )

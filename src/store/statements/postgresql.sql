@@ -359,6 +359,88 @@ FROM (
 ) AS i
     LEFT JOIN conversations AS c ON c.conversation_key = i.conversation_key;
 
+-- deletions.page
+WITH
+looked_at AS (
+    SELECT revision, kind, restorable_until
+    FROM changes
+    WHERE user_id = $1 AND revision < $2
+    ORDER BY revision DESC
+    LIMIT 10000
+),
+found AS (
+    SELECT revision
+    FROM looked_at
+    WHERE kind IN (1, 2, 3) AND ($3 IS NULL OR restorable_until > $3)
+    ORDER BY revision DESC
+    LIMIT $4 + 1
+),
+sized AS (
+    SELECT
+        c.revision,
+        c.request_digest,
+        c.kind,
+        c.restorable_until,
+        c.conversations,
+        c.results,
+        c.detail,
+        c.client_id,
+        c.changed_at,
+        octet_length(c.conversations) + octet_length(c.results) AS size
+    FROM found AS f CROSS JOIN changes AS c
+    WHERE c.user_id = CASE WHEN f.revision >= 0 THEN $1 END AND c.revision = f.revision
+),
+summed AS (SELECT s.*, SUM(s.size) OVER (ORDER BY s.revision DESC) AS sum FROM sized AS s)
+SELECT
+    o.found,
+    o.looked_at,
+    o.oldest,
+    p.revision,
+    p.request_digest,
+    p.kind,
+    p.restorable_until,
+    p.conversations,
+    p.results,
+    p.detail,
+    p.client_id,
+    p.changed_at
+FROM (
+    SELECT
+        (SELECT COUNT(*) FROM found) AS found,
+        (SELECT COUNT(*) FROM looked_at) AS looked_at,
+        (SELECT MIN(revision) FROM looked_at) AS oldest
+) AS o
+    LEFT JOIN (SELECT * FROM summed WHERE sum <= 3145728 OR sum = size ORDER BY revision DESC LIMIT $4) AS p ON TRUE
+ORDER BY p.revision DESC;
+
+-- deletions.standings
+SELECT
+    i.conversation_key,
+    i.deletion,
+    CAST(
+        CASE
+            WHEN i.deletion > COALESCE(m.taken_by, 0)
+            AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
+            WHEN m.taken_by = i.deletion
+            AND i.deletion > COALESCE(m.undo_ended, 0)
+            AND (i.recorded = 1 OR m.prev_taken_by IS NULL) THEN 2
+            WHEN m.undo_ended = i.deletion
+            AND i.deletion >= COALESCE(m.taken_by, 0) THEN 3
+            ELSE 4
+        END AS bigint
+    ) AS standing
+FROM (
+    SELECT
+        uuid_send(r.conversation_key) AS conversation_key,
+        r.deletion AS deletion,
+        r.recorded AS recorded,
+        r.ord
+    FROM unnest($2::uuid[], $3::bigint[], $4::bigint[])
+    WITH ORDINALITY AS r(conversation_key, deletion, recorded, ord)
+) AS i
+    CROSS JOIN members AS m
+WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
+
 -- erasure.due_changes
 SELECT
     user_id,

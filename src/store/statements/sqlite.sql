@@ -320,6 +320,113 @@ FROM (
 -- SCAN r VIRTUAL TABLE INDEX 1:
 -- SEARCH c USING PRIMARY KEY (conversation_key=?) LEFT-JOIN
 
+-- deletions.page
+WITH
+looked_at AS (
+    SELECT revision, kind, restorable_until
+    FROM changes
+    WHERE user_id = $1 AND revision < $2
+    ORDER BY revision DESC
+    LIMIT 10000
+),
+found AS (
+    SELECT revision
+    FROM looked_at
+    WHERE kind IN (1, 2, 3) AND ($3 IS NULL OR restorable_until > $3)
+    ORDER BY revision DESC
+    LIMIT $4 + 1
+),
+sized AS (
+    SELECT
+        c.revision,
+        c.request_digest,
+        c.kind,
+        c.restorable_until,
+        c.conversations,
+        c.results,
+        c.detail,
+        c.client_id,
+        c.changed_at,
+        octet_length(c.conversations) + octet_length(c.results) AS size
+    FROM found AS f CROSS JOIN changes AS c
+    WHERE c.user_id = CASE WHEN f.revision >= 0 THEN $1 END AND c.revision = f.revision
+),
+summed AS (SELECT s.*, SUM(s.size) OVER (ORDER BY s.revision DESC) AS sum FROM sized AS s)
+SELECT
+    o.found,
+    o.looked_at,
+    o.oldest,
+    p.revision,
+    p.request_digest,
+    p.kind,
+    p.restorable_until,
+    p.conversations,
+    p.results,
+    p.detail,
+    p.client_id,
+    p.changed_at
+FROM (
+    SELECT
+        (SELECT COUNT(*) FROM found) AS found,
+        (SELECT COUNT(*) FROM looked_at) AS looked_at,
+        (SELECT MIN(revision) FROM looked_at) AS oldest
+) AS o
+    LEFT JOIN (SELECT * FROM summed WHERE sum <= 3145728 OR sum = size ORDER BY revision DESC LIMIT $4) AS p ON TRUE
+ORDER BY p.revision DESC;
+-- CO-ROUTINE o
+--   SCAN CONSTANT ROW
+--   SCALAR SUBQUERY 5
+--     MATERIALIZE found
+--       MATERIALIZE looked_at
+--         SEARCH changes USING PRIMARY KEY (user_id=? AND revision<?)
+--       SCAN looked_at
+--     SCAN found
+--   SCALAR SUBQUERY 6
+--     SCAN looked_at
+--   SCALAR SUBQUERY 7
+--     SEARCH looked_at
+-- MATERIALIZE p
+--   CO-ROUTINE summed
+--     CO-ROUTINE (subquery-11)
+--       SCAN f
+--       SEARCH c USING PRIMARY KEY (user_id=? AND revision=?)
+--       USE TEMP B-TREE FOR ORDER BY
+--     SCAN (subquery-11)
+--   SCAN summed
+--   USE TEMP B-TREE FOR ORDER BY
+-- SCAN o
+-- SCAN p LEFT-JOIN
+-- USE TEMP B-TREE FOR ORDER BY
+
+-- deletions.standings
+SELECT
+    i.conversation_key,
+    i.deletion,
+    CAST(
+        CASE
+            WHEN i.deletion > COALESCE(m.taken_by, 0)
+            AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
+            WHEN m.taken_by = i.deletion
+            AND i.deletion > COALESCE(m.undo_ended, 0)
+            AND (i.recorded = 1 OR m.prev_taken_by IS NULL) THEN 2
+            WHEN m.undo_ended = i.deletion
+            AND i.deletion >= COALESCE(m.taken_by, 0) THEN 3
+            ELSE 4
+        END AS bigint
+    ) AS standing
+FROM (
+    SELECT
+        r.key AS ord,
+        unhex(r.value ->> 0) AS conversation_key,
+        r.value ->> 1 AS deletion,
+        r.value ->> 2 AS recorded
+    FROM json_each($2) AS r
+) AS i
+    CROSS JOIN members AS m
+WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+
 -- erasure.due_changes
 SELECT
     user_id,

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use conversation_service::proto::{
     AddGroupMembersRequest, ClearHistoryRequest, ConversationId, GetUnreadCountRequest,
-    ListConversationsRequest, ListMessagesRequest, MessageBody, Payload, RemoveGroupMembersRequest,
-    SendMessageRequest, SendSystemMessageRequest, message_body::Content,
+    ListConversationsRequest, ListDeletionsRequest, ListMessagesRequest, MessageBody, Payload,
+    RemoveGroupMembersRequest, SendMessageRequest, SendSystemMessageRequest, message_body::Content,
 };
 use tonic::Response;
 
@@ -187,6 +187,14 @@ impl World {
         let found = client.get(reader, friends(0..BATCH)).await;
         measured.answer("GetConversations", &found);
         measured.answer("ListFolders", &client.list_folders(reader).await);
+        let trash = ListDeletionsRequest {
+            user_id: reader.clone(),
+            page_size: 100,
+            ..ListDeletionsRequest::default()
+        };
+        let trash = client.conversations.clone().list_deletions(trash).await;
+        let trash = trash.map(Response::into_inner);
+        measured.answer("ListDeletions", &trash.expect("the client takes it"));
         let count = GetUnreadCountRequest {
             user_id: reader.clone(),
             filter: None,

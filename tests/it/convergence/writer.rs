@@ -24,8 +24,8 @@ pub(super) struct Writer {
     number: u64,
     /// How many operations have got a name.
     names: u64,
-    /// Its deletions and clearings, by user.
-    deletions: Vec<(&'static str, String)>,
+    /// Its deletions and clearings: the user, the ID, and of which conversations.
+    deletions: Vec<(&'static str, String, Vec<ConversationId>)>,
     /// The revisions of users that have certainly changed something.
     pub(super) certain: BTreeSet<(&'static str, u64)>,
     /// Those that have certainly changed nothing, so that nobody is told of them.
@@ -154,7 +154,9 @@ impl Writer {
         if outcomes.any(|outcome| outcome == DeletionOutcome::Deleted) {
             self.certain.insert((user, deleted.revision));
         }
-        self.deletions.push((user, deleted.deletion_id));
+        let ids = deleted.results.into_iter();
+        let ids = ids.filter_map(|result| result.conversation_id).collect();
+        self.deletions.push((user, deleted.deletion_id, ids));
     }
 
     fn rule(&mut self) -> Reappearance {
@@ -181,7 +183,9 @@ impl Writer {
                 conversations.clear_history(request.clone()).await
             })
             .await;
-        self.deletions.push((user, cleared.deletion_id));
+        let ids = cleared.results.into_iter();
+        let ids = ids.filter_map(|result| result.conversation_id).collect();
+        self.deletions.push((user, cleared.deletion_id, ids));
     }
 
     /// Undoes one of its deletions, rather a recent one.
@@ -191,12 +195,18 @@ impl Writer {
             return;
         }
         let which = self.random.random_range(recent..self.deletions.len());
-        let (user, deletion_id) = self.deletions[which].clone();
+        let (user, deletion_id, mut part) = self.deletions[which].clone();
+        // Often all of it, otherwise some.
+        if self.random.random_bool(0.5) {
+            part.clear();
+        }
+        part.retain(|_| self.random.random_bool(0.5));
         let request = RestoreConversationsRequest {
             user_id: user.to_owned(),
             deletion_id,
             request_id: self.name(),
             client_id: self.client_id(),
+            conversation_ids: part,
         };
         let restored = self
             .until_done(async |client: Client| {

@@ -2,8 +2,8 @@
 
 use conversation_service::proto::{
     AddGroupMembersRequest, GetConversationsRequest, GetUnreadCountRequest,
-    ListConversationsRequest, ListFoldersRequest, ListMessagesRequest, SendMessageRequest,
-    SendSystemMessageRequest,
+    ListConversationsRequest, ListDeletionsRequest, ListFoldersRequest, ListMessagesRequest,
+    SendMessageRequest, SendSystemMessageRequest,
 };
 use tokio::time::timeout;
 use tonic::{Code, Status, transport::Channel};
@@ -126,13 +126,18 @@ async fn every_setting(client: &Client) -> Vec<Result<(), Status>> {
     let mut conversations = client.conversations.clone();
     let mut more = client.conversations.clone();
     let bob = || [c2c("bob")];
-    let (count, folders) = tokio::join!(
+    let mut still_more = client.conversations.clone();
+    let (count, folders, trash) = tokio::join!(
         conversations.get_unread_count(GetUnreadCountRequest {
             user_id: "alice".to_owned(),
             filter: None,
         }),
         more.list_folders(ListFoldersRequest {
             user_id: "alice".to_owned(),
+        }),
+        still_more.list_deletions(ListDeletionsRequest {
+            user_id: "alice".to_owned(),
+            ..ListDeletionsRequest::default()
         }),
     );
     let changes: [Box<dyn AnyChange>; 11] = [
@@ -148,7 +153,7 @@ async fn every_setting(client: &Client) -> Vec<Result<(), Status>> {
         Box::new(client.rename_folder("alice", "work", "rest")),
         Box::new(client.delete_folder("alice", "rest")),
     ];
-    let mut answers = vec![count.map(drop), folders.map(drop)];
+    let mut answers = vec![count.map(drop), folders.map(drop), trash.map(drop)];
     for change in changes {
         answers.push(change.bytes().await.map(drop));
     }

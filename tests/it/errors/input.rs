@@ -4,9 +4,9 @@ use std::fmt::Debug;
 
 use conversation_service::proto::{
     AddGroupMembersRequest, ConversationId, DeleteConversationsRequest, GetConversationsRequest,
-    ListConversationsRequest, ListFilter, ListMessagesRequest, MessageBody, Payload,
-    RemoveGroupMembersRequest, SeenThrough, SendMessageRequest, SendSystemMessageRequest,
-    message_body::Content,
+    ListConversationsRequest, ListDeletionsRequest, ListFilter, ListMessagesRequest, MessageBody,
+    Payload, RemoveGroupMembersRequest, RestoreConversationsRequest, SeenThrough,
+    SendMessageRequest, SendSystemMessageRequest, message_body::Content,
 };
 use prost_types::Timestamp;
 use tonic::{Code, Response, Status};
@@ -120,6 +120,31 @@ async fn every_field_of_the_conversation_requests_is_checked_and_nothing_is_chan
     check(
         conversations.get_conversations(request).await,
         &["user_id", "conversation_ids"],
+    );
+    let request = ListDeletionsRequest {
+        user_id: "a ".to_owned(),
+        page_size: 101,
+        page_token: "AAAA".to_owned(),
+        restorable_only: true,
+    };
+    check(
+        conversations.list_deletions(request).await,
+        &["user_id", "page_size", "page_token"],
+    );
+    let request = RestoreConversationsRequest {
+        user_id: String::new(),
+        deletion_id: "-1".to_owned(),
+        conversation_ids: vec![group("crew"), nothing, group("crew")],
+        ..RestoreConversationsRequest::default()
+    };
+    check(
+        conversations.restore_conversations(request).await,
+        &[
+            "user_id",
+            "deletion_id",
+            "conversation_ids[1]",
+            "conversation_ids[2]",
+        ],
     );
     assert_nothing_is_stored(&database).await;
 }

@@ -93,19 +93,15 @@ impl Caller {
 
     /// A page that goes on from anywhere.
     fn page_from_anywhere(&mut self, seeds: &[Seed]) -> Call {
-        let lists = self.dice.once_in(2);
-        let method = if lists {
-            "/ListConversations"
-        } else {
-            "/ListMessages"
+        type Page = fn(&mut Dice, &[u8]) -> Vec<u8>;
+        let (method, page): (_, Page) = match self.dice.below(4) {
+            0 | 1 => ("/ListConversations", tokens::list),
+            2 => ("/ListMessages", tokens::messages),
+            _ => ("/ListDeletions", tokens::deletions),
         };
         let seed = seeds.iter().find(|seed| seed.path.ends_with(method));
         let Seed { path, message, .. } = seed.expect("it is a method");
-        let message = if lists {
-            tokens::list(&mut self.dice, message)
-        } else {
-            tokens::messages(&mut self.dice, message)
-        };
+        let message = page(&mut self.dice, message);
         Call::of(path, &message)
     }
 

@@ -2,7 +2,9 @@
 //! everybody can.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use conversation_service::proto::{ListConversationsRequest, ListMessagesRequest};
+use conversation_service::proto::{
+    ListConversationsRequest, ListDeletionsRequest, ListMessagesRequest,
+};
 use prost::Message;
 use ring::digest::{SHA256, digest};
 
@@ -46,6 +48,19 @@ pub(super) fn messages(dice: &mut Dice, request: &[u8]) -> Vec<u8> {
     let page_size = std::mem::take(&mut request.page_size);
     request.page_token.clear();
     request.page_token = seal(&request, number(dice).to_string().as_bytes());
+    request.page_size = page_size;
+    request.encode_to_vec()
+}
+
+/// A request for a page of the deletions that goes on from anywhere.
+pub(super) fn deletions(dice: &mut Dice, request: &[u8]) -> Vec<u8> {
+    let Ok(mut request) = ListDeletionsRequest::decode(request) else {
+        return request.to_vec();
+    };
+    let page_size = std::mem::take(&mut request.page_size);
+    request.page_token.clear();
+    request.restorable_only = dice.once_in(2);
+    request.page_token = seal(&request, &number(dice).to_be_bytes());
     request.page_size = page_size;
     request.encode_to_vec()
 }

@@ -157,6 +157,7 @@ impl Drawing {
             deletion_id: recent[which].clone(),
             request_id: self.name(),
             client_id: self.one_of(&CLIENTS).to_owned(),
+            conversation_ids: Vec::new(),
         }))
     }
 

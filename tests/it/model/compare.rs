@@ -77,6 +77,22 @@ pub(crate) async fn unread_count(
     same(what, &answer.into_inner(), &expected)
 }
 
+/// Compares a user's deletions, read in pages of a given size, but for the clients that asked for them.
+pub(crate) async fn trash(
+    client: &Client,
+    model: &Model,
+    user: &str,
+    page_size: i32,
+    restorable_only: bool,
+) -> Result<(), Difference> {
+    let what = ("deletions", user, page_size, restorable_only);
+    let mut deletions = client.deletions(user, page_size, restorable_only).await;
+    for deletion in &mut deletions {
+        deletion.client_id.clear();
+    }
+    same(what, &deletions, &model.trash(user, restorable_only))
+}
+
 /// Compares what a user sees without opening a conversation: the list, the folders, and how much is
 /// unread.
 pub(crate) async fn overview(

@@ -15,6 +15,7 @@ mod listing;
 mod past;
 mod settings;
 mod tests;
+mod trash;
 mod view;
 
 use std::{
@@ -222,6 +223,8 @@ impl Model {
         self.record(
             user,
             Kind::Taken {
+                taking,
+                how,
                 until,
                 conversations,
             },

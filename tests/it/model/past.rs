@@ -10,7 +10,10 @@ use conversation_service::proto::{ConversationId, RestorationOutcome, Restoratio
 use prost_types::Timestamp;
 use ring::digest::{SHA256, digest};
 
-use super::{Key, Model, key, view::Forgotten};
+use super::{
+    Key, Model, Taking, key,
+    view::{Forgotten, How},
+};
 
 /// The settings of the deployment.
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,6 +35,8 @@ pub(crate) enum NotRestored {
     Unknown,
     /// It is too late.
     Expired,
+    /// The conversation at this place of the request is not of the deletion, and perhaps others are not.
+    NotOfDeletion(usize),
 }
 
 /// How much a round of the background jobs has removed.
@@ -54,6 +59,8 @@ pub(super) struct Change {
 pub(super) enum Kind {
     /// A deletion or clearing: until when it can be undone, and from what it took something.
     Taken {
+        taking: Taking,
+        how: How,
         until: Option<i64>,
         conversations: Vec<(ConversationId, bool)>,
     },
@@ -70,11 +77,12 @@ impl Model {
         }
     }
 
-    /// Undoes a deletion or clearing.
+    /// Undoes a deletion or clearing for some of its conversations, or for all of them if none are named.
     pub(crate) fn restore(
         &mut self,
         user: &str,
         deletion_id: &str,
+        part: &[ConversationId],
     ) -> Result<Vec<RestorationResult>, NotRestored> {
         let number: u64 = deletion_id.parse().map_err(|_| NotRestored::Malformed)?;
         if number.to_string() != deletion_id {
@@ -93,6 +101,7 @@ impl Model {
                     Kind::Taken {
                         until,
                         conversations,
+                        ..
                     },
                 ..
             }) => {
@@ -101,6 +110,16 @@ impl Model {
                 }
                 conversations.clone()
             }
+        };
+        let conversations = if part.is_empty() {
+            conversations
+        } else {
+            let of_deletion = |(place, id): (usize, &ConversationId)| {
+                let found = conversations.iter().find(|(of_it, _)| of_it == id);
+                found.cloned().ok_or(NotRestored::NotOfDeletion(place))
+            };
+            let chosen = part.iter().enumerate().map(of_deletion);
+            chosen.collect::<Result<_, _>>()?
         };
         self.record(user, Kind::Plain, None);
         let mut results = Vec::new();
@@ -192,10 +211,7 @@ impl Model {
     /// Until when a deletion can be undone.
     pub(crate) fn restorable_until(&self, user: &str, revision: u64) -> Option<Timestamp> {
         match self.past.get(&(user.to_owned(), revision))?.kind {
-            Kind::Taken { until, .. } => until.map(|until| Timestamp {
-                seconds: until.div_euclid(1_000_000),
-                nanos: i32::try_from(until.rem_euclid(1_000_000) * 1_000).expect("below a second"),
-            }),
+            Kind::Taken { until, .. } => until.map(timestamp),
             Kind::Plain => None,
         }
     }
@@ -261,5 +277,13 @@ impl Key {
             Self::Group(group) => format!("GROUP\n{group}"),
             Self::System(user) => format!("@TIM#SYSTEM\n{user}"),
         }
+    }
+}
+
+/// A time in microseconds, as the protocol has it.
+pub(super) fn timestamp(micros: i64) -> Timestamp {
+    Timestamp {
+        seconds: micros.div_euclid(1_000_000),
+        nanos: i32::try_from(micros.rem_euclid(1_000_000) * 1_000).expect("below a second"),
     }
 }

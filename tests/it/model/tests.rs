@@ -105,12 +105,12 @@ fn an_undo_pins_again_at_the_old_place_if_there_is_room() {
     assert_eq!(listed(&model), in_order);
 
     model.delete("alice", &[c2c("bob")], true, &[]);
-    model.restore("alice", "3").expect("in time");
+    model.restore("alice", "3", &[]).expect("in time");
     assert_eq!(listed(&model), in_order);
 
     model.delete("alice", &[c2c("bob")], true, &[]);
     model.pin("alice", &[c2c("dave")], true).expect("room");
-    model.restore("alice", "5").expect("in time");
+    model.restore("alice", "5", &[]).expect("in time");
     assert_eq!(
         listed(&model),
         [

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeSet, ops::RangeInclusive};
 
-use conversation_service::proto::{ChangeOutcome, DeletionOutcome, RestorationOutcome};
+use conversation_service::proto::{
+    ChangeOutcome, DeletionOutcome, DeletionState, RestorationOutcome,
+};
 
 use super::folders::Place;
 
@@ -80,6 +82,8 @@ pub(super) struct View {
     taken: Vec<Taken>,
     /// Those that have been undone.
     undone: BTreeSet<u64>,
+    /// Those that took something and have not been undone, also those that can be no more.
+    in_force: BTreeSet<u64>,
 }
 
 impl View {
@@ -92,6 +96,7 @@ impl View {
         self.pinned_at = None;
         self.taken.clear();
         self.undone.clear();
+        self.in_force.clear();
         self.hidden_through = self.hidden_through.max(head);
         self.cleared_through = self.cleared_through.max(head);
         self.stints.push(Stint {
@@ -217,6 +222,7 @@ impl View {
             != (self.hidden_through, self.cleared_through, self.stays_away)
             || forgotten != Forgotten::default();
         if took {
+            self.in_force.insert(by);
             self.taken.push(Taken {
                 by,
                 hidden,
@@ -258,6 +264,7 @@ impl View {
                     self.custom_data.clone_from(&forgotten.custom_data);
                 }
                 self.taken.pop();
+                self.in_force.remove(&deletion);
                 self.undone.insert(deletion);
                 RestorationOutcome::Restored
             }
@@ -271,6 +278,23 @@ impl View {
             }
         };
         (outcome, forgotten)
+    }
+
+    /// What undoing a deletion that took something would find; its window is open, or not.
+    pub(super) fn state(&self, deletion: u64, is_open: bool) -> DeletionState {
+        let is_last = self.in_force.last().is_none_or(|last| *last <= deletion);
+        if !is_last {
+            DeletionState::Superseded
+        } else if self.undone.contains(&deletion) {
+            DeletionState::Restored
+        } else if !self.in_force.contains(&deletion) {
+            // From before the user joined again.
+            DeletionState::Superseded
+        } else if is_open {
+            DeletionState::Restorable
+        } else {
+            DeletionState::Expired
+        }
     }
 
     /// Gives up the undo of a deletion, and of those that would have to be undone after it.

@@ -128,6 +128,7 @@ pub(super) enum Operation {
     Restore {
         user: User,
         which: Which,
+        part: Part,
         name: Option<u8>,
     },
     Set {
@@ -201,6 +202,19 @@ pub(super) enum Which {
     Text(&'static str),
 }
 
+/// The conversations of a deletion that are to be put back.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Part {
+    All,
+    /// Those whose bit is set, from the first or from the last on. None is all.
+    These {
+        bits: u8,
+        reversed: bool,
+    },
+    /// All, and one that may be none of the deletion's.
+    WithAnother(Target),
+}
+
 /// A difference that makes a request another one, or only seems to.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Change {
@@ -272,8 +286,8 @@ fn operation() -> impl Strategy<Value = Operation> {
             .prop_map(|(user, victims, clear, how, name)| Operation::Delete { user, victims, clear, how, name }),
         6 => (user(), victims(), name())
             .prop_map(|(user, victims, name)| Operation::ClearHistory { user, victims, name }),
-        12 => (user(), which(), name())
-            .prop_map(|(user, which, name)| Operation::Restore { user, which, name }),
+        12 => (user(), which(), part(), name())
+            .prop_map(|(user, which, part, name)| Operation::Restore { user, which, part, name }),
         24 => (user(), Setting::any(), name())
             .prop_map(|(user, setting, name)| Operation::Set { user, setting, name }),
         16 => (user(), Filing::any(), name())
@@ -352,6 +366,15 @@ fn which() -> impl Strategy<Value = Which> {
         20 => (0..3_usize).prop_map(Which::Deletion),
         4 => (0..40_u64).prop_map(Which::Change),
         1 => select(&NO_DELETIONS).prop_map(Which::Text),
+    ]
+}
+
+fn part() -> impl Strategy<Value = Part> {
+    prop_oneof![
+        6 => Just(Part::All),
+        6 => (any::<u8>(), any::<bool>())
+            .prop_map(|(bits, reversed)| Part::These { bits, reversed }),
+        1 => target().prop_map(Part::WithAnother),
     ]
 }
 

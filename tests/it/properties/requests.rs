@@ -14,7 +14,7 @@ use proptest::sample::Index;
 
 use super::{
     fault::is_refused,
-    operation::{Target, Victim, Which},
+    operation::{Part, Target, Victim, Which},
 };
 use crate::{
     model::{
@@ -140,7 +140,13 @@ pub(super) fn clearing(model: &Model, user: &str, victims: &[Victim], name: Opti
 }
 
 /// The request to undo one of the user's changes, or something that is none.
-pub(super) fn restoration(model: &Model, user: &str, which: Which, name: Option<u8>) -> Request {
+pub(super) fn restoration(
+    model: &Model,
+    user: &str,
+    which: Which,
+    part: Part,
+    name: Option<u8>,
+) -> Request {
     let deletion_id = match which {
         Which::Deletion(back) => {
             let deletions: Vec<_> = model.deletions(user).take(back + 1).collect();
@@ -149,11 +155,32 @@ pub(super) fn restoration(model: &Model, user: &str, which: Which, name: Option<
         Which::Change(back) => model.revision(user).saturating_sub(back).to_string(),
         Which::Text(text) => text.to_owned(),
     };
+    let revision = deletion_id.parse().ok();
+    let revision = revision.filter(|number| model.deletions(user).any(|one| one == *number));
+    let all = revision.map_or_else(Vec::new, |number| {
+        model.conversations_of_deletion(user, number)
+    });
+    let conversation_ids = match part {
+        Part::All => Vec::new(),
+        Part::These { bits, reversed } => {
+            let is_chosen = |place: usize| bits >> (place % 8) & 1 == 1;
+            let chosen = all.into_iter().enumerate();
+            let chosen = chosen.filter(|(place, _)| is_chosen(*place));
+            let mut chosen: Vec<_> = chosen.map(|(_, id)| id).collect();
+            if reversed {
+                chosen.reverse();
+            }
+            chosen
+        }
+        Part::WithAnother(target) if all.contains(&target.id()) => all,
+        Part::WithAnother(target) => all.into_iter().chain([target.id()]).collect(),
+    };
     Request::Restore(RestoreConversationsRequest {
         user_id: user.to_owned(),
         deletion_id,
         request_id: uuid(name),
         client_id: String::new(),
+        conversation_ids,
     })
 }
 

@@ -113,7 +113,12 @@ impl World {
         self.operate(&client, &step.operation).await?;
         // Through another server than the one that has changed something.
         let other = &self.clients[(step.replica + 1) % REPLICAS];
-        compare::overview(other, &self.model, step.onlooker, step.page_size).await
+        compare::overview(other, &self.model, step.onlooker, step.page_size).await?;
+        // Time may have passed.
+        self.model.now = self.clock.now().as_micros();
+        let restorable_only = step.page_size % 2 == 1;
+        let (onlooker, page_size) = (step.onlooker, step.page_size);
+        compare::trash(other, &self.model, onlooker, page_size, restorable_only).await
     }
 
     /// Compares what everybody sees, and stops the servers in order.
@@ -253,9 +258,12 @@ impl World {
                 victims,
                 name,
             } => Some(requests::clearing(model, user, victims, *name)),
-            Operation::Restore { user, which, name } => {
-                Some(requests::restoration(model, user, *which, *name))
-            }
+            Operation::Restore {
+                user,
+                which,
+                part,
+                name,
+            } => Some(requests::restoration(model, user, *which, *part, *name)),
             Operation::Set {
                 user,
                 setting,

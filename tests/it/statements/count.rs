@@ -13,6 +13,7 @@ on_every_database!(
     every_call_runs_as_many_statements_for_a_hundred_as_for_one,
     every_setting_runs_as_many_statements_for_a_hundred_as_for_one,
     a_list_runs_as_many_statements_whatever_is_in_it,
+    the_trash_runs_two_statements_whatever_is_in_it,
     no_statement_names_tables_of_both_families,
     a_deletion_names_no_messages,
 );
@@ -245,6 +246,25 @@ async fn a_list_runs_as_many_statements_whatever_is_in_it(database: TestDatabase
             let count = client.unread_with("alice", filter);
             let expected = if found { 1 + heads } else { 1 };
             assert_eq!(observed.count(count).await, expected, "{context}");
+        }
+    }
+}
+
+async fn the_trash_runs_two_statements_whatever_is_in_it(database: TestDatabase) {
+    let observed = Observed::open(&database).await;
+    let client = &observed.client;
+    let chats = seed::chats(&database, "alice", 300).await;
+    let nothing = client.deletions("alice", 100, false);
+    assert_eq!(observed.count(nothing).await, 1, "of nothing");
+    for (ids, clear) in [
+        (&chats[..1], true),
+        (&chats[..100], false),
+        (&chats[100..200], true),
+    ] {
+        client.delete("alice", ids.to_vec()).clear(clear).await;
+        for restorable_only in [false, true] {
+            let trash = client.deletions("alice", 100, restorable_only);
+            assert_eq!(observed.count(trash).await, 2);
         }
     }
 }

@@ -199,6 +199,9 @@ async fn use_settings_and_folders(client: &Client) {
     client.rename_folder("alice", "empty", "other").await;
     client.delete_folder("alice", "other").await;
     client.list_folders("alice").await;
+    for restorable_only in [false, true] {
+        client.deletions("alice", 2, restorable_only).await;
+    }
     let filters = [in_folder("work"), marked(1), unread()];
     for filter in filters {
         client.unread_with("alice", Some(filter.clone())).await;

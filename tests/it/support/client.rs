@@ -192,7 +192,7 @@ impl Client {
             user_id: user.to_owned(),
             deletion_id: deletion_id.to_owned(),
             request_id: request_id.to_owned(),
-            client_id: String::new(),
+            ..RestoreConversationsRequest::default()
         };
         let mut client = self.conversations.clone();
         let response = client.restore_conversations(request).await;

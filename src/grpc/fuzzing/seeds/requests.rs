@@ -6,8 +6,8 @@ use prost_types::Timestamp;
 use crate::proto::{
     AddGroupMembersRequest, AddToFolderRequest, ClearHistoryRequest, ConversationId,
     ConversationType, CreateFolderRequest, DeleteConversationsRequest, DeleteFolderRequest,
-    GetConversationsRequest, GetUnreadCountRequest, ListConversationsRequest, ListFilter,
-    ListFoldersRequest, ListMessagesRequest, MarkConversationsReadRequest,
+    GetConversationsRequest, GetUnreadCountRequest, ListConversationsRequest, ListDeletionsRequest,
+    ListFilter, ListFoldersRequest, ListMessagesRequest, MarkConversationsReadRequest,
     MarkConversationsRequest, Membership, MessageBody, MuteConversationsRequest, Payload,
     PinConversationsRequest, Reappearance, RemoveFromFolderRequest, RemoveGroupMembersRequest,
     RenameFolderRequest, RestoreConversationsRequest, SeenThrough, SendMessageRequest,
@@ -145,6 +145,7 @@ fn lists() -> Vec<Seed> {
         deletion_id: "7".to_owned(),
         request_id: request_id(),
         client_id: client(),
+        conversation_ids: ids(),
     };
     let clear = ClearHistoryRequest {
         user_id: user(),
@@ -173,6 +174,12 @@ fn lists() -> Vec<Seed> {
         user_id: user(),
         filter: Some(filter()),
     };
+    let trash = ListDeletionsRequest {
+        user_id: user(),
+        page_size: 20,
+        page_token: String::new(),
+        restorable_only: true,
+    };
     vec![
         seed("DeleteConversations", "", &delete),
         seed("RestoreConversations", "", &restore),
@@ -181,6 +188,7 @@ fn lists() -> Vec<Seed> {
         seed("ListConversations", "", &list),
         seed("GetConversations", "", &get),
         seed("GetUnreadCount", "", &unread),
+        seed("ListDeletions", "", &trash),
     ]
 }
 

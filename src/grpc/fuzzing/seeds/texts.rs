@@ -32,5 +32,6 @@ pub(super) fn all() -> Vec<(&'static str, u8, Vec<u8>)> {
             8,
             "/conversation.v1.MessageService/ListMessages\nBearer x\nbearer y".into(),
         ),
+        ("token_of_deletions", 9, 7_i64.to_be_bytes().into()),
     ]
 }

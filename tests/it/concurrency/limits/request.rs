@@ -198,6 +198,7 @@ impl Request {
             deletion_id: deletion.id.clone(),
             request_id: self.name.clone(),
             client_id: self.by.clone(),
+            conversation_ids: Vec::new(),
         };
         let mut client = client.conversations.clone();
         let done = client.restore_conversations(request).await?.into_inner();

@@ -64,7 +64,7 @@ impl Request {
             }
             Self::Restore(r) => {
                 let results = model
-                    .restore(&r.user_id, &r.deletion_id)
+                    .restore(&r.user_id, &r.deletion_id, &r.conversation_ids)
                     .map_err(Refusal::Restoration)?;
                 let revision = model.revision(&r.user_id);
                 Answer::Restore(RestoreConversationsResponse { results, revision })
@@ -182,6 +182,10 @@ impl Refusal {
         let (code, why) = match self {
             Self::Restoration(NotRestored::Malformed) => {
                 return is_refused(response, "INVALID_REQUEST", "deletion_id");
+            }
+            Self::Restoration(NotRestored::NotOfDeletion(place)) => {
+                let path = format!("conversation_ids[{place}]");
+                return is_refused(response, "INVALID_REQUEST", &path);
             }
             Self::Restoration(NotRestored::Unknown) => (Code::NotFound, "DELETION_NOT_FOUND"),
             Self::Restoration(NotRestored::Expired) => {

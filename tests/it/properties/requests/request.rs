@@ -134,7 +134,8 @@ impl Request {
             Self::Clear(r) => Fields::new(&mut r.user_id, &mut r.request_id, &mut r.client_id)
                 .with(&mut r.conversation_ids)
                 .seen(&mut r.seen_through),
-            Self::Restore(r) => Fields::new(&mut r.user_id, &mut r.request_id, &mut r.client_id),
+            Self::Restore(r) => Fields::new(&mut r.user_id, &mut r.request_id, &mut r.client_id)
+                .with(&mut r.conversation_ids),
             Self::Read(r) => Fields::new(&mut r.user_id, &mut r.request_id, &mut r.client_id)
                 .with(&mut r.conversation_ids)
                 .seen(&mut r.seen_through),

@@ -1,12 +1,13 @@
 //! Requests for a user's list, with its filters and its folders.
 
 use conversation_service::proto::{
-    Conversation, ConversationId, ConversationType, Folder, GetUnreadCountRequest,
-    GetUnreadCountResponse, ListFilter, ListFoldersRequest, ListFoldersResponse, Membership,
+    Conversation, ConversationId, ConversationType, Deletion, Folder, GetUnreadCountRequest,
+    GetUnreadCountResponse, ListDeletionsRequest, ListFilter, ListFoldersRequest,
+    ListFoldersResponse, Membership,
 };
 use prost_types::Timestamp;
 
-use super::{Client, LARGEST_PAGE, Listing};
+use super::{Client, LARGEST_PAGE, LONGEST_TOKEN, Listing, MOST_PAGES};
 
 /// Only conversations with something unread.
 pub(crate) fn unread() -> ListFilter {
@@ -153,6 +154,36 @@ impl Client {
         };
         let count = self.conversations.clone().get_unread_count(request).await;
         count.expect("it can be counted").into_inner()
+    }
+
+    /// A user's deletions, newest first, read in pages of a given size.
+    pub(crate) async fn deletions(
+        &self,
+        user: &str,
+        page_size: i32,
+        restorable_only: bool,
+    ) -> Vec<Deletion> {
+        let limit = usize::try_from(page_size).expect("a page size is positive");
+        let mut request = ListDeletionsRequest {
+            user_id: user.to_owned(),
+            page_size,
+            page_token: String::new(),
+            restorable_only,
+        };
+        let mut deletions = Vec::new();
+        for _ in 0..MOST_PAGES {
+            let mut client = self.conversations.clone();
+            let page = client.list_deletions(request.clone()).await;
+            let mut page = page.expect("deletions can be listed").into_inner();
+            assert!(page.deletions.len() <= limit, "a page is too large");
+            assert!(page.next_page_token.len() <= LONGEST_TOKEN);
+            deletions.append(&mut page.deletions);
+            if page.next_page_token.is_empty() {
+                return deletions;
+            }
+            request.page_token = page.next_page_token;
+        }
+        panic!("the deletions of {user:?} never end");
     }
 
     /// A user's folders, and the revision that they reflect.
