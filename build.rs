@@ -32,6 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     tonic_prost_build::configure()
         .client_mod_attribute(PACKAGE, "#[cfg(feature = \"client\")]")
         .server_mod_attribute(PACKAGE, "#[cfg(feature = \"server\")]")
+        .extern_path(".google.rpc.Status", "::tonic_types::pb::Status")
         .compile_fds(descriptors)?;
     Ok(())
 }

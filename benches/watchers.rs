@@ -1,5 +1,6 @@
 //! The cost of watchers: memory for each idle one, the time until all have heard of a change of theirs, and
-//! the most that one costs that does not read.
+//! the most that one costs that does not read. Each user is watched over a stream of its own first, and then all
+//! of them over one `WatchUsers` stream.
 //!
 //! One server, the real program in a process of its own, is compared with itself: before and after the
 //! watchers have come. Then each watched user deletes one conversation, 16 of them at a time; how long all
@@ -11,7 +12,7 @@
 //! ```
 //!
 //! Arguments: the number of watchers (5000), of streams on a connection (500), of watchers that do not
-//! read (20).
+//! read (20), and which of the two: `alone`, `together` or `both` (both).
 
 #![expect(
     clippy::disallowed_methods,
@@ -28,27 +29,56 @@
 mod support;
 
 use std::{
-    fs,
+    env, fs,
     sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
 use conversation_service::proto::{
-    RestoreConversationsRequest, WatchConversationsRequest, WatchConversationsResponse,
+    AddWatchedUser, RestoreConversationsRequest, WatchConversationsRequest,
+    WatchConversationsResponse, WatchUsersRequest, WatchUsersResponse, WatchedUserEvent,
     conversation_service_client::ConversationServiceClient,
-    message_service_client::MessageServiceClient,
+    message_service_client::MessageServiceClient, watch_users_request::Step,
+    watch_users_response::Entry,
 };
 use support::{Outcome, Place, Service, argument, deletion, message, percentile, places};
 use tokio::{sync::Semaphore, sync::mpsc, task::JoinSet};
+use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::{Streaming, transport::Channel};
 
 /// Calls under way at a time.
 const AT_A_TIME: usize = 16;
 
+/// How users are watched.
+#[derive(Clone, Copy)]
+enum Form {
+    /// Each over a stream of its own.
+    Alone,
+    /// All over one stream.
+    Together,
+}
+
+/// Users that are watched.
+enum Watching {
+    Alone(Vec<Streaming<WatchConversationsResponse>>),
+    /// The stream lasts as long as its sending side is open.
+    Together(
+        mpsc::UnboundedSender<WatchUsersRequest>,
+        Box<Streaming<WatchUsersResponse>>,
+    ),
+}
+
 #[tokio::main]
 async fn main() -> Outcome<()> {
     let (watchers, per_connection) = (argument(0, 5000), argument(1, 500));
     let silent = argument(2, 20);
+    let forms: &[Form] = if env::args().any(|argument| argument == "alone") {
+        &[Form::Alone]
+    } else if env::args().any(|argument| argument == "together") {
+        &[Form::Together]
+    } else {
+        &[Form::Alone, Form::Together]
+    };
     let needed = watchers / per_connection + silent + 100;
     if open_files()? < needed {
         println!(
@@ -58,21 +88,26 @@ async fn main() -> Outcome<()> {
         return Ok(());
     }
     println!(
-        "database     watchers   KiB/watcher   all changed s   all told s   change to told: p50 ms   p99 ms   max ms   silent: KiB each"
+        "database   form       watchers   begun s   KiB/watcher   all changed s   all told s   change to told: p50 ms   p99 ms   max ms   silent: KiB each"
     );
     for place in places("bench_watchers").await? {
-        measure(&place, watchers, per_connection, silent).await?;
+        for form in forms {
+            measure(&place, *form, watchers, per_connection, silent).await?;
+        }
     }
     Ok(())
 }
 
 async fn measure(
     place: &Place,
+    form: Form,
     watchers: usize,
     per_connection: usize,
     silent: usize,
 ) -> Outcome<()> {
-    let service = Service::start(&place.url, &[])?;
+    let limit = watchers.max(1).to_string();
+    let limits = ["--max-watchers", &limit, "--max-watched-users", &limit];
+    let service = Service::start(&place.url, &limits)?;
     let load = service.connect().await?;
     // Each user has one conversation; what the server keeps of that is paid before.
     each(watchers, &load, |load, number| async move {
@@ -84,34 +119,20 @@ async fn measure(
     })
     .await?;
     let before = service.resident()?;
-    let mut streams = Vec::with_capacity(watchers);
-    let mut channel = load.clone();
-    for number in 0..watchers {
-        if number % per_connection == 0 {
-            channel = service.connect().await?;
-        }
-        let mut stream = watch(&channel, &user(number), None).await?;
-        stream.message().await?.ok_or("no bookmark")?;
-        streams.push(stream);
-    }
+    let begun = Instant::now();
+    let watching = match form {
+        Form::Alone => watch_alone(&service, watchers, per_connection).await?,
+        Form::Together => watch_together(&service, watchers).await?,
+    };
+    let begun = begun.elapsed();
     let after = service.resident()?;
 
     let (told, mut hears) = mpsc::channel(watchers.max(1));
     let asked: Arc<Vec<OnceLock<Instant>>> =
         Arc::new((0..watchers).map(|_| OnceLock::new()).collect());
-    for (number, mut stream) in streams.into_iter().enumerate() {
-        let (told, asked) = (told.clone(), Arc::clone(&asked));
-        tokio::spawn(async move {
-            while let Ok(Some(event)) = stream.message().await {
-                if event.change.is_some() {
-                    let since = asked[number].get().map_or(Duration::MAX, Instant::elapsed);
-                    let _ = told.send(since).await;
-                }
-            }
-        });
-    }
+    listen(watching, &told, &asked);
     // A change of each one's own, as fast as they can be made.
-    let begun = Instant::now();
+    let changes = Instant::now();
     let changing = async {
         each(watchers, &load, |load, number| {
             let asked = Arc::clone(&asked);
@@ -124,21 +145,26 @@ async fn measure(
             }
         })
         .await?;
-        Outcome::Ok(begun.elapsed())
+        Outcome::Ok(changes.elapsed())
     };
     let hearing = async {
         let mut times = Vec::with_capacity(watchers);
         while times.len() < watchers {
             times.push(hears.recv().await.ok_or("the watchers are gone")?);
         }
-        Outcome::Ok((times, begun.elapsed()))
+        Outcome::Ok((times, changes.elapsed()))
     };
     let (changed, times) = tokio::join!(changing, hearing);
     let (changed, (mut times, all_told)) = (changed?, times?);
     let silent = silent_cost(&service, silent).await?;
     println!(
-        "{:<12} {watchers:>8} {:>13.1} {:>15.2} {:>12.2} {:>24.1} {:>8.1} {:>8.1} {silent:>18.0}",
+        "{:<10} {:<8} {watchers:>10} {:>9.2} {:>13.2} {:>15.2} {:>12.2} {:>24.1} {:>8.1} {:>8.1} {silent:>18.0}",
         place.name,
+        match form {
+            Form::Alone => "alone",
+            Form::Together => "together",
+        },
+        begun.as_secs_f64(),
         (after - before) as f64 / watchers.max(1) as f64,
         changed.as_secs_f64(),
         all_told.as_secs_f64(),
@@ -147,6 +173,88 @@ async fn measure(
         percentile(&mut times, 100),
     );
     Ok(())
+}
+
+/// Watches each user over a stream of its own.
+async fn watch_alone(
+    service: &Service,
+    watchers: usize,
+    per_connection: usize,
+) -> Outcome<Watching> {
+    let mut streams = Vec::with_capacity(watchers);
+    let mut channel = service.connect().await?;
+    for number in 0..watchers {
+        if number % per_connection == 0 {
+            channel = service.connect().await?;
+        }
+        let mut stream = watch(&channel, &user(number), None).await?;
+        stream.message().await?.ok_or("no bookmark")?;
+        streams.push(stream);
+    }
+    Ok(Watching::Alone(streams))
+}
+
+/// Watches all users over one stream, and waits until each has been answered.
+async fn watch_together(service: &Service, watchers: usize) -> Outcome<Watching> {
+    let mut client = ConversationServiceClient::new(service.connect().await?);
+    let (steps, messages) = mpsc::unbounded_channel();
+    let stream = client.watch_users(UnboundedReceiverStream::new(messages));
+    let mut stream = stream.await?.into_inner();
+    for number in 0..watchers {
+        steps.send(WatchUsersRequest {
+            client_id: String::new(),
+            step: Some(Step::Add(AddWatchedUser {
+                user_id: user(number),
+                after_revision: None,
+            })),
+        })?;
+    }
+    for _ in 0..watchers {
+        let answer = stream.message().await?.ok_or("no bookmark")?;
+        if let Some(Entry::Ended(ended)) = answer.entry {
+            return Err(format!("{ended:?}").into());
+        }
+    }
+    Ok(Watching::Together(steps, Box::new(stream)))
+}
+
+/// Tells of each change how long after it was asked for it was heard of.
+fn listen(watching: Watching, told: &mpsc::Sender<Duration>, asked: &Arc<Vec<OnceLock<Instant>>>) {
+    let since = |asked: &[OnceLock<Instant>], number: usize| {
+        asked[number].get().map_or(Duration::MAX, Instant::elapsed)
+    };
+    match watching {
+        Watching::Alone(streams) => {
+            for (number, mut stream) in streams.into_iter().enumerate() {
+                let (told, asked) = (told.clone(), Arc::clone(asked));
+                tokio::spawn(async move {
+                    while let Ok(Some(event)) = stream.message().await {
+                        if event.change.is_some() {
+                            let _ = told.send(since(&asked, number)).await;
+                        }
+                    }
+                });
+            }
+        }
+        Watching::Together(steps, mut stream) => {
+            let (told, asked) = (told.clone(), Arc::clone(asked));
+            tokio::spawn(async move {
+                let _open = steps;
+                while let Ok(Some(message)) = stream.message().await {
+                    if let Some(Entry::Event(WatchedUserEvent {
+                        user_id,
+                        change: Some(_),
+                        ..
+                    })) = message.entry
+                    {
+                        let number = user_id.rsplit(' ').next().map(str::parse);
+                        let Some(Ok(number)) = number else { return };
+                        let _ = told.send(since(&asked, number)).await;
+                    }
+                }
+            });
+        }
+    }
 }
 
 /// The cost of a watcher that does not read, when a hundred large events of its own wait for it: the rest

@@ -43,16 +43,40 @@
 //! # }
 //! ```
 //!
-//! Invariants: no `Debug` form shows a token, and every call but `WatchConversations` has a deadline.
+//! To follow the changes of many users over one stream, however often it is interrupted:
 //!
-//! Deliberately absent: retries by itself. Whether a call may be made twice depends on its `request_id` or
-//! `client_message_id`, so the caller says so with [`Retry`]. And balancing: the channel connects to one
+//! ```no_run
+//! use conversation_service::client::{Client, UserUpdate};
+//!
+//! # async fn follow(client: Client) -> Result<(), tonic::Status> {
+//! let mut watch = client.watch_users("gateway-1");
+//! watch.users().add("alice", Some(41));
+//! while let Some(update) = watch.next().await? {
+//!     match update {
+//!         UserUpdate::Entry { user_id, entry } => println!("{user_id} is at {}", entry.revision),
+//!         UserUpdate::Ended { user_id, status } => println!("list {user_id} again: {status}"),
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`Client::watch`] does the same for one user.
+//!
+//! Invariants: no `Debug` form shows a token, and every call but `WatchConversations` and `WatchUsers` has a
+//! deadline.
+//!
+//! Deliberately absent: retries of calls by itself. Whether a call may be made twice depends on its
+//! `request_id` or `client_message_id`, so the caller says so with [`Retry`]. And balancing: the channel connects to one
 //! address. The server closes each connection at `max_connection_age`, and the channel then connects to
 //! whichever address the name gives.
 
 mod conversation_id;
 mod failure;
+mod resume;
 mod retry;
+mod watch;
+mod watch_users;
 
 use std::time::Duration;
 
@@ -67,6 +91,8 @@ use tonic::{
 pub use self::{
     failure::{Violation, reason, retry_delay, violations},
     retry::Retry,
+    watch::Watch,
+    watch_users::{UserUpdate, UsersWatch, WatchedUsers},
 };
 use crate::proto::{
     conversation_service_client::ConversationServiceClient,
@@ -85,8 +111,8 @@ const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
 /// How long it may take to answer that.
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The one method that goes on for as long as the caller listens.
-const ENDLESS: &str = "WatchConversations";
+/// The methods that go on for as long as the caller listens.
+const ENDLESS: [&str; 2] = ["WatchConversations", "WatchUsers"];
 
 /// The channel of a client: the connection, with what is added to each call.
 pub type Transport = InterceptedService<Channel, Additions>;
@@ -204,7 +230,8 @@ impl ClientBuilder {
     }
 
     /// Gives each call this long, unless the request has a time of its own (`Request::set_timeout`); the
-    /// server is told, and does nothing by halves. `WatchConversations` has all the time it needs.
+    /// server is told, and does nothing by halves. `WatchConversations` and `WatchUsers` have all the time they
+    /// need.
     ///
     /// [`DEFAULT_DEADLINE`] otherwise.
     #[must_use]
@@ -252,7 +279,7 @@ impl Interceptor for Additions {
         let is_endless = request
             .extensions()
             .get::<GrpcMethod<'static>>()
-            .is_some_and(|called| called.method() == ENDLESS);
+            .is_some_and(|called| ENDLESS.contains(&called.method()));
         if !is_endless && !request.metadata().contains_key("grpc-timeout") {
             request.set_timeout(self.deadline);
         }

@@ -157,6 +157,10 @@ pub struct LimitsConfig {
     /// The most watchers of one caller at once, 1 to 1,000,000; those in excess are refused. A third more
     /// is kept for other callers. Default: 10,000.
     pub watchers: u32,
+    /// The most users of one caller that are followed over `WatchUsers` streams at once, 1 to 1,000,000; those
+    /// in excess are refused (`RESOURCE_EXHAUSTED`, reason `WATCH_LIMIT_REACHED`). A third more is kept for
+    /// other callers. Each takes a few hundred bytes. Default: 100,000.
+    pub watched_users: u32,
     /// The most connections of one address at once, 1 to 1,000,000; those in excess wait, for a limited
     /// time. A third more is kept for other addresses. Each takes a file descriptor. Default: 1,000.
     pub connections: u32,
@@ -333,6 +337,7 @@ impl Default for LimitsConfig {
         Self {
             requests: 512,
             watchers: 10_000,
+            watched_users: 100_000,
             connections: 1_000,
             streams_per_connection: 1_000,
             watches_per_connection: 1_000,

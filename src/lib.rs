@@ -132,7 +132,8 @@
 //!   are a stack, superseded is a revision that is not the last, and undoing is one guarded update.
 //! - *Following*: the record of a change is also the event of it. A watcher reads the log from where it
 //!   is; [`sync`] only tells it when to look, and losing a wake costs time and nothing else. Requests are
-//!   bounded so that no event is larger than a client takes.
+//!   bounded so that no event is larger than a client takes. A stream of many users is one task with one
+//!   ear, and its users take turns ([`app::UserWatches`]).
 //! - *Erasing*: a message that lies in no view and in none that undoing could bring back never comes into
 //!   one again, so it can be erased without a lock on views (`store::erasure` has the argument). Its name
 //!   is remembered for as long as it may be delivered again (`store::remembered`).

@@ -273,7 +273,7 @@ impl Server {
             metrics.peers,
             boundary.clone(),
         );
-        let routes = grpc::routes(self.app, shutdown.clone(), limits.watchers, metrics.watches);
+        let routes = grpc::routes(self.app, shutdown.clone(), &limits, metrics.watches);
         let routes = routes.add_service(health_service).prepare();
         let limited = grpc::Limits::new(limits.requests, self.pool_size, waiting.clone());
         let guarded = grpc::Access::new(callers).layer(limited.layer(routes));

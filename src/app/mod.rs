@@ -13,6 +13,7 @@ mod error;
 mod folders;
 mod get_conversations;
 mod get_unread_count;
+mod line;
 mod list_conversations;
 mod list_deletions;
 mod list_folders;
@@ -26,11 +27,13 @@ mod positions;
 mod remove_from_folder;
 mod remove_group_members;
 mod rename_folder;
+mod replay;
 mod restore_conversations;
 mod send_message;
 mod send_system_message;
 mod set_custom_data;
 mod watch_conversations;
+mod watch_users;
 
 use std::time::Duration;
 
@@ -69,6 +72,7 @@ pub use send_message::{Recipient, SendMessage, send_message};
 pub use send_system_message::{SendSystemMessage, send_system_message};
 pub use set_custom_data::set_custom_data;
 pub use watch_conversations::{Watch, WatchConversations, WatchEnd, WatchEvent, WatchPolicy};
+pub use watch_users::{UserEnd, UserEntry, UserWatches};
 
 /// The dependencies of every use case.
 #[derive(Clone)]

@@ -4,15 +4,12 @@ use std::time::Duration;
 
 use tokio::{sync::mpsc, time::MissedTickBehavior};
 
-use super::{App, AppError};
+use super::{App, AppError, replay};
 use crate::{
     domain::{ClientId, RecordedChange, Revision, Timestamp, UserId},
     store::{Revisions, StoreError},
     sync::Subscription,
 };
-
-/// How many changes are read at once.
-const BATCH: u16 = 16;
 
 /// Asks to follow a user's changes.
 #[derive(Debug)]
@@ -131,28 +128,16 @@ impl Watch {
         events: &mpsc::Sender<WatchEvent>,
     ) -> Result<(), WatchEnd> {
         while self.position < known {
-            let (user, store) = (&self.request.user, &self.app.store);
-            let changes = store
-                .changes_after(user, self.position, BATCH)
+            let (user, client) = (&self.request.user, self.request.client.as_ref());
+            let replay = replay::after(&self.app.store, user, client, self.position)
                 .await
                 .map_err(WatchEnd::Store)?;
-            if changes.is_empty() {
-                return Err(WatchEnd::Compacted);
+            self.position = replay.through;
+            for change in replay.changes {
+                self.send(events, WatchEvent::Change(change)).await?;
             }
-            for change in changes {
-                // Revisions have no gaps: one that is missing has been trimmed. Not only the oldest
-                // can be missing: the log is trimmed by time, and a clock can be set back.
-                if change.revision != self.position.next() {
-                    return Err(WatchEnd::Compacted);
-                }
-                self.position = change.revision;
-                if change.concerns(self.request.client.as_ref()) {
-                    // A list says what such a change did; it is as if the log no longer had it.
-                    if !change.change.fits_an_event() {
-                        return Err(WatchEnd::Compacted);
-                    }
-                    self.send(events, WatchEvent::Change(change)).await?;
-                }
+            if replay.is_compacted {
+                return Err(WatchEnd::Compacted);
             }
         }
         Ok(())

@@ -107,6 +107,11 @@ pub struct Settings {
     #[arg(long, global = true, value_name = "NUMBER", value_parser = limit)]
     pub(super) max_watchers: Option<u32>,
 
+    /// The most users of a caller followed over WatchUsers streams; others are refused [default: 100000]
+    #[expect(clippy::doc_markdown, reason = "it is the text of --help")]
+    #[arg(long, global = true, value_name = "NUMBER", value_parser = limit)]
+    pub(super) max_watched_users: Option<u32>,
+
     /// The most connections of an address at once; others wait [default: 1000]
     #[arg(long, global = true, value_name = "NUMBER", value_parser = limit)]
     pub(super) max_connections: Option<u32>,
@@ -184,6 +189,7 @@ impl Settings {
             pin_limit: self.pin_limit.or(lower.pin_limit),
             max_requests: self.max_requests.or(lower.max_requests),
             max_watchers: self.max_watchers.or(lower.max_watchers),
+            max_watched_users: self.max_watched_users.or(lower.max_watched_users),
             max_connections: self.max_connections.or(lower.max_connections),
             max_streams_per_connection: self
                 .max_streams_per_connection
@@ -222,6 +228,7 @@ impl Settings {
             ("pin_limit", self.pin_limit.is_some()),
             ("max_requests", self.max_requests.is_some()),
             ("max_watchers", self.max_watchers.is_some()),
+            ("max_watched_users", self.max_watched_users.is_some()),
             ("max_connections", self.max_connections.is_some()),
             (
                 "max_streams_per_connection",
@@ -270,6 +277,7 @@ impl Settings {
             pin_limit,
             max_requests,
             max_watchers,
+            max_watched_users,
             max_connections,
             max_streams_per_connection,
             max_watches_per_connection,
@@ -300,6 +308,7 @@ impl Settings {
             limits: LimitsConfig {
                 requests: max_requests.unwrap_or(default.limits.requests),
                 watchers: max_watchers.unwrap_or(default.limits.watchers),
+                watched_users: max_watched_users.unwrap_or(default.limits.watched_users),
                 connections: max_connections.unwrap_or(default.limits.connections),
                 streams_per_connection: max_streams_per_connection
                     .unwrap_or(default.limits.streams_per_connection),

@@ -102,6 +102,7 @@ fn everything() -> Config {
         limits: super::LimitsConfig {
             requests: 1,
             watchers: 2,
+            watched_users: 8,
             connections: 3,
             streams_per_connection: 4,
             watches_per_connection: 6,
@@ -139,6 +140,7 @@ fn each_source_can_set_everything() {
         pin_limit = 7
         max_requests = 1
         max_watchers = 2
+        max_watched_users = 8
         max_connections = 3
         max_streams_per_connection = 4
         max_watches_per_connection = 6
@@ -168,6 +170,7 @@ fn each_source_can_set_everything() {
         ("CONVERSATION_PIN_LIMIT", "7"),
         ("CONVERSATION_MAX_REQUESTS", "1"),
         ("CONVERSATION_MAX_WATCHERS", "2"),
+        ("CONVERSATION_MAX_WATCHED_USERS", "8"),
         ("CONVERSATION_MAX_CONNECTIONS", "3"),
         ("CONVERSATION_MAX_STREAMS_PER_CONNECTION", "4"),
         ("CONVERSATION_MAX_WATCHES_PER_CONNECTION", "6"),
@@ -192,6 +195,7 @@ fn each_source_can_set_everything() {
         "--pin-limit=7",
         "--max-requests=1",
         "--max-watchers=2",
+        "--max-watched-users=8",
         "--max-connections=3",
         "--max-streams-per-connection=4",
         "--max-watches-per-connection=6",

@@ -36,6 +36,10 @@ const LONGEST_CALL: Duration = Duration::from_mins(1);
 /// The exactness of timers. A shorter deadline has passed before anything is done.
 const SHORTEST_CALL: Duration = Duration::from_millis(1);
 
+/// The ID of the call that a request makes, among its extensions.
+#[derive(Debug, Clone)]
+pub(super) struct CallId(HeaderValue);
+
 /// The layer around all services.
 #[derive(Debug, Clone)]
 pub struct Boundary {
@@ -85,6 +89,12 @@ impl Boundary {
     }
 }
 
+impl CallId {
+    pub(super) fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+}
+
 impl<S> Layer<S> for Boundary {
     type Service = Bounded<S>;
 
@@ -110,13 +120,14 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         if let Some(answer) = self.boundary.answer_to_other(&request) {
             return Box::pin(ready(Ok(answer)));
         }
         let id = request_id(&request);
         let call = self.boundary.begin(&request, &id);
         let span = call.span().clone();
+        request.extensions_mut().insert(CallId(id.clone()));
         let timeout = request.headers().get(TIMEOUT).and_then(timeout);
         let deadline = deadline(self.boundary.methods.kind(request.uri().path()), timeout);
         // It runs from now on, as the transport's own does, and not from when the answer is first asked for:

@@ -1,14 +1,17 @@
 //! `ConversationService`.
 
-use tonic::{Request, Response, Status};
+use tonic::{Extensions, Request, Response, Status, Streaming};
 
 use super::{
-    Api, access, come_back, convert,
-    limits::{self, Holder, Via},
+    Api, access,
+    boundary::CallId,
+    come_back, convert,
+    limits::{self, Holder, Via, WatchPermits},
     watch::{self, WatchStream},
+    watch_users,
 };
 use crate::{
-    app,
+    app::{self, WatchEvent},
     proto::{
         AddToFolderRequest, AddToFolderResponse, ClearHistoryRequest, ClearHistoryResponse,
         CreateFolderRequest, CreateFolderResponse, DeleteConversationsRequest,
@@ -21,10 +24,21 @@ use crate::{
         PinConversationsRequest, PinConversationsResponse, RemoveFromFolderRequest,
         RemoveFromFolderResponse, RenameFolderRequest, RenameFolderResponse,
         RestoreConversationsRequest, RestoreConversationsResponse, SetCustomDataRequest,
-        SetCustomDataResponse, WatchConversationsRequest,
+        SetCustomDataResponse, WatchConversationsRequest, WatchUsersRequest,
         conversation_service_server::ConversationService,
     },
 };
+
+impl Api {
+    /// The permits of a watch: one of its connection's, and one of the server's.
+    fn take_watch(&self, extensions: &Extensions) -> Result<WatchPermits, Status> {
+        let via = extensions.get::<Via>();
+        let on_connection = via.map(Via::take_watch).transpose()?;
+        let holder = Holder::from_extensions(extensions);
+        let permit = limits::take(&self.watchers, holder, come_back::WATCHES)?;
+        Ok((permit, on_connection))
+    }
+}
 
 #[tonic::async_trait]
 impl ConversationService for Api {
@@ -62,24 +76,35 @@ impl ConversationService for Api {
         Ok(Response::new(convert::clear_history::render(deletion)))
     }
 
-    type WatchConversationsStream = WatchStream;
+    type WatchConversationsStream = WatchStream<WatchEvent>;
 
     async fn watch_conversations(
         &self,
         request: Request<WatchConversationsRequest>,
-    ) -> Result<Response<WatchStream>, Status> {
-        let via = request.extensions().get::<Via>().cloned();
-        let holder = Holder::from_extensions(request.extensions());
-        let request = convert::watch_conversations::parse(&request.into_inner())?;
-        let on_connection = via.map(|via| via.take_watch()).transpose()?;
-        let permit = limits::take(&self.watchers, holder, come_back::WATCHES)?;
+    ) -> Result<Response<Self::WatchConversationsStream>, Status> {
+        let (_, extensions, request) = request.into_parts();
+        let request = convert::watch_conversations::parse(&request)?;
+        let permits = self.take_watch(&extensions)?;
         let watch = app::Watch::begin(&self.app, request).await?;
-        let stream = watch::start(
-            watch,
-            (permit, on_connection),
-            &self.shutdown,
-            &self.watches,
-        );
+        let stream = watch::start(watch, permits, &self.shutdown, &self.watches);
+        Ok(Response::new(stream))
+    }
+
+    type WatchUsersStream = WatchStream<watch_users::Sent>;
+
+    async fn watch_users(
+        &self,
+        request: Request<Streaming<WatchUsersRequest>>,
+    ) -> Result<Response<Self::WatchUsersStream>, Status> {
+        let (_, extensions, messages) = request.into_parts();
+        let permits = self.take_watch(&extensions)?;
+        let call = watch_users::Call {
+            messages,
+            id: extensions.get::<CallId>().cloned(),
+            permits: (self.watched_users).bundle(Holder::from_extensions(&extensions)),
+            most_users: self.most_watched_users,
+        };
+        let stream = watch_users::start(&self.app, call, permits, &self.shutdown, &self.watches);
         Ok(Response::new(stream))
     }
 

@@ -15,6 +15,8 @@
 //!   have megabytes in its hands, while changes mostly wait for each other.
 //! - Health and reflection take none of these permits: an operator who looks why nothing goes forward gets
 //!   an answer. Their streams have permits of their own.
+//! - A stream of messages is never whole: each of its messages is bounded ([`super::small_messages`]), and is
+//!   read when there is room for it.
 //! - A watch has a permit while it is set up, like any call, and one of its own kind while it lasts: of
 //!   those of the server, and of those of its connection. HTTP/2 counts calls and watches together, so
 //!   without the latter calls would wait behind watches, see [`crate::server`].
@@ -48,12 +50,13 @@ use super::{
     method::{Kind, Methods},
     reflection::MAX_QUESTION_BYTES,
     sending::Sending,
+    small_messages::SmallMessages,
     status,
 };
 use crate::{
     access::Peer,
     domain::CallerName,
-    peers::{self, Share, Shares, Waiting},
+    peers::{self, Bundle, Share, Shares, Waiting},
 };
 
 /// How long a call may wait until it is worked on.
@@ -66,6 +69,8 @@ const LEAST_CHANGES: u32 = 64;
 /// How many reads of a caller are worked on for each connection of the pool. None waits for a lock.
 const READS_PER_CONNECTION: u32 = 2;
 const LEAST_READS: u32 = 16;
+/// The most bytes of a message of a stream. The largest valid one has some 300.
+const MAX_STEP_BYTES: usize = 4 * 1024;
 /// How many streams follow the server's health. Each client may have one on each of its connections.
 const HEALTH_WATCHES: usize = 1000;
 /// How many streams ask what the server offers. People do, one at a time.
@@ -119,6 +124,8 @@ pub(super) enum Holder {
 pub(super) type Permits = Shares<Holder>;
 /// A permit that is taken.
 pub(super) type Permit = Share<Holder>;
+/// The permits of the users of one stream.
+pub(super) type UserPermits = Bundle<Holder>;
 /// The permits of a watch: one of the server's, and one of its connection's.
 pub(super) type WatchPermits = (Permit, Option<OwnedSemaphorePermit>);
 
@@ -197,7 +204,9 @@ impl Limits {
                     return Err(come_back.refusal());
                 }
                 let request = match kind {
-                    Kind::Stream => request,
+                    Kind::Stream => {
+                        request.map(|body| Body::new(SmallMessages::new(body, MAX_STEP_BYTES)))
+                    }
                     _ => intake::whole(request, MAX_REQUEST_BYTES, requests, come_back).await?,
                 };
                 let _permit = take(&self.let_in, holder.clone(), come_back)?;

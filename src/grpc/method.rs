@@ -28,7 +28,7 @@ pub(super) enum Kind {
     Change,
     /// Follows something, for as long as the client likes.
     Watch,
-    /// Takes a stream of messages.
+    /// Follows what a stream of messages names, for as long as the client likes.
     Stream,
     /// There is no such method.
     None,
@@ -62,7 +62,7 @@ impl Kind {
     /// When a caller that finds no room for such a call is asked to come back.
     pub(super) const fn come_back(self) -> ComeBack {
         match self {
-            Self::HealthWatch | Self::Watch => come_back::WATCHES,
+            Self::HealthWatch | Self::Watch | Self::Stream => come_back::WATCHES,
             _ => come_back::CALLS,
         }
     }
@@ -120,6 +120,10 @@ mod tests {
             (
                 "/conversation.v1.ConversationService/WatchConversations",
                 Kind::Watch,
+            ),
+            (
+                "/conversation.v1.ConversationService/WatchUsers",
+                Kind::Stream,
             ),
             (
                 "/conversation.v1.ConversationService/NoSuchMethod",

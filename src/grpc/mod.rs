@@ -21,15 +21,18 @@ mod page_token;
 mod reflection;
 mod refusals;
 mod sending;
+mod small_messages;
 mod status;
 mod violations;
 mod watch;
+mod watch_users;
 
 use tonic::service::Routes;
 
 use self::limits::Permits;
 use crate::{
     app::App,
+    config::LimitsConfig,
     lifecycle::Shutdown,
     metrics::WatchMetrics,
     proto::{
@@ -54,17 +57,27 @@ struct Api {
     app: App,
     shutdown: Shutdown,
     watchers: Permits,
+    watched_users: Permits,
+    /// How many users a caller that is alone may watch over streams of many.
+    most_watched_users: usize,
     watches: WatchMetrics,
 }
 
 /// All services, with their reflection, as one router, for so many watchers at once. Health is beside
 /// them: see [`health()`].
 #[must_use]
-pub fn routes(app: App, shutdown: Shutdown, most_watchers: u32, watches: WatchMetrics) -> Routes {
+pub fn routes(
+    app: App,
+    shutdown: Shutdown,
+    limits: &LimitsConfig,
+    watches: WatchMetrics,
+) -> Routes {
     let api = Api {
         app,
         shutdown,
-        watchers: limits::permits(most_watchers),
+        watchers: limits::permits(limits.watchers),
+        watched_users: limits::permits(limits.watched_users),
+        most_watched_users: usize::try_from(limits.watched_users).unwrap_or(usize::MAX),
         watches,
     };
     let (reflection_v1, reflection_v1alpha) = reflection::services();

@@ -2,7 +2,7 @@
 //! no files and print error details in clear.
 
 use prost::Message as _;
-use prost_types::FileDescriptorSet;
+use prost_types::{FileDescriptorProto, FileDescriptorSet};
 use tonic_reflection::server::{
     Builder,
     v1::{ServerReflection, ServerReflectionServer},
@@ -18,13 +18,14 @@ pub(super) const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/
 /// The most bytes of a question about the server, be it of its health or of what it offers: a name.
 pub(super) const MAX_QUESTION_BYTES: usize = 1024;
 
+/// Why nothing of this fails.
+const PROOF: &str = "the descriptors are compiled in and decode, as every start of a test shows";
+
 /// The two reflection services.
 pub(super) fn services() -> (
     ServerReflectionServer<impl ServerReflection>,
     ServerReflectionServerAlpha<impl ServerReflectionAlpha>,
 ) {
-    const PROOF: &str =
-        "the descriptors are compiled in and decode, as every start of a test shows";
     (
         (builder().build_v1().expect(PROOF)).max_decoding_message_size(MAX_QUESTION_BYTES),
         (builder().build_v1alpha().expect(PROOF)).max_decoding_message_size(MAX_QUESTION_BYTES),
@@ -50,11 +51,9 @@ pub(super) fn described() -> impl Iterator<Item = Method> {
         tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
         tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
     ];
-    let files = sets.into_iter().flat_map(|set| {
-        FileDescriptorSet::decode(set)
-            .expect("the descriptors are compiled in and decode, as every start of a test shows")
-            .file
-    });
+    let files = sets
+        .into_iter()
+        .flat_map(|set| FileDescriptorSet::decode(set).expect(PROOF).file);
     files.flat_map(|file| {
         let package = file.package().to_owned();
         file.service.into_iter().flat_map(move |service| {
@@ -83,8 +82,15 @@ pub fn methods() -> Vec<String> {
 }
 
 fn builder() -> Builder<'static> {
+    let mut details = FileDescriptorSet::decode(tonic_types::pb::FILE_DESCRIPTOR_SET).expect(PROOF);
+    // The protocol imports `google.rpc.Status` by the name of its file, and here it would have another one.
+    let is_status = |file: &FileDescriptorProto| {
+        let mut messages = file.message_type.iter();
+        messages.any(|message| message.name() == "Status")
+    };
+    details.file.retain(|file| !is_status(file));
     Builder::configure()
         .register_encoded_file_descriptor_set(DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
+        .register_file_descriptor_set(details)
 }

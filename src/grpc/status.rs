@@ -5,8 +5,9 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use prost::Message as _;
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt as _};
+use tonic_types::{ErrorDetails, StatusExt as _, pb};
 
 use super::violations::{Found, InvalidRequest};
 use crate::{
@@ -159,6 +160,16 @@ pub(super) fn watch_limit_reached(limit: u32) -> Status {
     )
 }
 
+/// The end of a user on a stream that has as many as a caller may watch so.
+pub(super) fn user_limit_reached(limit: usize) -> Status {
+    let metadata = HashMap::from([("limit".to_owned(), limit.to_string())]);
+    Status::with_error_details(
+        Code::ResourceExhausted,
+        "the stream has as many users as a caller may watch; remove one first",
+        details_with(Reason::WatchLimitReached, metadata),
+    )
+}
+
 /// The answer to a request that has more bytes than its method takes.
 pub(super) fn too_large() -> Status {
     malformed("the request is larger than this service accepts")
@@ -181,6 +192,14 @@ pub(super) fn deadline_exceeded() -> Status {
         Reason::DeadlineExceeded,
         "the deadline has passed; nothing is half done: a retry with the same request_id tells what happened",
     )
+}
+
+/// A status as it stands in a message of a stream, with the ID of the call.
+pub(super) fn in_message(status: &Status, method: &str, id: &str) -> pb::Status {
+    let complete = complete(status, method, id);
+    let details = complete.as_ref().unwrap_or(status).details();
+    // It has been encoded just now.
+    pb::Status::decode(details).unwrap_or_default()
 }
 
 /// The status to answer in place of this one: one of ours if it says too little, as the transport's do,
@@ -340,6 +359,11 @@ pub(super) fn shutting_down() -> Status {
 /// log, gets the cause.
 pub(super) fn of_store(error: &StoreError) -> Status {
     tracing::Span::current().record("cause", tracing::field::display(error));
+    of_store_in_message(error)
+}
+
+/// The same of a part of a stream, which goes on: the cause is not the call's.
+pub(super) fn of_store_in_message(error: &StoreError) -> Status {
     match error {
         StoreError::Unavailable(_) => retriable(
             Code::Unavailable,
@@ -356,12 +380,17 @@ pub(super) fn of_store(error: &StoreError) -> Status {
         StoreError::Inconsistent { .. }
         | StoreError::Schema(_)
         | StoreError::Setup(_)
-        | StoreError::Statement(_) => status(
-            Code::Internal,
-            Reason::Internal,
-            "the service failed; its log has the cause under this call's x-request-id",
-        ),
+        | StoreError::Statement(_) => failed(),
     }
+}
+
+/// The answer to a request in which the service has made a mistake.
+pub(super) fn failed() -> Status {
+    status(
+        Code::Internal,
+        Reason::Internal,
+        "the service failed; its log has the cause under this call's x-request-id",
+    )
 }
 
 /// The canonical name of a code, as it stands in metrics, traces and log lines.

@@ -1,13 +1,14 @@
-//! The stream of a watch: what waits for its client, and the status that ends it.
+//! The stream of a watch: what waits for its client, and the status that ends it. Both kinds of watch have it.
 
 use std::{
+    future::Future,
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::Stream;
-use tonic::Status;
+use tonic::{Code, Status};
 use tracing::Instrument as _;
 
 use super::{convert, limits::WatchPermits, status};
@@ -18,82 +19,135 @@ use crate::{
     proto::WatchConversationsResponse,
 };
 
-/// How many events wait for a client at most.
+/// How many entries wait for a client at most.
 const WAITING: usize = 16;
 
-/// Events until the watch ends, then the status that says why.
-pub(super) struct WatchStream {
-    events: mpsc::Receiver<WatchEvent>,
+/// An entry of a watch.
+pub(super) trait Entry {
+    /// What the client is sent.
+    type Message;
+
+    /// Counts it as sent.
+    fn count(&self, metrics: &WatchMetrics);
+
+    fn render(self) -> Self::Message;
+}
+
+impl Entry for WatchEvent {
+    type Message = WatchConversationsResponse;
+
+    fn count(&self, metrics: &WatchMetrics) {
+        match self {
+            Self::Change(_) => metrics.sent_change(),
+            Self::Bookmark(..) => metrics.sent_bookmark(),
+        }
+    }
+
+    fn render(self) -> WatchConversationsResponse {
+        convert::watch_conversations::render(self)
+    }
+}
+
+/// Entries until the watch ends, then the status that says why.
+pub(super) struct WatchStream<E> {
+    entries: mpsc::Receiver<E>,
     end: Option<oneshot::Receiver<Status>>,
     metrics: WatchMetrics,
     /// Taken as long as the client has the stream open.
     _permits: WatchPermits,
 }
 
-/// Runs a watch as a task, until it ends by itself or the server drains.
+/// Runs a watch of one user as a task, until it ends by itself or the server drains.
 pub(super) fn start(
     watch: Watch,
     permits: WatchPermits,
     shutdown: &Shutdown,
     metrics: &WatchMetrics,
-) -> WatchStream {
-    let (sender, events) = mpsc::channel(WAITING);
+) -> WatchStream<WatchEvent> {
+    let counted = metrics.clone();
+    spawn(
+        permits,
+        shutdown,
+        metrics,
+        async move |sender| match watch.run(sender).await {
+            WatchEnd::ClientGone => {
+                counted.client_gone();
+                None
+            }
+            WatchEnd::Compacted => {
+                counted.compacted();
+                Some(status::revision_compacted())
+            }
+            WatchEnd::TooSlow => {
+                counted.too_slow();
+                Some(status::watcher_too_slow())
+            }
+            WatchEnd::Store(error) => {
+                counted.database_failed();
+                Some(status::of_store(&error))
+            }
+        },
+    )
+}
+
+/// Runs what makes the entries of a watch as a task, until it ends by itself or the server drains. It
+/// returns the status that ends the stream; `None` if nobody is there to be notified.
+pub(super) fn spawn<E, F>(
+    permits: WatchPermits,
+    shutdown: &Shutdown,
+    metrics: &WatchMetrics,
+    run: impl FnOnce(mpsc::Sender<E>) -> F,
+) -> WatchStream<E>
+where
+    E: Send + 'static,
+    F: Future<Output = Option<Status>> + Send + 'static,
+{
+    let (sender, entries) = mpsc::channel(WAITING);
     let (say_end, end) = oneshot::channel();
     let draining = shutdown.draining();
     let (counted, open) = (metrics.clone(), metrics.open());
+    let running = run(sender);
     let task = async move {
         let status = tokio::select! {
             () = draining => {
                 counted.draining();
-                status::shutting_down()
+                Some(status::shutting_down())
             }
-            end = watch.run(sender) => match end {
-                // Nobody is there to be notified.
-                WatchEnd::ClientGone => return counted.client_gone(),
-                WatchEnd::Compacted => {
-                    counted.compacted();
-                    status::revision_compacted()
-                }
-                WatchEnd::TooSlow => {
-                    counted.too_slow();
-                    status::watcher_too_slow()
-                }
-                WatchEnd::Store(error) => {
-                    counted.database_failed();
-                    status::of_store(&error)
-                }
-            },
+            status = running => status,
         };
         drop(open);
-        // The client may be gone by now.
-        let _ = say_end.send(status);
+        if let Some(status) = status {
+            // The client may be gone by now.
+            let _ = say_end.send(status);
+        }
     };
     // It goes on under the call's span, so that its statements belong to the call's trace.
     shutdown.spawn(task.in_current_span());
     WatchStream {
-        events,
+        entries,
         end: Some(end),
         metrics: metrics.clone(),
         _permits: permits,
     }
 }
 
-impl Stream for WatchStream {
-    type Item = Result<WatchConversationsResponse, Status>;
+impl<E: Entry> Stream for WatchStream<E> {
+    type Item = Result<E::Message, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if let Some(event) = ready!(self.events.poll_recv(context)) {
-            match event {
-                WatchEvent::Change(_) => self.metrics.sent_change(),
-                WatchEvent::Bookmark(..) => self.metrics.sent_bookmark(),
-            }
-            return Poll::Ready(Some(Ok(convert::watch_conversations::render(event))));
+        if let Some(entry) = ready!(self.entries.poll_recv(context)) {
+            entry.count(&self.metrics);
+            return Poll::Ready(Some(Ok(entry.render())));
         }
         let Some(end) = self.end.as_mut() else {
             return Poll::Ready(None);
         };
-        let status = ready!(Pin::new(end).poll(context)).ok();
+        // A task that says nothing has failed, or has found that nobody is there.
+        let status = ready!(Pin::new(end).poll(context)).unwrap_or_else(|_| status::failed());
         self.end = None;
-        Poll::Ready(status.map(Err))
+        Poll::Ready(match status.code() {
+            Code::Ok => None,
+            _ => Some(Err(status)),
+        })
     }
 }

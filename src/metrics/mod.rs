@@ -47,7 +47,7 @@ pub use self::{
     listener::{MetricsListener, serve_while},
     peers::{OpenConnection, PeerMetrics},
     purge::{Backlog, PurgeMetrics},
-    watches::{OpenWatch, WatchMetrics},
+    watches::{OpenWatch, WatchMetrics, WatchedUsers},
 };
 
 use crate::domain::Clock;

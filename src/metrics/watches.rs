@@ -7,22 +7,36 @@ use prometheus_client::{
 };
 
 /// Why a watch can end, each for a series of its own that is there from the beginning.
-const ENDS: [&str; 5] = [
+const ENDS: [&str; 7] = [
     "client_gone",
+    "closed",
+    "invalid",
     "too_slow",
     "compacted",
     "database",
     "draining",
 ];
 
+/// Why a user of a `WatchUsers` stream can be followed no longer, but for the caller's wish.
+const USER_ENDS: [&str; 5] = ["invalid", "limit", "list_again", "too_slow", "database"];
+
 /// The metrics of watches.
 #[derive(Clone, Debug)]
 pub struct WatchMetrics {
     open: Gauge,
+    users: Gauge,
     changes: Counter,
     bookmarks: Counter,
     events: Family<KindLabels, Counter>,
     ended: Family<ReasonLabels, Counter>,
+    users_ended: Family<ReasonLabels, Counter>,
+}
+
+/// How many users one `WatchUsers` stream follows. They count until this is dropped.
+#[derive(Debug)]
+pub struct WatchedUsers {
+    all: Gauge,
+    own: i64,
 }
 
 /// A watch that has begun. It ends when this is dropped.
@@ -46,20 +60,31 @@ impl WatchMetrics {
         for reason in ENDS {
             drop(ended.get_or_create(&ReasonLabels { reason }));
         }
+        let users_ended = Family::<ReasonLabels, Counter>::default();
+        for reason in USER_ENDS {
+            drop(users_ended.get_or_create(&ReasonLabels { reason }));
+        }
         Self {
             open: Gauge::default(),
+            users: Gauge::default(),
             changes: events.get_or_create_owned(&KindLabels { kind: "change" }),
             bookmarks: events.get_or_create_owned(&KindLabels { kind: "bookmark" }),
             events,
             ended,
+            users_ended,
         }
     }
 
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register(
             "conversation_watchers",
-            "Open WatchConversations streams",
+            "Open WatchConversations and WatchUsers streams",
             self.open.clone(),
+        );
+        registry.register(
+            "conversation_watched_users",
+            "Users that WatchUsers streams follow",
+            self.users.clone(),
         );
         registry.register(
             "conversation_watch_events",
@@ -70,6 +95,11 @@ impl WatchMetrics {
             "conversation_watches_ended",
             "Watches that have ended, by why; too_slow was cut off",
             self.ended.clone(),
+        );
+        registry.register(
+            "conversation_watched_users_ended",
+            "Users that WatchUsers streams have given up, by why",
+            self.users_ended.clone(),
         );
     }
 
@@ -115,8 +145,72 @@ impl WatchMetrics {
         self.ended("draining");
     }
 
+    /// The caller has closed its side of the stream, and has been sent everything.
+    pub fn closed(&self) {
+        self.ended("closed");
+    }
+
+    /// The caller has broken the rules of the stream.
+    pub fn invalid(&self) {
+        self.ended("invalid");
+    }
+
+    /// A stream that follows nobody yet.
+    #[must_use]
+    pub fn watched_users(&self) -> WatchedUsers {
+        WatchedUsers {
+            all: self.users.clone(),
+            own: 0,
+        }
+    }
+
+    /// A user was not followed: the message that adds it is invalid.
+    pub fn user_invalid(&self) {
+        self.user_ended("invalid");
+    }
+
+    /// A user was not followed: too many are.
+    pub fn user_limit(&self) {
+        self.user_ended("limit");
+    }
+
+    /// A user is followed no longer: the client has to list again.
+    pub fn user_lists_again(&self) {
+        self.user_ended("list_again");
+    }
+
+    /// A user is followed no longer: its changes have waited for the client for too long.
+    pub fn user_too_slow(&self) {
+        self.user_ended("too_slow");
+    }
+
+    /// A user is followed no longer: the database failed.
+    pub fn user_database_failed(&self) {
+        self.user_ended("database");
+    }
+
+    fn user_ended(&self, reason: &'static str) {
+        let ended = self.users_ended.get_or_create(&ReasonLabels { reason });
+        ended.inc();
+    }
+
     fn ended(&self, reason: &'static str) {
         self.ended.get_or_create(&ReasonLabels { reason }).inc();
+    }
+}
+
+impl WatchedUsers {
+    /// There are so many now.
+    pub fn set(&mut self, number: usize) {
+        let number = i64::try_from(number).unwrap_or(i64::MAX);
+        self.all.inc_by(number - self.own);
+        self.own = number;
+    }
+}
+
+impl Drop for WatchedUsers {
+    fn drop(&mut self) {
+        self.set(0);
     }
 }
 

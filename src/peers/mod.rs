@@ -32,7 +32,7 @@ use self::budget::Cut;
 pub(crate) use self::{
     budget::{Budget, Held},
     lull::Lull,
-    shares::{Share, Shares},
+    shares::{Bundle, Share, Shares},
     stream::{StreamCut, Streams},
 };
 

@@ -23,6 +23,14 @@ pub(crate) struct Share<K: Clone + Eq + Hash> {
     holder: K,
 }
 
+/// Any number of permits of one holder, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Bundle<K: Clone + Eq + Hash> {
+    shares: Shares<K>,
+    holder: K,
+    taken: usize,
+}
+
 #[derive(Debug)]
 struct State<K> {
     free: usize,
@@ -86,6 +94,15 @@ impl<K: Clone + Eq + Hash> Shares<K> {
         self.share(holder)
     }
 
+    /// Permits for `holder`, of which there are none yet.
+    pub(crate) fn bundle(&self, holder: K) -> Bundle<K> {
+        Bundle {
+            shares: self.clone(),
+            holder,
+            taken: 0,
+        }
+    }
+
     fn share(&self, holder: K) -> Share<K> {
         Share {
             shares: self.clone(),
@@ -100,6 +117,41 @@ impl<K: Clone + Eq + Hash> Shares<K> {
     fn state(&self) -> MutexGuard<'_, State<K>> {
         // Nothing panics while it is locked.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<K: Clone + Eq + Hash> Bundle<K> {
+    /// How many permits there are.
+    pub(crate) const fn taken(&self) -> usize {
+        self.taken
+    }
+
+    /// Takes another permit, if the holder may have one. Says whether.
+    pub(crate) fn grow(&mut self) -> bool {
+        let mut state = self.shares.state();
+        let grows = state.has_room_for(&self.holder);
+        if grows {
+            state.take(self.holder.clone());
+            self.taken += 1;
+        }
+        grows
+    }
+
+    /// Gives back the permits beyond this number.
+    pub(crate) fn shrink_to(&mut self, number: usize) {
+        if number < self.taken {
+            let mut state = self.shares.state();
+            for _ in number..self.taken {
+                state.give_back(&self.holder);
+            }
+            self.taken = number;
+        }
+    }
+}
+
+impl<K: Clone + Eq + Hash> Drop for Bundle<K> {
+    fn drop(&mut self) {
+        self.shrink_to(0);
     }
 }
 
@@ -247,6 +299,23 @@ mod tests {
         assert!(third.len() >= 30, "{}", third.len());
         drop((one, other, third));
         assert_eq!(take_all(&shares, "one").len(), 512);
+    }
+
+    #[test]
+    fn a_bundle_grows_as_far_as_its_holder_may_and_gives_everything_back() {
+        let shares = Shares::new(8);
+        let mut bundle = shares.bundle("one");
+        while bundle.grow() {}
+        assert_eq!(bundle.taken(), 8);
+        assert!(shares.take("one").is_none());
+        bundle.shrink_to(9);
+        bundle.shrink_to(5);
+        assert_eq!(bundle.taken(), 5);
+        let others = take_all(&shares, "one");
+        assert_eq!(others.len(), 3);
+        assert!(!bundle.grow());
+        drop((bundle, others));
+        assert_eq!(take_all(&shares, "one").len(), 8);
     }
 
     #[test]

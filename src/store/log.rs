@@ -83,7 +83,7 @@ impl Statements {
                  LEFT JOIN users AS u ON u.user_id = me.user_id"
             ),
             revisions: format!(
-                "SELECT i.user_id, {present} AS revision FROM {users} \
+                "SELECT i.user_id, {BASE} AS base, {present} AS revision FROM {users} \
                  LEFT JOIN users AS u ON u.user_id = i.user_id"
             ),
         }
@@ -255,11 +255,11 @@ impl Store {
         .await
     }
 
-    /// The revision of each of these users.
+    /// The same of each of these users.
     pub(crate) async fn revisions(
         &self,
         users: &[UserId],
-    ) -> Result<HashMap<UserId, Revision>, StoreError> {
+    ) -> Result<HashMap<UserId, Revisions>, StoreError> {
         let users = users.iter().map(ToString::to_string).collect();
         let values = self.dialect.row_values(&[Column::Texts(users)]);
         let statement = self.statement(&self.statements.log.revisions, values);
@@ -270,7 +270,7 @@ impl Store {
                     let row = Row::new("users", row);
                     let user: String = row.get("user_id")?;
                     let user = UserId::new(&user).map_err(|_| row.inconsistent("user_id"))?;
-                    Ok((user, row.revision("revision")?))
+                    Ok((user, Revisions::of(&row)?))
                 })
                 .collect()
         })

@@ -7,6 +7,7 @@
 //!
 //! Invariant: a watcher subscribes before it looks for the first time, so no change can fall between.
 
+mod ear;
 mod tasks;
 
 use std::{
@@ -14,10 +15,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use tokio::sync::{mpsc, watch};
+use smallvec::SmallVec;
+use tokio::sync::mpsc;
 
+use self::ear::Woken;
 use crate::domain::{Revision, UserId};
 
+pub use ear::{Ear, Listening, Subscription};
 pub use tasks::run;
 
 /// The most changed users that wait for other replicas to be notified. Those that do not fit are left to
@@ -31,18 +35,19 @@ pub struct Wakes {
     changed: mpsc::Sender<(UserId, Revision)>,
 }
 
-/// The highest known revision of each watched user.
-type Watched = HashMap<UserId, watch::Sender<Revision>>;
+type Watched = HashMap<UserId, Listeners>;
+
+/// The ears of one user, of whom there is at least one.
+#[derive(Default)]
+struct Listeners {
+    /// The highest known revision of the user.
+    known: Revision,
+    /// Mostly one, so it needs no allocation of its own.
+    ears: SmallVec<[(Arc<Woken>, Listening); 1]>,
+}
 
 /// The changes of this process, of which other replicas are to be notified.
 pub struct Changed(mpsc::Receiver<(UserId, Revision)>);
-
-/// A watcher's ear. Dropping it unsubscribes.
-pub struct Subscription {
-    user: UserId,
-    known: watch::Receiver<Revision>,
-    watched: Arc<Mutex<Watched>>,
-}
 
 impl Wakes {
     /// Nobody is watched yet.
@@ -66,28 +71,24 @@ impl Wakes {
     /// Begins to listen for changes of `user`.
     #[must_use]
     pub fn subscribe(&self, user: &UserId) -> Subscription {
-        let mut watched = lock(&self.watched);
-        let known = watched
-            .entry(user.clone())
-            .or_insert_with(|| watch::Sender::new(Revision::default()))
-            .subscribe();
-        Subscription {
-            user: user.clone(),
-            known,
-            watched: Arc::clone(&self.watched),
-        }
+        Subscription::new(self.ear(), user)
+    }
+
+    /// An ear that listens to nobody yet.
+    #[must_use]
+    pub fn ear(&self) -> Ear {
+        Ear::new(Arc::clone(&self.watched))
     }
 
     /// Wakes the watchers of `user` here, if this is news.
     fn wake(&self, user: &UserId, revision: Revision) {
-        if let Some(sender) = lock(&self.watched).get(user) {
-            sender.send_if_modified(|known| {
-                let is_news = revision > *known;
-                if is_news {
-                    *known = revision;
-                }
-                is_news
-            });
+        if let Some(listeners) = lock(&self.watched).get_mut(user)
+            && revision > listeners.known
+        {
+            listeners.known = revision;
+            for (woken, listening) in &listeners.ears {
+                woken.add(*listening, revision);
+            }
         }
     }
 
@@ -96,38 +97,9 @@ impl Wakes {
     }
 }
 
-impl Subscription {
-    /// Resolves as soon as the user is known to have come beyond `revision`, with how far. May be
-    /// dropped and asked for again.
-    pub async fn newer_than(&mut self, revision: Revision) -> Revision {
-        let known = self.known.wait_for(|known| *known > revision).await;
-        let known = known.map(|known| *known);
-        match known {
-            Ok(known) => known,
-            // Cannot be: the sender lives as long as there is a subscription.
-            Err(_) => std::future::pending().await,
-        }
-    }
-}
-
-impl Drop for Subscription {
-    fn drop(&mut self) {
-        let mut watched = lock(&self.watched);
-        // Its ear goes while the map is locked: of two that leave at the same time, each would else
-        // still count the other.
-        self.known = watch::Sender::default().subscribe();
-        let is_last = watched
-            .get(&self.user)
-            .is_some_and(|sender| sender.receiver_count() == 0);
-        if is_last {
-            watched.remove(&self.user);
-        }
-    }
-}
-
 /// The map is changed by single calls only, so a panic elsewhere cannot have left it half changed.
-fn lock(watched: &Mutex<Watched>) -> MutexGuard<'_, Watched> {
-    watched.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(map: &Mutex<T>) -> MutexGuard<'_, T> {
+    map.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -156,6 +128,44 @@ mod tests {
             () = tokio::task::yield_now() => false,
         };
         assert!(!woken);
+    }
+
+    #[tokio::test]
+    async fn an_ear_hears_of_each_of_its_users_once_with_the_highest_revision() {
+        let (wakes, _changed) = Wakes::new();
+        let mut ear = wakes.ear();
+        let (a, b) = (ear.listen(user("a")), ear.listen(user("b")));
+        for number in [1, 3, 2] {
+            wakes.changed(&user("a"), revision(number));
+        }
+        wakes.changed(&user("b"), revision(1));
+        wakes.changed(&user("c"), revision(1));
+        let expected = HashMap::from([(a, revision(3)), (b, revision(1))]);
+        assert_eq!(ear.woken().await, expected);
+        // The slow poll finds what is known.
+        wakes.wake(&user("a"), revision(3));
+        wakes.wake(&user("b"), revision(2));
+        assert_eq!(ear.woken().await, HashMap::from([(b, revision(2))]));
+    }
+
+    #[test]
+    fn an_ear_hears_nothing_of_a_user_it_has_left_and_starts_anew_with_one_it_listens_to_again() {
+        let (wakes, _changed) = Wakes::new();
+        let mut ear = wakes.ear();
+        let first = ear.listen(user("a"));
+        wakes.changed(&user("a"), revision(1));
+        assert_eq!(ear.leave(&user("a")), Some(first));
+        assert_eq!(ear.leave(&user("a")), None);
+        wakes.changed(&user("a"), revision(2));
+        assert_eq!(ear.take(), HashMap::new());
+        let second = ear.listen(user("a"));
+        wakes.changed(&user("a"), revision(3));
+        let third = ear.listen(user("a"));
+        wakes.changed(&user("a"), revision(4));
+        assert!(first != second && second != third);
+        assert_eq!(ear.take(), HashMap::from([(third, revision(4))]));
+        drop(ear);
+        assert!(wakes.watched_users().is_empty());
     }
 
     #[test]

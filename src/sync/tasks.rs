@@ -72,8 +72,8 @@ async fn poll(store: &Store, wakes: &Wakes, interval: Duration) {
         for users in wakes.watched_users().chunks(POLL_BATCH) {
             match store.revisions(users).await {
                 Ok(revisions) => {
-                    for (user, revision) in revisions {
-                        wakes.wake(&user, revision);
+                    for (user, revisions) in revisions {
+                        wakes.wake(&user, revisions.present);
                     }
                 }
                 Err(error) => tracing::debug!(%error, "could not poll for changes"),

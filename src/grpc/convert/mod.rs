@@ -27,6 +27,7 @@ pub(super) mod send_message;
 pub(super) mod send_system_message;
 pub(super) mod set_custom_data;
 pub(super) mod watch_conversations;
+pub(super) mod watch_users;
 
 mod batch;
 mod change;

@@ -10,7 +10,7 @@ use crate::grpc::{
         list_folders, list_messages, mark_conversations, mark_conversations_read,
         mute_conversations, pin_conversations, remove_from_folder, rename_folder,
         restore_conversations, send_message, send_system_message, set_custom_data,
-        watch_conversations,
+        watch_conversations, watch_users,
     },
     violations::InvalidRequest,
 };
@@ -20,7 +20,7 @@ type Parse = fn(&[u8]) -> Option<Result<(), InvalidRequest>>;
 
 /// In the order of the protocol. A seed chooses by place: new methods go to the end of their service,
 /// and the seeds are written again.
-pub(super) const METHODS: [(&str, Parse); 24] = [
+pub(super) const METHODS: [(&str, Parse); 25] = [
     ("DeleteConversations", |bytes| {
         read(bytes, |request| delete_conversations::parse(request, None))
     }),
@@ -78,6 +78,12 @@ pub(super) const METHODS: [(&str, Parse); 24] = [
         read(bytes, |request| list_folders::parse(&request))
     }),
     ("ListDeletions", |bytes| read(bytes, list_deletions::parse)),
+    ("WatchUsers", |bytes| {
+        read(bytes, |request| match watch_users::parse(request)?.step {
+            Some(watch_users::Step::Invalid(_, invalid)) => Err(invalid),
+            _ => Ok(()),
+        })
+    }),
     ("AddGroupMembers", |bytes| {
         read(bytes, |request| {
             group_members::parse_joining(&request, None)

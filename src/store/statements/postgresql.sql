@@ -1753,6 +1753,7 @@ WHERE user_id = $1 AND revision = $2;
 -- log.revisions
 SELECT
     i.user_id,
+    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
     GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision
 FROM (
     SELECT r.user_id AS user_id, r.ord

@@ -1834,6 +1834,7 @@ WHERE user_id = $1 AND revision = $2;
 -- log.revisions
 SELECT
     i.user_id,
+    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
     MAX(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision
 FROM
     (SELECT r.key AS ord, r.value ->> 0 AS user_id FROM json_each($1) AS r) AS i
@@ -1841,6 +1842,8 @@ FROM
 -- SCAN r VIRTUAL TABLE INDEX 1:
 -- SEARCH u USING PRIMARY KEY (user_id=?) LEFT-JOIN
 -- SCALAR SUBQUERY 1
+--   SEARCH incarnations USING PRIMARY KEY
+-- SCALAR SUBQUERY 2
 --   SEARCH incarnations USING PRIMARY KEY
 
 -- members.by_keys

@@ -12,7 +12,9 @@ mod world;
 
 use std::collections::BTreeSet;
 
-use conversation_service::proto::{WatchConversationsResponse, change::Kind};
+use conversation_service::proto::{
+    WatchConversationsResponse, change::Kind, watch_users_response::Entry,
+};
 use prost::Message as _;
 use tonic::{Code, transport::Channel};
 
@@ -79,6 +81,17 @@ async fn the_largest_answers_and_events_are_received(database: TestDatabase) {
         if event.revision == revision {
             break;
         }
+    }
+
+    let mut users = world.client.watch_users("").await;
+    users.add(&world.reader, Some(0));
+    let mut last = 0;
+    while last < revision {
+        let entry = users.message().await;
+        if let Some(Entry::Event(event)) = &entry.entry {
+            last = event.revision;
+        }
+        measured.answer("WatchUsers", &entry);
     }
 
     let server = Channel::from_shared(format!("http://{}", world.server.address()));

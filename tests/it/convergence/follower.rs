@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 use conversation_service::proto::WatchConversationsResponse;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use tokio_util::sync::CancellationToken;
-use tonic::Code;
+use tonic::{Code, Status};
 
 use super::{
     World,
@@ -15,11 +15,21 @@ use super::{
 };
 use crate::support::{
     client::{LARGEST_PAGE, Listing},
+    users::{Heard, UsersWatcher},
     watcher::{Watcher, is_bookmark},
 };
 
 /// The name that no writer has.
 const CLIENT: &str = "follower";
+
+/// A user that nothing happens to.
+const OTHER: &str = "somebody else";
+
+/// A stream that a user is followed over.
+enum Stream {
+    Alone(Watcher),
+    Among(UsersWatcher),
+}
 
 /// Follows one user.
 pub(super) struct Follower {
@@ -31,7 +41,7 @@ pub(super) struct Follower {
     first: u64,
     /// Every change that was taken in.
     taken: BTreeMap<u64, WatchConversationsResponse>,
-    watcher: Option<Watcher>,
+    stream: Option<Stream>,
     /// How far the present stream has come, and where the next one shall begin.
     position: u64,
     /// A list that the copy has not come to yet, and the messages that were known before.
@@ -50,7 +60,7 @@ impl Follower {
             position: copy.revision,
             copy,
             taken: BTreeMap::new(),
-            watcher: None,
+            stream: None,
             ahead: None,
             compared: 0,
         }
@@ -72,7 +82,7 @@ impl Follower {
         let folders = list_folders(&self.world.client(0), self.user).await;
         // On the replica that sends bookmarks often.
         self.position = self.copy.revision;
-        self.watcher = self.begin(0).await;
+        self.stream = self.begin(0).await;
         while self.copy.revision < list.revision {
             let event = self.hear().await;
             self.take(event).await;
@@ -102,7 +112,7 @@ impl Follower {
 
     /// Ends the stream, to begin again where it was or somewhere before.
     fn hang_up(&mut self) {
-        self.watcher = None;
+        self.stream = None;
         let back = self.random.random_range(0..60);
         let resumes = self.random.random_bool(0.5);
         let from = self
@@ -112,29 +122,36 @@ impl Follower {
         self.position = from.max(self.first);
     }
 
-    async fn begin(&mut self, replica: usize) -> Option<Watcher> {
+    /// Begins a stream, of the user alone or of many.
+    async fn begin(&mut self, replica: usize) -> Option<Stream> {
         let client = self.world.client(replica);
-        client
-            .watch(self.user, CLIENT, Some(self.position))
-            .await
-            .ok()
+        let after = Some(self.position);
+        if self.random.random_bool(0.5) {
+            let alone = client.watch(self.user, CLIENT, after).await;
+            return alone.ok().map(Stream::Alone);
+        }
+        let among = UsersWatcher::begin(client.conversations, CLIENT).await;
+        let among = among.ok()?;
+        among.add(OTHER, None);
+        among.add(self.user, after);
+        Some(Stream::Among(among))
     }
 
     /// The next event, from either replica. The future may be dropped and asked for again.
     async fn hear(&mut self) -> WatchConversationsResponse {
         loop {
-            if self.watcher.is_none() {
+            if self.stream.is_none() {
                 let replica = self.random.random_range(0..2);
-                self.watcher = self.begin(replica).await;
+                self.stream = self.begin(replica).await;
             }
-            let Some(watcher) = self.watcher.as_mut() else {
+            let Some(stream) = self.stream.as_mut() else {
                 continue;
             };
-            match watcher.hear().await {
+            match stream.hear(self.user).await {
                 Ok(event) => return event,
                 Err(status) => {
                     assert!(is_interruption(status.code()), "{status:?}");
-                    self.watcher = None;
+                    self.stream = None;
                 }
             }
         }
@@ -207,6 +224,29 @@ impl Follower {
         let client = self.world.client(0);
         let list = client.list_in_pages(self.user, None, LARGEST_PAGE).await;
         list.expect("the list can be read")
+    }
+}
+
+impl Stream {
+    /// The next event of a user. The future may be dropped and asked for again.
+    async fn hear(&mut self, user: &str) -> Result<WatchConversationsResponse, Status> {
+        let watcher = match self {
+            Self::Alone(watcher) => return watcher.hear().await,
+            Self::Among(watcher) => watcher,
+        };
+        loop {
+            match watcher.hear().await?.expect("its sending side is open") {
+                Heard::Bookmark(of, revision) if of == user => {
+                    return Ok(WatchConversationsResponse {
+                        revision,
+                        ..WatchConversationsResponse::default()
+                    });
+                }
+                Heard::Change(of, change) if of == user => return Ok(change),
+                Heard::Ended(of, status) if of == user => return Err(status),
+                other => assert!(matches!(other, Heard::Bookmark(of, 0) if of == OTHER)),
+            }
+        }
     }
 }
 

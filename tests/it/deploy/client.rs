@@ -37,7 +37,7 @@ async fn sqlite() -> TestDatabase {
 }
 
 /// An address that nobody listens on.
-async fn free_address() -> SocketAddr {
+pub(super) async fn free_address() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
     let listener = listener.expect("there is a free port");
     listener.local_addr().expect("a listener has an address")

@@ -6,6 +6,7 @@ mod kubernetes;
 mod runbook;
 mod service_config;
 mod systemd;
+mod watches;
 
 use std::{collections::BTreeSet, fs, path::Path};
 

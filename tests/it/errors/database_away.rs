@@ -23,6 +23,7 @@ use crate::support::{
     rows::Rows,
     server::{TestServer, config},
     stage::PATIENCE,
+    users::{Heard, UsersWatcher},
 };
 
 /// Every service whose health can be asked for.
@@ -117,8 +118,19 @@ async fn every_rpc(client: &Client) -> Vec<Result<(), Status>> {
         join.map(drop),
         delete.map(drop),
     ];
+    let mut watcher = client.watch_users("").await;
+    answers.push(add(&mut watcher).await);
     answers.extend(every_setting(client).await);
     answers
+}
+
+/// Adds a user to a stream of many, which goes on whatever the answer is.
+async fn add(watcher: &mut UsersWatcher) -> Result<(), Status> {
+    watcher.add("alice", None);
+    match watcher.next().await {
+        Heard::Ended(_, status) => Err(status),
+        Heard::Bookmark(..) | Heard::Change(..) => Ok(()),
+    }
 }
 
 /// The same of readings, settings and folders, of which nothing stays.
@@ -181,13 +193,16 @@ async fn everything_is_unavailable_while_postgres_is_away_and_recovers() {
         .await
         .expect("it listens");
 
+    let mut lasting = client.watch_users("").await;
     for round in 0..2 {
         becomes(&channel, ServingStatus::Serving).await;
         for answer in every_rpc(&client).await {
             answer.unwrap_or_else(|status| panic!("round {round}: {status:?}"));
         }
+        add(&mut lasting).await.expect("the database is there");
         proxy.cut();
-        for answer in every_rpc(&client).await {
+        let ended = add(&mut lasting).await;
+        for answer in [vec![ended], every_rpc(&client).await].concat() {
             let status = answer.expect_err("the database is away");
             assert_eq!(
                 (status.code(), reason(&status).as_str()),

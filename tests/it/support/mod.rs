@@ -38,6 +38,7 @@ pub(crate) mod stage;
 pub(crate) mod stored;
 pub(crate) mod tools;
 pub(crate) mod traffic;
+pub(crate) mod users;
 pub(crate) mod watcher;
 pub(crate) mod wire;
 

@@ -32,6 +32,7 @@ on_every_database!(
     every_metric_is_as_documented_and_every_documented_metric_is_there,
     calls_are_counted_by_method_and_status,
     watchers_and_what_they_are_sent_are_counted,
+    users_of_a_stream_of_many_are_counted,
     changes_and_messages_are_counted_once,
     a_round_of_the_background_jobs_is_counted,
     connections_of_the_pool_are_counted,
@@ -198,6 +199,43 @@ async fn watchers_and_what_they_are_sent_are_counted(database: TestDatabase) {
         ("rpc_response_status_code", "CANCELLED"),
     ];
     scrape.assert(DURATION, &cancelled, 1.0);
+}
+
+async fn users_of_a_stream_of_many_are_counted(database: TestDatabase) {
+    let (server, metrics) = start(measured(&database), &TestClock::new()).await;
+    let client = server.client().await;
+    let mut watcher = client.watch_users("").await;
+    watcher.follow("alice", None).await;
+    watcher.follow("bob", None).await;
+    watcher.add(" ", None);
+    watcher.ended(" ").await;
+    watcher.add("alice", Some(9));
+    watcher.ended("alice").await;
+    watcher.follow("carol", None).await;
+    let scrape = Scrape::until(metrics, |scrape| {
+        scrape.is("conversation_watched_users", &[], 2.0)
+            && scrape.is("conversation_watchers", &[], 1.0)
+            && scrape.is(
+                "conversation_watch_events_total",
+                &[("kind", "bookmark")],
+                3.0,
+            )
+    })
+    .await;
+    for (reason, times) in [("invalid", 1.0), ("list_again", 1.0), ("limit", 0.0)] {
+        let reason = [("reason", reason)];
+        scrape.assert("conversation_watched_users_ended_total", &reason, times);
+    }
+    watcher.close();
+    let (_, status) = watcher.until_the_end().await;
+    status.expect("a stream that was closed ends well");
+    let scrape = Scrape::until(metrics, |scrape| {
+        scrape.is("conversation_watched_users", &[], 0.0)
+            && scrape.is("conversation_watchers", &[], 0.0)
+    })
+    .await;
+    let closed = [("reason", "closed")];
+    scrape.assert("conversation_watches_ended_total", &closed, 1.0);
 }
 
 async fn changes_and_messages_are_counted_once(database: TestDatabase) {

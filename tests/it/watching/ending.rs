@@ -33,16 +33,16 @@ const OFTEN: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A user whom nobody but the test watches, so that there always is a poll.
-const SENTINEL: &str = "sentinel";
+pub(super) const SENTINEL: &str = "sentinel";
 
 /// A server, and the users that its slow poll has asked for last.
-struct Polled {
-    server: TestServer,
+pub(super) struct Polled {
+    pub(super) server: TestServer,
     asked_for: watch::Receiver<String>,
 }
 
 impl Polled {
-    async fn start(mut config: Config) -> Self {
+    pub(super) async fn start(mut config: Config) -> Self {
         config.watch.poll_interval = OFTEN;
         let store = store::connect(&config.database).await;
         let store = store.expect("the database is there");
@@ -58,7 +58,7 @@ impl Polled {
     }
 
     /// Waits until nobody but the sentinel, whom the caller watches, is watched.
-    async fn until_nobody_else_is_watched(&mut self, users: &[String]) {
+    pub(super) async fn until_nobody_else_is_watched(&mut self, users: &[String]) {
         self.asked_for.mark_unchanged();
         let alone = self.asked_for.wait_for(|asked_for| {
             asked_for.contains(SENTINEL) && !users.iter().any(|user| asked_for.contains(user))
@@ -71,7 +71,7 @@ impl Polled {
 }
 
 /// 100 conversations with long IDs, so that an event about all of them is large.
-async fn large_batch(client: &Client) -> Vec<ConversationId> {
+pub(super) async fn large_batch(client: &Client) -> Vec<ConversationId> {
     let friends: Vec<_> = (0..100).map(|number| format!("{number:0>128}")).collect();
     concurrently(friends.clone().into_iter().map(|friend| {
         let client = client.clone();

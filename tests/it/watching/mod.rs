@@ -1,4 +1,4 @@
-//! Following a user's changes with `WatchConversations`.
+//! Following a user's changes with `WatchConversations`, and those of many with `WatchUsers`.
 //!
 //! - [`following`]: the content of the stream, and where it begins;
 //! - [`synchronisation`]: which deletions other clients are notified of;
@@ -6,7 +6,8 @@
 //! - [`trimming`]: watching from a revision that the log has forgotten;
 //! - [`oversized`]: changes of old that are too large for an event;
 //! - [`replicas`]: changes that are made elsewhere, with and without `NOTIFY`;
-//! - [`ending`]: watchers that do not read, servers that stop, and what is left of those who leave.
+//! - [`ending`]: watchers that do not read, servers that stop, and what is left of those who leave;
+//! - [`users`]: many users over one stream.
 //!
 //! That something is *not* said is never shown by waiting for it: a later event that has to come is
 //! waited for, and it must be the next one.
@@ -18,6 +19,7 @@ mod replicas;
 mod settings;
 mod synchronisation;
 mod trimming;
+mod users;
 
 use conversation_service::proto::{ConversationId, WatchConversationsResponse, change::Kind};
 

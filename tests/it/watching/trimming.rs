@@ -23,7 +23,7 @@ on_every_database!(
 const DAY: Duration = Duration::from_hours(24);
 
 /// One round of the background jobs.
-async fn purge(database: &TestDatabase, clock: &TestClock) {
+pub(super) async fn purge(database: &TestDatabase, clock: &TestClock) {
     let config = config(database);
     let store = store::connect(&config.database).await;
     let store = store.expect("the database is there");

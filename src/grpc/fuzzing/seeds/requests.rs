@@ -4,15 +4,16 @@ use prost::Message;
 use prost_types::Timestamp;
 
 use crate::proto::{
-    AddGroupMembersRequest, AddToFolderRequest, ClearHistoryRequest, ConversationId,
-    ConversationType, CreateFolderRequest, DeleteConversationsRequest, DeleteFolderRequest,
-    GetConversationsRequest, GetUnreadCountRequest, ListConversationsRequest, ListDeletionsRequest,
-    ListFilter, ListFoldersRequest, ListMessagesRequest, MarkConversationsReadRequest,
-    MarkConversationsRequest, Membership, MessageBody, MuteConversationsRequest, Payload,
-    PinConversationsRequest, Reappearance, RemoveFromFolderRequest, RemoveGroupMembersRequest,
-    RenameFolderRequest, RestoreConversationsRequest, SeenThrough, SendMessageRequest,
-    SendSystemMessageRequest, SetCustomDataRequest, SystemConversation, WatchConversationsRequest,
-    conversation_id::Id, message_body::Content,
+    AddGroupMembersRequest, AddToFolderRequest, AddWatchedUser, ClearHistoryRequest,
+    ConversationId, ConversationType, CreateFolderRequest, DeleteConversationsRequest,
+    DeleteFolderRequest, GetConversationsRequest, GetUnreadCountRequest, ListConversationsRequest,
+    ListDeletionsRequest, ListFilter, ListFoldersRequest, ListMessagesRequest,
+    MarkConversationsReadRequest, MarkConversationsRequest, Membership, MessageBody,
+    MuteConversationsRequest, Payload, PinConversationsRequest, Reappearance,
+    RemoveFromFolderRequest, RemoveGroupMembersRequest, RenameFolderRequest,
+    RestoreConversationsRequest, SeenThrough, SendMessageRequest, SendSystemMessageRequest,
+    SetCustomDataRequest, SystemConversation, WatchConversationsRequest, WatchUsersRequest,
+    conversation_id::Id, message_body::Content, watch_users_request::Step,
 };
 
 /// A method, what is particular about the request, and its bytes.
@@ -160,6 +161,13 @@ fn lists() -> Vec<Seed> {
         client_id: client(),
         after_revision: Some(7),
     };
+    let watch_users = WatchUsersRequest {
+        client_id: client(),
+        step: Some(Step::Add(AddWatchedUser {
+            user_id: user(),
+            after_revision: Some(7),
+        })),
+    };
     let list = ListConversationsRequest {
         user_id: user(),
         page_size: 50,
@@ -189,6 +197,7 @@ fn lists() -> Vec<Seed> {
         seed("GetConversations", "", &get),
         seed("GetUnreadCount", "", &unread),
         seed("ListDeletions", "", &trash),
+        seed("WatchUsers", "", &watch_users),
     ]
 }
 
