@@ -24,7 +24,7 @@ const WAITING: usize = 16;
 
 /// An entry of a watch.
 pub(super) trait Entry {
-    /// What the client is sent.
+    /// The message that the client is sent.
     type Message;
 
     /// Counts it as sent.

@@ -153,8 +153,8 @@ fn page(dialect: Dialect) -> String {
              ORDER BY revision DESC LIMIT {length} + 1 \
          ), sized AS ( \
              SELECT {of_log}, octet_length(c.conversations) + octet_length(c.results) AS size \
-             FROM found AS f CROSS JOIN changes AS c \
-             WHERE c.user_id = {by_whole_key} AND c.revision = f.revision \
+             FROM found CROSS JOIN changes AS c \
+             WHERE c.user_id = {by_whole_key} AND c.revision = found.revision \
          ), summed AS ( \
              SELECT s.*, SUM(s.size) OVER (ORDER BY s.revision DESC) AS sum FROM sized AS s \
          ) \
@@ -168,7 +168,7 @@ fn page(dialect: Dialect) -> String {
         kinds = kinds.join(", "),
         of_log = of_log.join(", "),
         of_page = of_page.join(", "),
-        by_whole_key = dialect.after("f.revision", &user),
+        by_whole_key = dialect.after("found.revision", &user),
     )
 }
 

@@ -348,8 +348,8 @@ sized AS (
         c.client_id,
         c.changed_at,
         octet_length(c.conversations) + octet_length(c.results) AS size
-    FROM found AS f CROSS JOIN changes AS c
-    WHERE c.user_id = CASE WHEN f.revision >= 0 THEN $1 END AND c.revision = f.revision
+    FROM found CROSS JOIN changes AS c
+    WHERE c.user_id = CASE WHEN found.revision >= 0 THEN $1 END AND c.revision = found.revision
 ),
 summed AS (SELECT s.*, SUM(s.size) OVER (ORDER BY s.revision DESC) AS sum FROM sized AS s)
 SELECT
@@ -388,7 +388,7 @@ ORDER BY p.revision DESC;
 -- MATERIALIZE p
 --   CO-ROUTINE summed
 --     CO-ROUTINE (subquery-11)
---       SCAN f
+--       SCAN found
 --       SEARCH c USING PRIMARY KEY (user_id=? AND revision=?)
 --       USE TEMP B-TREE FOR ORDER BY
 --     SCAN (subquery-11)

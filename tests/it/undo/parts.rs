@@ -264,7 +264,9 @@ async fn forgotten_settings_come_back_to_the_conversation_that_they_are_of(datab
     client.mark("alice", [dora.clone()], 8, 0).await;
     let before = client.entry("alice", dora.clone()).await;
     let all = [bob.clone(), carol.clone(), dora.clone()];
-    let deletion = client.delete("alice", all).forget().await.deletion_id;
+    let deletion = client.delete("alice", all);
+    let deletion = deletion.with(|request| request.forget_settings = true);
+    let deletion = deletion.await.deletion_id;
     // In another order and without the first, so that none is at its place.
     let part = [dora.clone(), carol.clone()];
     let outcomes = restored(&service, &deletion, part.clone()).await;

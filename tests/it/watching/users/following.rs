@@ -1,4 +1,4 @@
-//! What is sent of each user, and what adding and removing do.
+//! The entries of each user, and the effects of adding and removing.
 
 use std::time::Duration;
 
@@ -117,7 +117,7 @@ async fn nothing_follows_of_a_user_that_was_removed(database: TestDatabase) {
     client.delete("bob", of_bob).sync(true).await;
     let (user, change) = watcher.change().await;
     assert_eq!((user.as_str(), change.revision), ("bob", 1));
-    // What was missed is replayed.
+    // The change that was missed is replayed.
     assert_eq!(watcher.follow("alice", Some(0)).await, 0);
     let (user, change) = watcher.change().await;
     assert_eq!((user.as_str(), change.revision), ("alice", 1));
