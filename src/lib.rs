@@ -63,7 +63,10 @@
 //! - *No message is lost.* A message gets its position while its head is locked, so positions commit
 //!   in order. A deletion reaches only to a head that it has read before; what commits later has a
 //!   higher position.
-//! - *Watermarks never fall.* They are compared with the row at the moment it is written.
+//! - *Watermarks never fall*, but for undoing and showing. They are compared with the row at the moment it is
+//!   written.
+//! - *Staying away is a rule of the row*, beside the watermarks: a deletion sets it in its statement, and the
+//!   user's own message, which writes the row anyway, ends it.
 //! - *Retries are exact.* The change is recorded in the same statement that makes it. The first answer
 //!   is made of what that statement says it has recorded, and every retry is read from there.
 //! - *One order of changes.* Every change of a user raises the user's revision, which locks the user's
@@ -116,7 +119,9 @@
 //! rows (pins, folders, what is in folders) is counted after the change, in a transaction that holds
 //! the user's lock from its first statement on, and taken back with the transaction. It counts what the
 //! user sees of it, and only what adds to it is refused. Undoing a deletion pins again what it has
-//! unpinned as far as there is room, and says where there was none.
+//! unpinned as far as there is room, and says where there was none. A deletion that takes the settings as well is
+//! such a transaction, too: what it takes is read under the user's lock and recorded with it
+//! (`store::deletions`).
 //!
 //! # Joining and leaving
 //!

@@ -17,6 +17,7 @@ mod line;
 mod list_conversations;
 mod list_deletions;
 mod list_folders;
+mod list_hidden_conversations;
 mod list_messages;
 mod mark_conversations;
 mod mark_conversations_read;
@@ -32,6 +33,7 @@ mod restore_conversations;
 mod send_message;
 mod send_system_message;
 mod set_custom_data;
+mod show_conversations;
 mod watch_conversations;
 mod watch_users;
 
@@ -59,6 +61,9 @@ pub use get_unread_count::get_unread_count;
 pub use list_conversations::{ConversationPage, ListConversations, list_conversations};
 pub use list_deletions::{DeletionPage, ListDeletions, WhichDeletions, list_deletions};
 pub use list_folders::list_folders;
+pub use list_hidden_conversations::{
+    HiddenConversation, HiddenPage, ListHiddenConversations, list_hidden_conversations,
+};
 pub use list_messages::{ListMessages, MessagePage, list_messages};
 pub use mark_conversations::mark_conversations;
 pub use mark_conversations_read::{MarkConversationsRead, Which, mark_conversations_read};
@@ -71,6 +76,7 @@ pub use restore_conversations::{RestoreConversations, restore_conversations};
 pub use send_message::{Recipient, SendMessage, send_message};
 pub use send_system_message::{SendSystemMessage, send_system_message};
 pub use set_custom_data::set_custom_data;
+pub use show_conversations::show_conversations;
 pub use watch_conversations::{Watch, WatchConversations, WatchEnd, WatchEvent, WatchPolicy};
 pub use watch_users::{UserEnd, UserEntry, UserWatches};
 

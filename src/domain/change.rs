@@ -49,6 +49,8 @@ pub enum Change {
         /// The settings of those whose settings came back, as they are since.
         settings: Vec<ConversationSettings>,
     },
+    /// Hidden conversations were listed again: how each stands since, and how far it is read.
+    Shown(Vec<(Watermarks, Seq)>),
     /// Conversations were read through these positions.
     Read(Vec<(ConversationId, Seq)>),
     /// Conversations were pinned or unpinned.
@@ -179,6 +181,7 @@ impl Change {
             Self::Taken { conversations, .. } | Self::Restored { conversations, .. } => {
                 !conversations.is_empty()
             }
+            Self::Shown(conversations) => !conversations.is_empty(),
             Self::Read(conversations) => !conversations.is_empty(),
             Self::Marked(conversations) => !conversations.is_empty(),
             Self::Pinned(_, conversations)

@@ -19,6 +19,7 @@ mod page;
 mod quantity;
 mod request;
 mod setting;
+mod showing;
 mod view;
 
 pub use batch::{Batch, BatchError};
@@ -47,6 +48,7 @@ pub use setting::{
     ChangeOutcome, Changed, CustomData, CustomDataError, MAX_READ, MarksChanged, Muting, Pinning,
     ReadingChanged,
 };
+pub use showing::{HiddenCursor, HiddenFilter, HiddenPosition, ShowOutcome, Shown};
 pub use view::View;
 
 #[cfg(test)]

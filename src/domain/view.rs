@@ -47,6 +47,19 @@ impl View {
             && self.last(head) > self.hidden_through.max(self.joined_after)
     }
 
+    /// Whether the conversation is off the user's list although something has reached the user in this
+    /// membership.
+    #[must_use]
+    pub fn is_hidden(&self, head: Seq) -> bool {
+        self.last(head) > self.joined_after && !self.is_listed(head)
+    }
+
+    /// Whether the history up to where the conversation is hidden was cleared.
+    #[must_use]
+    pub fn is_cleared(&self) -> bool {
+        self.cleared_through > self.joined_after && self.cleared_through >= self.hidden_through
+    }
+
     /// The positions of the messages that the user can read; `None` if there are none.
     #[must_use]
     pub fn visible(&self, head: Seq) -> Option<RangeInclusive<Seq>> {

@@ -19,12 +19,14 @@ use crate::{
         GetConversationsRequest, GetConversationsResponse, GetUnreadCountRequest,
         GetUnreadCountResponse, ListConversationsRequest, ListConversationsResponse,
         ListDeletionsRequest, ListDeletionsResponse, ListFoldersRequest, ListFoldersResponse,
+        ListHiddenConversationsRequest, ListHiddenConversationsResponse,
         MarkConversationsReadRequest, MarkConversationsReadResponse, MarkConversationsRequest,
         MarkConversationsResponse, MuteConversationsRequest, MuteConversationsResponse,
         PinConversationsRequest, PinConversationsResponse, RemoveFromFolderRequest,
         RemoveFromFolderResponse, RenameFolderRequest, RenameFolderResponse,
         RestoreConversationsRequest, RestoreConversationsResponse, SetCustomDataRequest,
-        SetCustomDataResponse, WatchConversationsRequest, WatchUsersRequest,
+        SetCustomDataResponse, ShowConversationsRequest, ShowConversationsResponse,
+        WatchConversationsRequest, WatchUsersRequest,
         conversation_service_server::ConversationService,
     },
 };
@@ -257,5 +259,26 @@ impl ConversationService for Api {
         let (request, token) = convert::list_deletions::parse(request.into_inner())?;
         let page = app::list_deletions(&self.app, request).await?;
         Ok(Response::new(convert::list_deletions::render(page, &token)))
+    }
+
+    async fn show_conversations(
+        &self,
+        request: Request<ShowConversationsRequest>,
+    ) -> Result<Response<ShowConversationsResponse>, Status> {
+        let (request, caller) = access::received(request);
+        let (origin, ids) = convert::show_conversations::parse(request, caller)?;
+        let shown = app::show_conversations(&self.app, origin, ids).await?;
+        Ok(Response::new(convert::show_conversations::render(shown)))
+    }
+
+    async fn list_hidden_conversations(
+        &self,
+        request: Request<ListHiddenConversationsRequest>,
+    ) -> Result<Response<ListHiddenConversationsResponse>, Status> {
+        let (request, token) = convert::list_hidden_conversations::parse(request.into_inner())?;
+        let page = app::list_hidden_conversations(&self.app, request).await?;
+        Ok(Response::new(convert::list_hidden_conversations::render(
+            page, &token,
+        )))
     }
 }

@@ -11,7 +11,9 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use prost::Message;
 use ring::digest::{Context, SHA256};
 
-use crate::domain::{ListBeginning, ListCursor, ListPosition, Revision, Seq, Timestamp};
+use crate::domain::{
+    HiddenCursor, HiddenPosition, ListBeginning, ListCursor, ListPosition, Revision, Seq, Timestamp,
+};
 
 const DIGEST_BYTES: usize = 12;
 /// Stands for no pin. Revisions are not negative.
@@ -119,6 +121,29 @@ impl Place for ListCursor {
     }
 }
 
+/// It is shorter than a [`ListCursor`], so neither is taken for the other.
+impl Place for HiddenCursor {
+    fn write(&self, token: &mut Vec<u8>) {
+        let Self {
+            revision,
+            after: HiddenPosition { activity, key },
+        } = self;
+        write(token, revision.to_stored());
+        write(token, activity.as_micros());
+        token.extend(key);
+    }
+
+    fn read(token: &mut &[u8]) -> Option<Self> {
+        Some(Self {
+            revision: Revision::from_stored(read_number(token)?)?,
+            after: HiddenPosition {
+                activity: Timestamp::from_micros(read_number(token)?),
+                key: read(token)?,
+            },
+        })
+    }
+}
+
 impl Place for Seq {
     fn write(&self, token: &mut Vec<u8>) {
         token.extend(self.to_stored().to_string().into_bytes());
@@ -212,6 +237,21 @@ mod tests {
             let read = decode::<Revision>(&request("alice"), &token);
             assert_eq!(read.expect("its own token"), Some(place));
         }
+    }
+
+    #[test]
+    fn a_token_of_what_is_hidden_leads_back_to_its_place_and_is_none_of_a_list() {
+        let place = HiddenCursor {
+            revision: Revision::saturating(7),
+            after: HiddenPosition {
+                activity: Timestamp::from_micros(5),
+                key: [7; 16],
+            },
+        };
+        let token = encode(&request("alice"), &place);
+        let read = decode::<HiddenCursor>(&request("alice"), &token);
+        assert_eq!(read.expect("its own token"), Some(place));
+        assert!(decode::<ListCursor>(&request("alice"), &token).is_err());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::{
     kind::StoredKind,
     log::{self, CHANGED, Recorded, RecordedConversation},
     row::Row,
-    settings,
+    settings, showing,
 };
 use crate::domain::{
     Change, ClientId, ConversationId, FolderName, Marks, Membership, Muting, Pinning, Reappearance,
@@ -78,6 +78,7 @@ fn change(row: &Row<'_>, recorded: Recorded) -> Result<Change, StoreError> {
                 },
             )?,
         },
+        StoredKind::Show => Change::Shown(showing::shown_watermarks(recorded)?),
         StoredKind::Read => Change::Read(changed_to(recorded, Seq::from_stored)?),
         StoredKind::Pin => Change::Pinned(Pinning::Pin, changed(recorded)),
         StoredKind::Unpin => Change::Pinned(Pinning::Unpin, changed(recorded)),

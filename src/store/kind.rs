@@ -22,10 +22,11 @@ pub(super) enum StoredKind {
     RemoveFromFolder = 16,
     Join = 17,
     Leave = 18,
+    Show = 19,
 }
 
 impl StoredKind {
-    pub(super) const ALL: [Self; 18] = [
+    pub(super) const ALL: [Self; 19] = [
         Self::Delete,
         Self::DeleteAndClear,
         Self::Clear,
@@ -44,6 +45,7 @@ impl StoredKind {
         Self::RemoveFromFolder,
         Self::Join,
         Self::Leave,
+        Self::Show,
     ];
 
     /// The kind as it stands in metrics.
@@ -67,6 +69,7 @@ impl StoredKind {
             Self::RemoveFromFolder => "remove_from_folder",
             Self::Join => "join",
             Self::Leave => "leave",
+            Self::Show => "show",
         }
     }
 
@@ -90,6 +93,7 @@ impl StoredKind {
             16 => Self::RemoveFromFolder,
             17 => Self::Join,
             18 => Self::Leave,
+            19 => Self::Show,
             _ => return None,
         })
     }

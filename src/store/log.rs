@@ -139,7 +139,8 @@ impl Recorded {
             | StoredKind::AddToFolder
             | StoredKind::RemoveFromFolder
             | StoredKind::Join
-            | StoredKind::Leave => false,
+            | StoredKind::Leave
+            | StoredKind::Show => false,
         }
     }
 

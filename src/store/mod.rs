@@ -44,6 +44,7 @@ mod error;
 mod event;
 mod folders;
 mod groups;
+mod hidden;
 mod incarnation;
 mod input;
 mod key;
@@ -62,6 +63,7 @@ mod row;
 mod schema;
 mod session;
 mod settings;
+mod showing;
 mod sqlite_file;
 mod statements;
 mod time;
@@ -98,6 +100,7 @@ pub(crate) use {
     deletions::{DeletionTarget, Deletions, DeletionsBefore, Take},
     erasure::{DueChange, DueConversation},
     folders::FolderError,
+    hidden::Hidden,
     incarnation::Revisions,
     key::ConversationKey,
     list::Part,

@@ -10,7 +10,7 @@ mod written;
 
 use super::{
     append, backlog, change, conversations, deletions, dialect::Dialect, erasure, folders, groups,
-    incarnation, list, log, members, messages, remembered, settings, trim,
+    hidden, incarnation, list, log, members, messages, remembered, settings, showing, trim,
 };
 
 /// The statements of all parts of the store.
@@ -21,6 +21,7 @@ pub(super) struct Statements {
     pub(super) messages: messages::Statements,
     pub(super) append: append::Statements,
     pub(super) groups: groups::Statements,
+    pub(super) hidden: hidden::Statements,
     pub(super) incarnation: incarnation::Statements,
     pub(super) list: list::Statements,
     pub(super) log: log::Statements,
@@ -35,6 +36,7 @@ pub(super) struct Statements {
     pub(super) take: change::ChangeStatement<deletions::TargetRow>,
     pub(super) forget: change::ChangeStatement<deletions::ForgettingRow>,
     pub(super) forgetting: deletions::Statements,
+    pub(super) show: change::ChangeStatement<showing::ShowRow>,
     pub(super) restore: change::ChangeStatement<deletions::UndoneRow>,
 }
 
@@ -46,6 +48,7 @@ impl Statements {
             messages: messages::Statements::new(dialect),
             append: append::Statements::new(dialect),
             groups: groups::Statements::new(dialect),
+            hidden: hidden::Statements::new(dialect),
             incarnation: incarnation::Statements::new(dialect),
             list: list::Statements::new(dialect),
             log: log::Statements::new(dialect),
@@ -60,6 +63,7 @@ impl Statements {
             take: deletions::take_statement(dialect),
             forget: deletions::forget_statement(dialect),
             forgetting: deletions::Statements::new(dialect),
+            show: showing::show_statement(dialect),
             restore: deletions::restore_statement(dialect),
         }
     }

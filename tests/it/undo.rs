@@ -4,6 +4,7 @@ mod pages;
 mod parts;
 mod refusals;
 mod retries;
+mod sequences;
 mod stack;
 mod takes;
 mod trash;

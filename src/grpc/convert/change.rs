@@ -9,8 +9,9 @@ use crate::{
     proto::{
         self, AddedToFolder, ConversationMarks, ConversationReading, ConversationWatermarks,
         ConversationsDeleted, ConversationsMarked, ConversationsMuted, ConversationsPinned,
-        ConversationsRead, ConversationsRestored, CustomDataSet, FolderCreated, FolderDeleted,
-        FolderRenamed, HistoryCleared, MembershipChanged, RemovedFromFolder, change::Kind,
+        ConversationsRead, ConversationsRestored, ConversationsShown, CustomDataSet, FolderCreated,
+        FolderDeleted, FolderRenamed, HistoryCleared, MembershipChanged, RemovedFromFolder,
+        ShownConversation, change::Kind,
     },
 };
 
@@ -32,6 +33,15 @@ pub(super) fn render(revision: Revision, change: Change) -> proto::Change {
             conversations: all_watermarks(conversations),
             deletion_id: deletion.to_string(),
             settings: settings.into_iter().map(render_settings).collect(),
+        }),
+        Change::Shown(conversations) => Kind::ConversationsShown(ConversationsShown {
+            conversations: conversations
+                .into_iter()
+                .map(|(conversation, read_through)| ShownConversation {
+                    conversation: Some(watermarks(conversation)),
+                    read_through: read_through.get(),
+                })
+                .collect(),
         }),
         Change::Read(conversations) => Kind::ConversationsRead(ConversationsRead {
             conversations: conversations

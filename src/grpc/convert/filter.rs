@@ -21,23 +21,7 @@ pub(super) fn parse(filter: Option<&proto::ListFilter>, violations: &mut Violati
         membership,
         active_since,
     } = filter;
-    let kinds = types.iter().enumerate().filter_map(|(index, number)| {
-        if violations.is_full() {
-            return None;
-        }
-        match ConversationType::try_from(*number) {
-            Ok(ConversationType::C2c) => Some(ConversationKind::C2c),
-            Ok(ConversationType::Group) => Some(ConversationKind::Group),
-            Ok(ConversationType::System) => Some(ConversationKind::System),
-            Ok(ConversationType::Unspecified) | Err(_) => {
-                let path = format!("filter.types[{index}]");
-                let description = "must be one of the named conversation types";
-                violations.add(path, &Found(ViolationReason::UnknownValue, description));
-                None
-            }
-        }
-    });
-    let kinds = kinds.collect();
+    let kinds = kinds("filter.types", types, violations);
     let mark = match mark {
         0 => None,
         bit => violations.check("filter.mark", Mark::new(*bit)),
@@ -115,4 +99,29 @@ pub(super) fn mean(filter: &ListFilter, meaning: &mut Meaning) {
         meaning.number(7);
         meaning.number(since.as_micros().cast_unsigned());
     }
+}
+
+/// A field of conversation types. What is wrong of it is noted and left out.
+pub(super) fn kinds(
+    path: &str,
+    types: &[i32],
+    violations: &mut Violations,
+) -> Vec<ConversationKind> {
+    let kinds = types.iter().enumerate().filter_map(|(index, number)| {
+        if violations.is_full() {
+            return None;
+        }
+        match ConversationType::try_from(*number) {
+            Ok(ConversationType::C2c) => Some(ConversationKind::C2c),
+            Ok(ConversationType::Group) => Some(ConversationKind::Group),
+            Ok(ConversationType::System) => Some(ConversationKind::System),
+            Ok(ConversationType::Unspecified) | Err(_) => {
+                let description = "must be one of the named conversation types";
+                let path = format!("{path}[{index}]");
+                violations.add(path, &Found(ViolationReason::UnknownValue, description));
+                None
+            }
+        }
+    });
+    kinds.collect()
 }

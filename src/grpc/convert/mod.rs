@@ -15,6 +15,7 @@ pub(super) mod group_members;
 pub(super) mod list_conversations;
 pub(super) mod list_deletions;
 pub(super) mod list_folders;
+pub(super) mod list_hidden_conversations;
 pub(super) mod list_messages;
 pub(super) mod mark_conversations;
 pub(super) mod mark_conversations_read;
@@ -26,6 +27,7 @@ pub(super) mod restore_conversations;
 pub(super) mod send_message;
 pub(super) mod send_system_message;
 pub(super) mod set_custom_data;
+pub(super) mod show_conversations;
 pub(super) mod watch_conversations;
 pub(super) mod watch_users;
 

@@ -1288,6 +1288,76 @@ FROM members AS m
 WHERE m.conversation_key = $1 AND m.kind > 0 AND m.left_at IS NULL
 LIMIT 9;
 
+-- hidden.page
+WITH
+without_copy AS (
+    SELECT m.*
+    FROM members AS m
+    WHERE m.user_id = $1 AND m.kind > 0 AND (m.kind & $2) <> 0 AND m.last_time IS NULL
+),
+rest AS (
+    SELECT m.*
+    FROM members AS m
+    WHERE
+        m.user_id = $1
+        AND m.kind > 0
+        AND (m.kind & $2) <> 0
+        AND m.last_time <= COALESCE($3, 9223372036854775807)
+        AND CASE
+            WHEN m.last_seq > m.joined_after
+            AND NOT (m.last_seq > m.hidden_through AND m.last_seq > m.joined_after AND m.stays_away = 0)
+            AND ($3 IS NULL OR m.last_time < $3 OR m.conversation_key > $4) THEN TRUE
+            ELSE FALSE
+        END
+    ORDER BY m.last_time DESC, m.conversation_key
+    LIMIT $5
+)
+SELECT
+    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
+    GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
+    p.taken_by,
+    p.undo_ended,
+    p.conversation_key,
+    p.joined_after,
+    p.left_at,
+    p.last_seq,
+    p.last_time,
+    p.hidden_through,
+    p.cleared_through,
+    p.read_through,
+    p.stays_away,
+    p.pinned_at,
+    p.muted,
+    p.marks,
+    p.custom_data,
+    (
+        SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
+        FROM (
+            SELECT d.folder_id AS ord, d.name
+            FROM folder_conversations AS f
+                CROSS JOIN folders AS d
+            WHERE
+                f.user_id = p.user_id
+                AND f.conversation_key = p.conversation_key
+                AND d.user_id = f.user_id
+                AND d.folder_id = f.folder_id
+        ) AS names
+    ) AS folders
+FROM
+    (SELECT $1 AS user_id) AS me
+    LEFT JOIN users AS u ON u.user_id = me.user_id
+    LEFT JOIN (SELECT * FROM without_copy UNION ALL SELECT * FROM rest) AS p ON TRUE;
+
+-- hidden.restorable
+SELECT c.revision, c.restorable_until
+FROM
+    (SELECT r.revision AS revision, r.ord FROM unnest($3::bigint[]) WITH ORDINALITY AS r(revision, ord)) AS i
+    CROSS JOIN changes AS c
+WHERE
+    c.user_id = CASE WHEN i.ord >= 0 THEN $1 END
+    AND c.revision = i.revision
+    AND c.restorable_until > $2;
+
 -- incarnation.begin
 INSERT INTO incarnations (base, began_at)
 SELECT
@@ -3788,6 +3858,349 @@ applied AS (
 ),
 results AS (
     SELECT i.user_id, json_agg(json_build_array(COALESCE(a.outcome, 3)) ORDER BY i.ord)::text AS results
+    FROM input AS i LEFT JOIN applied AS a USING (ord)
+    GROUP BY i.user_id
+),
+recorded AS (
+    INSERT INTO
+        changes (
+            user_id,
+            request_id,
+            request_digest,
+            client_id,
+            kind,
+            changed_at,
+            synced,
+            restorable_until,
+            erasable_from,
+            undoes,
+            conversations,
+            detail,
+            caller,
+            kept_until,
+            revision,
+            results
+        )
+    SELECT
+        q.user_id,
+        q.request_id,
+        q.request_digest,
+        q.client_id,
+        q.kind,
+        q.changed_at,
+        q.synced,
+        q.restorable_until,
+        q.erasable_from,
+        q.undoes,
+        q.conversations,
+        q.detail,
+        q.caller,
+        q.kept_until,
+        b.revision,
+        COALESCE(r.results, '[]')
+    FROM
+        asked AS q
+        JOIN raised AS b ON b.user_id = q.user_id
+        LEFT JOIN results AS r ON r.user_id = q.user_id
+    RETURNING user_id, revision, results
+)
+SELECT
+    TRUE AS is_new,
+    user_id,
+    revision,
+    results,
+    NULL::bytea AS request_digest,
+    NULL::smallint AS kind,
+    NULL::bigint AS restorable_until,
+    NULL::text AS conversations,
+    NULL::text AS detail
+FROM recorded
+UNION ALL
+SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
+FROM earlier;
+
+-- show.alone
+WITH
+earlier AS (
+    SELECT user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
+    FROM changes
+    WHERE user_id = $1 AND request_id = $2
+),
+input AS (
+    SELECT *
+    FROM (
+        SELECT uuid_send(r.conversation_key) AS conversation_key, r.head AS head, r.ord
+        FROM unnest($15::uuid[], $16::bigint[])
+        WITH ORDINALITY AS r(conversation_key, head, ord)
+    ) AS i
+),
+raised AS (
+    INSERT INTO users (user_id, revision)
+    SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
+    WHERE NOT EXISTS (SELECT 1 FROM earlier)
+    ON CONFLICT (user_id) DO UPDATE SET
+        revision = GREATEST(users.revision + 1, excluded.revision)
+    RETURNING user_id, revision
+),
+targets AS MATERIALIZED (SELECT i.*, b.user_id, b.revision FROM input AS i CROSS JOIN raised AS b),
+applied AS (
+    UPDATE members AS m SET
+        (hidden_through, read_through, stays_away, changed_by) = (
+            SELECT
+                CASE WHEN shows AND last <= m.hidden_through THEN last - 1 ELSE m.hidden_through END,
+                CASE
+                    WHEN shows
+                    AND last <= m.hidden_through
+                    AND m.hidden_through > m.read_through THEN m.hidden_through
+                    ELSE m.read_through
+                END,
+                CASE WHEN shows THEN 0 ELSE m.stays_away END,
+                CASE WHEN shows THEN i.revision ELSE m.changed_by END
+            FROM (
+                SELECT last, last > m.joined_after
+                    AND (m.stays_away = 1 OR last <= m.hidden_through) AS shows
+                FROM (SELECT COALESCE(m.last_seq, i.head) AS last) AS reach
+            ) AS rule
+        )
+    FROM targets AS i
+    WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
+    RETURNING
+        i.ord,
+        CASE
+            WHEN m.changed_by = i.revision THEN 1
+            WHEN COALESCE(m.last_seq, i.head) <= m.joined_after THEN 3
+            ELSE 2
+        END AS outcome,
+        m.hidden_through AS hidden_through,
+        m.cleared_through AS cleared_through,
+        m.read_through AS read_through
+),
+recorded AS (
+    INSERT INTO
+        changes (
+            user_id,
+            request_id,
+            request_digest,
+            client_id,
+            kind,
+            changed_at,
+            synced,
+            restorable_until,
+            erasable_from,
+            undoes,
+            conversations,
+            detail,
+            caller,
+            kept_until,
+            revision,
+            results
+        )
+    SELECT
+        $1,
+        $2,
+        $3,
+        $4,
+        $5,
+        $6,
+        $7,
+        $8,
+        $9,
+        $10,
+        $11,
+        $12,
+        $13,
+        $14,
+        b.revision,
+        (
+            SELECT
+                COALESCE(
+                    json_agg(
+                        json_build_array(
+                            COALESCE(a.outcome, 3),
+                            COALESCE(a.hidden_through, 0),
+                            COALESCE(a.cleared_through, 0),
+                            COALESCE(a.read_through, 0)
+                        )
+                        ORDER BY i.ord
+                    )::text,
+                    '[]'
+                )
+            FROM input AS i
+                LEFT JOIN applied AS a USING (ord)
+        )
+    FROM raised AS b
+    RETURNING user_id, revision, results
+)
+SELECT
+    TRUE AS is_new,
+    user_id,
+    revision,
+    results,
+    NULL::bytea AS request_digest,
+    NULL::smallint AS kind,
+    NULL::bigint AS restorable_until,
+    NULL::text AS conversations,
+    NULL::text AS detail
+FROM recorded
+UNION ALL
+SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
+FROM earlier;
+
+-- show.together
+WITH
+asked AS (
+    SELECT *
+    FROM (
+        SELECT
+            r.user_id AS user_id,
+            CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
+            CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
+            CASE WHEN r.has_client_id THEN r.client_id END AS client_id,
+            r.kind AS kind,
+            r.changed_at AS changed_at,
+            r.synced AS synced,
+            CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
+            CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
+            CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
+            r.conversations AS conversations,
+            CASE WHEN r.has_detail THEN r.detail END AS detail,
+            CASE WHEN r.has_caller THEN r.caller END AS caller,
+            r.kept_until AS kept_until,
+            r.ord
+        FROM
+            unnest(
+                $1::text[] COLLATE "C",
+                $2::bytea[],
+                $3::boolean[],
+                $4::bytea[],
+                $5::boolean[],
+                $6::text[] COLLATE "C",
+                $7::boolean[],
+                $8::bigint[],
+                $9::bigint[],
+                $10::bigint[],
+                $11::bigint[],
+                $12::boolean[],
+                $13::bigint[],
+                $14::boolean[],
+                $15::bigint[],
+                $16::boolean[],
+                $17::text[] COLLATE "C",
+                $18::text[] COLLATE "C",
+                $19::boolean[],
+                $20::text[] COLLATE "C",
+                $21::boolean[],
+                $22::bigint[]
+            )
+        WITH
+        ORDINALITY AS r(
+            user_id,
+            request_id,
+            has_request_id,
+            request_digest,
+            has_request_digest,
+            client_id,
+            has_client_id,
+            kind,
+            changed_at,
+            synced,
+            restorable_until,
+            has_restorable_until,
+            erasable_from,
+            has_erasable_from,
+            undoes,
+            has_undoes,
+            conversations,
+            detail,
+            has_detail,
+            caller,
+            has_caller,
+            kept_until,
+            ord
+        )
+    ) AS q
+),
+input AS (
+    SELECT *
+    FROM (
+        SELECT r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key, r.head AS head, r.ord
+        FROM unnest($23::text[] COLLATE "C", $24::uuid[], $25::bigint[])
+        WITH ORDINALITY AS r(user_id, conversation_key, head, ord)
+    ) AS i
+),
+earlier AS (
+    SELECT
+        c.user_id,
+        c.revision,
+        c.request_digest,
+        c.kind,
+        c.restorable_until,
+        c.conversations,
+        c.results,
+        c.detail
+    FROM asked AS q CROSS JOIN changes AS c
+    WHERE c.user_id = q.user_id AND c.request_id = q.request_id
+),
+raised AS (
+    INSERT INTO users (user_id, revision)
+    SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
+    FROM asked AS q
+    WHERE NOT EXISTS (SELECT 1 FROM earlier AS e WHERE e.user_id = q.user_id)
+    ORDER BY q.user_id
+    ON CONFLICT (user_id) DO UPDATE SET
+        revision = GREATEST(users.revision + 1, excluded.revision)
+    RETURNING user_id, revision
+),
+targets AS MATERIALIZED (
+    SELECT i.*, b.revision
+    FROM input AS i JOIN raised AS b ON b.user_id = i.user_id
+    WHERE (SELECT COUNT(*) FROM raised) > 0
+    ORDER BY i.ord
+),
+applied AS (
+    UPDATE members AS m SET
+        (hidden_through, read_through, stays_away, changed_by) = (
+            SELECT
+                CASE WHEN shows AND last <= m.hidden_through THEN last - 1 ELSE m.hidden_through END,
+                CASE
+                    WHEN shows
+                    AND last <= m.hidden_through
+                    AND m.hidden_through > m.read_through THEN m.hidden_through
+                    ELSE m.read_through
+                END,
+                CASE WHEN shows THEN 0 ELSE m.stays_away END,
+                CASE WHEN shows THEN i.revision ELSE m.changed_by END
+            FROM (
+                SELECT last, last > m.joined_after
+                    AND (m.stays_away = 1 OR last <= m.hidden_through) AS shows
+                FROM (SELECT COALESCE(m.last_seq, i.head) AS last) AS reach
+            ) AS rule
+        )
+    FROM targets AS i
+    WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
+    RETURNING
+        i.ord,
+        CASE
+            WHEN m.changed_by = i.revision THEN 1
+            WHEN COALESCE(m.last_seq, i.head) <= m.joined_after THEN 3
+            ELSE 2
+        END AS outcome,
+        m.hidden_through AS hidden_through,
+        m.cleared_through AS cleared_through,
+        m.read_through AS read_through
+),
+results AS (
+    SELECT
+        i.user_id,
+        json_agg(
+            json_build_array(
+                COALESCE(a.outcome, 3),
+                COALESCE(a.hidden_through, 0),
+                COALESCE(a.cleared_through, 0),
+                COALESCE(a.read_through, 0)
+            )
+            ORDER BY i.ord
+        )::text AS results
     FROM input AS i LEFT JOIN applied AS a USING (ord)
     GROUP BY i.user_id
 ),

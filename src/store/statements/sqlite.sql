@@ -1264,6 +1264,105 @@ WHERE m.conversation_key = $1 AND m.kind > 0 AND m.left_at IS NULL
 LIMIT 9;
 -- SEARCH m USING INDEX members_by_conversation (conversation_key=?)
 
+-- hidden.page
+WITH
+without_copy AS (
+    SELECT m.*
+    FROM members AS m INDEXED BY members_by_activity
+    WHERE m.user_id = $1 AND m.kind > 0 AND (m.kind & $2) <> 0 AND m.last_time IS NULL
+),
+rest AS (
+    SELECT m.*
+    FROM members AS m INDEXED BY members_by_activity
+    WHERE
+        m.user_id = $1
+        AND m.kind > 0
+        AND (m.kind & $2) <> 0
+        AND m.last_time <= COALESCE($3, 9223372036854775807)
+        AND CASE
+            WHEN m.last_seq > m.joined_after
+            AND NOT (m.last_seq > m.hidden_through AND m.last_seq > m.joined_after AND m.stays_away = 0)
+            AND ($3 IS NULL OR m.last_time < $3 OR m.conversation_key > $4) THEN TRUE
+            ELSE FALSE
+        END
+    ORDER BY m.last_time DESC, m.conversation_key
+    LIMIT $5
+)
+SELECT
+    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
+    MAX(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
+    p.taken_by,
+    p.undo_ended,
+    p.conversation_key,
+    p.joined_after,
+    p.left_at,
+    p.last_seq,
+    p.last_time,
+    p.hidden_through,
+    p.cleared_through,
+    p.read_through,
+    p.stays_away,
+    p.pinned_at,
+    p.muted,
+    p.marks,
+    p.custom_data,
+    (
+        SELECT json_group_array(json_array(name))
+        FROM (
+            SELECT *
+            FROM (
+                SELECT d.folder_id AS ord, d.name
+                FROM folder_conversations AS f
+                    CROSS JOIN folders AS d
+                WHERE
+                    f.user_id = p.user_id
+                    AND f.conversation_key = p.conversation_key
+                    AND d.user_id = f.user_id
+                    AND d.folder_id = f.folder_id
+            ) AS names
+            ORDER BY ord
+        )
+    ) AS folders
+FROM
+    (SELECT $1 AS user_id) AS me
+    LEFT JOIN users AS u ON u.user_id = me.user_id
+    LEFT JOIN (SELECT * FROM without_copy UNION ALL SELECT * FROM rest) AS p ON TRUE;
+-- CO-ROUTINE me
+--   SCAN CONSTANT ROW
+-- MATERIALIZE p
+--   COMPOUND QUERY
+--     LEFT-MOST SUBQUERY
+--       SEARCH m USING INDEX members_by_activity (user_id=? AND last_time=?)
+--     UNION ALL
+--       CO-ROUTINE rest
+--         SEARCH m USING INDEX members_by_activity (user_id=? AND last_time<?)
+--       SCAN rest
+-- SCAN me
+-- SEARCH u USING PRIMARY KEY (user_id=?) LEFT-JOIN
+-- SCAN p LEFT-JOIN
+-- SCALAR SUBQUERY 3
+--   SEARCH incarnations USING PRIMARY KEY
+-- SCALAR SUBQUERY 4
+--   SEARCH incarnations USING PRIMARY KEY
+-- CORRELATED SCALAR SUBQUERY 7
+--   CO-ROUTINE (subquery-6)
+--     SEARCH f USING COVERING INDEX folder_conversations_by_conversation (user_id=? AND conversation_key=?)
+--     SEARCH d USING PRIMARY KEY (user_id=? AND folder_id=?)
+--     USE TEMP B-TREE FOR ORDER BY
+--   SCAN (subquery-6)
+
+-- hidden.restorable
+SELECT c.revision, c.restorable_until
+FROM
+    (SELECT r.key AS ord, r.value ->> 0 AS revision FROM json_each($3) AS r) AS i
+    CROSS JOIN changes AS c
+WHERE
+    c.user_id = CASE WHEN i.ord >= 0 THEN $1 END
+    AND c.revision = i.revision
+    AND c.restorable_until > $2;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH c USING PRIMARY KEY (user_id=? AND revision=?)
+
 -- incarnation.begin
 INSERT INTO incarnations (base, began_at)
 SELECT
@@ -2861,6 +2960,141 @@ FROM (
                 r.value ->> 1 AS user_id,
                 unhex(r.value ->> 2) AS conversation_key,
                 r.value ->> 3 AS position
+            FROM json_each($2) AS r
+        ) AS i
+            LEFT JOIN members AS m ON m.user_id = i.user_id
+            AND m.conversation_key = i.conversation_key
+        GROUP BY i.user_id
+    ) AS r ON r.user_id = q.user_id
+RETURNING user_id, revision, results;
+-- MATERIALIZE r
+--   SCAN r VIRTUAL TABLE INDEX 1:
+--   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?) LEFT-JOIN
+--   USE TEMP B-TREE FOR GROUP BY
+--   USE TEMP B-TREE FOR json_group_array(ORDER BY)
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- BLOOM FILTER ON r (user_id=?)
+-- SEARCH r USING AUTOMATIC COVERING INDEX (user_id=?) LEFT-JOIN
+
+-- show.apply
+UPDATE members AS m SET
+    (hidden_through, read_through, stays_away, changed_by) = (
+        SELECT
+            CASE WHEN shows AND last <= m.hidden_through THEN last - 1 ELSE m.hidden_through END,
+            CASE
+                WHEN shows
+                AND last <= m.hidden_through
+                AND m.hidden_through > m.read_through THEN m.hidden_through
+                ELSE m.read_through
+            END,
+            CASE WHEN shows THEN 0 ELSE m.stays_away END,
+            CASE WHEN shows THEN i.revision ELSE m.changed_by END
+        FROM (
+            SELECT last, last > m.joined_after
+                AND (m.stays_away = 1 OR last <= m.hidden_through) AS shows
+            FROM (SELECT COALESCE(m.last_seq, i.head) AS last) AS reach
+        ) AS rule
+    )
+FROM (
+    SELECT
+        r.key AS ord,
+        r.value ->> 0 AS revision,
+        r.value ->> 1 AS user_id,
+        unhex(r.value ->> 2) AS conversation_key,
+        r.value ->> 3 AS head
+    FROM json_each($1) AS r
+) AS i
+WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+-- CORRELATED SCALAR SUBQUERY 3
+--   CO-ROUTINE reach
+--     SCAN CONSTANT ROW
+--   SCAN reach
+
+-- show.record
+INSERT INTO
+    changes (
+        user_id,
+        request_id,
+        request_digest,
+        client_id,
+        kind,
+        changed_at,
+        synced,
+        restorable_until,
+        erasable_from,
+        undoes,
+        conversations,
+        detail,
+        caller,
+        kept_until,
+        revision,
+        results
+    )
+SELECT
+    q.user_id,
+    q.request_id,
+    q.request_digest,
+    q.client_id,
+    q.kind,
+    q.changed_at,
+    q.synced,
+    q.restorable_until,
+    q.erasable_from,
+    q.undoes,
+    q.conversations,
+    q.detail,
+    q.caller,
+    q.kept_until,
+    q.revision,
+    COALESCE(r.results, '[]')
+FROM (
+    SELECT
+        r.key AS ord,
+        r.value ->> 0 AS user_id,
+        unhex(r.value ->> 1) AS request_id,
+        unhex(r.value ->> 2) AS request_digest,
+        r.value ->> 3 AS client_id,
+        r.value ->> 4 AS kind,
+        r.value ->> 5 AS changed_at,
+        r.value ->> 6 AS synced,
+        r.value ->> 7 AS restorable_until,
+        r.value ->> 8 AS erasable_from,
+        r.value ->> 9 AS undoes,
+        r.value ->> 10 AS conversations,
+        r.value ->> 11 AS detail,
+        r.value ->> 12 AS caller,
+        r.value ->> 13 AS kept_until,
+        r.value ->> 14 AS revision
+    FROM json_each($1) AS r
+) AS q
+    LEFT JOIN (
+        SELECT
+            i.user_id,
+            json_group_array(
+                json_array(
+                    CASE
+                        WHEN m.user_id IS NULL THEN 3
+                        ELSE CASE
+                            WHEN m.changed_by = i.revision THEN 1
+                            WHEN COALESCE(m.last_seq, i.head) <= m.joined_after THEN 3
+                            ELSE 2
+                        END
+                    END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.read_through END
+                )
+                ORDER BY i.ord
+            ) AS results
+        FROM (
+            SELECT
+                r.key AS ord,
+                r.value ->> 0 AS revision,
+                r.value ->> 1 AS user_id,
+                unhex(r.value ->> 2) AS conversation_key,
+                r.value ->> 3 AS head
             FROM json_each($2) AS r
         ) AS i
             LEFT JOIN members AS m ON m.user_id = i.user_id

@@ -6,7 +6,7 @@ use conversation_service::proto::{
     MarkConversationsReadRequest, MarkConversationsRequest, MuteConversationsRequest,
     PinConversationsRequest, RemoveFromFolderRequest, RemoveGroupMembersRequest,
     RenameFolderRequest, RestoreConversationsRequest, SendMessageRequest, SetCustomDataRequest,
-    conversation_service_client::ConversationServiceClient,
+    ShowConversationsRequest, conversation_service_client::ConversationServiceClient,
     group_service_client::GroupServiceClient, message_service_client::MessageServiceClient,
 };
 use tonic::{Request, metadata::MetadataValue, transport::Channel};
@@ -26,7 +26,7 @@ on_every_database!(
 );
 
 /// How many kinds of change there are.
-const KINDS: i64 = 18;
+const KINDS: i64 = 19;
 
 fn by<T>(token: &str, message: T) -> Request<T> {
     let mut request = Request::new(message);
@@ -114,6 +114,9 @@ async fn change_folders(by: &mut By<'_>) {
 
 async fn delete_and_restore(by: &mut By<'_>, channel: &Channel) {
     change!(by.clear_history(ClearHistoryRequest {
+        conversation_ids: bob()
+    }));
+    change!(by.show_conversations(ShowConversationsRequest {
         conversation_ids: bob()
     }));
     for clear_history in [false, true] {

@@ -60,6 +60,7 @@ fn kind(event: &WatchConversationsResponse) -> &'static str {
         Kind::AddedToFolder(_) => "added_to_folder",
         Kind::RemovedFromFolder(_) => "removed_from_folder",
         Kind::MembershipChanged(_) => "membership_changed",
+        Kind::ConversationsShown(_) => "conversations_shown",
     }
 }
 

@@ -206,6 +206,23 @@ impl World {
     /// Makes the remaining calls: those that have nothing to do with the list, and those that shrink it.
     pub(super) async fn take_apart(&self, measured: &mut Measured) {
         let (client, reader) = (&self.client, &self.reader);
+        // Settings are told when they come back.
+        let ids = || friends(500..500 + BATCH);
+        let forgetting = client.delete(reader, ids()).clear(false).sync(true);
+        let forgetting = forgetting.with(|request| request.forget_settings = true);
+        let deleted = forgetting.await;
+        measured.answer("DeleteConversations", &deleted);
+        let restored = client.restore(reader, &deleted.deletion_id, "").await;
+        measured.answer("RestoreConversations", &restored.expect("it can be undone"));
+        for batch in (500..1_000).collect::<Vec<_>>().chunks(BATCH) {
+            let ids = friends(batch.iter().copied());
+            client.delete(reader, ids).clear(false).await;
+        }
+        let hidden = client.hidden_page(reader, &[], LARGEST_PAGE, String::new());
+        let hidden = hidden.await.expect("the client takes it");
+        measured.answer("ListHiddenConversations", &hidden);
+        measured.answer("ShowConversations", &client.show(reader, ids()).await);
+
         let renamed = client.rename_folder(reader, &folder(0), &folder(50)).await;
         measured.answer("RenameFolder", &renamed);
         let deleted = client.delete_folder(reader, &folder(1)).await;

@@ -38,6 +38,8 @@ async fn furnish(client: &Client, clock: &TestClock) {
         client.send(sender, c2c("alice"), "hi").await;
         client.send(sender, c2c("alice"), "there").await;
     }
+    client.send("erin", c2c("alice"), "hi").await;
+    client.delete("alice", [c2c("erin")]).clear(false).await;
     client.create_folder("alice", "work", [c2c("carol")]).await;
     client.create_folder("alice", "rest", [c2c("dora")]).await;
     client.pin("alice", [c2c("dora")]).await;
@@ -57,6 +59,10 @@ fn every_change(client: &Client) -> Vec<(&'static str, Box<dyn AnyChange>)> {
         ("mute", Box::new(client.mute("alice", ids()))),
         ("unmute", Box::new(client.unmute("alice", [c2c("dora")]))),
         ("mark", Box::new(client.mark("alice", ids(), 3, 8))),
+        (
+            "show",
+            Box::new(client.show("alice", [c2c("erin"), c2c("stranger")])),
+        ),
         (
             "data",
             Box::new(client.set_data("alice", ids(), b"x".to_vec())),

@@ -103,6 +103,15 @@ impl Copy {
                     self.set(settings);
                 }
             }
+            Kind::ConversationsShown(shown) => {
+                for one in shown.conversations {
+                    let watermarks = one.conversation.expect("of a conversation");
+                    let entry = self.entry(watermarks.conversation_id.as_ref());
+                    entry.stand(&watermarks);
+                    assert!(one.read_through >= entry.read, "{event:?} forgets");
+                    entry.read = one.read_through;
+                }
+            }
             Kind::ConversationsRead(read) => {
                 for one in read.conversations {
                     let entry = self.entry(one.conversation_id.as_ref());

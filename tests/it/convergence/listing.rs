@@ -115,6 +115,10 @@ fn touched(event: &WatchConversationsResponse) -> Vec<ConversationId> {
         Some(Kind::ConversationsDeleted(deleted)) => deleted.conversations,
         Some(Kind::HistoryCleared(cleared)) => cleared.conversations,
         Some(Kind::ConversationsRestored(restored)) => restored.conversations,
+        Some(Kind::ConversationsShown(shown)) => {
+            let shown = shown.conversations.into_iter();
+            shown.filter_map(|one| one.conversation).collect()
+        }
         Some(Kind::MembershipChanged(changed)) => changed.conversation.into_iter().collect(),
         _ => Vec::new(),
     };

@@ -6,7 +6,7 @@ use conversation_service::proto::{
     AddGroupMembersRequest, ClearHistoryRequest, ConversationId, DeleteConversationsRequest,
     DeletionOutcome, DeletionResult, Reappearance, RemoveGroupMembersRequest, RestorationOutcome,
     RestorationResult, RestoreConversationsRequest, SeenThrough, SendMessageRequest,
-    conversation_id::Id,
+    ShowConversationsRequest, ShowOutcome, ShowResult, conversation_id::Id,
 };
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use tonic::{Code, Response, Status};
@@ -53,7 +53,8 @@ impl Writer {
                 0..5 => self.send(user).await,
                 5..8 => self.delete(user).await,
                 8 => self.clear(user).await,
-                9..12 => self.restore().await,
+                9 => self.show(user).await,
+                10..12 => self.restore().await,
                 12..16 => self.set(user).await,
                 16 => self.change_members().await,
                 _ => self.file(user).await,
@@ -157,6 +158,25 @@ impl Writer {
         let ids = deleted.results.into_iter();
         let ids = ids.filter_map(|result| result.conversation_id).collect();
         self.deletions.push((user, deleted.deletion_id, ids));
+    }
+
+    async fn show(&mut self, user: &'static str) {
+        let request = ShowConversationsRequest {
+            user_id: user.to_owned(),
+            conversation_ids: self.some(user),
+            request_id: self.name(),
+            client_id: self.client_id(),
+        };
+        let shown = self
+            .until_done(async |client: Client| {
+                let mut conversations = client.conversations.clone();
+                conversations.show_conversations(request.clone()).await
+            })
+            .await;
+        let mut outcomes = shown.results.iter().map(ShowResult::outcome);
+        if outcomes.any(|outcome| outcome == ShowOutcome::Shown) {
+            self.certain.insert((user, shown.revision));
+        }
     }
 
     fn rule(&mut self) -> Reappearance {

@@ -46,6 +46,7 @@ fn of_conversations(
     let ids = || ids.clone();
     vec![
         ("read", Box::new(client.read(user, ids()))),
+        ("show", Box::new(client.show(user, ids()))),
         ("pin", Box::new(client.pin(user, ids()))),
         ("unpin", Box::new(client.unpin(user, ids()))),
         ("mute", Box::new(client.mute(user, ids()))),

@@ -152,9 +152,10 @@ async fn every_setting(client: &Client) -> Vec<Result<(), Status>> {
             ..ListDeletionsRequest::default()
         }),
     );
-    let changes: [Box<dyn AnyChange>; 11] = [
+    let changes: [Box<dyn AnyChange>; 12] = [
         Box::new(client.read("alice", bob())),
         Box::new(client.read_all("alice")),
+        Box::new(client.show("alice", bob())),
         Box::new(client.pin("alice", bob())),
         Box::new(client.mute("alice", bob())),
         Box::new(client.mark("alice", bob(), 1, 0)),

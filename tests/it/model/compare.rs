@@ -3,7 +3,8 @@
 use std::fmt::Debug;
 
 use conversation_service::proto::{
-    ConversationId, GetUnreadCountRequest, ListFilter, ListFoldersRequest, ListFoldersResponse,
+    ConversationId, ConversationType, GetUnreadCountRequest, ListFilter, ListFoldersRequest,
+    ListFoldersResponse,
 };
 use tonic::Response;
 
@@ -57,6 +58,22 @@ pub(crate) async fn folders(client: &Client, model: &Model, user: &str) -> Resul
     let what = ("folders", user);
     let answer = answer.map_err(|status| format!("{what:?}: {status:?}"))?;
     same(what, &answer, &expected)
+}
+
+/// Compares what is hidden of a user's conversations, read in pages of a given size, and the revision that
+/// it reflects.
+pub(crate) async fn hidden(
+    client: &Client,
+    model: &Model,
+    user: &str,
+    types: &[ConversationType],
+    page_size: i32,
+) -> Result<(), Difference> {
+    let what = ("hidden", user, types, page_size);
+    let answer = client.hidden_in_pages(user, types, page_size).await;
+    let (hidden, revision) = answer.map_err(|status| format!("{what:?}: {status:?}"))?;
+    same(what, &hidden, &model.hidden(user, types))?;
+    same(("revision", user), &revision, &model.revision(user))
 }
 
 /// Compares how much a user has not read.
@@ -130,6 +147,7 @@ pub(crate) async fn everything(
     page_size: i32,
 ) -> Result<(), Difference> {
     overview(client, model, user, page_size).await?;
+    hidden(client, model, user, &[], page_size).await?;
     for conversation in model.conversations_of(user) {
         history(client, model, user, &conversation, page_size).await?;
     }

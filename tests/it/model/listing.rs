@@ -4,7 +4,8 @@ use std::cmp::Reverse;
 
 use conversation_service::proto::{
     Conversation, ConversationId, ConversationType, GetConversationsResponse,
-    GetUnreadCountResponse, ListFilter, Membership, conversation_id::Id,
+    GetUnreadCountResponse, HiddenConversation, ListFilter, Membership, Reappearance,
+    conversation_id::Id,
 };
 use prost_types::Timestamp;
 
@@ -81,15 +82,18 @@ impl Model {
 
     /// The entry of the user's list, if it is listed.
     fn entry(&self, user: &str, key: &Key) -> Option<Conversation> {
-        let view = self.views.get(&(user.to_owned(), key.clone()))?;
+        let listed = self.is_listed(user, key);
+        listed.then(|| self.as_shown(user, key))
+    }
+
+    /// It as it shows, or would show.
+    fn as_shown(&self, user: &str, key: &Key) -> Conversation {
+        let view = &self.views[&(user.to_owned(), key.clone())];
         let head = self.head(key);
-        if !view.is_listed(head) {
-            return None;
-        }
         let last = view.last(head);
         let newest = self.message(user, key, last);
         let is_visible = view.visible(head).contains(&last);
-        Some(Conversation {
+        Conversation {
             conversation_id: Some(id(user, key)),
             update_time: newest.send_time,
             last_message: is_visible.then_some(newest),
@@ -106,7 +110,48 @@ impl Model {
                 Membership::Left
             }
             .into(),
-        })
+        }
+    }
+
+    /// What is hidden of these types, the latest active first.
+    pub(crate) fn hidden(&self, user: &str, types: &[ConversationType]) -> Vec<HiddenConversation> {
+        let mut hidden: Vec<_> = self
+            .keys_of(user)
+            .filter_map(|key| {
+                let view = &self.views[&(user.to_owned(), key.clone())];
+                if !view.is_hidden(self.head(key)) {
+                    return None;
+                }
+                let deletion = view.last_deletion().and_then(|by| {
+                    let until = self.restorable_until(user, by)?;
+                    let micros = until.seconds * 1_000_000 + i64::from(until.nanos / 1_000);
+                    (self.now < micros).then_some((by, until))
+                });
+                let hidden = HiddenConversation {
+                    conversation: Some(self.as_shown(user, key)),
+                    deletion_id: deletion.map_or_else(String::new, |(by, _)| by.to_string()),
+                    restorable_until: deletion.map(|(_, until)| until),
+                    reappearance: if view.stays_away() {
+                        Reappearance::Never
+                    } else {
+                        Reappearance::OnMessage
+                    }
+                    .into(),
+                    history_cleared: view.is_cleared(),
+                };
+                Some((key, hidden))
+            })
+            .collect();
+        hidden.retain(|(_, one)| {
+            let entry = one.conversation.as_ref().expect("it is set");
+            types.is_empty() || types.contains(&kind(entry))
+        });
+        hidden.sort_by_cached_key(|(key, one)| {
+            let entry = one.conversation.as_ref().expect("it is set");
+            let time = entry.update_time.expect("an entry has a time");
+            (Reverse((time.seconds, time.nanos)), key.hash())
+        });
+        hidden.into_iter().map(|(_, one)| one).collect()
     }
 }
 

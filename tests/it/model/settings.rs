@@ -2,7 +2,8 @@
 //! what it asks of a conversation that the user does not have, it asks in vain.
 
 use conversation_service::proto::{
-    ChangeOutcome, ChangeResult, ConversationId, ListFilter, MarksResult, ReadResult,
+    ChangeOutcome, ChangeResult, ConversationId, ListFilter, MarksResult, ReadResult, ShowOutcome,
+    ShowResult,
 };
 
 use super::{Model, key, past::Kind, view::View};
@@ -94,6 +95,22 @@ impl Model {
             result(id, outcome)
         });
         Ok(results.collect())
+    }
+
+    /// A user lists hidden conversations again.
+    pub(crate) fn show(&mut self, user: &str, conversations: &[ConversationId]) -> Vec<ShowResult> {
+        self.record(user, Kind::Plain, None);
+        let mut results = Vec::new();
+        for id in conversations {
+            let head = self.head(&key(user, id));
+            let view = self.known(user, id);
+            let outcome = view.map_or(ShowOutcome::NotFound, |view| view.show(head));
+            results.push(ShowResult {
+                conversation_id: Some(id.clone()),
+                outcome: outcome.into(),
+            });
+        }
+        results
     }
 
     /// A user mutes conversations, or ends that.

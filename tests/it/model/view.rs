@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, ops::RangeInclusive};
 
 use conversation_service::proto::{
-    ChangeOutcome, DeletionOutcome, DeletionState, RestorationOutcome,
+    ChangeOutcome, DeletionOutcome, DeletionState, RestorationOutcome, ShowOutcome,
 };
 
 use super::folders::Place;
@@ -295,6 +295,42 @@ impl View {
         } else {
             DeletionState::Expired
         }
+    }
+
+    /// Lists it again, if it is hidden. Up to where it was hidden nothing is unread.
+    pub(super) fn show(&mut self, head: u64) -> ShowOutcome {
+        let last = self.last(head);
+        if last <= self.joined() {
+            return ShowOutcome::NotFound;
+        }
+        if self.is_listed(head) {
+            return ShowOutcome::AlreadyListed;
+        }
+        self.stays_away = false;
+        if !self.has_newer(head) {
+            self.read_through = self.read_through.max(self.hidden_through);
+            self.hidden_through = last - 1;
+        }
+        ShowOutcome::Shown
+    }
+
+    /// Whether it is off the list although something has reached the user.
+    pub(super) fn is_hidden(&self, head: u64) -> bool {
+        self.last(head) > self.joined() && !self.is_listed(head)
+    }
+
+    pub(super) fn stays_away(&self) -> bool {
+        self.stays_away
+    }
+
+    /// Whether what is hidden was cleared.
+    pub(super) fn is_cleared(&self) -> bool {
+        self.cleared_through > self.joined() && self.cleared_through >= self.hidden_through
+    }
+
+    /// The deletion to be undone next.
+    pub(super) fn last_deletion(&self) -> Option<u64> {
+        self.taken.last().map(|taken| taken.by)
     }
 
     /// Gives up the undo of a deletion, and of those that would have to be undone after it.

@@ -1,6 +1,8 @@
 //! The operations, and how they are drawn. Names are few, so that users meet often, and odd.
 
-use conversation_service::proto::{ConversationId, MessageBody, Payload, message_body::Content};
+use conversation_service::proto::{
+    ConversationId, ConversationType, MessageBody, Payload, message_body::Content,
+};
 use proptest::{
     bool::weighted,
     collection::vec,
@@ -131,6 +133,11 @@ pub(super) enum Operation {
         part: Part,
         name: Option<u8>,
     },
+    Show {
+        user: User,
+        targets: Vec<Target>,
+        name: Option<u8>,
+    },
     Set {
         user: User,
         setting: Setting,
@@ -149,6 +156,11 @@ pub(super) enum Operation {
     List {
         user: User,
         filter: Filter,
+        page_size: i32,
+    },
+    ListHidden {
+        user: User,
+        types: Vec<ConversationType>,
         page_size: i32,
     },
     CountUnread {
@@ -288,6 +300,8 @@ fn operation() -> impl Strategy<Value = Operation> {
             .prop_map(|(user, victims, name)| Operation::ClearHistory { user, victims, name }),
         12 => (user(), which(), part(), name())
             .prop_map(|(user, which, part, name)| Operation::Restore { user, which, part, name }),
+        8 => (user(), targets(), name())
+            .prop_map(|(user, targets, name)| Operation::Show { user, targets, name }),
         24 => (user(), Setting::any(), name())
             .prop_map(|(user, setting, name)| Operation::Set { user, setting, name }),
         16 => (user(), Filing::any(), name())
@@ -299,6 +313,8 @@ fn operation() -> impl Strategy<Value = Operation> {
             .prop_map(|(which, change)| Operation::ReuseChangeName(which, change)),
         4 => (user(), Filter::any(), 1..8)
             .prop_map(|(user, filter, page_size)| Operation::List { user, filter, page_size }),
+        8 => (user(), hidden_types(), 1..8)
+            .prop_map(|(user, types, page_size)| Operation::ListHidden { user, types, page_size }),
         4 => (user(), Filter::any()).prop_map(|(user, filter)| Operation::CountUnread { user, filter }),
         3 => (user(), 1..4, user(), talk())
             .prop_map(|(user, page_size, from, to)| Operation::ListMeanwhile { user, page_size, from, to }),
@@ -354,6 +370,15 @@ pub(super) fn victims() -> impl Strategy<Value = Vec<Victim>> {
         prop_oneof![4 => -3..=1_i64, 1 => Just(i64::MIN), 1 => Just(i64::MAX)],
     );
     vec((target(), seen), 1..8).prop_map(|victims| unique(victims, |(target, _)| *target))
+}
+
+fn hidden_types() -> impl Strategy<Value = Vec<ConversationType>> {
+    const TYPES: [ConversationType; 3] = [
+        ConversationType::C2c,
+        ConversationType::Group,
+        ConversationType::System,
+    ];
+    prop_oneof![2 => Just(Vec::new()), 1 => vec(select(&TYPES), 1..3)]
 }
 
 /// Mostly as it is without saying anything.

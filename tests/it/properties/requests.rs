@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 
 use conversation_service::proto::{
     ClearHistoryRequest, DeleteConversationsRequest, Reappearance, RestoreConversationsRequest,
-    SeenThrough,
+    SeenThrough, ShowConversationsRequest,
 };
 use proptest::sample::Index;
 
 use super::{
     fault::is_refused,
-    operation::{Part, Target, Victim, Which},
+    operation::{Part, Target, Victim, Which, ids},
 };
 use crate::{
     model::{
@@ -136,6 +136,16 @@ pub(super) fn clearing(model: &Model, user: &str, victims: &[Victim], name: Opti
         request_id: uuid(name),
         seen_through: seen(model, user, victims),
         ..ClearHistoryRequest::default()
+    })
+}
+
+/// The request to list hidden conversations again.
+pub(super) fn showing(user: &str, targets: &[Target], name: Option<u8>) -> Request {
+    Request::Show(ShowConversationsRequest {
+        user_id: user.to_owned(),
+        conversation_ids: ids(targets),
+        request_id: uuid(name),
+        client_id: String::new(),
     })
 }
 

@@ -165,6 +165,7 @@ impl World {
             Operation::Delete { .. }
             | Operation::ClearHistory { .. }
             | Operation::Restore { .. }
+            | Operation::Show { .. }
             | Operation::Set { .. }
             | Operation::File { .. }
             | Operation::RepeatChange(_)
@@ -181,6 +182,11 @@ impl World {
                 let filter = Some(filter.message(self.model.now));
                 compare::list(client, &self.model, user, filter, *page_size).await
             }
+            Operation::ListHidden {
+                user,
+                types,
+                page_size,
+            } => compare::hidden(client, &self.model, user, types, *page_size).await,
             Operation::CountUnread { user, filter } => {
                 let filter = Some(filter.message(self.model.now));
                 compare::unread_count(client, &self.model, user, filter).await
@@ -269,6 +275,11 @@ impl World {
                 setting,
                 name,
             } => Some(setting.request(model, user, *name)),
+            Operation::Show {
+                user,
+                targets,
+                name,
+            } => Some(requests::showing(user, targets, *name)),
             Operation::File { user, filing, name } => Some(filing.request(model, user, *name)),
             Operation::RepeatChange(which) => self.requests.earlier(*which),
             Operation::ReuseChangeName(which, change) => {

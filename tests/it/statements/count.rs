@@ -12,6 +12,7 @@ use crate::support::{
 on_every_database!(
     every_call_runs_as_many_statements_for_a_hundred_as_for_one,
     every_setting_runs_as_many_statements_for_a_hundred_as_for_one,
+    forgetting_and_showing_run_as_many_statements_for_a_hundred_as_for_one,
     a_list_runs_as_many_statements_whatever_is_in_it,
     the_trash_runs_two_statements_whatever_is_in_it,
     no_statement_names_tables_of_both_families,
@@ -121,6 +122,47 @@ async fn every_call_runs_as_many_statements_for_a_hundred_as_for_one(database: T
         3,
         "a page after something has moved"
     );
+}
+
+async fn forgetting_and_showing_run_as_many_statements_for_a_hundred_as_for_one(
+    database: TestDatabase,
+) {
+    let sqlite = is_sqlite(&database);
+    let observed = Observed::open(&database).await;
+    let client = &observed.client;
+    let chats = seed::chats(&database, "alice", 101).await;
+    for (ids, count) in [(&chats[..1], 1), (&chats[1..], 100)] {
+        let ids = || ids.to_vec();
+        client.mute("alice", ids()).await;
+        let name = format!("folder of {count}");
+        client.create_folder("alice", &name, ids()).await;
+        observed.recorder.take();
+        // The heads, the revision, what is to be forgotten, the rows, the record, and the folders.
+        let forgetting = client.delete("alice", ids());
+        let forgot = forgetting
+            .with(|request| request.forget_settings = true)
+            .await;
+        let forget = observed.recorder.take().len();
+        assert_eq!(
+            forget, 6,
+            "DeleteConversations of {count} with their settings"
+        );
+        // The rows, the deletions, the heads; no message is left to read.
+        let page = client.hidden_page("alice", &[], count, String::new());
+        let hidden = observed.count(page).await;
+        assert_eq!(hidden, 3, "ListHiddenConversations of {count}");
+        // As any undo, and the folders, and the settings that there are then.
+        let undo = client.restore("alice", &forgot.deletion_id, "");
+        let restore = observed.count(undo).await;
+        assert_eq!(
+            restore, 7,
+            "RestoreConversations of {count} with their settings"
+        );
+        client.delete("alice", ids()).await;
+        let show = observed.count(client.show("alice", ids()).result()).await;
+        let expected = if sqlite { 4 } else { 2 };
+        assert_eq!(show, expected, "ShowConversations of {count}");
+    }
 }
 
 /// The statements of joining, sending to (`send`) and leaving a group of so many users.

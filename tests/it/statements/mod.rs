@@ -12,7 +12,7 @@ mod together;
 
 use std::{collections::BTreeSet, future::Future, time::Duration};
 
-use conversation_service::{config::JobsConfig, jobs, machine, store::Store};
+use conversation_service::{config::JobsConfig, jobs, machine, proto::Reappearance, store::Store};
 
 use crate::support::{
     client::{Client, active_since, in_folder, marked, unread},
@@ -225,6 +225,17 @@ async fn use_settings_and_folders(client: &Client) {
     one_more.expect_err("there are as many as there may be");
     client.read_all("alice").await;
     client.read_all_of("alice", in_folder("work")).await;
+    let away = client
+        .delete("alice", ids())
+        .reappearing(Reappearance::Never);
+    let away = away.with(|request| request.forget_settings = true).await;
+    client
+        .hidden_in_pages("alice", &[], 1)
+        .await
+        .expect("readable");
+    client.restored("alice", &away.deletion_id).await;
+    client.delete("alice", ids()).await;
+    client.show("alice", ids()).await;
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! events, as retries and to undo.
 
 use conversation_service::proto::{
-    ClearHistoryRequest, DeleteConversationsResponse, RestorationOutcome,
+    ClearHistoryRequest, DeleteConversationsResponse, Reappearance, RestorationOutcome,
     RestoreConversationsRequest,
 };
 use prost::Message as _;
@@ -23,7 +23,7 @@ on_every_database!(every_kind_of_change_leaves_the_same_row_alone_and_together);
 const USERS: usize = 12;
 
 /// The changes that a user makes, one after the other: every kind, and what is empty or absent.
-const KINDS: [&str; 16] = [
+const KINDS: [&str; 18] = [
     "delete",
     "delete and clear",
     "clear",
@@ -40,6 +40,8 @@ const KINDS: [&str; 16] = [
     "rename folder",
     "remove from folder",
     "delete folder",
+    "delete for good",
+    "show",
 ];
 
 /// The first change is a deletion, so it is this that is undone.
@@ -76,7 +78,12 @@ fn change(client: &Client, kind: usize, user: &str) -> Box<dyn AnyChange> {
         "create folder" => boxed(client.create_folder(user, "work", ids())),
         "rename folder" => boxed(client.rename_folder(user, "work", "home")),
         "remove from folder" => boxed(client.remove_from_folder(user, "home", ids())),
-        _ => boxed(client.delete_folder(user, "home")),
+        "delete folder" => boxed(client.delete_folder(user, "home")),
+        "delete for good" => {
+            let deletion = client.delete(user, [c2c("frank")]).sync(true);
+            boxed(deletion.reappearing(Reappearance::Never))
+        }
+        _ => boxed(client.show(user, ["frank", "bob", "nobody"].map(c2c))),
     };
     // Some name their client, others do not.
     let change = if kind.is_multiple_of(2) {
@@ -97,7 +104,7 @@ async fn every_kind_of_change_leaves_the_same_row_alone_and_together(database: T
     let together: Vec<_> = (0..USERS).map(|number| format!("user {number}")).collect();
     let everybody = || together.iter().map(String::as_str).chain(["alone"]);
     for user in everybody() {
-        for friend in ["bob", "carol", "dave", "erin"] {
+        for friend in ["bob", "carol", "dave", "erin", "frank"] {
             for _ in 0..2 {
                 client.send(friend, c2c(user), "hi").await;
             }
@@ -140,7 +147,7 @@ async fn every_kind_of_change_leaves_the_same_row_alone_and_together(database: T
 
 /// Answers to deletions tell until when they can be undone, which nothing else here depends on.
 fn without_times(kind: &str, answer: Vec<u8>) -> Vec<u8> {
-    if !["delete", "delete and clear", "clear"].contains(&kind) {
+    if !["delete", "delete and clear", "clear", "delete for good"].contains(&kind) {
         return answer;
     }
     // The response to a clearing has the same fields.

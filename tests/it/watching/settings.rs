@@ -3,8 +3,9 @@
 
 use conversation_service::proto::{
     AddedToFolder, ConversationId, ConversationMarks, ConversationReading, ConversationWatermarks,
-    ConversationsMarked, ConversationsMuted, ConversationsPinned, ConversationsRead, CustomDataSet,
-    FolderCreated, FolderDeleted, FolderRenamed, RemovedFromFolder, change::Kind,
+    ConversationsMarked, ConversationsMuted, ConversationsPinned, ConversationsRead,
+    ConversationsShown, CustomDataSet, FolderCreated, FolderDeleted, FolderRenamed, Reappearance,
+    RemovedFromFolder, ShownConversation, change::Kind,
 };
 use uuid::Uuid;
 
@@ -164,6 +165,22 @@ fn script(client: &Client, ids: &[ConversationId]) -> Vec<(Box<dyn AnyChange>, K
                 name: "play".to_owned(),
             }),
         ),
+        (
+            Box::new(client.show(USER, some(&[a, deleted, &nobody]))),
+            Kind::ConversationsShown(ConversationsShown {
+                conversations: vec![ShownConversation {
+                    conversation: Some(ConversationWatermarks {
+                        conversation_id: Some(deleted.clone()),
+                        hidden_through: 0,
+                        cleared_through: 0,
+                        pinned: false,
+                        reappearance: Reappearance::OnMessage.into(),
+                        settings_forgotten: false,
+                    }),
+                    read_through: 1,
+                }],
+            }),
+        ),
     ]
 }
 
@@ -239,6 +256,7 @@ async fn a_request_that_changed_nothing_makes_no_event(database: TestDatabase) {
         Box::new(client.unmute(USER, ids.clone())),
         Box::new(client.mark(USER, ids.clone(), 0, 1)),
         Box::new(client.set_data(USER, ids.clone(), vec![])),
+        Box::new(client.show(USER, [ids[0].clone(), group("crew")])),
         Box::new(client.add_to_folder(USER, "work", ids.clone())),
         Box::new(client.remove_from_folder(USER, "work", [group("crew")])),
         Box::new(client.rename_folder(USER, "work", "work")),

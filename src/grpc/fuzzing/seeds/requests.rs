@@ -7,13 +7,13 @@ use crate::proto::{
     AddGroupMembersRequest, AddToFolderRequest, AddWatchedUser, ClearHistoryRequest,
     ConversationId, ConversationType, CreateFolderRequest, DeleteConversationsRequest,
     DeleteFolderRequest, GetConversationsRequest, GetUnreadCountRequest, ListConversationsRequest,
-    ListDeletionsRequest, ListFilter, ListFoldersRequest, ListMessagesRequest,
-    MarkConversationsReadRequest, MarkConversationsRequest, Membership, MessageBody,
-    MuteConversationsRequest, Payload, PinConversationsRequest, Reappearance,
+    ListDeletionsRequest, ListFilter, ListFoldersRequest, ListHiddenConversationsRequest,
+    ListMessagesRequest, MarkConversationsReadRequest, MarkConversationsRequest, Membership,
+    MessageBody, MuteConversationsRequest, Payload, PinConversationsRequest, Reappearance,
     RemoveFromFolderRequest, RemoveGroupMembersRequest, RenameFolderRequest,
     RestoreConversationsRequest, SeenThrough, SendMessageRequest, SendSystemMessageRequest,
-    SetCustomDataRequest, SystemConversation, WatchConversationsRequest, WatchUsersRequest,
-    conversation_id::Id, message_body::Content, watch_users_request::Step,
+    SetCustomDataRequest, ShowConversationsRequest, SystemConversation, WatchConversationsRequest,
+    WatchUsersRequest, conversation_id::Id, message_body::Content, watch_users_request::Step,
 };
 
 /// A method, what is particular about the request, and its bytes.
@@ -188,7 +188,21 @@ fn lists() -> Vec<Seed> {
         page_token: String::new(),
         restorable_only: true,
     };
+    let show = ShowConversationsRequest {
+        user_id: user(),
+        conversation_ids: ids(),
+        request_id: request_id(),
+        client_id: client(),
+    };
+    let hidden = ListHiddenConversationsRequest {
+        user_id: user(),
+        page_size: 50,
+        page_token: String::new(),
+        types: vec![ConversationType::Group.into()],
+    };
     vec![
+        seed("ShowConversations", "", &show),
+        seed("ListHiddenConversations", "", &hidden),
         seed("DeleteConversations", "", &delete),
         seed("RestoreConversations", "", &restore),
         seed("ClearHistory", "", &clear),

@@ -105,6 +105,7 @@ pub(in crate::history) fn revision(answer: &Answer) -> u64 {
         Answer::Mute(answer) => answer.revision,
         Answer::Mark(answer) => answer.revision,
         Answer::SetCustomData(answer) => answer.revision,
+        Answer::Show(answer) => answer.revision,
         Answer::CreateFolder(answer) => answer.revision,
         Answer::DeleteFolder(answer) => answer.revision,
         Answer::RenameFolder(answer) => answer.revision,

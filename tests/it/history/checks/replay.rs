@@ -309,6 +309,7 @@ fn told(answer: &Answer, id: &ConversationId) -> Said {
         Answer::Mute(answer) => result!(answer),
         Answer::Mark(answer) => result!(answer),
         Answer::SetCustomData(answer) => result!(answer),
+        Answer::Show(answer) => result!(answer),
         Answer::CreateFolder(answer) => result!(answer),
         Answer::AddToFolder(answer) => result!(answer),
         Answer::RemoveFromFolder(answer) => result!(answer),

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use conversation_service::proto::{
     Change, ChangeOutcome, ConversationId, ConversationWatermarks, DeletionOutcome, DeletionResult,
-    RestorationOutcome, RestorationResult, WatchConversationsResponse, change::Kind,
+    RestorationOutcome, RestorationResult, ShowOutcome, ShowResult, WatchConversationsResponse,
+    change::Kind,
 };
 
 use super::{Rule, Violations, changes};
@@ -133,6 +134,10 @@ fn telling(request: &Request, answer: &Answer, is_told: bool) -> Telling {
                 Telling::Never
             }
         }
+        (_, Answer::Show(answer)) => {
+            let mut outcomes = answer.results.iter().map(ShowResult::outcome);
+            always_if(outcomes.any(|outcome| outcome == ShowOutcome::Shown))
+        }
         (_, Answer::CreateFolder(_) | Answer::DeleteFolder(_)) => Telling::Always,
         (Request::RenameFolder(request), _) => always_if(request.name != request.new_name),
         (_, answer) => always_if(!changed(answer).is_empty()),
@@ -177,6 +182,7 @@ fn changed(answer: &Answer) -> Vec<ConversationId> {
         Answer::Delete(_)
         | Answer::Clear(_)
         | Answer::Restore(_)
+        | Answer::Show(_)
         | Answer::DeleteFolder(_)
         | Answer::RenameFolder(_) => Vec::new(),
     }
@@ -206,6 +212,19 @@ fn says_the_same(change: &Change, request: &Request, answer: &Answer) -> bool {
             };
             let mut told = told.conversations.iter();
             told.all(|told| restored(&told.conversation_id))
+        }
+        (Kind::ConversationsShown(told), _, Answer::Show(answer)) => {
+            let shown = answer.results.iter();
+            let shown = shown.filter(|result| result.outcome() == ShowOutcome::Shown);
+            let told = told.conversations.iter();
+            told.map(|told| {
+                &told
+                    .conversation
+                    .as_ref()
+                    .expect("it is set")
+                    .conversation_id
+            })
+            .eq(shown.map(|result| &result.conversation_id))
         }
         (Kind::ConversationsRead(told), _, Answer::Read(answer)) => {
             let changed = answer.results.iter();

@@ -5,7 +5,7 @@ use conversation_service::proto::{
     DeleteConversationsResponse, DeleteFolderResponse, DeletionResult,
     MarkConversationsReadResponse, MarkConversationsResponse, MuteConversationsResponse,
     PinConversationsResponse, Reappearance, RemoveFromFolderResponse, RenameFolderResponse,
-    RestoreConversationsResponse, SeenThrough, SetCustomDataResponse,
+    RestoreConversationsResponse, SeenThrough, SetCustomDataResponse, ShowConversationsResponse,
 };
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
@@ -107,6 +107,11 @@ impl Request {
                 let results = model.set_custom_data(&r.user_id, ids, &r.custom_data);
                 let revision = model.revision(&r.user_id);
                 Answer::SetCustomData(SetCustomDataResponse { results, revision })
+            }
+            Self::Show(r) => {
+                let results = model.show(&r.user_id, &r.conversation_ids);
+                let revision = model.revision(&r.user_id);
+                Answer::Show(ShowConversationsResponse { results, revision })
             }
             Self::CreateFolder(_)
             | Self::DeleteFolder(_)

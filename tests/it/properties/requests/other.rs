@@ -108,6 +108,7 @@ impl Request {
             | Self::RemoveFromFolder(_)
             | Self::Read(_)
             | Self::Clear(_)
+            | Self::Show(_)
             | Self::Restore(_) => {}
         }
         self
@@ -133,6 +134,13 @@ impl Request {
                 sync_to_other_clients: r.sync_to_other_clients,
                 seen_through: r.seen_through,
                 ..DeleteConversationsRequest::default()
+            }),
+            Self::Show(r) => Self::Clear(ClearHistoryRequest {
+                user_id: r.user_id,
+                conversation_ids: r.conversation_ids,
+                request_id: r.request_id,
+                client_id: r.client_id,
+                ..ClearHistoryRequest::default()
             }),
             Self::Pin(r) => Self::Mute(MuteConversationsRequest {
                 user_id: r.user_id,

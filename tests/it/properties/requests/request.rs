@@ -9,7 +9,7 @@ use conversation_service::proto::{
     PinConversationsRequest, PinConversationsResponse, RemoveFromFolderRequest,
     RemoveFromFolderResponse, RenameFolderRequest, RenameFolderResponse,
     RestoreConversationsRequest, RestoreConversationsResponse, SeenThrough, SetCustomDataRequest,
-    SetCustomDataResponse,
+    SetCustomDataResponse, ShowConversationsRequest, ShowConversationsResponse,
 };
 use tonic::Status;
 
@@ -25,6 +25,7 @@ pub(crate) enum Request {
     Mute(MuteConversationsRequest),
     Mark(MarkConversationsRequest),
     SetCustomData(SetCustomDataRequest),
+    Show(ShowConversationsRequest),
     CreateFolder(CreateFolderRequest),
     DeleteFolder(DeleteFolderRequest),
     RenameFolder(RenameFolderRequest),
@@ -43,6 +44,7 @@ pub(crate) enum Answer {
     Mute(MuteConversationsResponse),
     Mark(MarkConversationsResponse),
     SetCustomData(SetCustomDataResponse),
+    Show(ShowConversationsResponse),
     CreateFolder(CreateFolderResponse),
     DeleteFolder(DeleteFolderResponse),
     RenameFolder(RenameFolderResponse),
@@ -101,6 +103,7 @@ impl Request {
             Self::SetCustomData(r) => {
                 Answer::SetCustomData(client.set_custom_data(r).await?.into_inner())
             }
+            Self::Show(r) => Answer::Show(client.show_conversations(r).await?.into_inner()),
             Self::CreateFolder(r) => {
                 Answer::CreateFolder(client.create_folder(r).await?.into_inner())
             }
@@ -149,6 +152,8 @@ impl Request {
                 Fields::new(&mut r.user_id, &mut r.request_id, &mut r.client_id)
                     .with(&mut r.conversation_ids)
             }
+            Self::Show(r) => Fields::new(&mut r.user_id, &mut r.request_id, &mut r.client_id)
+                .with(&mut r.conversation_ids),
             Self::CreateFolder(r) => {
                 Fields::new(&mut r.user_id, &mut r.request_id, &mut r.client_id)
                     .with(&mut r.conversation_ids)

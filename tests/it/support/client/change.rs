@@ -14,6 +14,7 @@ use conversation_service::proto::{
     PinConversationsResponse, ReadResult, RemoveFromFolderRequest, RemoveFromFolderResponse,
     RenameFolderRequest, RenameFolderResponse, RestoreConversationsRequest,
     RestoreConversationsResponse, SeenThrough, SetCustomDataRequest, SetCustomDataResponse,
+    ShowConversationsRequest, ShowConversationsResponse,
     conversation_service_client::ConversationServiceClient,
 };
 use prost::Message;
@@ -95,6 +96,7 @@ change_requests!(
     MuteConversationsRequest: mute_conversations -> MuteConversationsResponse,
     MarkConversationsRequest: mark_conversations -> MarkConversationsResponse,
     SetCustomDataRequest: set_custom_data -> SetCustomDataResponse,
+    ShowConversationsRequest: show_conversations -> ShowConversationsResponse,
     CreateFolderRequest: create_folder -> CreateFolderResponse,
     DeleteFolderRequest: delete_folder -> DeleteFolderResponse,
     RenameFolderRequest: rename_folder -> RenameFolderResponse,
@@ -348,6 +350,19 @@ impl Client {
             name: name.to_owned(),
             new_name: new_name.to_owned(),
             ..RenameFolderRequest::default()
+        })
+    }
+
+    /// Lists hidden conversations again.
+    pub(crate) fn show(
+        &self,
+        user: &str,
+        conversations: impl IntoIterator<Item = ConversationId>,
+    ) -> Change<ShowConversationsRequest> {
+        self.change(ShowConversationsRequest {
+            user_id: user.to_owned(),
+            conversation_ids: conversations.into_iter().collect(),
+            ..ShowConversationsRequest::default()
         })
     }
 

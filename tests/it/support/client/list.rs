@@ -2,10 +2,12 @@
 
 use conversation_service::proto::{
     Conversation, ConversationId, ConversationType, Deletion, Folder, GetUnreadCountRequest,
-    GetUnreadCountResponse, ListDeletionsRequest, ListFilter, ListFoldersRequest,
-    ListFoldersResponse, Membership,
+    GetUnreadCountResponse, HiddenConversation, ListDeletionsRequest, ListFilter,
+    ListFoldersRequest, ListFoldersResponse, ListHiddenConversationsRequest,
+    ListHiddenConversationsResponse, Membership,
 };
 use prost_types::Timestamp;
+use tonic::Status;
 
 use super::{Client, LARGEST_PAGE, LONGEST_TOKEN, Listing, MOST_PAGES};
 
@@ -198,5 +200,56 @@ impl Client {
     /// A user's folders.
     pub(crate) async fn folders(&self, user: &str) -> Vec<Folder> {
         self.list_folders(user).await.folders
+    }
+
+    /// One page of what is hidden of a user's conversations.
+    pub(crate) async fn hidden_page(
+        &self,
+        user: &str,
+        types: &[ConversationType],
+        page_size: i32,
+        page_token: String,
+    ) -> Result<ListHiddenConversationsResponse, Status> {
+        let request = ListHiddenConversationsRequest {
+            user_id: user.to_owned(),
+            page_size,
+            page_token,
+            types: types.iter().map(|kind| (*kind).into()).collect(),
+        };
+        let mut client = self.conversations.clone();
+        let page = client.list_hidden_conversations(request).await;
+        page.map(tonic::Response::into_inner)
+    }
+
+    /// All that is hidden of a user's conversations, read in pages of a given size, and the revision.
+    pub(crate) async fn hidden_in_pages(
+        &self,
+        user: &str,
+        types: &[ConversationType],
+        page_size: i32,
+    ) -> Result<(Vec<HiddenConversation>, u64), Status> {
+        let limit = usize::try_from(page_size).expect("a page size is positive");
+        let (mut hidden, mut token) = (Vec::new(), String::new());
+        let mut revision = None;
+        for _ in 0..MOST_PAGES {
+            let page = self.hidden_page(user, types, page_size, token).await?;
+            assert!(page.hidden.len() <= limit, "a page is too large");
+            let first = *revision.get_or_insert(page.revision);
+            assert_eq!(page.revision, first, "a later page has another revision");
+            let length = page.next_page_token.len();
+            assert!(length <= LONGEST_TOKEN, "a page token has {length} bytes");
+            hidden.extend(page.hidden);
+            if page.next_page_token.is_empty() {
+                return Ok((hidden, first));
+            }
+            token = page.next_page_token;
+        }
+        panic!("what is hidden of {user:?} never ends");
+    }
+
+    /// All that is hidden of a user's conversations.
+    pub(crate) async fn hidden(&self, user: &str) -> Vec<HiddenConversation> {
+        let hidden = self.hidden_in_pages(user, &[], LARGEST_PAGE).await;
+        hidden.expect("it can be read").0
     }
 }

@@ -1,0 +1,136 @@
+//! What is hidden of a user's conversations, a page at a time.
+
+use std::cmp::Reverse;
+
+use super::{
+    App, AppError,
+    entries::{Conversation, Listed, conversations},
+};
+use crate::{
+    domain::{
+        self, HiddenCursor, HiddenFilter, HiddenPosition, PageSize, Reappearance, Revision,
+        Timestamp, UserId,
+    },
+    store::Hidden,
+};
+
+/// Asks for a page of what is hidden.
+#[derive(Debug)]
+pub struct ListHiddenConversations {
+    /// The user whose conversations they are.
+    pub user: UserId,
+    /// How many of them.
+    pub page_size: PageSize,
+    /// Where the page before ended; `None` for the first page.
+    pub cursor: Option<HiddenCursor>,
+    /// Which of them.
+    pub filter: HiddenFilter,
+}
+
+/// A page of what is hidden.
+#[derive(Debug)]
+pub struct HiddenPage {
+    /// The latest active first.
+    pub hidden: Vec<HiddenConversation>,
+    /// Where the next page goes on; `None` after the last.
+    pub next: Option<HiddenCursor>,
+    /// The user's revision at the first page.
+    pub revision: Revision,
+}
+
+/// A hidden conversation.
+#[derive(Debug)]
+pub struct HiddenConversation {
+    /// It as it would show.
+    pub conversation: Conversation,
+    /// Its last deletion that took something, and until when it can be undone; `None` if it cannot.
+    pub deletion: Option<(Revision, Timestamp)>,
+    /// Whether a newer message lists it.
+    pub reappearance: Reappearance,
+    /// Whether the history up to where it is hidden was cleared.
+    pub is_cleared: bool,
+}
+
+/// Lists what is hidden: by latest activity, newest first. Five statements at most, whatever the number of
+/// conversations.
+///
+/// # Errors
+///
+/// [`AppError::RevisionUnknown`] for a cursor of a listing that began before the database was restored
+/// from a backup, or that the database failed.
+pub async fn list_hidden_conversations(
+    app: &App,
+    request: ListHiddenConversations,
+) -> Result<HiddenPage, AppError> {
+    let ListHiddenConversations {
+        user,
+        page_size,
+        cursor,
+        filter,
+    } = request;
+    let after = cursor.map(|cursor| cursor.after);
+    let limit = page_size.get() + 1;
+    let (revisions, found) = app.store.hidden(&user, &filter, after, limit).await?;
+    let revision = cursor.map_or(revisions.present, |cursor| cursor.revision);
+    if !revisions.contain(revision) {
+        return Err(AppError::RevisionUnknown);
+    }
+
+    let without_copy = found.iter().filter(|one| one.member.latest.is_none());
+    let without_copy = without_copy.map(|one| one.member.key).collect();
+    let heads = app.store.heads(without_copy).await?;
+    let mut hidden = Vec::with_capacity(found.len());
+    for Hidden { member, deletion } in found {
+        let latest = member.latest_in(&heads)?;
+        if member.view.is_hidden(latest.seq) {
+            hidden.push((Listed { member, latest }, deletion));
+        }
+    }
+    hidden.retain(|(one, _)| after.is_none_or(|after| place(one) > order(after)));
+    hidden.sort_by_key(|(one, _)| place(one));
+    let is_last = hidden.len() <= page_size.get();
+    hidden.truncate(page_size.get());
+
+    let (page, deletions): (Vec<_>, Vec<_>) = hidden.into_iter().unzip();
+    let mut positions: Vec<_> = page.iter().map(position).collect();
+    let taken = deletions.iter().copied().flatten().collect();
+    let restorable = app.store.restorable(&user, taken, app.clock.now()).await?;
+    let mut conversations = conversations(&app.store, &user, page, heads).await?;
+    let fitting = domain::fitting(conversations.iter().map(Conversation::body_bytes));
+    let is_last = is_last && fitting == conversations.len();
+    conversations.truncate(fitting);
+    positions.truncate(fitting);
+
+    let next = match positions.pop() {
+        Some(after) if !is_last => Some(HiddenCursor { revision, after }),
+        _ => None,
+    };
+    let hidden = conversations.into_iter().zip(deletions);
+    let hidden = hidden.map(|(conversation, deletion)| HiddenConversation {
+        deletion: deletion.and_then(|by| Some((by, *restorable.get(&by)?))),
+        reappearance: conversation.entry.view.reappearance,
+        is_cleared: conversation.entry.view.is_cleared(),
+        conversation,
+    });
+    Ok(HiddenPage {
+        hidden: hidden.collect(),
+        next,
+        revision,
+    })
+}
+
+fn position(Listed { member, latest }: &Listed) -> HiddenPosition {
+    HiddenPosition {
+        activity: latest.time,
+        key: member.key.bytes(),
+    }
+}
+
+/// Sorts by latest activity.
+fn order(position: HiddenPosition) -> (Reverse<Timestamp>, [u8; 16]) {
+    (Reverse(position.activity), position.key)
+}
+
+fn place(one: &Listed) -> (Reverse<Timestamp>, [u8; 16]) {
+    order(position(one))
+}
