@@ -1,4 +1,4 @@
-//! What is hidden of a user's conversations, a page at a time.
+//! A user's hidden conversations, a page at a time.
 
 use std::cmp::Reverse;
 

@@ -111,12 +111,12 @@ pub struct Restoration {
     pub revision: Revision,
 }
 
-/// What undoing a deletion would find of one of its conversations. The first that applies is meant.
+/// The state of one conversation of a deletion, as undoing would find it. The first that applies is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeletionState {
     /// The deletion took nothing from it.
     NothingTaken,
-    /// What was taken is back.
+    /// All that was taken is back.
     Restored,
     /// It has been deleted or cleared again since, or the user has joined the group again.
     Superseded,

@@ -239,13 +239,13 @@ impl Store {
             return Ok(Tried::Stored(Vec::new()));
         }
         let transaction = self.begin().await?;
-        let places = self.place(&transaction, incoming, clock.now()).await?;
-        let mut refused = places.refused;
+        let found = self.place(&transaction, incoming, clock.now()).await?;
+        let mut refused = found.refused;
         let mut fresh = 0;
         if refused.is_empty() {
             let arriving: Vec<_> = incoming
                 .iter()
-                .zip(&places.placed)
+                .zip(&found.placed)
                 .filter_map(|(message, placed)| Some((message, placed.as_ref()?.fresh()?)))
                 .collect();
             fresh = arriving.len();
@@ -259,10 +259,11 @@ impl Store {
             transaction.commit().await?;
             self.metrics.stored(fresh);
         }
-        let placed = incoming.iter().zip(places.placed);
-        let appended = placed.map(|(message, placed)| {
-            let placed = placed.as_ref().map(Placed::appended);
-            placed.ok_or_else(|| not_returned(&message.key.to_string()))
+        let appended = incoming.iter().zip(found.placed).map(|(message, placed)| {
+            placed
+                .as_ref()
+                .map(Placed::appended)
+                .ok_or_else(|| not_returned(&message.key.to_string()))
         });
         Ok(Tried::Stored(appended.collect::<Result<_, _>>()?))
     }

@@ -1,4 +1,4 @@
-//! What is hidden of a user's conversations.
+//! A user's hidden conversations.
 //!
 //! It is read from the index of the user's rows by activity, passing over what is listed. The rows of large
 //! groups are returned besides, as for a list: their heads tell.

@@ -50,7 +50,7 @@ pub(super) fn parse(filter: Option<&proto::ListFilter>, violations: &mut Violati
     }
 }
 
-/// What a filter means, value by value, on the way to a request's digest. Each value is behind its field's
+/// The meaning of a filter, value by value, on the way to a request's digest. Each value is behind its field's
 /// number, and a field that leaves everything adds nothing: a request with a filter of such fields means
 /// the same as one without.
 pub(super) fn mean(filter: &ListFilter, meaning: &mut Meaning) {

@@ -82,7 +82,7 @@ fn which(
     }
     match (all, ids) {
         (true, []) => Some(Which::AllUnread(ListFilter {
-            // What is unread is meant anyway.
+            // The unread ones are meant anyway.
             unread_only: false,
             ..filter::parse(filter, violations)
         })),

@@ -71,7 +71,7 @@ impl InputRow for Own {
     ];
 }
 
-/// Whom the messages of a batch reach.
+/// The users whom the messages of a batch reach.
 #[derive(Default)]
 struct Arrivals {
     /// The two sides of one-to-one chats and the owners of system conversations.

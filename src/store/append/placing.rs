@@ -206,7 +206,7 @@ impl Places {
     }
 
     /// Notes a message that was found by its name.
-    fn found(&mut self, incoming: &[Incoming], row: &QueryResult) -> Result<(), StoreError> {
+    fn note(&mut self, incoming: &[Incoming], row: &QueryResult) -> Result<(), StoreError> {
         let (message, placed) = self.of_row(incoming, &Row::new(messages::TABLE, row))?;
         let request = message.request;
         match message.earlier(row)? {
@@ -251,15 +251,15 @@ impl Store {
         let rows = Input::of(&incoming.iter());
         values.extend(self.dialect.row_values(rows.columns()));
         let place = self.statement(&statements.place, values);
-        let mut places = Places::of(incoming);
+        let mut found = Places::of(incoming);
         let mut overtaken = Vec::new();
         for result in transaction.query_all_raw(place).await? {
             let row = Row::new("conversations", &result);
             if row.get("is_earlier")? {
-                places.found(incoming, &result)?;
+                found.note(incoming, &result)?;
                 continue;
             }
-            let (message, placed) = places.of_row(incoming, &row)?;
+            let (message, placed) = found.of_row(incoming, &row)?;
             if row.get::<String>("canonical_id")? != message.canonical_id.as_str() {
                 return Err(row.inconsistent("canonical_id"));
             }
@@ -283,7 +283,7 @@ impl Store {
                 return Err(stored_since());
             }
         }
-        Ok(places)
+        Ok(found)
     }
 
     async fn place_in_steps(
@@ -293,23 +293,23 @@ impl Store {
         incoming: &[Incoming],
         now: Timestamp,
     ) -> Result<Places, StoreError> {
-        let mut places = Places::of(incoming);
+        let mut found = Places::of(incoming);
         let names = named(incoming);
         if !names.is_empty() {
             let names = Input::of(&names.iter());
             let values = self.dialect.row_values(names.columns());
             let earlier = self.statement(&statements.earlier, values);
             for row in transaction.query_all_raw(earlier).await? {
-                places.found(incoming, &row)?;
+                found.note(incoming, &row)?;
             }
         }
         let fresh: Vec<_> = incoming
             .iter()
-            .zip(&mut places.placed)
+            .zip(&mut found.placed)
             .filter(|(_, placed)| placed.is_none())
             .collect();
-        if fresh.is_empty() || !places.refused.is_empty() {
-            return Ok(places);
+        if fresh.is_empty() || !found.refused.is_empty() {
+            return Ok(found);
         }
         let messages = fresh.iter().map(|(message, _)| *message);
         let raises = raises(messages.clone());
@@ -331,7 +331,7 @@ impl Store {
         values.extend(self.dialect.row_values(rows.columns()));
         let insert = self.statement(&statements.insert, values);
         transaction.execute_raw(insert).await?;
-        Ok(places)
+        Ok(found)
     }
 
     /// Raises the heads; returns of each how it was before, with the time of what comes now.

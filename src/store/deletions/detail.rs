@@ -1,4 +1,4 @@
-//! What a deletion has asked for, beside what became of each conversation: the `detail` of its change.
+//! The request of a deletion, beside what became of each conversation: the `detail` of its change.
 //!
 //! A deletion that asks for nothing special has none, and neither has any of a former version.
 

@@ -125,6 +125,7 @@ impl Forgotten {
     }
 
     /// The product's own data; the outer `None` if it does not parse.
+    #[expect(clippy::option_option, reason = "two reasons to have nothing")]
     pub(super) fn custom_data(&self) -> Option<Option<Vec<u8>>> {
         let bytes = STANDARD.decode(&self.data).ok()?;
         let data = CustomData::new(bytes).ok()?.into_bytes();

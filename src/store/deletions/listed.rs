@@ -114,7 +114,7 @@ impl InputRow for TakenRow {
     ];
 }
 
-/// What the rows of `members` say of a conversation of a deletion that took something from it.
+/// The state of a conversation from which a deletion took something, as the rows of `members` say.
 #[derive(Debug, Clone, Copy)]
 enum Standing {
     /// The deletion is undone.

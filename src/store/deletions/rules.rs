@@ -46,8 +46,8 @@ pub(in crate::store) fn within_membership(position: &str) -> String {
 /// A deletion that takes something comes to lie on top of the deletions that can be undone. One that takes
 /// nothing leaves the row as it is, so that repeating a deletion does not make it impossible to undo.
 ///
-/// What the deletion keeps listed, because it reaches only as far as the user had seen, does not stay away.
-/// What stays away already is not listed by newer messages, so a deletion that leaves it away keeps none.
+/// A conversation that the deletion keeps listed, because it reaches only as far as the user had seen, does not stay away.
+/// One that stays away already is not listed by newer messages, so a deletion that leaves it away keeps none.
 pub(in crate::store) fn take_statement(dialect: Dialect) -> ChangeStatement<TargetRow> {
     let (set, outcome) = taking(Settings::Keep);
     ChangeStatement::new(
@@ -74,7 +74,7 @@ pub(in crate::store) fn forget_statement(dialect: Dialect) -> ChangeStatement<Fo
     )
 }
 
-/// What a deletion changes, and its outcome.
+/// The changes of a deletion, and its outcome.
 fn taking(settings: Settings) -> (String, String) {
     let (settings, forgotten, forgets, takes) = match settings {
         Settings::Keep => ("", "", "", ""),

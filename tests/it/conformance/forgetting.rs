@@ -306,7 +306,7 @@ async fn events_say_what_was_forgotten_and_what_is_back(database: TestDatabase) 
     let rules: Vec<_> = told
         .conversations
         .iter()
-        .map(|one| one.reappearance())
+        .map(conversation_service::proto::ConversationWatermarks::reappearance)
         .collect();
     assert_eq!(rules, [Reappearance::OnMessage; 2]);
     let expected = ConversationSettings {
@@ -331,7 +331,7 @@ async fn undo_may_exceed_the_limit_of_folders_and_then_only_adding_is_refused(
     for friend in &friends {
         client.send(friend, c2c("alice"), "hi").await;
     }
-    let hundred: Vec<_> = friends[..100].iter().map(c2c_of).collect();
+    let hundred: Vec<_> = friends[..100].iter().map(|friend| c2c_of(friend)).collect();
     for number in 0..10 {
         let name = format!("folder {number}");
         client.create_folder("alice", &name, hundred.clone()).await;
@@ -357,6 +357,6 @@ async fn undo_may_exceed_the_limit_of_folders_and_then_only_adding_is_refused(
     client.rename_folder("alice", "folder 0", "folder").await;
 }
 
-fn c2c_of(friend: &String) -> conversation_service::proto::ConversationId {
+fn c2c_of(friend: &str) -> conversation_service::proto::ConversationId {
     c2c(friend.clone())
 }

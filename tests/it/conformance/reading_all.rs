@@ -208,7 +208,7 @@ async fn all_of_a_filter_reads_what_the_filter_leaves_and_nothing_else(database:
             assert_eq!(is_read, expected.contains(&id), "{id:?} of {filter:?}");
         }
     }
-    // What was active before the last round stays unread.
+    // Conversations that were active before the last round stay unread.
     client.read_all("alice").await;
     round().await;
     let later = client.send("carol", c2c("alice"), "later").await;

@@ -271,7 +271,7 @@ async fn showing_lists_it_with_nothing_unread_but_what_came_since(database: Test
     delete().await;
     say(&client, 1).await;
     assert_eq!(client.unread("alice").await, 1);
-    // What stays away and has nothing new is shown as well.
+    // A conversation that stays away and has nothing new is shown as well.
     delete().reappearing(NEVER).await;
     assert_eq!(show(&client, &[c2c("bob")]).await, [SHOWN]);
     assert_eq!(client.unread("alice").await, 0);

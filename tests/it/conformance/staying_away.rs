@@ -148,7 +148,7 @@ async fn a_later_deletion_sets_the_rule_anew(database: TestDatabase) {
     );
     say(&client, 1).await;
     assert_eq!(stands(&client).await, (false, 0));
-    // What came while it stayed away stays hidden.
+    // Messages that came while it stayed away stay hidden.
     assert_eq!(delete().outcomes().await, [ALREADY_DELETED]);
     assert_eq!(stands(&client).await, (false, 0));
     say(&client, 1).await;
@@ -167,7 +167,7 @@ async fn what_seen_through_keeps_listed_follows_the_ordinary_rule(database: Test
     assert_eq!(stands(&client).await, (true, 1));
     say(&client, 1).await;
     assert_eq!(stands(&client).await, (true, 2));
-    // What stays away is not listed by messages that were not seen.
+    // Messages that were not seen do not list what stays away.
     assert_eq!(seen(4).reappearing(NEVER).outcomes().await, [DELETED]);
     say(&client, 2).await;
     assert_eq!(

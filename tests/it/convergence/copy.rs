@@ -87,6 +87,7 @@ impl Copy {
     }
 
     /// Takes a change in.
+    #[expect(clippy::too_many_lines, reason = "a few lines for each kind of change")]
     pub(super) fn apply(&mut self, event: &WatchConversationsResponse) {
         let revision = event.revision;
         let change = event.change.clone().and_then(|change| change.kind);

@@ -113,7 +113,7 @@ impl Model {
         }
     }
 
-    /// What is hidden of these types, the latest active first.
+    /// The hidden conversations of these types, the latest active first.
     pub(crate) fn hidden(&self, user: &str, types: &[ConversationType]) -> Vec<HiddenConversation> {
         let mut hidden: Vec<_> = self
             .keys_of(user)

@@ -32,7 +32,7 @@ pub(crate) enum Taking {
     History,
 }
 
-/// What a deletion does beside taking.
+/// The effects of a deletion beside taking.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct How {
     /// Newer messages do not list the conversation.
@@ -280,7 +280,7 @@ impl View {
         (outcome, forgotten)
     }
 
-    /// What undoing a deletion that took something would find; its window is open, or not.
+    /// The state that undoing a deletion that took something would find; its window is open, or not.
     pub(super) fn state(&self, deletion: u64, is_open: bool) -> DeletionState {
         let is_last = self.in_force.last().is_none_or(|last| *last <= deletion);
         if !is_last {

@@ -143,6 +143,7 @@ impl World {
         Ok(())
     }
 
+    #[expect(clippy::too_many_lines, reason = "a few lines for each kind of change")]
     async fn operate(&mut self, client: &Client, operation: &Operation) -> Done {
         self.model.now = self.clock.now().as_micros();
         match operation {

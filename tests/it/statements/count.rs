@@ -142,9 +142,9 @@ async fn forgetting_and_showing_run_as_many_statements_for_a_hundred_as_for_one(
         let forgot = forgetting
             .with(|request| request.forget_settings = true)
             .await;
-        let forget = observed.recorder.take().len();
+        let statements = observed.recorder.take().len();
         assert_eq!(
-            forget, 6,
+            statements, 6,
             "DeleteConversations of {count} with their settings"
         );
         // The rows, the deletions, the heads; no message is left to read.
@@ -174,10 +174,10 @@ async fn joining_and_leaving(observed: &Observed, count: u128, users: &[&str], s
     // up, and then seen to.
     let expected = if count == 1 { 5 } else { 8 };
     assert_eq!(join, expected, "AddGroupMembers of {count}");
-    let sent = observed
+    let message = observed
         .count(client.send(users[0], group(&name), "hi"))
         .await;
-    assert_eq!(sent, send, "SendMessage to a group of {count}");
+    assert_eq!(message, send, "SendMessage to a group of {count}");
     let leave = observed.count(client.leave(&name, users)).await;
     assert_eq!(leave, 4, "RemoveGroupMembers of {count}");
     // A named one is looked for and remembered, and joining again is seen to by the erasure.

@@ -123,8 +123,8 @@ async fn a_message_that_may_not_be_stored_fails_alone(database: TestDatabase) {
     let request = |number| {
         let mut request = message(number);
         match number {
-            4 => request.sender_user_id = "an outsider".to_owned(),
-            5 => request.sender_user_id = "another outsider".to_owned(),
+            4 => "an outsider".clone_into(&mut request.sender_user_id),
+            5 => "another outsider".clone_into(&mut request.sender_user_id),
             9 => request.body = Some(text("something else")),
             _ => {}
         }

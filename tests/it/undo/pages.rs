@@ -33,7 +33,7 @@ async fn pages_go_on_where_the_one_before_ended(database: TestDatabase) {
     assert_eq!(revisions(&first), made[..20], "twenty if nothing is said");
     let token = || first.next_page_token.clone();
     assert!(token().len() <= LONGEST_TOKEN);
-    // What is deleted meanwhile is not on later pages; the size of a page may change.
+    // A deletion that is made meanwhile is not on later pages; the size of a page may change.
     client.delete("alice", [c2c("bob")]).await;
     let second = service.page(asked(5, token())).await.expect("readable");
     assert_eq!(revisions(&second), made[20..25]);

@@ -107,7 +107,7 @@ async fn each_conversation_of_a_deletion_has_a_stack_of_its_own(database: TestDa
     let below = client.clear_history("alice", all.clone()).await.deletion_id;
     let above = client.delete("alice", [carol.clone(), dora.clone()]).await;
     let above = above.deletion_id;
-    // What has nothing above it comes back, what has something stays.
+    // A conversation with nothing above the deletion comes back; one with something above it stays.
     let outcomes = restored(&service, &below, [dora.clone(), bob.clone()]).await;
     assert_eq!(
         outcomes,
@@ -121,7 +121,7 @@ async fn each_conversation_of_a_deletion_has_a_stack_of_its_own(database: TestDa
         outcomes,
         [(carol.clone(), SUPERSEDED), (dora.clone(), RESTORED)]
     );
-    // What is back is superseded again by what comes later, for itself alone.
+    // A later deletion supersedes again one that is back, for itself alone.
     let later = client.delete("alice", [bob.clone()]).await.deletion_id;
     let outcomes = restored(&service, &below, [bob.clone(), dora.clone()]).await;
     assert_eq!(
@@ -152,7 +152,7 @@ async fn what_is_not_of_the_deletion_is_named_and_nothing_is_restored(database: 
         let result = restore(&service, &deletion, ids, NAME).await;
         violated(&refused(result, Code::InvalidArgument, "INVALID_REQUEST"))
     };
-    // What is deleted by another deletion, what is not, and what there is not.
+    // One of another deletion, one that is not deleted, and one that there is not.
     let strangers = vec![c2c("carol"), c2c("bob"), by_text(&system()), group("bob")];
     assert_eq!(
         refusal(strangers).await,
@@ -245,7 +245,7 @@ async fn pins_come_back_in_the_order_of_the_request_as_long_as_there_is_room(
     let results = results.expect("in time").results;
     let left_out: Vec<_> = results.iter().map(|result| result.pin_left_out).collect();
     assert_eq!(left_out, [false, false, false, true]);
-    // What is back without its pin is back; asking again does not pin it.
+    // A conversation that is back without its pin is back; asking again does not pin it.
     client.unpin("alice", [group("crew")]).await;
     assert_eq!(
         restored(&service, &deletion, [c2c("a")]).await,

@@ -189,7 +189,7 @@ async fn states_follow_undoing_and_deleting_again_and_the_end_of_the_window(
     // At the end of the window of the first, to the microsecond.
     service
         .clock
-        .advance(WINDOW - Duration::from_secs(1) - Duration::from_micros(1));
+        .advance(WINDOW.saturating_sub(Duration::from_micros(1_000_001)));
     service
         .trash_is(
             &rounds,
@@ -211,7 +211,7 @@ async fn states_follow_undoing_and_deleting_again_and_the_end_of_the_window(
             ],
         )
         .await;
-    // What lay on it is undone: what was back is so again.
+    // The deletion that lay on it is undone: it is back again.
     client.restored("alice", &again).await;
     service
         .trash_is(
@@ -371,7 +371,7 @@ async fn undoing_finds_what_was_said(database: TestDatabase) {
                 assert_eq!(outcome, name, "{one:?} of {}", deletion.deletion_id);
             }
         }
-        // What can be restored is, and nothing else.
+        // All that can be restored is, and nothing else.
         let before = client.deletions("alice", 100, false).await;
         let deletion = before.iter().find(|one| one.deletion_id == made[undone]);
         let stood = states(deletion.expect("it is listed"));

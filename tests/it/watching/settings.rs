@@ -71,6 +71,7 @@ fn data_set(conversation_ids: Vec<ConversationId>, custom_data: &[u8]) -> Kind {
 
 /// Requests in their order, each with what others must hear of it. The last of the conversations is
 /// deleted at present.
+#[expect(clippy::too_many_lines, reason = "a few lines for each kind of change")]
 fn script(client: &Client, ids: &[ConversationId]) -> Vec<(Box<dyn AnyChange>, Kind)> {
     let [a, b, c, deleted] = ids else {
         panic!("four conversations");
