@@ -74,7 +74,7 @@ impl Statements {
             page: format!(
                 "WITH without_copy AS ({rows} AND m.last_time IS NULL), \
                  rest AS ( \
-                     {rows} AND m.last_time <= COALESCE({after_time}, {LATEST}) \
+                     {rows} AND m.last_time <= COALESCE({after_time}, {LATEST}) AND m.last_time >= {EARLIEST} \
                      AND CASE WHEN m.last_seq > m.joined_after AND NOT ({LISTED}) \
                          AND ({after_time} IS NULL OR m.last_time < {after_time} \
                               OR m.conversation_key > {after_key}) \
@@ -97,8 +97,9 @@ impl Statements {
     }
 }
 
-/// The latest time that can be stored.
+/// The latest and the earliest time that can be stored.
 const LATEST: &str = "9223372036854775807";
+const EARLIEST: &str = "-9223372036854775808";
 
 impl Store {
     /// A page of what is hidden, and the user's revisions. Besides the page, in no order, the rows of large

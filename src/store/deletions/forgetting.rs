@@ -93,14 +93,17 @@ impl Statements {
                  AND conversation_key IN (SELECT i.conversation_key FROM {})",
                 keys(2)
             ),
-            // Before the deletion is undone: whether it will be is told by what the undoing itself goes by.
+            // Before the deletion is undone: whether it will be is told by what the undoing itself goes by. An
+            // expression and no join, so that the row is looked up by its whole key.
             refile: format!(
                 "INSERT INTO folder_conversations (user_id, folder_id, conversation_key, added_by, ord) \
                  SELECT $1, i.folder_id, i.conversation_key, i.added_by, i.place \
-                 FROM {entries} CROSS JOIN members AS m CROSS JOIN folders AS d \
-                 WHERE m.user_id = {user} AND m.conversation_key = i.conversation_key \
-                 AND m.taken_by = $2 AND m.taken_by > COALESCE(m.undo_ended, 0) \
-                 AND d.user_id = {user} AND d.folder_id = i.folder_id \
+                 FROM {entries} \
+                 WHERE (SELECT m.taken_by = $2 AND m.taken_by > COALESCE(m.undo_ended, 0) \
+                        FROM members AS m \
+                        WHERE m.user_id = $1 AND m.conversation_key = i.conversation_key) IS TRUE \
+                 AND EXISTS (SELECT 1 FROM folders AS d \
+                             WHERE d.user_id = $1 AND d.folder_id = i.folder_id) \
                  ON CONFLICT (user_id, folder_id, conversation_key) DO NOTHING"
             ),
         }

@@ -1103,15 +1103,14 @@ FROM (
     FROM unnest($3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[])
     WITH ORDINALITY AS r(conversation_key, folder_id, added_by, place, ord)
 ) AS i
-    CROSS JOIN members AS m
-    CROSS JOIN folders AS d
-WHERE
-    m.user_id = CASE WHEN i.ord >= 0 THEN $1 END
-    AND m.conversation_key = i.conversation_key
-    AND m.taken_by = $2
-    AND m.taken_by > COALESCE(m.undo_ended, 0)
-    AND d.user_id = CASE WHEN i.ord >= 0 THEN $1 END
-    AND d.folder_id = i.folder_id
+WHERE (
+    SELECT m.taken_by = $2
+        AND m.taken_by > COALESCE(m.undo_ended, 0)
+    FROM members AS m
+    WHERE m.user_id = $1
+        AND m.conversation_key = i.conversation_key
+) IS TRUE
+    AND EXISTS (SELECT 1 FROM folders AS d WHERE d.user_id = $1 AND d.folder_id = i.folder_id)
 ON CONFLICT (user_id, folder_id, conversation_key) DO NOTHING;
 
 -- forgetting.settings
@@ -1303,6 +1302,7 @@ rest AS (
         AND m.kind > 0
         AND (m.kind & $2) <> 0
         AND m.last_time <= COALESCE($3, 9223372036854775807)
+        AND m.last_time >= -9223372036854775808
         AND CASE
             WHEN m.last_seq > m.joined_after
             AND NOT (m.last_seq > m.hidden_through AND m.last_seq > m.joined_after AND m.stays_away = 0)
@@ -3942,7 +3942,11 @@ raised AS (
         revision = GREATEST(users.revision + 1, excluded.revision)
     RETURNING user_id, revision
 ),
-targets AS MATERIALIZED (SELECT i.*, b.user_id, b.revision FROM input AS i CROSS JOIN raised AS b),
+targets AS MATERIALIZED (
+    SELECT i.*, b.user_id, b.revision
+    FROM input AS i CROSS JOIN raised AS b
+    ORDER BY i.conversation_key
+),
 applied AS (
     UPDATE members AS m SET
         (hidden_through, read_through, stays_away, changed_by) = (
@@ -4155,7 +4159,7 @@ targets AS MATERIALIZED (
     SELECT i.*, b.revision
     FROM input AS i JOIN raised AS b ON b.user_id = i.user_id
     WHERE (SELECT COUNT(*) FROM raised) > 0
-    ORDER BY i.ord
+    ORDER BY i.user_id, i.conversation_key
 ),
 applied AS (
     UPDATE members AS m SET

@@ -1060,19 +1060,19 @@ FROM (
         r.value ->> 3 AS place
     FROM json_each($3) AS r
 ) AS i
-    CROSS JOIN members AS m
-    CROSS JOIN folders AS d
-WHERE
-    m.user_id = CASE WHEN i.ord >= 0 THEN $1 END
-    AND m.conversation_key = i.conversation_key
-    AND m.taken_by = $2
-    AND m.taken_by > COALESCE(m.undo_ended, 0)
-    AND d.user_id = CASE WHEN i.ord >= 0 THEN $1 END
-    AND d.folder_id = i.folder_id
+WHERE (
+    SELECT m.taken_by = $2
+        AND m.taken_by > COALESCE(m.undo_ended, 0)
+    FROM members AS m
+    WHERE m.user_id = $1
+        AND m.conversation_key = i.conversation_key
+) IS TRUE
+    AND EXISTS (SELECT 1 FROM folders AS d WHERE d.user_id = $1 AND d.folder_id = i.folder_id)
 ON CONFLICT (user_id, folder_id, conversation_key) DO NOTHING;
 -- SCAN r VIRTUAL TABLE INDEX 1:
--- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
--- SEARCH d USING PRIMARY KEY (user_id=? AND folder_id=?)
+-- CORRELATED SCALAR SUBQUERY 2
+--   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+-- SEARCH d EXISTS USING PRIMARY KEY (user_id=? AND folder_id=?)
 
 -- forgetting.settings
 SELECT
@@ -1279,6 +1279,7 @@ rest AS (
         AND m.kind > 0
         AND (m.kind & $2) <> 0
         AND m.last_time <= COALESCE($3, 9223372036854775807)
+        AND m.last_time >= -9223372036854775808
         AND CASE
             WHEN m.last_seq > m.joined_after
             AND NOT (m.last_seq > m.hidden_through AND m.last_seq > m.joined_after AND m.stays_away = 0)
@@ -1335,7 +1336,7 @@ FROM
 --       SEARCH m USING INDEX members_by_activity (user_id=? AND last_time=?)
 --     UNION ALL
 --       CO-ROUTINE rest
---         SEARCH m USING INDEX members_by_activity (user_id=? AND last_time<?)
+--         SEARCH m USING INDEX members_by_activity (user_id=? AND last_time>? AND last_time<?)
 --       SCAN rest
 -- SCAN me
 -- SEARCH u USING PRIMARY KEY (user_id=?) LEFT-JOIN
@@ -2996,13 +2997,17 @@ UPDATE members AS m SET
         ) AS rule
     )
 FROM (
-    SELECT
-        r.key AS ord,
-        r.value ->> 0 AS revision,
-        r.value ->> 1 AS user_id,
-        unhex(r.value ->> 2) AS conversation_key,
-        r.value ->> 3 AS head
-    FROM json_each($1) AS r
+    SELECT *
+    FROM (
+        SELECT
+            r.key AS ord,
+            r.value ->> 0 AS revision,
+            r.value ->> 1 AS user_id,
+            unhex(r.value ->> 2) AS conversation_key,
+            r.value ->> 3 AS head
+        FROM json_each($1) AS r
+    ) AS i
+    ORDER BY user_id, conversation_key
 ) AS i
 WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 -- SCAN r VIRTUAL TABLE INDEX 1:
@@ -3011,6 +3016,7 @@ WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 --   CO-ROUTINE reach
 --     SCAN CONSTANT ROW
 --   SCAN reach
+-- USE TEMP B-TREE FOR ORDER BY
 
 -- show.record
 INSERT INTO
