@@ -1,6 +1,6 @@
 //! A user's hidden conversations.
 //!
-//! It is read from the index of the user's rows by activity, passing over what is listed. The rows of large
+//! They are read from the index of the user's rows by activity, passing over what is listed. The rows of large
 //! groups are returned besides, as for a list: their heads tell.
 
 use std::{collections::HashMap, iter::once};

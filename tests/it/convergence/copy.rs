@@ -346,9 +346,11 @@ impl Copy {
                 let own = messages.own.get(&name).copied().unwrap_or(0);
                 (entry, head, own)
             })
-            // An own message lists what stays away.
-            .filter(|(entry, head, own)| {
-                *head > entry.hidden && (!entry.stays_away || *own > entry.hidden)
+            // An own message lists what stays away, unless it was stored while the deletion was under way:
+            // then only the list tells.
+            .filter(|(known, head, own)| {
+                let may_be_listed = *own > known.hidden && entry(list, &known.id).is_some();
+                *head > known.hidden && (!known.stays_away || may_be_listed)
             })
             .map(|(entry, head, own)| {
                 let unread = head.saturating_sub(entry.seen().max(own));

@@ -223,6 +223,8 @@ async fn show_everything(world: &World) {
         }
     }
     for user in USERS {
+        // No message of another lists what stays away.
+        client.show(user, conversations(user)).await;
         let request = MarkConversationsReadRequest {
             user_id: user.to_owned(),
             all: true,
