@@ -358,5 +358,5 @@ async fn undo_may_exceed_the_limit_of_folders_and_then_only_adding_is_refused(
 }
 
 fn c2c_of(friend: &str) -> conversation_service::proto::ConversationId {
-    c2c(friend.clone())
+    c2c(friend)
 }
