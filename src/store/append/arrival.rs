@@ -152,51 +152,45 @@ impl Store {
     /// marks them read for the senders. Returns those whose senders are not members of their groups. The heads are
     /// locked, so nobody can join or leave at the same time.
     ///
-    /// The rows are locked in the order of their users and conversations, as every change locks them.
+    /// It is one statement: all rows are locked in the order of their users and conversations, as every change
+    /// locks them.
     pub(super) async fn arrive(
         &self,
         transaction: &DatabaseTransaction,
         messages: &[(&Incoming, Fresh)],
     ) -> Result<Refused, StoreError> {
-        let statements = &self.statements.append;
-        let arrivals = Arrivals::of(messages);
-        if !arrivals.known.is_empty() {
-            let rows = Input::of(&arrivals.known.values());
-            let values = self.dialect.row_values(rows.columns());
-            let arrive = self.statement(&statements.arrive, values);
-            transaction.execute_raw(arrive).await?;
+        if messages.is_empty() {
+            return Ok(Refused::new());
         }
-        let mut members = HashSet::new();
-        if !arrivals.groups.is_empty() {
-            let groups = Input::of(&arrivals.groups.values());
-            let own = Input::of(&arrivals.own_in_small.values());
-            let mut values = self.dialect.row_values(groups.columns());
-            values.extend(self.dialect.row_values(own.columns()));
-            let arrive = self.statement(&statements.arrive_in_small_groups, values);
-            for row in transaction.query_all_raw(arrive).await? {
-                members.insert(member(&Row::new("members", &row))?);
-            }
+        let Arrivals {
+            known,
+            groups,
+            own_in_small,
+            own_in_large,
+        } = Arrivals::of(messages);
+        let mut values = Vec::new();
+        for rows in [
+            Input::of(&known.values()),
+            Input::of(&groups.values()),
+            Input::of(&own_in_small.values()),
+            Input::of(&own_in_large.values()),
+        ] {
+            values.extend(self.dialect.row_values(rows.columns()));
         }
-        if !arrivals.own_in_large.is_empty() {
-            let own = Input::of(&arrivals.own_in_large.values());
-            let values = self.dialect.row_values(own.columns());
-            let read = self.statement(&statements.read_own, values);
-            for row in transaction.query_all_raw(read).await? {
-                members.insert(member(&Row::new("members", &row))?);
-            }
+        let arrive = self.statement(&self.statements.append.arrive, values);
+        let mut reached = HashSet::new();
+        for row in transaction.query_all_raw(arrive).await? {
+            let row = Row::new("members", &row);
+            reached.insert((row.get::<String>("user_id")?, row.key()?));
         }
         let mut refused = Refused::new();
         for (message, _) in messages {
             if let Audience::Group { sender, .. } = &message.append.to
-                && !members.contains(&(sender.to_string(), message.key))
+                && !reached.contains(&(sender.to_string(), message.key))
             {
                 refused.insert(message.request, AppendError::NotAGroupMember);
             }
         }
         Ok(refused)
     }
-}
-
-fn member(row: &Row<'_>) -> Result<(String, ConversationKey), StoreError> {
-    Ok((row.get("user_id")?, row.key()?))
 }

@@ -14,12 +14,6 @@ const ARRIVED: &str = "ON CONFLICT (user_id, conversation_key) DO UPDATE SET \
     stays_away = CASE WHEN excluded.read_through > 0 THEN 0 ELSE members.stays_away END, \
     last_seq = excluded.last_seq, last_time = excluded.last_time";
 
-/// The effect on the row of a sender who has no copy of the head.
-const READ: &str = "ON CONFLICT (user_id, conversation_key) DO UPDATE SET \
-    read_through = CASE WHEN excluded.read_through > members.read_through \
-                   THEN excluded.read_through ELSE members.read_through END, \
-    stays_away = 0";
-
 /// The effect of new messages on their conversation's head.
 const RAISED: &str = "ON CONFLICT (conversation_key) DO UPDATE SET \
     last_seq = conversations.last_seq + excluded.last_seq, \
@@ -35,8 +29,6 @@ const NAMED: &str = "m.conversation_key = i.conversation_key \
 pub(in crate::store) struct Statements {
     pub(super) placing: Placing,
     pub(super) arrive: String,
-    pub(super) arrive_in_small_groups: String,
-    pub(super) read_own: String,
 }
 
 /// The conversations' side.
@@ -61,39 +53,36 @@ pub(super) struct Steps {
 
 impl Statements {
     pub(in crate::store) fn new(dialect: Dialect) -> Self {
-        let (arrivals, _) = dialect.rows("i", 1, Shape::of::<Arrival>().columns());
-        let (groups, next) = dialect.rows("i", 1, Shape::of::<Reached>().columns());
         let own = Shape::of::<Own>();
-        let (own_of_groups, _) = dialect.rows("o", next, own.columns());
-        let (own, _) = dialect.rows("i", 1, own.columns());
+        let (arrivals, next) = dialect.rows("i", 1, Shape::of::<Arrival>().columns());
+        let (groups, next) = dialect.rows("i", next, Shape::of::<Reached>().columns());
+        let (own_in_small, next) = dialect.rows("o", next, own.columns());
+        let (own_in_large, _) = dialect.rows("i", next, own.columns());
         Self {
             placing: match dialect {
                 Dialect::Postgres => Placing::AtOnce(at_once()),
                 Dialect::Sqlite => Placing::InSteps(steps()),
             },
-            // Each is an insertion, also where it always conflicts: that locks the rows in order, which
-            // an update does not promise.
+            // An insertion, also of rows that there are: that locks them in order, which an update does not
+            // promise. Members of large groups have no copy of the head.
             arrive: format!(
                 "INSERT INTO members (user_id, conversation_key, kind, read_through, last_seq, last_time) \
-                 SELECT i.user_id, i.conversation_key, i.kind, i.read_through, i.last_seq, i.last_time \
-                 FROM {arrivals} WHERE TRUE ORDER BY i.user_id, i.conversation_key {ARRIVED}"
-            ),
-            arrive_in_small_groups: format!(
-                "INSERT INTO members (user_id, conversation_key, read_through, last_seq, last_time) \
-                 SELECT m.user_id, m.conversation_key, COALESCE(o.read_through, 0), i.last_seq, i.last_time \
-                 FROM {groups} CROSS JOIN members AS m \
-                 LEFT JOIN {own_of_groups} \
-                     ON o.user_id = m.user_id AND o.conversation_key = m.conversation_key \
-                 WHERE m.conversation_key = i.conversation_key AND {ANY_KIND} AND m.left_at IS NULL \
-                 ORDER BY m.user_id, m.conversation_key {ARRIVED} RETURNING user_id, conversation_key"
-            ),
-            read_own: format!(
-                "INSERT INTO members (user_id, conversation_key, read_through) \
-                 SELECT m.user_id, m.conversation_key, i.read_through \
-                 FROM {own} CROSS JOIN members AS m \
-                 WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key \
-                 AND m.left_at IS NULL \
-                 ORDER BY m.user_id, m.conversation_key {READ} RETURNING user_id, conversation_key"
+                 SELECT user_id, conversation_key, kind, read_through, last_seq, last_time FROM ( \
+                     SELECT i.user_id, i.conversation_key, i.kind, i.read_through, i.last_seq, i.last_time \
+                     FROM {arrivals} \
+                     UNION ALL \
+                     SELECT m.user_id, m.conversation_key, m.kind, COALESCE(o.read_through, 0), \
+                         i.last_seq, i.last_time \
+                     FROM {groups} CROSS JOIN members AS m \
+                     LEFT JOIN {own_in_small} \
+                         ON o.user_id = m.user_id AND o.conversation_key = m.conversation_key \
+                     WHERE m.conversation_key = i.conversation_key AND {ANY_KIND} AND m.left_at IS NULL \
+                     UNION ALL \
+                     SELECT m.user_id, m.conversation_key, m.kind, i.read_through, NULL, NULL \
+                     FROM {own_in_large} CROSS JOIN members AS m \
+                     WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key \
+                     AND m.left_at IS NULL) AS reached \
+                 WHERE TRUE ORDER BY user_id, conversation_key {ARRIVED} RETURNING user_id, conversation_key"
             ),
         }
     }

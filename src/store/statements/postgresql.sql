@@ -2,55 +2,62 @@
 
 -- append.arrive
 INSERT INTO members (user_id, conversation_key, kind, read_through, last_seq, last_time)
-SELECT i.user_id, i.conversation_key, i.kind, i.read_through, i.last_seq, i.last_time
+SELECT user_id, conversation_key, kind, read_through, last_seq, last_time
 FROM (
-    SELECT
-        r.user_id AS user_id,
-        uuid_send(r.conversation_key) AS conversation_key,
-        r.kind AS kind,
-        r.read_through AS read_through,
-        r.last_seq AS last_seq,
-        r.last_time AS last_time,
-        r.ord
-    FROM unnest($1::text[] COLLATE "C", $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
-    WITH ORDINALITY AS r(user_id, conversation_key, kind, read_through, last_seq, last_time, ord)
-) AS i
-WHERE TRUE
-ORDER BY i.user_id, i.conversation_key
-ON CONFLICT (user_id, conversation_key) DO UPDATE SET
-    read_through = CASE
-        WHEN excluded.read_through > members.read_through THEN excluded.read_through
-        ELSE members.read_through
-    END,
-    stays_away = CASE WHEN excluded.read_through > 0 THEN 0 ELSE members.stays_away END,
-    last_seq = excluded.last_seq,
-    last_time = excluded.last_time;
-
--- append.arrive_in_small_groups
-INSERT INTO members (user_id, conversation_key, read_through, last_seq, last_time)
-SELECT m.user_id, m.conversation_key, COALESCE(o.read_through, 0), i.last_seq, i.last_time
-FROM (
-    SELECT
-        uuid_send(r.conversation_key) AS conversation_key,
-        r.last_seq AS last_seq,
-        r.last_time AS last_time,
-        r.ord
-    FROM unnest($1::uuid[], $2::bigint[], $3::bigint[])
-    WITH ORDINALITY AS r(conversation_key, last_seq, last_time, ord)
-) AS i
-    CROSS JOIN members AS m
-    LEFT JOIN (
+    SELECT i.user_id, i.conversation_key, i.kind, i.read_through, i.last_seq, i.last_time
+    FROM (
+        SELECT
+            r.user_id AS user_id,
+            uuid_send(r.conversation_key) AS conversation_key,
+            r.kind AS kind,
+            r.read_through AS read_through,
+            r.last_seq AS last_seq,
+            r.last_time AS last_time,
+            r.ord
+        FROM unnest($1::text[] COLLATE "C", $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
+        WITH ORDINALITY AS r(user_id, conversation_key, kind, read_through, last_seq, last_time, ord)
+    ) AS i
+    UNION ALL
+    SELECT m.user_id, m.conversation_key, m.kind, COALESCE(o.read_through, 0), i.last_seq, i.last_time
+    FROM (
+        SELECT
+            uuid_send(r.conversation_key) AS conversation_key,
+            r.last_seq AS last_seq,
+            r.last_time AS last_time,
+            r.ord
+        FROM unnest($7::uuid[], $8::bigint[], $9::bigint[])
+        WITH ORDINALITY AS r(conversation_key, last_seq, last_time, ord)
+    ) AS i
+        CROSS JOIN members AS m
+        LEFT JOIN (
+            SELECT
+                r.user_id AS user_id,
+                uuid_send(r.conversation_key) AS conversation_key,
+                r.read_through AS read_through,
+                r.ord
+            FROM unnest($10::text[] COLLATE "C", $11::uuid[], $12::bigint[])
+            WITH ORDINALITY AS r(user_id, conversation_key, read_through, ord)
+        ) AS o ON o.user_id = m.user_id
+        AND o.conversation_key = m.conversation_key
+    WHERE m.conversation_key = i.conversation_key
+        AND m.kind > 0 AND m.left_at IS NULL
+    UNION ALL
+    SELECT m.user_id, m.conversation_key, m.kind, i.read_through, NULL, NULL
+    FROM (
         SELECT
             r.user_id AS user_id,
             uuid_send(r.conversation_key) AS conversation_key,
             r.read_through AS read_through,
             r.ord
-        FROM unnest($4::text[] COLLATE "C", $5::uuid[], $6::bigint[])
+        FROM unnest($13::text[] COLLATE "C", $14::uuid[], $15::bigint[])
         WITH ORDINALITY AS r(user_id, conversation_key, read_through, ord)
-    ) AS o ON o.user_id = m.user_id
-    AND o.conversation_key = m.conversation_key
-WHERE m.conversation_key = i.conversation_key AND m.kind > 0 AND m.left_at IS NULL
-ORDER BY m.user_id, m.conversation_key
+    ) AS i
+        CROSS JOIN members AS m
+    WHERE m.user_id = i.user_id
+        AND m.conversation_key = i.conversation_key AND m.left_at IS NULL
+) AS reached
+WHERE TRUE
+ORDER BY user_id, conversation_key
 ON CONFLICT (user_id, conversation_key) DO UPDATE SET
     read_through = CASE
         WHEN excluded.read_through > members.read_through THEN excluded.read_through
@@ -222,29 +229,6 @@ SELECT
     p.is_large,
     p.seq_before > COALESCE((SELECT c.last_seq FROM conversations AS c WHERE c.conversation_key = p.conversation_key), 0)
 FROM placed AS p;
-
--- append.read_own
-INSERT INTO members (user_id, conversation_key, read_through)
-SELECT m.user_id, m.conversation_key, i.read_through
-FROM (
-    SELECT
-        r.user_id AS user_id,
-        uuid_send(r.conversation_key) AS conversation_key,
-        r.read_through AS read_through,
-        r.ord
-    FROM unnest($1::text[] COLLATE "C", $2::uuid[], $3::bigint[])
-    WITH ORDINALITY AS r(user_id, conversation_key, read_through, ord)
-) AS i
-    CROSS JOIN members AS m
-WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key AND m.left_at IS NULL
-ORDER BY m.user_id, m.conversation_key
-ON CONFLICT (user_id, conversation_key) DO UPDATE SET
-    read_through = CASE
-        WHEN excluded.read_through > members.read_through THEN excluded.read_through
-        ELSE members.read_through
-    END,
-    stays_away = 0
-RETURNING user_id, conversation_key;
 
 -- backlog.due.0
 SELECT COUNT(*) AS due, MIN(erasable_from) AS oldest

@@ -2,54 +2,58 @@
 
 -- append.arrive
 INSERT INTO members (user_id, conversation_key, kind, read_through, last_seq, last_time)
-SELECT i.user_id, i.conversation_key, i.kind, i.read_through, i.last_seq, i.last_time
+SELECT user_id, conversation_key, kind, read_through, last_seq, last_time
 FROM (
-    SELECT
-        r.key AS ord,
-        r.value ->> 0 AS user_id,
-        unhex(r.value ->> 1) AS conversation_key,
-        r.value ->> 2 AS kind,
-        r.value ->> 3 AS read_through,
-        r.value ->> 4 AS last_seq,
-        r.value ->> 5 AS last_time
-    FROM json_each($1) AS r
-) AS i
-WHERE TRUE
-ORDER BY i.user_id, i.conversation_key
-ON CONFLICT (user_id, conversation_key) DO UPDATE SET
-    read_through = CASE
-        WHEN excluded.read_through > members.read_through THEN excluded.read_through
-        ELSE members.read_through
-    END,
-    stays_away = CASE WHEN excluded.read_through > 0 THEN 0 ELSE members.stays_away END,
-    last_seq = excluded.last_seq,
-    last_time = excluded.last_time;
--- SCAN r VIRTUAL TABLE INDEX 1:
--- USE TEMP B-TREE FOR ORDER BY
-
--- append.arrive_in_small_groups
-INSERT INTO members (user_id, conversation_key, read_through, last_seq, last_time)
-SELECT m.user_id, m.conversation_key, COALESCE(o.read_through, 0), i.last_seq, i.last_time
-FROM (
-    SELECT
-        r.key AS ord,
-        unhex(r.value ->> 0) AS conversation_key,
-        r.value ->> 1 AS last_seq,
-        r.value ->> 2 AS last_time
-    FROM json_each($1) AS r
-) AS i
-    CROSS JOIN members AS m
-    LEFT JOIN (
+    SELECT i.user_id, i.conversation_key, i.kind, i.read_through, i.last_seq, i.last_time
+    FROM (
+        SELECT
+            r.key AS ord,
+            r.value ->> 0 AS user_id,
+            unhex(r.value ->> 1) AS conversation_key,
+            r.value ->> 2 AS kind,
+            r.value ->> 3 AS read_through,
+            r.value ->> 4 AS last_seq,
+            r.value ->> 5 AS last_time
+        FROM json_each($1) AS r
+    ) AS i
+    UNION ALL
+    SELECT m.user_id, m.conversation_key, m.kind, COALESCE(o.read_through, 0), i.last_seq, i.last_time
+    FROM (
+        SELECT
+            r.key AS ord,
+            unhex(r.value ->> 0) AS conversation_key,
+            r.value ->> 1 AS last_seq,
+            r.value ->> 2 AS last_time
+        FROM json_each($2) AS r
+    ) AS i
+        CROSS JOIN members AS m
+        LEFT JOIN (
+            SELECT
+                r.key AS ord,
+                r.value ->> 0 AS user_id,
+                unhex(r.value ->> 1) AS conversation_key,
+                r.value ->> 2 AS read_through
+            FROM json_each($3) AS r
+        ) AS o ON o.user_id = m.user_id
+        AND o.conversation_key = m.conversation_key
+    WHERE m.conversation_key = i.conversation_key
+        AND m.kind > 0 AND m.left_at IS NULL
+    UNION ALL
+    SELECT m.user_id, m.conversation_key, m.kind, i.read_through, NULL, NULL
+    FROM (
         SELECT
             r.key AS ord,
             r.value ->> 0 AS user_id,
             unhex(r.value ->> 1) AS conversation_key,
             r.value ->> 2 AS read_through
-        FROM json_each($2) AS r
-    ) AS o ON o.user_id = m.user_id
-    AND o.conversation_key = m.conversation_key
-WHERE m.conversation_key = i.conversation_key AND m.kind > 0 AND m.left_at IS NULL
-ORDER BY m.user_id, m.conversation_key
+        FROM json_each($4) AS r
+    ) AS i
+        CROSS JOIN members AS m
+    WHERE m.user_id = i.user_id
+        AND m.conversation_key = i.conversation_key AND m.left_at IS NULL
+) AS reached
+WHERE TRUE
+ORDER BY user_id, conversation_key
 ON CONFLICT (user_id, conversation_key) DO UPDATE SET
     read_through = CASE
         WHEN excluded.read_through > members.read_through THEN excluded.read_through
@@ -59,9 +63,18 @@ ON CONFLICT (user_id, conversation_key) DO UPDATE SET
     last_seq = excluded.last_seq,
     last_time = excluded.last_time
 RETURNING user_id, conversation_key;
--- SCAN r VIRTUAL TABLE INDEX 1:
--- SEARCH m USING INDEX members_by_conversation (conversation_key=?)
--- SCAN r VIRTUAL TABLE INDEX 1: LEFT-JOIN
+-- CO-ROUTINE reached
+--   COMPOUND QUERY
+--     LEFT-MOST SUBQUERY
+--       SCAN r VIRTUAL TABLE INDEX 1:
+--     UNION ALL
+--       SCAN r VIRTUAL TABLE INDEX 1:
+--       SEARCH m USING INDEX members_by_conversation (conversation_key=?)
+--       SCAN r VIRTUAL TABLE INDEX 1: LEFT-JOIN
+--     UNION ALL
+--       SCAN r VIRTUAL TABLE INDEX 1:
+--       SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+-- SCAN reached
 -- USE TEMP B-TREE FOR ORDER BY
 
 -- append.placing.earlier
@@ -161,31 +174,6 @@ ON CONFLICT (conversation_key) DO UPDATE SET
     END
 RETURNING conversation_key, canonical_id, last_seq, last_time, is_large;
 -- SCAN r VIRTUAL TABLE INDEX 1:
-
--- append.read_own
-INSERT INTO members (user_id, conversation_key, read_through)
-SELECT m.user_id, m.conversation_key, i.read_through
-FROM (
-    SELECT
-        r.key AS ord,
-        r.value ->> 0 AS user_id,
-        unhex(r.value ->> 1) AS conversation_key,
-        r.value ->> 2 AS read_through
-    FROM json_each($1) AS r
-) AS i
-    CROSS JOIN members AS m
-WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key AND m.left_at IS NULL
-ORDER BY m.user_id, m.conversation_key
-ON CONFLICT (user_id, conversation_key) DO UPDATE SET
-    read_through = CASE
-        WHEN excluded.read_through > members.read_through THEN excluded.read_through
-        ELSE members.read_through
-    END,
-    stays_away = 0
-RETURNING user_id, conversation_key;
--- SCAN r VIRTUAL TABLE INDEX 1:
--- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
--- USE TEMP B-TREE FOR ORDER BY
 
 -- backlog.due.0
 SELECT COUNT(*) AS due, MIN(erasable_from) AS oldest
