@@ -5,7 +5,7 @@
 //! members of a larger group (more than [`COPIES`] at once, ever) have no copy and read the head. Head
 //! and copies change in one transaction, while the head is locked, so they cannot differ.
 //!
-//! Messages that come at once are stored in one transaction ([`super::coalesce`]), also several of one
+//! On SQLite messages that come at once are stored in one transaction ([`super::coalesce`]), also several of one
 //! conversation, which take consecutive positions. So a busy group is not bound to one commit a message.
 //! A transaction has two sides: the conversations' ([`placing`]) and the users' ([`arrival`]). A message
 //! that may not be stored fails alone: the transaction is rolled back and run again without it.

@@ -46,6 +46,20 @@ impl Dialect {
         }
     }
 
+    /// How many messages are stored together. On PostgreSQL each is stored alone: messages of several
+    /// conversations would lock rows of one user in several of them, while a group that becomes large locks
+    /// those of all its members after those of who joins, and the two could wait for each other.
+    pub(super) const fn appended_together(self) -> Limits {
+        let together = self.together();
+        match self {
+            Self::Sqlite => together,
+            Self::Postgres => Limits {
+                rows_of_one: 0,
+                ..together
+            },
+        }
+    }
+
     /// How much is looked up together. No look-up waits for a lock, so large requests gain, too.
     pub(super) const fn looked_up_together(self) -> Limits {
         let runs = match self {

@@ -139,7 +139,7 @@ impl Store {
             dialect,
             statements: Arc::new(Statements::new(dialect)),
             turns: Arc::new(Semaphore::new(turns)),
-            appends: Arc::new(append::Waiting::new(dialect.together())),
+            appends: Arc::new(append::Waiting::new(dialect.appended_together())),
             metrics: DatabaseMetrics::new(system, kinds),
             retention: JobsConfig::default().change_retention,
         }
