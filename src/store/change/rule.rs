@@ -239,9 +239,8 @@ fn prefixed(prefix: &str, names: &str) -> String {
 }
 
 /// One change, whose own columns are parameters of their own. The rows of `members` are locked in the order
-/// of their keys, as whatever locks several of them does: so no two of them wait for each other. The rows of `members` are looked up by the
-/// whole of their key, which the planner cannot take apart: however few rows it believes the user to have,
-/// it never reads all of them.
+/// of their keys, as those are that a message reaches. They are looked up by the whole of their key, which the
+/// planner cannot take apart: however few rows it believes the user to have, it never reads all of them.
 fn alone(rule: &ChangeRule<'_>, shape: &Shape) -> String {
     let known = known();
     let (user, request) = (known.parameter("user_id"), known.parameter("request_id"));
