@@ -157,17 +157,26 @@ impl Model {
             if change.due.is_some_and(is_due) {
                 change.due = None;
                 if let Kind::Taken { conversations, .. } = &change.kind {
-                    let keys = conversations.iter().map(|(id, _)| key(user, id));
-                    cleared.extend(keys.map(|key| (user.clone(), *revision, key)));
+                    let took = conversations.iter().filter(|(_, took)| *took);
+                    let of_user = |(id, _): &(ConversationId, bool)| (user.clone(), key(user, id));
+                    cleared.extend(took.map(|one| (of_user(one), *revision)));
                 }
             }
         }
-        let mut keys: BTreeSet<Key> = BTreeSet::new();
-        for (user, revision, key) in cleared {
-            if let Some(view) = self.views.get_mut(&(user, key.clone())) {
-                view.forget(revision);
+        for (of_user, revision) in &cleared {
+            if let Some(view) = self.views.get_mut(of_user) {
+                view.forget(*revision);
             }
-            keys.insert(key);
+        }
+        let mut keys: BTreeSet<Key> = BTreeSet::new();
+        for (of_user, revision) in cleared {
+            if self
+                .views
+                .get(&of_user)
+                .is_some_and(|view| view.is_over(revision))
+            {
+                keys.insert(of_user.1);
+            }
         }
         let rejoined = self.rejoined.extract_if(.., |_, due| *due <= self.now);
         keys.extend(rejoined.map(|(key, _)| key));

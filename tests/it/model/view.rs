@@ -343,6 +343,13 @@ impl View {
         }
     }
 
+    /// Whether a deletion that took something can never be undone, and was not: some of what it has cleared may be
+    /// for nobody now.
+    pub(super) fn is_over(&self, deletion: u64) -> bool {
+        let is_open = self.taken.iter().any(|taken| taken.by == deletion);
+        !is_open && !self.undone.contains(&deletion)
+    }
+
     fn joined(&self) -> u64 {
         self.stints.last().map_or(0, |stint| stint.joined)
     }
