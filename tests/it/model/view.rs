@@ -290,10 +290,13 @@ impl View {
         } else if !self.in_force.contains(&deletion) {
             // From before the user joined again.
             DeletionState::Superseded
-        } else if is_open {
+        } else if !is_open {
+            DeletionState::Expired
+        } else if self.taken.iter().any(|taken| taken.by == deletion) {
             DeletionState::Restorable
         } else {
-            DeletionState::Expired
+            // Its undo was given up, and the clock was set back since.
+            DeletionState::Superseded
         }
     }
 
