@@ -123,6 +123,14 @@
 //! such a transaction, too: what it takes is read under the user's lock and recorded with it
 //! (`store::deletions`).
 //!
+//! # Deleting by selector
+//!
+//! A deletion by selector chooses from the list, so it is a transaction that holds the user's lock from its
+//! first statement on: no setting changes while it chooses. What it does then is a deletion like any other. A
+//! plan names what was shown, by keys and positions, and the user's revision. The statement that deletes
+//! compares each row with it: the position, for messages, and the revision of the last setting
+//! (`members.changed_by`). So a plan needs no memory on the server (`store::deletions::matching`).
+//!
 //! # Joining and leaving
 //!
 //! Joining and leaving a group is a change of each user concerned, made by the group's caller: one

@@ -22,9 +22,15 @@ pub async fn delete_conversations(
     request: DeletionRequest,
     history: History,
 ) -> Result<Deletion, AppError> {
-    let taking = match history {
-        History::Keep => Taking::Entry,
-        History::Clear => Taking::EntryAndHistory,
-    };
-    take(app, request, taking).await
+    take(app, request, history.taking()).await
+}
+
+impl History {
+    /// The parts of a conversation that a deletion takes.
+    pub(super) const fn taking(self) -> Taking {
+        match self {
+            Self::Keep => Taking::Entry,
+            Self::Clear => Taking::EntryAndHistory,
+        }
+    }
 }

@@ -8,7 +8,7 @@ use crate::{
         Batch, ConversationId, Deletion, Origin, Reappearance, Seq, Settings, Synchronisation,
         Taking,
     },
-    store::{DeletionTarget, Positioned, Take},
+    store::{DeletionTarget, Positioned, Take, Terms},
 };
 
 /// Asks for something to be taken from a user's conversations.
@@ -60,6 +60,23 @@ pub(super) async fn take(
             },
         )
         .collect();
+    let take = Take {
+        origin: &origin,
+        targets,
+        terms: terms(app, taking, (reappearance, settings), synchronisation),
+    };
+    let deletion = app.store.take(take).await?;
+    app.wakes.changed(&origin.user, deletion.revision);
+    Ok(deletion)
+}
+
+/// The terms of a deletion that is made now.
+pub(super) fn terms(
+    app: &App,
+    taking: Taking,
+    (reappearance, settings): (Reappearance, Settings),
+    synchronisation: Option<Synchronisation>,
+) -> Terms {
     let default = if *app.policy.sync_deletions.borrow() {
         Synchronisation::OtherClients
     } else {
@@ -67,17 +84,12 @@ pub(super) async fn take(
     };
     let time = app.clock.now();
     let window = app.policy.restore_window;
-    let take = Take {
-        origin: &origin,
-        targets,
+    Terms {
         taking,
         reappearance,
         settings,
         synchronisation: synchronisation.unwrap_or(default),
         time,
         restorable_until: (!window.is_zero()).then(|| time.saturating_add(window)),
-    };
-    let deletion = app.store.take(take).await?;
-    app.wakes.changed(&origin.user, deletion.revision);
-    Ok(deletion)
+    }
 }

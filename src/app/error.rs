@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::store::{AppendError, ChangeError, FolderError, StoreError};
+use crate::store::{AppendError, ChangeError, FolderError, MatchingError, StoreError};
 
 /// A use case that was not carried out. Nothing was changed.
 #[derive(Debug, Error)]
@@ -25,6 +25,12 @@ pub enum AppError {
     /// The conversations at these places of the request are none of the deletion's.
     #[error("conversations are not of the deletion")]
     NotOfDeletion(Vec<usize>),
+    /// The plan is of another user or of another selector: look again.
+    #[error("the plan is of another user or selector")]
+    PlanMismatch,
+    /// The plan is too old: look again.
+    #[error("the plan has expired")]
+    PlanExpired,
     /// The user would have more pins than the deployment allows: unpin something first.
     #[error("the limit of pins is reached")]
     PinLimitReached(u32),
@@ -54,6 +60,15 @@ impl From<ChangeError> for AppError {
             ChangeError::RequestIdReused => Self::RequestIdReused,
             ChangeError::PinLimitReached(limit) => Self::PinLimitReached(limit),
             ChangeError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl From<MatchingError> for AppError {
+    fn from(error: MatchingError) -> Self {
+        match error {
+            MatchingError::PlanMismatch => Self::PlanMismatch,
+            MatchingError::Change(error) => error.into(),
         }
     }
 }

@@ -7,6 +7,7 @@ mod clear_history;
 mod create_folder;
 mod delete_conversations;
 mod delete_folder;
+mod delete_matching_conversations;
 mod deletion;
 mod entries;
 mod error;
@@ -53,6 +54,9 @@ pub use clear_history::clear_history;
 pub use create_folder::create_folder;
 pub use delete_conversations::{History, delete_conversations};
 pub use delete_folder::delete_folder;
+pub use delete_matching_conversations::{
+    DeleteMatchingConversations, Matched, Matching, MatchingOutcome, delete_matching_conversations,
+};
 pub use deletion::DeletionRequest;
 pub use entries::Conversation;
 pub use error::AppError;

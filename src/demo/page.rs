@@ -6,9 +6,9 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use crate::proto::{
-    Conversation, ConversationId, DeleteConversationsRequest, DeleteConversationsResponse, Message,
-    RestoreConversationsRequest, RestoreConversationsResponse, conversation_id::Id,
-    message_body::Content,
+    Conversation, ConversationId, DeleteConversationsRequest, DeleteMatchingConversationsRequest,
+    DeletionResult, Message, RestoreConversationsRequest, RestoreConversationsResponse,
+    conversation_id::Id, message_body::Content,
 };
 
 /// The width of a conversation's name, which begins most lines.
@@ -124,10 +124,37 @@ pub(super) fn asked(request: &DeleteConversationsRequest) -> String {
     page + "\n"
 }
 
+/// The request of a deletion by selector. The plan is opaque, so its start will do.
+pub(super) fn asked_matching(request: &DeleteMatchingConversationsRequest) -> String {
+    let mut page = format!(
+        "   > DeleteMatchingConversations user_id={}",
+        request.user_id
+    );
+    if let Some(selector) = &request.selector {
+        let set = [
+            (selector.all, "all"),
+            (selector.include_pinned, "include_pinned"),
+            (selector.include_unread, "include_unread"),
+        ];
+        let names: Vec<_> = set
+            .into_iter()
+            .filter_map(|(is_set, name)| is_set.then_some(name))
+            .collect();
+        page = format!("{page} [{}]", names.join(", "));
+    }
+    if request.dry_run {
+        page.push_str(" dry_run");
+    }
+    if let Some(start) = request.plan.get(..8) {
+        page = format!("{page} plan={start}…");
+    }
+    page + "\n"
+}
+
 /// The results of a deletion.
-pub(super) fn deleted(answer: &DeleteConversationsResponse) -> String {
+pub(super) fn deleted(results: &[DeletionResult]) -> String {
     let mut page = String::new();
-    for result in &answer.results {
+    for result in results {
         let outcome = result.outcome().as_str_name();
         let outcome = outcome.strip_prefix("DELETION_OUTCOME_").unwrap_or(outcome);
         line(

@@ -14,7 +14,7 @@ use crate::{
     config::Config,
     proto::{
         ConversationId, DeleteConversationsRequest, DeleteConversationsResponse,
-        RestoreConversationsRequest, SeenThrough,
+        DeleteMatchingConversationsRequest, RestoreConversationsRequest, SeenThrough, Selector,
     },
 };
 
@@ -44,6 +44,7 @@ pub(super) async fn play(
     asked_again(service, out, &request, &answer).await?;
     only_what_was_seen(service, out).await?;
     taken_back(service, out).await?;
+    looked_at_first(service, out).await?;
     refused(service, out).await?;
     what_next(out)
 }
@@ -177,10 +178,36 @@ async fn taken_back(service: &mut Service, out: &mut impl Write) -> Result<(), D
     show_readable(service, out, ALICE, &c2c(BOB)).await
 }
 
+async fn looked_at_first(service: &mut Service, out: &mut impl Write) -> Result<(), DemoError> {
+    heading(
+        out,
+        "9. Alice empties her list: she looks first, and what has changed since stays",
+    )?;
+    let look = DeleteMatchingConversationsRequest {
+        user_id: ALICE.to_owned(),
+        selector: Some(Selector {
+            all: true,
+            include_unread: true,
+            ..Selector::default()
+        }),
+        dry_run: true,
+        ..DeleteMatchingConversationsRequest::default()
+    };
+    let plan = delete_matching(service, out, &look).await?;
+    send(service, out, CAROL, c2c(ALICE), "I have booked it.").await?;
+    let deletion = DeleteMatchingConversationsRequest {
+        dry_run: false,
+        plan,
+        ..look
+    };
+    delete_matching(service, out, &deletion).await?;
+    show_list(service, out, ALICE).await
+}
+
 async fn refused(service: &mut Service, out: &mut impl Write) -> Result<(), DemoError> {
     heading(
         out,
-        "9. A request with mistakes changes nothing, and every mistake is named",
+        "10. A request with mistakes changes nothing, and every mistake is named",
     )?;
     let before = service.list(ALICE).await?.revision;
     let request = deletion_of([c2c(CAROL), group(""), c2c(CAROL)]);
@@ -237,8 +264,20 @@ async fn delete(
 ) -> Result<DeleteConversationsResponse, DemoError> {
     write!(out, "{}", page::asked(request))?;
     let answer = service.delete(request).await?;
-    write!(out, "{}", page::deleted(&answer))?;
+    write!(out, "{}", page::deleted(&answer.results))?;
     Ok(answer)
+}
+
+/// Returns the plan, if it was a look.
+async fn delete_matching(
+    service: &mut Service,
+    out: &mut impl Write,
+    request: &DeleteMatchingConversationsRequest,
+) -> Result<String, DemoError> {
+    write!(out, "{}", page::asked_matching(request))?;
+    let answer = service.delete_matching(request).await?;
+    write!(out, "{}", page::deleted(&answer.results))?;
+    Ok(answer.plan)
 }
 
 async fn show_list(

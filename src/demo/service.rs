@@ -12,7 +12,8 @@ use crate::{
     domain::ManualClock,
     proto::{
         AddGroupMembersRequest, ConversationId, DeleteConversationsRequest,
-        DeleteConversationsResponse, ListConversationsRequest, ListConversationsResponse,
+        DeleteConversationsResponse, DeleteMatchingConversationsRequest,
+        DeleteMatchingConversationsResponse, ListConversationsRequest, ListConversationsResponse,
         ListMessagesRequest, Message, MessageBody, RestoreConversationsRequest,
         RestoreConversationsResponse, SendMessageRequest, conversation_id,
         conversation_service_client::ConversationServiceClient,
@@ -127,6 +128,15 @@ impl Service {
         request: &DeleteConversationsRequest,
     ) -> Result<DeleteConversationsResponse, Status> {
         let answer = self.conversations.delete_conversations(request.clone());
+        Ok(answer.await?.into_inner())
+    }
+
+    pub(super) async fn delete_matching(
+        &mut self,
+        request: &DeleteMatchingConversationsRequest,
+    ) -> Result<DeleteMatchingConversationsResponse, Status> {
+        let request = request.clone();
+        let answer = self.conversations.delete_matching_conversations(request);
         Ok(answer.await?.into_inner())
     }
 

@@ -53,6 +53,8 @@ pub enum DeletionOutcome {
     NewerMessagesKept,
     /// The user never had it.
     NotFound,
+    /// It is not as the plan of the deletion showed it, so it was left alone.
+    ChangedSincePlan,
 }
 
 /// The result of a deletion for one conversation, with its watermarks since.
@@ -77,6 +79,15 @@ pub struct Deletion {
     pub revision: Revision,
     /// Until when it can be undone; `None` if it cannot.
     pub restorable_until: Option<Timestamp>,
+}
+
+/// The result of a deletion by selector. A retry gets the same value, as it was recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MatchingDeletion {
+    /// The deletion; its conversations are the oldest active first.
+    pub deletion: Deletion,
+    /// How many conversations the selector chose, counted up to a limit.
+    pub matched: u64,
 }
 
 /// The outcome of undoing a deletion for one conversation. Every outcome is a success.

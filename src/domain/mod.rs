@@ -18,6 +18,7 @@ mod message;
 mod page;
 mod quantity;
 mod request;
+mod selector;
 mod setting;
 mod showing;
 mod view;
@@ -27,8 +28,9 @@ pub use change::{Change, ConversationSettings, MAX_EVENT_BYTES, RecordedChange, 
 pub use clock::{Asked, Clock, JUMP, MOST_SKEW, ManualClock, Micros, Readings, Timestamp, Told};
 pub use conversation_id::{CanonicalId, ConversationId, ConversationIdError, ConversationKind};
 pub use deletion::{
-    ConversationDeletion, Deletion, DeletionOutcome, DeletionState, ListedDeletion, Reappearance,
-    Restoration, RestorationOutcome, RestoredConversation, Settings, Synchronisation, Taking,
+    ConversationDeletion, Deletion, DeletionOutcome, DeletionState, ListedDeletion,
+    MatchingDeletion, Reappearance, Restoration, RestorationOutcome, RestoredConversation,
+    Settings, Synchronisation, Taking,
 };
 pub use folder::{
     Folder, FolderAction, FolderChanged, MAX_FILED_CONVERSATIONS, MAX_FOLDER_CONVERSATIONS,
@@ -44,6 +46,9 @@ pub use message::{BodyError, Message, MessageBody};
 pub use page::{PageSize, PageSizeError, fitting};
 pub use quantity::{Revision, Seq};
 pub use request::{Origin, RequestDigest, RequestId, RequestKey};
+pub use selector::{
+    MAX_COUNTED, MAX_MATCHING, Plan, PlanScope, Planned, Selector, Spared, place_by_age,
+};
 pub use setting::{
     ChangeOutcome, Changed, CustomData, CustomDataError, MAX_READ, MarksChanged, Muting, Pinning,
     ReadingChanged,

@@ -16,6 +16,7 @@ use crate::{
         AddToFolderRequest, AddToFolderResponse, ClearHistoryRequest, ClearHistoryResponse,
         CreateFolderRequest, CreateFolderResponse, DeleteConversationsRequest,
         DeleteConversationsResponse, DeleteFolderRequest, DeleteFolderResponse,
+        DeleteMatchingConversationsRequest, DeleteMatchingConversationsResponse,
         GetConversationsRequest, GetConversationsResponse, GetUnreadCountRequest,
         GetUnreadCountResponse, ListConversationsRequest, ListConversationsResponse,
         ListDeletionsRequest, ListDeletionsResponse, ListFoldersRequest, ListFoldersResponse,
@@ -239,6 +240,18 @@ impl ConversationService for Api {
         let (origin, name, ids) = convert::remove_from_folder::parse(request, caller)?;
         let changed = app::remove_from_folder(&self.app, &origin, &name, ids).await?;
         Ok(Response::new(convert::remove_from_folder::render(&changed)))
+    }
+
+    async fn delete_matching_conversations(
+        &self,
+        request: Request<DeleteMatchingConversationsRequest>,
+    ) -> Result<Response<DeleteMatchingConversationsResponse>, Status> {
+        let (request, caller) = access::received(request);
+        let request = convert::delete_matching_conversations::parse(request, caller)?;
+        let matched = app::delete_matching_conversations(&self.app, request).await?;
+        Ok(Response::new(
+            convert::delete_matching_conversations::render(matched),
+        ))
     }
 
     async fn list_folders(

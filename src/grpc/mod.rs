@@ -18,6 +18,7 @@ mod message_service;
 mod method;
 mod not_grpc;
 mod page_token;
+mod plan;
 mod reflection;
 mod refusals;
 mod sending;

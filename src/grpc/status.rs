@@ -285,6 +285,16 @@ impl From<AppError> for Status {
                 Reason::RestoreWindowExpired,
                 "restorable_until has passed: the deletion can no longer be undone",
             ),
+            AppError::PlanMismatch => status(
+                Code::FailedPrecondition,
+                Reason::PlanMismatch,
+                "the plan is of another user or of another selector; look again with dry_run",
+            ),
+            AppError::PlanExpired => status(
+                Code::FailedPrecondition,
+                Reason::PlanExpired,
+                "the plan is older than an hour; look again with dry_run",
+            ),
             AppError::RevisionUnknown => revision_unknown(),
             AppError::PinLimitReached(limit) => limit_reached(
                 Reason::PinLimitReached,

@@ -17,6 +17,7 @@
 mod detail;
 mod forgetting;
 mod listed;
+mod matching;
 mod record;
 mod rows;
 mod rules;
@@ -29,6 +30,7 @@ use super::{
     key::ConversationKey,
     kind::StoredKind,
     log::Recorded,
+    settings::plain,
 };
 use crate::domain::{
     ConversationDeletion, ConversationId, Deletion, DeletionOutcome, Origin, Reappearance,
@@ -40,14 +42,19 @@ pub(super) use detail::Detail;
 pub(super) use forgetting::{Statements, is_forgotten, settings_since};
 pub(super) use listed::Statements as ListStatements;
 pub(crate) use listed::{Deletions, DeletionsBefore};
+pub(crate) use matching::{Matching, MatchingError, TakeMatching};
 use record::is_pin_left_out;
 pub(super) use record::{
     After, Before, after, before, reappearance_since_deletion, reappearance_since_undo,
 };
-pub(super) use rows::{ForgettingRow, TargetRow, UndoneRow};
-use rules::{ALREADY_DELETED, DELETED, NEWER_MESSAGES_KEPT, NOTHING_TAKEN, RESTORED, SUPERSEDED};
+pub(super) use rows::{ForgettingRow, MatchingRow, TargetRow, UndoneRow};
+use rules::{
+    ALREADY_DELETED, DELETED, LEFT_DELETED, NEWER_MESSAGES_KEPT, NOTHING_TAKEN, RESTORED,
+    SUPERSEDED,
+};
 pub(super) use rules::{
-    NOT_FOUND, forget_statement, restore_statement, take_statement, within_membership,
+    CHANGED_SINCE_PLAN, NOT_FOUND, forget_matching_statement, forget_statement, restore_statement,
+    take_matching_statement, take_statement, within_membership,
 };
 
 /// A deletion or clearing to carry out.
@@ -55,6 +62,12 @@ pub(super) use rules::{
 pub(crate) struct Take<'a> {
     pub(crate) origin: &'a Origin,
     pub(crate) targets: Vec<DeletionTarget>,
+    pub(crate) terms: Terms,
+}
+
+/// The terms of a deletion or clearing, whichever conversations it is about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms {
     pub(crate) taking: Taking,
     /// Whether a newer message lists them again. A clearing leaves that as it is.
     pub(crate) reappearance: Reappearance,
@@ -83,41 +96,24 @@ impl Store {
     /// Deletes or clears conversations of one user, or returns what was recorded when the request
     /// came first.
     pub(crate) async fn take(&self, take: Take<'_>) -> Result<Deletion, ChangeError> {
-        let kind = match take.taking {
-            Taking::Entry => StoredKind::Delete,
-            Taking::EntryAndHistory => StoredKind::DeleteAndClear,
-            Taking::History => StoredKind::Clear,
-        };
+        let Terms {
+            taking,
+            reappearance,
+            ..
+        } = take.terms;
         let rows: Vec<_> = take
             .targets
             .iter()
-            .map(|target| TargetRow::of(target, take.taking, take.reappearance))
+            .map(|target| TargetRow::of(target, taking, reappearance))
             .collect();
-        let erasable_from = match take.taking {
-            Taking::Entry => None,
-            Taking::EntryAndHistory | Taking::History => {
-                Some(take.restorable_until.unwrap_or(take.time))
-            }
-        };
-        let detail = Detail::new(take.reappearance);
+        let detail = Detail::new(reappearance);
+        let ids = take.targets.iter();
         let change = Change {
-            origin: take.origin.clone(),
-            kind,
-            time: take.time,
-            synchronisation: take.synchronisation,
-            restorable_until: take.restorable_until,
-            erasable_from,
-            undoes: None,
             detail: detail.to_text(),
-            pin_limit: u32::MAX,
-            conversations: take
-                .targets
-                .into_iter()
-                .map(|target| target.conversation_id)
-                .collect(),
-            input: Input::default(),
+            conversations: ids.map(|target| target.conversation_id.clone()).collect(),
+            ..take.terms.change(take.origin)
         };
-        let recorded = match take.settings {
+        let recorded = match take.terms.settings {
             Settings::Keep => {
                 self.change("take", &self.statements.take, change, &rows)
                     .await?
@@ -177,12 +173,36 @@ impl Store {
     }
 }
 
+impl Terms {
+    /// The change of a deletion on these terms, without its conversations.
+    fn change(self, origin: &Origin) -> Change {
+        let kind = match self.taking {
+            Taking::Entry => StoredKind::Delete,
+            Taking::EntryAndHistory => StoredKind::DeleteAndClear,
+            Taking::History => StoredKind::Clear,
+        };
+        let erasable_from = match self.taking {
+            Taking::Entry => None,
+            Taking::EntryAndHistory | Taking::History => {
+                Some(self.restorable_until.unwrap_or(self.time))
+            }
+        };
+        Change {
+            synchronisation: self.synchronisation,
+            restorable_until: self.restorable_until,
+            erasable_from,
+            ..plain(origin, self.time, kind, Vec::new())
+        }
+    }
+}
+
 fn deletion(recorded: Recorded) -> Result<Deletion, StoreError> {
     let outcome_of = |number| match number {
         DELETED => Some(DeletionOutcome::Deleted),
-        ALREADY_DELETED => Some(DeletionOutcome::AlreadyDeleted),
+        ALREADY_DELETED | LEFT_DELETED => Some(DeletionOutcome::AlreadyDeleted),
         NEWER_MESSAGES_KEPT => Some(DeletionOutcome::NewerMessagesKept),
         NOT_FOUND => Some(DeletionOutcome::NotFound),
+        CHANGED_SINCE_PLAN => Some(DeletionOutcome::ChangedSincePlan),
         _ => None,
     };
     let error = recorded.inconsistent("results");

@@ -46,7 +46,12 @@ fn change(row: &Row<'_>, recorded: Recorded) -> Result<Change, StoreError> {
             settings: detail.settings(),
             conversations: watermarks(
                 recorded,
-                |outcome, _| outcome != deletions::NOT_FOUND,
+                |outcome, _| {
+                    !matches!(
+                        outcome,
+                        deletions::NOT_FOUND | deletions::CHANGED_SINCE_PLAN
+                    )
+                },
                 |conversation| {
                     let rule = deletions::reappearance_since_deletion(conversation);
                     let settings = match detail.settings() {

@@ -125,6 +125,7 @@ impl Store {
         let mut shown_as = name;
         let mut former = None;
         let mut removed = None;
+        let mut taken_out = HashSet::new();
         let changed = match action {
             FolderAction::Create(_) => {
                 let values = [name.as_str().into()];
@@ -168,15 +169,17 @@ impl Store {
             }
             FolderAction::Delete => {
                 removed = Some(self.contents(transaction, user, folder).await?);
-                for sql in [
-                    &self.statements.folders.empty,
-                    &self.statements.folders.delete,
-                ] {
-                    self.run(transaction, sql, user, folder, []).await?;
-                }
+                let statements = &self.statements.folders;
+                taken_out = self
+                    .run(transaction, &statements.empty, user, folder, [])
+                    .await?;
+                self.run(transaction, &statements.delete, user, folder, [])
+                    .await?;
                 HashSet::new()
             }
         };
+        self.touch(transaction, user, revision, changed.union(&taken_out))
+            .await?;
         match action {
             FolderAction::Create(_) | FolderAction::Add(_) => {
                 self.keep_folder_limits(transaction, user, revision, action, &changed)
@@ -261,8 +264,27 @@ impl Store {
         self.run(transaction, sql, user, folder, values).await
     }
 
+    /// Notes that these conversations were put into a folder or taken out of one.
+    async fn touch(
+        &self,
+        transaction: &DatabaseTransaction,
+        user: &UserId,
+        revision: Revision,
+        keys: impl Iterator<Item = &ConversationKey>,
+    ) -> Result<(), StoreError> {
+        let keys: Vec<_> = keys.copied().collect();
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let mut values: Vec<Value> = vec![user.as_str().into(), revision.to_stored().into()];
+        values.extend(self.dialect.row_values(&[Column::Keys(keys)]));
+        let touch = self.statement(&self.statements.folders.touch, values);
+        transaction.execute_raw(touch).await?;
+        Ok(())
+    }
+
     /// Those of these conversations that the user has.
-    async fn known(
+    pub(super) async fn known(
         &self,
         transaction: &DatabaseTransaction,
         user: &UserId,

@@ -10,7 +10,7 @@ mod statements;
 
 use std::iter::once;
 
-use sea_orm::{ConnectionTrait, Statement};
+use sea_orm::{ConnectionTrait, Statement, Value};
 
 use super::{
     Store, StoreError,
@@ -21,9 +21,9 @@ use super::{
 };
 use crate::domain::{ConversationKind, ListFilter, ListPosition, Revision, UnreadTotals, UserId};
 
-use parameters::{Chosen, InFolder, Place};
-use statements::Scoped;
-pub(super) use statements::{LISTED, Statements, listed};
+pub(super) use parameters::{Choice, Chosen};
+use parameters::{InFolder, Place};
+pub(super) use statements::{LISTED, Scoped, Statements, listed};
 
 /// Which part of a user's list is read.
 #[derive(Debug)]
@@ -55,17 +55,7 @@ impl Store {
         filter: &ListFilter,
         part: &Part<'_>,
     ) -> Result<(Revisions, Vec<Member>), StoreError> {
-        const ALL: [ConversationKind; 3] = [
-            ConversationKind::C2c,
-            ConversationKind::Group,
-            ConversationKind::System,
-        ];
-        let kinds = if filter.kinds.is_empty() {
-            &ALL[..]
-        } else {
-            &filter.kinds
-        };
-        let chosen = Chosen::new(user, filter, kinds);
+        let chosen = Chosen::new(user, filter, &filter.kinds_left());
         let place = Place::new(part.after, part.pins_through, part.limit);
         let asked = Input::of(&once(&chosen)).beside(Input::of(&once(&place)));
         let statement = self.scoped(&self.statements.list.part, filter, asked);
@@ -111,14 +101,27 @@ impl Store {
     }
 
     fn scoped(&self, scoped: &Scoped, filter: &ListFilter, asked: Input) -> Statement {
-        match &filter.folder {
-            None => self.statement(&scoped.whole, asked.into_scalars()),
+        self.scoped_with(scoped, filter, asked, Vec::new())
+    }
+
+    /// The same with the parameters of a list of rows behind the others.
+    pub(super) fn scoped_with(
+        &self,
+        scoped: &Scoped,
+        filter: &ListFilter,
+        asked: Input,
+        rows: Vec<Value>,
+    ) -> Statement {
+        let (sql, asked) = match &filter.folder {
+            None => (&scoped.whole, asked),
             Some(name) => {
                 let folder = InFolder(name.clone());
-                let asked = asked.beside(Input::of(&once(&folder)));
-                self.statement(&scoped.folder, asked.into_scalars())
+                (&scoped.folder, asked.beside(Input::of(&once(&folder))))
             }
-        }
+        };
+        let mut values = asked.into_scalars();
+        values.extend(rows);
+        self.statement(sql, values)
     }
 }
 

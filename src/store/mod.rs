@@ -61,6 +61,7 @@ mod pooled;
 mod remembered;
 mod row;
 mod schema;
+mod selection;
 mod session;
 mod settings;
 mod showing;
@@ -97,7 +98,10 @@ pub(crate) use {
     append::{Append, AppendError, Audience},
     change::ChangeError,
     conversations::{Head, Positions},
-    deletions::{DeletionTarget, Deletions, DeletionsBefore, Take},
+    deletions::{
+        DeletionTarget, Deletions, DeletionsBefore, Matching, MatchingError, Take, TakeMatching,
+        Terms,
+    },
     erasure::{DueChange, DueConversation},
     folders::FolderError,
     hidden::Hidden,
@@ -106,6 +110,7 @@ pub(crate) use {
     list::Part,
     log::Recorded,
     members::{Latest, Member, listed_ids},
+    selection::Selected,
     settings::{Positioned, Reading},
     under_way::settled,
 };

@@ -2,7 +2,8 @@
 //! user's rows.
 //!
 //! Each rule says what it changes and when that is news. A row with news has the change's revision in
-//! `changed_by`, from which the results are worked out afterwards.
+//! `changed_by`, for a reading in `read_by`, from which the results are worked out afterwards. What reads
+//! `changed_by` later learns whether the conversation has received a setting since, and reading is none.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
@@ -113,6 +114,8 @@ struct Rule<'a> {
     column: &'a str,
     value: &'a str,
     is_news: &'a str,
+    /// The column of the revision that has changed it last.
+    changed_by: &'a str,
     /// Whether the value is recorded.
     recorded: bool,
     surplus: Option<Surplus>,
@@ -128,6 +131,7 @@ impl Statements {
             column: "pinned_at",
             value,
             is_news,
+            changed_by: "changed_by",
             recorded: false,
             surplus,
         };
@@ -136,6 +140,7 @@ impl Statements {
                 column: "read_through",
                 value: &position,
                 is_news: &format!("{position} > {seen}"),
+                changed_by: "read_by",
                 recorded: true,
                 surplus: None,
             }
@@ -152,6 +157,7 @@ impl Statements {
                 column: "muted",
                 value: "i.muted",
                 is_news: "m.muted <> i.muted",
+                changed_by: "changed_by",
                 recorded: false,
                 surplus: None,
             }
@@ -160,6 +166,7 @@ impl Statements {
                 column: "marks",
                 value: marks,
                 is_news: &format!("m.marks <> {marks}"),
+                changed_by: "changed_by",
                 recorded: true,
                 surplus: None,
             }
@@ -168,6 +175,7 @@ impl Statements {
                 column: "custom_data",
                 value: "i.custom_data",
                 is_news: "m.custom_data IS DISTINCT FROM i.custom_data",
+                changed_by: "changed_by",
                 recorded: false,
                 surplus: None,
             }
@@ -183,13 +191,14 @@ impl Rule<'_> {
             column,
             value,
             is_news,
+            changed_by,
             ..
         } = self;
         let not_listed = listed.map_or_else(String::new, |listed| {
             format!("WHEN NOT ({listed}) THEN {NOT_LISTED} ")
         });
         let outcome = format!(
-            "CASE WHEN m.changed_by = {{revision}} THEN {CHANGED} {not_listed}ELSE {UNCHANGED} END"
+            "CASE WHEN m.{changed_by} = {{revision}} THEN {CHANGED} {not_listed}ELSE {UNCHANGED} END"
         );
         let field = |name, sql, absent| ResultField {
             name,
@@ -203,7 +212,7 @@ impl Rule<'_> {
         let rule = ChangeRule {
             set: format!(
                 "{column} = CASE WHEN {is_news} THEN {value} ELSE m.{column} END, \
-                 changed_by = CASE WHEN {is_news} THEN {{revision}} ELSE m.changed_by END"
+                 {changed_by} = CASE WHEN {is_news} THEN {{revision}} ELSE m.{changed_by} END"
             ),
             results: &results[..=usize::from(self.recorded)],
             surplus: self.surplus,

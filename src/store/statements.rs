@@ -37,6 +37,8 @@ pub(super) struct Statements {
     pub(super) forget: change::ChangeStatement<deletions::ForgettingRow>,
     pub(super) forgetting: deletions::Statements,
     pub(super) show: change::ChangeStatement<showing::ShowRow>,
+    pub(super) take_matching: change::ChangeStatement<deletions::MatchingRow>,
+    pub(super) forget_matching: change::ChangeStatement<deletions::MatchingRow>,
     pub(super) restore: change::ChangeStatement<deletions::UndoneRow>,
 }
 
@@ -64,6 +66,8 @@ impl Statements {
             forget: deletions::forget_statement(dialect),
             forgetting: deletions::Statements::new(dialect),
             show: showing::show_statement(dialect),
+            take_matching: deletions::take_matching_statement(dialect),
+            forget_matching: deletions::forget_matching_statement(dialect),
             restore: deletions::restore_statement(dialect),
         }
     }

@@ -3,7 +3,7 @@
 use super::{deletion, origin, time};
 use crate::{
     app::{DeletionRequest, History},
-    domain::{CallerName, Deletion, Settings},
+    domain::{CallerName, Deletion},
     grpc::violations::{InvalidRequest, Violations},
     proto::{DeleteConversationsRequest, DeleteConversationsResponse},
 };
@@ -37,11 +37,7 @@ pub(crate) fn parse(
     );
     // Absent means true, as in the API that this one models.
     let clear_history = clear_history.unwrap_or(true);
-    let settings = if *forget_settings {
-        Settings::Forget
-    } else {
-        Settings::Keep
-    };
+    let settings = deletion::settings(*forget_settings);
     let reappearance = deletion::reappearance(*reappearance, &mut violations);
     let parsed = deletion::parse(
         asker,

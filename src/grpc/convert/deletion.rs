@@ -1,6 +1,10 @@
 //! The common part of `DeleteConversations` and `ClearHistory`.
 
-use super::{conversation_id, origin::Asker, seen_through};
+use super::{
+    conversation_id,
+    origin::{Asker, Meaning},
+    seen_through,
+};
 use crate::{
     app::DeletionRequest,
     domain::{
@@ -24,26 +28,14 @@ pub(super) fn parse(
     let conversations: Option<Batch<_>> =
         conversation_id::parse_batch(conversation_ids, violations);
     let seen_through = seen_through::parse(seen_through, Some(conversation_ids), violations);
-    let synchronisation = sync_to_other_clients.map(|sync| {
-        if sync {
-            Synchronisation::OtherClients
-        } else {
-            Synchronisation::OriginOnly
-        }
-    });
+    let synchronisation = sync_to_other_clients.map(synchronisation);
     let conversations = conversations?;
     let origin = asker?.asking(|meaning| {
         meaning.conversations(&conversations);
         meaning.flag(clear_history);
         meaning.optional_flag(sync_to_other_clients);
         meaning.seen_through(&seen_through);
-        // A default adds nothing: requests of before there was a choice are recognised.
-        if reappearance == Reappearance::Never {
-            meaning.bytes(b"reappearance: never");
-        }
-        if settings == Settings::Forget {
-            meaning.bytes(b"settings: forget");
-        }
+        mean(reappearance, settings, meaning);
     });
     Some(DeletionRequest {
         origin,
@@ -53,6 +45,25 @@ pub(super) fn parse(
         settings,
         seen_through,
     })
+}
+
+/// A default adds nothing: requests of before there was a choice are recognised.
+pub(super) fn mean(reappearance: Reappearance, settings: Settings, meaning: &mut Meaning) {
+    if reappearance == Reappearance::Never {
+        meaning.bytes(b"reappearance: never");
+    }
+    if settings == Settings::Forget {
+        meaning.bytes(b"settings: forget");
+    }
+}
+
+/// The field `forget_settings`.
+pub(super) const fn settings(forget: bool) -> Settings {
+    if forget {
+        Settings::Forget
+    } else {
+        Settings::Keep
+    }
 }
 
 /// The field `reappearance`. Unspecified means `ON_MESSAGE`.
@@ -77,6 +88,15 @@ pub(super) const fn render_reappearance(reappearance: Reappearance) -> proto::Re
     }
 }
 
+/// The field `sync_to_other_clients`, if it is set.
+pub(super) const fn synchronisation(sync: bool) -> Synchronisation {
+    if sync {
+        Synchronisation::OtherClients
+    } else {
+        Synchronisation::OriginOnly
+    }
+}
+
 pub(super) fn render_result(deletion: ConversationDeletion) -> proto::DeletionResult {
     let ConversationDeletion {
         conversation_id,
@@ -98,5 +118,6 @@ const fn render_outcome(outcome: DeletionOutcome) -> proto::DeletionOutcome {
         DeletionOutcome::AlreadyDeleted => proto::DeletionOutcome::AlreadyDeleted,
         DeletionOutcome::NewerMessagesKept => proto::DeletionOutcome::NewerMessagesKept,
         DeletionOutcome::NotFound => proto::DeletionOutcome::NotFound,
+        DeletionOutcome::ChangedSincePlan => proto::DeletionOutcome::ChangedSincePlan,
     }
 }

@@ -7,8 +7,12 @@ use crate::{
     proto::{self, ConversationType, ViolationReason},
 };
 
-/// The field `filter`. Where something of it is wrong, that is noted and left out.
-pub(super) fn parse(filter: Option<&proto::ListFilter>, violations: &mut Violations) -> ListFilter {
+/// The filter in the field `path`. Where something of it is wrong, that is noted and left out.
+pub(super) fn parse(
+    path: &str,
+    filter: Option<&proto::ListFilter>,
+    violations: &mut Violations,
+) -> ListFilter {
     let Some(filter) = filter else {
         return ListFilter::default();
     };
@@ -21,12 +25,15 @@ pub(super) fn parse(filter: Option<&proto::ListFilter>, violations: &mut Violati
         membership,
         active_since,
     } = filter;
-    let kinds = kinds("filter.types", types, violations);
+    let kinds = kinds(&format!("{path}.types"), types, violations);
     let mark = match mark {
         0 => None,
-        bit => violations.check("filter.mark", Mark::new(*bit)),
+        bit => violations.check(format_args!("{path}.mark"), Mark::new(*bit)),
     };
-    let without_marks = violations.check("filter.without_marks", Marks::new(*without_marks));
+    let without_marks = violations.check(
+        format_args!("{path}.without_marks"),
+        Marks::new(*without_marks),
+    );
     let membership = match proto::Membership::try_from(*membership) {
         Ok(proto::Membership::Unspecified) => None,
         Ok(proto::Membership::Member) => Some(Membership::Member),
@@ -34,7 +41,7 @@ pub(super) fn parse(filter: Option<&proto::ListFilter>, violations: &mut Violati
         Err(_) => {
             let description = "must be one of the named memberships";
             let fault = Found(ViolationReason::UnknownValue, description);
-            violations.add("filter.membership", &fault);
+            violations.add(format!("{path}.membership"), &fault);
             None
         }
     };
@@ -42,11 +49,12 @@ pub(super) fn parse(filter: Option<&proto::ListFilter>, violations: &mut Violati
         kinds,
         unread_only: *unread_only,
         mark,
-        folder: violations.optional("filter.folder", folder, FolderName::new),
+        folder: violations.optional(&format!("{path}.folder"), folder, FolderName::new),
         without_marks: without_marks.unwrap_or_default(),
         membership,
-        active_since: active_since
-            .and_then(|since| violations.check("filter.active_since", time::parse(&since))),
+        active_since: active_since.and_then(|since| {
+            violations.check(format_args!("{path}.active_since"), time::parse(&since))
+        }),
     }
 }
 

@@ -13,7 +13,7 @@ pub(crate) fn parse(
     let GetUnreadCountRequest { user_id, filter } = request;
     let mut violations = Violations::default();
     let user = violations.check("user_id", UserId::new(user_id));
-    let filter = filter::parse(filter.as_ref(), &mut violations);
+    let filter = filter::parse("filter", filter.as_ref(), &mut violations);
     violations.finish(user.map(|user| (user, filter)))
 }
 

@@ -28,7 +28,7 @@ pub(crate) fn parse(
     let user = violations.check("user_id", UserId::new(user_id));
     let page_size = violations.check("page_size", PageSize::new(page_size));
     let cursor = violations.check("page_token", page_token::decode(&request, &page_token));
-    let filter = filter::parse(filter.as_ref(), &mut violations);
+    let filter = filter::parse("filter", filter.as_ref(), &mut violations);
     let parsed = user
         .zip(page_size)
         .zip(cursor)

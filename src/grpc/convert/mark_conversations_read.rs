@@ -84,7 +84,7 @@ fn which(
         (true, []) => Some(Which::AllUnread(ListFilter {
             // The unread ones are meant anyway.
             unread_only: false,
-            ..filter::parse(filter, violations)
+            ..filter::parse("filter", filter, violations)
         })),
         (true, _) => {
             let description = "must be empty when all is set";

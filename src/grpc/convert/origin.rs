@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::{
     domain::{
         Batch, CallerName, ClientId, ConversationId, GroupRequest, Origin, RequestDigest,
-        RequestId, RequestKey, Seq, UserId,
+        RequestId, RequestKey, Seq, Timestamp, UserId,
     },
     grpc::violations::{Found, Violations},
     proto::ViolationReason,
@@ -105,7 +105,7 @@ impl Asker {
 pub(super) struct Meaning(Context);
 
 impl Meaning {
-    fn of(method: &str) -> Self {
+    pub(super) fn of(method: &str) -> Self {
         let mut meaning = Self(Context::new(&SHA256));
         // The first digests began with the method's name.
         meaning.0.update(b"meaning\0");
@@ -131,6 +131,12 @@ impl Meaning {
         self.number(flag.map_or(2, u64::from));
     }
 
+    /// Absent is a value of its own.
+    pub(super) fn optional_time(&mut self, time: Option<Timestamp>) {
+        self.flag(time.is_some());
+        self.number(time.map_or(0, |time| time.as_micros().cast_unsigned()));
+    }
+
     /// Conversations in the order in which the answer names them.
     pub(super) fn conversations(&mut self, ids: &[ConversationId]) {
         self.number(ids.len() as u64);
@@ -150,7 +156,7 @@ impl Meaning {
         }
     }
 
-    fn finish(self) -> RequestDigest {
+    pub(super) fn finish(self) -> RequestDigest {
         truncated(self.0)
     }
 }

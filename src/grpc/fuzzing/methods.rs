@@ -6,11 +6,11 @@ use prost::Message;
 use crate::grpc::{
     convert::{
         add_to_folder, clear_history, create_folder, delete_conversations, delete_folder,
-        get_conversations, get_unread_count, group_members, list_conversations, list_deletions,
-        list_folders, list_hidden_conversations, list_messages, mark_conversations,
-        mark_conversations_read, mute_conversations, pin_conversations, remove_from_folder,
-        rename_folder, restore_conversations, send_message, send_system_message, set_custom_data,
-        show_conversations, watch_conversations, watch_users,
+        delete_matching_conversations, get_conversations, get_unread_count, group_members,
+        list_conversations, list_deletions, list_folders, list_hidden_conversations, list_messages,
+        mark_conversations, mark_conversations_read, mute_conversations, pin_conversations,
+        remove_from_folder, rename_folder, restore_conversations, send_message,
+        send_system_message, set_custom_data, show_conversations, watch_conversations, watch_users,
     },
     violations::InvalidRequest,
 };
@@ -20,7 +20,7 @@ type Parse = fn(&[u8]) -> Option<Result<(), InvalidRequest>>;
 
 /// In the order of the protocol. A seed chooses by place: new methods go to the end of their service,
 /// and the seeds are written again.
-pub(super) const METHODS: [(&str, Parse); 27] = [
+pub(super) const METHODS: [(&str, Parse); 28] = [
     ("DeleteConversations", |bytes| {
         read(bytes, |request| delete_conversations::parse(request, None))
     }),
@@ -89,6 +89,11 @@ pub(super) const METHODS: [(&str, Parse); 27] = [
     }),
     ("ListHiddenConversations", |bytes| {
         read(bytes, list_hidden_conversations::parse)
+    }),
+    ("DeleteMatchingConversations", |bytes| {
+        read(bytes, |request| {
+            delete_matching_conversations::parse(request, None)
+        })
     }),
     ("AddGroupMembers", |bytes| {
         read(bytes, |request| {

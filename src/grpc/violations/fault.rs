@@ -7,7 +7,7 @@ use crate::{
         Batch, BatchError, BodyError, ConversationIdError, CustomData, CustomDataError, IdError,
         MarksError, MessageBody, PageSizeError,
     },
-    grpc::page_token::BadPageToken,
+    grpc::{page_token::BadPageToken, plan::BadPlan},
     proto::ViolationReason,
 };
 
@@ -170,6 +170,12 @@ impl Fault for PageSizeError {
 
     fn values(&self) -> Vec<(&'static str, String)> {
         vec![("limit", self.limit.to_string())]
+    }
+}
+
+impl Fault for BadPlan {
+    fn reason(&self) -> ViolationReason {
+        ViolationReason::Malformed
     }
 }
 

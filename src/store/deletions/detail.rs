@@ -20,6 +20,9 @@ pub(in crate::store) struct Detail {
     /// The settings that there were, of each conversation that had some; `None` if they were kept.
     #[serde(skip_serializing_if = "is_default")]
     forgot: Option<Vec<Option<Forgotten>>>,
+    /// How many conversations matched, of a deletion by selector.
+    #[serde(skip_serializing_if = "is_default")]
+    matched: Option<u64>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -31,7 +34,21 @@ impl Detail {
         Self {
             never: reappearance == Reappearance::Never,
             forgot: None,
+            matched: None,
         }
+    }
+
+    /// The same of a deletion by selector that so many matched.
+    pub(super) fn matching(self, matched: u64) -> Self {
+        Self {
+            matched: Some(matched),
+            ..self
+        }
+    }
+
+    /// How many conversations matched; `None` if no selector has chosen them.
+    pub(super) const fn matched(&self) -> Option<u64> {
+        self.matched
     }
 
     /// The same of a deletion that forgets settings: these.

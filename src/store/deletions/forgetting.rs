@@ -136,6 +136,11 @@ impl Forgotten {
     }
 }
 
+/// Whether a conversation was in a folder.
+pub(super) fn is_filed(had: &HashMap<ConversationKey, Forgotten>, key: &ConversationKey) -> bool {
+    had.get(key).is_some_and(|had| !had.filed.is_empty())
+}
+
 /// Whether a deletion that forgets has taken the settings of this conversation.
 pub(in crate::store) const fn is_forgotten(conversation: &RecordedConversation) -> bool {
     matches!(conversation.outcome, DELETED | ALREADY_DELETED)
@@ -162,11 +167,9 @@ impl Store {
                 let revision = begun.revision(user)?;
                 let transaction = &begun.transaction;
                 let had = self.forgettable(transaction, user, &keys).await?;
-                let is_filed =
-                    |key: &ConversationKey| had.get(key).is_some_and(|had| !had.filed.is_empty());
                 let rows = rows
                     .iter()
-                    .map(|row| ForgettingRow::of(*row, is_filed(&row.key())));
+                    .map(|row| ForgettingRow::of(*row, is_filed(&had, &row.key())));
                 let rows: Vec<_> = rows.collect();
                 let forgot = keys.iter().map(|key| had.get(key).cloned()).collect();
                 let change = Change {
@@ -180,16 +183,8 @@ impl Store {
                 let recorded = self
                     .record_applied(transaction, statement, &change, revision)
                     .await?;
-                let unfiled = keys.iter().zip(&recorded.conversations);
-                let unfiled = unfiled.filter(|(_, conversation)| is_forgotten(conversation));
-                let unfiled: Vec<_> = unfiled.map(|(key, _)| *key).filter(is_filed).collect();
-                if !unfiled.is_empty() {
-                    let mut values = vec![user.as_str().into()];
-                    values.extend(self.dialect.row_values(&[Column::Keys(unfiled)]));
-                    let unfile = self.statement(&self.statements.forgetting.unfile, values);
-                    let done = transaction.execute_raw(unfile).await;
-                    done.map_err(StoreError::from)?;
-                }
+                self.unfile(transaction, user, &had, &keys, &recorded)
+                    .await?;
                 begun.transaction.commit().await?;
                 Ok::<_, ChangeError>((recorded, true))
             })
@@ -241,8 +236,30 @@ impl Store {
         Ok(recorded)
     }
 
+    /// Takes those of these conversations out of their folders whose settings a deletion has taken.
+    pub(super) async fn unfile(
+        &self,
+        transaction: &DatabaseTransaction,
+        user: &UserId,
+        had: &HashMap<ConversationKey, Forgotten>,
+        keys: &[ConversationKey],
+        recorded: &Recorded,
+    ) -> Result<(), StoreError> {
+        let unfiled = keys.iter().zip(&recorded.conversations);
+        let unfiled = unfiled.filter(|(_, conversation)| is_forgotten(conversation));
+        let unfiled = unfiled.map(|(key, _)| *key);
+        let unfiled: Vec<_> = unfiled.filter(|key| is_filed(had, key)).collect();
+        if !unfiled.is_empty() {
+            let mut values = vec![user.as_str().into()];
+            values.extend(self.dialect.row_values(&[Column::Keys(unfiled)]));
+            let unfile = self.statement(&self.statements.forgetting.unfile, values);
+            transaction.execute_raw(unfile).await?;
+        }
+        Ok(())
+    }
+
     /// The settings of these conversations, of those that have any.
-    async fn forgettable(
+    pub(super) async fn forgettable(
         &self,
         transaction: &DatabaseTransaction,
         user: &UserId,

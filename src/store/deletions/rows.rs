@@ -100,6 +100,31 @@ impl TargetRow {
     }
 }
 
+/// A conversation to delete by a selector, whether it is in a folder, and the revision at which a plan showed
+/// it, if one did.
+#[derive(Debug)]
+pub(in crate::store) struct MatchingRow {
+    pub(super) target: TargetRow,
+    pub(super) is_filed: bool,
+    pub(super) planned_at: Option<Revision>,
+}
+
+impl InputRow for MatchingRow {
+    const COLUMNS: &'static [InputColumn<Self>] = &[
+        InputColumn::key("conversation_key", |row| row.target.key),
+        InputColumn::integer("head", |row| row.target.head),
+        InputColumn::integer("hide_through", |row| row.target.hide_through),
+        InputColumn::integer("clear_through", |row| row.target.clear_through),
+        InputColumn::optional_integer("stays_away", |row| {
+            row.target
+                .reappearance
+                .map(|rule| stored_reappearance(rule).into())
+        }),
+        InputColumn::integer("filed", |row| i64::from(row.is_filed)),
+        InputColumn::optional_integer("planned_at", |row| row.planned_at.map(Revision::to_stored)),
+    ];
+}
+
 /// A conversation of a deletion that is to be undone.
 #[derive(Debug)]
 pub(in crate::store) struct UndoneRow {

@@ -2,7 +2,7 @@
 
 use super::{
     record::{restored_fields, taken_fields},
-    rows::{ForgettingRow, TargetRow, UndoneRow},
+    rows::{ForgettingRow, MatchingRow, TargetRow, UndoneRow},
 };
 use crate::{
     domain::Settings,
@@ -17,6 +17,9 @@ pub(super) const DELETED: i64 = 1;
 pub(super) const ALREADY_DELETED: i64 = 2;
 pub(super) const NEWER_MESSAGES_KEPT: i64 = 3;
 pub(in crate::store) const NOT_FOUND: i64 = 4;
+pub(in crate::store) const CHANGED_SINCE_PLAN: i64 = 5;
+/// It was not listed, and it was left alone, because it had changed since the plan.
+pub(super) const LEFT_DELETED: i64 = 6;
 
 pub(super) const RESTORED: i64 = 1;
 pub(super) const SUPERSEDED: i64 = 2;
@@ -49,7 +52,7 @@ pub(in crate::store) fn within_membership(position: &str) -> String {
 /// A conversation that the deletion keeps listed, because it reaches only as far as the user had seen, does not stay away.
 /// One that stays away already is not listed by newer messages, so a deletion that leaves it away keeps none.
 pub(in crate::store) fn take_statement(dialect: Dialect) -> ChangeStatement<TargetRow> {
-    let (set, outcome) = taking(Settings::Keep);
+    let (set, outcome) = taking(Settings::Keep, None);
     ChangeStatement::new(
         dialect,
         &ChangeRule {
@@ -63,7 +66,7 @@ pub(in crate::store) fn take_statement(dialect: Dialect) -> ChangeStatement<Targ
 /// The same of a deletion that forgets settings: of what it leaves unlisted. `filed` is 1 of a conversation
 /// that is in a folder: leaving it is something that the deletion takes, too.
 pub(in crate::store) fn forget_statement(dialect: Dialect) -> ChangeStatement<ForgettingRow> {
-    let (set, outcome) = taking(Settings::Forget);
+    let (set, outcome) = taking(Settings::Forget, None);
     ChangeStatement::in_steps(
         dialect,
         &ChangeRule {
@@ -74,8 +77,48 @@ pub(in crate::store) fn forget_statement(dialect: Dialect) -> ChangeStatement<Fo
     )
 }
 
-/// The changes of a deletion, and its outcome.
-fn taking(settings: Settings) -> (String, String) {
+/// The same of a deletion by selector.
+pub(in crate::store) fn take_matching_statement(dialect: Dialect) -> ChangeStatement<MatchingRow> {
+    matching_statement(dialect, Settings::Keep)
+}
+
+/// The same of one that forgets settings.
+pub(in crate::store) fn forget_matching_statement(
+    dialect: Dialect,
+) -> ChangeStatement<MatchingRow> {
+    matching_statement(dialect, Settings::Forget)
+}
+
+/// A conversation that a plan has shown, at the revision `planned_at`, is left alone unless it is as it was
+/// then: no message has come since, and no setting.
+fn matching_statement(dialect: Dialect, settings: Settings) -> ChangeStatement<MatchingRow> {
+    let last = within_membership("i.head");
+    let as_planned = format!(
+        "(i.planned_at IS NULL OR (COALESCE(m.last_seq, {last}) = i.hide_through \
+          AND COALESCE(m.changed_by, 0) <= i.planned_at))"
+    );
+    let (set, outcome) = taking(settings, Some(&as_planned));
+    let rule = ChangeRule {
+        set,
+        results: &taken_fields(&outcome, NOT_FOUND),
+        surplus: None,
+    };
+    ChangeStatement::in_steps(dialect, &rule)
+}
+
+/// The changes of a deletion, `only_if` this holds, and its outcome.
+fn taking(settings: Settings, only_if: Option<&str>) -> (String, String) {
+    let (takes_if, leaves_if, left_alone) = match only_if {
+        None => (String::new(), String::new(), String::new()),
+        Some(holds) => (
+            format!("{holds} AND "),
+            format!("NOT {holds} OR "),
+            format!(
+                "WHEN NOT {holds} THEN CASE WHEN {} THEN {CHANGED_SINCE_PLAN} ELSE {LEFT_DELETED} END ",
+                list::listed("COALESCE(m.last_seq, i.head)")
+            ),
+        ),
+    };
     let (settings, forgotten, forgets, takes) = match settings {
         Settings::Keep => ("", "", "", ""),
         Settings::Forget => (
@@ -83,11 +126,16 @@ fn taking(settings: Settings) -> (String, String) {
             "CASE WHEN forgets THEN 0 ELSE m.muted END, \
              CASE WHEN forgets THEN 0 ELSE m.marks END, \
              CASE WHEN forgets THEN NULL ELSE m.custom_data END, ",
-            ", (m.appeared_before <> 0 OR last > m.joined_after) \
+            " (m.appeared_before <> 0 OR last > m.joined_after) \
                AND NOT (away = 0 AND last > hidden AND last > m.joined_after) \
                AND (m.muted <> 0 OR m.marks <> 0 OR m.custom_data IS NOT NULL OR i.filed = 1) AS forgets",
             " OR forgets",
         ),
+    };
+    let forgets = if forgets.is_empty() {
+        String::new()
+    } else {
+        format!(", {takes_if}{}", forgets.trim_start())
     };
     let hide = within_membership("i.hide_through");
     let clear = within_membership("i.clear_through");
@@ -109,17 +157,17 @@ fn taking(settings: Settings) -> (String, String) {
             FROM (SELECT ruled.*, hides OR clears OR away <> m.stays_away{takes} AS takes \
                   FROM (SELECT hiding.*{forgets} \
                         FROM (SELECT reached.*, \
-                                     CASE WHEN i.stays_away IS NULL \
+                                     CASE WHEN {leaves_if}i.stays_away IS NULL \
                                                OR (m.appeared_before = 0 AND last <= m.joined_after) \
                                           THEN m.stays_away \
                                           WHEN m.stays_away = 0 AND last > hidden AND last > m.joined_after \
                                           THEN 0 \
                                           ELSE i.stays_away END AS away \
                               FROM (SELECT reach.*, \
-                                           CASE WHEN hide > m.hidden_through AND hide > m.joined_after \
+                                           CASE WHEN {takes_if}hide > m.hidden_through AND hide > m.joined_after \
                                                 THEN hide ELSE m.hidden_through END AS hidden, \
-                                           hide > m.hidden_through AND hide > m.joined_after AS hides, \
-                                           clear > m.cleared_through AND clear > m.joined_after AS clears \
+                                           {takes_if}hide > m.hidden_through AND hide > m.joined_after AS hides, \
+                                           {takes_if}clear > m.cleared_through AND clear > m.joined_after AS clears \
                                     FROM (SELECT {hide} AS hide, {clear} AS clear, {last} AS last) AS reach \
                                    ) AS reached) AS hiding) AS ruled) AS rule)"
     );
@@ -130,6 +178,7 @@ fn taking(settings: Settings) -> (String, String) {
     );
     let outcome = format!(
         "(SELECT CASE WHEN m.appeared_before = 0 AND last <= m.joined_after THEN {NOT_FOUND} \
+                      {left_alone}\
                       WHEN last <= hidden_before OR last <= m.joined_after THEN {ALREADY_DELETED} \
                       WHEN away_before = 1 AND (m.stays_away = 1 OR last <= m.hidden_through) \
                       THEN {ALREADY_DELETED} \

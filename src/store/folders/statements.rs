@@ -17,6 +17,7 @@ pub(in crate::store) struct Statements {
     pub(super) remove: String,
     pub(super) delete: String,
     pub(super) empty: String,
+    pub(super) touch: String,
     pub(super) known: String,
     pub(super) counts: String,
     pub(super) shown: String,
@@ -56,8 +57,15 @@ impl Statements {
                 keys(3)
             ),
             delete: "DELETE FROM folders WHERE user_id = $1 AND folder_id = $2".to_owned(),
-            empty: "DELETE FROM folder_conversations WHERE user_id = $1 AND folder_id = $2"
+            empty: "DELETE FROM folder_conversations WHERE user_id = $1 AND folder_id = $2 \
+                    RETURNING conversation_key"
                 .to_owned(),
+            // A conversation that was put in or taken out has received a setting.
+            touch: format!(
+                "UPDATE members AS m SET changed_by = $2 FROM {} \
+                 WHERE m.user_id = {user} AND m.conversation_key = i.conversation_key",
+                keys(3)
+            ),
             known: format!(
                 "SELECT m.conversation_key FROM {} CROSS JOIN members AS m \
                  WHERE m.user_id = {user} AND m.conversation_key = i.conversation_key",

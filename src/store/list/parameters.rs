@@ -2,8 +2,8 @@
 
 use crate::{
     domain::{
-        ConversationKind, FolderName, ListFilter, ListPosition, Membership, Revision, Timestamp,
-        UserId,
+        ConversationKind, FolderName, ListFilter, ListPosition, Membership, Revision, Selector,
+        Spared, Timestamp, UserId,
     },
     store::{
         input::{InputColumn, InputRow},
@@ -24,7 +24,7 @@ const fn bit(membership: Membership) -> i64 {
 }
 
 /// The user whose list it is, and the filter.
-pub(super) struct Chosen {
+pub(in crate::store) struct Chosen {
     user: UserId,
     /// The kinds, as one mask.
     kinds: i64,
@@ -47,12 +47,24 @@ pub(super) struct Place {
     limit: usize,
 }
 
+/// The part of a selector that is beside its filter, and how many conversations are wanted.
+pub(in crate::store) struct Choice {
+    includes_pinned: bool,
+    includes_unread: bool,
+    inactive_before: Option<Timestamp>,
+    limit: usize,
+}
+
 /// The folder, of a statement that is about one.
 pub(super) struct InFolder(pub(super) FolderName);
 
 impl Chosen {
     /// The rows of these kinds that the filter leaves.
-    pub(super) fn new(user: &UserId, filter: &ListFilter, kinds: &[ConversationKind]) -> Self {
+    pub(in crate::store) fn new(
+        user: &UserId,
+        filter: &ListFilter,
+        kinds: &[ConversationKind],
+    ) -> Self {
         let mask = |mask, kind: &ConversationKind| mask | i64::from(stored_kind(*kind));
         Self {
             user: user.clone(),
@@ -97,6 +109,17 @@ impl Place {
     }
 }
 
+impl Choice {
+    pub(in crate::store) fn new(selector: &Selector, limit: usize) -> Self {
+        Self {
+            includes_pinned: selector.pinned == Spared::Included,
+            includes_unread: selector.unread == Spared::Included,
+            inactive_before: selector.inactive_before,
+            limit,
+        }
+    }
+}
+
 impl InputRow for Chosen {
     const COLUMNS: &'static [InputColumn<Self>] = &[
         InputColumn::text("user_id", |chosen| chosen.user.to_string()),
@@ -133,6 +156,23 @@ impl InputRow for Place {
         }),
         InputColumn::integer("length", |place| {
             i64::try_from(place.limit).unwrap_or(i64::MAX)
+        }),
+    ];
+}
+
+impl InputRow for Choice {
+    const COLUMNS: &'static [InputColumn<Self>] = &[
+        InputColumn::integer("includes_pinned", |choice| {
+            i64::from(choice.includes_pinned)
+        }),
+        InputColumn::integer("includes_unread", |choice| {
+            i64::from(choice.includes_unread)
+        }),
+        InputColumn::optional_integer("inactive_before", |choice| {
+            choice.inactive_before.map(Timestamp::as_micros)
+        }),
+        InputColumn::integer("length", |choice| {
+            i64::try_from(choice.limit).unwrap_or(i64::MAX)
         }),
     ];
 }

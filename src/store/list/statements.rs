@@ -3,9 +3,10 @@
 //! The rule of what the filter leaves stands once, in [`chosen`]. What differs between the whole list and
 //! a folder is where the rows come from ([`Rows`]).
 
-use super::parameters::{Chosen, InFolder, LEFT, MEMBER, Place};
+use super::parameters::{Choice, Chosen, InFolder, LEFT, MEMBER, Place};
+use crate::domain::MAX_COUNTED;
 use crate::store::{
-    dialect::Dialect,
+    dialect::{ColumnType, Dialect},
     incarnation::{self, BASE},
     input::Shape,
     members::{self, ANY_KIND},
@@ -25,11 +26,12 @@ pub(in crate::store) fn listed(last: &str) -> String {
 pub(in crate::store) struct Statements {
     pub(super) part: Scoped,
     pub(super) unread: Scoped,
+    pub(in crate::store) selection: Scoped,
 }
 
 /// The same statement for the whole list and for one folder.
 #[cfg_attr(test, derive(serde::Serialize))]
-pub(super) struct Scoped {
+pub(in crate::store) struct Scoped {
     pub(super) whole: String,
     pub(super) folder: String,
 }
@@ -126,9 +128,11 @@ impl Statements {
     pub(in crate::store) fn new(dialect: Dialect) -> Self {
         let filter = Shape::of::<Chosen>();
         let page = filter.clone().beside(&Shape::of::<Place>());
+        let choice = filter.clone().beside(&Shape::of::<Choice>());
         Self {
             part: Scoped::new(dialect, &page, part),
             unread: Scoped::new(dialect, &filter, unread),
+            selection: Scoped::new(dialect, &choice, selection),
         }
     }
 }
@@ -221,6 +225,61 @@ fn unread(dialect: Dialect, _: &Shape, rows: &Rows) -> String {
         muted_messages = sum("1", "muted_messages"),
         all = rows.all(),
         by_activity = rows.by("members_by_activity"),
+        columns = members::columns_without_folders("p"),
+    )
+}
+
+/// The first of what a selector leaves, the oldest activity first, and how many there are. One statement, so
+/// that the revision and the rows are of one moment. Rows without a copy of the head have no place in any
+/// index, so all of them are returned that can be among these.
+fn selection(dialect: Dialect, shape: &Shape, rows: &Rows) -> String {
+    let parameter = |name| shape.parameter(name);
+    let [
+        user,
+        includes_pinned,
+        includes_unread,
+        inactive_before,
+        length,
+    ] = [
+        "user_id",
+        "includes_pinned",
+        "includes_unread",
+        "inactive_before",
+        "length",
+    ]
+    .map(parameter);
+    let key = ("conversation_key", ColumnType::Key);
+    let (excluded, _) = dialect.rows("x", shape.len() + 1, &[key]);
+    let may_be_chosen = format!(
+        "({includes_pinned} = 1 OR entry.pinned_at IS NULL) \
+         AND entry.conversation_key NOT IN (SELECT x.conversation_key FROM {excluded})"
+    );
+    format!(
+        "WITH {with}matching AS ( \
+             SELECT entry.* FROM {by_activity} \
+             WHERE entry.last_time IS NOT NULL \
+             AND CASE WHEN ({includes_unread} = 1 OR entry.last_seq <= entry.read_through \
+                            OR entry.last_seq <= entry.cleared_through) \
+                 AND ({inactive_before} IS NULL OR entry.last_time < {inactive_before} \
+                      OR entry.last_seq <= entry.cleared_through) \
+                 AND {may_be_chosen} \
+                 THEN TRUE ELSE FALSE END \
+             ORDER BY entry.last_time, entry.conversation_key DESC \
+             LIMIT {MAX_COUNTED} \
+         ), oldest AS ( \
+             SELECT * FROM matching AS entry \
+             ORDER BY entry.last_time, entry.conversation_key DESC LIMIT {length} \
+         ), without_copy AS ( \
+             SELECT entry.* FROM {by_activity} WHERE entry.last_time IS NULL AND {may_be_chosen} \
+         ) \
+         SELECT {BASE} AS base, {present} AS revision, \
+             (SELECT COUNT(*) FROM matching) AS matched, {columns} \
+         FROM (SELECT {user} AS user_id) AS me \
+         LEFT JOIN users AS u ON u.user_id = me.user_id \
+         LEFT JOIN (SELECT * FROM oldest UNION ALL SELECT * FROM without_copy) AS p ON TRUE",
+        with = rows.with(),
+        by_activity = rows.by("members_by_activity"),
+        present = incarnation::present(dialect),
         columns = members::columns_without_folders("p"),
     )
 }

@@ -686,7 +686,8 @@ WHERE user_id = $1 AND folder_id = $2;
 
 -- folders.empty
 DELETE FROM folder_conversations
-WHERE user_id = $1 AND folder_id = $2;
+WHERE user_id = $1 AND folder_id = $2
+RETURNING conversation_key;
 
 -- folders.find
 SELECT folder_id
@@ -762,6 +763,16 @@ FROM (
             AND m.conversation_key = f.conversation_key
             AND m.last_seq IS NULL
     ) AS p ON TRUE;
+
+-- folders.touch
+UPDATE members AS m SET
+    changed_by = $2
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+    FROM unnest($3::uuid[])
+    WITH ORDINALITY AS r(conversation_key, ord)
+) AS i
+WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
 
 -- forget.apply
 UPDATE members AS m SET
@@ -1065,6 +1076,378 @@ FROM (
                 stays_away,
                 has_stays_away,
                 filed,
+                ord
+            )
+        ) AS i
+            LEFT JOIN members AS m ON m.user_id = i.user_id
+            AND m.conversation_key = i.conversation_key
+        GROUP BY i.user_id
+    ) AS r ON r.user_id = q.user_id
+RETURNING user_id, revision, results;
+
+-- forget_matching.apply
+UPDATE members AS m SET
+    (
+        muted,
+        marks,
+        custom_data,
+        hidden_through,
+        cleared_through,
+        stays_away,
+        pinned_at,
+        taken_by,
+        kept_after,
+        prev_hidden_through,
+        prev_cleared_through,
+        prev_stays_away,
+        prev_pinned_at,
+        prev_taken_by
+    ) = (
+        SELECT
+            CASE WHEN forgets THEN 0 ELSE m.muted END,
+            CASE WHEN forgets THEN 0 ELSE m.marks END,
+            CASE WHEN forgets THEN NULL ELSE m.custom_data END,
+            hidden,
+            CASE WHEN clears THEN clear ELSE m.cleared_through END,
+            away,
+            CASE WHEN hides THEN NULL ELSE m.pinned_at END,
+            CASE WHEN takes THEN i.revision ELSE m.taken_by END,
+            CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
+            CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
+            CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
+            CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
+            CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
+            CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
+        FROM (
+            SELECT ruled.*, hides
+                OR clears OR away <> m.stays_away OR forgets AS takes
+            FROM (
+                SELECT
+                    hiding.*,
+                    (
+                        i.planned_at IS NULL
+                        OR (
+                            COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                            AND COALESCE(m.changed_by, 0) <= i.planned_at
+                        )
+                    )
+                    AND (m.appeared_before <> 0 OR last > m.joined_after)
+                    AND NOT (away = 0 AND last > hidden AND last > m.joined_after)
+                    AND (m.muted <> 0 OR m.marks <> 0 OR m.custom_data IS NOT NULL OR i.filed = 1) AS forgets
+                FROM (
+                    SELECT
+                        reached.*,
+                        CASE
+                            WHEN NOT (
+                                i.planned_at IS NULL
+                                OR (
+                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                )
+                            )
+                            OR i.stays_away IS NULL
+                            OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
+                            WHEN m.stays_away = 0
+                            AND last > hidden
+                            AND last > m.joined_after THEN 0
+                            ELSE i.stays_away
+                        END AS away
+                    FROM (
+                        SELECT
+                            reach.*,
+                            CASE
+                                WHEN (
+                                    i.planned_at IS NULL
+                                    OR (
+                                        COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                        AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                    )
+                                )
+                                AND hide > m.hidden_through
+                                AND hide > m.joined_after THEN hide
+                                ELSE m.hidden_through
+                            END AS hidden,
+                            (
+                                i.planned_at IS NULL
+                                OR (
+                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                )
+                            )
+                            AND hide > m.hidden_through
+                            AND hide > m.joined_after AS hides,
+                            (
+                                i.planned_at IS NULL
+                                OR (
+                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                )
+                            )
+                            AND clear > m.cleared_through
+                            AND clear > m.joined_after AS clears
+                        FROM (
+                            SELECT
+                                (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
+                                (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
+                                (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
+                        ) AS reach
+                    ) AS reached
+                ) AS hiding
+            ) AS ruled
+        ) AS rule
+    )
+FROM (
+    SELECT *
+    FROM (
+        SELECT
+            r.revision AS revision,
+            r.user_id AS user_id,
+            uuid_send(r.conversation_key) AS conversation_key,
+            r.head AS head,
+            r.hide_through AS hide_through,
+            r.clear_through AS clear_through,
+            CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away,
+            r.filed AS filed,
+            CASE WHEN r.has_planned_at THEN r.planned_at END AS planned_at,
+            r.ord
+        FROM
+            unnest(
+                $1::bigint[],
+                $2::text[] COLLATE "C",
+                $3::uuid[],
+                $4::bigint[],
+                $5::bigint[],
+                $6::bigint[],
+                $7::bigint[],
+                $8::boolean[],
+                $9::bigint[],
+                $10::bigint[],
+                $11::boolean[]
+            )
+        WITH
+        ORDINALITY AS r(
+            revision,
+            user_id,
+            conversation_key,
+            head,
+            hide_through,
+            clear_through,
+            stays_away,
+            has_stays_away,
+            filed,
+            planned_at,
+            has_planned_at,
+            ord
+        )
+    ) AS i
+    ORDER BY user_id, conversation_key
+) AS i
+WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
+
+-- forget_matching.record
+INSERT INTO
+    changes (
+        user_id,
+        request_id,
+        request_digest,
+        client_id,
+        kind,
+        changed_at,
+        synced,
+        restorable_until,
+        erasable_from,
+        undoes,
+        conversations,
+        detail,
+        caller,
+        kept_until,
+        revision,
+        results
+    )
+SELECT
+    q.user_id,
+    q.request_id,
+    q.request_digest,
+    q.client_id,
+    q.kind,
+    q.changed_at,
+    q.synced,
+    q.restorable_until,
+    q.erasable_from,
+    q.undoes,
+    q.conversations,
+    q.detail,
+    q.caller,
+    q.kept_until,
+    q.revision,
+    COALESCE(r.results, '[]')
+FROM (
+    SELECT
+        r.user_id AS user_id,
+        CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
+        CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
+        CASE WHEN r.has_client_id THEN r.client_id END AS client_id,
+        r.kind AS kind,
+        r.changed_at AS changed_at,
+        r.synced AS synced,
+        CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
+        CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
+        CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
+        r.conversations AS conversations,
+        CASE WHEN r.has_detail THEN r.detail END AS detail,
+        CASE WHEN r.has_caller THEN r.caller END AS caller,
+        r.kept_until AS kept_until,
+        r.revision AS revision,
+        r.ord
+    FROM
+        unnest(
+            $1::text[] COLLATE "C",
+            $2::bytea[],
+            $3::boolean[],
+            $4::bytea[],
+            $5::boolean[],
+            $6::text[] COLLATE "C",
+            $7::boolean[],
+            $8::bigint[],
+            $9::bigint[],
+            $10::bigint[],
+            $11::bigint[],
+            $12::boolean[],
+            $13::bigint[],
+            $14::boolean[],
+            $15::bigint[],
+            $16::boolean[],
+            $17::text[] COLLATE "C",
+            $18::text[] COLLATE "C",
+            $19::boolean[],
+            $20::text[] COLLATE "C",
+            $21::boolean[],
+            $22::bigint[],
+            $23::bigint[]
+        )
+    WITH
+    ORDINALITY AS r(
+        user_id,
+        request_id,
+        has_request_id,
+        request_digest,
+        has_request_digest,
+        client_id,
+        has_client_id,
+        kind,
+        changed_at,
+        synced,
+        restorable_until,
+        has_restorable_until,
+        erasable_from,
+        has_erasable_from,
+        undoes,
+        has_undoes,
+        conversations,
+        detail,
+        has_detail,
+        caller,
+        has_caller,
+        kept_until,
+        revision,
+        ord
+    )
+) AS q
+    LEFT JOIN (
+        SELECT
+            i.user_id,
+            json_agg(
+                json_build_array(
+                    CASE
+                        WHEN m.user_id IS NULL THEN 4
+                        ELSE (
+                            SELECT CASE
+                                WHEN m.appeared_before = 0
+                                AND last <= m.joined_after THEN 4
+                                WHEN NOT (
+                                    i.planned_at IS NULL
+                                    OR (
+                                        COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                        AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                    )
+                                ) THEN CASE
+                                    WHEN COALESCE(m.last_seq, i.head) > m.hidden_through
+                                    AND COALESCE(m.last_seq, i.head) > m.joined_after
+                                    AND m.stays_away = 0 THEN 5
+                                    ELSE 6
+                                END
+                                WHEN last <= hidden_before
+                                OR last <= m.joined_after THEN 2
+                                WHEN away_before = 1
+                                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+                                WHEN (
+                                    CASE
+                                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
+                                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
+                                    END
+                                ) < last THEN 3
+                                ELSE 1
+                            END
+                            FROM (
+                                SELECT
+                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
+                                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
+                                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
+                            ) AS stood
+                        )
+                    END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END
+                )
+                ORDER BY i.ord
+            )::text AS results
+        FROM (
+            SELECT
+                r.revision AS revision,
+                r.user_id AS user_id,
+                uuid_send(r.conversation_key) AS conversation_key,
+                r.head AS head,
+                r.hide_through AS hide_through,
+                r.clear_through AS clear_through,
+                CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away,
+                r.filed AS filed,
+                CASE WHEN r.has_planned_at THEN r.planned_at END AS planned_at,
+                r.ord
+            FROM
+                unnest(
+                    $24::bigint[],
+                    $25::text[] COLLATE "C",
+                    $26::uuid[],
+                    $27::bigint[],
+                    $28::bigint[],
+                    $29::bigint[],
+                    $30::bigint[],
+                    $31::boolean[],
+                    $32::bigint[],
+                    $33::bigint[],
+                    $34::boolean[]
+                )
+            WITH
+            ORDINALITY AS r(
+                revision,
+                user_id,
+                conversation_key,
+                head,
+                hide_through,
+                clear_through,
+                stays_away,
+                has_stays_away,
+                filed,
+                planned_at,
+                has_planned_at,
                 ord
             )
         ) AS i
@@ -1593,6 +1976,206 @@ FROM
     (SELECT $1 AS user_id) AS me
     LEFT JOIN users AS u ON u.user_id = me.user_id
     LEFT JOIN (SELECT * FROM pinned UNION ALL SELECT * FROM without_copy UNION ALL SELECT * FROM rest) AS p ON TRUE;
+
+-- list.selection.folder
+WITH
+filed AS (
+    SELECT m.*
+    FROM folders AS d CROSS JOIN folder_conversations AS f CROSS JOIN members AS m
+    WHERE
+        d.user_id = $1
+        AND d.name = $12
+        AND f.user_id = $1
+        AND f.folder_id = d.folder_id
+        AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
+        AND m.conversation_key = f.conversation_key
+        AND CASE
+            WHEN (m.kind & $2) <> 0
+            AND ($3 = 0 OR (m.marks & $3) <> 0)
+            AND (m.marks & $4) = 0
+            AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
+            AND (
+                m.last_seq IS NULL
+                OR (
+                    m.last_seq > m.hidden_through
+                    AND m.last_seq > m.joined_after
+                    AND m.stays_away = 0
+                    AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                    AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
+                )
+            ) THEN TRUE
+            ELSE FALSE
+        END
+),
+matching AS (
+    SELECT entry.*
+    FROM filed AS entry
+    WHERE
+        entry.last_time IS NOT NULL
+        AND CASE
+            WHEN ($9 = 1 OR entry.last_seq <= entry.read_through OR entry.last_seq <= entry.cleared_through)
+            AND ($10 IS NULL OR entry.last_time < $10 OR entry.last_seq <= entry.cleared_through)
+            AND ($8 = 1 OR entry.pinned_at IS NULL)
+            AND entry.conversation_key NOT IN (
+                SELECT x.conversation_key
+                FROM (
+                    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+                    FROM unnest($13::uuid[])
+                    WITH ORDINALITY AS r(conversation_key, ord)
+                ) AS x
+            ) THEN TRUE
+            ELSE FALSE
+        END
+    ORDER BY entry.last_time, entry.conversation_key DESC
+    LIMIT 10000
+),
+oldest AS (SELECT * FROM matching AS entry ORDER BY entry.last_time, entry.conversation_key DESC LIMIT $11),
+without_copy AS (
+    SELECT entry.*
+    FROM filed AS entry
+    WHERE
+        entry.last_time IS NULL
+        AND ($8 = 1 OR entry.pinned_at IS NULL)
+        AND entry.conversation_key NOT IN (
+            SELECT x.conversation_key
+            FROM (
+                SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+                FROM unnest($13::uuid[])
+                WITH ORDINALITY AS r(conversation_key, ord)
+            ) AS x
+        )
+)
+SELECT
+    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
+    GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
+    (SELECT COUNT(*) FROM matching) AS matched,
+    p.conversation_key,
+    p.joined_after,
+    p.left_at,
+    p.last_seq,
+    p.last_time,
+    p.hidden_through,
+    p.cleared_through,
+    p.read_through,
+    p.stays_away,
+    p.pinned_at,
+    p.muted,
+    p.marks,
+    p.custom_data,
+    '[]' AS folders
+FROM
+    (SELECT $1 AS user_id) AS me
+    LEFT JOIN users AS u ON u.user_id = me.user_id
+    LEFT JOIN (SELECT * FROM oldest UNION ALL SELECT * FROM without_copy) AS p ON TRUE;
+
+-- list.selection.whole
+WITH
+matching AS (
+    SELECT entry.*
+    FROM (
+        SELECT m.*
+        FROM members AS m
+        WHERE
+            m.user_id = $1
+            AND m.kind > 0
+            AND CASE
+                WHEN (m.kind & $2) <> 0
+                AND ($3 = 0 OR (m.marks & $3) <> 0)
+                AND (m.marks & $4) = 0
+                AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
+                AND (
+                    m.last_seq IS NULL
+                    OR (
+                        m.last_seq > m.hidden_through
+                        AND m.last_seq > m.joined_after
+                        AND m.stays_away = 0
+                        AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                        AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
+                    )
+                ) THEN TRUE
+                ELSE FALSE
+            END
+    ) AS entry
+    WHERE
+        entry.last_time IS NOT NULL
+        AND CASE
+            WHEN ($9 = 1 OR entry.last_seq <= entry.read_through OR entry.last_seq <= entry.cleared_through)
+            AND ($10 IS NULL OR entry.last_time < $10 OR entry.last_seq <= entry.cleared_through)
+            AND ($8 = 1 OR entry.pinned_at IS NULL)
+            AND entry.conversation_key NOT IN (
+                SELECT x.conversation_key
+                FROM (
+                    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+                    FROM unnest($12::uuid[])
+                    WITH ORDINALITY AS r(conversation_key, ord)
+                ) AS x
+            ) THEN TRUE
+            ELSE FALSE
+        END
+    ORDER BY entry.last_time, entry.conversation_key DESC
+    LIMIT 10000
+),
+oldest AS (SELECT * FROM matching AS entry ORDER BY entry.last_time, entry.conversation_key DESC LIMIT $11),
+without_copy AS (
+    SELECT entry.*
+    FROM (
+        SELECT m.*
+        FROM members AS m
+        WHERE
+            m.user_id = $1
+            AND m.kind > 0
+            AND CASE
+                WHEN (m.kind & $2) <> 0
+                AND ($3 = 0 OR (m.marks & $3) <> 0)
+                AND (m.marks & $4) = 0
+                AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
+                AND (
+                    m.last_seq IS NULL
+                    OR (
+                        m.last_seq > m.hidden_through
+                        AND m.last_seq > m.joined_after
+                        AND m.stays_away = 0
+                        AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                        AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
+                    )
+                ) THEN TRUE
+                ELSE FALSE
+            END
+    ) AS entry
+    WHERE
+        entry.last_time IS NULL
+        AND ($8 = 1 OR entry.pinned_at IS NULL)
+        AND entry.conversation_key NOT IN (
+            SELECT x.conversation_key
+            FROM (
+                SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+                FROM unnest($12::uuid[])
+                WITH ORDINALITY AS r(conversation_key, ord)
+            ) AS x
+        )
+)
+SELECT
+    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
+    GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
+    (SELECT COUNT(*) FROM matching) AS matched,
+    p.conversation_key,
+    p.joined_after,
+    p.left_at,
+    p.last_seq,
+    p.last_time,
+    p.hidden_through,
+    p.cleared_through,
+    p.read_through,
+    p.stays_away,
+    p.pinned_at,
+    p.muted,
+    p.marks,
+    p.custom_data,
+    '[]' AS folders
+FROM
+    (SELECT $1 AS user_id) AS me
+    LEFT JOIN users AS u ON u.user_id = me.user_id
+    LEFT JOIN (SELECT * FROM oldest UNION ALL SELECT * FROM without_copy) AS p ON TRUE;
 
 -- list.unread.folder
 WITH
@@ -3337,13 +3920,13 @@ applied AS (
             WHEN (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > GREATEST(m.read_through, m.joined_after) THEN (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END)
             ELSE m.read_through
         END,
-        changed_by = CASE
+        read_by = CASE
             WHEN (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > GREATEST(m.read_through, m.joined_after) THEN i.revision
-            ELSE m.changed_by
+            ELSE m.read_by
         END
     FROM targets AS i
     WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
-    RETURNING i.ord, CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END AS outcome, m.read_through AS value
+    RETURNING i.ord, CASE WHEN m.read_by = i.revision THEN 1 ELSE 2 END AS outcome, m.read_through AS value
 ),
 recorded AS (
     INSERT INTO
@@ -3529,13 +4112,13 @@ applied AS (
             WHEN (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > GREATEST(m.read_through, m.joined_after) THEN (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END)
             ELSE m.read_through
         END,
-        changed_by = CASE
+        read_by = CASE
             WHEN (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > GREATEST(m.read_through, m.joined_after) THEN i.revision
-            ELSE m.changed_by
+            ELSE m.read_by
         END
     FROM targets AS i
     WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
-    RETURNING i.ord, CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END AS outcome, m.read_through AS value
+    RETURNING i.ord, CASE WHEN m.read_by = i.revision THEN 1 ELSE 2 END AS outcome, m.read_through AS value
 ),
 results AS (
     SELECT
@@ -4770,6 +5353,361 @@ FROM recorded
 UNION ALL
 SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
 FROM earlier;
+
+-- take_matching.apply
+UPDATE members AS m SET
+    (
+        hidden_through,
+        cleared_through,
+        stays_away,
+        pinned_at,
+        taken_by,
+        kept_after,
+        prev_hidden_through,
+        prev_cleared_through,
+        prev_stays_away,
+        prev_pinned_at,
+        prev_taken_by
+    ) = (
+        SELECT
+            hidden,
+            CASE WHEN clears THEN clear ELSE m.cleared_through END,
+            away,
+            CASE WHEN hides THEN NULL ELSE m.pinned_at END,
+            CASE WHEN takes THEN i.revision ELSE m.taken_by END,
+            CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
+            CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
+            CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
+            CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
+            CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
+            CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
+        FROM (
+            SELECT ruled.*, hides
+                OR clears OR away <> m.stays_away AS takes
+            FROM (
+                SELECT hiding.*
+                FROM (
+                    SELECT
+                        reached.*,
+                        CASE
+                            WHEN NOT (
+                                i.planned_at IS NULL
+                                OR (
+                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                )
+                            )
+                            OR i.stays_away IS NULL
+                            OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
+                            WHEN m.stays_away = 0
+                            AND last > hidden
+                            AND last > m.joined_after THEN 0
+                            ELSE i.stays_away
+                        END AS away
+                    FROM (
+                        SELECT
+                            reach.*,
+                            CASE
+                                WHEN (
+                                    i.planned_at IS NULL
+                                    OR (
+                                        COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                        AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                    )
+                                )
+                                AND hide > m.hidden_through
+                                AND hide > m.joined_after THEN hide
+                                ELSE m.hidden_through
+                            END AS hidden,
+                            (
+                                i.planned_at IS NULL
+                                OR (
+                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                )
+                            )
+                            AND hide > m.hidden_through
+                            AND hide > m.joined_after AS hides,
+                            (
+                                i.planned_at IS NULL
+                                OR (
+                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                )
+                            )
+                            AND clear > m.cleared_through
+                            AND clear > m.joined_after AS clears
+                        FROM (
+                            SELECT
+                                (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
+                                (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
+                                (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
+                        ) AS reach
+                    ) AS reached
+                ) AS hiding
+            ) AS ruled
+        ) AS rule
+    )
+FROM (
+    SELECT *
+    FROM (
+        SELECT
+            r.revision AS revision,
+            r.user_id AS user_id,
+            uuid_send(r.conversation_key) AS conversation_key,
+            r.head AS head,
+            r.hide_through AS hide_through,
+            r.clear_through AS clear_through,
+            CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away,
+            r.filed AS filed,
+            CASE WHEN r.has_planned_at THEN r.planned_at END AS planned_at,
+            r.ord
+        FROM
+            unnest(
+                $1::bigint[],
+                $2::text[] COLLATE "C",
+                $3::uuid[],
+                $4::bigint[],
+                $5::bigint[],
+                $6::bigint[],
+                $7::bigint[],
+                $8::boolean[],
+                $9::bigint[],
+                $10::bigint[],
+                $11::boolean[]
+            )
+        WITH
+        ORDINALITY AS r(
+            revision,
+            user_id,
+            conversation_key,
+            head,
+            hide_through,
+            clear_through,
+            stays_away,
+            has_stays_away,
+            filed,
+            planned_at,
+            has_planned_at,
+            ord
+        )
+    ) AS i
+    ORDER BY user_id, conversation_key
+) AS i
+WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
+
+-- take_matching.record
+INSERT INTO
+    changes (
+        user_id,
+        request_id,
+        request_digest,
+        client_id,
+        kind,
+        changed_at,
+        synced,
+        restorable_until,
+        erasable_from,
+        undoes,
+        conversations,
+        detail,
+        caller,
+        kept_until,
+        revision,
+        results
+    )
+SELECT
+    q.user_id,
+    q.request_id,
+    q.request_digest,
+    q.client_id,
+    q.kind,
+    q.changed_at,
+    q.synced,
+    q.restorable_until,
+    q.erasable_from,
+    q.undoes,
+    q.conversations,
+    q.detail,
+    q.caller,
+    q.kept_until,
+    q.revision,
+    COALESCE(r.results, '[]')
+FROM (
+    SELECT
+        r.user_id AS user_id,
+        CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
+        CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
+        CASE WHEN r.has_client_id THEN r.client_id END AS client_id,
+        r.kind AS kind,
+        r.changed_at AS changed_at,
+        r.synced AS synced,
+        CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
+        CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
+        CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
+        r.conversations AS conversations,
+        CASE WHEN r.has_detail THEN r.detail END AS detail,
+        CASE WHEN r.has_caller THEN r.caller END AS caller,
+        r.kept_until AS kept_until,
+        r.revision AS revision,
+        r.ord
+    FROM
+        unnest(
+            $1::text[] COLLATE "C",
+            $2::bytea[],
+            $3::boolean[],
+            $4::bytea[],
+            $5::boolean[],
+            $6::text[] COLLATE "C",
+            $7::boolean[],
+            $8::bigint[],
+            $9::bigint[],
+            $10::bigint[],
+            $11::bigint[],
+            $12::boolean[],
+            $13::bigint[],
+            $14::boolean[],
+            $15::bigint[],
+            $16::boolean[],
+            $17::text[] COLLATE "C",
+            $18::text[] COLLATE "C",
+            $19::boolean[],
+            $20::text[] COLLATE "C",
+            $21::boolean[],
+            $22::bigint[],
+            $23::bigint[]
+        )
+    WITH
+    ORDINALITY AS r(
+        user_id,
+        request_id,
+        has_request_id,
+        request_digest,
+        has_request_digest,
+        client_id,
+        has_client_id,
+        kind,
+        changed_at,
+        synced,
+        restorable_until,
+        has_restorable_until,
+        erasable_from,
+        has_erasable_from,
+        undoes,
+        has_undoes,
+        conversations,
+        detail,
+        has_detail,
+        caller,
+        has_caller,
+        kept_until,
+        revision,
+        ord
+    )
+) AS q
+    LEFT JOIN (
+        SELECT
+            i.user_id,
+            json_agg(
+                json_build_array(
+                    CASE
+                        WHEN m.user_id IS NULL THEN 4
+                        ELSE (
+                            SELECT CASE
+                                WHEN m.appeared_before = 0
+                                AND last <= m.joined_after THEN 4
+                                WHEN NOT (
+                                    i.planned_at IS NULL
+                                    OR (
+                                        COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                        AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                    )
+                                ) THEN CASE
+                                    WHEN COALESCE(m.last_seq, i.head) > m.hidden_through
+                                    AND COALESCE(m.last_seq, i.head) > m.joined_after
+                                    AND m.stays_away = 0 THEN 5
+                                    ELSE 6
+                                END
+                                WHEN last <= hidden_before
+                                OR last <= m.joined_after THEN 2
+                                WHEN away_before = 1
+                                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+                                WHEN (
+                                    CASE
+                                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
+                                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
+                                    END
+                                ) < last THEN 3
+                                ELSE 1
+                            END
+                            FROM (
+                                SELECT
+                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
+                                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
+                                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
+                            ) AS stood
+                        )
+                    END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END
+                )
+                ORDER BY i.ord
+            )::text AS results
+        FROM (
+            SELECT
+                r.revision AS revision,
+                r.user_id AS user_id,
+                uuid_send(r.conversation_key) AS conversation_key,
+                r.head AS head,
+                r.hide_through AS hide_through,
+                r.clear_through AS clear_through,
+                CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away,
+                r.filed AS filed,
+                CASE WHEN r.has_planned_at THEN r.planned_at END AS planned_at,
+                r.ord
+            FROM
+                unnest(
+                    $24::bigint[],
+                    $25::text[] COLLATE "C",
+                    $26::uuid[],
+                    $27::bigint[],
+                    $28::bigint[],
+                    $29::bigint[],
+                    $30::bigint[],
+                    $31::boolean[],
+                    $32::bigint[],
+                    $33::bigint[],
+                    $34::boolean[]
+                )
+            WITH
+            ORDINALITY AS r(
+                revision,
+                user_id,
+                conversation_key,
+                head,
+                hide_through,
+                clear_through,
+                stays_away,
+                has_stays_away,
+                filed,
+                planned_at,
+                has_planned_at,
+                ord
+            )
+        ) AS i
+            LEFT JOIN members AS m ON m.user_id = i.user_id
+            AND m.conversation_key = i.conversation_key
+        GROUP BY i.user_id
+    ) AS r ON r.user_id = q.user_id
+RETURNING user_id, revision, results;
 
 -- trim.changes
 DELETE FROM changes

@@ -719,7 +719,8 @@ WHERE user_id = $1 AND folder_id = $2;
 
 -- folders.empty
 DELETE FROM folder_conversations
-WHERE user_id = $1 AND folder_id = $2;
+WHERE user_id = $1 AND folder_id = $2
+RETURNING conversation_key;
 -- SEARCH folder_conversations USING PRIMARY KEY (user_id=? AND folder_id=?)
 
 -- folders.find
@@ -805,6 +806,14 @@ FROM (
 --   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
 -- SCAN t
 -- SCAN p LEFT-JOIN
+
+-- folders.touch
+UPDATE members AS m SET
+    changed_by = $2
+FROM (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($3) AS r) AS i
+WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH m USING COVERING INDEX members_by_conversation (conversation_key=? AND user_id=?)
 
 -- forget.apply
 UPDATE members AS m SET
@@ -1016,6 +1025,289 @@ FROM (
                 r.value ->> 5 AS clear_through,
                 r.value ->> 6 AS stays_away,
                 r.value ->> 7 AS filed
+            FROM json_each($2) AS r
+        ) AS i
+            LEFT JOIN members AS m ON m.user_id = i.user_id
+            AND m.conversation_key = i.conversation_key
+        GROUP BY i.user_id
+    ) AS r ON r.user_id = q.user_id
+RETURNING user_id, revision, results;
+-- MATERIALIZE r
+--   SCAN r VIRTUAL TABLE INDEX 1:
+--   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?) LEFT-JOIN
+--   USE TEMP B-TREE FOR GROUP BY
+--   CORRELATED SCALAR SUBQUERY 3
+--     CO-ROUTINE stood
+--       SCAN CONSTANT ROW
+--     SCAN stood
+--   USE TEMP B-TREE FOR json_group_array(ORDER BY)
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- BLOOM FILTER ON r (user_id=?)
+-- SEARCH r USING AUTOMATIC COVERING INDEX (user_id=?) LEFT-JOIN
+
+-- forget_matching.apply
+UPDATE members AS m SET
+    (
+        muted,
+        marks,
+        custom_data,
+        hidden_through,
+        cleared_through,
+        stays_away,
+        pinned_at,
+        taken_by,
+        kept_after,
+        prev_hidden_through,
+        prev_cleared_through,
+        prev_stays_away,
+        prev_pinned_at,
+        prev_taken_by
+    ) = (
+        SELECT
+            CASE WHEN forgets THEN 0 ELSE m.muted END,
+            CASE WHEN forgets THEN 0 ELSE m.marks END,
+            CASE WHEN forgets THEN NULL ELSE m.custom_data END,
+            hidden,
+            CASE WHEN clears THEN clear ELSE m.cleared_through END,
+            away,
+            CASE WHEN hides THEN NULL ELSE m.pinned_at END,
+            CASE WHEN takes THEN i.revision ELSE m.taken_by END,
+            CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
+            CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
+            CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
+            CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
+            CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
+            CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
+        FROM (
+            SELECT ruled.*, hides
+                OR clears OR away <> m.stays_away OR forgets AS takes
+            FROM (
+                SELECT
+                    hiding.*,
+                    (
+                        i.planned_at IS NULL
+                        OR (
+                            COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                            AND COALESCE(m.changed_by, 0) <= i.planned_at
+                        )
+                    )
+                    AND (m.appeared_before <> 0 OR last > m.joined_after)
+                    AND NOT (away = 0 AND last > hidden AND last > m.joined_after)
+                    AND (m.muted <> 0 OR m.marks <> 0 OR m.custom_data IS NOT NULL OR i.filed = 1) AS forgets
+                FROM (
+                    SELECT
+                        reached.*,
+                        CASE
+                            WHEN NOT (
+                                i.planned_at IS NULL
+                                OR (
+                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                )
+                            )
+                            OR i.stays_away IS NULL
+                            OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
+                            WHEN m.stays_away = 0
+                            AND last > hidden
+                            AND last > m.joined_after THEN 0
+                            ELSE i.stays_away
+                        END AS away
+                    FROM (
+                        SELECT
+                            reach.*,
+                            CASE
+                                WHEN (
+                                    i.planned_at IS NULL
+                                    OR (
+                                        COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                        AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                    )
+                                )
+                                AND hide > m.hidden_through
+                                AND hide > m.joined_after THEN hide
+                                ELSE m.hidden_through
+                            END AS hidden,
+                            (
+                                i.planned_at IS NULL
+                                OR (
+                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                )
+                            )
+                            AND hide > m.hidden_through
+                            AND hide > m.joined_after AS hides,
+                            (
+                                i.planned_at IS NULL
+                                OR (
+                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                )
+                            )
+                            AND clear > m.cleared_through
+                            AND clear > m.joined_after AS clears
+                        FROM (
+                            SELECT
+                                (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
+                                (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
+                                (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
+                        ) AS reach
+                    ) AS reached
+                ) AS hiding
+            ) AS ruled
+        ) AS rule
+    )
+FROM (
+    SELECT *
+    FROM (
+        SELECT
+            r.key AS ord,
+            r.value ->> 0 AS revision,
+            r.value ->> 1 AS user_id,
+            unhex(r.value ->> 2) AS conversation_key,
+            r.value ->> 3 AS head,
+            r.value ->> 4 AS hide_through,
+            r.value ->> 5 AS clear_through,
+            r.value ->> 6 AS stays_away,
+            r.value ->> 7 AS filed,
+            r.value ->> 8 AS planned_at
+        FROM json_each($1) AS r
+    ) AS i
+    ORDER BY user_id, conversation_key
+) AS i
+WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+-- CORRELATED SCALAR SUBQUERY 6
+--   CO-ROUTINE reach
+--     SCAN CONSTANT ROW
+--   SCAN reach
+-- USE TEMP B-TREE FOR ORDER BY
+
+-- forget_matching.record
+INSERT INTO
+    changes (
+        user_id,
+        request_id,
+        request_digest,
+        client_id,
+        kind,
+        changed_at,
+        synced,
+        restorable_until,
+        erasable_from,
+        undoes,
+        conversations,
+        detail,
+        caller,
+        kept_until,
+        revision,
+        results
+    )
+SELECT
+    q.user_id,
+    q.request_id,
+    q.request_digest,
+    q.client_id,
+    q.kind,
+    q.changed_at,
+    q.synced,
+    q.restorable_until,
+    q.erasable_from,
+    q.undoes,
+    q.conversations,
+    q.detail,
+    q.caller,
+    q.kept_until,
+    q.revision,
+    COALESCE(r.results, '[]')
+FROM (
+    SELECT
+        r.key AS ord,
+        r.value ->> 0 AS user_id,
+        unhex(r.value ->> 1) AS request_id,
+        unhex(r.value ->> 2) AS request_digest,
+        r.value ->> 3 AS client_id,
+        r.value ->> 4 AS kind,
+        r.value ->> 5 AS changed_at,
+        r.value ->> 6 AS synced,
+        r.value ->> 7 AS restorable_until,
+        r.value ->> 8 AS erasable_from,
+        r.value ->> 9 AS undoes,
+        r.value ->> 10 AS conversations,
+        r.value ->> 11 AS detail,
+        r.value ->> 12 AS caller,
+        r.value ->> 13 AS kept_until,
+        r.value ->> 14 AS revision
+    FROM json_each($1) AS r
+) AS q
+    LEFT JOIN (
+        SELECT
+            i.user_id,
+            json_group_array(
+                json_array(
+                    CASE
+                        WHEN m.user_id IS NULL THEN 4
+                        ELSE (
+                            SELECT CASE
+                                WHEN m.appeared_before = 0
+                                AND last <= m.joined_after THEN 4
+                                WHEN NOT (
+                                    i.planned_at IS NULL
+                                    OR (
+                                        COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                        AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                    )
+                                ) THEN CASE
+                                    WHEN COALESCE(m.last_seq, i.head) > m.hidden_through
+                                    AND COALESCE(m.last_seq, i.head) > m.joined_after
+                                    AND m.stays_away = 0 THEN 5
+                                    ELSE 6
+                                END
+                                WHEN last <= hidden_before
+                                OR last <= m.joined_after THEN 2
+                                WHEN away_before = 1
+                                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+                                WHEN (
+                                    CASE
+                                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
+                                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
+                                    END
+                                ) < last THEN 3
+                                ELSE 1
+                            END
+                            FROM (
+                                SELECT
+                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
+                                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
+                                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
+                            ) AS stood
+                        )
+                    END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END
+                )
+                ORDER BY i.ord
+            ) AS results
+        FROM (
+            SELECT
+                r.key AS ord,
+                r.value ->> 0 AS revision,
+                r.value ->> 1 AS user_id,
+                unhex(r.value ->> 2) AS conversation_key,
+                r.value ->> 3 AS head,
+                r.value ->> 4 AS hide_through,
+                r.value ->> 5 AS clear_through,
+                r.value ->> 6 AS stays_away,
+                r.value ->> 7 AS filed,
+                r.value ->> 8 AS planned_at
             FROM json_each($2) AS r
         ) AS i
             LEFT JOIN members AS m ON m.user_id = i.user_id
@@ -1683,6 +1975,249 @@ FROM
 --     SEARCH d USING PRIMARY KEY (user_id=? AND folder_id=?)
 --     USE TEMP B-TREE FOR ORDER BY
 --   SCAN (subquery-11)
+
+-- list.selection.folder
+WITH
+filed AS (
+    SELECT m.*
+    FROM folders AS d CROSS JOIN folder_conversations AS f CROSS JOIN members AS m
+    WHERE
+        d.user_id = $1
+        AND d.name = $12
+        AND f.user_id = $1
+        AND f.folder_id = d.folder_id
+        AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
+        AND m.conversation_key = f.conversation_key
+        AND CASE
+            WHEN (m.kind & $2) <> 0
+            AND ($3 = 0 OR (m.marks & $3) <> 0)
+            AND (m.marks & $4) = 0
+            AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
+            AND (
+                m.last_seq IS NULL
+                OR (
+                    m.last_seq > m.hidden_through
+                    AND m.last_seq > m.joined_after
+                    AND m.stays_away = 0
+                    AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                    AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
+                )
+            ) THEN TRUE
+            ELSE FALSE
+        END
+),
+matching AS (
+    SELECT entry.*
+    FROM filed AS entry
+    WHERE
+        entry.last_time IS NOT NULL
+        AND CASE
+            WHEN ($9 = 1 OR entry.last_seq <= entry.read_through OR entry.last_seq <= entry.cleared_through)
+            AND ($10 IS NULL OR entry.last_time < $10 OR entry.last_seq <= entry.cleared_through)
+            AND ($8 = 1 OR entry.pinned_at IS NULL)
+            AND entry.conversation_key NOT IN (
+                SELECT x.conversation_key
+                FROM (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($13) AS r) AS x
+            ) THEN TRUE
+            ELSE FALSE
+        END
+    ORDER BY entry.last_time, entry.conversation_key DESC
+    LIMIT 10000
+),
+oldest AS (SELECT * FROM matching AS entry ORDER BY entry.last_time, entry.conversation_key DESC LIMIT $11),
+without_copy AS (
+    SELECT entry.*
+    FROM filed AS entry
+    WHERE
+        entry.last_time IS NULL
+        AND ($8 = 1 OR entry.pinned_at IS NULL)
+        AND entry.conversation_key NOT IN (
+            SELECT x.conversation_key
+            FROM (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($13) AS r) AS x
+        )
+)
+SELECT
+    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
+    MAX(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
+    (SELECT COUNT(*) FROM matching) AS matched,
+    p.conversation_key,
+    p.joined_after,
+    p.left_at,
+    p.last_seq,
+    p.last_time,
+    p.hidden_through,
+    p.cleared_through,
+    p.read_through,
+    p.stays_away,
+    p.pinned_at,
+    p.muted,
+    p.marks,
+    p.custom_data,
+    '[]' AS folders
+FROM
+    (SELECT $1 AS user_id) AS me
+    LEFT JOIN users AS u ON u.user_id = me.user_id
+    LEFT JOIN (SELECT * FROM oldest UNION ALL SELECT * FROM without_copy) AS p ON TRUE;
+-- CO-ROUTINE me
+--   SCAN CONSTANT ROW
+-- MATERIALIZE p
+--   COMPOUND QUERY
+--     LEFT-MOST SUBQUERY
+--       CO-ROUTINE oldest
+--         MATERIALIZE matching
+--           SEARCH d USING COVERING INDEX folders_by_name (user_id=? AND name=?)
+--           SEARCH f USING PRIMARY KEY (user_id=? AND folder_id=?)
+--           SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+--           LIST SUBQUERY 3
+--             SCAN r VIRTUAL TABLE INDEX 1:
+--             CREATE BLOOM FILTER
+--           USE TEMP B-TREE FOR ORDER BY
+--         SCAN entry
+--       SCAN oldest
+--     UNION ALL
+--       SEARCH d USING COVERING INDEX folders_by_name (user_id=? AND name=?)
+--       SEARCH f USING PRIMARY KEY (user_id=? AND folder_id=?)
+--       SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+--       LIST SUBQUERY 7
+--         SCAN r VIRTUAL TABLE INDEX 1:
+--         CREATE BLOOM FILTER
+-- SCAN me
+-- SEARCH u USING PRIMARY KEY (user_id=?) LEFT-JOIN
+-- SCAN p LEFT-JOIN
+-- SCALAR SUBQUERY 9
+--   SEARCH incarnations USING PRIMARY KEY
+-- SCALAR SUBQUERY 10
+--   SEARCH incarnations USING PRIMARY KEY
+-- SCALAR SUBQUERY 11
+--   SCAN matching
+
+-- list.selection.whole
+WITH
+matching AS (
+    SELECT entry.*
+    FROM (
+        SELECT m.*
+        FROM members AS m INDEXED BY members_by_activity
+        WHERE
+            m.user_id = $1
+            AND m.kind > 0
+            AND CASE
+                WHEN (m.kind & $2) <> 0
+                AND ($3 = 0 OR (m.marks & $3) <> 0)
+                AND (m.marks & $4) = 0
+                AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
+                AND (
+                    m.last_seq IS NULL
+                    OR (
+                        m.last_seq > m.hidden_through
+                        AND m.last_seq > m.joined_after
+                        AND m.stays_away = 0
+                        AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                        AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
+                    )
+                ) THEN TRUE
+                ELSE FALSE
+            END
+    ) AS entry
+    WHERE
+        entry.last_time IS NOT NULL
+        AND CASE
+            WHEN ($9 = 1 OR entry.last_seq <= entry.read_through OR entry.last_seq <= entry.cleared_through)
+            AND ($10 IS NULL OR entry.last_time < $10 OR entry.last_seq <= entry.cleared_through)
+            AND ($8 = 1 OR entry.pinned_at IS NULL)
+            AND entry.conversation_key NOT IN (
+                SELECT x.conversation_key
+                FROM (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($12) AS r) AS x
+            ) THEN TRUE
+            ELSE FALSE
+        END
+    ORDER BY entry.last_time, entry.conversation_key DESC
+    LIMIT 10000
+),
+oldest AS (SELECT * FROM matching AS entry ORDER BY entry.last_time, entry.conversation_key DESC LIMIT $11),
+without_copy AS (
+    SELECT entry.*
+    FROM (
+        SELECT m.*
+        FROM members AS m INDEXED BY members_by_activity
+        WHERE
+            m.user_id = $1
+            AND m.kind > 0
+            AND CASE
+                WHEN (m.kind & $2) <> 0
+                AND ($3 = 0 OR (m.marks & $3) <> 0)
+                AND (m.marks & $4) = 0
+                AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
+                AND (
+                    m.last_seq IS NULL
+                    OR (
+                        m.last_seq > m.hidden_through
+                        AND m.last_seq > m.joined_after
+                        AND m.stays_away = 0
+                        AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                        AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
+                    )
+                ) THEN TRUE
+                ELSE FALSE
+            END
+    ) AS entry
+    WHERE
+        entry.last_time IS NULL
+        AND ($8 = 1 OR entry.pinned_at IS NULL)
+        AND entry.conversation_key NOT IN (
+            SELECT x.conversation_key
+            FROM (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($12) AS r) AS x
+        )
+)
+SELECT
+    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
+    MAX(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
+    (SELECT COUNT(*) FROM matching) AS matched,
+    p.conversation_key,
+    p.joined_after,
+    p.left_at,
+    p.last_seq,
+    p.last_time,
+    p.hidden_through,
+    p.cleared_through,
+    p.read_through,
+    p.stays_away,
+    p.pinned_at,
+    p.muted,
+    p.marks,
+    p.custom_data,
+    '[]' AS folders
+FROM
+    (SELECT $1 AS user_id) AS me
+    LEFT JOIN users AS u ON u.user_id = me.user_id
+    LEFT JOIN (SELECT * FROM oldest UNION ALL SELECT * FROM without_copy) AS p ON TRUE;
+-- CO-ROUTINE me
+--   SCAN CONSTANT ROW
+-- MATERIALIZE p
+--   COMPOUND QUERY
+--     LEFT-MOST SUBQUERY
+--       CO-ROUTINE oldest
+--         MATERIALIZE matching
+--           SEARCH m USING INDEX members_by_activity (user_id=? AND last_time>?)
+--           LIST SUBQUERY 3
+--             SCAN r VIRTUAL TABLE INDEX 1:
+--             CREATE BLOOM FILTER
+--         SCAN entry
+--       SCAN oldest
+--     UNION ALL
+--       SEARCH m USING INDEX members_by_activity (user_id=? AND last_time=?)
+--       LIST SUBQUERY 8
+--         SCAN r VIRTUAL TABLE INDEX 1:
+--         CREATE BLOOM FILTER
+-- SCAN me
+-- SEARCH u USING PRIMARY KEY (user_id=?) LEFT-JOIN
+-- SCAN p LEFT-JOIN
+-- SCALAR SUBQUERY 10
+--   SEARCH incarnations USING PRIMARY KEY
+-- SCALAR SUBQUERY 11
+--   SEARCH incarnations USING PRIMARY KEY
+-- SCALAR SUBQUERY 12
+--   SCAN matching
 
 -- list.unread.folder
 WITH
@@ -2731,9 +3266,9 @@ UPDATE members AS m SET
         WHEN (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > MAX(m.read_through, m.joined_after) THEN (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END)
         ELSE m.read_through
     END,
-    changed_by = CASE
+    read_by = CASE
         WHEN (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > MAX(m.read_through, m.joined_after) THEN i.revision
-        ELSE m.changed_by
+        ELSE m.read_by
     END
 FROM (
     SELECT *
@@ -2815,7 +3350,7 @@ FROM (
             i.user_id,
             json_group_array(
                 json_array(
-                    CASE WHEN m.user_id IS NULL THEN 3 ELSE CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END END,
+                    CASE WHEN m.user_id IS NULL THEN 3 ELSE CASE WHEN m.read_by = i.revision THEN 1 ELSE 2 END END,
                     CASE WHEN m.user_id IS NULL THEN 0 ELSE m.read_through END
                 )
                 ORDER BY i.ord
@@ -3303,6 +3838,272 @@ FROM (
                 r.value ->> 4 AS hide_through,
                 r.value ->> 5 AS clear_through,
                 r.value ->> 6 AS stays_away
+            FROM json_each($2) AS r
+        ) AS i
+            LEFT JOIN members AS m ON m.user_id = i.user_id
+            AND m.conversation_key = i.conversation_key
+        GROUP BY i.user_id
+    ) AS r ON r.user_id = q.user_id
+RETURNING user_id, revision, results;
+-- MATERIALIZE r
+--   SCAN r VIRTUAL TABLE INDEX 1:
+--   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?) LEFT-JOIN
+--   USE TEMP B-TREE FOR GROUP BY
+--   CORRELATED SCALAR SUBQUERY 3
+--     CO-ROUTINE stood
+--       SCAN CONSTANT ROW
+--     SCAN stood
+--   USE TEMP B-TREE FOR json_group_array(ORDER BY)
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- BLOOM FILTER ON r (user_id=?)
+-- SEARCH r USING AUTOMATIC COVERING INDEX (user_id=?) LEFT-JOIN
+
+-- take_matching.apply
+UPDATE members AS m SET
+    (
+        hidden_through,
+        cleared_through,
+        stays_away,
+        pinned_at,
+        taken_by,
+        kept_after,
+        prev_hidden_through,
+        prev_cleared_through,
+        prev_stays_away,
+        prev_pinned_at,
+        prev_taken_by
+    ) = (
+        SELECT
+            hidden,
+            CASE WHEN clears THEN clear ELSE m.cleared_through END,
+            away,
+            CASE WHEN hides THEN NULL ELSE m.pinned_at END,
+            CASE WHEN takes THEN i.revision ELSE m.taken_by END,
+            CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
+            CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
+            CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
+            CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
+            CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
+            CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
+        FROM (
+            SELECT ruled.*, hides
+                OR clears OR away <> m.stays_away AS takes
+            FROM (
+                SELECT hiding.*
+                FROM (
+                    SELECT
+                        reached.*,
+                        CASE
+                            WHEN NOT (
+                                i.planned_at IS NULL
+                                OR (
+                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                )
+                            )
+                            OR i.stays_away IS NULL
+                            OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
+                            WHEN m.stays_away = 0
+                            AND last > hidden
+                            AND last > m.joined_after THEN 0
+                            ELSE i.stays_away
+                        END AS away
+                    FROM (
+                        SELECT
+                            reach.*,
+                            CASE
+                                WHEN (
+                                    i.planned_at IS NULL
+                                    OR (
+                                        COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                        AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                    )
+                                )
+                                AND hide > m.hidden_through
+                                AND hide > m.joined_after THEN hide
+                                ELSE m.hidden_through
+                            END AS hidden,
+                            (
+                                i.planned_at IS NULL
+                                OR (
+                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                )
+                            )
+                            AND hide > m.hidden_through
+                            AND hide > m.joined_after AS hides,
+                            (
+                                i.planned_at IS NULL
+                                OR (
+                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                )
+                            )
+                            AND clear > m.cleared_through
+                            AND clear > m.joined_after AS clears
+                        FROM (
+                            SELECT
+                                (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
+                                (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
+                                (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
+                        ) AS reach
+                    ) AS reached
+                ) AS hiding
+            ) AS ruled
+        ) AS rule
+    )
+FROM (
+    SELECT *
+    FROM (
+        SELECT
+            r.key AS ord,
+            r.value ->> 0 AS revision,
+            r.value ->> 1 AS user_id,
+            unhex(r.value ->> 2) AS conversation_key,
+            r.value ->> 3 AS head,
+            r.value ->> 4 AS hide_through,
+            r.value ->> 5 AS clear_through,
+            r.value ->> 6 AS stays_away,
+            r.value ->> 7 AS filed,
+            r.value ->> 8 AS planned_at
+        FROM json_each($1) AS r
+    ) AS i
+    ORDER BY user_id, conversation_key
+) AS i
+WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+-- CORRELATED SCALAR SUBQUERY 6
+--   CO-ROUTINE reach
+--     SCAN CONSTANT ROW
+--   SCAN reach
+-- USE TEMP B-TREE FOR ORDER BY
+
+-- take_matching.record
+INSERT INTO
+    changes (
+        user_id,
+        request_id,
+        request_digest,
+        client_id,
+        kind,
+        changed_at,
+        synced,
+        restorable_until,
+        erasable_from,
+        undoes,
+        conversations,
+        detail,
+        caller,
+        kept_until,
+        revision,
+        results
+    )
+SELECT
+    q.user_id,
+    q.request_id,
+    q.request_digest,
+    q.client_id,
+    q.kind,
+    q.changed_at,
+    q.synced,
+    q.restorable_until,
+    q.erasable_from,
+    q.undoes,
+    q.conversations,
+    q.detail,
+    q.caller,
+    q.kept_until,
+    q.revision,
+    COALESCE(r.results, '[]')
+FROM (
+    SELECT
+        r.key AS ord,
+        r.value ->> 0 AS user_id,
+        unhex(r.value ->> 1) AS request_id,
+        unhex(r.value ->> 2) AS request_digest,
+        r.value ->> 3 AS client_id,
+        r.value ->> 4 AS kind,
+        r.value ->> 5 AS changed_at,
+        r.value ->> 6 AS synced,
+        r.value ->> 7 AS restorable_until,
+        r.value ->> 8 AS erasable_from,
+        r.value ->> 9 AS undoes,
+        r.value ->> 10 AS conversations,
+        r.value ->> 11 AS detail,
+        r.value ->> 12 AS caller,
+        r.value ->> 13 AS kept_until,
+        r.value ->> 14 AS revision
+    FROM json_each($1) AS r
+) AS q
+    LEFT JOIN (
+        SELECT
+            i.user_id,
+            json_group_array(
+                json_array(
+                    CASE
+                        WHEN m.user_id IS NULL THEN 4
+                        ELSE (
+                            SELECT CASE
+                                WHEN m.appeared_before = 0
+                                AND last <= m.joined_after THEN 4
+                                WHEN NOT (
+                                    i.planned_at IS NULL
+                                    OR (
+                                        COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                        AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                    )
+                                ) THEN CASE
+                                    WHEN COALESCE(m.last_seq, i.head) > m.hidden_through
+                                    AND COALESCE(m.last_seq, i.head) > m.joined_after
+                                    AND m.stays_away = 0 THEN 5
+                                    ELSE 6
+                                END
+                                WHEN last <= hidden_before
+                                OR last <= m.joined_after THEN 2
+                                WHEN away_before = 1
+                                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+                                WHEN (
+                                    CASE
+                                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
+                                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
+                                    END
+                                ) < last THEN 3
+                                ELSE 1
+                            END
+                            FROM (
+                                SELECT
+                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
+                                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
+                                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
+                            ) AS stood
+                        )
+                    END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END
+                )
+                ORDER BY i.ord
+            ) AS results
+        FROM (
+            SELECT
+                r.key AS ord,
+                r.value ->> 0 AS revision,
+                r.value ->> 1 AS user_id,
+                unhex(r.value ->> 2) AS conversation_key,
+                r.value ->> 3 AS head,
+                r.value ->> 4 AS hide_through,
+                r.value ->> 5 AS clear_through,
+                r.value ->> 6 AS stays_away,
+                r.value ->> 7 AS filed,
+                r.value ->> 8 AS planned_at
             FROM json_each($2) AS r
         ) AS i
             LEFT JOIN members AS m ON m.user_id = i.user_id

@@ -113,7 +113,16 @@ async fn the_largest_answers_and_events_are_received(database: TestDatabase) {
         assert!(measured.size(paged) > MOST_OF_A_CLIENT / 4 * 3, "{paged}");
     }
     assert!(measured.size("ListFolders") > 10_000 * world::LONGEST);
-    assert!(measured.size("MarkConversationsRead") > 1_000 * world::LONGEST);
+    for thousand in [
+        "MarkConversationsRead",
+        "DeleteMatchingConversations",
+        "RestoreConversations",
+    ] {
+        assert!(
+            measured.size(thousand) > 1_000 * world::LONGEST,
+            "{thousand}"
+        );
+    }
 }
 
 async fn the_largest_refusal_is_received(database: TestDatabase) {

@@ -11,7 +11,7 @@ use tonic::Response;
 
 use super::measured::Measured;
 use crate::support::{
-    client::{Client, LARGEST_PAGE},
+    client::{Client, LARGEST_PAGE, really_everything},
     clock::TestClock,
     concurrently::concurrently,
     databases::TestDatabase,
@@ -222,6 +222,14 @@ impl World {
         let hidden = hidden.await.expect("the client takes it");
         measured.answer("ListHiddenConversations", &hidden);
         measured.answer("ShowConversations", &client.show(reader, ids()).await);
+        let look = client.look(reader, really_everything()).await;
+        measured.answer("DeleteMatchingConversations", &look);
+        let planned = client.delete_matching(reader, really_everything());
+        let planned = planned.planned(&look.plan).sync(true).await;
+        measured.answer("DeleteMatchingConversations", &planned);
+        let restored = client.restore(reader, &planned.deletion_id, "").await;
+        let restored = restored.expect("the deletion can be undone");
+        measured.answer("RestoreConversations", &restored);
 
         let renamed = client.rename_folder(reader, &folder(0), &folder(50)).await;
         measured.answer("RenameFolder", &renamed);

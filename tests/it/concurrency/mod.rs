@@ -5,5 +5,6 @@ mod circles;
 mod crossing;
 mod limits;
 mod migrations;
+mod planned;
 mod retries;
 mod traffic;

@@ -7,7 +7,7 @@ use tonic::Code;
 use uuid::Uuid;
 
 use crate::support::{
-    client::{AnyChange, Client},
+    client::{AnyChange, Client, in_folder, matching},
     clock::TestClock,
     concurrently::concurrently,
     databases::{TestDatabase, on_every_database},
@@ -82,6 +82,10 @@ fn every_change(client: &Client) -> Vec<(&'static str, Box<dyn AnyChange>)> {
         (
             "rename",
             Box::new(client.rename_folder("alice", "work", "play")),
+        ),
+        (
+            "delete what matches",
+            Box::new(client.delete_matching("alice", matching(in_folder("rest")))),
         ),
         ("delete", Box::new(client.delete_folder("alice", "rest"))),
     ]

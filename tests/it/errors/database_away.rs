@@ -14,7 +14,7 @@ use tonic_types::StatusExt as _;
 
 use super::assert_ours;
 use crate::support::{
-    client::{AnyChange, Client},
+    client::{AnyChange, Client, really_everything},
     clock::TestClock,
     databases::{Backend, TestDatabase},
     errors::reason,
@@ -152,7 +152,7 @@ async fn every_setting(client: &Client) -> Vec<Result<(), Status>> {
             ..ListDeletionsRequest::default()
         }),
     );
-    let changes: [Box<dyn AnyChange>; 12] = [
+    let changes: [Box<dyn AnyChange>; 14] = [
         Box::new(client.read("alice", bob())),
         Box::new(client.read_all("alice")),
         Box::new(client.show("alice", bob())),
@@ -165,6 +165,8 @@ async fn every_setting(client: &Client) -> Vec<Result<(), Status>> {
         Box::new(client.remove_from_folder("alice", "work", bob())),
         Box::new(client.rename_folder("alice", "work", "rest")),
         Box::new(client.delete_folder("alice", "rest")),
+        Box::new(client.look("alice", really_everything())),
+        Box::new(client.delete_matching("alice", really_everything())),
     ];
     let mut answers = vec![count.map(drop), folders.map(drop), trash.map(drop)];
     for change in changes {

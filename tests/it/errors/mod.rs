@@ -4,6 +4,7 @@ mod changes;
 mod database_away;
 mod deadlines;
 mod input;
+mod matching;
 mod not_grpc;
 mod tokens;
 mod transport;

@@ -63,7 +63,11 @@ impl Model {
     /// Removes a folder; returns it as it was.
     pub(crate) fn delete_folder(&mut self, user: &str, name: &str) -> Result<Folder, NotFiled> {
         let folder = self.folder(user, name)?;
-        self.record(user, Kind::Plain, None);
+        let revision = self.record(user, Kind::Plain, None);
+        let gone: Vec<_> = self.shelf(user, name)?.keys.values().cloned().collect();
+        for key in gone {
+            self.view(user, &key).set_by = revision;
+        }
         let shelves = self.shelves.entry(user.to_owned()).or_default();
         shelves.retain(|shelf| shelf.name != name);
         Ok(folder)
@@ -163,6 +167,7 @@ impl Model {
             let outcome = if self.known(user, id).is_none() {
                 ChangeOutcome::NotFound
             } else if refile(self.shelf(user, name)?, &key(user, id), (revision, place)) {
+                self.view(user, &key(user, id)).set_by = revision;
                 ChangeOutcome::Changed
             } else {
                 ChangeOutcome::Unchanged

@@ -169,7 +169,7 @@ fn passes(entry: &Conversation, filter: &ListFilter) -> bool {
 }
 
 /// Whether a message that the user can see was sent at this time or later. The newest one tells.
-fn is_active(entry: &Conversation, since: Timestamp) -> bool {
+pub(super) fn is_active(entry: &Conversation, since: Timestamp) -> bool {
     let newest = entry.last_message.as_ref();
     let newest = newest.and_then(|message| message.send_time);
     newest.is_some_and(|time| (time.seconds, time.nanos) >= (since.seconds, since.nanos))

@@ -12,6 +12,7 @@ pub(crate) mod compare;
 mod folders;
 mod hindsight;
 mod listing;
+mod matching;
 mod past;
 mod settings;
 mod tests;
@@ -31,6 +32,7 @@ use prost_types::Timestamp;
 pub(crate) use folders::NotFiled;
 use folders::Shelf;
 pub(crate) use hindsight::shared_name;
+pub(crate) use matching::{NotPlanned, restated};
 use past::{Change, Kind};
 pub(crate) use past::{NotRestored, Policy, Removed};
 pub(crate) use settings::TooManyPins;
@@ -80,6 +82,8 @@ pub(crate) struct Model {
     rejoined: BTreeMap<Key, i64>,
     /// Messages that are gone.
     erased: BTreeSet<(Key, u64)>,
+    /// The looks that were answered, by their plans.
+    plans: BTreeMap<String, matching::Plan>,
 }
 
 impl Model {
@@ -185,6 +189,19 @@ impl Model {
         how: How,
         seen: &[(ConversationId, u64)],
     ) -> Vec<DeletionResult> {
+        self.take_unless(user, conversations, taking, how, seen, &[])
+    }
+
+    /// The same, but those that have changed are left alone.
+    fn take_unless(
+        &mut self,
+        user: &str,
+        conversations: &[ConversationId],
+        taking: Taking,
+        how: How,
+        seen: &[(ConversationId, u64)],
+        changed: &[ConversationId],
+    ) -> Vec<DeletionResult> {
         let by = self.revision(user) + 1;
         let mut took = Vec::new();
         let mut results = Vec::new();
@@ -200,11 +217,14 @@ impl Model {
             };
             let mut is_unfiled = false;
             let view = self.view(user, &key);
-            let (outcome, something) =
+            let (outcome, something) = if changed.contains(id) {
+                (view.left_alone(head), false)
+            } else {
                 view.take(by, taking, how, head, seen.map(|(_, seq)| *seq), || {
                     is_unfiled = true;
                     places.clone()
-                });
+                })
+            };
             took.push((id.clone(), something));
             results.push(DeletionResult {
                 conversation_id: Some(id.clone()),

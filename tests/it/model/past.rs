@@ -121,7 +121,7 @@ impl Model {
             let chosen = part.iter().enumerate().map(of_deletion);
             chosen.collect::<Result<_, _>>()?
         };
-        self.record(user, Kind::Plain, None);
+        let revision = self.record(user, Kind::Plain, None);
         let mut results = Vec::new();
         for (id, took) in conversations {
             let key = key(user, &id);
@@ -136,6 +136,9 @@ impl Model {
             self.put_back(user, &key, &forgotten.places);
             // There may be room for some pins and not for those that come later.
             let is_pinned = self.view(user, &key).pinned_at.is_some();
+            if is_pinned && !was_pinned {
+                self.view(user, &key).set_by = revision;
+            }
             let pin_left_out = is_pinned && !was_pinned && self.pins(user) > self.policy.pin_limit;
             if pin_left_out {
                 self.view(user, &key).pinned_at = None;

@@ -90,7 +90,9 @@ impl Model {
         let revision = self.record(user, Kind::Plain, None);
         let results = conversations.iter().zip(outcomes).map(|(id, outcome)| {
             if outcome == ChangeOutcome::Changed {
-                self.view(user, &key(user, id)).pinned_at = pinned.then_some(revision);
+                let view = self.view(user, &key(user, id));
+                view.pinned_at = pinned.then_some(revision);
+                view.set_by = revision;
             }
             result(id, outcome)
         });
@@ -174,16 +176,18 @@ impl Model {
         field: impl Fn(&mut View) -> &mut T,
         value: impl Fn(&T) -> T,
     ) -> Vec<ChangeResult> {
-        self.record(user, Kind::Plain, None);
+        let revision = self.record(user, Kind::Plain, None);
         let results = conversations.iter().map(|id| {
-            let Some(field) = self.known(user, id).map(&field) else {
+            let Some(view) = self.known(user, id) else {
                 return result(id, ChangeOutcome::NotFound);
             };
+            let field = field(view);
             let value = value(field);
             if value == *field {
                 return result(id, ChangeOutcome::Unchanged);
             }
             *field = value;
+            view.set_by = revision;
             result(id, ChangeOutcome::Changed)
         });
         results.collect()

@@ -78,6 +78,8 @@ pub(super) struct View {
     pub(super) muted: bool,
     pub(super) marks: u64,
     pub(super) custom_data: Vec<u8>,
+    /// The revision that has last changed a setting of it, a pin and a folder included.
+    pub(super) set_by: u64,
     /// The deletions that can be undone, the last one last: that is the next to be undone.
     taken: Vec<Taken>,
     /// Those that have been undone.
@@ -233,6 +235,17 @@ impl View {
             });
         }
         (outcome, took)
+    }
+
+    /// The outcome of leaving it alone, because it has changed since it was shown.
+    pub(super) fn left_alone(&self, head: u64) -> DeletionOutcome {
+        if !self.ever_reached(head) {
+            DeletionOutcome::NotFound
+        } else if self.is_listed(head) {
+            DeletionOutcome::ChangedSincePlan
+        } else {
+            DeletionOutcome::AlreadyDeleted
+        }
     }
 
     /// Reads it as far as the user has seen.

@@ -8,6 +8,7 @@
 mod fault;
 mod filter;
 mod folders;
+mod matching;
 mod operation;
 pub(crate) mod requests;
 mod settings;

@@ -15,6 +15,7 @@ use super::{
     fault::{Asked, Fault},
     filter::Filter,
     folders::Filing,
+    matching::Chosen,
     settings::Setting,
 };
 use crate::{
@@ -146,6 +147,25 @@ pub(super) enum Operation {
     File {
         user: User,
         filing: Filing,
+        name: Option<u8>,
+    },
+    /// A look at what a selector leaves.
+    Look {
+        user: User,
+        chosen: Chosen,
+    },
+    /// A deletion of what a selector leaves, or of what an earlier look has shown.
+    DeleteMatching {
+        user: User,
+        chosen: Chosen,
+        look: Option<Index>,
+        name: Option<u8>,
+    },
+    /// A deletion of what a look has shown, for the user and the selector that it was for.
+    DeleteShown {
+        look: Index,
+        clear: Option<bool>,
+        limit: u32,
         name: Option<u8>,
     },
     /// Changes of several users wait at the same time, and are carried out together.
@@ -306,6 +326,13 @@ fn operation() -> impl Strategy<Value = Operation> {
             .prop_map(|(user, setting, name)| Operation::Set { user, setting, name }),
         16 => (user(), Filing::any(), name())
             .prop_map(|(user, filing, name)| Operation::File { user, filing, name }),
+        6 => (user(), Chosen::any()).prop_map(|(user, chosen)| Operation::Look { user, chosen }),
+        2 => (user(), Chosen::any(), option::weighted(0.1, any::<Index>()), name()).prop_map(
+            |(user, chosen, look, name)| Operation::DeleteMatching { user, chosen, look, name }
+        ),
+        5 => (any::<Index>(), any::<Option<bool>>(), select(&[0, 0, 1, 2, 1_000]), name()).prop_map(
+            |(look, clear, limit, name)| Operation::DeleteShown { look, clear, limit, name }
+        ),
         2 => vec((user(), Asked::any()), 2..7)
             .prop_map(|changes| Operation::Together(unique(changes, |(user, _)| *user))),
         6 => any::<Index>().prop_map(Operation::RepeatChange),

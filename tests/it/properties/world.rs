@@ -1,5 +1,6 @@
 //! A database with its servers, the model of it, and how each operation is done to both.
 
+mod looks;
 mod members;
 mod messages;
 
@@ -8,8 +9,8 @@ use std::{collections::BTreeMap, time::Duration};
 use conversation_service::{
     config::Config,
     proto::{
-        Conversation, GetConversationsRequest, Message, MessageBody, SendSystemMessageRequest,
-        SendSystemMessageResponse,
+        Conversation, DeleteMatchingConversationsRequest, GetConversationsRequest, Message,
+        MessageBody, SendSystemMessageRequest, SendSystemMessageResponse,
     },
 };
 use tonic::Status;
@@ -68,6 +69,8 @@ pub(super) struct World {
     said: BTreeMap<MessageName, (MessageBody, Message)>,
     announced: Vec<(SendSystemMessageRequest, SendSystemMessageResponse)>,
     requests: Requests,
+    /// The looks of which the last ones are carried out, with their plans.
+    looks: Vec<DeleteMatchingConversationsRequest>,
     memberships: Memberships,
     rounds: Vec<Rounds>,
     stored: Stored,
@@ -99,6 +102,7 @@ impl World {
             said: BTreeMap::new(),
             announced: Vec::new(),
             requests: Requests::default(),
+            looks: Vec::new(),
             memberships: Memberships::default(),
             rounds,
             stored: Stored::open(&database).await,
@@ -163,7 +167,10 @@ impl World {
                 self.join(client, group, &CROWD, None).await?;
                 self.leave(client, group, &CROWD, None).await
             }
+            Operation::Look { user, chosen } => self.look(client, user, chosen).await,
             Operation::Delete { .. }
+            | Operation::DeleteMatching { .. }
+            | Operation::DeleteShown { .. }
             | Operation::ClearHistory { .. }
             | Operation::Restore { .. }
             | Operation::Show { .. }
@@ -287,7 +294,7 @@ impl World {
                 let request = self.requests.earlier(*which)?;
                 Some(request.changed(*change))
             }
-            _ => None,
+            _ => self.deletion_by_selector(operation),
         }
     }
 

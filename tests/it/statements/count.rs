@@ -2,7 +2,7 @@
 
 use super::{FAMILIES, Observed, recorder, tables, use_everything};
 use crate::support::{
-    client::{marked, unread},
+    client::{marked, really_everything, unread},
     databases::{TestDatabase, on_every_database},
     ids::{c2c, group},
     rows::is_sqlite,
@@ -15,6 +15,7 @@ on_every_database!(
     forgetting_and_showing_run_as_many_statements_for_a_hundred_as_for_one,
     a_list_runs_as_many_statements_whatever_is_in_it,
     the_trash_runs_two_statements_whatever_is_in_it,
+    a_deletion_by_selector_runs_as_many_statements_for_a_thousand_as_for_one,
     no_statement_names_tables_of_both_families,
     a_deletion_names_no_messages,
 );
@@ -221,23 +222,24 @@ async fn every_setting_runs_as_many_statements_for_a_hundred_as_for_one(database
         assert_eq!(observed.count(unpin).await, positioned, "{count}");
 
         // The revision, the folder by its name, what is done to it, the limits where it may reach them,
-        // what the user has of it, what is in it, the heads of that, and the record.
+        // what the user has of it, what is in it, the heads of that, and the record. What was put in or taken
+        // out has received a setting.
         let name = format!("folder of {count}");
         let empty = client.create_folder("alice", "empty", []).result();
         assert_eq!(observed.count(empty).await, 8, "CreateFolder of nothing");
         let gone = client.delete_folder("alice", "empty").result();
         assert_eq!(observed.count(gone).await, 7, "DeleteFolder of nothing");
         let full = client.create_folder("alice", &name, ids()).result();
-        assert_eq!(observed.count(full).await, 9, "CreateFolder of {count}");
+        assert_eq!(observed.count(full).await, 10, "CreateFolder of {count}");
         let out = client.remove_from_folder("alice", &name, ids()).result();
-        assert_eq!(observed.count(out).await, 6, "RemoveFromFolder of {count}");
+        assert_eq!(observed.count(out).await, 7, "RemoveFromFolder of {count}");
         let add = client
             .add_to_folder("alice", &name, ids())
             .request_id(id(count + 7));
         let retry = add.clone().result();
         assert_eq!(
             observed.count(add.result()).await,
-            9,
+            10,
             "AddToFolder of {count}"
         );
         assert_eq!(observed.count(retry).await, 2, "a retry of it");
@@ -246,7 +248,7 @@ async fn every_setting_runs_as_many_statements_for_a_hundred_as_for_one(database
         let folders = client.list_folders("alice");
         assert_eq!(observed.count(folders).await, 2, "ListFolders of {count}");
         let delete = client.delete_folder("alice", "new name").result();
-        assert_eq!(observed.count(delete).await, 8, "DeleteFolder of {count}");
+        assert_eq!(observed.count(delete).await, 9, "DeleteFolder of {count}");
     }
     // Everything at once, which is found first.
     let all = client.read_all("alice").result();
@@ -307,6 +309,47 @@ async fn the_trash_runs_two_statements_whatever_is_in_it(database: TestDatabase)
         for restorable_only in [false, true] {
             let trash = client.deletions("alice", 100, restorable_only);
             assert_eq!(observed.count(trash).await, 2);
+        }
+    }
+}
+async fn a_deletion_by_selector_runs_as_many_statements_for_a_thousand_as_for_one(
+    database: TestDatabase,
+) {
+    let observed = Observed::open(&database).await;
+    let client = &observed.client;
+    seed::chats(&database, "alice", 3_000).await;
+    let members: Vec<_> = (0..12).map(|number| format!("member {number}")).collect();
+    let mut members: Vec<_> = members.iter().map(String::as_str).collect();
+    members.push("alice");
+    for large_groups in [0, 1, 30] {
+        for number in 0..large_groups {
+            let name = format!("group {number} of {large_groups}");
+            client.join(&name, &members).await;
+            client.send("member 1", group(&name), "hi").await;
+        }
+        // The heads that the rows have no copy of.
+        let heads = usize::from(large_groups > 0);
+        for limit in [1, 300] {
+            let context = format!("{limit} with {large_groups}");
+            // The chosen rows, and their heads.
+            observed.recorder.take();
+            let look = client.look("alice", really_everything()).limit(limit).await;
+            assert_eq!(observed.recorder.take().len(), 2 + heads, "{context}");
+            assert_eq!(look.results.len(), limit as usize);
+            // The user's revision, what is known of it, the heads, what is deleted, and the record; before
+            // that, whether the plan is of the present history.
+            let deletion = client.delete_matching("alice", really_everything());
+            let deletion = deletion.limit(limit).planned(&look.plan);
+            let planned = observed.count(deletion.result()).await;
+            assert_eq!(planned, 6, "{context}");
+            let name = uuid::Uuid::from_u128(u128::from(limit) << 32 | large_groups as u128);
+            let deletion = client.delete_matching("alice", really_everything());
+            let deletion = deletion.limit(limit).request_id(name);
+            let retry = deletion.clone().result();
+            // The revision, whether it was made before, what is chosen, the heads, the rows, the record.
+            let delete = observed.count(deletion.result()).await;
+            assert_eq!(delete, 6 + heads, "{context}");
+            assert_eq!(observed.count(retry).await, 2, "a retry of {context}");
         }
     }
 }

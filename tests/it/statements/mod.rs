@@ -15,7 +15,7 @@ use std::{collections::BTreeSet, future::Future, time::Duration};
 use conversation_service::{config::JobsConfig, jobs, machine, proto::Reappearance, store::Store};
 
 use crate::support::{
-    client::{Client, active_since, in_folder, marked, unread},
+    client::{Client, active_since, everything, in_folder, marked, matching, unread},
     databases::TestDatabase,
     ids::{c2c, group, system},
     server::config,
@@ -236,6 +236,13 @@ async fn use_settings_and_folders(client: &Client) {
     client.restored("alice", &away.deletion_id).await;
     client.delete("alice", ids()).await;
     client.show("alice", ids()).await;
+    let look = client.look("alice", everything()).limit(1).await;
+    for _ in 0..2 {
+        let planned = client.delete_matching("alice", everything());
+        planned.planned(&look.plan).request_id(id(15)).await;
+        let filed = client.delete_matching("alice", matching(in_folder("work")));
+        filed.request_id(id(16)).await;
+    }
 }
 
 #[test]

@@ -142,14 +142,21 @@ fn is_of_a_user(sql: &str) -> bool {
         .any(|condition| sql.contains(condition))
 }
 
-/// Whether a statement may read all rows of a user: only the one that adds up what is unread.
+/// Whether a statement may read all rows of a user: only the one that adds up what is unread, and the one that
+/// counts what a selector leaves.
 pub(super) fn may_read_all_of_a_user(sql: &str) -> bool {
-    sql.contains("AS muted_messages")
+    sql.contains("AS muted_messages") || sql.contains("AS matched")
 }
 
 /// Whether a statement reads a page of a user's whole list.
 pub(super) fn is_page(sql: &str) -> bool {
     sql.contains("rest AS (") && !sql.contains("filed AS (")
+}
+
+/// Whether a statement reads what a selector leaves of a user's whole list. PostgreSQL reads all rows of a user who
+/// has fewer than are counted, and sorts them.
+fn is_selection(sql: &str) -> bool {
+    sql.contains("AS matched") && !sql.contains("filed AS (")
 }
 
 /// The plan for these very values, and the plan for any values, which is the one that the service's
@@ -312,6 +319,12 @@ async fn check_sqlite(rows: &Rows, statement: Statement) {
             && !may_read_all_of_a_user(&sql);
         let whole = words[0] == "SCAN" || step.contains("AUTOMATIC") || all_of_a_user;
         assert!(!(ours && whole), "{step}\nin: {sql}\n{steps:#?}");
+    }
+    if is_selection(&sql) {
+        let by_activity = "SEARCH m USING INDEX members_by_activity (user_id=?";
+        let in_order = steps.iter().any(|step| step.starts_with(by_activity))
+            && !steps.iter().any(|step| step.contains("ORDER BY"));
+        assert!(in_order, "not read in order\nin: {sql}\n{steps:#?}");
     }
     if is_page(&sql) {
         let in_order =

@@ -28,7 +28,9 @@ use tonic::{Status, transport::Channel};
 
 use super::ids::text;
 
-pub(crate) use change::{AnyChange, Boxed, folder};
+pub(crate) use change::{
+    AnyChange, Boxed, everything, folder, matched, matching, outcomes, really_everything,
+};
 pub(crate) use list::{
     active_since, ids, in_any_order, in_folder, marked, of_types, unread, with_membership,
     without_marks,

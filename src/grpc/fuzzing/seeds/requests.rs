@@ -1,19 +1,23 @@
 //! Requests of every method.
 
 use prost::Message;
-use prost_types::Timestamp;
+use prost_types::Timestamp as ProtoTimestamp;
 
+use crate::domain::{Plan, PlanScope, Planned, Revision, Seq, Timestamp};
+use crate::grpc::plan;
 use crate::proto::{
     AddGroupMembersRequest, AddToFolderRequest, AddWatchedUser, ClearHistoryRequest,
     ConversationId, ConversationType, CreateFolderRequest, DeleteConversationsRequest,
-    DeleteFolderRequest, GetConversationsRequest, GetUnreadCountRequest, ListConversationsRequest,
-    ListDeletionsRequest, ListFilter, ListFoldersRequest, ListHiddenConversationsRequest,
-    ListMessagesRequest, MarkConversationsReadRequest, MarkConversationsRequest, Membership,
-    MessageBody, MuteConversationsRequest, Payload, PinConversationsRequest, Reappearance,
+    DeleteFolderRequest, DeleteMatchingConversationsRequest, GetConversationsRequest,
+    GetUnreadCountRequest, ListConversationsRequest, ListDeletionsRequest, ListFilter,
+    ListFoldersRequest, ListHiddenConversationsRequest, ListMessagesRequest,
+    MarkConversationsReadRequest, MarkConversationsRequest, Membership, MessageBody,
+    MuteConversationsRequest, Payload, PinConversationsRequest, Reappearance,
     RemoveFromFolderRequest, RemoveGroupMembersRequest, RenameFolderRequest,
-    RestoreConversationsRequest, SeenThrough, SendMessageRequest, SendSystemMessageRequest,
-    SetCustomDataRequest, ShowConversationsRequest, SystemConversation, WatchConversationsRequest,
-    WatchUsersRequest, conversation_id::Id, message_body::Content, watch_users_request::Step,
+    RestoreConversationsRequest, SeenThrough, Selector, SendMessageRequest,
+    SendSystemMessageRequest, SetCustomDataRequest, ShowConversationsRequest, SystemConversation,
+    WatchConversationsRequest, WatchUsersRequest, conversation_id::Id, message_body::Content,
+    watch_users_request::Step,
 };
 
 /// A method, what is particular about the request, and its bytes.
@@ -21,7 +25,7 @@ type Seed = (&'static str, &'static str, Vec<u8>);
 
 /// Requests that are valid, one for each method.
 pub(super) fn valid() -> Vec<Seed> {
-    [lists(), settings(), folders(), feeding()].concat()
+    [lists(), matching(), settings(), folders(), feeding()].concat()
 }
 
 /// Requests that are refused, for more than one reason.
@@ -116,8 +120,8 @@ fn filter() -> ListFilter {
     }
 }
 
-fn time(nanos: i32) -> Timestamp {
-    Timestamp {
+fn time(nanos: i32) -> ProtoTimestamp {
+    ProtoTimestamp {
         seconds: 1_700_000_000,
         nanos,
     }
@@ -212,6 +216,50 @@ fn lists() -> Vec<Seed> {
         seed("GetUnreadCount", "", &unread),
         seed("ListDeletions", "", &trash),
         seed("WatchUsers", "", &watch_users),
+    ]
+}
+
+/// A request that looks, and one that deletes what another one has shown.
+fn matching() -> Vec<Seed> {
+    let look = DeleteMatchingConversationsRequest {
+        user_id: user(),
+        selector: Some(Selector {
+            filter: Some(filter()),
+            inactive_before: Some(time(1)),
+            all: true,
+            include_pinned: true,
+            include_unread: true,
+            excluded: ids(),
+        }),
+        clear_history: Some(false),
+        limit: 7,
+        dry_run: true,
+        plan: String::new(),
+        reappearance: Reappearance::Never.into(),
+        forget_settings: true,
+        request_id: request_id(),
+        client_id: client(),
+        sync_to_other_clients: Some(true),
+    };
+    let planned = Planned {
+        key: [7; 16],
+        last: Seq::saturating(7),
+    };
+    let plan = Plan {
+        scope: PlanScope([3; 16]),
+        made_at: Timestamp::from_micros(1_700_000_000_000_000),
+        revision: Revision::saturating(7),
+        matched: 1,
+        conversations: vec![planned],
+    };
+    let delete = DeleteMatchingConversationsRequest {
+        dry_run: false,
+        plan: plan::encode(&plan),
+        ..look.clone()
+    };
+    vec![
+        seed("DeleteMatchingConversations", "", &look),
+        seed("DeleteMatchingConversations", ".planned", &delete),
     ]
 }
 

@@ -111,5 +111,6 @@ pub(in crate::history) fn revision(answer: &Answer) -> u64 {
         Answer::RenameFolder(answer) => answer.revision,
         Answer::AddToFolder(answer) => answer.revision,
         Answer::RemoveFromFolder(answer) => answer.revision,
+        Answer::DeleteMatching(answer) => answer.revision,
     }
 }

@@ -313,6 +313,7 @@ fn told(answer: &Answer, id: &ConversationId) -> Said {
         Answer::CreateFolder(answer) => result!(answer),
         Answer::AddToFolder(answer) => result!(answer),
         Answer::RemoveFromFolder(answer) => result!(answer),
+        Answer::DeleteMatching(answer) => result!(answer),
         Answer::DeleteFolder(_) | Answer::RenameFolder(_) => None,
     };
     let folder = match answer {

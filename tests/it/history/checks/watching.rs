@@ -180,6 +180,7 @@ fn changed(answer: &Answer) -> Vec<ConversationId> {
         Answer::AddToFolder(answer) => changed!(answer),
         Answer::RemoveFromFolder(answer) => changed!(answer),
         Answer::Delete(_)
+        | Answer::DeleteMatching(_)
         | Answer::Clear(_)
         | Answer::Restore(_)
         | Answer::Show(_)

@@ -13,7 +13,7 @@ use tonic_types::StatusExt as _;
 use super::request::{Answer, Request};
 use crate::{
     model::{
-        How, Model, NotFiled, NotRestored, Taking, TooManyPins,
+        How, Model, NotFiled, NotPlanned, NotRestored, Taking, TooManyPins,
         compare::{Difference, same},
     },
     properties::fault::is_refused,
@@ -26,6 +26,7 @@ pub(crate) enum Refusal {
     Restoration(NotRestored),
     Pins(TooManyPins),
     Folder(NotFiled),
+    Plan(NotPlanned),
 }
 
 impl Request {
@@ -113,6 +114,11 @@ impl Request {
                 let revision = model.revision(&r.user_id);
                 Answer::Show(ShowConversationsResponse { results, revision })
             }
+
+            Self::DeleteMatching(r) => {
+                let answer = model.delete_matching(r).map_err(Refusal::Plan)?;
+                Answer::DeleteMatching(answer)
+            }
             Self::CreateFolder(_)
             | Self::DeleteFolder(_)
             | Self::RenameFolder(_)
@@ -197,12 +203,14 @@ impl Refusal {
                 (Code::FailedPrecondition, "RESTORE_WINDOW_EXPIRED")
             }
             Self::Pins(_) => (Code::FailedPrecondition, "PIN_LIMIT_REACHED"),
+            Self::Plan(NotPlanned::Mismatch) => (Code::FailedPrecondition, "PLAN_MISMATCH"),
+            Self::Plan(NotPlanned::Expired) => (Code::FailedPrecondition, "PLAN_EXPIRED"),
             Self::Folder(NotFiled::NoFolder) => (Code::NotFound, "FOLDER_NOT_FOUND"),
             Self::Folder(NotFiled::NameTaken) => (Code::AlreadyExists, "FOLDER_ALREADY_EXISTS"),
         };
         let limit = match self {
             Self::Pins(TooManyPins { limit }) => Some(limit.to_string()),
-            Self::Restoration(_) | Self::Folder(_) => None,
+            Self::Restoration(_) | Self::Folder(_) | Self::Plan(_) => None,
         };
         let actual = response.map_err(|status| {
             let details = status.get_error_details();

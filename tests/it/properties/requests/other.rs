@@ -7,7 +7,7 @@ use conversation_service::proto::{
 };
 
 use super::request::{Fields, Request};
-use crate::{properties::operation::Change, support::ids::c2c};
+use crate::{model::restated, properties::operation::Change, support::ids::c2c};
 
 /// Every type of conversation.
 const EVERY_TYPE: [i32; 3] = [
@@ -52,6 +52,14 @@ impl Request {
             }
             _ => {}
         }
+        if let Self::DeleteMatching(request) = &mut request {
+            request.clear_history.get_or_insert(true);
+            request.set_reappearance(rule(request.reappearance()));
+            if request.limit == 0 {
+                request.limit = 1_000;
+            }
+            request.selector = request.selector.take().map(restated);
+        }
         let Fields { seen, client, .. } = request.fields();
         client.clear();
         if let Some(seen) = seen {
@@ -76,6 +84,13 @@ impl Request {
                 filter.types.reverse();
             }
             _ => {}
+        }
+        if let Self::DeleteMatching(request) = &mut self {
+            request.clear_history.get_or_insert(true);
+            if let Some(selector) = &mut request.selector {
+                selector.all = true;
+                selector.excluded.reverse();
+            }
         }
         let Fields { seen, client, .. } = self.fields();
         client.push('x');
@@ -103,6 +118,7 @@ impl Request {
                     _ => filter.without_marks = 0,
                 }
             }
+            Self::DeleteMatching(r) => r.clear_history = Some(!r.clear_history.unwrap_or(true)),
             Self::DeleteFolder(_)
             | Self::AddToFolder(_)
             | Self::RemoveFromFolder(_)

@@ -4,6 +4,7 @@ use conversation_service::proto::{
     AddToFolderRequest, AddToFolderResponse, ClearHistoryRequest, ClearHistoryResponse,
     ConversationId, CreateFolderRequest, CreateFolderResponse, DeleteConversationsRequest,
     DeleteConversationsResponse, DeleteFolderRequest, DeleteFolderResponse,
+    DeleteMatchingConversationsRequest, DeleteMatchingConversationsResponse,
     MarkConversationsReadRequest, MarkConversationsReadResponse, MarkConversationsRequest,
     MarkConversationsResponse, MuteConversationsRequest, MuteConversationsResponse,
     PinConversationsRequest, PinConversationsResponse, RemoveFromFolderRequest,
@@ -31,6 +32,7 @@ pub(crate) enum Request {
     RenameFolder(RenameFolderRequest),
     AddToFolder(AddToFolderRequest),
     RemoveFromFolder(RemoveFromFolderRequest),
+    DeleteMatching(DeleteMatchingConversationsRequest),
 }
 
 /// The answer to a [`Request`]. All of it is compared.
@@ -50,6 +52,7 @@ pub(crate) enum Answer {
     RenameFolder(RenameFolderResponse),
     AddToFolder(AddToFolderResponse),
     RemoveFromFolder(RemoveFromFolderResponse),
+    DeleteMatching(DeleteMatchingConversationsResponse),
 }
 
 /// The fields that all requests have, and those that some have.
@@ -119,6 +122,9 @@ impl Request {
             Self::RemoveFromFolder(r) => {
                 Answer::RemoveFromFolder(client.remove_from_folder(r).await?.into_inner())
             }
+            Self::DeleteMatching(r) => {
+                Answer::DeleteMatching(client.delete_matching_conversations(r).await?.into_inner())
+            }
         })
     }
 
@@ -171,6 +177,9 @@ impl Request {
             Self::RemoveFromFolder(r) => {
                 Fields::new(&mut r.user_id, &mut r.request_id, &mut r.client_id)
                     .with(&mut r.conversation_ids)
+            }
+            Self::DeleteMatching(r) => {
+                Fields::new(&mut r.user_id, &mut r.request_id, &mut r.client_id)
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Changes of a user's settings, readings and folders: short to write, to be refined and then awaited.
 
+mod matching;
+
 use std::{
     future::{Future, IntoFuture},
     pin::Pin,
@@ -8,7 +10,8 @@ use std::{
 use conversation_service::proto::{
     AddToFolderRequest, AddToFolderResponse, ChangeOutcome, ChangeResult, ClearHistoryRequest,
     ClearHistoryResponse, ConversationId, CreateFolderRequest, CreateFolderResponse,
-    DeleteFolderRequest, DeleteFolderResponse, Folder, ListFilter, MarkConversationsReadRequest,
+    DeleteFolderRequest, DeleteFolderResponse, DeleteMatchingConversationsRequest,
+    DeleteMatchingConversationsResponse, Folder, ListFilter, MarkConversationsReadRequest,
     MarkConversationsReadResponse, MarkConversationsRequest, MarkConversationsResponse,
     MarksResult, MuteConversationsRequest, MuteConversationsResponse, PinConversationsRequest,
     PinConversationsResponse, ReadResult, RemoveFromFolderRequest, RemoveFromFolderResponse,
@@ -21,6 +24,8 @@ use prost::Message;
 use tonic::{Response, Status, transport::Channel};
 
 use super::Client;
+
+pub(crate) use matching::{everything, matched, matching, outcomes, really_everything};
 
 /// A future that owns what it needs.
 pub(crate) type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -102,6 +107,8 @@ change_requests!(
     RenameFolderRequest: rename_folder -> RenameFolderResponse,
     AddToFolderRequest: add_to_folder -> AddToFolderResponse,
     RemoveFromFolderRequest: remove_from_folder -> RemoveFromFolderResponse,
+    DeleteMatchingConversationsRequest: delete_matching_conversations
+        -> DeleteMatchingConversationsResponse,
 );
 
 /// That an answer has results of this type.

@@ -1,0 +1,159 @@
+//! Plans of deletions: what a deletion would have taken, for the eyes of this service only.
+//!
+//! A plan carries a digest of itself, so one that was altered or cut is refused. It is no secret and proves
+//! nothing: it can only name what its caller could delete anyway. It has 24 bytes for each conversation, and so
+//! some 32 KB of text at most.
+
+use std::{collections::HashSet, fmt};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use ring::digest::{Context, SHA256};
+
+use crate::domain::{MAX_MATCHING, Plan, PlanScope, Planned, Revision, Seq, Timestamp};
+
+const DIGEST_BYTES: usize = 12;
+
+/// A text that is not a plan from this service.
+#[derive(Debug)]
+pub(super) struct BadPlan;
+
+/// The text of a plan.
+pub(super) fn encode(plan: &Plan) -> String {
+    let Plan {
+        scope: PlanScope(scope),
+        made_at,
+        revision,
+        matched,
+        conversations,
+    } = plan;
+    let mut written = Vec::from(scope);
+    written.extend(made_at.as_micros().to_be_bytes());
+    written.extend(revision.to_stored().to_be_bytes());
+    written.extend(matched.to_be_bytes());
+    for Planned { key, last } in conversations {
+        written.extend(key);
+        written.extend(last.to_stored().to_be_bytes());
+    }
+    let mut plan = digest(&written);
+    plan.extend(written);
+    URL_SAFE_NO_PAD.encode(plan)
+}
+
+/// The plan of a text.
+pub(super) fn decode(text: &str) -> Result<Plan, BadPlan> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| BadPlan)?;
+    let (claimed, written) = bytes.split_at_checked(DIGEST_BYTES).ok_or(BadPlan)?;
+    if claimed != digest(written) {
+        return Err(BadPlan);
+    }
+    read(written).ok_or(BadPlan)
+}
+
+fn read(mut written: &[u8]) -> Option<Plan> {
+    let written = &mut written;
+    let scope = PlanScope(take(written)?);
+    let made_at = Timestamp::from_micros(number(written)?);
+    let revision = Revision::from_stored(number(written)?)?;
+    let matched = u64::from_be_bytes(take(written)?);
+    let mut conversations = Vec::new();
+    let mut keys = HashSet::new();
+    while !written.is_empty() {
+        let key = take(written)?;
+        let last = Seq::from_stored(number(written)?)?;
+        if !keys.insert(key) || conversations.len() == MAX_MATCHING {
+            return None;
+        }
+        conversations.push(Planned { key, last });
+    }
+    Some(Plan {
+        scope,
+        made_at,
+        revision,
+        matched,
+        conversations,
+    })
+}
+
+fn take<const BYTES: usize>(written: &mut &[u8]) -> Option<[u8; BYTES]> {
+    let (bytes, rest) = written.split_first_chunk()?;
+    *written = rest;
+    Some(*bytes)
+}
+
+fn number(written: &mut &[u8]) -> Option<i64> {
+    take(written).map(i64::from_be_bytes)
+}
+
+fn digest(written: &[u8]) -> Vec<u8> {
+    let mut context = Context::new(&SHA256);
+    context.update(b"plan\0");
+    context.update(written);
+    context.finish().as_ref()[..DIGEST_BYTES].to_vec()
+}
+
+impl fmt::Display for BadPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("is not the plan of a response to dry_run")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(conversations: u16) -> Plan {
+        let planned = (0..conversations).map(|number| {
+            let mut key = [7; 16];
+            key[..2].copy_from_slice(&number.to_be_bytes());
+            Planned {
+                key,
+                last: Seq::saturating(number.into()),
+            }
+        });
+        Plan {
+            scope: PlanScope([3; 16]),
+            made_at: Timestamp::from_micros(-5),
+            revision: Revision::saturating(9),
+            matched: 10_000,
+            conversations: planned.collect(),
+        }
+    }
+
+    #[test]
+    fn a_plan_comes_back_and_the_largest_is_of_32_kilobytes() {
+        for conversations in [0, 1, 1000] {
+            let plan = plan(conversations);
+            let text = encode(&plan);
+            assert_eq!(decode(&text).expect("its own plan"), plan);
+        }
+        assert_eq!(encode(&plan(1000)).len(), 32_070);
+    }
+
+    #[test]
+    fn a_plan_with_any_bit_changed_or_cut_anywhere_is_refused() {
+        let bytes = URL_SAFE_NO_PAD.decode(encode(&plan(2))).expect("base64");
+        for bit in 0..bytes.len() * 8 {
+            let mut altered = bytes.clone();
+            altered[bit / 8] ^= 1 << (bit % 8);
+            assert!(
+                decode(&URL_SAFE_NO_PAD.encode(altered)).is_err(),
+                "bit {bit}"
+            );
+        }
+        for length in 0..bytes.len() {
+            let cut = URL_SAFE_NO_PAD.encode(&bytes[..length]);
+            assert!(decode(&cut).is_err(), "{length} bytes");
+        }
+        for text in ["x", "ü", "====", "AAAA"] {
+            assert!(decode(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_plan_that_is_too_long_or_names_a_conversation_twice_is_refused() {
+        assert!(decode(&encode(&plan(1001))).is_err());
+        let mut twice = plan(2);
+        twice.conversations[1] = twice.conversations[0];
+        assert!(decode(&encode(&twice)).is_err());
+    }
+}

@@ -1,0 +1,270 @@
+//! Deleting what a selector leaves of a user's list, or what a plan has shown of it.
+//!
+//! One transaction, which takes the user's lock before it looks at anything. So while it chooses, no setting
+//! changes, and the deletion is of the list as it stands between two changes of the user. Messages take no
+//! lock of the user: one that comes after the choice has a higher position, so the deletion cannot hide it.
+//!
+//! A plan names conversations by their keys and how far each went. Whether one is still as the plan showed it
+//! is decided by the statement that deletes it, while it holds the row. A message writes the rows that have a
+//! copy of the head, so there it has come before or comes after, and in the first case nothing is deleted. For
+//! the members of large groups the heads are read as late as can be.
+//!
+//! A plan is no secret and proves nothing. It can name only what the user has, and its caller could delete that
+//! anyway.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{
+    DeletionTarget, Detail, Terms, deletion,
+    forgetting::is_filed,
+    rows::{MatchingRow, TargetRow},
+};
+use crate::{
+    domain::{
+        MatchingDeletion, Origin, Plan, Planned, RequestKey, Revision, Selector, Settings, UserId,
+    },
+    store::{
+        Store, StoreError,
+        change::{Change, ChangeError},
+        input::Input,
+        key::ConversationKey,
+        log::{self, Recorded},
+        observed::DatabaseTransaction,
+        row::Row,
+        selection::Selected,
+        transaction::AsStoreError,
+    },
+};
+
+/// A deletion by selector to carry out.
+#[derive(Debug)]
+pub(crate) struct TakeMatching<'a> {
+    pub(crate) origin: &'a Origin,
+    pub(crate) which: Matching<'a>,
+    /// The most conversations to delete.
+    pub(crate) limit: usize,
+    pub(crate) terms: Terms,
+}
+
+/// The conversations of a deletion by selector.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Matching<'a> {
+    /// Those that this selector leaves of the list.
+    Selected(&'a Selector),
+    /// Those that this plan has shown.
+    Planned(&'a Plan),
+}
+
+/// Why a deletion by selector was not made.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MatchingError {
+    /// The plan names a conversation that the user never had.
+    #[error("the plan is of another user")]
+    PlanMismatch,
+    /// As of any change.
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+}
+
+/// The conversations to delete, and how many matched.
+struct Chosen {
+    targets: Vec<DeletionTarget>,
+    planned_at: Option<Revision>,
+    matched: u64,
+}
+
+impl Store {
+    /// Deletes what matches, or returns what was recorded when the request came first. The number of
+    /// statements does not depend on the number of conversations.
+    pub(crate) async fn take_matching(
+        &self,
+        take: TakeMatching<'_>,
+    ) -> Result<MatchingDeletion, MatchingError> {
+        let origin = take.origin;
+        let change = take.terms.change(origin);
+        let (recorded, is_new) = self
+            .retrying("take_matching", || async {
+                let begun = self.begin_changes(&[&change]).await?;
+                if let Some(row) = begun.earlier.get(origin.user.as_str()) {
+                    let earlier = log::recorded_for(&Row::new(log::TABLE, row), origin)?;
+                    return Ok((earlier, false));
+                }
+                let revision = begun.revision(&origin.user)?;
+                let chosen = self.chosen(&begun.transaction, &take).await?;
+                let change = change.clone();
+                let recorded = self
+                    .take_chosen(&begun.transaction, revision, change, chosen, &take)
+                    .await?;
+                begun.transaction.commit().await?;
+                Ok::<_, MatchingError>((recorded, true))
+            })
+            .await?;
+        if is_new {
+            self.metrics.changed(change.kind.name());
+        }
+        Ok(matching_deletion(recorded)?)
+    }
+
+    /// The result of an earlier run of this deletion, if there was one.
+    pub(crate) async fn earlier_matching(
+        &self,
+        user: &UserId,
+        request: RequestKey,
+    ) -> Result<Option<MatchingDeletion>, ChangeError> {
+        let recorded = self.recorded_of_request(user, request).await?;
+        Ok(recorded.map(matching_deletion).transpose()?)
+    }
+
+    async fn chosen(
+        &self,
+        transaction: &DatabaseTransaction,
+        take: &TakeMatching<'_>,
+    ) -> Result<Chosen, MatchingError> {
+        let user = &take.origin.user;
+        match take.which {
+            Matching::Selected(selector) => {
+                let selection = self
+                    .select_through(transaction, user, selector, take.limit)
+                    .await?;
+                Ok(Chosen {
+                    targets: selection.first.into_iter().map(target).collect(),
+                    planned_at: None,
+                    matched: selection.matched as u64,
+                })
+            }
+            Matching::Planned(plan) => Ok(Chosen {
+                targets: self.planned(transaction, user, plan, take.limit).await?,
+                planned_at: Some(plan.revision),
+                matched: plan.matched,
+            }),
+        }
+    }
+
+    /// The first conversations of a plan, as they stand at present.
+    async fn planned(
+        &self,
+        transaction: &DatabaseTransaction,
+        user: &UserId,
+        plan: &Plan,
+        limit: usize,
+    ) -> Result<Vec<DeletionTarget>, MatchingError> {
+        let planned = &plan.conversations[..limit.min(plan.conversations.len())];
+        let keys: Vec<_> = planned.iter().map(key).collect();
+        let known: HashSet<_> = self.known(transaction, user, &keys).await?;
+        if !keys.iter().all(|key| known.contains(key)) {
+            return Err(MatchingError::PlanMismatch);
+        }
+        let heads = self.heads_through(transaction, keys).await?;
+        let targets = planned.iter().map(|planned| {
+            let key = key(planned);
+            let head = heads.get(&key)?;
+            Some(DeletionTarget {
+                conversation_id: head.canonical_id.seen_by(user)?,
+                key,
+                head: head.last_seq,
+                seen_through: Some(planned.last),
+            })
+        });
+        let targets: Option<_> = targets.collect();
+        targets.ok_or(MatchingError::PlanMismatch)
+    }
+
+    async fn take_chosen(
+        &self,
+        transaction: &DatabaseTransaction,
+        revision: Revision,
+        change: Change,
+        chosen: Chosen,
+        take: &TakeMatching<'_>,
+    ) -> Result<Recorded, ChangeError> {
+        let Chosen {
+            targets,
+            planned_at,
+            matched,
+        } = chosen;
+        let Terms {
+            taking,
+            reappearance,
+            settings,
+            ..
+        } = take.terms;
+        let user = &take.origin.user;
+        let keys: Vec<_> = targets.iter().map(|target| target.key).collect();
+        let detail = Detail::new(reappearance).matching(matched);
+        let statements = &self.statements;
+        let (had, detail, statement) = match settings {
+            Settings::Keep => (HashMap::new(), detail, &statements.take_matching),
+            Settings::Forget => {
+                let had = self.forgettable(transaction, user, &keys).await?;
+                let forgot = keys.iter().map(|key| had.get(key).cloned()).collect();
+                let detail = detail.forgetting(forgot);
+                (had, detail, &statements.forget_matching)
+            }
+        };
+        let rows: Vec<_> = targets
+            .iter()
+            .map(|target| MatchingRow {
+                target: TargetRow::of(target, taking, reappearance),
+                is_filed: is_filed(&had, &target.key),
+                planned_at,
+            })
+            .collect();
+        let change = Change {
+            conversations: targets.into_iter().map(|one| one.conversation_id).collect(),
+            detail: detail.to_text(),
+            input: Input::of(&rows.iter()),
+            ..change
+        };
+        self.apply_one(transaction, statement, &change, revision)
+            .await?;
+        let recorded = self
+            .record_applied(transaction, statement, &change, revision)
+            .await?;
+        self.unfile(transaction, user, &had, &keys, &recorded)
+            .await?;
+        Ok(recorded)
+    }
+}
+
+fn key(planned: &Planned) -> ConversationKey {
+    ConversationKey::of_bytes(planned.key)
+}
+
+fn target(selected: Selected) -> DeletionTarget {
+    let Selected {
+        conversation_id,
+        key,
+        view: _,
+        latest,
+    } = selected;
+    DeletionTarget {
+        conversation_id,
+        key,
+        head: latest.seq,
+        seen_through: None,
+    }
+}
+
+fn matching_deletion(recorded: Recorded) -> Result<MatchingDeletion, StoreError> {
+    let matched = Detail::of(&recorded)?.matched();
+    let matched = matched.ok_or_else(|| recorded.inconsistent("detail"))?;
+    Ok(MatchingDeletion {
+        deletion: deletion(recorded)?,
+        matched,
+    })
+}
+
+impl From<StoreError> for MatchingError {
+    fn from(error: StoreError) -> Self {
+        Self::Change(error.into())
+    }
+}
+
+impl AsStoreError for MatchingError {
+    fn as_store_error(&self) -> Option<&StoreError> {
+        match self {
+            Self::PlanMismatch => None,
+            Self::Change(error) => error.as_store_error(),
+        }
+    }
+}
