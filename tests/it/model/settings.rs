@@ -101,12 +101,17 @@ impl Model {
 
     /// A user lists hidden conversations again.
     pub(crate) fn show(&mut self, user: &str, conversations: &[ConversationId]) -> Vec<ShowResult> {
-        self.record(user, Kind::Plain, None);
+        let revision = self.record(user, Kind::Plain, None);
         let mut results = Vec::new();
         for id in conversations {
             let head = self.head(&key(user, id));
-            let view = self.known(user, id);
-            let outcome = view.map_or(ShowOutcome::NotFound, |view| view.show(head));
+            let outcome = self.known(user, id).map_or(ShowOutcome::NotFound, |view| {
+                let outcome = view.show(head);
+                if outcome == ShowOutcome::Shown {
+                    view.set_by = revision;
+                }
+                outcome
+            });
             results.push(ShowResult {
                 conversation_id: Some(id.clone()),
                 outcome: outcome.into(),

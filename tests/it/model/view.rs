@@ -78,7 +78,7 @@ pub(super) struct View {
     pub(super) muted: bool,
     pub(super) marks: u64,
     pub(super) custom_data: Vec<u8>,
-    /// The revision that has last changed a setting of it, a pin and a folder included.
+    /// The revision that has last changed a setting of it, a pin and a folder included, or has shown it again.
     pub(super) set_by: u64,
     /// The deletions that can be undone, the last one last: that is the next to be undone.
     taken: Vec<Taken>,
