@@ -1,6 +1,8 @@
-//! The Markdown files: their links lead somewhere, and the README stays short.
+//! The Markdown files: their links lead somewhere, their sessions are true, and the README stays short.
 //!
 //! Deliberately absent: following addresses on the network.
+
+mod sessions;
 
 use std::{
     collections::BTreeMap,
