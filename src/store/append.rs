@@ -5,7 +5,7 @@
 //! members of a larger group (more than [`COPIES`] at once, ever) have no copy and read the head. Head
 //! and copies change in one transaction, while the head is locked, so they cannot differ.
 //!
-//! On SQLite messages that come at once are stored in one transaction ([`super::coalesce`]), also several of one
+//! Messages that come at once are stored in one transaction ([`super::coalesce`]), also several of one
 //! conversation, which take consecutive positions. So a busy group is not bound to one commit a message.
 //! A transaction has two sides: the conversations' ([`placing`]) and the users' ([`arrival`]). A message
 //! that may not be stored fails alone: the transaction is rolled back and run again without it.
@@ -18,7 +18,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     Store, StoreError,
-    coalesce::{Coalescer, Request},
+    coalesce::{Coalescer, Request, Users},
     key::ConversationKey,
     remembered,
 };
@@ -132,6 +132,18 @@ impl Request for Append {
     /// Two messages of one name may be the same: the second has to find the first.
     fn excludes(&self) -> Option<&str> {
         self.client_message_id.as_ref().map(ClientMessageId::as_str)
+    }
+
+    fn users(&self) -> Users<'_> {
+        match &self.to {
+            Audience::C2c { sender, recipient } => {
+                Users::These(vec![sender.as_str(), recipient.as_str()])
+            }
+            Audience::Group { group, .. } => Users::MembersOf(group.as_str()),
+            Audience::System { owners } => {
+                Users::These(owners.iter().map(UserId::as_str).collect())
+            }
+        }
     }
 }
 

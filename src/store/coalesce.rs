@@ -16,7 +16,7 @@
 mod primitives;
 mod runs;
 
-pub(super) use self::runs::{Coalescer, Limits, Request};
+pub(super) use self::runs::{Coalescer, Limits, Request, RowsOfAUser, Users};
 
 #[cfg(test)]
 mod interleavings;

@@ -9,7 +9,7 @@ mod column;
 
 use sea_orm::{DbBackend, Value};
 
-use super::coalesce::Limits;
+use super::coalesce::{Limits, RowsOfAUser};
 
 pub(super) use column::{Column, ColumnType};
 
@@ -37,26 +37,27 @@ impl Dialect {
                 runs: 1,
                 rows_of_one: 100,
                 rows: 400,
+                rows_of_a_user: RowsOfAUser::Any,
             },
             Self::Postgres => Limits {
                 runs: 3,
                 rows_of_one: 16,
                 rows: 128,
+                rows_of_a_user: RowsOfAUser::Any,
             },
         }
     }
 
-    /// How many messages are stored together. On PostgreSQL each is stored alone: messages of several
-    /// conversations would lock rows of one user in several of them, while a group that becomes large locks
-    /// those of all its members after those of who joins, and the two could wait for each other.
+    /// How many messages are stored together. PostgreSQL does not lock the rows of one user's change in an order
+    /// that is sure: in a small table it may read them as they lie. So no run locks two rows of one user.
     pub(super) const fn appended_together(self) -> Limits {
-        let together = self.together();
-        match self {
-            Self::Sqlite => together,
-            Self::Postgres => Limits {
-                rows_of_one: 0,
-                ..together
-            },
+        let rows_of_a_user = match self {
+            Self::Sqlite => RowsOfAUser::Any,
+            Self::Postgres => RowsOfAUser::One,
+        };
+        Limits {
+            rows_of_a_user,
+            ..self.together()
         }
     }
 
@@ -70,6 +71,7 @@ impl Dialect {
             runs,
             rows_of_one: 100,
             rows: 400,
+            rows_of_a_user: RowsOfAUser::Any,
         }
     }
 

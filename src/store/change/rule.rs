@@ -238,9 +238,9 @@ fn prefixed(prefix: &str, names: &str) -> String {
     names.join(", ")
 }
 
-/// One change, whose own columns are parameters of their own. The rows of `members` are locked in the order
-/// of their keys, as those are that a message reaches. They are looked up by the whole of their key, which the
-/// planner cannot take apart: however few rows it believes the user to have, it never reads all of them.
+/// One change, whose own columns are parameters of their own. The rows of `members` are looked up by the
+/// whole of their key, in the order of their keys wherever that is cheapest: in a small table the planner may
+/// read them as they lie. So nothing that does not hold the user's lock may lock two rows of one user.
 fn alone(rule: &ChangeRule<'_>, shape: &Shape) -> String {
     let known = known();
     let (user, request) = (known.parameter("user_id"), known.parameter("request_id"));

@@ -22,6 +22,26 @@ pub(in crate::store) struct Limits {
     pub(in crate::store) rows_of_one: usize,
     /// The most rows of a run of several requests.
     pub(in crate::store) rows: usize,
+    /// Whether a run may lock several rows of one user.
+    pub(in crate::store) rows_of_a_user: RowsOfAUser,
+}
+
+/// How many rows of one user a run may lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum RowsOfAUser {
+    /// One in each conversation.
+    Any,
+    /// One in all. Then it makes no difference in which order others lock the rows of one user.
+    One,
+}
+
+/// The users of whom a request locks a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::store) enum Users<'a> {
+    /// These, in one conversation of each.
+    These(Vec<&'a str>),
+    /// The members of this group, in the group.
+    MembersOf(&'a str),
 }
 
 /// Work that can be carried out together.
@@ -31,6 +51,62 @@ pub(in crate::store) trait Request: Send + Sync + 'static {
 
     /// Two requests for which this is the same do not run together.
     fn excludes(&self) -> Option<&str>;
+
+    /// The users of whom it locks rows that other requests of its kind lock, too.
+    fn users(&self) -> Users<'_> {
+        Users::These(Vec::new())
+    }
+}
+
+/// What the requests of a run have, so that another one is found to fit or not.
+pub(super) struct Company {
+    rows_left: usize,
+    rows_of_a_user: RowsOfAUser,
+    excluded: HashSet<String>,
+    users: HashSet<String>,
+    group: Option<String>,
+}
+
+impl Company {
+    pub(super) fn of_nobody(limits: Limits) -> Self {
+        Self {
+            rows_left: limits.rows,
+            rows_of_a_user: limits.rows_of_a_user,
+            excluded: HashSet::new(),
+            users: HashSet::new(),
+            group: None,
+        }
+    }
+
+    /// Takes a request in, if it fits. The first one does.
+    pub(super) fn admits(&mut self, request: &impl Request) -> bool {
+        let excludes = request.excludes();
+        let fits = request.rows() <= self.rows_left
+            && !excludes.is_some_and(|other| self.excluded.contains(other))
+            && (self.rows_of_a_user == RowsOfAUser::Any || self.shares_no_user(&request.users()));
+        if fits {
+            self.rows_left -= request.rows();
+            self.excluded.extend(excludes.map(str::to_owned));
+            match request.users() {
+                Users::These(users) => self.users.extend(users.into_iter().map(str::to_owned)),
+                Users::MembersOf(group) => self.group = Some(group.to_owned()),
+            }
+        }
+        fits
+    }
+
+    /// Whether nobody has rows in two conversations then. The members of a group are not known, so what
+    /// goes to a group runs with nothing else.
+    fn shares_no_user(&self, more: &Users<'_>) -> bool {
+        match more {
+            Users::These(users) => {
+                self.group.is_none() && !users.iter().any(|user| self.users.contains(*user))
+            }
+            Users::MembersOf(group) => {
+                self.users.is_empty() && self.group.as_deref().is_none_or(|one| one == *group)
+            }
+        }
+    }
 }
 
 /// The requests of one kind that wait.
@@ -117,17 +193,13 @@ where
     /// The requests that can run together now, first come, first served; and whether `ticket` still waits.
     fn take(&self, ticket: u64) -> (Vec<Queued<R, T, E>>, bool) {
         let mut waiting = self.lock();
-        let mut excluded = HashSet::new();
-        let (mut batch, mut rest, mut rows) = (Vec::new(), VecDeque::new(), 0);
+        let mut company = Company::of_nobody(self.limits);
+        let (mut batch, mut rest) = (Vec::new(), VecDeque::new());
         for queued in waiting.queue.drain(..) {
             if queued.answer.is_closed() {
                 continue;
             }
-            let request = &queued.request;
-            let has_room = rows + request.rows() <= self.limits.rows;
-            let is_apart = |other: &str| excluded.insert(other.to_owned());
-            if has_room && request.excludes().is_none_or(is_apart) {
-                rows += request.rows();
+            if company.admits(&*queued.request) {
                 batch.push(queued);
             } else {
                 rest.push_back(queued);

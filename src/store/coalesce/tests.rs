@@ -12,7 +12,10 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::*;
+use super::{
+    runs::{Company, RowsOfAUser, Users},
+    *,
+};
 use crate::{
     domain::UserId,
     store::{StoreError, connections::unavailable},
@@ -42,6 +45,7 @@ const LIMITS: Limits = Limits {
     runs: 2,
     rows_of_one: 10,
     rows: 20,
+    rows_of_a_user: RowsOfAUser::Any,
 };
 
 /// A coalescer whose runs are reported and wait until the gate is open.
@@ -286,4 +290,53 @@ async fn all_are_answered_however_many_come_and_go() {
     for number in all_begun(&mut begins).into_iter().flatten() {
         assert!(once.insert(number), "{number} ran twice");
     }
+}
+
+/// A request that locks the rows of these users.
+struct Locking(Users<'static>);
+
+impl Request for Locking {
+    fn rows(&self) -> usize {
+        1
+    }
+
+    fn excludes(&self) -> Option<&str> {
+        None
+    }
+
+    fn users(&self) -> Users<'_> {
+        self.0.clone()
+    }
+}
+
+/// The requests that run with the first one, if a run may lock so many rows of a user.
+fn company_of_the_first(rows_of_a_user: RowsOfAUser, requests: &[Users<'static>]) -> Vec<usize> {
+    let mut company = Company::of_nobody(Limits {
+        rows_of_a_user,
+        ..LIMITS
+    });
+    let requests = requests.iter().enumerate();
+    let admitted = requests.filter(|(_, users)| company.admits(&Locking((*users).clone())));
+    admitted.map(|(number, _)| number).collect()
+}
+
+#[test]
+fn a_run_locks_one_row_of_a_user_where_it_may_lock_no_more() {
+    let these = |users: &[&'static str]| Users::These(users.to_vec());
+    let group = Users::MembersOf;
+    let requests = [
+        these(&["anna", "bob"]),
+        these(&["bob", "carol"]),
+        group("team"),
+        these(&["dave"]),
+        group("hall"),
+        group("team"),
+        these(&["carol", "dave"]),
+    ];
+    let one = |requests: &[Users<'static>]| company_of_the_first(RowsOfAUser::One, requests);
+    assert_eq!(one(&requests), [0, 3]);
+    assert_eq!(one(&requests[1..]), [0, 2]);
+    assert_eq!(one(&requests[2..]), [0, 3]);
+    let any = company_of_the_first(RowsOfAUser::Any, &requests);
+    assert_eq!(any, [0, 1, 2, 3, 4, 5, 6]);
 }

@@ -77,9 +77,7 @@ async fn those_that_wait_are_stored_together_and_answered_as_if_alone(database: 
     let calls = (0..SENDERS).map(|number| send(client, message(number)));
     let answers = made_at_once(&observed, &database, calls.collect()).await;
     let statements = observed.recorder.take().len();
-    if is_sqlite(&database) {
-        assert!(statements < SENDERS, "{statements} for {SENDERS} messages");
-    }
+    assert!(statements < SENDERS, "{statements} for {SENDERS} messages");
 
     let mut positions: BTreeMap<String, Vec<u64>> = BTreeMap::new();
     for (number, answer) in answers.into_iter().enumerate() {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use shuttle::future::{block_on, spawn, yield_now};
 
-use super::runs::{Coalescer, Limits, Request};
+use super::runs::{Coalescer, Limits, Request, RowsOfAUser, Users};
 use crate::{domain::UserId, store::StoreError};
 
 /// More than there are turns, so that some wait and go together, and some do not fit.
@@ -14,6 +14,7 @@ const LIMITS: Limits = Limits {
     runs: 1,
     rows_of_one: 2,
     rows: 3,
+    rows_of_a_user: RowsOfAUser::One,
 };
 
 /// A request that is answered by its number.
@@ -29,6 +30,14 @@ impl Request for Numbered {
 
     fn excludes(&self) -> Option<&str> {
         Some(self.user.as_str())
+    }
+
+    fn users(&self) -> Users<'_> {
+        if self.number.is_multiple_of(3) {
+            Users::MembersOf("a group")
+        } else {
+            Users::These(vec![self.user.as_str()])
+        }
     }
 }
 
