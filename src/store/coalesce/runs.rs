@@ -58,7 +58,7 @@ pub(in crate::store) trait Request: Send + Sync + 'static {
     }
 }
 
-/// What the requests of a run have, so that another one is found to fit or not.
+/// The users and names of the requests of a run, by which another one is found to fit or not.
 pub(super) struct Company {
     rows_left: usize,
     rows_of_a_user: RowsOfAUser,

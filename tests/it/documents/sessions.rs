@@ -119,11 +119,11 @@ async fn the_sessions_print_what_the_documents_say() {
         .collect();
     assert!(steps.len() > 40, "the sessions are found");
 
-    let mut script = format!("exec 2>&1\n{function}");
-    script = script.replace(ADDRESS, &server.address().to_string());
-    for step in &steps {
-        script.push_str(&format!("{}\nprintf '\\n%s\\n' '{END}'\n", step.command));
-    }
+    let function = function.replace(ADDRESS, &server.address().to_string());
+    let commands = steps.iter().map(|step| &step.command);
+    let commands = commands.map(|command| format!("{command}\nprintf '\\n%s\\n' '{END}'\n"));
+    let commands: String = commands.collect();
+    let script = format!("exec 2>&1\n{function}{commands}");
     let scratch = tempfile::tempdir().expect("a directory");
     let output = Command::new("bash")
         .args(["-c", &script])
