@@ -40,6 +40,7 @@
 //! | `wal` | PostgreSQL: what a deletion adds to the log |
 //! | `process` | the time to start, and resident memory idle and after load |
 //! | `groups` | messages to a group of 10 and of 10,000 |
+//! | `messages` | messages from 1, 16 and 64 callers against the best SQL by hand; 64 callers to one group of 8 and of 10,000 |
 //! | `replicas` | two replicas on one PostgreSQL against one |
 //! | `curves` | the picture: throughput and latency over concurrency, cost over the length of histories |
 //! | `mix` | any mix of calls by a number of callers, or at a rate; no part of `all` |
@@ -84,6 +85,7 @@
 mod arguments;
 mod captured;
 mod database;
+mod direct_messages;
 mod direct_postgres;
 mod direct_sqlite;
 mod drive;
@@ -107,7 +109,7 @@ use std::{fs, path::Path};
 use arguments::Arguments;
 use picture::{Panel, Picture, spelled};
 use report::Report;
-use scenarios::{curves, deletions, groups, history, mix, processes, replicas};
+use scenarios::{curves, deletions, groups, history, messages, mix, processes, replicas};
 use stage::Stage;
 use support::{Outcome, places};
 
@@ -188,6 +190,7 @@ async fn run(scenario: &str, stage: &mut Stage<'_>) -> Outcome<()> {
         "wal" => deletions::log(stage).await,
         "process" => processes::processes(stage).await,
         "groups" => groups::groups(stage).await,
+        "messages" => messages::messages(stage).await,
         "replicas" => replicas::replicas(stage).await,
         "curves" => curves::curves(stage).await,
         "mix" => mix::mix(stage).await,

@@ -1,0 +1,225 @@
+//! Messages: one-to-one against the best SQL by hand, and to one busy group, small and large, against the
+//! other build. All who are compared send to the same people, in turns.
+
+use std::{sync::Arc, time::Duration};
+
+use conversation_service::proto::{
+    AddGroupMembersRequest, ConversationId, SendMessageRequest,
+    group_service_client::GroupServiceClient,
+};
+
+use crate::{
+    direct_messages::{Direct, Stored},
+    drive,
+    people::{Call, People, group, stored, user_id},
+    report::{self, Target},
+    sample::{Before, Sample, figures},
+    stage::Stage,
+    subject::rpc,
+    support::{Outcome, Service, c2c, message},
+    wire::Connections,
+};
+
+const SEND: &str = "/conversation.v1.MessageService/SendMessage";
+/// The senders to one group at once.
+const CROWD: usize = 64;
+/// A group of so many members has copies of its head.
+const SMALL: usize = 8;
+
+/// One of those that are compared.
+struct Sender {
+    name: &'static str,
+    kind: Kind,
+}
+
+enum Kind {
+    Service(Service),
+    Direct(Direct),
+}
+
+/// Where messages go.
+enum Audience {
+    /// From one to another of these, who are drawn anew for each message.
+    Friends(People),
+    /// To this group, from its members in turn.
+    Group { name: String, members: usize },
+}
+
+/// The messages of a measurement, as they are sent and as they are stored.
+#[derive(Default)]
+struct Messages {
+    calls: Vec<Call>,
+    stored: Vec<Stored>,
+}
+
+/// Everything that is measured of messages.
+pub async fn messages(stage: &mut Stage<'_>) -> Outcome<()> {
+    let mut senders = vec![Sender::service("service", stage.service()?)];
+    if let Some(program) = &stage.arguments.baseline {
+        let other = Service::start_program(program, &stage.database.place.url, &[])?;
+        senders.push(Sender::service("baseline", other));
+    }
+    let groups = [SMALL, stage.arguments.scaled(10_000)];
+    for size in groups {
+        found(&senders, size).await?;
+    }
+    for size in groups {
+        let audience = Audience::Group {
+            name: size.to_string(),
+            members: size,
+        };
+        let what = format!("one group of {size}, {CROWD} in flight");
+        compare(stage, &senders, &audience, CROWD, &what).await?;
+    }
+    senders.push(Sender {
+        name: "direct SQL",
+        kind: Kind::Direct(Direct::connect(&stage.database).await?),
+    });
+    for callers in [1, 16, 64] {
+        let audience = Audience::Friends(stage.supply.people.clone());
+        let what = format!("one-to-one, {callers} in flight");
+        compare(stage, &senders, &audience, callers, &what).await?;
+    }
+    Ok(())
+}
+
+/// Makes a group of so many members.
+async fn found(senders: &[Sender], size: usize) -> Outcome<()> {
+    let Some(Kind::Service(service)) = senders.first().map(|sender| &sender.kind) else {
+        return Err("no service".into());
+    };
+    let members: Vec<_> = (0..size).map(member).collect();
+    let mut client = GroupServiceClient::new(service.connect().await?);
+    for members in members.chunks(100) {
+        let request = AddGroupMembersRequest {
+            group_id: size.to_string(),
+            user_ids: members.to_vec(),
+            request_id: String::new(),
+        };
+        client.add_group_members(request).await?;
+    }
+    Ok(())
+}
+
+fn member(number: usize) -> String {
+    format!("member {number}")
+}
+
+async fn compare(
+    stage: &mut Stage<'_>,
+    senders: &[Sender],
+    audience: &Audience,
+    callers: usize,
+    what: &str,
+) -> Outcome<()> {
+    let mut counts = Vec::new();
+    for sender in senders {
+        let pilot = sender
+            .measure(stage, audience, callers, 20 * callers)
+            .await?;
+        let seconds = stage.arguments.duration.max(Duration::from_millis(200));
+        let wanted = seconds.as_secs_f64() * pilot.rate();
+        counts.push((wanted as usize).max(20 * callers));
+    }
+    stage.database.settle().await?;
+    let mut samples = vec![Vec::new(); senders.len()];
+    for run in 0..stage.arguments.runs {
+        for place in 0..senders.len() {
+            let index = (run + place) % senders.len();
+            let sample = senders[index].measure(stage, audience, callers, counts[index]);
+            samples[index].push(sample.await?);
+        }
+    }
+    let what = format!("{}: sending, {what}", stage.database.place.name);
+    report::heading(&what);
+    for (sender, samples) in senders.iter().zip(&samples) {
+        report::figures(sender.name, samples);
+    }
+    for (sender, of_other) in senders.iter().zip(&samples).skip(1) {
+        let (own, other) = (&samples[0], of_other);
+        let name = format!("{what}: calls/s, service / {}", sender.name);
+        let rates = |samples: &[Sample]| figures(samples, Sample::rate);
+        stage
+            .report
+            .ratio(&name, Target::None, &rates(own), &rates(other));
+        let name = format!("{what}: p50, service / {}", sender.name);
+        let p50 = |samples: &[Sample]| figures(samples, |sample| sample.percentile(50));
+        stage
+            .report
+            .ratio(&name, Target::None, &p50(own), &p50(other));
+    }
+    Ok(())
+}
+
+impl Sender {
+    fn service(name: &'static str, service: Service) -> Self {
+        let kind = Kind::Service(service);
+        Self { name, kind }
+    }
+
+    async fn measure(
+        &self,
+        stage: &Stage<'_>,
+        audience: &Audience,
+        callers: usize,
+        count: usize,
+    ) -> Outcome<Sample> {
+        let messages = audience.messages(count)?;
+        let database = &stage.database;
+        match &self.kind {
+            Kind::Service(service) => {
+                let connections = Connections::open(&[service], callers).await?;
+                let call = rpc(connections, Arc::new(messages.calls));
+                let before = Before::look(database, vec![service.process()]).await?;
+                let times = drive::closed(callers, count, &call).await?;
+                before.sample(database, times).await
+            }
+            Kind::Direct(direct) => {
+                let before = Before::look(database, Vec::new()).await?;
+                let times = direct.store(messages.stored, callers).await?;
+                before.sample(database, times).await
+            }
+        }
+    }
+}
+
+impl Audience {
+    /// The next messages.
+    fn messages(&self, count: usize) -> Outcome<Messages> {
+        let mut messages = Messages::default();
+        for number in 0..count {
+            let name = rand::random::<u128>().to_string();
+            match self {
+                Self::Friends(people) => {
+                    let user = rand::random_range(0..people.users);
+                    let friend = rand::random_range(0..people.conversations);
+                    let (sender, recipient) = (people.user(user), people.friend(user, friend));
+                    let id = c2c(&recipient);
+                    messages.calls.push(call(&sender, id, &name));
+                    let (canonical_id, key) = stored(&user_id(&sender)?, &user_id(&recipient)?)?;
+                    messages.stored.push(Stored {
+                        sender,
+                        recipient,
+                        canonical_id,
+                        key: key.as_bytes().to_vec(),
+                        client_message_id: name,
+                    });
+                }
+                Self::Group { name: id, members } => {
+                    let sender = member(number % members);
+                    messages.calls.push(call(&sender, group(id), &name));
+                }
+            }
+        }
+        Ok(messages)
+    }
+}
+
+fn call(sender: &str, to: ConversationId, name: &str) -> Call {
+    let request = SendMessageRequest {
+        conversation_id: Some(to),
+        client_message_id: name.to_owned(),
+        ..message(sender, "")
+    };
+    Call::of(SEND, &request)
+}
