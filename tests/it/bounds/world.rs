@@ -206,6 +206,14 @@ impl World {
     /// Makes the remaining calls: those that have nothing to do with the list, and those that shrink it.
     pub(super) async fn take_apart(&self, measured: &mut Measured) {
         let (client, reader) = (&self.client, &self.reader);
+        let look = client.look(reader, really_everything()).await;
+        measured.answer("DeleteMatchingConversations", &look);
+        let planned = client.delete_matching(reader, really_everything());
+        let planned = planned.planned(&look.plan).sync(true).await;
+        measured.answer("DeleteMatchingConversations", &planned);
+        let restored = client.restore(reader, &planned.deletion_id, "").await;
+        let restored = restored.expect("the deletion can be undone");
+        measured.answer("RestoreConversations", &restored);
         // Settings are told when they come back.
         let ids = || friends(500..500 + BATCH);
         let forgetting = client.delete(reader, ids()).clear(false).sync(true);
@@ -222,14 +230,6 @@ impl World {
         let hidden = hidden.await.expect("the client takes it");
         measured.answer("ListHiddenConversations", &hidden);
         measured.answer("ShowConversations", &client.show(reader, ids()).await);
-        let look = client.look(reader, really_everything()).await;
-        measured.answer("DeleteMatchingConversations", &look);
-        let planned = client.delete_matching(reader, really_everything());
-        let planned = planned.planned(&look.plan).sync(true).await;
-        measured.answer("DeleteMatchingConversations", &planned);
-        let restored = client.restore(reader, &planned.deletion_id, "").await;
-        let restored = restored.expect("the deletion can be undone");
-        measured.answer("RestoreConversations", &restored);
 
         let renamed = client.rename_folder(reader, &folder(0), &folder(50)).await;
         measured.answer("RenameFolder", &renamed);
