@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::AppError;
 use crate::{
-    domain::{ListEntry, ListFilter, Message, UserId},
+    domain::{self, ListEntry, ListFilter, Message, PageSize, UserId},
     store::{ConversationKey, Head, Latest, Member, Store, StoreError},
 };
 
@@ -97,9 +97,30 @@ pub(super) async fn conversations(
         .collect()
 }
 
+/// A page of listed rows, each with its position, in their order: as many entries as there are to be, if their
+/// messages fit into one answer; and the position after which the next page begins, unless it is the last.
+pub(super) async fn page<P>(
+    store: &Store,
+    user: &UserId,
+    mut placed: Vec<(P, Listed)>,
+    size: PageSize,
+    heads: HashMap<ConversationKey, Head>,
+) -> Result<(Vec<Conversation>, Option<P>), AppError> {
+    let reaches_the_end = placed.len() <= size.get();
+    placed.truncate(size.get());
+    let (mut positions, listed): (Vec<_>, _) = placed.into_iter().unzip();
+    let mut conversations = conversations(store, user, listed, heads).await?;
+    let fitting = domain::fitting(conversations.iter().map(Conversation::body_bytes));
+    let is_last = reaches_the_end && fitting == conversations.len();
+    conversations.truncate(fitting);
+    positions.truncate(fitting);
+    let next = if is_last { None } else { positions.pop() };
+    Ok((conversations, next))
+}
+
 impl Conversation {
     /// The bytes of its message's body.
-    pub(super) fn body_bytes(&self) -> usize {
+    fn body_bytes(&self) -> usize {
         let message = self.last_message.as_ref();
         message.map_or(0, |message| message.body.size())
     }

@@ -2,12 +2,10 @@
 
 use super::{
     App, AppError,
-    entries::{Conversation, Listed, conversations, listed},
+    entries::{Conversation, Listed, listed, page},
 };
 use crate::{
-    domain::{
-        self, ListBeginning, ListCursor, ListFilter, ListPosition, PageSize, Revision, UserId,
-    },
+    domain::{ListBeginning, ListCursor, ListFilter, ListPosition, PageSize, Revision, UserId},
     store::{Part, settled},
 };
 
@@ -84,23 +82,10 @@ pub async fn list_conversations(
         .filter(|(position, _)| after.as_ref().is_none_or(|after| position > after))
         .collect();
     placed.sort_by(|(left, _), (right, _)| left.cmp(right));
-    let is_last = placed.len() <= page_size.get();
-    placed.truncate(page_size.get());
-
-    let (mut positions, page): (Vec<_>, _) = placed.into_iter().unzip();
-    let mut conversations = conversations(&app.store, &user, page, heads).await?;
-    let fitting = domain::fitting(conversations.iter().map(Conversation::body_bytes));
-    let is_last = is_last && fitting == conversations.len();
-    conversations.truncate(fitting);
-    positions.truncate(fitting);
-
-    let next = match positions.pop() {
-        Some(after) if !is_last => Some(ListCursor { beginning, after }),
-        _ => None,
-    };
+    let (conversations, next) = page(&app.store, &user, placed, page_size, heads).await?;
     Ok(ConversationPage {
         conversations,
-        next,
+        next: next.map(|after| ListCursor { beginning, after }),
         beginning,
     })
 }

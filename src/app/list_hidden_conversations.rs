@@ -4,12 +4,12 @@ use std::cmp::Reverse;
 
 use super::{
     App, AppError,
-    entries::{Conversation, Listed, conversations},
+    entries::{Conversation, Listed, page},
 };
 use crate::{
     domain::{
-        self, HiddenCursor, HiddenFilter, HiddenPosition, PageSize, Reappearance, Revision,
-        Timestamp, UserId,
+        HiddenCursor, HiddenFilter, HiddenPosition, PageSize, Reappearance, Revision, Timestamp,
+        UserId,
     },
     store::Hidden,
 };
@@ -88,23 +88,13 @@ pub async fn list_hidden_conversations(
     }
     hidden.retain(|(one, _)| after.is_none_or(|after| place(one) > order(after)));
     hidden.sort_by_key(|(one, _)| place(one));
-    let is_last = hidden.len() <= page_size.get();
-    hidden.truncate(page_size.get());
-
-    let (page, deletions): (Vec<_>, Vec<_>) = hidden.into_iter().unzip();
-    let mut positions: Vec<_> = page.iter().map(position).collect();
-    let taken = deletions.iter().copied().flatten().collect();
+    let deletions: Vec<_> = hidden.iter().map(|(_, deletion)| *deletion).collect();
+    let shown = deletions.iter().take(page_size.get());
+    let taken = shown.copied().flatten().collect();
     let restorable = app.store.restorable(&user, taken, app.clock.now()).await?;
-    let mut conversations = conversations(&app.store, &user, page, heads).await?;
-    let fitting = domain::fitting(conversations.iter().map(Conversation::body_bytes));
-    let is_last = is_last && fitting == conversations.len();
-    conversations.truncate(fitting);
-    positions.truncate(fitting);
+    let placed = hidden.into_iter().map(|(one, _)| (position(&one), one));
+    let (conversations, next) = page(&app.store, &user, placed.collect(), page_size, heads).await?;
 
-    let next = match positions.pop() {
-        Some(after) if !is_last => Some(HiddenCursor { revision, after }),
-        _ => None,
-    };
     let hidden = conversations.into_iter().zip(deletions);
     let hidden = hidden.map(|(conversation, deletion)| HiddenConversation {
         deletion: deletion.and_then(|by| Some((by, *restorable.get(&by)?))),
@@ -114,7 +104,7 @@ pub async fn list_hidden_conversations(
     });
     Ok(HiddenPage {
         hidden: hidden.collect(),
-        next,
+        next: next.map(|after| HiddenCursor { revision, after }),
         revision,
     })
 }
