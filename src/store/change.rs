@@ -22,7 +22,7 @@ mod rule;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use sea_orm::{ConnectionTrait, QueryResult};
+use sea_orm::{ConnectionTrait, QueryResult, Value};
 
 use super::{
     Store, StoreError,
@@ -38,7 +38,7 @@ use crate::domain::{ConversationId, Origin, Revision, Synchronisation, Timestamp
 
 use parameters::{Raised, Results, asked, changes, owned, sorted};
 pub(super) use rule::{ChangeRule, ChangeStatement, ResultField, Statements, Surplus};
-use rule::{Form, OfRows};
+use rule::{Form, OfRows, Steps};
 
 /// One change to make.
 #[derive(Debug, Clone)]
@@ -181,7 +181,10 @@ impl Store {
                     (Form::OneStatement { together, .. }, batch) => {
                         Ok(self.make_together(together, batch).await?)
                     }
-                    (Form::Steps(steps), batch) => self.make_in_steps(steps, batch).await,
+                    (Form::Steps(steps), batch) => match self.make_at_once(steps, batch).await? {
+                        Some(made) => Ok(vec![made]),
+                        None => self.make_in_steps(steps, batch).await,
+                    },
                 }
             })
             .await?;
@@ -194,11 +197,38 @@ impl Store {
     }
 
     async fn make_alone(&self, sql: &str, change: &Change) -> Result<Made, StoreError> {
-        let mut values = changes(&[change], self.retention).into_scalars();
-        values.extend(self.dialect.row_values(change.input.columns()));
-        let statement = self.statement(sql, values);
+        let statement = self.statement(sql, self.parameters_alone(change));
         let row = self.pool().query_one_raw(statement).await?;
         Ok(made(row.ok_or_else(missing)?)?.1)
+    }
+
+    /// Makes a change to which a limit applies in one statement, if there is one and there is room for sure.
+    async fn make_at_once(
+        &self,
+        steps: &Steps,
+        batch: &[Arc<Change>],
+    ) -> Result<Option<Made>, StoreError> {
+        let (Some(sql), [change]) = (&steps.at_once, batch) else {
+            return Ok(None);
+        };
+        let limit = i64::from(change.pin_limit);
+        if i64::try_from(change.conversations.len()).is_ok_and(|count| count > limit) {
+            return Ok(None);
+        }
+        let mut values = self.parameters_alone(change);
+        values.push(limit.into());
+        let row = self
+            .pool()
+            .query_one_raw(self.statement(sql, values))
+            .await?;
+        let made = row.map(made).transpose()?;
+        Ok(made.map(|(_, made)| made))
+    }
+
+    fn parameters_alone(&self, change: &Change) -> Vec<Value> {
+        let mut values = changes(&[change], self.retention).into_scalars();
+        values.extend(self.dialect.row_values(change.input.columns()));
+        values
     }
 
     async fn make_together(

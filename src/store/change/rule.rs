@@ -68,6 +68,10 @@ pub(super) enum Form {
 
 #[cfg_attr(test, derive(serde::Serialize))]
 pub(super) struct Steps {
+    /// One change as one statement, where that is sure to leave no more pins than the limit allows. Otherwise it
+    /// changes nothing and returns nothing.
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
+    pub(super) at_once: Option<String>,
     pub(super) apply: String,
     pub(super) record: String,
     #[cfg_attr(test, serde(skip))]
@@ -151,7 +155,7 @@ impl<R: InputRow> ChangeStatement<R> {
         let shape = Shape::of::<R>();
         let form = match (dialect, rule.surplus) {
             (Dialect::Postgres, None) => Form::OneStatement {
-                alone: alone(rule, &shape),
+                alone: at_once(rule, &shape),
                 together: together(rule, &shape),
             },
             _ => Form::Steps(steps(dialect, rule, &shape)),
@@ -238,21 +242,36 @@ fn prefixed(prefix: &str, names: &str) -> String {
     names.join(", ")
 }
 
-/// One change, whose own columns are parameters of their own. The rows of `members` are looked up by the
+/// One change, whose own columns are parameters of their own, and the limit of pins after those of its rows, if
+/// the rule has a surplus. The rows of `members` are looked up by the
 /// whole of their key, in the order of their keys wherever that is cheapest: in a small table the planner may
 /// read them as they lie. So nothing that does not hold the user's lock may lock two rows of one user.
-fn alone(rule: &ChangeRule<'_>, shape: &Shape) -> String {
+///
+/// The statement sees the pins as they were when it began, and may wait for the user's lock. So with a surplus it
+/// changes nothing if another change of the user has come between, nor if there may be no room: it counts every
+/// conversation of the change as a new pin.
+fn at_once(rule: &ChangeRule<'_>, shape: &Shape) -> String {
     let known = known();
     let (user, request) = (known.parameter("user_id"), known.parameter("request_id"));
-    let (rows, _) = Dialect::Postgres.rows("i", known.len() + 1, shape.columns());
+    let (rows, limit) = Dialect::Postgres.rows("i", known.len() + 1, shape.columns());
+    let (has_room, is_unchanged) = match rule.surplus {
+        None => (String::new(), String::new()),
+        Some(_) => (
+            format!(
+                " AND (SELECT COUNT(*) FROM members WHERE user_id = {user} AND pinned_at IS NOT NULL) \
+                  + (SELECT COUNT(*) FROM input) <= ${limit}"
+            ),
+            format!(" WHERE users.revision = (SELECT revision FROM users WHERE user_id = {user})"),
+        ),
+    };
     let (returned, recorded) = results_of_update(rule);
     format!(
         "WITH earlier AS ({earlier}), \
          input AS (SELECT * FROM {rows}), \
          raised AS ( \
              INSERT INTO users (user_id, revision) SELECT {user}, {first} \
-             WHERE NOT EXISTS (SELECT 1 FROM earlier) \
-             {raise} RETURNING user_id, revision), \
+             WHERE NOT EXISTS (SELECT 1 FROM earlier){has_room} \
+             {raise}{is_unchanged} RETURNING user_id, revision), \
          targets AS MATERIALIZED ( \
              SELECT i.*, b.user_id, b.revision FROM input AS i CROSS JOIN raised AS b \
              ORDER BY i.conversation_key), \
@@ -338,6 +357,8 @@ fn steps(dialect: Dialect, rule: &ChangeRule<'_>, shape: &Shape) -> Steps {
     let (made, first) = dialect.rows("q", 1, changes.columns());
     let (to_record, _) = dialect.rows("i", first, rows.columns());
     Steps {
+        at_once: (dialect == Dialect::Postgres && rule.surplus.is_some())
+            .then(|| at_once(rule, shape)),
         apply: format!(
             "UPDATE members AS m SET {} FROM (SELECT * FROM {to_apply} ORDER BY user_id, conversation_key) AS i \
              WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key",

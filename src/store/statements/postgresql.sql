@@ -2637,6 +2637,250 @@ FROM (
 ) AS i
 WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 
+-- restore.at_once
+WITH
+earlier AS (
+    SELECT user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
+    FROM changes
+    WHERE user_id = $1 AND request_id = $2
+),
+input AS (
+    SELECT *
+    FROM (
+        SELECT
+            uuid_send(r.conversation_key) AS conversation_key,
+            CASE WHEN r.has_deletion THEN r.deletion END AS deletion,
+            r.recorded AS recorded,
+            CASE WHEN r.has_hidden_before THEN r.hidden_before END AS hidden_before,
+            CASE WHEN r.has_cleared_before THEN r.cleared_before END AS cleared_before,
+            CASE WHEN r.has_pinned_before THEN r.pinned_before END AS pinned_before,
+            CASE WHEN r.has_taken_before THEN r.taken_before END AS taken_before,
+            CASE WHEN r.has_away_before THEN r.away_before END AS away_before,
+            CASE WHEN r.has_head THEN r.head END AS head,
+            r.muted_before AS muted_before,
+            r.marks_before AS marks_before,
+            CASE WHEN r.has_data_before THEN r.data_before END AS data_before,
+            r.ord
+        FROM
+            unnest(
+                $15::uuid[],
+                $16::bigint[],
+                $17::boolean[],
+                $18::bigint[],
+                $19::bigint[],
+                $20::boolean[],
+                $21::bigint[],
+                $22::boolean[],
+                $23::bigint[],
+                $24::boolean[],
+                $25::bigint[],
+                $26::boolean[],
+                $27::bigint[],
+                $28::boolean[],
+                $29::bigint[],
+                $30::boolean[],
+                $31::bigint[],
+                $32::bigint[],
+                $33::bytea[],
+                $34::boolean[]
+            )
+        WITH
+        ORDINALITY AS r(
+            conversation_key,
+            deletion,
+            has_deletion,
+            recorded,
+            hidden_before,
+            has_hidden_before,
+            cleared_before,
+            has_cleared_before,
+            pinned_before,
+            has_pinned_before,
+            taken_before,
+            has_taken_before,
+            away_before,
+            has_away_before,
+            head,
+            has_head,
+            muted_before,
+            marks_before,
+            data_before,
+            has_data_before,
+            ord
+        )
+    ) AS i
+),
+raised AS (
+    INSERT INTO users (user_id, revision)
+    SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
+    WHERE
+        NOT EXISTS (SELECT 1 FROM earlier)
+        AND (SELECT COUNT(*) FROM members WHERE user_id = $1 AND pinned_at IS NOT NULL) + (SELECT COUNT(*) FROM input) <= $35
+    ON CONFLICT (user_id) DO UPDATE SET
+        revision = GREATEST(users.revision + 1, excluded.revision)
+    WHERE users.revision = (SELECT revision FROM users WHERE user_id = $1)
+    RETURNING user_id, revision
+),
+targets AS MATERIALIZED (
+    SELECT i.*, b.user_id, b.revision
+    FROM input AS i CROSS JOIN raised AS b
+    ORDER BY i.conversation_key
+),
+applied AS (
+    UPDATE members AS m SET
+        (
+            muted,
+            marks,
+            custom_data,
+            hidden_through,
+            cleared_through,
+            stays_away,
+            pinned_at,
+            changed_by,
+            taken_by,
+            kept_after,
+            undo_ended
+        ) = (
+            SELECT
+                CASE WHEN restores AND i.muted_before = 1 THEN 1 ELSE m.muted END,
+                CASE WHEN restores THEN m.marks | i.marks_before ELSE m.marks END,
+                CASE WHEN restores AND m.custom_data IS NULL THEN i.data_before ELSE m.custom_data END,
+                CASE WHEN restores AND hidden < m.hidden_through THEN hidden ELSE m.hidden_through END,
+                CASE WHEN restores THEN cleared ELSE m.cleared_through END,
+                CASE
+                    WHEN restores
+                    AND i.away_before = 0 THEN 0
+                    WHEN restores
+                    AND i.away_before = 1
+                    AND NOT (
+                        COALESCE(m.last_seq, i.head) > m.hidden_through
+                        AND COALESCE(m.last_seq, i.head) > m.joined_after
+                        AND m.stays_away = 0
+                    ) THEN 1
+                    ELSE m.stays_away
+                END,
+                CASE WHEN repins THEN pin ELSE m.pinned_at END,
+                CASE WHEN repins THEN i.revision ELSE m.changed_by END,
+                CASE WHEN restores THEN beneath ELSE m.taken_by END,
+                CASE WHEN restores AND cleared <= m.kept_after THEN NULL ELSE m.kept_after END,
+                CASE WHEN restores AND i.recorded = 0 THEN i.deletion - 1 ELSE m.undo_ended END
+            FROM (
+                SELECT
+                    hidden,
+                    cleared,
+                    pin,
+                    beneath,
+                    restores,
+                    restores
+                    AND pin IS NOT NULL
+                    AND m.pinned_at IS NULL AS repins
+                FROM (
+                    SELECT
+                        CASE WHEN i.recorded = 1 THEN i.hidden_before ELSE m.prev_hidden_through END AS hidden,
+                        CASE WHEN i.recorded = 1 THEN i.cleared_before ELSE m.prev_cleared_through END AS cleared,
+                        CASE WHEN i.recorded = 1 THEN i.pinned_before ELSE m.prev_pinned_at END AS pin,
+                        CASE WHEN i.recorded = 1 THEN i.taken_before END AS beneath,
+                        m.taken_by = i.deletion
+                        AND i.deletion > COALESCE(m.undo_ended, 0)
+                        AND (i.recorded = 1 OR m.prev_taken_by IS NULL) AS restores
+                ) AS taken
+            ) AS rule
+        )
+    FROM targets AS i
+    WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
+    RETURNING
+        i.ord,
+        CASE
+            WHEN i.deletion IS NULL THEN 3
+            WHEN i.deletion > COALESCE(m.taken_by, 0)
+            AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
+            ELSE 2
+        END AS outcome,
+        m.hidden_through AS hidden_through,
+        m.cleared_through AS cleared_through,
+        CASE
+            WHEN i.deletion > COALESCE(m.taken_by, 0)
+            AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
+            ELSE 0
+        END AS changed,
+        CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END AS pinned,
+        CASE WHEN m.changed_by = i.revision AND m.pinned_at IS NULL THEN 1 ELSE 0 END AS pin_left_out,
+        m.stays_away AS stays_away
+),
+recorded AS (
+    INSERT INTO
+        changes (
+            user_id,
+            request_id,
+            request_digest,
+            client_id,
+            kind,
+            changed_at,
+            synced,
+            restorable_until,
+            erasable_from,
+            undoes,
+            conversations,
+            detail,
+            caller,
+            kept_until,
+            revision,
+            results
+        )
+    SELECT
+        $1,
+        $2,
+        $3,
+        $4,
+        $5,
+        $6,
+        $7,
+        $8,
+        $9,
+        $10,
+        $11,
+        $12,
+        $13,
+        $14,
+        b.revision,
+        (
+            SELECT
+                COALESCE(
+                    json_agg(
+                        json_build_array(
+                            COALESCE(a.outcome, 3),
+                            COALESCE(a.hidden_through, 0),
+                            COALESCE(a.cleared_through, 0),
+                            COALESCE(a.changed, 0),
+                            COALESCE(a.pinned, 0),
+                            COALESCE(a.pin_left_out, 0),
+                            COALESCE(a.stays_away, 0)
+                        )
+                        ORDER BY i.ord
+                    )::text,
+                    '[]'
+                )
+            FROM input AS i
+                LEFT JOIN applied AS a USING (ord)
+        )
+    FROM raised AS b
+    RETURNING user_id, revision, results
+)
+SELECT
+    TRUE AS is_new,
+    user_id,
+    revision,
+    results,
+    NULL::bytea AS request_digest,
+    NULL::smallint AS kind,
+    NULL::bigint AS restorable_until,
+    NULL::text AS conversations,
+    NULL::text AS detail
+FROM recorded
+UNION ALL
+SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
+FROM earlier;
+
 -- restore.record
 INSERT INTO
     changes (
@@ -3740,6 +3984,126 @@ FROM (
     ORDER BY user_id, conversation_key
 ) AS i
 WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
+
+-- settings.pin.at_once
+WITH
+earlier AS (
+    SELECT user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
+    FROM changes
+    WHERE user_id = $1 AND request_id = $2
+),
+input AS (
+    SELECT *
+    FROM (
+        SELECT uuid_send(r.conversation_key) AS conversation_key, r.position AS position, r.ord
+        FROM unnest($15::uuid[], $16::bigint[])
+        WITH ORDINALITY AS r(conversation_key, position, ord)
+    ) AS i
+),
+raised AS (
+    INSERT INTO users (user_id, revision)
+    SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
+    WHERE
+        NOT EXISTS (SELECT 1 FROM earlier)
+        AND (SELECT COUNT(*) FROM members WHERE user_id = $1 AND pinned_at IS NOT NULL) + (SELECT COUNT(*) FROM input) <= $17
+    ON CONFLICT (user_id) DO UPDATE SET
+        revision = GREATEST(users.revision + 1, excluded.revision)
+    WHERE users.revision = (SELECT revision FROM users WHERE user_id = $1)
+    RETURNING user_id, revision
+),
+targets AS MATERIALIZED (
+    SELECT i.*, b.user_id, b.revision
+    FROM input AS i CROSS JOIN raised AS b
+    ORDER BY i.conversation_key
+),
+applied AS (
+    UPDATE members AS m SET
+        pinned_at = CASE
+            WHEN m.pinned_at IS NULL
+            AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
+            AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
+            AND m.stays_away = 0 THEN i.revision
+            ELSE m.pinned_at
+        END,
+        changed_by = CASE
+            WHEN m.pinned_at IS NULL
+            AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
+            AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
+            AND m.stays_away = 0 THEN i.revision
+            ELSE m.changed_by
+        END
+    FROM targets AS i
+    WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
+    RETURNING
+        i.ord,
+        CASE
+            WHEN m.changed_by = i.revision THEN 1
+            WHEN NOT (
+                (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
+                AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
+                AND m.stays_away = 0
+            ) THEN 4
+            ELSE 2
+        END AS outcome
+),
+recorded AS (
+    INSERT INTO
+        changes (
+            user_id,
+            request_id,
+            request_digest,
+            client_id,
+            kind,
+            changed_at,
+            synced,
+            restorable_until,
+            erasable_from,
+            undoes,
+            conversations,
+            detail,
+            caller,
+            kept_until,
+            revision,
+            results
+        )
+    SELECT
+        $1,
+        $2,
+        $3,
+        $4,
+        $5,
+        $6,
+        $7,
+        $8,
+        $9,
+        $10,
+        $11,
+        $12,
+        $13,
+        $14,
+        b.revision,
+        (
+            SELECT COALESCE(json_agg(json_build_array(COALESCE(a.outcome, 3)) ORDER BY i.ord)::text, '[]')
+            FROM input AS i
+                LEFT JOIN applied AS a USING (ord)
+        )
+    FROM raised AS b
+    RETURNING user_id, revision, results
+)
+SELECT
+    TRUE AS is_new,
+    user_id,
+    revision,
+    results,
+    NULL::bytea AS request_digest,
+    NULL::smallint AS kind,
+    NULL::bigint AS restorable_until,
+    NULL::text AS conversations,
+    NULL::text AS detail
+FROM recorded
+UNION ALL
+SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
+FROM earlier;
 
 -- settings.pin.record
 INSERT INTO
