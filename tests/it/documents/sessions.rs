@@ -100,7 +100,8 @@ fn a_command_ends_where_the_shell_needs_no_more_of_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sessions_print_what_the_documents_say() {
-    if Command::new("grpcurl").arg("-version").output().is_err() {
+    let version = Command::new("grpcurl").arg("-version").output();
+    if !version.is_ok_and(|output| output.status.success()) {
         return tools::is_missing("grpcurl", "TEST_GRPCURL");
     }
     let database = TestDatabase::create(Backend::Sqlite).await;
