@@ -21,6 +21,7 @@ mod page_token;
 mod plan;
 mod reflection;
 mod refusals;
+mod sealed;
 mod sending;
 mod small_messages;
 mod status;

@@ -1,21 +1,18 @@
 //! Page tokens: where a listing stands, for the eyes of this service only.
 //!
-//! A token carries a digest of itself and of the request that it belongs to. So one that was altered,
-//! cut, or passed with another request's arguments is refused. Of the request it carries nothing else, so
-//! it is short, whatever is asked for. It is no secret and proves nothing:
-//! whoever may list may list from anywhere.
+//! A token is sealed ([`super::sealed`]) with the request that it belongs to, so one that is passed with another
+//! request's arguments is refused. Of the request it carries nothing else, so it is short, whatever is asked for. It
+//! is no secret and proves nothing: whoever may list may list from anywhere.
 
 use std::{cmp::Reverse, fmt};
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use prost::Message;
-use ring::digest::{Context, SHA256};
 
+use super::sealed::{self, read, read_number, write};
 use crate::domain::{
     HiddenCursor, HiddenPosition, ListBeginning, ListCursor, ListPosition, Revision, Seq, Timestamp,
 };
 
-const DIGEST_BYTES: usize = 12;
 /// Stands for no pin. Revisions are not negative.
 const NOT_PINNED: i64 = -1;
 
@@ -40,9 +37,7 @@ pub(super) fn encode<P: Place>(request: &impl Message, place: &P) -> String {
 
 /// The token of a place that is written already.
 pub(super) fn seal(request: &impl Message, place: &[u8]) -> String {
-    let mut token = digest(request, place);
-    token.extend(place);
-    URL_SAFE_NO_PAD.encode(token)
+    sealed::seal(&request.encode_to_vec(), place)
 }
 
 /// The place that `token` stands for; `None` for the empty token of a first page.
@@ -53,36 +48,10 @@ pub(super) fn decode<P: Place>(
     if token.is_empty() {
         return Ok(None);
     }
-    let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| BadPageToken)?;
-    let (claimed, mut place) = bytes.split_at_checked(DIGEST_BYTES).ok_or(BadPageToken)?;
-    if claimed != digest(request, place) {
-        return Err(BadPageToken);
-    }
-    let read = P::read(&mut place).filter(|_| place.is_empty());
+    let place = sealed::open(&request.encode_to_vec(), token).ok_or(BadPageToken)?;
+    let mut rest = &place[..];
+    let read = P::read(&mut rest).filter(|_| rest.is_empty());
     read.map(Some).ok_or(BadPageToken)
-}
-
-fn digest(request: &impl Message, place: &[u8]) -> Vec<u8> {
-    let mut context = Context::new(&SHA256);
-    let request = request.encode_to_vec();
-    context.update(&request.len().to_be_bytes());
-    context.update(&request);
-    context.update(place);
-    context.finish().as_ref()[..DIGEST_BYTES].to_vec()
-}
-
-fn write(token: &mut Vec<u8>, number: i64) {
-    token.extend(number.to_be_bytes());
-}
-
-fn read<const BYTES: usize>(token: &mut &[u8]) -> Option<[u8; BYTES]> {
-    let (bytes, rest) = token.split_first_chunk()?;
-    *token = rest;
-    Some(*bytes)
-}
-
-fn read_number(token: &mut &[u8]) -> Option<i64> {
-    read(token).map(i64::from_be_bytes)
 }
 
 impl Place for ListCursor {
@@ -173,6 +142,8 @@ impl fmt::Display for BadPageToken {
 
 #[cfg(test)]
 mod tests {
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
     use super::*;
     use crate::proto::ListMessagesRequest;
 

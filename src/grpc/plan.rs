@@ -1,17 +1,15 @@
 //! Plans of deletions: what a deletion would have taken, for the eyes of this service only.
 //!
-//! A plan carries a digest of itself, so one that was altered or cut is refused. It is no secret and proves
-//! nothing: it can only name what its caller could delete anyway. It has 24 bytes for each conversation, and so
-//! some 32 KB of text at most.
+//! A plan is sealed ([`super::sealed`]), so one that was altered or cut is refused. It can only name what its caller
+//! could delete anyway. It has 24 bytes for each conversation, and so some 32 KB of text at most.
 
 use std::{collections::HashSet, fmt};
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use ring::digest::{Context, SHA256};
-
+use super::sealed::{self, read, read_number, write};
 use crate::domain::{MAX_MATCHING, Plan, PlanScope, Planned, Revision, Seq, Timestamp};
 
-const DIGEST_BYTES: usize = 12;
+/// Of all plans: whose it is and for what is written in it.
+const SCOPE: &[u8] = b"plan";
 
 /// A text that is not a plan from this service.
 #[derive(Debug)]
@@ -27,39 +25,33 @@ pub(super) fn encode(plan: &Plan) -> String {
         conversations,
     } = plan;
     let mut written = Vec::from(scope);
-    written.extend(made_at.as_micros().to_be_bytes());
-    written.extend(revision.to_stored().to_be_bytes());
+    write(&mut written, made_at.as_micros());
+    write(&mut written, revision.to_stored());
     written.extend(matched.to_be_bytes());
     for Planned { key, last } in conversations {
         written.extend(key);
-        written.extend(last.to_stored().to_be_bytes());
+        write(&mut written, last.to_stored());
     }
-    let mut plan = digest(&written);
-    plan.extend(written);
-    URL_SAFE_NO_PAD.encode(plan)
+    sealed::seal(SCOPE, &written)
 }
 
 /// The plan of a text.
 pub(super) fn decode(text: &str) -> Result<Plan, BadPlan> {
-    let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| BadPlan)?;
-    let (claimed, written) = bytes.split_at_checked(DIGEST_BYTES).ok_or(BadPlan)?;
-    if claimed != digest(written) {
-        return Err(BadPlan);
-    }
-    read(written).ok_or(BadPlan)
+    let written = sealed::open(SCOPE, text).ok_or(BadPlan)?;
+    parse(&written).ok_or(BadPlan)
 }
 
-fn read(mut written: &[u8]) -> Option<Plan> {
+fn parse(mut written: &[u8]) -> Option<Plan> {
     let written = &mut written;
-    let scope = PlanScope(take(written)?);
-    let made_at = Timestamp::from_micros(number(written)?);
-    let revision = Revision::from_stored(number(written)?)?;
-    let matched = u64::from_be_bytes(take(written)?);
+    let scope = PlanScope(read(written)?);
+    let made_at = Timestamp::from_micros(read_number(written)?);
+    let revision = Revision::from_stored(read_number(written)?)?;
+    let matched = u64::from_be_bytes(read(written)?);
     let mut conversations = Vec::new();
     let mut keys = HashSet::new();
     while !written.is_empty() {
-        let key = take(written)?;
-        let last = Seq::from_stored(number(written)?)?;
+        let key = read(written)?;
+        let last = Seq::from_stored(read_number(written)?)?;
         if !keys.insert(key) || conversations.len() == MAX_MATCHING {
             return None;
         }
@@ -74,23 +66,6 @@ fn read(mut written: &[u8]) -> Option<Plan> {
     })
 }
 
-fn take<const BYTES: usize>(written: &mut &[u8]) -> Option<[u8; BYTES]> {
-    let (bytes, rest) = written.split_first_chunk()?;
-    *written = rest;
-    Some(*bytes)
-}
-
-fn number(written: &mut &[u8]) -> Option<i64> {
-    take(written).map(i64::from_be_bytes)
-}
-
-fn digest(written: &[u8]) -> Vec<u8> {
-    let mut context = Context::new(&SHA256);
-    context.update(b"plan\0");
-    context.update(written);
-    context.finish().as_ref()[..DIGEST_BYTES].to_vec()
-}
-
 impl fmt::Display for BadPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("is not the plan of a response to dry_run")
@@ -99,6 +74,8 @@ impl fmt::Display for BadPlan {
 
 #[cfg(test)]
 mod tests {
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
     use super::*;
 
     fn plan(conversations: u16) -> Plan {
