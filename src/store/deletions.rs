@@ -16,6 +16,7 @@
 
 mod detail;
 mod forgetting;
+mod in_steps;
 mod listed;
 mod matching;
 mod record;
@@ -47,14 +48,14 @@ use record::is_pin_left_out;
 pub(super) use record::{
     After, Before, after, before, reappearance_since_deletion, reappearance_since_undo,
 };
-pub(super) use rows::{ForgettingRow, MatchingRow, TargetRow, UndoneRow};
+pub(super) use rows::{SteppedRow, TargetRow, UndoneRow};
 use rules::{
     ALREADY_DELETED, DELETED, LEFT_DELETED, NEWER_MESSAGES_KEPT, NOTHING_TAKEN, RESTORED,
     SUPERSEDED,
 };
 pub(super) use rules::{
-    CHANGED_SINCE_PLAN, NOT_FOUND, forget_matching_statement, forget_statement, restore_statement,
-    take_matching_statement, take_statement, within_membership,
+    CHANGED_SINCE_PLAN, NOT_FOUND, forget_statement, restore_statement, take_in_steps_statement,
+    take_statement, within_membership,
 };
 
 /// A deletion or clearing to carry out.
@@ -118,7 +119,7 @@ impl Store {
                 self.change("take", &self.statements.take, change, &rows)
                     .await?
             }
-            Settings::Forget => self.forget(change, detail, rows).await?,
+            Settings::Forget => self.forget(change, detail, &rows).await?,
         };
         Ok(deletion(recorded)?)
     }

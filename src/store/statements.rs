@@ -34,11 +34,10 @@ pub(super) struct Statements {
     pub(super) folders: folders::Statements,
     pub(super) deletions: deletions::ListStatements,
     pub(super) take: change::ChangeStatement<deletions::TargetRow>,
-    pub(super) forget: change::ChangeStatement<deletions::ForgettingRow>,
+    pub(super) take_in_steps: change::ChangeStatement<deletions::SteppedRow>,
+    pub(super) forget: change::ChangeStatement<deletions::SteppedRow>,
     pub(super) forgetting: deletions::Statements,
     pub(super) show: change::ChangeStatement<showing::ShowRow>,
-    pub(super) take_matching: change::ChangeStatement<deletions::MatchingRow>,
-    pub(super) forget_matching: change::ChangeStatement<deletions::MatchingRow>,
     pub(super) restore: change::ChangeStatement<deletions::UndoneRow>,
 }
 
@@ -63,11 +62,10 @@ impl Statements {
             folders: folders::Statements::new(dialect),
             deletions: deletions::ListStatements::new(dialect),
             take: deletions::take_statement(dialect),
+            take_in_steps: deletions::take_in_steps_statement(dialect),
             forget: deletions::forget_statement(dialect),
             forgetting: deletions::Statements::new(dialect),
             show: showing::show_statement(dialect),
-            take_matching: deletions::take_matching_statement(dialect),
-            forget_matching: deletions::forget_matching_statement(dialect),
             restore: deletions::restore_statement(dialect),
         }
     }

@@ -16,11 +16,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     detail::Detail,
-    rows::{ForgettingRow, TargetRow, UndoneRow},
+    in_steps::InSteps,
+    rows::{TargetRow, UndoneRow},
     rules::{ALREADY_DELETED, DELETED, RESTORED},
 };
 use crate::{
-    domain::{ConversationId, ConversationSettings, CustomData, FolderName, Marks, UserId},
+    domain::{
+        ConversationId, ConversationSettings, CustomData, FolderName, Marks, Settings, UserId,
+    },
     store::{
         Store, StoreError,
         change::{Change, ChangeError},
@@ -153,9 +156,8 @@ impl Store {
         &self,
         change: Change,
         detail: Detail,
-        rows: Vec<TargetRow>,
+        rows: &[TargetRow],
     ) -> Result<Recorded, ChangeError> {
-        let keys: Vec<_> = rows.iter().map(TargetRow::key).collect();
         let user = &change.origin.user;
         let (recorded, is_new) = self
             .retrying("forget", || async {
@@ -165,25 +167,14 @@ impl Store {
                     return Ok((earlier, false));
                 }
                 let revision = begun.revision(user)?;
-                let transaction = &begun.transaction;
-                let had = self.forgettable(transaction, user, &keys).await?;
-                let rows = rows
-                    .iter()
-                    .map(|row| ForgettingRow::of(*row, is_filed(&had, &row.key())));
-                let rows: Vec<_> = rows.collect();
-                let forgot = keys.iter().map(|key| had.get(key).cloned()).collect();
-                let change = Change {
-                    detail: detail.clone().forgetting(forgot).to_text(),
-                    input: Input::of(&rows.iter()),
-                    ..change.clone()
+                let deletion = InSteps {
+                    rows,
+                    planned_at: None,
+                    settings: Settings::Forget,
+                    detail: detail.clone(),
                 };
-                let statement = &self.statements.forget;
-                self.apply_one(transaction, statement, &change, revision)
-                    .await?;
                 let recorded = self
-                    .record_applied(transaction, statement, &change, revision)
-                    .await?;
-                self.unfile(transaction, user, &had, &keys, &recorded)
+                    .take_in_steps(&begun.transaction, revision, &change, deletion)
                     .await?;
                 begun.transaction.commit().await?;
                 Ok::<_, ChangeError>((recorded, true))

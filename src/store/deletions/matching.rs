@@ -12,21 +12,14 @@
 //! A plan is no secret and proves nothing. It can name only what the user has, and its caller could delete that
 //! anyway.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use super::{
-    DeletionTarget, Detail, Terms, deletion,
-    forgetting::is_filed,
-    rows::{MatchingRow, TargetRow},
-};
+use super::{DeletionTarget, Detail, Terms, deletion, in_steps::InSteps, rows::TargetRow};
 use crate::{
-    domain::{
-        MatchingDeletion, Origin, Plan, Planned, RequestKey, Revision, Selector, Settings, UserId,
-    },
+    domain::{MatchingDeletion, Origin, Plan, Planned, RequestKey, Revision, Selector, UserId},
     store::{
         Store, StoreError,
         change::{Change, ChangeError},
-        input::Input,
         key::ConversationKey,
         log::{self, Recorded},
         observed::DatabaseTransaction,
@@ -91,9 +84,8 @@ impl Store {
                 }
                 let revision = begun.revision(&origin.user)?;
                 let chosen = self.chosen(&begun.transaction, &take).await?;
-                let change = change.clone();
                 let recorded = self
-                    .take_chosen(&begun.transaction, revision, change, chosen, &take)
+                    .take_chosen(&begun.transaction, revision, &change, chosen, &take.terms)
                     .await?;
                 begun.transaction.commit().await?;
                 Ok::<_, MatchingError>((recorded, true))
@@ -173,56 +165,33 @@ impl Store {
         &self,
         transaction: &DatabaseTransaction,
         revision: Revision,
-        change: Change,
+        change: &Change,
         chosen: Chosen,
-        take: &TakeMatching<'_>,
+        terms: &Terms,
     ) -> Result<Recorded, ChangeError> {
-        let Chosen {
-            targets,
-            planned_at,
-            matched,
-        } = chosen;
         let Terms {
             taking,
             reappearance,
             settings,
             ..
-        } = take.terms;
-        let user = &take.origin.user;
-        let keys: Vec<_> = targets.iter().map(|target| target.key).collect();
-        let detail = Detail::new(reappearance).matching(matched);
-        let statements = &self.statements;
-        let (had, detail, statement) = match settings {
-            Settings::Keep => (HashMap::new(), detail, &statements.take_matching),
-            Settings::Forget => {
-                let had = self.forgettable(transaction, user, &keys).await?;
-                let forgot = keys.iter().map(|key| had.get(key).cloned()).collect();
-                let detail = detail.forgetting(forgot);
-                (had, detail, &statements.forget_matching)
-            }
-        };
+        } = *terms;
+        let targets = chosen.targets.iter();
         let rows: Vec<_> = targets
-            .iter()
-            .map(|target| MatchingRow {
-                target: TargetRow::of(target, taking, reappearance),
-                is_filed: is_filed(&had, &target.key),
-                planned_at,
-            })
+            .map(|target| TargetRow::of(target, taking, reappearance))
             .collect();
-        let change = Change {
-            conversations: targets.into_iter().map(|one| one.conversation_id).collect(),
-            detail: detail.to_text(),
-            input: Input::of(&rows.iter()),
-            ..change
+        let deletion = InSteps {
+            rows: &rows,
+            planned_at: chosen.planned_at,
+            settings,
+            detail: Detail::new(reappearance).matching(chosen.matched),
         };
-        self.apply_one(transaction, statement, &change, revision)
-            .await?;
-        let recorded = self
-            .record_applied(transaction, statement, &change, revision)
-            .await?;
-        self.unfile(transaction, user, &had, &keys, &recorded)
-            .await?;
-        Ok(recorded)
+        let targets = chosen.targets.into_iter();
+        let change = Change {
+            conversations: targets.map(|target| target.conversation_id).collect(),
+            ..change.clone()
+        };
+        self.take_in_steps(transaction, revision, &change, deletion)
+            .await
     }
 }
 

@@ -44,34 +44,6 @@ impl InputRow for TargetRow {
     ];
 }
 
-/// The same of a deletion that forgets settings; and whether the conversation is in a folder.
-#[derive(Debug)]
-pub(in crate::store) struct ForgettingRow {
-    target: TargetRow,
-    is_filed: bool,
-}
-
-impl InputRow for ForgettingRow {
-    const COLUMNS: &'static [InputColumn<Self>] = &[
-        InputColumn::key("conversation_key", |row| row.target.key),
-        InputColumn::integer("head", |row| row.target.head),
-        InputColumn::integer("hide_through", |row| row.target.hide_through),
-        InputColumn::integer("clear_through", |row| row.target.clear_through),
-        InputColumn::optional_integer("stays_away", |row| {
-            row.target
-                .reappearance
-                .map(|rule| stored_reappearance(rule).into())
-        }),
-        InputColumn::integer("filed", |row| i64::from(row.is_filed)),
-    ];
-}
-
-impl ForgettingRow {
-    pub(super) const fn of(target: TargetRow, is_filed: bool) -> Self {
-        Self { target, is_filed }
-    }
-}
-
 impl TargetRow {
     pub(super) const fn key(&self) -> ConversationKey {
         self.key
@@ -100,16 +72,16 @@ impl TargetRow {
     }
 }
 
-/// A conversation to delete by a selector, whether it is in a folder, and the revision at which a plan showed
-/// it, if one did.
+/// The same of a deletion that is made in steps; and whether the conversation is in a folder, and the revision at
+/// which a plan showed it, if one did.
 #[derive(Debug)]
-pub(in crate::store) struct MatchingRow {
+pub(in crate::store) struct SteppedRow {
     pub(super) target: TargetRow,
     pub(super) is_filed: bool,
     pub(super) planned_at: Option<Revision>,
 }
 
-impl InputRow for MatchingRow {
+impl InputRow for SteppedRow {
     const COLUMNS: &'static [InputColumn<Self>] = &[
         InputColumn::key("conversation_key", |row| row.target.key),
         InputColumn::integer("head", |row| row.target.head),

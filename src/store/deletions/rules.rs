@@ -2,7 +2,7 @@
 
 use super::{
     record::{restored_fields, taken_fields},
-    rows::{ForgettingRow, MatchingRow, TargetRow, UndoneRow},
+    rows::{SteppedRow, TargetRow, UndoneRow},
 };
 use crate::{
     domain::Settings,
@@ -63,35 +63,19 @@ pub(in crate::store) fn take_statement(dialect: Dialect) -> ChangeStatement<Targ
     )
 }
 
-/// The same of a deletion that forgets settings: of what it leaves unlisted. `filed` is 1 of a conversation
-/// that is in a folder: leaving it is something that the deletion takes, too.
-pub(in crate::store) fn forget_statement(dialect: Dialect) -> ChangeStatement<ForgettingRow> {
-    let (set, outcome) = taking(Settings::Forget, None);
-    ChangeStatement::in_steps(
-        dialect,
-        &ChangeRule {
-            set,
-            results: &taken_fields(&outcome, NOT_FOUND),
-            surplus: None,
-        },
-    )
+/// The same of a deletion that is made in steps. A conversation that a plan has shown, at the revision `planned_at`,
+/// is left alone unless it is as it was then: no message has come since, and no setting.
+pub(in crate::store) fn take_in_steps_statement(dialect: Dialect) -> ChangeStatement<SteppedRow> {
+    in_steps(dialect, Settings::Keep)
 }
 
-/// The same of a deletion by selector.
-pub(in crate::store) fn take_matching_statement(dialect: Dialect) -> ChangeStatement<MatchingRow> {
-    matching_statement(dialect, Settings::Keep)
+/// The same of one that forgets settings: of what it leaves unlisted. `filed` is 1 of a conversation that is in a
+/// folder: leaving it is something that the deletion takes, too.
+pub(in crate::store) fn forget_statement(dialect: Dialect) -> ChangeStatement<SteppedRow> {
+    in_steps(dialect, Settings::Forget)
 }
 
-/// The same of one that forgets settings.
-pub(in crate::store) fn forget_matching_statement(
-    dialect: Dialect,
-) -> ChangeStatement<MatchingRow> {
-    matching_statement(dialect, Settings::Forget)
-}
-
-/// A conversation that a plan has shown, at the revision `planned_at`, is left alone unless it is as it was
-/// then: no message has come since, and no setting.
-fn matching_statement(dialect: Dialect, settings: Settings) -> ChangeStatement<MatchingRow> {
+fn in_steps(dialect: Dialect, settings: Settings) -> ChangeStatement<SteppedRow> {
     let last = within_membership("i.head");
     let as_planned = format!(
         "(i.planned_at IS NULL OR (COALESCE(m.last_seq, {last}) = i.hide_through \
@@ -120,22 +104,19 @@ fn taking(settings: Settings, only_if: Option<&str>) -> (String, String) {
         ),
     };
     let (settings, forgotten, forgets, takes) = match settings {
-        Settings::Keep => ("", "", "", ""),
+        Settings::Keep => ("", "", String::new(), ""),
         Settings::Forget => (
             "muted, marks, custom_data, ",
             "CASE WHEN forgets THEN 0 ELSE m.muted END, \
              CASE WHEN forgets THEN 0 ELSE m.marks END, \
              CASE WHEN forgets THEN NULL ELSE m.custom_data END, ",
-            " (m.appeared_before <> 0 OR last > m.joined_after) \
-               AND NOT (away = 0 AND last > hidden AND last > m.joined_after) \
-               AND (m.muted <> 0 OR m.marks <> 0 OR m.custom_data IS NOT NULL OR i.filed = 1) AS forgets",
+            format!(
+                ", {takes_if}(m.appeared_before <> 0 OR last > m.joined_after) \
+                   AND NOT (away = 0 AND last > hidden AND last > m.joined_after) \
+                   AND (m.muted <> 0 OR m.marks <> 0 OR m.custom_data IS NOT NULL OR i.filed = 1) AS forgets"
+            ),
             " OR forgets",
         ),
-    };
-    let forgets = if forgets.is_empty() {
-        String::new()
-    } else {
-        format!(", {takes_if}{}", forgets.trim_start())
     };
     let hide = within_membership("i.hide_through");
     let clear = within_membership("i.clear_through");
