@@ -99,7 +99,8 @@ pub async fn delete_matching_conversations(
         terms: terms(
             app,
             request.history.taking(),
-            (request.reappearance, request.settings),
+            request.reappearance,
+            request.settings,
             request.synchronisation,
         ),
     };

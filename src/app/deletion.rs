@@ -63,7 +63,7 @@ pub(super) async fn take(
     let take = Take {
         origin: &origin,
         targets,
-        terms: terms(app, taking, (reappearance, settings), synchronisation),
+        terms: terms(app, taking, reappearance, settings, synchronisation),
     };
     let deletion = app.store.take(take).await?;
     app.wakes.changed(&origin.user, deletion.revision);
@@ -74,7 +74,8 @@ pub(super) async fn take(
 pub(super) fn terms(
     app: &App,
     taking: Taking,
-    (reappearance, settings): (Reappearance, Settings),
+    reappearance: Reappearance,
+    settings: Settings,
     synchronisation: Option<Synchronisation>,
 ) -> Terms {
     let default = if *app.policy.sync_deletions.borrow() {

@@ -78,12 +78,9 @@ pub(super) fn mean(selector: &Selector, meaning: &mut Meaning) {
     meaning.optional_time(*inactive_before);
     meaning.flag(*pinned == Spared::Included);
     meaning.flag(*unread == Spared::Included);
-    let mut excluded: Vec<_> = excluded.iter().map(ToString::to_string).collect();
+    let mut excluded = excluded.clone();
     excluded.sort_unstable();
-    meaning.number(excluded.len() as u64);
-    for id in excluded {
-        meaning.bytes(id.as_bytes());
-    }
+    meaning.conversations(&excluded);
 }
 
 /// The scope of a plan for this user and selector.
