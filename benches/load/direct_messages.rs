@@ -5,21 +5,15 @@
 //! transaction on one connection and one thread, as SQLite has one writer at a time; by `rusqlite`, for the
 //! reason that [`super::direct_sqlite`] gives.
 
-use std::{
-    str::FromStr as _,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
-use conversation_service::{config::DatabaseConfig, machine};
-use rusqlite::{Connection, params};
-use sqlx::{
-    PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use conversation_service::machine;
+use rusqlite::params;
+use sqlx::PgPool;
 
 use crate::{
     database::Database,
+    direct_postgres, direct_sqlite,
     drive::{self, Caller, Times},
     support::Outcome,
 };
@@ -84,18 +78,11 @@ pub enum Direct {
 impl Direct {
     pub async fn connect(database: &Database) -> Outcome<Self> {
         let url = &database.place.url;
-        if !database.is_postgres() {
-            let file = url.strip_prefix("sqlite://").ok_or("no file")?;
-            return Ok(Self::Sqlite(file.to_owned()));
-        }
-        let options =
-            PgConnectOptions::from_str(url)?.options([("plan_cache_mode", "force_generic_plan")]);
-        let pool = PgPoolOptions::new()
-            .max_connections(DatabaseConfig::default().pool_size)
-            .test_before_acquire(false)
-            .connect_with(options)
-            .await?;
-        Ok(Self::Postgres(pool))
+        Ok(if database.is_postgres() {
+            Self::Postgres(direct_postgres::pool(url).await?)
+        } else {
+            Self::Sqlite(direct_sqlite::file(url)?)
+        })
     }
 
     /// Stores the messages, from so many callers.
@@ -136,11 +123,7 @@ async fn in_postgres(pool: &PgPool, message: &Stored) -> Outcome<()> {
 }
 
 fn in_sqlite(file: &str, messages: &[Stored]) -> Outcome<Times> {
-    let connection = Connection::open(file)?;
-    connection.busy_timeout(Duration::from_secs(5))?;
-    connection.execute_batch(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON",
-    )?;
+    let connection = direct_sqlite::open(file)?;
     let mut start = connection.prepare("BEGIN IMMEDIATE")?;
     let mut head = connection.prepare(SQLITE_HEAD)?;
     let mut store = connection.prepare(SQLITE_MESSAGE)?;

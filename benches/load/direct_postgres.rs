@@ -14,6 +14,18 @@ use crate::{captured::Captured, people::Call, support::Outcome};
 /// How long what is deleted can be put back, as by default.
 const WINDOW: Duration = Duration::from_hours(24);
 
+/// As many connections as the service has, which ask for generic plans as its do.
+pub async fn pool(url: &str) -> Outcome<PgPool> {
+    let options =
+        PgConnectOptions::from_str(url)?.options([("plan_cache_mode", "force_generic_plan")]);
+    let pool = PgPoolOptions::new()
+        .max_connections(DatabaseConfig::default().pool_size)
+        .test_before_acquire(false)
+        .connect_with(options)
+        .await?;
+    Ok(pool)
+}
+
 #[derive(Clone)]
 pub struct DirectPostgres {
     pool: PgPool,
@@ -26,15 +38,8 @@ impl DirectPostgres {
         let [positions, take] = captured.0[..] else {
             return Err(format!("a deletion has other statements: {captured:#?}").into());
         };
-        let options =
-            PgConnectOptions::from_str(url)?.options([("plan_cache_mode", "force_generic_plan")]);
-        let pool = PgPoolOptions::new()
-            .max_connections(DatabaseConfig::default().pool_size)
-            .test_before_acquire(false)
-            .connect_with(options)
-            .await?;
         Ok(Self {
-            pool,
+            pool: pool(url).await?,
             positions,
             take,
         })

@@ -19,6 +19,21 @@ use crate::{captured::Captured, database::hex, drive::Times, people::Call, suppo
 
 const WINDOW: Duration = Duration::from_hours(24);
 
+/// Opens the file with the service's settings.
+pub fn open(file: &str) -> Outcome<Connection> {
+    let connection = Connection::open(file)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON",
+    )?;
+    Ok(connection)
+}
+
+/// The file of a URL.
+pub fn file(url: &str) -> Outcome<String> {
+    Ok(url.strip_prefix("sqlite://").ok_or("no file")?.to_owned())
+}
+
 #[derive(Debug, Clone)]
 pub struct DirectSqlite {
     file: String,
@@ -41,17 +56,15 @@ impl DirectSqlite {
         let Ok(statements) = <[&str; 5]>::try_from(&captured.0[..]) else {
             return Err(format!("a deletion has other statements: {captured:#?}").into());
         };
-        let file = url.strip_prefix("sqlite://").ok_or("no file")?.to_owned();
-        Ok(Self { file, statements })
+        Ok(Self {
+            file: file(url)?,
+            statements,
+        })
     }
 
     /// Deletions, one after the other.
     pub fn delete_all(&self, calls: &[Call]) -> Outcome<Times> {
-        let connection = Connection::open(&self.file)?;
-        connection.busy_timeout(Duration::from_secs(5))?;
-        connection.execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON",
-        )?;
+        let connection = open(&self.file)?;
         let [positions, raise, earlier, apply, record] = self.statements;
         let mut prepared = Prepared {
             positions: connection.prepare(positions)?,

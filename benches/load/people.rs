@@ -2,17 +2,18 @@
 
 use conversation_service::{
     domain::{ConversationId as Id, UserId},
-    proto::{ConversationId, DeleteConversationsRequest, conversation_id},
+    proto::{ConversationId, DeleteConversationsRequest, SendMessageRequest, conversation_id},
 };
 use prost::{Message as _, bytes::Bytes};
 use rand::{SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 use ring::digest::{SHA256, digest};
 use uuid::Uuid;
 
-use crate::support::{Outcome, c2c};
+use crate::support::{Outcome, c2c, message};
 
 /// The most conversations of one request.
 pub const MOST: usize = 100;
+pub const SEND: &str = "/conversation.v1.MessageService/SendMessage";
 pub const DELETE: &str = "/conversation.v1.ConversationService/DeleteConversations";
 
 /// A circle of users, each of whom talks with the nearest on both sides.
@@ -218,4 +219,14 @@ pub fn group(id: &str) -> ConversationId {
             id.to_owned(),
         )),
     }
+}
+
+/// The call that sends a message of this name, which can be retried.
+pub fn sending(sender: &str, to: ConversationId, name: &str) -> Call {
+    let request = SendMessageRequest {
+        conversation_id: Some(to),
+        client_message_id: name.to_owned(),
+        ..message(sender, "")
+    };
+    Call::of(SEND, &request)
 }

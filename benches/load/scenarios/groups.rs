@@ -4,54 +4,59 @@
 use std::{sync::Arc, time::Instant};
 
 use conversation_service::proto::{
-    AddGroupMembersRequest, SendMessageRequest, group_service_client::GroupServiceClient,
+    AddGroupMembersRequest, group_service_client::GroupServiceClient,
 };
 
 use crate::{
     drive,
-    people::{Call, group},
+    people::{group, sending},
     report::{self, Target},
     sample::median,
     stage::Stage,
     subject::rpc,
-    support::{Outcome, message},
+    support::{Outcome, Service},
     wire::Connections,
 };
 
-const SEND: &str = "/conversation.v1.MessageService/SendMessage";
 /// Messages to each group in each run.
 const MESSAGES: usize = 300;
+
+/// Makes a group of so many members, whose name is their number.
+pub async fn found(service: &Service, size: usize) -> Outcome<()> {
+    let members: Vec<_> = (0..size).map(member).collect();
+    let mut client = GroupServiceClient::new(service.connect().await?);
+    for members in members.chunks(100) {
+        let request = AddGroupMembersRequest {
+            group_id: size.to_string(),
+            user_ids: members.to_vec(),
+            request_id: String::new(),
+        };
+        client.add_group_members(request).await?;
+    }
+    Ok(())
+}
+
+/// The name of a member.
+pub fn member(number: usize) -> String {
+    format!("member {number}")
+}
 
 /// Messages to a group of few members and to one of many, from a member, in turns.
 pub async fn groups(stage: &mut Stage<'_>) -> Outcome<()> {
     let service = stage.service()?;
     let sizes = [10, stage.arguments.scaled(10_000)];
     for size in sizes {
-        let members: Vec<_> = (0..size).map(|number| format!("member {number}")).collect();
-        let mut client = GroupServiceClient::new(service.connect().await?);
-        for members in members.chunks(100) {
-            let request = AddGroupMembersRequest {
-                group_id: size.to_string(),
-                user_ids: members.to_vec(),
-                request_id: String::new(),
-            };
-            client.add_group_members(request).await?;
-        }
+        found(&service, size).await?;
     }
     stage.database.settle().await?;
     let connections = Connections::open(&[&service], 1).await?;
     let (mut few, mut many) = (Vec::new(), Vec::new());
     for _ in 0..stage.arguments.runs {
         let send = async |index: usize, number: usize| {
-            let request = SendMessageRequest {
-                conversation_id: Some(group(&sizes[index].to_string())),
-                client_message_id: rand::random::<u128>().to_string(),
-                ..message(&format!("member {}", number % sizes[0]), "")
-            };
-            let call = rpc(
-                connections.clone(),
-                Arc::new(vec![Call::of(SEND, &request)]),
-            );
+            let to = group(&sizes[index].to_string());
+            let name = rand::random::<u128>().to_string();
+            let message = sending(&member(number % sizes[0]), to, &name);
+            let call = rpc(connections.clone(), Arc::new(vec![message]));
             let begun = Instant::now();
             call(0, 0).await?;
             Ok(begun.elapsed())

@@ -3,24 +3,19 @@
 
 use std::{sync::Arc, time::Duration};
 
-use conversation_service::proto::{
-    AddGroupMembersRequest, ConversationId, SendMessageRequest,
-    group_service_client::GroupServiceClient,
-};
-
+use super::groups::{found, member};
 use crate::{
     direct_messages::{Direct, Stored},
     drive,
-    people::{Call, People, group, stored, user_id},
+    people::{Call, People, group, sending, stored, user_id},
     report::{self, Target},
     sample::{Before, Sample, figures},
     stage::Stage,
     subject::rpc,
-    support::{Outcome, Service, c2c, message},
+    support::{Outcome, Service, c2c},
     wire::Connections,
 };
 
-const SEND: &str = "/conversation.v1.MessageService/SendMessage";
 /// The senders to one group at once.
 const CROWD: usize = 64;
 /// A group of so many members has copies of its head.
@@ -54,14 +49,15 @@ struct Messages {
 
 /// Everything that is measured of messages.
 pub async fn messages(stage: &mut Stage<'_>) -> Outcome<()> {
-    let mut senders = vec![Sender::service("service", stage.service()?)];
+    let service = stage.service()?;
+    let groups = [SMALL, stage.arguments.scaled(10_000)];
+    for size in groups {
+        found(&service, size).await?;
+    }
+    let mut senders = vec![Sender::service("service", service)];
     if let Some(program) = &stage.arguments.baseline {
         let other = Service::start_program(program, &stage.database.place.url, &[])?;
         senders.push(Sender::service("baseline", other));
-    }
-    let groups = [SMALL, stage.arguments.scaled(10_000)];
-    for size in groups {
-        found(&senders, size).await?;
     }
     for size in groups {
         let audience = Audience::Group {
@@ -81,28 +77,6 @@ pub async fn messages(stage: &mut Stage<'_>) -> Outcome<()> {
         compare(stage, &senders, &audience, callers, &what).await?;
     }
     Ok(())
-}
-
-/// Makes a group of so many members.
-async fn found(senders: &[Sender], size: usize) -> Outcome<()> {
-    let Some(Kind::Service(service)) = senders.first().map(|sender| &sender.kind) else {
-        return Err("no service".into());
-    };
-    let members: Vec<_> = (0..size).map(member).collect();
-    let mut client = GroupServiceClient::new(service.connect().await?);
-    for members in members.chunks(100) {
-        let request = AddGroupMembersRequest {
-            group_id: size.to_string(),
-            user_ids: members.to_vec(),
-            request_id: String::new(),
-        };
-        client.add_group_members(request).await?;
-    }
-    Ok(())
-}
-
-fn member(number: usize) -> String {
-    format!("member {number}")
 }
 
 async fn compare(
@@ -195,7 +169,7 @@ impl Audience {
                     let friend = rand::random_range(0..people.conversations);
                     let (sender, recipient) = (people.user(user), people.friend(user, friend));
                     let id = c2c(&recipient);
-                    messages.calls.push(call(&sender, id, &name));
+                    messages.calls.push(sending(&sender, id, &name));
                     let (canonical_id, key) = stored(&user_id(&sender)?, &user_id(&recipient)?)?;
                     messages.stored.push(Stored {
                         sender,
@@ -207,19 +181,10 @@ impl Audience {
                 }
                 Self::Group { name: id, members } => {
                     let sender = member(number % members);
-                    messages.calls.push(call(&sender, group(id), &name));
+                    messages.calls.push(sending(&sender, group(id), &name));
                 }
             }
         }
         Ok(messages)
     }
-}
-
-fn call(sender: &str, to: ConversationId, name: &str) -> Call {
-    let request = SendMessageRequest {
-        conversation_id: Some(to),
-        client_message_id: name.to_owned(),
-        ..message(sender, "")
-    };
-    Call::of(SEND, &request)
 }

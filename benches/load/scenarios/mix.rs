@@ -10,7 +10,7 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
 use crate::{
     drive,
-    people::{Call, MOST, People, Supply},
+    people::{Call, MOST, People, SEND, Supply},
     report,
     stage::Stage,
     subject::rpc,
@@ -237,10 +237,7 @@ fn other(name: &str, people: &People, random: &mut StdRng) -> Outcome<Call> {
                 filter: None,
             },
         ),
-        "send" => Call::of(
-            "/conversation.v1.MessageService/SendMessage",
-            &message(&user_id, &friend),
-        ),
+        "send" => Call::of(SEND, &message(&user_id, &friend)),
         "read" => Call::of(
             "/conversation.v1.ConversationService/MarkConversationsRead",
             &MarkConversationsReadRequest {
