@@ -53,6 +53,15 @@ fn anchor(heading: &str) -> String {
         .collect()
 }
 
+/// The blocks of code in this language.
+pub(crate) fn blocks<'a>(document: &'a str, language: &str) -> Vec<&'a str> {
+    let begin = format!("```{language}\n");
+    let blocks = document.split(&begin).skip(1);
+    blocks
+        .map(|rest| rest.split("```").next().expect("it ends"))
+        .collect()
+}
+
 fn extension_of(path: &Path) -> Option<&str> {
     path.extension().and_then(OsStr::to_str)
 }

@@ -6,25 +6,18 @@ use conversation_service::proto::DeleteConversationsRequest;
 use tonic::{Code, Request};
 
 use super::read;
-use crate::support::{
-    client::Client,
-    databases::{Backend, TestDatabase},
-    errors::refused,
-    logged::Logged,
-    process::program,
-    rows::Rows,
-    tools,
+use crate::{
+    documents::blocks,
+    support::{
+        client::Client,
+        databases::{Backend, TestDatabase},
+        errors::refused,
+        logged::Logged,
+        process::program,
+        rows::Rows,
+        tools,
+    },
 };
-
-/// The blocks of code in this language.
-fn blocks(language: &str) -> Vec<String> {
-    let text = read("deploy/RUNBOOK.md");
-    let begin = format!("```{language}\n");
-    let blocks = text.split(&begin).skip(1);
-    blocks
-        .map(|rest| rest.split("```").next().expect("it ends").to_owned())
-        .collect()
-}
 
 /// Runs a command of the runbook and returns what it prints; `None` where there is no `jq`, unless
 /// `TEST_JQ=required`.
@@ -74,7 +67,7 @@ async fn its_commands_find_the_failed_call_in_the_log() {
     let log = tempfile::NamedTempFile::new().expect("a file can be made");
     std::fs::write(log.path(), server.log()).expect("it can be written");
     let mut run = 0;
-    for block in blocks("sh") {
+    for block in blocks(&read("deploy/RUNBOOK.md"), "sh") {
         for command in block.lines().filter(|line| !line.starts_with('#')) {
             let command = command
                 .replace("LOG", &log.path().display().to_string())
@@ -95,7 +88,8 @@ async fn its_queries_are_ones_that_postgres_answers() {
         return;
     };
     let rows = Rows::of(&database).await;
-    let queries = blocks("sql");
+    let runbook = read("deploy/RUNBOOK.md");
+    let queries = blocks(&runbook, "sql");
     assert!(queries.len() >= 2, "there are queries");
     for query in queries {
         rows.query(query.trim().trim_end_matches(';')).await;

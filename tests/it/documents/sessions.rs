@@ -11,6 +11,7 @@ use std::{
 
 use regex::Regex;
 
+use super::blocks;
 use crate::support::{
     databases::{Backend, TestDatabase},
     process::Process,
@@ -32,15 +33,6 @@ const END: &str = "--- end of a command ---";
 struct Step {
     command: String,
     printed: String,
-}
-
-/// The blocks of code in this language.
-fn blocks<'a>(document: &'a str, language: &str) -> Vec<&'a str> {
-    let begin = format!("```{language}\n");
-    let blocks = document.split(&begin).skip(1);
-    blocks
-        .map(|rest| rest.split("```").next().expect("it ends"))
-        .collect()
 }
 
 /// Whether a shell would wait for more of the command.
