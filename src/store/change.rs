@@ -211,12 +211,13 @@ impl Store {
         let (Some(sql), [change]) = (&steps.at_once, batch) else {
             return Ok(None);
         };
-        let limit = i64::from(change.pin_limit);
-        if i64::try_from(change.conversations.len()).is_ok_and(|count| count > limit) {
+        let limit = change.pin_limit;
+        // The statement would find no room, whatever is pinned.
+        if u32::try_from(change.conversations.len()).is_ok_and(|count| count > limit) {
             return Ok(None);
         }
         let mut values = self.parameters_alone(change);
-        values.push(limit.into());
+        values.push(i64::from(limit).into());
         let row = self
             .pool()
             .query_one_raw(self.statement(sql, values))

@@ -15,7 +15,7 @@
 //! | changes that run together | | those of their users | those of their users, in the order of the users |
 //! | ending the undo of a deletion | | its user's | that user's |
 //! | erasing | its conversation's | | |
-//! | a message | its conversations' | | the conversation's, in the order of the users |
+//! | messages that run together | their conversations' | | the conversations', in the order of the users, one of each user |
 //! | joining and leaving | the group's | those whose membership changes | the group's, in the order of the users |
 //!
 //! No use cases can wait for each other in a circle. A use case that waits for a row of a table holds no
@@ -24,6 +24,10 @@
 //! same or of later users; for one of the same user only as a change of that user, of which there is one at
 //! a time, for it holds the user's lock. Between finding the members of a group and changing them no lock
 //! on `members` is needed: nobody's membership changes without the head's lock.
+//!
+//! A small table is an exception: PostgreSQL may read it as it lies, whatever the order of a change's rows.
+//! Changes that run together may come to wait there for a message in a circle, which PostgreSQL ends after a
+//! second, and the service tries again.
 //!
 //! Deliberately absent: caches, and any reading of a row to decide in the service what a statement could
 //! decide while it holds the row.

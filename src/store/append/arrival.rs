@@ -152,8 +152,7 @@ impl Store {
     /// marks them read for the senders. Returns those whose senders are not members of their groups. The heads are
     /// locked, so nobody can join or leave at the same time.
     ///
-    /// It is one statement: all rows are locked in the order of their users and conversations, as every change
-    /// locks them.
+    /// It is one statement: all rows are locked in the order of their users and conversations.
     pub(super) async fn arrive(
         &self,
         transaction: &DatabaseTransaction,

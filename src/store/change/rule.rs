@@ -242,10 +242,12 @@ fn prefixed(prefix: &str, names: &str) -> String {
     names.join(", ")
 }
 
-/// One change, whose own columns are parameters of their own, and the limit of pins after those of its rows, if
-/// the rule has a surplus. The rows of `members` are looked up by the
-/// whole of their key, in the order of their keys wherever that is cheapest: in a small table the planner may
-/// read them as they lie. So nothing that does not hold the user's lock may lock two rows of one user.
+/// One change, whose own columns are parameters of their own; with a surplus the limit of pins comes behind the
+/// rows.
+///
+/// The rows of `members` are looked up by the whole of their key, in the order of their keys, but that in a small
+/// table the planner may read them as they lie. So nothing that does not hold the user's lock may lock two rows
+/// of one user.
 ///
 /// The statement sees the pins as they were when it began, and may wait for the user's lock. So with a surplus it
 /// changes nothing if another change of the user has come between, nor if there may be no room: it counts every
@@ -294,7 +296,7 @@ fn at_once(rule: &ChangeRule<'_>, shape: &Shape) -> String {
 }
 
 /// Changes of several users: the same, with a list of the changes. The users' rows are locked in their
-/// order, before any row of `members`, and those in the order of their users and conversations.
+/// order, before any row of `members`.
 fn together(rule: &ChangeRule<'_>, shape: &Shape) -> String {
     let known = known();
     let (asked, first) = Dialect::Postgres.rows("q", 1, known.columns());

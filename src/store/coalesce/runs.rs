@@ -80,14 +80,14 @@ impl Company {
 
     /// Takes a request in, if it fits. The first one does.
     pub(super) fn admits(&mut self, request: &impl Request) -> bool {
-        let excludes = request.excludes();
+        let (excludes, users) = (request.excludes(), request.users());
         let fits = request.rows() <= self.rows_left
             && !excludes.is_some_and(|other| self.excluded.contains(other))
-            && (self.rows_of_a_user == RowsOfAUser::Any || self.shares_no_user(&request.users()));
+            && (self.rows_of_a_user == RowsOfAUser::Any || self.shares_no_user(&users));
         if fits {
             self.rows_left -= request.rows();
             self.excluded.extend(excludes.map(str::to_owned));
-            match request.users() {
+            match users {
                 Users::These(users) => self.users.extend(users.into_iter().map(str::to_owned)),
                 Users::MembersOf(group) => self.group = Some(group.to_owned()),
             }
