@@ -24,6 +24,7 @@ on_every_database!(
     a_setting_that_was_taken_back_has_been_received_all_the_same,
     reading_does_not_keep_a_conversation,
     what_was_deleted_since_is_deleted_already,
+    what_was_shown_again_since_is_left_alone,
     large_groups_of_a_plan_are_kept_if_they_received_a_message,
     limit_and_clear_history_are_as_the_deletion_has_them,
     a_plan_is_for_one_user_and_one_selector_in_whatever_words,
@@ -258,6 +259,23 @@ async fn what_was_deleted_since_is_deleted_already(database: TestDatabase) {
     );
     assert_eq!(client.listed("alice").await, [c2c("back")]);
     assert_eq!(client.history("alice", c2c("back")).await.len(), 2);
+}
+
+async fn what_was_shown_again_since_is_left_alone(database: TestDatabase) {
+    let Stage {
+        client,
+        server: _server,
+        ..
+    } = Stage::open(&database).await;
+    chats(&client, &["bob", "carol"]).await;
+    let look = client.look("alice", really_everything()).await;
+    client.delete("alice", [c2c("bob")]).clear(false).await;
+    client.show("alice", [c2c("bob")]).await;
+    let deletion = client.delete_matching("alice", really_everything());
+    let deleted = deletion.planned(&look.plan).await;
+    let expected = named(&[("C2Cbob", CHANGED), ("C2Ccarol", DELETED)]);
+    assert_eq!(by_name(&deleted), expected);
+    assert_eq!(client.listed("alice").await, [c2c("bob")]);
 }
 
 async fn large_groups_of_a_plan_are_kept_if_they_received_a_message(database: TestDatabase) {
