@@ -4,17 +4,19 @@
 //! `TEST_KILLS` says how often at each place, once if it says nothing.
 //!
 //! Each place is the end of a statement, `BEGIN` and `COMMIT` included. The service makes a span of each for
-//! traces, so a subscriber finds them all, and nothing of this is compiled into the service. The process that
-//! dies is this test program, started once more for one ignored test.
+//! traces, so a subscriber finds them all, and nothing of this is compiled into the service. A first run, which
+//! is not killed, lists the places. Operations run beside each other, so a place is known by its name and by how
+//! often the run has come to that name, and not by its number among all. The process that dies is this test
+//! program, started once more for one ignored test.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     env, fmt,
     io::{BufRead as _, BufReader, Read as _},
     net::SocketAddr,
     os::unix::process::ExitStatusExt as _,
     process::{self, Child, ChildStdout, Command, ExitStatus, Stdio},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::Mutex,
     time::Duration,
 };
 
@@ -58,15 +60,13 @@ const DATABASE: &str = "KILLED_DATABASE";
 const NOW: &str = "KILLED_NOW";
 const PLACE: &str = "KILLED_PLACE";
 const LISTENING: &str = "listening on ";
-const KILLED: &str = "killed after ";
+const PASSED: &str = "passed ";
 
 const WINDOW: Duration = Duration::from_hours(1);
 /// Longer than a restore window and than the claim of a job that has died.
 const LATER: Duration = Duration::from_hours(2);
 /// Longer than the whole test, by its clock.
 const RETENTION: Duration = Duration::from_hours(100_000);
-/// There are fewer places than this.
-const MOST_PLACES: u64 = 500;
 /// The operations that the service is killed within, at least: each has several places.
 const OPERATIONS: [&str; 12] = [
     "append",
@@ -98,15 +98,14 @@ async fn a_kill_at_any_place_loses_nothing_and_leaves_nothing_behind(database: T
     stage.client.join(GROUP, &MEMBERS).await;
     let rounds = Rounds::on(&database, &stage.clock, RETENTION).await;
     let rows = Rows::of(&database).await;
-    let (mut places, mut acknowledged) = (BTreeSet::new(), Vec::new());
-    let (mut place, mut kills, mut runs) = (1, 0, 0);
-    loop {
+    let (mut acknowledged, mut killed) = (Vec::new(), BTreeSet::new());
+    let (mut kills, mut runs) = (0, 0);
+    let mut run = async |place: Option<&Place>| {
         runs += 1;
-        assert!(place < MOST_PLACES, "it never ends: {places:#?}");
         let note = prepare(&stage, runs).await;
         stage.clock.advance(LATER);
         let numbers = runs * 100;
-        let (asked, end) = killed_at(place, numbers, &database, &stage.clock).await;
+        let (asked, end) = run_until(place, numbers, &database, &stage.clock).await;
         // Or the round would pass over what the killed one has locked.
         rows.until_idle().await;
 
@@ -117,36 +116,67 @@ async fn a_kill_at_any_place_loses_nothing_and_leaves_nothing_behind(database: T
         rounds.run().await;
         nothing_is_left_behind(&rows, &acknowledged, &end).await;
         assert_eq!(send(&stage.client, &note).await.seq, 1, "{end}");
-        match end {
-            End::Killed(place) => places.insert(place),
-            End::Survived => break,
-        };
-        kills += 1;
-        if kills % number("TEST_KILLS", 1) == 0 {
-            place += 1;
+        end
+    };
+    let End::Survived(places) = run(None).await else {
+        panic!("nobody was to kill it");
+    };
+    for place in &places {
+        for _ in 0..number("TEST_KILLS", 1) {
+            // It survives where it does not come to the place so often: requests shared a transaction this time.
+            if let End::Killed(place) = run(Some(place)).await {
+                killed.insert(place.name);
+                kills += 1;
+            }
         }
     }
-    say(&format!("{kills} kills at {} places", place - 1));
+    say(&format!("{kills} kills at {} places", places.len()));
     for operation in OPERATIONS {
-        let within = places.iter().filter(|place| place.ends_with(operation));
-        assert!(within.count() > 0, "never within {operation}: {places:#?}");
+        let within = killed.iter().filter(|name| name.ends_with(operation));
+        assert!(within.count() > 0, "never within {operation}: {killed:#?}");
     }
     // Retries of all are answered as they were at first.
     let again = repeat(&stage.client, &acknowledged).await;
     assert_eq!(again, Repeated::default());
 }
 
+/// A place within a run: the end of a statement.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    /// The statement and the operation.
+    name: String,
+    /// How often the run has come there, from 1 on.
+    time: u64,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}, {}", self.time, self.name)
+    }
+}
+
+impl Place {
+    fn parse(text: &str) -> Self {
+        let (time, name) = text.split_once(", ").expect("two parts");
+        Self {
+            name: name.to_owned(),
+            time: time.parse().expect("a number"),
+        }
+    }
+}
+
 /// The end of a run of the service.
 enum End {
-    Killed(String),
-    Survived,
+    Killed(Place),
+    /// Nobody killed it. It came to these places, in this order.
+    Survived(Vec<Place>),
 }
 
 impl fmt::Display for End {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Killed(place) => write!(formatter, "killed after {place}"),
-            Self::Survived => write!(formatter, "not killed"),
+            Self::Survived(_) => write!(formatter, "not killed"),
         }
     }
 }
@@ -195,9 +225,10 @@ async fn nothing_is_left_behind(rows: &Rows, acknowledged: &[Asked], end: &End) 
     }
 }
 
-/// Runs the service until it has come to this place, and returns what it was asked. Requests have numbers from `numbers` on, which no other run uses.
-async fn killed_at(
-    place: u64,
+/// Runs the service until it has come to this place, and returns what it was asked. Requests have numbers from
+/// `numbers` on, which no other run uses.
+async fn run_until(
+    place: Option<&Place>,
     numbers: u64,
     database: &TestDatabase,
     clock: &TestClock,
@@ -222,13 +253,17 @@ async fn killed_at(
     // A round begins.
     drop(service.child.stdin.take());
     let (said, status) = service.end().await;
-    let killed = said.lines().find_map(|line| line.strip_prefix(KILLED));
-    let end = if let Some(place) = killed {
-        assert_eq!(status.signal(), Some(6), "{said}");
-        End::Killed(place.to_owned())
-    } else {
-        assert!(status.success(), "{said}");
-        End::Survived
+    let passed = said.lines().filter_map(|line| line.strip_prefix(PASSED));
+    let passed = passed.map(Place::parse).collect::<Vec<_>>();
+    let end = match place {
+        Some(place) if passed.contains(place) => {
+            assert_eq!(status.signal(), Some(6), "{said}");
+            End::Killed(place.clone())
+        }
+        _ => {
+            assert!(status.success(), "{said}");
+            End::Survived(passed)
+        }
     };
     (asked, end)
 }
@@ -241,14 +276,14 @@ struct Doomed {
 }
 
 impl Doomed {
-    async fn start(place: u64, url: &str, now: Timestamp) -> Self {
+    async fn start(place: Option<&Place>, url: &str, now: Timestamp) -> Self {
         let program = env::current_exe().expect("this program has a file");
         let test = "crash::places::serves_until_it_kills_itself";
         let mut child = Command::new(program)
             .args(["--exact", test, "--ignored", "--nocapture"])
             .env(DATABASE, url)
             .env(NOW, now.as_micros().to_string())
-            .env(PLACE, place.to_string())
+            .env(PLACE, place.map(Place::to_string).unwrap_or_default())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -301,11 +336,15 @@ async fn serves_until_it_kills_itself() {
     let store = store.expect("the database accepts connections");
     let server = Server::bind_to(&config, now.clock(), store.clone()).await;
     let server = server.expect("the server starts");
+    say(&format!("\n{LISTENING}{}", server.local_addr()));
     // The schema is there. From here on places count.
-    let places = Places(AtomicU64::new(words(PLACE).parse().expect("a number")));
+    let place = Some(words(PLACE)).filter(|place| !place.is_empty());
+    let places = Places {
+        last: place.as_deref().map(Place::parse),
+        passed: Mutex::default(),
+    };
     let subscriber = Registry::default().with(places);
     tracing::subscriber::set_global_default(subscriber).expect("there is no other test");
-    say(&format!("\n{LISTENING}{}", server.local_addr()));
     let mut serving = JoinSet::new();
     serving.spawn(server.serve(Shutdown::new()));
 
@@ -328,8 +367,13 @@ fn say(line: &str) {
     println!("{line}");
 }
 
-/// How many places are left to come to.
-struct Places(AtomicU64);
+/// The places that the service comes to.
+struct Places {
+    /// The one where it dies.
+    last: Option<Place>,
+    /// How often it has come to the places of each name.
+    passed: Mutex<BTreeMap<String, u64>>,
+}
 
 /// The name of a span.
 struct Name(String);
@@ -357,13 +401,20 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Places {
         let Some(span) = context.span(&id) else {
             return;
         };
-        if span.name() == "statement" && self.0.fetch_sub(1, Ordering::SeqCst) == 1 {
-            let names = span.scope().filter_map(|span| {
-                let extensions = span.extensions();
-                extensions.get::<Name>().map(|name| name.0.clone())
-            });
-            let names: Vec<_> = names.take(2).collect();
-            say(&format!("{KILLED}{}", names.join(" of ")));
+        if span.name() != "statement" {
+            return;
+        }
+        let names = span.scope().filter_map(|span| {
+            let extensions = span.extensions();
+            extensions.get::<Name>().map(|name| name.0.clone())
+        });
+        let name = names.take(2).collect::<Vec<_>>().join(" of ");
+        let mut passed = self.passed.lock().expect("nobody panics with the lock");
+        let time = passed.entry(name.clone()).or_default();
+        *time += 1;
+        let place = Place { name, time: *time };
+        say(&format!("{PASSED}{place}"));
+        if self.last.as_ref() == Some(&place) {
             process::abort();
         }
     }
