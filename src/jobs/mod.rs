@@ -3,6 +3,7 @@
 //! | job | when | needs | leaves |
 //! |---|---|---|---|
 //! | erasure | every purge interval, or by `purge` | changes whose restore window has passed; groups that somebody joined again | no message that nobody can ever see |
+//! | unlisting | as erasure | deletions of conversations | lists that do not pass over what was deleted |
 //! | trimming | as erasure | changes, names of erased messages, and requests to join and leave groups, that are older than was promised | a log that reaches back as far as was promised |
 //! | vacuuming SQLite | as erasure, but for at most a thousandth of the time; within a day | that something was erased | no erased text in any file |
 //!
@@ -62,6 +63,7 @@ pub async fn run_due(store: &Store, clock: &Clock, schedule: Schedule) -> Result
 }
 
 async fn round(store: &Store, now: Timestamp, schedule: Schedule) -> Result<Erased, StoreError> {
+    store.unlist().await?;
     let messages = erasure::run_once(store, now).await?;
     let changes = store.trim_changes(now).await?;
     store.trim_erased_messages(now).await?;

@@ -1,7 +1,8 @@
 //! A user's hidden conversations.
 //!
-//! They are read from the index of the user's rows by activity, passing over what is listed. The rows of large
-//! groups are returned besides, as for a list: their heads tell.
+//! They are read from the index of what is unlisted and, passing over what is listed, from the index of lists,
+//! where a conversation that was just deleted still is. The rows of large groups are returned besides, as for a
+//! list: their heads tell.
 
 use std::{collections::HashMap, iter::once};
 
@@ -15,8 +16,9 @@ use super::{
     key::ConversationKey,
     list::LISTED,
     log,
-    members::{self, ANY_KIND, Member, member, stored_kind},
+    members::{self, Member, member, stored_kind},
     row::{Row, revisions_of},
+    unlisting::{IS_UNLISTED, MAY_BE_LISTED},
 };
 use crate::domain::{ConversationKind, HiddenFilter, HiddenPosition, Revision, Timestamp, UserId};
 
@@ -64,27 +66,37 @@ impl Statements {
         let [user, kinds, after_time, after_key, length] =
             ["user_id", "kinds", "after_time", "after_key", "length"]
                 .map(|name| shape.parameter(name));
-        let rows = format!(
-            "SELECT m.* FROM members AS m{by_index} \
-             WHERE m.user_id = {user} AND {ANY_KIND} AND (m.kind & {kinds}) <> 0",
-            by_index = dialect.by_index("members_by_activity"),
+        let rows = |index, are_in_it| {
+            let by_index = dialect.by_index(index);
+            format!(
+                "SELECT m.* FROM members AS m{by_index} \
+                 WHERE m.user_id = {user} AND {are_in_it} AND (m.kind & {kinds}) <> 0"
+            )
+        };
+        let may_be_listed = rows("members_listed", MAY_BE_LISTED);
+        let unlisted = rows("members_unlisted", IS_UNLISTED);
+        let hidden = format!(
+            "m.last_time <= COALESCE({after_time}, {LATEST}) AND m.last_time >= {EARLIEST} \
+             AND CASE WHEN m.last_seq > m.joined_after AND NOT ({LISTED}) \
+                 AND ({after_time} IS NULL OR m.last_time < {after_time} \
+                      OR m.conversation_key > {after_key}) \
+                 THEN TRUE ELSE FALSE END \
+             ORDER BY m.last_time DESC, m.conversation_key LIMIT {length}"
         );
         let (revisions, _) = dialect.rows("i", 3, &[("revision", ColumnType::Integer)]);
         Self {
             page: format!(
-                "WITH without_copy AS ({rows} AND m.last_time IS NULL), \
-                 rest AS ( \
-                     {rows} AND m.last_time <= COALESCE({after_time}, {LATEST}) AND m.last_time >= {EARLIEST} \
-                     AND CASE WHEN m.last_seq > m.joined_after AND NOT ({LISTED}) \
-                         AND ({after_time} IS NULL OR m.last_time < {after_time} \
-                              OR m.conversation_key > {after_key}) \
-                         THEN TRUE ELSE FALSE END \
-                     ORDER BY m.last_time DESC, m.conversation_key LIMIT {length} \
+                "WITH without_copy AS ({may_be_listed} AND m.last_time IS NULL), \
+                 just_deleted AS ({may_be_listed} AND {hidden}), \
+                 unlisted AS ({unlisted} AND {hidden}), \
+                 hidden AS ( \
+                     SELECT * FROM (SELECT * FROM just_deleted UNION ALL SELECT * FROM unlisted) AS either \
+                     ORDER BY last_time DESC, conversation_key LIMIT {length} \
                  ) \
                  SELECT {BASE} AS base, {present} AS revision, p.taken_by, p.undo_ended, {columns} \
                  FROM (SELECT {user} AS user_id) AS me \
                  LEFT JOIN users AS u ON u.user_id = me.user_id \
-                 LEFT JOIN (SELECT * FROM without_copy UNION ALL SELECT * FROM rest) AS p ON TRUE",
+                 LEFT JOIN (SELECT * FROM without_copy UNION ALL SELECT * FROM hidden) AS p ON TRUE",
                 present = incarnation::present(dialect),
                 columns = members::columns_of(dialect, "p"),
             ),

@@ -21,6 +21,9 @@ const TABLE: &str = "incarnations";
 /// The base of the present incarnation.
 pub(super) const BASE: &str = "(SELECT COALESCE(MAX(base), 0) FROM incarnations)";
 
+/// Takes the lock that every change of the user's rows takes first, and changes nothing.
+pub(super) const LOCK_USER: &str = "UPDATE users SET revision = revision WHERE user_id = $1";
+
 /// The revisions of a user that mean something: what is outside of them belongs to a history that was
 /// given up when a backup was restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

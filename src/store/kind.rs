@@ -73,6 +73,11 @@ impl StoredKind {
         }
     }
 
+    /// Whether it can take conversations off the list.
+    pub(super) const fn unlists(self) -> bool {
+        matches!(self, Self::Delete | Self::DeleteAndClear)
+    }
+
     pub(super) const fn from_stored(number: i16) -> Option<Self> {
         Some(match number {
             1 => Self::Delete,

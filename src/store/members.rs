@@ -18,9 +18,9 @@ use crate::domain::{
 
 pub(super) const TABLE: &str = "members";
 
-/// True of every row `m`. The indices of lists and of conversations are of rows of which this holds, so
-/// PostgreSQL reads them only for a statement that says it. One that has the key of a row does not, and
-/// goes by the primary key, however few rows the user or the conversation is believed to have.
+/// True of every row `m`. The index of conversations is of rows of which this holds, so PostgreSQL reads it only
+/// for a statement that says it. One that has the key of a row does not, and goes by the primary key, however
+/// few rows the conversation is believed to have.
 pub(super) const ANY_KIND: &str = "m.kind > 0";
 
 /// A user's row of one conversation.

@@ -75,6 +75,7 @@ mod time;
 mod transaction;
 mod trim;
 mod under_way;
+mod unlisting;
 mod vacuums;
 
 use std::{sync::Arc, time::Duration};

@@ -42,12 +42,13 @@ impl InputRow for ShowRow {
 pub(super) fn show_statement(dialect: Dialect) -> ChangeStatement<ShowRow> {
     let last = "COALESCE(m.last_seq, i.head)";
     let set = format!(
-        "(hidden_through, read_through, stays_away, changed_by) = ( \
+        "(hidden_through, read_through, stays_away, unlisted_through, changed_by) = ( \
             SELECT CASE WHEN shows AND last <= m.hidden_through THEN last - 1 \
                         ELSE m.hidden_through END, \
                    CASE WHEN shows AND last <= m.hidden_through AND m.hidden_through > m.read_through \
                         THEN m.hidden_through ELSE m.read_through END, \
                    CASE WHEN shows THEN 0 ELSE m.stays_away END, \
+                   CASE WHEN shows THEN 0 ELSE m.unlisted_through END, \
                    CASE WHEN shows THEN {{revision}} ELSE m.changed_by END \
             FROM (SELECT last, \
                          last > m.joined_after \

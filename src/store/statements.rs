@@ -11,6 +11,7 @@ mod written;
 use super::{
     append, backlog, change, conversations, deletions, dialect::Dialect, erasure, folders, groups,
     hidden, incarnation, list, log, members, messages, remembered, settings, showing, trim,
+    unlisting,
 };
 
 /// The statements of all parts of the store.
@@ -28,6 +29,7 @@ pub(super) struct Statements {
     pub(super) erasure: erasure::Statements,
     pub(super) remembered: remembered::Statements,
     pub(super) trim: trim::Statements,
+    pub(super) unlisting: unlisting::Statements,
     pub(super) backlog: backlog::Statements,
     pub(super) change: change::Statements,
     pub(super) settings: settings::Statements,
@@ -56,6 +58,7 @@ impl Statements {
             erasure: erasure::Statements::new(dialect),
             remembered: remembered::Statements::new(dialect),
             trim: trim::Statements::new(dialect),
+            unlisting: unlisting::Statements::new(dialect),
             backlog: backlog::Statements::new(),
             change: change::Statements::new(dialect),
             settings: settings::Statements::new(dialect),

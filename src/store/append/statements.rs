@@ -7,11 +7,14 @@ use super::{
 use crate::store::{conversations, dialect::Dialect, input::Shape, members::ANY_KIND, messages};
 
 /// The effect of messages on the row of a user whom they reach. Only a sender has read something by them: one's
-/// own message lists what stayed away.
+/// own message lists what stayed away. What goes on staying away does not come back to the index of lists.
 const ARRIVED: &str = "ON CONFLICT (user_id, conversation_key) DO UPDATE SET \
     read_through = CASE WHEN excluded.read_through > members.read_through \
                    THEN excluded.read_through ELSE members.read_through END, \
     stays_away = CASE WHEN excluded.read_through > 0 THEN 0 ELSE members.stays_away END, \
+    unlisted_through = CASE WHEN members.stays_away = 1 AND excluded.read_through = 0 \
+                       THEN COALESCE(excluded.last_seq, members.unlisted_through) \
+                       ELSE members.unlisted_through END, \
     last_seq = excluded.last_seq, last_time = excluded.last_time";
 
 /// The effect of new messages on their conversation's head.

@@ -39,6 +39,7 @@ impl InputRow for Change {
         InputColumn::optional_integer("erasable_from", |change| {
             change.erasable_from.map(Timestamp::as_micros)
         }),
+        InputColumn::optional_integer("unlists", |change| change.kind.unlists().then_some(1)),
         InputColumn::optional_integer("undoes", |change| change.undoes.map(Revision::to_stored)),
         InputColumn::text("conversations", |change| {
             log::conversation_ids(&change.conversations)

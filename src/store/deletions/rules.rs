@@ -122,11 +122,12 @@ fn taking(settings: Settings, only_if: Option<&str>) -> (String, String) {
     let clear = within_membership("i.clear_through");
     let last = within_membership("i.head");
     let set = format!(
-        "({settings}hidden_through, cleared_through, stays_away, pinned_at, taken_by, kept_after, \
+        "({settings}hidden_through, cleared_through, stays_away, unlisted_through, pinned_at, taken_by, kept_after, \
           prev_hidden_through, prev_cleared_through, prev_stays_away, prev_pinned_at, prev_taken_by) = ( \
             SELECT {forgotten}hidden, \
                    CASE WHEN clears THEN clear ELSE m.cleared_through END, \
                    away, \
+                   CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END, \
                    CASE WHEN hides THEN NULL ELSE m.pinned_at END, \
                    CASE WHEN takes THEN {{revision}} ELSE m.taken_by END, \
                    CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END, \
@@ -184,8 +185,8 @@ fn taking(settings: Settings, only_if: Option<&str>) -> (String, String) {
 pub(in crate::store) fn restore_statement(dialect: Dialect) -> ChangeStatement<UndoneRow> {
     let listed = list::listed("COALESCE(m.last_seq, i.head)");
     let set = format!(
-        "(muted, marks, custom_data, hidden_through, cleared_through, stays_away, pinned_at, \
-          changed_by, taken_by, kept_after, undo_ended) = ( \
+        "(muted, marks, custom_data, hidden_through, cleared_through, stays_away, unlisted_through, \
+          pinned_at, changed_by, taken_by, kept_after, undo_ended) = ( \
             SELECT CASE WHEN restores AND i.muted_before = 1 THEN 1 ELSE m.muted END, \
                    CASE WHEN restores THEN m.marks | i.marks_before ELSE m.marks END, \
                    CASE WHEN restores AND m.custom_data IS NULL THEN i.data_before ELSE m.custom_data END, \
@@ -194,6 +195,7 @@ pub(in crate::store) fn restore_statement(dialect: Dialect) -> ChangeStatement<U
                    CASE WHEN restores AND i.away_before = 0 THEN 0 \
                         WHEN restores AND i.away_before = 1 AND NOT ({listed}) THEN 1 \
                         ELSE m.stays_away END, \
+                   CASE WHEN restores THEN 0 ELSE m.unlisted_through END, \
                    CASE WHEN repins THEN pin ELSE m.pinned_at END, \
                    CASE WHEN repins THEN {{revision}} ELSE m.changed_by END, \
                    CASE WHEN restores THEN beneath ELSE m.taken_by END, \

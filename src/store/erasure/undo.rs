@@ -16,6 +16,7 @@ use crate::{
         Store, StoreError,
         deletions::{self, Before},
         dialect::{Column, ColumnType, Dialect},
+        incarnation::LOCK_USER,
         key::ConversationKey,
         log::{self, RECORDED, Recorded},
         observed::DatabaseTransaction,
@@ -25,7 +26,6 @@ use crate::{
 
 #[cfg_attr(test, derive(serde::Serialize))]
 pub(super) struct Statements {
-    lock_user: &'static str,
     stacks: String,
     records: String,
     end: String,
@@ -47,8 +47,6 @@ impl Statements {
             ],
         );
         Self {
-            // As every change of the user's rows does first.
-            lock_user: "UPDATE users SET revision = revision WHERE user_id = $1",
             stacks: format!(
                 "SELECT m.conversation_key, m.taken_by, m.undo_ended, m.cleared_through \
                  FROM {keys} CROSS JOIN members AS m \
@@ -133,7 +131,7 @@ impl Store {
             .map(|change| change.recorded.revision)
             .collect();
         let statements = &self.statements.erasure.undo;
-        let lock_user = self.statement(statements.lock_user, [user.as_str().into()]);
+        let lock_user = self.statement(LOCK_USER, [user.as_str().into()]);
         self.retrying("end_undo", || async {
             let transaction = self.begin().await?;
             transaction.execute_raw(lock_user.clone()).await?;

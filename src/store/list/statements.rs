@@ -9,7 +9,8 @@ use crate::store::{
     dialect::{ColumnType, Dialect},
     incarnation::{self, BASE},
     input::Shape,
-    members::{self, ANY_KIND},
+    members,
+    unlisting::MAY_BE_LISTED,
 };
 
 /// Listed, of a row with a copy of the head.
@@ -48,7 +49,7 @@ enum Rows {
 impl Rows {
     fn whole(dialect: Dialect, shape: &Shape) -> Self {
         let chosen = format!(
-            "m.user_id = {} AND {ANY_KIND} AND {}",
+            "m.user_id = {} AND {MAY_BE_LISTED} AND {}",
             shape.parameter("user_id"),
             chosen(shape),
         );
@@ -84,11 +85,6 @@ impl Rows {
             Self::ByIndex { dialect, .. } => self.read(&dialect.by_index(index)),
             Self::OfFolder { .. } => self.read(""),
         }
-    }
-
-    /// They as `entry`, all of them.
-    fn all(&self) -> String {
-        self.read("")
     }
 
     fn read(&self, by_index: &str) -> String {
@@ -189,7 +185,7 @@ fn part(dialect: Dialect, shape: &Shape, rows: &Rows) -> String {
                     UNION ALL SELECT * FROM rest) AS p ON TRUE",
         with = rows.with(),
         by_pin = rows.by("members_pinned"),
-        by_activity = rows.by("members_by_activity"),
+        by_activity = rows.by("members_listed"),
         present = incarnation::present(dialect),
         columns = members::columns_of(dialect, "p"),
     )
@@ -215,7 +211,7 @@ fn unread(dialect: Dialect, _: &Shape, rows: &Rows) -> String {
         "WITH {with}counted AS ( \
              SELECT {messages}, {muted_messages}, \
                     COUNT(CASE WHEN entry.muted = 0 THEN 1 END) AS conversations \
-             FROM {all} WHERE entry.last_time IS NOT NULL \
+             FROM {by_activity} WHERE entry.last_time IS NOT NULL \
          ), without_copy AS ( \
              SELECT entry.* FROM {by_activity} WHERE entry.last_time IS NULL \
          ) \
@@ -223,8 +219,7 @@ fn unread(dialect: Dialect, _: &Shape, rows: &Rows) -> String {
         with = rows.with(),
         messages = sum("0", "messages"),
         muted_messages = sum("1", "muted_messages"),
-        all = rows.all(),
-        by_activity = rows.by("members_by_activity"),
+        by_activity = rows.by("members_listed"),
         columns = members::columns_without_folders("p"),
     )
 }
@@ -278,7 +273,7 @@ fn selection(dialect: Dialect, shape: &Shape, rows: &Rows) -> String {
          LEFT JOIN users AS u ON u.user_id = me.user_id \
          LEFT JOIN (SELECT * FROM oldest UNION ALL SELECT * FROM without_copy) AS p ON TRUE",
         with = rows.with(),
-        by_activity = rows.by("members_by_activity"),
+        by_activity = rows.by("members_listed"),
         present = incarnation::present(dialect),
         columns = members::columns_without_folders("p"),
     )

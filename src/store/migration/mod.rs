@@ -10,6 +10,7 @@ mod m20261128_000007_promises;
 mod m20261128_000008_incarnations;
 mod m20261129_000009_staying_away;
 mod m20261129_000010_readings;
+mod m20261129_000011_unlisted;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, SchemaManager,
@@ -54,6 +55,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000008_incarnations::Migration),
             Box::new(m20261129_000009_staying_away::Migration),
             Box::new(m20261129_000010_readings::Migration),
+            Box::new(m20261129_000011_unlisted::Migration),
         ]
     }
 

@@ -64,6 +64,11 @@ ON CONFLICT (user_id, conversation_key) DO UPDATE SET
         ELSE members.read_through
     END,
     stays_away = CASE WHEN excluded.read_through > 0 THEN 0 ELSE members.stays_away END,
+    unlisted_through = CASE
+        WHEN members.stays_away = 1
+        AND excluded.read_through = 0 THEN COALESCE(excluded.last_seq, members.unlisted_through)
+        ELSE members.unlisted_through
+    END,
     last_seq = excluded.last_seq,
     last_time = excluded.last_time
 RETURNING user_id, conversation_key;
@@ -287,6 +292,7 @@ INSERT INTO
         synced,
         restorable_until,
         erasable_from,
+        unlists,
         undoes,
         conversations,
         detail,
@@ -295,7 +301,7 @@ INSERT INTO
         revision,
         results
     )
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16);
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17);
 
 -- change.unpin
 UPDATE members SET
@@ -527,11 +533,6 @@ FROM (
     WITH ORDINALITY AS r(conversation_key, ended, cleared, ord)
 ) AS i
 WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
-
--- erasure.undo.lock_user
-UPDATE users SET
-    revision = revision
-WHERE user_id = $1;
 
 -- erasure.undo.records
 SELECT c.revision, c.request_digest, c.kind, c.restorable_until, c.conversations, c.results, c.detail
@@ -783,6 +784,7 @@ UPDATE members AS m SET
         hidden_through,
         cleared_through,
         stays_away,
+        unlisted_through,
         pinned_at,
         taken_by,
         kept_after,
@@ -799,6 +801,7 @@ UPDATE members AS m SET
             hidden,
             CASE WHEN clears THEN clear ELSE m.cleared_through END,
             away,
+            CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
             CASE WHEN hides THEN NULL ELSE m.pinned_at END,
             CASE WHEN takes THEN i.revision ELSE m.taken_by END,
             CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
@@ -945,6 +948,7 @@ INSERT INTO
         synced,
         restorable_until,
         erasable_from,
+        unlists,
         undoes,
         conversations,
         detail,
@@ -963,6 +967,7 @@ SELECT
     q.synced,
     q.restorable_until,
     q.erasable_from,
+    q.unlists,
     q.undoes,
     q.conversations,
     q.detail,
@@ -981,6 +986,7 @@ FROM (
         r.synced AS synced,
         CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
         CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
+        CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
         CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
         r.conversations AS conversations,
         CASE WHEN r.has_detail THEN r.detail END AS detail,
@@ -1006,13 +1012,15 @@ FROM (
             $14::boolean[],
             $15::bigint[],
             $16::boolean[],
-            $17::text[] COLLATE "C",
-            $18::text[] COLLATE "C",
-            $19::boolean[],
+            $17::bigint[],
+            $18::boolean[],
+            $19::text[] COLLATE "C",
             $20::text[] COLLATE "C",
             $21::boolean[],
-            $22::bigint[],
-            $23::bigint[]
+            $22::text[] COLLATE "C",
+            $23::boolean[],
+            $24::bigint[],
+            $25::bigint[]
         )
     WITH
     ORDINALITY AS r(
@@ -1030,6 +1038,8 @@ FROM (
         has_restorable_until,
         erasable_from,
         has_erasable_from,
+        unlists,
+        has_unlists,
         undoes,
         has_undoes,
         conversations,
@@ -1112,17 +1122,17 @@ FROM (
                 r.ord
             FROM
                 unnest(
-                    $24::bigint[],
-                    $25::text[] COLLATE "C",
-                    $26::uuid[],
-                    $27::bigint[],
-                    $28::bigint[],
+                    $26::bigint[],
+                    $27::text[] COLLATE "C",
+                    $28::uuid[],
                     $29::bigint[],
                     $30::bigint[],
-                    $31::boolean[],
+                    $31::bigint[],
                     $32::bigint[],
-                    $33::bigint[],
-                    $34::boolean[]
+                    $33::boolean[],
+                    $34::bigint[],
+                    $35::bigint[],
+                    $36::boolean[]
                 )
             WITH
             ORDINALITY AS r(
@@ -1348,14 +1358,18 @@ WITH
 without_copy AS (
     SELECT m.*
     FROM members AS m
-    WHERE m.user_id = $1 AND m.kind > 0 AND (m.kind & $2) <> 0 AND m.last_time IS NULL
+    WHERE
+        m.user_id = $1
+        AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
+        AND (m.kind & $2) <> 0
+        AND m.last_time IS NULL
 ),
-rest AS (
+just_deleted AS (
     SELECT m.*
     FROM members AS m
     WHERE
         m.user_id = $1
-        AND m.kind > 0
+        AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
         AND (m.kind & $2) <> 0
         AND m.last_time <= COALESCE($3, 9223372036854775807)
         AND m.last_time >= -9223372036854775808
@@ -1366,6 +1380,30 @@ rest AS (
             ELSE FALSE
         END
     ORDER BY m.last_time DESC, m.conversation_key
+    LIMIT $5
+),
+unlisted AS (
+    SELECT m.*
+    FROM members AS m
+    WHERE
+        m.user_id = $1
+        AND m.last_seq <= m.unlisted_through
+        AND (m.kind & $2) <> 0
+        AND m.last_time <= COALESCE($3, 9223372036854775807)
+        AND m.last_time >= -9223372036854775808
+        AND CASE
+            WHEN m.last_seq > m.joined_after
+            AND NOT (m.last_seq > m.hidden_through AND m.last_seq > m.joined_after AND m.stays_away = 0)
+            AND ($3 IS NULL OR m.last_time < $3 OR m.conversation_key > $4) THEN TRUE
+            ELSE FALSE
+        END
+    ORDER BY m.last_time DESC, m.conversation_key
+    LIMIT $5
+),
+hidden AS (
+    SELECT *
+    FROM (SELECT * FROM just_deleted UNION ALL SELECT * FROM unlisted) AS either
+    ORDER BY last_time DESC, conversation_key
     LIMIT $5
 )
 SELECT
@@ -1402,7 +1440,7 @@ SELECT
 FROM
     (SELECT $1 AS user_id) AS me
     LEFT JOIN users AS u ON u.user_id = me.user_id
-    LEFT JOIN (SELECT * FROM without_copy UNION ALL SELECT * FROM rest) AS p ON TRUE;
+    LEFT JOIN (SELECT * FROM without_copy UNION ALL SELECT * FROM hidden) AS p ON TRUE;
 
 -- hidden.restorable
 SELECT c.revision, c.restorable_until
@@ -1532,7 +1570,7 @@ pinned AS (
         FROM members AS m
         WHERE
             m.user_id = $1
-            AND m.kind > 0
+            AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
             AND CASE
                 WHEN (m.kind & $2) <> 0
                 AND ($3 = 0 OR (m.marks & $3) <> 0)
@@ -1574,7 +1612,7 @@ without_copy AS (
         FROM members AS m
         WHERE
             m.user_id = $1
-            AND m.kind > 0
+            AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
             AND CASE
                 WHEN (m.kind & $2) <> 0
                 AND ($3 = 0 OR (m.marks & $3) <> 0)
@@ -1602,7 +1640,7 @@ rest AS (
         FROM members AS m
         WHERE
             m.user_id = $1
-            AND m.kind > 0
+            AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
             AND CASE
                 WHEN (m.kind & $2) <> 0
                 AND ($3 = 0 OR (m.marks & $3) <> 0)
@@ -1766,7 +1804,7 @@ matching AS (
         FROM members AS m
         WHERE
             m.user_id = $1
-            AND m.kind > 0
+            AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
             AND CASE
                 WHEN (m.kind & $2) <> 0
                 AND ($3 = 0 OR (m.marks & $3) <> 0)
@@ -1812,7 +1850,7 @@ without_copy AS (
         FROM members AS m
         WHERE
             m.user_id = $1
-            AND m.kind > 0
+            AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
             AND CASE
                 WHEN (m.kind & $2) <> 0
                 AND ($3 = 0 OR (m.marks & $3) <> 0)
@@ -1973,7 +2011,7 @@ counted AS (
         FROM members AS m
         WHERE
             m.user_id = $1
-            AND m.kind > 0
+            AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
             AND CASE
                 WHEN (m.kind & $2) <> 0
                 AND ($3 = 0 OR (m.marks & $3) <> 0)
@@ -2001,7 +2039,7 @@ without_copy AS (
         FROM members AS m
         WHERE
             m.user_id = $1
-            AND m.kind > 0
+            AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
             AND CASE
                 WHEN (m.kind & $2) <> 0
                 AND ($3 = 0 OR (m.marks & $3) <> 0)
@@ -2200,6 +2238,7 @@ UPDATE members AS m SET
         hidden_through,
         cleared_through,
         stays_away,
+        unlisted_through,
         pinned_at,
         changed_by,
         taken_by,
@@ -2224,6 +2263,7 @@ UPDATE members AS m SET
                 ) THEN 1
                 ELSE m.stays_away
             END,
+            CASE WHEN restores THEN 0 ELSE m.unlisted_through END,
             CASE WHEN repins THEN pin ELSE m.pinned_at END,
             CASE WHEN repins THEN i.revision ELSE m.changed_by END,
             CASE WHEN restores THEN beneath ELSE m.taken_by END,
@@ -2352,26 +2392,26 @@ input AS (
             r.ord
         FROM
             unnest(
-                $15::uuid[],
-                $16::bigint[],
-                $17::boolean[],
-                $18::bigint[],
+                $16::uuid[],
+                $17::bigint[],
+                $18::boolean[],
                 $19::bigint[],
-                $20::boolean[],
-                $21::bigint[],
-                $22::boolean[],
-                $23::bigint[],
-                $24::boolean[],
-                $25::bigint[],
-                $26::boolean[],
-                $27::bigint[],
-                $28::boolean[],
-                $29::bigint[],
-                $30::boolean[],
-                $31::bigint[],
+                $20::bigint[],
+                $21::boolean[],
+                $22::bigint[],
+                $23::boolean[],
+                $24::bigint[],
+                $25::boolean[],
+                $26::bigint[],
+                $27::boolean[],
+                $28::bigint[],
+                $29::boolean[],
+                $30::bigint[],
+                $31::boolean[],
                 $32::bigint[],
-                $33::bytea[],
-                $34::boolean[]
+                $33::bigint[],
+                $34::bytea[],
+                $35::boolean[]
             )
         WITH
         ORDINALITY AS r(
@@ -2404,7 +2444,7 @@ raised AS (
     SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
     WHERE
         NOT EXISTS (SELECT 1 FROM earlier)
-        AND (SELECT COUNT(*) FROM members WHERE user_id = $1 AND pinned_at IS NOT NULL) + (SELECT COUNT(*) FROM input) <= $35
+        AND (SELECT COUNT(*) FROM members WHERE user_id = $1 AND pinned_at IS NOT NULL) + (SELECT COUNT(*) FROM input) <= $36
     ON CONFLICT (user_id) DO UPDATE SET
         revision = GREATEST(users.revision + 1, excluded.revision)
     WHERE users.revision = (SELECT revision FROM users WHERE user_id = $1)
@@ -2424,6 +2464,7 @@ applied AS (
             hidden_through,
             cleared_through,
             stays_away,
+            unlisted_through,
             pinned_at,
             changed_by,
             taken_by,
@@ -2448,6 +2489,7 @@ applied AS (
                     ) THEN 1
                     ELSE m.stays_away
                 END,
+                CASE WHEN restores THEN 0 ELSE m.unlisted_through END,
                 CASE WHEN repins THEN pin ELSE m.pinned_at END,
                 CASE WHEN repins THEN i.revision ELSE m.changed_by END,
                 CASE WHEN restores THEN beneath ELSE m.taken_by END,
@@ -2508,6 +2550,7 @@ recorded AS (
             synced,
             restorable_until,
             erasable_from,
+            unlists,
             undoes,
             conversations,
             detail,
@@ -2531,6 +2574,7 @@ recorded AS (
         $12,
         $13,
         $14,
+        $15,
         b.revision,
         (
             SELECT
@@ -2582,6 +2626,7 @@ INSERT INTO
         synced,
         restorable_until,
         erasable_from,
+        unlists,
         undoes,
         conversations,
         detail,
@@ -2600,6 +2645,7 @@ SELECT
     q.synced,
     q.restorable_until,
     q.erasable_from,
+    q.unlists,
     q.undoes,
     q.conversations,
     q.detail,
@@ -2618,6 +2664,7 @@ FROM (
         r.synced AS synced,
         CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
         CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
+        CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
         CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
         r.conversations AS conversations,
         CASE WHEN r.has_detail THEN r.detail END AS detail,
@@ -2643,13 +2690,15 @@ FROM (
             $14::boolean[],
             $15::bigint[],
             $16::boolean[],
-            $17::text[] COLLATE "C",
-            $18::text[] COLLATE "C",
-            $19::boolean[],
+            $17::bigint[],
+            $18::boolean[],
+            $19::text[] COLLATE "C",
             $20::text[] COLLATE "C",
             $21::boolean[],
-            $22::bigint[],
-            $23::bigint[]
+            $22::text[] COLLATE "C",
+            $23::boolean[],
+            $24::bigint[],
+            $25::bigint[]
         )
     WITH
     ORDINALITY AS r(
@@ -2667,6 +2716,8 @@ FROM (
         has_restorable_until,
         erasable_from,
         has_erasable_from,
+        unlists,
+        has_unlists,
         undoes,
         has_undoes,
         conversations,
@@ -2731,14 +2782,12 @@ FROM (
                 r.ord
             FROM
                 unnest(
-                    $24::bigint[],
-                    $25::text[] COLLATE "C",
-                    $26::uuid[],
-                    $27::bigint[],
-                    $28::boolean[],
+                    $26::bigint[],
+                    $27::text[] COLLATE "C",
+                    $28::uuid[],
                     $29::bigint[],
-                    $30::bigint[],
-                    $31::boolean[],
+                    $30::boolean[],
+                    $31::bigint[],
                     $32::bigint[],
                     $33::boolean[],
                     $34::bigint[],
@@ -2750,9 +2799,11 @@ FROM (
                     $40::bigint[],
                     $41::boolean[],
                     $42::bigint[],
-                    $43::bigint[],
-                    $44::bytea[],
-                    $45::boolean[]
+                    $43::boolean[],
+                    $44::bigint[],
+                    $45::bigint[],
+                    $46::bytea[],
+                    $47::boolean[]
                 )
             WITH
             ORDINALITY AS r(
@@ -2801,7 +2852,7 @@ input AS (
             uuid_send(r.conversation_key) AS conversation_key,
             CASE WHEN r.has_custom_data THEN r.custom_data END AS custom_data,
             r.ord
-        FROM unnest($15::uuid[], $16::bytea[], $17::boolean[])
+        FROM unnest($16::uuid[], $17::bytea[], $18::boolean[])
         WITH ORDINALITY AS r(conversation_key, custom_data, has_custom_data, ord)
     ) AS i
 ),
@@ -2838,6 +2889,7 @@ recorded AS (
             synced,
             restorable_until,
             erasable_from,
+            unlists,
             undoes,
             conversations,
             detail,
@@ -2861,6 +2913,7 @@ recorded AS (
         $12,
         $13,
         $14,
+        $15,
         b.revision,
         (
             SELECT COALESCE(json_agg(json_build_array(COALESCE(a.outcome, 3)) ORDER BY i.ord)::text, '[]')
@@ -2900,6 +2953,7 @@ asked AS (
             r.synced AS synced,
             CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
             CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
+            CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
             CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
             r.conversations AS conversations,
             CASE WHEN r.has_detail THEN r.detail END AS detail,
@@ -2924,12 +2978,14 @@ asked AS (
                 $14::boolean[],
                 $15::bigint[],
                 $16::boolean[],
-                $17::text[] COLLATE "C",
-                $18::text[] COLLATE "C",
-                $19::boolean[],
+                $17::bigint[],
+                $18::boolean[],
+                $19::text[] COLLATE "C",
                 $20::text[] COLLATE "C",
                 $21::boolean[],
-                $22::bigint[]
+                $22::text[] COLLATE "C",
+                $23::boolean[],
+                $24::bigint[]
             )
         WITH
         ORDINALITY AS r(
@@ -2947,6 +3003,8 @@ asked AS (
             has_restorable_until,
             erasable_from,
             has_erasable_from,
+            unlists,
+            has_unlists,
             undoes,
             has_undoes,
             conversations,
@@ -2967,7 +3025,7 @@ input AS (
             uuid_send(r.conversation_key) AS conversation_key,
             CASE WHEN r.has_custom_data THEN r.custom_data END AS custom_data,
             r.ord
-        FROM unnest($23::text[] COLLATE "C", $24::uuid[], $25::bytea[], $26::boolean[])
+        FROM unnest($25::text[] COLLATE "C", $26::uuid[], $27::bytea[], $28::boolean[])
         WITH ORDINALITY AS r(user_id, conversation_key, custom_data, has_custom_data, ord)
     ) AS i
 ),
@@ -3025,6 +3083,7 @@ recorded AS (
             synced,
             restorable_until,
             erasable_from,
+            unlists,
             undoes,
             conversations,
             detail,
@@ -3043,6 +3102,7 @@ recorded AS (
         q.synced,
         q.restorable_until,
         q.erasable_from,
+        q.unlists,
         q.undoes,
         q.conversations,
         q.detail,
@@ -3082,7 +3142,7 @@ input AS (
     SELECT *
     FROM (
         SELECT uuid_send(r.conversation_key) AS conversation_key, r.added AS added, r.removed AS removed, r.ord
-        FROM unnest($15::uuid[], $16::bigint[], $17::bigint[])
+        FROM unnest($16::uuid[], $17::bigint[], $18::bigint[])
         WITH ORDINALITY AS r(conversation_key, added, removed, ord)
     ) AS i
 ),
@@ -3122,6 +3182,7 @@ recorded AS (
             synced,
             restorable_until,
             erasable_from,
+            unlists,
             undoes,
             conversations,
             detail,
@@ -3145,6 +3206,7 @@ recorded AS (
         $12,
         $13,
         $14,
+        $15,
         b.revision,
         (
             SELECT
@@ -3188,6 +3250,7 @@ asked AS (
             r.synced AS synced,
             CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
             CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
+            CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
             CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
             r.conversations AS conversations,
             CASE WHEN r.has_detail THEN r.detail END AS detail,
@@ -3212,12 +3275,14 @@ asked AS (
                 $14::boolean[],
                 $15::bigint[],
                 $16::boolean[],
-                $17::text[] COLLATE "C",
-                $18::text[] COLLATE "C",
-                $19::boolean[],
+                $17::bigint[],
+                $18::boolean[],
+                $19::text[] COLLATE "C",
                 $20::text[] COLLATE "C",
                 $21::boolean[],
-                $22::bigint[]
+                $22::text[] COLLATE "C",
+                $23::boolean[],
+                $24::bigint[]
             )
         WITH
         ORDINALITY AS r(
@@ -3235,6 +3300,8 @@ asked AS (
             has_restorable_until,
             erasable_from,
             has_erasable_from,
+            unlists,
+            has_unlists,
             undoes,
             has_undoes,
             conversations,
@@ -3256,7 +3323,7 @@ input AS (
             r.added AS added,
             r.removed AS removed,
             r.ord
-        FROM unnest($23::text[] COLLATE "C", $24::uuid[], $25::bigint[], $26::bigint[])
+        FROM unnest($25::text[] COLLATE "C", $26::uuid[], $27::bigint[], $28::bigint[])
         WITH ORDINALITY AS r(user_id, conversation_key, added, removed, ord)
     ) AS i
 ),
@@ -3319,6 +3386,7 @@ recorded AS (
             synced,
             restorable_until,
             erasable_from,
+            unlists,
             undoes,
             conversations,
             detail,
@@ -3337,6 +3405,7 @@ recorded AS (
         q.synced,
         q.restorable_until,
         q.erasable_from,
+        q.unlists,
         q.undoes,
         q.conversations,
         q.detail,
@@ -3376,7 +3445,7 @@ input AS (
     SELECT *
     FROM (
         SELECT uuid_send(r.conversation_key) AS conversation_key, r.muted AS muted, r.ord
-        FROM unnest($15::uuid[], $16::bigint[])
+        FROM unnest($16::uuid[], $17::bigint[])
         WITH ORDINALITY AS r(conversation_key, muted, ord)
     ) AS i
 ),
@@ -3413,6 +3482,7 @@ recorded AS (
             synced,
             restorable_until,
             erasable_from,
+            unlists,
             undoes,
             conversations,
             detail,
@@ -3436,6 +3506,7 @@ recorded AS (
         $12,
         $13,
         $14,
+        $15,
         b.revision,
         (
             SELECT COALESCE(json_agg(json_build_array(COALESCE(a.outcome, 3)) ORDER BY i.ord)::text, '[]')
@@ -3475,6 +3546,7 @@ asked AS (
             r.synced AS synced,
             CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
             CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
+            CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
             CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
             r.conversations AS conversations,
             CASE WHEN r.has_detail THEN r.detail END AS detail,
@@ -3499,12 +3571,14 @@ asked AS (
                 $14::boolean[],
                 $15::bigint[],
                 $16::boolean[],
-                $17::text[] COLLATE "C",
-                $18::text[] COLLATE "C",
-                $19::boolean[],
+                $17::bigint[],
+                $18::boolean[],
+                $19::text[] COLLATE "C",
                 $20::text[] COLLATE "C",
                 $21::boolean[],
-                $22::bigint[]
+                $22::text[] COLLATE "C",
+                $23::boolean[],
+                $24::bigint[]
             )
         WITH
         ORDINALITY AS r(
@@ -3522,6 +3596,8 @@ asked AS (
             has_restorable_until,
             erasable_from,
             has_erasable_from,
+            unlists,
+            has_unlists,
             undoes,
             has_undoes,
             conversations,
@@ -3538,7 +3614,7 @@ input AS (
     SELECT *
     FROM (
         SELECT r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key, r.muted AS muted, r.ord
-        FROM unnest($23::text[] COLLATE "C", $24::uuid[], $25::bigint[])
+        FROM unnest($25::text[] COLLATE "C", $26::uuid[], $27::bigint[])
         WITH ORDINALITY AS r(user_id, conversation_key, muted, ord)
     ) AS i
 ),
@@ -3596,6 +3672,7 @@ recorded AS (
             synced,
             restorable_until,
             erasable_from,
+            unlists,
             undoes,
             conversations,
             detail,
@@ -3614,6 +3691,7 @@ recorded AS (
         q.synced,
         q.restorable_until,
         q.erasable_from,
+        q.unlists,
         q.undoes,
         q.conversations,
         q.detail,
@@ -3685,7 +3763,7 @@ input AS (
     SELECT *
     FROM (
         SELECT uuid_send(r.conversation_key) AS conversation_key, r.position AS position, r.ord
-        FROM unnest($15::uuid[], $16::bigint[])
+        FROM unnest($16::uuid[], $17::bigint[])
         WITH ORDINALITY AS r(conversation_key, position, ord)
     ) AS i
 ),
@@ -3694,7 +3772,7 @@ raised AS (
     SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
     WHERE
         NOT EXISTS (SELECT 1 FROM earlier)
-        AND (SELECT COUNT(*) FROM members WHERE user_id = $1 AND pinned_at IS NOT NULL) + (SELECT COUNT(*) FROM input) <= $17
+        AND (SELECT COUNT(*) FROM members WHERE user_id = $1 AND pinned_at IS NOT NULL) + (SELECT COUNT(*) FROM input) <= $18
     ON CONFLICT (user_id) DO UPDATE SET
         revision = GREATEST(users.revision + 1, excluded.revision)
     WHERE users.revision = (SELECT revision FROM users WHERE user_id = $1)
@@ -3747,6 +3825,7 @@ recorded AS (
             synced,
             restorable_until,
             erasable_from,
+            unlists,
             undoes,
             conversations,
             detail,
@@ -3770,6 +3849,7 @@ recorded AS (
         $12,
         $13,
         $14,
+        $15,
         b.revision,
         (
             SELECT COALESCE(json_agg(json_build_array(COALESCE(a.outcome, 3)) ORDER BY i.ord)::text, '[]')
@@ -3806,6 +3886,7 @@ INSERT INTO
         synced,
         restorable_until,
         erasable_from,
+        unlists,
         undoes,
         conversations,
         detail,
@@ -3824,6 +3905,7 @@ SELECT
     q.synced,
     q.restorable_until,
     q.erasable_from,
+    q.unlists,
     q.undoes,
     q.conversations,
     q.detail,
@@ -3842,6 +3924,7 @@ FROM (
         r.synced AS synced,
         CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
         CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
+        CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
         CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
         r.conversations AS conversations,
         CASE WHEN r.has_detail THEN r.detail END AS detail,
@@ -3867,13 +3950,15 @@ FROM (
             $14::boolean[],
             $15::bigint[],
             $16::boolean[],
-            $17::text[] COLLATE "C",
-            $18::text[] COLLATE "C",
-            $19::boolean[],
+            $17::bigint[],
+            $18::boolean[],
+            $19::text[] COLLATE "C",
             $20::text[] COLLATE "C",
             $21::boolean[],
-            $22::bigint[],
-            $23::bigint[]
+            $22::text[] COLLATE "C",
+            $23::boolean[],
+            $24::bigint[],
+            $25::bigint[]
         )
     WITH
     ORDINALITY AS r(
@@ -3891,6 +3976,8 @@ FROM (
         has_restorable_until,
         erasable_from,
         has_erasable_from,
+        unlists,
+        has_unlists,
         undoes,
         has_undoes,
         conversations,
@@ -3930,7 +4017,7 @@ FROM (
                 uuid_send(r.conversation_key) AS conversation_key,
                 r.position AS position,
                 r.ord
-            FROM unnest($24::bigint[], $25::text[] COLLATE "C", $26::uuid[], $27::bigint[])
+            FROM unnest($26::bigint[], $27::text[] COLLATE "C", $28::uuid[], $29::bigint[])
             WITH ORDINALITY AS r(revision, user_id, conversation_key, position, ord)
         ) AS i
             LEFT JOIN members AS m ON m.user_id = i.user_id
@@ -3950,7 +4037,7 @@ input AS (
     SELECT *
     FROM (
         SELECT uuid_send(r.conversation_key) AS conversation_key, r.position AS position, r.ord
-        FROM unnest($15::uuid[], $16::bigint[])
+        FROM unnest($16::uuid[], $17::bigint[])
         WITH ORDINALITY AS r(conversation_key, position, ord)
     ) AS i
 ),
@@ -3993,6 +4080,7 @@ recorded AS (
             synced,
             restorable_until,
             erasable_from,
+            unlists,
             undoes,
             conversations,
             detail,
@@ -4016,6 +4104,7 @@ recorded AS (
         $12,
         $13,
         $14,
+        $15,
         b.revision,
         (
             SELECT
@@ -4059,6 +4148,7 @@ asked AS (
             r.synced AS synced,
             CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
             CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
+            CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
             CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
             r.conversations AS conversations,
             CASE WHEN r.has_detail THEN r.detail END AS detail,
@@ -4083,12 +4173,14 @@ asked AS (
                 $14::boolean[],
                 $15::bigint[],
                 $16::boolean[],
-                $17::text[] COLLATE "C",
-                $18::text[] COLLATE "C",
-                $19::boolean[],
+                $17::bigint[],
+                $18::boolean[],
+                $19::text[] COLLATE "C",
                 $20::text[] COLLATE "C",
                 $21::boolean[],
-                $22::bigint[]
+                $22::text[] COLLATE "C",
+                $23::boolean[],
+                $24::bigint[]
             )
         WITH
         ORDINALITY AS r(
@@ -4106,6 +4198,8 @@ asked AS (
             has_restorable_until,
             erasable_from,
             has_erasable_from,
+            unlists,
+            has_unlists,
             undoes,
             has_undoes,
             conversations,
@@ -4126,7 +4220,7 @@ input AS (
             uuid_send(r.conversation_key) AS conversation_key,
             r.position AS position,
             r.ord
-        FROM unnest($23::text[] COLLATE "C", $24::uuid[], $25::bigint[])
+        FROM unnest($25::text[] COLLATE "C", $26::uuid[], $27::bigint[])
         WITH ORDINALITY AS r(user_id, conversation_key, position, ord)
     ) AS i
 ),
@@ -4192,6 +4286,7 @@ recorded AS (
             synced,
             restorable_until,
             erasable_from,
+            unlists,
             undoes,
             conversations,
             detail,
@@ -4210,6 +4305,7 @@ recorded AS (
         q.synced,
         q.restorable_until,
         q.erasable_from,
+        q.unlists,
         q.undoes,
         q.conversations,
         q.detail,
@@ -4249,7 +4345,7 @@ input AS (
     SELECT *
     FROM (
         SELECT uuid_send(r.conversation_key) AS conversation_key, r.position AS position, r.ord
-        FROM unnest($15::uuid[], $16::bigint[])
+        FROM unnest($16::uuid[], $17::bigint[])
         WITH ORDINALITY AS r(conversation_key, position, ord)
     ) AS i
 ),
@@ -4296,6 +4392,7 @@ recorded AS (
             synced,
             restorable_until,
             erasable_from,
+            unlists,
             undoes,
             conversations,
             detail,
@@ -4319,6 +4416,7 @@ recorded AS (
         $12,
         $13,
         $14,
+        $15,
         b.revision,
         (
             SELECT COALESCE(json_agg(json_build_array(COALESCE(a.outcome, 3)) ORDER BY i.ord)::text, '[]')
@@ -4358,6 +4456,7 @@ asked AS (
             r.synced AS synced,
             CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
             CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
+            CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
             CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
             r.conversations AS conversations,
             CASE WHEN r.has_detail THEN r.detail END AS detail,
@@ -4382,12 +4481,14 @@ asked AS (
                 $14::boolean[],
                 $15::bigint[],
                 $16::boolean[],
-                $17::text[] COLLATE "C",
-                $18::text[] COLLATE "C",
-                $19::boolean[],
+                $17::bigint[],
+                $18::boolean[],
+                $19::text[] COLLATE "C",
                 $20::text[] COLLATE "C",
                 $21::boolean[],
-                $22::bigint[]
+                $22::text[] COLLATE "C",
+                $23::boolean[],
+                $24::bigint[]
             )
         WITH
         ORDINALITY AS r(
@@ -4405,6 +4506,8 @@ asked AS (
             has_restorable_until,
             erasable_from,
             has_erasable_from,
+            unlists,
+            has_unlists,
             undoes,
             has_undoes,
             conversations,
@@ -4425,7 +4528,7 @@ input AS (
             uuid_send(r.conversation_key) AS conversation_key,
             r.position AS position,
             r.ord
-        FROM unnest($23::text[] COLLATE "C", $24::uuid[], $25::bigint[])
+        FROM unnest($25::text[] COLLATE "C", $26::uuid[], $27::bigint[])
         WITH ORDINALITY AS r(user_id, conversation_key, position, ord)
     ) AS i
 ),
@@ -4493,6 +4596,7 @@ recorded AS (
             synced,
             restorable_until,
             erasable_from,
+            unlists,
             undoes,
             conversations,
             detail,
@@ -4511,6 +4615,7 @@ recorded AS (
         q.synced,
         q.restorable_until,
         q.erasable_from,
+        q.unlists,
         q.undoes,
         q.conversations,
         q.detail,
@@ -4550,7 +4655,7 @@ input AS (
     SELECT *
     FROM (
         SELECT uuid_send(r.conversation_key) AS conversation_key, r.head AS head, r.ord
-        FROM unnest($15::uuid[], $16::bigint[])
+        FROM unnest($16::uuid[], $17::bigint[])
         WITH ORDINALITY AS r(conversation_key, head, ord)
     ) AS i
 ),
@@ -4569,7 +4674,7 @@ targets AS MATERIALIZED (
 ),
 applied AS (
     UPDATE members AS m SET
-        (hidden_through, read_through, stays_away, changed_by) = (
+        (hidden_through, read_through, stays_away, unlisted_through, changed_by) = (
             SELECT
                 CASE WHEN shows AND last <= m.hidden_through THEN last - 1 ELSE m.hidden_through END,
                 CASE
@@ -4579,6 +4684,7 @@ applied AS (
                     ELSE m.read_through
                 END,
                 CASE WHEN shows THEN 0 ELSE m.stays_away END,
+                CASE WHEN shows THEN 0 ELSE m.unlisted_through END,
                 CASE WHEN shows THEN i.revision ELSE m.changed_by END
             FROM (
                 SELECT last, last > m.joined_after
@@ -4611,6 +4717,7 @@ recorded AS (
             synced,
             restorable_until,
             erasable_from,
+            unlists,
             undoes,
             conversations,
             detail,
@@ -4634,6 +4741,7 @@ recorded AS (
         $12,
         $13,
         $14,
+        $15,
         b.revision,
         (
             SELECT
@@ -4685,6 +4793,7 @@ asked AS (
             r.synced AS synced,
             CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
             CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
+            CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
             CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
             r.conversations AS conversations,
             CASE WHEN r.has_detail THEN r.detail END AS detail,
@@ -4709,12 +4818,14 @@ asked AS (
                 $14::boolean[],
                 $15::bigint[],
                 $16::boolean[],
-                $17::text[] COLLATE "C",
-                $18::text[] COLLATE "C",
-                $19::boolean[],
+                $17::bigint[],
+                $18::boolean[],
+                $19::text[] COLLATE "C",
                 $20::text[] COLLATE "C",
                 $21::boolean[],
-                $22::bigint[]
+                $22::text[] COLLATE "C",
+                $23::boolean[],
+                $24::bigint[]
             )
         WITH
         ORDINALITY AS r(
@@ -4732,6 +4843,8 @@ asked AS (
             has_restorable_until,
             erasable_from,
             has_erasable_from,
+            unlists,
+            has_unlists,
             undoes,
             has_undoes,
             conversations,
@@ -4748,7 +4861,7 @@ input AS (
     SELECT *
     FROM (
         SELECT r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key, r.head AS head, r.ord
-        FROM unnest($23::text[] COLLATE "C", $24::uuid[], $25::bigint[])
+        FROM unnest($25::text[] COLLATE "C", $26::uuid[], $27::bigint[])
         WITH ORDINALITY AS r(user_id, conversation_key, head, ord)
     ) AS i
 ),
@@ -4783,7 +4896,7 @@ targets AS MATERIALIZED (
 ),
 applied AS (
     UPDATE members AS m SET
-        (hidden_through, read_through, stays_away, changed_by) = (
+        (hidden_through, read_through, stays_away, unlisted_through, changed_by) = (
             SELECT
                 CASE WHEN shows AND last <= m.hidden_through THEN last - 1 ELSE m.hidden_through END,
                 CASE
@@ -4793,6 +4906,7 @@ applied AS (
                     ELSE m.read_through
                 END,
                 CASE WHEN shows THEN 0 ELSE m.stays_away END,
+                CASE WHEN shows THEN 0 ELSE m.unlisted_through END,
                 CASE WHEN shows THEN i.revision ELSE m.changed_by END
             FROM (
                 SELECT last, last > m.joined_after
@@ -4840,6 +4954,7 @@ recorded AS (
             synced,
             restorable_until,
             erasable_from,
+            unlists,
             undoes,
             conversations,
             detail,
@@ -4858,6 +4973,7 @@ recorded AS (
         q.synced,
         q.restorable_until,
         q.erasable_from,
+        q.unlists,
         q.undoes,
         q.conversations,
         q.detail,
@@ -4903,7 +5019,7 @@ input AS (
             r.clear_through AS clear_through,
             CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away,
             r.ord
-        FROM unnest($15::uuid[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[], $20::boolean[])
+        FROM unnest($16::uuid[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[], $21::boolean[])
         WITH
         ORDINALITY AS r(conversation_key, head, hide_through, clear_through, stays_away, has_stays_away, ord)
     ) AS i
@@ -4927,6 +5043,7 @@ applied AS (
             hidden_through,
             cleared_through,
             stays_away,
+            unlisted_through,
             pinned_at,
             taken_by,
             kept_after,
@@ -4940,6 +5057,7 @@ applied AS (
                 hidden,
                 CASE WHEN clears THEN clear ELSE m.cleared_through END,
                 away,
+                CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
                 CASE WHEN hides THEN NULL ELSE m.pinned_at END,
                 CASE WHEN takes THEN i.revision ELSE m.taken_by END,
                 CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
@@ -5033,6 +5151,7 @@ recorded AS (
             synced,
             restorable_until,
             erasable_from,
+            unlists,
             undoes,
             conversations,
             detail,
@@ -5056,6 +5175,7 @@ recorded AS (
         $12,
         $13,
         $14,
+        $15,
         b.revision,
         (
             SELECT
@@ -5114,6 +5234,7 @@ asked AS (
             r.synced AS synced,
             CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
             CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
+            CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
             CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
             r.conversations AS conversations,
             CASE WHEN r.has_detail THEN r.detail END AS detail,
@@ -5138,12 +5259,14 @@ asked AS (
                 $14::boolean[],
                 $15::bigint[],
                 $16::boolean[],
-                $17::text[] COLLATE "C",
-                $18::text[] COLLATE "C",
-                $19::boolean[],
+                $17::bigint[],
+                $18::boolean[],
+                $19::text[] COLLATE "C",
                 $20::text[] COLLATE "C",
                 $21::boolean[],
-                $22::bigint[]
+                $22::text[] COLLATE "C",
+                $23::boolean[],
+                $24::bigint[]
             )
         WITH
         ORDINALITY AS r(
@@ -5161,6 +5284,8 @@ asked AS (
             has_restorable_until,
             erasable_from,
             has_erasable_from,
+            unlists,
+            has_unlists,
             undoes,
             has_undoes,
             conversations,
@@ -5186,13 +5311,13 @@ input AS (
             r.ord
         FROM
             unnest(
-                $23::text[] COLLATE "C",
-                $24::uuid[],
-                $25::bigint[],
-                $26::bigint[],
+                $25::text[] COLLATE "C",
+                $26::uuid[],
                 $27::bigint[],
                 $28::bigint[],
-                $29::boolean[]
+                $29::bigint[],
+                $30::bigint[],
+                $31::boolean[]
             )
         WITH
         ORDINALITY AS r(user_id, conversation_key, head, hide_through, clear_through, stays_away, has_stays_away, ord)
@@ -5233,6 +5358,7 @@ applied AS (
             hidden_through,
             cleared_through,
             stays_away,
+            unlisted_through,
             pinned_at,
             taken_by,
             kept_after,
@@ -5246,6 +5372,7 @@ applied AS (
                 hidden,
                 CASE WHEN clears THEN clear ELSE m.cleared_through END,
                 away,
+                CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
                 CASE WHEN hides THEN NULL ELSE m.pinned_at END,
                 CASE WHEN takes THEN i.revision ELSE m.taken_by END,
                 CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
@@ -5361,6 +5488,7 @@ recorded AS (
             synced,
             restorable_until,
             erasable_from,
+            unlists,
             undoes,
             conversations,
             detail,
@@ -5379,6 +5507,7 @@ recorded AS (
         q.synced,
         q.restorable_until,
         q.erasable_from,
+        q.unlists,
         q.undoes,
         q.conversations,
         q.detail,
@@ -5413,6 +5542,7 @@ UPDATE members AS m SET
         hidden_through,
         cleared_through,
         stays_away,
+        unlisted_through,
         pinned_at,
         taken_by,
         kept_after,
@@ -5426,6 +5556,7 @@ UPDATE members AS m SET
             hidden,
             CASE WHEN clears THEN clear ELSE m.cleared_through END,
             away,
+            CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
             CASE WHEN hides THEN NULL ELSE m.pinned_at END,
             CASE WHEN takes THEN i.revision ELSE m.taken_by END,
             CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
@@ -5561,6 +5692,7 @@ INSERT INTO
         synced,
         restorable_until,
         erasable_from,
+        unlists,
         undoes,
         conversations,
         detail,
@@ -5579,6 +5711,7 @@ SELECT
     q.synced,
     q.restorable_until,
     q.erasable_from,
+    q.unlists,
     q.undoes,
     q.conversations,
     q.detail,
@@ -5597,6 +5730,7 @@ FROM (
         r.synced AS synced,
         CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
         CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
+        CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
         CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
         r.conversations AS conversations,
         CASE WHEN r.has_detail THEN r.detail END AS detail,
@@ -5622,13 +5756,15 @@ FROM (
             $14::boolean[],
             $15::bigint[],
             $16::boolean[],
-            $17::text[] COLLATE "C",
-            $18::text[] COLLATE "C",
-            $19::boolean[],
+            $17::bigint[],
+            $18::boolean[],
+            $19::text[] COLLATE "C",
             $20::text[] COLLATE "C",
             $21::boolean[],
-            $22::bigint[],
-            $23::bigint[]
+            $22::text[] COLLATE "C",
+            $23::boolean[],
+            $24::bigint[],
+            $25::bigint[]
         )
     WITH
     ORDINALITY AS r(
@@ -5646,6 +5782,8 @@ FROM (
         has_restorable_until,
         erasable_from,
         has_erasable_from,
+        unlists,
+        has_unlists,
         undoes,
         has_undoes,
         conversations,
@@ -5728,17 +5866,17 @@ FROM (
                 r.ord
             FROM
                 unnest(
-                    $24::bigint[],
-                    $25::text[] COLLATE "C",
-                    $26::uuid[],
-                    $27::bigint[],
-                    $28::bigint[],
+                    $26::bigint[],
+                    $27::text[] COLLATE "C",
+                    $28::uuid[],
                     $29::bigint[],
                     $30::bigint[],
-                    $31::boolean[],
+                    $31::bigint[],
                     $32::bigint[],
-                    $33::bigint[],
-                    $34::boolean[]
+                    $33::boolean[],
+                    $34::bigint[],
+                    $35::bigint[],
+                    $36::boolean[]
                 )
             WITH
             ORDINALITY AS r(
@@ -5821,3 +5959,32 @@ WHERE
         FOR UPDATE SKIP LOCKED
     )
 RETURNING kept_until AS time;
+
+-- unlisting.deletions
+SELECT user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
+FROM changes
+WHERE unlists IS NOT NULL AND (user_id, revision) > ($1, $2)
+ORDER BY user_id, revision
+LIMIT 100;
+
+-- unlisting.done
+UPDATE changes SET
+    unlists = NULL
+WHERE user_id = $1 AND revision = $2;
+
+-- unlisting.unlist
+UPDATE members AS m SET
+    unlisted_through = m.last_seq
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+    FROM unnest($2::uuid[])
+    WITH ORDINALITY AS r(conversation_key, ord)
+) AS i
+WHERE
+    m.user_id = CASE WHEN i.ord >= 0 THEN $1 END
+    AND m.conversation_key = i.conversation_key
+    AND CASE
+        WHEN m.last_seq > m.unlisted_through
+        AND NOT (m.last_seq > m.hidden_through AND m.last_seq > m.joined_after AND m.stays_away = 0) THEN TRUE
+        ELSE FALSE
+    END;

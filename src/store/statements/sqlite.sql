@@ -60,6 +60,11 @@ ON CONFLICT (user_id, conversation_key) DO UPDATE SET
         ELSE members.read_through
     END,
     stays_away = CASE WHEN excluded.read_through > 0 THEN 0 ELSE members.stays_away END,
+    unlisted_through = CASE
+        WHEN members.stays_away = 1
+        AND excluded.read_through = 0 THEN COALESCE(excluded.last_seq, members.unlisted_through)
+        ELSE members.unlisted_through
+    END,
     last_seq = excluded.last_seq,
     last_time = excluded.last_time
 RETURNING user_id, conversation_key;
@@ -245,6 +250,7 @@ INSERT INTO
         synced,
         restorable_until,
         erasable_from,
+        unlists,
         undoes,
         conversations,
         detail,
@@ -253,7 +259,7 @@ INSERT INTO
         revision,
         results
     )
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16);
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17);
 
 -- change.unpin
 UPDATE members INDEXED BY members_pinned SET
@@ -523,12 +529,6 @@ FROM (
 WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
 -- SCAN r VIRTUAL TABLE INDEX 1:
 -- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
-
--- erasure.undo.lock_user
-UPDATE users SET
-    revision = revision
-WHERE user_id = $1;
--- SEARCH users USING PRIMARY KEY (user_id=?)
 
 -- erasure.undo.records
 SELECT c.revision, c.request_digest, c.kind, c.restorable_until, c.conversations, c.results, c.detail
@@ -824,6 +824,7 @@ UPDATE members AS m SET
         hidden_through,
         cleared_through,
         stays_away,
+        unlisted_through,
         pinned_at,
         taken_by,
         kept_after,
@@ -840,6 +841,7 @@ UPDATE members AS m SET
             hidden,
             CASE WHEN clears THEN clear ELSE m.cleared_through END,
             away,
+            CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
             CASE WHEN hides THEN NULL ELSE m.pinned_at END,
             CASE WHEN takes THEN i.revision ELSE m.taken_by END,
             CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
@@ -965,6 +967,7 @@ INSERT INTO
         synced,
         restorable_until,
         erasable_from,
+        unlists,
         undoes,
         conversations,
         detail,
@@ -983,6 +986,7 @@ SELECT
     q.synced,
     q.restorable_until,
     q.erasable_from,
+    q.unlists,
     q.undoes,
     q.conversations,
     q.detail,
@@ -1002,12 +1006,13 @@ FROM (
         r.value ->> 6 AS synced,
         r.value ->> 7 AS restorable_until,
         r.value ->> 8 AS erasable_from,
-        r.value ->> 9 AS undoes,
-        r.value ->> 10 AS conversations,
-        r.value ->> 11 AS detail,
-        r.value ->> 12 AS caller,
-        r.value ->> 13 AS kept_until,
-        r.value ->> 14 AS revision
+        r.value ->> 9 AS unlists,
+        r.value ->> 10 AS undoes,
+        r.value ->> 11 AS conversations,
+        r.value ->> 12 AS detail,
+        r.value ->> 13 AS caller,
+        r.value ->> 14 AS kept_until,
+        r.value ->> 15 AS revision
     FROM json_each($1) AS r
 ) AS q
     LEFT JOIN (
@@ -1318,15 +1323,19 @@ LIMIT 9;
 WITH
 without_copy AS (
     SELECT m.*
-    FROM members AS m INDEXED BY members_by_activity
-    WHERE m.user_id = $1 AND m.kind > 0 AND (m.kind & $2) <> 0 AND m.last_time IS NULL
-),
-rest AS (
-    SELECT m.*
-    FROM members AS m INDEXED BY members_by_activity
+    FROM members AS m INDEXED BY members_listed
     WHERE
         m.user_id = $1
-        AND m.kind > 0
+        AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
+        AND (m.kind & $2) <> 0
+        AND m.last_time IS NULL
+),
+just_deleted AS (
+    SELECT m.*
+    FROM members AS m INDEXED BY members_listed
+    WHERE
+        m.user_id = $1
+        AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
         AND (m.kind & $2) <> 0
         AND m.last_time <= COALESCE($3, 9223372036854775807)
         AND m.last_time >= -9223372036854775808
@@ -1337,6 +1346,30 @@ rest AS (
             ELSE FALSE
         END
     ORDER BY m.last_time DESC, m.conversation_key
+    LIMIT $5
+),
+unlisted AS (
+    SELECT m.*
+    FROM members AS m INDEXED BY members_unlisted
+    WHERE
+        m.user_id = $1
+        AND m.last_seq <= m.unlisted_through
+        AND (m.kind & $2) <> 0
+        AND m.last_time <= COALESCE($3, 9223372036854775807)
+        AND m.last_time >= -9223372036854775808
+        AND CASE
+            WHEN m.last_seq > m.joined_after
+            AND NOT (m.last_seq > m.hidden_through AND m.last_seq > m.joined_after AND m.stays_away = 0)
+            AND ($3 IS NULL OR m.last_time < $3 OR m.conversation_key > $4) THEN TRUE
+            ELSE FALSE
+        END
+    ORDER BY m.last_time DESC, m.conversation_key
+    LIMIT $5
+),
+hidden AS (
+    SELECT *
+    FROM (SELECT * FROM just_deleted UNION ALL SELECT * FROM unlisted) AS either
+    ORDER BY last_time DESC, conversation_key
     LIMIT $5
 )
 SELECT
@@ -1377,30 +1410,40 @@ SELECT
 FROM
     (SELECT $1 AS user_id) AS me
     LEFT JOIN users AS u ON u.user_id = me.user_id
-    LEFT JOIN (SELECT * FROM without_copy UNION ALL SELECT * FROM rest) AS p ON TRUE;
+    LEFT JOIN (SELECT * FROM without_copy UNION ALL SELECT * FROM hidden) AS p ON TRUE;
 -- CO-ROUTINE me
 --   SCAN CONSTANT ROW
 -- MATERIALIZE p
 --   COMPOUND QUERY
 --     LEFT-MOST SUBQUERY
---       SEARCH m USING INDEX members_by_activity (user_id=? AND last_time=?)
+--       SEARCH m USING INDEX members_listed (user_id=? AND last_time=?)
 --     UNION ALL
---       CO-ROUTINE rest
---         SEARCH m USING INDEX members_by_activity (user_id=? AND last_time>? AND last_time<?)
---       SCAN rest
+--       CO-ROUTINE hidden
+--         MERGE (UNION ALL)
+--           LEFT
+--             CO-ROUTINE just_deleted
+--               SEARCH m USING INDEX members_listed (user_id=? AND last_time>? AND last_time<?)
+--             SCAN just_deleted
+--             USE TEMP B-TREE FOR ORDER BY
+--           RIGHT
+--             CO-ROUTINE unlisted
+--               SEARCH m USING INDEX members_unlisted (user_id=? AND last_time>? AND last_time<?)
+--             SCAN unlisted
+--             USE TEMP B-TREE FOR ORDER BY
+--       SCAN hidden
 -- SCAN me
 -- SEARCH u USING PRIMARY KEY (user_id=?) LEFT-JOIN
 -- SCAN p LEFT-JOIN
--- SCALAR SUBQUERY 3
+-- SCALAR SUBQUERY 7
 --   SEARCH incarnations USING PRIMARY KEY
--- SCALAR SUBQUERY 4
+-- SCALAR SUBQUERY 8
 --   SEARCH incarnations USING PRIMARY KEY
--- CORRELATED SCALAR SUBQUERY 7
---   CO-ROUTINE (subquery-6)
+-- CORRELATED SCALAR SUBQUERY 11
+--   CO-ROUTINE (subquery-10)
 --     SEARCH f USING COVERING INDEX folder_conversations_by_conversation (user_id=? AND conversation_key=?)
 --     SEARCH d USING PRIMARY KEY (user_id=? AND folder_id=?)
 --     USE TEMP B-TREE FOR ORDER BY
---   SCAN (subquery-6)
+--   SCAN (subquery-10)
 
 -- hidden.restorable
 SELECT c.revision, c.restorable_until
@@ -1578,7 +1621,7 @@ pinned AS (
         FROM members AS m INDEXED BY members_pinned
         WHERE
             m.user_id = $1
-            AND m.kind > 0
+            AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
             AND CASE
                 WHEN (m.kind & $2) <> 0
                 AND ($3 = 0 OR (m.marks & $3) <> 0)
@@ -1617,10 +1660,10 @@ without_copy AS (
     SELECT entry.*
     FROM (
         SELECT m.*
-        FROM members AS m INDEXED BY members_by_activity
+        FROM members AS m INDEXED BY members_listed
         WHERE
             m.user_id = $1
-            AND m.kind > 0
+            AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
             AND CASE
                 WHEN (m.kind & $2) <> 0
                 AND ($3 = 0 OR (m.marks & $3) <> 0)
@@ -1645,10 +1688,10 @@ rest AS (
     SELECT entry.*
     FROM (
         SELECT m.*
-        FROM members AS m INDEXED BY members_by_activity
+        FROM members AS m INDEXED BY members_listed
         WHERE
             m.user_id = $1
-            AND m.kind > 0
+            AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
             AND CASE
                 WHEN (m.kind & $2) <> 0
                 AND ($3 = 0 OR (m.marks & $3) <> 0)
@@ -1725,12 +1768,12 @@ FROM
 --         USE TEMP B-TREE FOR ORDER BY
 --       SCAN pinned
 --     UNION ALL
---       SEARCH m USING INDEX members_by_activity (user_id=? AND last_time=?)
+--       SEARCH m USING INDEX members_listed (user_id=? AND last_time=?)
 --     UNION ALL
 --       CO-ROUTINE rest
 --         SCALAR SUBQUERY 6
 --           SCAN pinned
---         SEARCH m USING INDEX members_by_activity (user_id=? AND last_time>? AND last_time<?)
+--         SEARCH m USING INDEX members_listed (user_id=? AND last_time>? AND last_time<?)
 --       SCAN rest
 -- SCAN me
 -- SEARCH u USING PRIMARY KEY (user_id=?) LEFT-JOIN
@@ -1867,10 +1910,10 @@ matching AS (
     SELECT entry.*
     FROM (
         SELECT m.*
-        FROM members AS m INDEXED BY members_by_activity
+        FROM members AS m INDEXED BY members_listed
         WHERE
             m.user_id = $1
-            AND m.kind > 0
+            AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
             AND CASE
                 WHEN (m.kind & $2) <> 0
                 AND ($3 = 0 OR (m.marks & $3) <> 0)
@@ -1909,10 +1952,10 @@ without_copy AS (
     SELECT entry.*
     FROM (
         SELECT m.*
-        FROM members AS m INDEXED BY members_by_activity
+        FROM members AS m INDEXED BY members_listed
         WHERE
             m.user_id = $1
-            AND m.kind > 0
+            AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
             AND CASE
                 WHEN (m.kind & $2) <> 0
                 AND ($3 = 0 OR (m.marks & $3) <> 0)
@@ -1968,14 +2011,14 @@ FROM
 --     LEFT-MOST SUBQUERY
 --       CO-ROUTINE oldest
 --         MATERIALIZE matching
---           SEARCH m USING INDEX members_by_activity (user_id=? AND last_time>?)
+--           SEARCH m USING INDEX members_listed (user_id=? AND last_time>?)
 --           LIST SUBQUERY 3
 --             SCAN r VIRTUAL TABLE INDEX 1:
 --             CREATE BLOOM FILTER
 --         SCAN entry
 --       SCAN oldest
 --     UNION ALL
---       SEARCH m USING INDEX members_by_activity (user_id=? AND last_time=?)
+--       SEARCH m USING INDEX members_listed (user_id=? AND last_time=?)
 --       LIST SUBQUERY 8
 --         SCAN r VIRTUAL TABLE INDEX 1:
 --         CREATE BLOOM FILTER
@@ -2103,10 +2146,10 @@ counted AS (
         COUNT(CASE WHEN entry.muted = 0 THEN 1 END) AS conversations
     FROM (
         SELECT m.*
-        FROM members AS m
+        FROM members AS m INDEXED BY members_listed
         WHERE
             m.user_id = $1
-            AND m.kind > 0
+            AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
             AND CASE
                 WHEN (m.kind & $2) <> 0
                 AND ($3 = 0 OR (m.marks & $3) <> 0)
@@ -2131,10 +2174,10 @@ without_copy AS (
     SELECT entry.*
     FROM (
         SELECT m.*
-        FROM members AS m INDEXED BY members_by_activity
+        FROM members AS m INDEXED BY members_listed
         WHERE
             m.user_id = $1
-            AND m.kind > 0
+            AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
             AND CASE
                 WHEN (m.kind & $2) <> 0
                 AND ($3 = 0 OR (m.marks & $3) <> 0)
@@ -2175,9 +2218,9 @@ SELECT
     '[]' AS folders
 FROM counted LEFT JOIN without_copy AS p ON TRUE;
 -- CO-ROUTINE counted
---   SEARCH m USING PRIMARY KEY (user_id=?)
+--   SEARCH m USING INDEX members_listed (user_id=? AND last_time>?)
 -- SCAN counted
--- SEARCH m USING INDEX members_by_activity (user_id=? AND last_time=?) LEFT-JOIN
+-- SEARCH m USING INDEX members_listed (user_id=? AND last_time=?) LEFT-JOIN
 
 -- log.after
 SELECT
@@ -2355,6 +2398,7 @@ UPDATE members AS m SET
         hidden_through,
         cleared_through,
         stays_away,
+        unlisted_through,
         pinned_at,
         changed_by,
         taken_by,
@@ -2379,6 +2423,7 @@ UPDATE members AS m SET
                 ) THEN 1
                 ELSE m.stays_away
             END,
+            CASE WHEN restores THEN 0 ELSE m.unlisted_through END,
             CASE WHEN repins THEN pin ELSE m.pinned_at END,
             CASE WHEN repins THEN i.revision ELSE m.changed_by END,
             CASE WHEN restores THEN beneath ELSE m.taken_by END,
@@ -2450,6 +2495,7 @@ INSERT INTO
         synced,
         restorable_until,
         erasable_from,
+        unlists,
         undoes,
         conversations,
         detail,
@@ -2468,6 +2514,7 @@ SELECT
     q.synced,
     q.restorable_until,
     q.erasable_from,
+    q.unlists,
     q.undoes,
     q.conversations,
     q.detail,
@@ -2487,12 +2534,13 @@ FROM (
         r.value ->> 6 AS synced,
         r.value ->> 7 AS restorable_until,
         r.value ->> 8 AS erasable_from,
-        r.value ->> 9 AS undoes,
-        r.value ->> 10 AS conversations,
-        r.value ->> 11 AS detail,
-        r.value ->> 12 AS caller,
-        r.value ->> 13 AS kept_until,
-        r.value ->> 14 AS revision
+        r.value ->> 9 AS unlists,
+        r.value ->> 10 AS undoes,
+        r.value ->> 11 AS conversations,
+        r.value ->> 12 AS detail,
+        r.value ->> 13 AS caller,
+        r.value ->> 14 AS kept_until,
+        r.value ->> 15 AS revision
     FROM json_each($1) AS r
 ) AS q
     LEFT JOIN (
@@ -2595,6 +2643,7 @@ INSERT INTO
         synced,
         restorable_until,
         erasable_from,
+        unlists,
         undoes,
         conversations,
         detail,
@@ -2613,6 +2662,7 @@ SELECT
     q.synced,
     q.restorable_until,
     q.erasable_from,
+    q.unlists,
     q.undoes,
     q.conversations,
     q.detail,
@@ -2632,12 +2682,13 @@ FROM (
         r.value ->> 6 AS synced,
         r.value ->> 7 AS restorable_until,
         r.value ->> 8 AS erasable_from,
-        r.value ->> 9 AS undoes,
-        r.value ->> 10 AS conversations,
-        r.value ->> 11 AS detail,
-        r.value ->> 12 AS caller,
-        r.value ->> 13 AS kept_until,
-        r.value ->> 14 AS revision
+        r.value ->> 9 AS unlists,
+        r.value ->> 10 AS undoes,
+        r.value ->> 11 AS conversations,
+        r.value ->> 12 AS detail,
+        r.value ->> 13 AS caller,
+        r.value ->> 14 AS kept_until,
+        r.value ->> 15 AS revision
     FROM json_each($1) AS r
 ) AS q
     LEFT JOIN (
@@ -2708,6 +2759,7 @@ INSERT INTO
         synced,
         restorable_until,
         erasable_from,
+        unlists,
         undoes,
         conversations,
         detail,
@@ -2726,6 +2778,7 @@ SELECT
     q.synced,
     q.restorable_until,
     q.erasable_from,
+    q.unlists,
     q.undoes,
     q.conversations,
     q.detail,
@@ -2745,12 +2798,13 @@ FROM (
         r.value ->> 6 AS synced,
         r.value ->> 7 AS restorable_until,
         r.value ->> 8 AS erasable_from,
-        r.value ->> 9 AS undoes,
-        r.value ->> 10 AS conversations,
-        r.value ->> 11 AS detail,
-        r.value ->> 12 AS caller,
-        r.value ->> 13 AS kept_until,
-        r.value ->> 14 AS revision
+        r.value ->> 9 AS unlists,
+        r.value ->> 10 AS undoes,
+        r.value ->> 11 AS conversations,
+        r.value ->> 12 AS detail,
+        r.value ->> 13 AS caller,
+        r.value ->> 14 AS kept_until,
+        r.value ->> 15 AS revision
     FROM json_each($1) AS r
 ) AS q
     LEFT JOIN (
@@ -2821,6 +2875,7 @@ INSERT INTO
         synced,
         restorable_until,
         erasable_from,
+        unlists,
         undoes,
         conversations,
         detail,
@@ -2839,6 +2894,7 @@ SELECT
     q.synced,
     q.restorable_until,
     q.erasable_from,
+    q.unlists,
     q.undoes,
     q.conversations,
     q.detail,
@@ -2858,12 +2914,13 @@ FROM (
         r.value ->> 6 AS synced,
         r.value ->> 7 AS restorable_until,
         r.value ->> 8 AS erasable_from,
-        r.value ->> 9 AS undoes,
-        r.value ->> 10 AS conversations,
-        r.value ->> 11 AS detail,
-        r.value ->> 12 AS caller,
-        r.value ->> 13 AS kept_until,
-        r.value ->> 14 AS revision
+        r.value ->> 9 AS unlists,
+        r.value ->> 10 AS undoes,
+        r.value ->> 11 AS conversations,
+        r.value ->> 12 AS detail,
+        r.value ->> 13 AS caller,
+        r.value ->> 14 AS kept_until,
+        r.value ->> 15 AS revision
     FROM json_each($1) AS r
 ) AS q
     LEFT JOIN (
@@ -2942,6 +2999,7 @@ INSERT INTO
         synced,
         restorable_until,
         erasable_from,
+        unlists,
         undoes,
         conversations,
         detail,
@@ -2960,6 +3018,7 @@ SELECT
     q.synced,
     q.restorable_until,
     q.erasable_from,
+    q.unlists,
     q.undoes,
     q.conversations,
     q.detail,
@@ -2979,12 +3038,13 @@ FROM (
         r.value ->> 6 AS synced,
         r.value ->> 7 AS restorable_until,
         r.value ->> 8 AS erasable_from,
-        r.value ->> 9 AS undoes,
-        r.value ->> 10 AS conversations,
-        r.value ->> 11 AS detail,
-        r.value ->> 12 AS caller,
-        r.value ->> 13 AS kept_until,
-        r.value ->> 14 AS revision
+        r.value ->> 9 AS unlists,
+        r.value ->> 10 AS undoes,
+        r.value ->> 11 AS conversations,
+        r.value ->> 12 AS detail,
+        r.value ->> 13 AS caller,
+        r.value ->> 14 AS kept_until,
+        r.value ->> 15 AS revision
     FROM json_each($1) AS r
 ) AS q
     LEFT JOIN (
@@ -3070,6 +3130,7 @@ INSERT INTO
         synced,
         restorable_until,
         erasable_from,
+        unlists,
         undoes,
         conversations,
         detail,
@@ -3088,6 +3149,7 @@ SELECT
     q.synced,
     q.restorable_until,
     q.erasable_from,
+    q.unlists,
     q.undoes,
     q.conversations,
     q.detail,
@@ -3107,12 +3169,13 @@ FROM (
         r.value ->> 6 AS synced,
         r.value ->> 7 AS restorable_until,
         r.value ->> 8 AS erasable_from,
-        r.value ->> 9 AS undoes,
-        r.value ->> 10 AS conversations,
-        r.value ->> 11 AS detail,
-        r.value ->> 12 AS caller,
-        r.value ->> 13 AS kept_until,
-        r.value ->> 14 AS revision
+        r.value ->> 9 AS unlists,
+        r.value ->> 10 AS undoes,
+        r.value ->> 11 AS conversations,
+        r.value ->> 12 AS detail,
+        r.value ->> 13 AS caller,
+        r.value ->> 14 AS kept_until,
+        r.value ->> 15 AS revision
     FROM json_each($1) AS r
 ) AS q
     LEFT JOIN (
@@ -3182,6 +3245,7 @@ INSERT INTO
         synced,
         restorable_until,
         erasable_from,
+        unlists,
         undoes,
         conversations,
         detail,
@@ -3200,6 +3264,7 @@ SELECT
     q.synced,
     q.restorable_until,
     q.erasable_from,
+    q.unlists,
     q.undoes,
     q.conversations,
     q.detail,
@@ -3219,12 +3284,13 @@ FROM (
         r.value ->> 6 AS synced,
         r.value ->> 7 AS restorable_until,
         r.value ->> 8 AS erasable_from,
-        r.value ->> 9 AS undoes,
-        r.value ->> 10 AS conversations,
-        r.value ->> 11 AS detail,
-        r.value ->> 12 AS caller,
-        r.value ->> 13 AS kept_until,
-        r.value ->> 14 AS revision
+        r.value ->> 9 AS unlists,
+        r.value ->> 10 AS undoes,
+        r.value ->> 11 AS conversations,
+        r.value ->> 12 AS detail,
+        r.value ->> 13 AS caller,
+        r.value ->> 14 AS kept_until,
+        r.value ->> 15 AS revision
     FROM json_each($1) AS r
 ) AS q
     LEFT JOIN (
@@ -3272,7 +3338,7 @@ RETURNING user_id, revision, results;
 
 -- show.apply
 UPDATE members AS m SET
-    (hidden_through, read_through, stays_away, changed_by) = (
+    (hidden_through, read_through, stays_away, unlisted_through, changed_by) = (
         SELECT
             CASE WHEN shows AND last <= m.hidden_through THEN last - 1 ELSE m.hidden_through END,
             CASE
@@ -3282,6 +3348,7 @@ UPDATE members AS m SET
                 ELSE m.read_through
             END,
             CASE WHEN shows THEN 0 ELSE m.stays_away END,
+            CASE WHEN shows THEN 0 ELSE m.unlisted_through END,
             CASE WHEN shows THEN i.revision ELSE m.changed_by END
         FROM (
             SELECT last, last > m.joined_after
@@ -3323,6 +3390,7 @@ INSERT INTO
         synced,
         restorable_until,
         erasable_from,
+        unlists,
         undoes,
         conversations,
         detail,
@@ -3341,6 +3409,7 @@ SELECT
     q.synced,
     q.restorable_until,
     q.erasable_from,
+    q.unlists,
     q.undoes,
     q.conversations,
     q.detail,
@@ -3360,12 +3429,13 @@ FROM (
         r.value ->> 6 AS synced,
         r.value ->> 7 AS restorable_until,
         r.value ->> 8 AS erasable_from,
-        r.value ->> 9 AS undoes,
-        r.value ->> 10 AS conversations,
-        r.value ->> 11 AS detail,
-        r.value ->> 12 AS caller,
-        r.value ->> 13 AS kept_until,
-        r.value ->> 14 AS revision
+        r.value ->> 9 AS unlists,
+        r.value ->> 10 AS undoes,
+        r.value ->> 11 AS conversations,
+        r.value ->> 12 AS detail,
+        r.value ->> 13 AS caller,
+        r.value ->> 14 AS kept_until,
+        r.value ->> 15 AS revision
     FROM json_each($1) AS r
 ) AS q
     LEFT JOIN (
@@ -3416,6 +3486,7 @@ UPDATE members AS m SET
         hidden_through,
         cleared_through,
         stays_away,
+        unlisted_through,
         pinned_at,
         taken_by,
         kept_after,
@@ -3429,6 +3500,7 @@ UPDATE members AS m SET
             hidden,
             CASE WHEN clears THEN clear ELSE m.cleared_through END,
             away,
+            CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
             CASE WHEN hides THEN NULL ELSE m.pinned_at END,
             CASE WHEN takes THEN i.revision ELSE m.taken_by END,
             CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
@@ -3509,6 +3581,7 @@ INSERT INTO
         synced,
         restorable_until,
         erasable_from,
+        unlists,
         undoes,
         conversations,
         detail,
@@ -3527,6 +3600,7 @@ SELECT
     q.synced,
     q.restorable_until,
     q.erasable_from,
+    q.unlists,
     q.undoes,
     q.conversations,
     q.detail,
@@ -3546,12 +3620,13 @@ FROM (
         r.value ->> 6 AS synced,
         r.value ->> 7 AS restorable_until,
         r.value ->> 8 AS erasable_from,
-        r.value ->> 9 AS undoes,
-        r.value ->> 10 AS conversations,
-        r.value ->> 11 AS detail,
-        r.value ->> 12 AS caller,
-        r.value ->> 13 AS kept_until,
-        r.value ->> 14 AS revision
+        r.value ->> 9 AS unlists,
+        r.value ->> 10 AS undoes,
+        r.value ->> 11 AS conversations,
+        r.value ->> 12 AS detail,
+        r.value ->> 13 AS caller,
+        r.value ->> 14 AS kept_until,
+        r.value ->> 15 AS revision
     FROM json_each($1) AS r
 ) AS q
     LEFT JOIN (
@@ -3634,6 +3709,7 @@ UPDATE members AS m SET
         hidden_through,
         cleared_through,
         stays_away,
+        unlisted_through,
         pinned_at,
         taken_by,
         kept_after,
@@ -3647,6 +3723,7 @@ UPDATE members AS m SET
             hidden,
             CASE WHEN clears THEN clear ELSE m.cleared_through END,
             away,
+            CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
             CASE WHEN hides THEN NULL ELSE m.pinned_at END,
             CASE WHEN takes THEN i.revision ELSE m.taken_by END,
             CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
@@ -3761,6 +3838,7 @@ INSERT INTO
         synced,
         restorable_until,
         erasable_from,
+        unlists,
         undoes,
         conversations,
         detail,
@@ -3779,6 +3857,7 @@ SELECT
     q.synced,
     q.restorable_until,
     q.erasable_from,
+    q.unlists,
     q.undoes,
     q.conversations,
     q.detail,
@@ -3798,12 +3877,13 @@ FROM (
         r.value ->> 6 AS synced,
         r.value ->> 7 AS restorable_until,
         r.value ->> 8 AS erasable_from,
-        r.value ->> 9 AS undoes,
-        r.value ->> 10 AS conversations,
-        r.value ->> 11 AS detail,
-        r.value ->> 12 AS caller,
-        r.value ->> 13 AS kept_until,
-        r.value ->> 14 AS revision
+        r.value ->> 9 AS unlists,
+        r.value ->> 10 AS undoes,
+        r.value ->> 11 AS conversations,
+        r.value ->> 12 AS detail,
+        r.value ->> 13 AS caller,
+        r.value ->> 14 AS kept_until,
+        r.value ->> 15 AS revision
     FROM json_each($1) AS r
 ) AS q
     LEFT JOIN (
@@ -3965,3 +4045,32 @@ RETURNING kept_until AS time;
 -- LIST SUBQUERY 2
 --   SEARCH group_requests USING COVERING INDEX group_requests_by_kept_until (kept_until>? AND kept_until<?)
 --   CREATE BLOOM FILTER
+
+-- unlisting.deletions
+SELECT user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
+FROM changes
+WHERE unlists IS NOT NULL AND (user_id, revision) > ($1, $2)
+ORDER BY user_id, revision
+LIMIT 100;
+-- SEARCH changes USING INDEX changes_that_unlist ((user_id,revision)>(?,?))
+
+-- unlisting.done
+UPDATE changes SET
+    unlists = NULL
+WHERE user_id = $1 AND revision = $2;
+-- SEARCH changes USING PRIMARY KEY (user_id=? AND revision=?)
+
+-- unlisting.unlist
+UPDATE members AS m SET
+    unlisted_through = m.last_seq
+FROM (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($2) AS r) AS i
+WHERE
+    m.user_id = CASE WHEN i.ord >= 0 THEN $1 END
+    AND m.conversation_key = i.conversation_key
+    AND CASE
+        WHEN m.last_seq > m.unlisted_through
+        AND NOT (m.last_seq > m.hidden_through AND m.last_seq > m.joined_after AND m.stays_away = 0) THEN TRUE
+        ELSE FALSE
+    END;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)

@@ -37,4 +37,5 @@ mod staying_away;
 mod system;
 mod text_ids;
 mod times;
+mod unlisted;
 mod unread;

@@ -68,7 +68,7 @@ const LATER: Duration = Duration::from_hours(2);
 /// Longer than the whole test, by its clock.
 const RETENTION: Duration = Duration::from_hours(100_000);
 /// The operations that the service is killed within, at least: each has several places.
-const OPERATIONS: [&str; 12] = [
+const OPERATIONS: [&str; 13] = [
     "append",
     "claim_changes",
     "claim_conversations",
@@ -80,6 +80,7 @@ const OPERATIONS: [&str; 12] = [
     "pass_on",
     "take",
     "to_remember",
+    "unlist",
     "unseen",
 ];
 /// The requests before the round: two messages and two deletions, one of which clears.

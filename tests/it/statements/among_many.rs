@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 
 use super::{
     Observed,
-    plans::{is_page, may_read_all_of_a_user, postgres_type},
+    plans::{may_read_all_of_a_user, postgres_type, read_in_order},
     tables, together, use_everything,
 };
 use crate::support::{
@@ -97,7 +97,7 @@ fn is_by_key(sql: &str) -> bool {
         || sql.contains("m.conversation_key = i.conversation_key AND m.kind > 0")
         || sql.contains("WITH views AS");
     tables(sql).contains("members")
-        && !is_page(sql)
+        && read_in_order(sql).is_empty()
         && !may_read_all_of_a_user(sql)
         && !of_a_conversation
 }

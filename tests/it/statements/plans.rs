@@ -149,8 +149,19 @@ pub(super) fn may_read_all_of_a_user(sql: &str) -> bool {
 }
 
 /// Whether a statement reads a page of a user's whole list.
-pub(super) fn is_page(sql: &str) -> bool {
+fn is_page(sql: &str) -> bool {
     sql.contains("rest AS (") && !sql.contains("filed AS (")
+}
+
+/// The indices in whose order a statement has to read the parts of a page, of the list or of what is hidden.
+pub(super) fn read_in_order(sql: &str) -> &'static [&'static str] {
+    if is_page(sql) {
+        &["members_listed"]
+    } else if sql.contains("just_deleted AS (") {
+        &["members_listed", "members_unlisted"]
+    } else {
+        &[]
+    }
 }
 
 /// Whether a statement reads what a selector leaves of a user's whole list. PostgreSQL reads all rows of a user who
@@ -191,27 +202,30 @@ async fn check_postgres(rows: &Rows, statement: Statement) {
         let all_of_a_user = scans.iter().any(|scan| {
             let index = scan["Index Name"].as_str().unwrap_or_default();
             let condition = scan["Index Cond"].as_str().unwrap_or_default();
-            ["members_pkey", "members_by_activity"].contains(&index) && !condition.contains(" AND ")
+            let of_users = ["members_pkey", "members_listed", "members_unlisted"];
+            of_users.contains(&index) && !condition.contains(" AND ")
         });
         assert!(
             may_read_all_of_a_user(&sql) || !all_of_a_user,
             "all rows of a user are read\nin: {sql}\n{plan:#}"
         );
     }
-    if is_page(&sql) {
+    for index in read_in_order(&sql) {
         let mut parts = Vec::new();
         find_nodes(&plan, "Limit", &mut parts);
-        // Pins are few, and are sorted.
-        parts.retain(|part| part.to_string().contains("members_by_activity"));
+        // Pins are few, and are sorted; so are two parts together.
+        parts.retain(|part| {
+            let mut within = Vec::new();
+            find_nodes(part, "Limit", &mut within);
+            part.to_string().contains(index) && within.len() == 1
+        });
         let [part] = parts.as_slice() else {
-            panic!("not one part\nin: {sql}\n{plan:#}");
+            panic!("not one part by {index}\nin: {sql}\n{plan:#}");
         };
         let (mut sorts, mut scans) = (Vec::new(), Vec::new());
         find_nodes(part, "Sort", &mut sorts);
         find_nodes(part, "Index Scan", &mut scans);
-        let in_order = scans
-            .iter()
-            .any(|scan| scan["Index Name"] == "members_by_activity");
+        let in_order = scans.iter().any(|scan| scan["Index Name"] == *index);
         assert!(
             in_order && sorts.is_empty(),
             "the part is not read in its order\nin: {sql}\n{plan:#}"
@@ -321,19 +335,20 @@ async fn check_sqlite(rows: &Rows, statement: Statement) {
         assert!(!(ours && whole), "{step}\nin: {sql}\n{steps:#?}");
     }
     if is_selection(&sql) {
-        let by_activity = "SEARCH m USING INDEX members_by_activity (user_id=?";
+        let by_activity = "SEARCH m USING INDEX members_listed (user_id=?";
         let in_order = steps.iter().any(|step| step.starts_with(by_activity))
             && !steps.iter().any(|step| step.contains("ORDER BY"));
         assert!(in_order, "not read in order\nin: {sql}\n{steps:#?}");
     }
-    if is_page(&sql) {
+    for index in read_in_order(&sql) {
         let in_order =
-            "SEARCH m USING INDEX members_by_activity (user_id=? AND last_time>? AND last_time<?)";
+            format!("SEARCH m USING INDEX {index} (user_id=? AND last_time>? AND last_time<?)");
+        let parts = ["SCAN rest", "SCAN just_deleted", "SCAN unlisted"];
         let sorted = steps
             .windows(2)
-            .any(|pair| pair[0].contains("ORDER BY") && pair[1] == "SCAN rest");
+            .any(|pair| pair[0].contains("ORDER BY") && parts.contains(&pair[1].as_str()));
         assert!(
-            steps.iter().any(|step| step == in_order) && !sorted,
+            steps.contains(&in_order) && !sorted,
             "the part is not read in its order\nin: {sql}\n{steps:#?}"
         );
     }

@@ -20,6 +20,7 @@ on_every_database!(
     a_page_reads_what_it_shows_and_one_row_more_however_long_the_list_is,
     pins_fill_a_page_before_anything_else_is_read,
     a_page_reads_besides_it_only_the_rows_of_large_groups,
+    what_was_deleted_is_not_read_any_more,
 );
 
 const PAGE: i32 = 50;
@@ -223,4 +224,45 @@ async fn a_page_reads_besides_it_only_the_rows_of_large_groups(database: TestDat
     assert_eq!(first, exactly(&rows, 51 + 3, 0));
     let (second, _) = page(&observed, &rows, PAGE, token).await;
     assert_eq!(second, exactly(&rows, 51 + 3, 1));
+}
+
+async fn what_was_deleted_is_not_read_any_more(database: TestDatabase) {
+    const LISTED: usize = 10;
+    const DELETED: usize = 1_000;
+    let observed = Observed::open(&database).await;
+    let rows = looking(&database).await;
+    let chats = seed::chats(&database, "alice", LISTED + DELETED).await;
+    let client = &observed.client;
+    for some in chats[LISTED..].chunks(100) {
+        client.delete("alice", some.to_vec()).await;
+    }
+    observed.run_jobs().await;
+    if rows.backend() == DbBackend::Postgres {
+        rows.run("VACUUM ANALYZE members").await;
+    }
+    let in_the_index = "SELECT count(*) FROM members \
+         WHERE user_id = 'alice' AND (last_seq IS NULL OR last_seq > unlisted_through)";
+    assert_eq!(rows.number(in_the_index).await, 10);
+    let (first, _) = page(&observed, &rows, PAGE, String::new()).await;
+    assert_eq!(first, exactly(&rows, LISTED, 0));
+    observed.recorder.take();
+    assert_eq!(client.unread("alice").await, 10);
+    // The hidden ones are read from the other index.
+    let hidden = client.hidden_page("alice", &[], PAGE, String::new()).await;
+    assert_eq!(hidden.expect("readable").hidden.len(), 50);
+    for statement in observed.recorder.take() {
+        if rows.backend() == DbBackend::Postgres {
+            let read = read(&rows, statement.clone(), &["members"]).await;
+            assert!(
+                read <= LISTED + 51,
+                "{read} rows are read by {}",
+                statement.sql
+            );
+        }
+    }
+    // A message brings one back.
+    client.send(&seed::user(0), c2c("alice"), "hi").await;
+    assert_eq!(rows.number(in_the_index).await, 11);
+    let (first, _) = page(&observed, &rows, PAGE, String::new()).await;
+    assert_eq!(first, exactly(&rows, LISTED + 1, 0));
 }

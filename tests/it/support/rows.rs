@@ -169,6 +169,11 @@ const WHOLE: &[(&str, &str)] = &[
               OR COALESCE(m.left_at, c.last_seq) <= m.joined_after)",
     ),
     (
+        "conversations that are listed and in no list's index",
+        "SELECT count(*) FROM members WHERE last_seq <= unlisted_through \
+         AND last_seq > hidden_through AND last_seq > joined_after AND stays_away = 0",
+    ),
+    (
         "watermarks that were moved without a recorded change",
         "SELECT count(*) FROM members AS m LEFT JOIN changes AS c \
          ON c.user_id = m.user_id AND c.revision = m.taken_by \

@@ -106,6 +106,27 @@ async fn of_deletions_above_each_other_only_the_last_is_known_well_enough(databa
     assert_eq!(readable(&client, "carol").await, [1, 2, 3, 4, 5]);
 }
 
+async fn what_was_deleted_is_in_no_lists_index_and_comes_back(database: TestDatabase) {
+    let former = Former::on(&database).await;
+    for friend in ["bob", "carol", "dave"] {
+        former.chat("alice", friend, 5).await;
+    }
+    for friend in ["bob", "carol"] {
+        former.set("alice", friend, "hidden_through = 5").await;
+    }
+    let (server, _) = former.upgraded().await;
+    let (client, rows) = (server.client().await, Rows::of(&database).await);
+    let in_the_index = "SELECT count(*) FROM members \
+         WHERE user_id = 'alice' AND (last_seq IS NULL OR last_seq > unlisted_through)";
+    assert_eq!(rows.number(in_the_index).await, 1);
+    assert_eq!(client.listed("alice").await, [c2c("dave")]);
+    client.send("bob", c2c("alice"), "again").await;
+    client.show("alice", [c2c("carol")]).await;
+    let mut listed = client.listed("alice").await;
+    listed.sort_by_key(|id| format!("{id:?}"));
+    assert_eq!(listed, [c2c("bob"), c2c("carol"), c2c("dave")]);
+}
+
 async fn what_was_undone_before_stays_so_and_what_was_beneath_stays_superseded(
     database: TestDatabase,
 ) {
@@ -192,4 +213,5 @@ on_every_database!(
     what_was_undone_before_stays_so_and_what_was_beneath_stays_superseded,
     a_deletion_of_before_is_not_undone_from_what_a_later_one_has_left,
     what_has_expired_and_was_erased_is_too_late,
+    what_was_deleted_is_in_no_lists_index_and_comes_back,
 );
