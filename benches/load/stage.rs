@@ -24,6 +24,8 @@ pub struct Stage<'a> {
     pub captured: Captured,
     pub supply: Supply,
     pub report: &'a mut Report,
+    /// The other build of the service, if there is one. It runs from the beginning: its schema may be an older one.
+    pub baseline: Option<Service>,
 }
 
 /// The load to measure: requests for so many conversations, which is 1 or [`MOST`], from so many callers.
@@ -67,6 +69,9 @@ impl<'a> Stage<'a> {
             conversations: arguments.conversations,
             messages: arguments.messages,
         };
+        let baseline = arguments.baseline.as_ref();
+        let baseline = baseline.map(|program| Service::start_program(program, &place.url, &[]));
+        let baseline = baseline.transpose()?;
         let captured = captured::capture(&place.url).await?;
         let database = Database::connect(place).await?;
         report::settings(database.place.name, &database.settings().await?);
@@ -87,6 +92,7 @@ impl<'a> Stage<'a> {
             captured,
             supply: Supply::new(people),
             report,
+            baseline,
         })
     }
 
@@ -98,9 +104,8 @@ impl<'a> Stage<'a> {
     /// The service, the other build of it if there is one, and the floors.
     pub async fn subjects(&self) -> Outcome<Vec<Subject>> {
         let mut subjects = vec![Subject::services("service", vec![self.service()?])];
-        if let Some(program) = &self.arguments.baseline {
-            let other = Service::start_program(program, &self.database.place.url, &[])?;
-            subjects.push(Subject::services("baseline", vec![other]));
+        if let Some(other) = &self.baseline {
+            subjects.push(Subject::services("baseline", vec![other.clone()]));
         }
         subjects.push(Subject::direct(&self.database, &self.captured).await?);
         subjects.push(Subject::noop(floor::start_noop()?));

@@ -8,6 +8,7 @@ use std::{
     fs,
     io::{BufRead as _, BufReader},
     process::{Child, Command, Stdio},
+    sync::Arc,
     thread,
     time::Duration,
 };
@@ -21,11 +22,14 @@ use tonic::transport::{Channel, Endpoint};
 
 pub type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
-/// A running `conversation-service`, which is killed when this is dropped.
+/// A running `conversation-service`, which is killed when this and all clones are dropped.
+#[derive(Clone)]
 pub struct Service {
-    child: Child,
+    running: Arc<Running>,
     address: String,
 }
+
+struct Running(Child);
 
 impl Service {
     /// Starts the program on a free port.
@@ -54,12 +58,15 @@ impl Service {
             }
         };
         thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-        Ok(Self { child, address })
+        Ok(Self {
+            running: Arc::new(Running(child)),
+            address,
+        })
     }
 
     /// The number of its process.
     pub fn process(&self) -> u32 {
-        self.child.id()
+        self.running.0.id()
     }
 
     /// A connection of its own.
@@ -74,17 +81,17 @@ impl Service {
 
     /// Resident memory in KiB.
     pub fn resident(&self) -> Outcome<i64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let number = line.and_then(|line| line.split_whitespace().next());
         Ok(number.ok_or("no VmRSS")?.parse()?)
     }
 }
 
-impl Drop for Service {
+impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

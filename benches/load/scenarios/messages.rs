@@ -55,9 +55,8 @@ pub async fn messages(stage: &mut Stage<'_>) -> Outcome<()> {
         found(&service, size).await?;
     }
     let mut senders = vec![Sender::service("service", service)];
-    if let Some(program) = &stage.arguments.baseline {
-        let other = Service::start_program(program, &stage.database.place.url, &[])?;
-        senders.push(Sender::service("baseline", other));
+    if let Some(other) = &stage.baseline {
+        senders.push(Sender::service("baseline", other.clone()));
     }
     for size in groups {
         let audience = Audience::Group {
