@@ -13,6 +13,8 @@ use crate::{captured::Captured, people::Call, support::Outcome};
 
 /// How long what is deleted can be put back, as by default.
 const WINDOW: Duration = Duration::from_hours(24);
+/// How long its record is kept, as by default.
+const RETENTION: Duration = Duration::from_hours(168);
 
 /// As many connections as the service has, which ask for generic plans as its do.
 pub async fn pool(url: &str) -> Outcome<PgPool> {
@@ -64,14 +66,18 @@ impl DirectPostgres {
             .bind(0_i16)
             .bind(until)
             .bind(until)
+            .bind(1_i16)
             .bind(None::<i64>)
             .bind(&call.texts)
             .bind(None::<String>)
             .bind(None::<String>)
+            .bind(now.saturating_add(RETENTION).as_micros())
             .bind(&call.keys)
             .bind(&heads)
             .bind(&heads)
-            .bind(&heads);
+            .bind(&heads)
+            .bind(vec![0_i64; heads.len()])
+            .bind(vec![true; heads.len()]);
         let recorded = take.fetch_one(&self.pool).await?;
         recorded.try_get::<String, _>("results")?;
         Ok(())

@@ -18,6 +18,7 @@ use serde::Serialize;
 use crate::{captured::Captured, database::hex, drive::Times, people::Call, support::Outcome};
 
 const WINDOW: Duration = Duration::from_hours(24);
+const RETENTION: Duration = Duration::from_hours(168);
 
 /// Opens the file with the service's settings.
 pub fn open(file: &str) -> Outcome<Connection> {
@@ -108,7 +109,7 @@ impl Prepared<'_> {
         query(&mut self.earlier, &request, |_| Ok(()))?;
         let rows = keys.iter().zip(&heads);
         let rows: Vec<_> = rows
-            .map(|(key, head)| (&call.user, revision, key, head, head, head))
+            .map(|(key, head)| (revision, &call.user, key, head, head, head, 0))
             .collect();
         let rows = json(&rows)?;
         query(&mut self.apply, slice::from_ref(&rows), |_| Ok(()))?;
@@ -125,10 +126,12 @@ impl Prepared<'_> {
             0,
             until,
             until,
+            1,
             nothing,
             call.texts,
             nothing,
             nothing,
+            now.saturating_add(RETENTION).as_micros(),
             revision
         ]]);
         query(&mut self.record, &[json(&made)?, rows], |row| {
