@@ -210,6 +210,13 @@ impl Dialect {
         format!("CASE WHEN {column} >= 0 THEN {parameter} END")
     }
 
+    /// The clause that lets a query return no more rows than a parameter says. SQLite makes the plan of a statement
+    /// anew whenever a parameter that is a limit by itself gets a value, which takes longer than the query.
+    #[expect(clippy::unused_self, reason = "the other database does not mind")]
+    pub(super) fn limit(self, parameter: &str) -> String {
+        format!("LIMIT {parameter} + 0")
+    }
+
     /// The clause that follows a table in a `FROM` that is to be read by this index. SQLite mostly has no
     /// statistics, and without them prefers to read all rows of a user by the primary key. PostgreSQL knows
     /// better.

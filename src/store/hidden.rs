@@ -66,6 +66,7 @@ impl Statements {
         let [user, kinds, after_time, after_key, length] =
             ["user_id", "kinds", "after_time", "after_key", "length"]
                 .map(|name| shape.parameter(name));
+        let limit = dialect.limit(&length);
         let rows = |index, are_in_it| {
             let by_index = dialect.by_index(index);
             format!(
@@ -81,7 +82,7 @@ impl Statements {
                  AND ({after_time} IS NULL OR m.last_time < {after_time} \
                       OR m.conversation_key > {after_key}) \
                  THEN TRUE ELSE FALSE END \
-             ORDER BY m.last_time DESC, m.conversation_key LIMIT {length}"
+             ORDER BY m.last_time DESC, m.conversation_key {limit}"
         );
         let (revisions, _) = dialect.rows("i", 3, &[("revision", ColumnType::Integer)]);
         Self {
@@ -91,7 +92,7 @@ impl Statements {
                  unlisted AS ({unlisted} AND {hidden}), \
                  hidden AS ( \
                      SELECT * FROM (SELECT * FROM just_deleted UNION ALL SELECT * FROM unlisted) AS either \
-                     ORDER BY last_time DESC, conversation_key LIMIT {length} \
+                     ORDER BY last_time DESC, conversation_key {limit} \
                  ) \
                  SELECT {BASE} AS base, {present} AS revision, p.taken_by, p.undo_ended, {columns} \
                  FROM (SELECT {user} AS user_id) AS me \

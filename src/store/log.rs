@@ -76,7 +76,8 @@ impl Statements {
             of_request: of_request("$1", "$2"),
             after: format!(
                 "SELECT {RECORDED}, client_id, changed_at, synced, undoes FROM changes \
-                 WHERE user_id = $1 AND revision > $2 ORDER BY revision LIMIT $3"
+                 WHERE user_id = $1 AND revision > $2 ORDER BY revision {}",
+                dialect.limit("$3")
             ),
             known: format!(
                 "SELECT {BASE} AS base, {present} AS revision FROM (SELECT $1 AS user_id) AS me \

@@ -56,7 +56,8 @@ impl Statements {
             page: format!(
                 "SELECT {COLUMNS} FROM messages AS m \
                  WHERE m.conversation_key = $1 AND m.seq BETWEEN $2 AND $3 \
-                 ORDER BY m.seq DESC LIMIT $4"
+                 ORDER BY m.seq DESC {}",
+                dialect.limit("$4")
             ),
         }
     }

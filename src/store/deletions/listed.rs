@@ -163,8 +163,9 @@ fn page(dialect: Dialect) -> String {
                       (SELECT COUNT(*) FROM looked_at) AS looked_at, \
                       (SELECT MIN(revision) FROM looked_at) AS oldest) AS o \
          LEFT JOIN (SELECT * FROM summed WHERE sum <= {MOST_BYTES} OR sum = size \
-                    ORDER BY revision DESC LIMIT {length}) AS p ON TRUE \
+                    ORDER BY revision DESC {limit}) AS p ON TRUE \
          ORDER BY p.revision DESC",
+        limit = dialect.limit(&length),
         kinds = kinds.join(", "),
         of_log = of_log.join(", "),
         of_page = of_page.join(", "),

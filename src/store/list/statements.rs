@@ -164,7 +164,7 @@ fn part(dialect: Dialect, shape: &Shape, rows: &Rows) -> String {
                       AND (entry.last_time < {pin_time} \
                            OR (entry.last_time = {pin_time} AND entry.conversation_key > {pin_key})))) \
              ORDER BY entry.pinned_at DESC, entry.last_time DESC, entry.conversation_key \
-             LIMIT {length} \
+             {limit} \
          ), without_copy AS ( \
              SELECT entry.* FROM {by_activity} WHERE entry.last_time IS NULL \
          ), rest AS ( \
@@ -184,6 +184,7 @@ fn part(dialect: Dialect, shape: &Shape, rows: &Rows) -> String {
          LEFT JOIN (SELECT * FROM pinned UNION ALL SELECT * FROM without_copy \
                     UNION ALL SELECT * FROM rest) AS p ON TRUE",
         with = rows.with(),
+        limit = dialect.limit(&length),
         by_pin = rows.by("members_pinned"),
         by_activity = rows.by("members_listed"),
         present = incarnation::present(dialect),
@@ -263,7 +264,7 @@ fn selection(dialect: Dialect, shape: &Shape, rows: &Rows) -> String {
              LIMIT {MAX_COUNTED} \
          ), oldest AS ( \
              SELECT * FROM matching AS entry \
-             ORDER BY entry.last_time, entry.conversation_key DESC LIMIT {length} \
+             ORDER BY entry.last_time, entry.conversation_key DESC {limit} \
          ), without_copy AS ( \
              SELECT entry.* FROM {by_activity} WHERE entry.last_time IS NULL AND {may_be_chosen} \
          ) \
@@ -272,6 +273,7 @@ fn selection(dialect: Dialect, shape: &Shape, rows: &Rows) -> String {
          FROM (SELECT {user} AS user_id) AS me \
          LEFT JOIN users AS u ON u.user_id = me.user_id \
          LEFT JOIN (SELECT * FROM oldest UNION ALL SELECT * FROM without_copy) AS p ON TRUE",
+        limit = dialect.limit(&length),
         with = rows.with(),
         by_activity = rows.by("members_listed"),
         present = incarnation::present(dialect),

@@ -365,7 +365,7 @@ FROM (
         (SELECT COUNT(*) FROM looked_at) AS looked_at,
         (SELECT MIN(revision) FROM looked_at) AS oldest
 ) AS o
-    LEFT JOIN (SELECT * FROM summed WHERE sum <= 3145728 OR sum = size ORDER BY revision DESC LIMIT $4) AS p ON TRUE
+    LEFT JOIN (SELECT * FROM summed WHERE sum <= 3145728 OR sum = size ORDER BY revision DESC LIMIT $4 + 0) AS p ON TRUE
 ORDER BY p.revision DESC;
 -- CO-ROUTINE o
 --   SCAN CONSTANT ROW
@@ -1346,7 +1346,7 @@ just_deleted AS (
             ELSE FALSE
         END
     ORDER BY m.last_time DESC, m.conversation_key
-    LIMIT $5
+    LIMIT $5 + 0
 ),
 unlisted AS (
     SELECT m.*
@@ -1364,13 +1364,13 @@ unlisted AS (
             ELSE FALSE
         END
     ORDER BY m.last_time DESC, m.conversation_key
-    LIMIT $5
+    LIMIT $5 + 0
 ),
 hidden AS (
     SELECT *
     FROM (SELECT * FROM just_deleted UNION ALL SELECT * FROM unlisted) AS either
     ORDER BY last_time DESC, conversation_key
-    LIMIT $5
+    LIMIT $5 + 0
 )
 SELECT
     (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
@@ -1520,7 +1520,7 @@ pinned AS (
             )
         )
     ORDER BY entry.pinned_at DESC, entry.last_time DESC, entry.conversation_key
-    LIMIT $14
+    LIMIT $14 + 0
 ),
 without_copy AS (SELECT entry.* FROM filed AS entry WHERE entry.last_time IS NULL),
 rest AS (
@@ -1654,7 +1654,7 @@ pinned AS (
             )
         )
     ORDER BY entry.pinned_at DESC, entry.last_time DESC, entry.conversation_key
-    LIMIT $14
+    LIMIT $14 + 0
 ),
 without_copy AS (
     SELECT entry.*
@@ -1837,7 +1837,12 @@ matching AS (
     ORDER BY entry.last_time, entry.conversation_key DESC
     LIMIT 10000
 ),
-oldest AS (SELECT * FROM matching AS entry ORDER BY entry.last_time, entry.conversation_key DESC LIMIT $11),
+oldest AS (
+    SELECT *
+    FROM matching AS entry
+    ORDER BY entry.last_time, entry.conversation_key DESC
+    LIMIT $11 + 0
+),
 without_copy AS (
     SELECT entry.*
     FROM filed AS entry
@@ -1947,7 +1952,12 @@ matching AS (
     ORDER BY entry.last_time, entry.conversation_key DESC
     LIMIT 10000
 ),
-oldest AS (SELECT * FROM matching AS entry ORDER BY entry.last_time, entry.conversation_key DESC LIMIT $11),
+oldest AS (
+    SELECT *
+    FROM matching AS entry
+    ORDER BY entry.last_time, entry.conversation_key DESC
+    LIMIT $11 + 0
+),
 without_copy AS (
     SELECT entry.*
     FROM (
@@ -2238,7 +2248,7 @@ SELECT
 FROM changes
 WHERE user_id = $1 AND revision > $2
 ORDER BY revision
-LIMIT $3;
+LIMIT $3 + 0;
 -- SEARCH changes USING PRIMARY KEY (user_id=? AND revision>?)
 
 -- log.known
@@ -2343,7 +2353,7 @@ SELECT m.seq, m.sender_user_id, m.send_time, m.payload_type, m.content
 FROM messages AS m
 WHERE m.conversation_key = $1 AND m.seq BETWEEN $2 AND $3
 ORDER BY m.seq DESC
-LIMIT $4;
+LIMIT $4 + 0;
 -- SEARCH m USING PRIMARY KEY (conversation_key=? AND seq>? AND seq<?)
 
 -- remembered.lock_head

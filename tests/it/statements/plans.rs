@@ -1,7 +1,9 @@
-//! How the databases carry the statements out when there is much data: by an index, always.
+//! How the databases carry the statements out when there is much data: by an index, always, and by a plan that is
+//! made once.
 
 use std::collections::BTreeMap;
 
+use rusqlite::{Connection, StatementStatus, types};
 use sea_orm::{DbBackend, Statement, Value, sea_query::ArrayType};
 use serde_json::Value as Json;
 
@@ -122,7 +124,11 @@ async fn every_statement_uses_an_index(database: TestDatabase) {
             _ => check_sqlite(&rows, statement).await,
         }
     }
-    if rows.backend() == DbBackend::Sqlite {
+    if let Some(file) = database.url().strip_prefix("sqlite://") {
+        let connection = Connection::open(file).expect("it is open already");
+        for statement in distinct.values() {
+            check_planned_once(&connection, statement);
+        }
         // So far it knew nothing of the data, as it does when nobody has had it analysed.
         rows.run("ANALYZE").await;
         for statement in distinct.into_values() {
@@ -299,6 +305,44 @@ pub(super) fn postgres_type(value: &Value) -> &'static str {
         Value::Array(ArrayType::String, _) => "text[]",
         Value::Array(ArrayType::Bytes, _) => "bytea[]",
         Value::Array(ArrayType::Uuid, _) => "uuid[]",
+        other => panic!("a value of a type that is new here: {other:?}"),
+    }
+}
+
+/// SQLite plans a statement anew when a value is given to a parameter that the plan depends on. Of one that changes
+/// something this is not looked at.
+fn check_planned_once(connection: &Connection, statement: &Statement) {
+    let sql = &statement.sql;
+    let mut prepared = connection.prepare(sql).expect("SQLite knows it");
+    if !prepared.readonly() {
+        return;
+    }
+    let values = statement.values.clone();
+    let values = values.map_or_else(Vec::new, |values| values.0);
+    for _ in 0..2 {
+        for index in 1..=prepared.parameter_count() {
+            let name = prepared.parameter_name(index).expect("it has a name");
+            let number: usize = name.trim_start_matches('$').parse().expect("a number");
+            let value = sqlite_value(&values[number - 1]);
+            let bound = prepared.raw_bind_parameter(index, value);
+            bound.expect("it takes the value");
+        }
+        let mut found = prepared.raw_query();
+        while found.next().expect("it runs").is_some() {}
+    }
+    let again = prepared.get_status(StatementStatus::RePrepare);
+    assert_eq!(again, 0, "planned anew\nin: {sql}");
+}
+
+fn sqlite_value(value: &Value) -> types::Value {
+    match value {
+        Value::SmallInt(Some(number)) => i64::from(*number).into(),
+        Value::BigInt(Some(number)) => (*number).into(),
+        Value::String(Some(text)) => text.clone().into(),
+        Value::Bytes(Some(bytes)) => bytes.clone().into(),
+        Value::SmallInt(None) | Value::BigInt(None) | Value::String(None) | Value::Bytes(None) => {
+            types::Value::Null
+        }
         other => panic!("a value of a type that is new here: {other:?}"),
     }
 }
