@@ -14,6 +14,7 @@
 //! | a change of a user | | its user's | that user's |
 //! | changes that run together | | those of their users | those of their users, in the order of the users |
 //! | ending the undo of a deletion | | its user's | that user's |
+//! | unlisting what was deleted | | its user's | that user's |
 //! | erasing | its conversation's | | |
 //! | messages that run together | their conversations' | | the conversations', in the order of the users, one of each user |
 //! | joining and leaving | the group's | those whose membership changes | the group's, in the order of the users |

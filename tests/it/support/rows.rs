@@ -54,6 +54,15 @@ impl Rows {
         number.unwrap_or_else(|| panic!("not one number: {sql}"))
     }
 
+    /// How many rows of a user are in the index that lists are read from.
+    pub(crate) async fn in_lists_index(&self, user: &str) -> i64 {
+        let sql = format!(
+            "SELECT count(*) FROM members \
+             WHERE user_id = '{user}' AND (last_seq IS NULL OR last_seq > unlisted_through)"
+        );
+        self.number(&sql).await
+    }
+
     /// Asks for a number until it is as it must become; not finding it so in time is a failure.
     pub(crate) async fn until(&self, sql: &str, holds: impl Fn(i64) -> bool) {
         let asked = timeout(PATIENCE, async {
