@@ -43,7 +43,7 @@ use conversation_service::proto::{
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use support::{Outcome, Place, Service, argument, c2c, deletion, message, percentile, places};
 use tokio::{sync::Semaphore, task::JoinSet};
-use tonic::transport::Channel;
+use tonic::{Response, Status, transport::Channel};
 
 /// Calls under way at a time while the conversations are made.
 const AT_A_TIME: usize = 16;
@@ -66,6 +66,25 @@ struct Person {
 /// The times of one user's calls, one list for each of [`CALLS`].
 #[derive(Default)]
 struct Times([Vec<Duration>; CALLS.len()]);
+
+/// Takes the time of one call after the other.
+struct Laps<'a> {
+    times: &'a mut Times,
+    index: usize,
+}
+
+impl Laps<'_> {
+    async fn time<T>(
+        &mut self,
+        call: impl Future<Output = Result<Response<T>, Status>>,
+    ) -> Outcome<T> {
+        let since = Instant::now();
+        let answer = call.await?;
+        self.times.0[self.index].push(since.elapsed());
+        self.index += 1;
+        Ok(answer.into_inner())
+    }
+}
 
 #[tokio::main]
 async fn main() -> Outcome<()> {
@@ -224,110 +243,79 @@ async fn live(
     let user_id = || person.name.to_owned();
     let with = friend(random.random_range(0..person.listed));
     let conversation_ids = || vec![c2c(&with)];
-    let mut index = 0;
-    let mut lap = |since: Instant| {
-        times.0[index].push(since.elapsed());
-        index += 1;
-    };
+    let mut laps = Laps { times, index: 0 };
     messages.send_message(message(&with, person.name)).await?;
 
-    let since = Instant::now();
-    conversations
-        .list_conversations(ListConversationsRequest {
-            user_id: user_id(),
-            ..ListConversationsRequest::default()
-        })
+    laps.time(conversations.list_conversations(ListConversationsRequest {
+        user_id: user_id(),
+        ..ListConversationsRequest::default()
+    }))
+    .await?;
+    laps.time(conversations.get_unread_count(GetUnreadCountRequest {
+        user_id: user_id(),
+        filter: None,
+    }))
+    .await?;
+    laps.time(conversations.list_folders(ListFoldersRequest { user_id: user_id() }))
         .await?;
-    lap(since);
-    let since = Instant::now();
-    conversations
-        .get_unread_count(GetUnreadCountRequest {
-            user_id: user_id(),
-            filter: None,
-        })
-        .await?;
-    lap(since);
-    let since = Instant::now();
-    conversations
-        .list_folders(ListFoldersRequest { user_id: user_id() })
-        .await?;
-    lap(since);
-    let since = Instant::now();
-    conversations
-        .mark_conversations_read(MarkConversationsReadRequest {
+    laps.time(
+        conversations.mark_conversations_read(MarkConversationsReadRequest {
             user_id: user_id(),
             conversation_ids: conversation_ids(),
             ..MarkConversationsReadRequest::default()
-        })
-        .await?;
-    lap(since);
+        }),
+    )
+    .await?;
     let muted = random.random();
-    let since = Instant::now();
-    conversations
-        .mute_conversations(MuteConversationsRequest {
-            user_id: user_id(),
-            conversation_ids: conversation_ids(),
-            muted,
-            ..MuteConversationsRequest::default()
-        })
-        .await?;
-    lap(since);
+    laps.time(conversations.mute_conversations(MuteConversationsRequest {
+        user_id: user_id(),
+        conversation_ids: conversation_ids(),
+        muted,
+        ..MuteConversationsRequest::default()
+    }))
+    .await?;
     let add_marks = 1 << random.random_range(32..64);
-    let since = Instant::now();
-    conversations
-        .mark_conversations(MarkConversationsRequest {
-            user_id: user_id(),
-            conversation_ids: conversation_ids(),
-            add_marks,
-            ..MarkConversationsRequest::default()
-        })
-        .await?;
-    lap(since);
+    laps.time(conversations.mark_conversations(MarkConversationsRequest {
+        user_id: user_id(),
+        conversation_ids: conversation_ids(),
+        add_marks,
+        ..MarkConversationsRequest::default()
+    }))
+    .await?;
     for pinned in [true, false] {
-        let since = Instant::now();
-        conversations
-            .pin_conversations(PinConversationsRequest {
-                user_id: user_id(),
-                conversation_ids: conversation_ids(),
-                pinned,
-                ..PinConversationsRequest::default()
-            })
-            .await?;
-        lap(since);
-    }
-    let since = Instant::now();
-    conversations
-        .clear_history(ClearHistoryRequest {
+        laps.time(conversations.pin_conversations(PinConversationsRequest {
             user_id: user_id(),
             conversation_ids: conversation_ids(),
-            ..ClearHistoryRequest::default()
-        })
+            pinned,
+            ..PinConversationsRequest::default()
+        }))
         .await?;
-    lap(since);
-    let since = Instant::now();
-    let deleted = conversations
-        .delete_conversations(deletion(person.name, [with.clone()]))
-        .await?
-        .into_inner();
-    lap(since);
-    let since = Instant::now();
-    conversations
-        .restore_conversations(RestoreConversationsRequest {
+    }
+    laps.time(conversations.clear_history(ClearHistoryRequest {
+        user_id: user_id(),
+        conversation_ids: conversation_ids(),
+        ..ClearHistoryRequest::default()
+    }))
+    .await?;
+    let deleted = laps
+        .time(conversations.delete_conversations(deletion(person.name, [with.clone()])))
+        .await?;
+    laps.time(
+        conversations.restore_conversations(RestoreConversationsRequest {
             user_id: user_id(),
             deletion_id: deleted.deletion_id,
             ..RestoreConversationsRequest::default()
-        })
-        .await?;
-    lap(since);
+        }),
+    )
+    .await?;
     messages.send_message(message(&with, person.name)).await?;
-    let since = Instant::now();
-    conversations
-        .mark_conversations_read(MarkConversationsReadRequest {
+    laps.time(
+        conversations.mark_conversations_read(MarkConversationsReadRequest {
             user_id: user_id(),
             all: true,
             ..MarkConversationsReadRequest::default()
-        })
-        .await?;
-    lap(since);
+        }),
+    )
+    .await?;
     Ok(())
 }
