@@ -261,9 +261,9 @@ async fn purge(config: &Config, trust_clock: bool) -> Result<(), Failure> {
         .await
         .map_err(Failure::run)?
         .keeping(config.jobs.change_retention);
-    store.migrate().await.map_err(Failure::run)?;
+    store.database().migrate().await.map_err(Failure::run)?;
     if trust_clock {
-        store.trust_clock().await.map_err(Failure::run)?;
+        store.database().trust_clock().await.map_err(Failure::run)?;
     }
     let clock = machine::clock();
     let schedule = Schedule {
@@ -294,8 +294,9 @@ async fn after_restore(config: &Config) -> Result<(), Failure> {
     let store = store::connect(&config.database)
         .await
         .map_err(Failure::run)?;
-    store.migrate().await.map_err(Failure::run)?;
+    store.database().migrate().await.map_err(Failure::run)?;
     let base = store
+        .users()
         .begin_incarnation(&machine::clock())
         .await
         .map_err(Failure::run)?;

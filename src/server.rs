@@ -110,9 +110,10 @@ impl Server {
         store: Store,
         tls: Option<Tls>,
     ) -> Result<Self, StartError> {
-        let migrated = store.migrate().await;
+        let migrated = store.database().migrate().await;
         let migrated = migrated.map_err(|source| StartError::database(config, source))?;
         store
+            .database()
             .time(&clock)
             .await
             .map_err(|source| StartError::database(config, source))?;
@@ -143,8 +144,8 @@ impl Server {
             Some(address) => {
                 let of_store = store.clone();
                 let registry = metrics.registry(
-                    store.metrics(),
-                    move || of_store.connections(),
+                    store.database().metrics(),
+                    move || of_store.database().connections(),
                     clock.clone(),
                 );
                 let bound = MetricsListener::bind(address, registry).await;
@@ -229,7 +230,7 @@ impl Server {
 
         until_draining(&shutdown, {
             let (store, clock) = (store.clone(), self.app.clock.clone());
-            async move { store.watch_over(&clock).await }
+            async move { store.database().watch_over(&clock).await }
         });
         let wakes = self.app.wakes.clone();
         until_draining(
@@ -313,13 +314,13 @@ fn say_what_is_used(config: &Config, store: &Store, migrated: &Migrated) {
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         database = %config.database.url,
-        kind = store.metrics().system(),
-        sessions = store.sessions(),
+        kind = store.database().metrics().system(),
+        sessions = store.database().sessions(),
         schema = migrated.version,
         migrations_run = migrated.ran,
         "starting"
     );
-    if store.only_polls() {
+    if store.database().only_polls() {
         tracing::warn!(
             poll_interval_ms = config.watch.poll_interval.as_millis(),
             "the pooler in front of PostgreSQL lends sessions for one transaction each, so changes of other \

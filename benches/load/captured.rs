@@ -31,7 +31,7 @@ pub async fn capture(url: &str) -> Outcome<Captured> {
     let statements = Arc::new(Mutex::new(Vec::new()));
     let store = store::connect(&config.database).await?;
     let seen = Arc::clone(&statements);
-    store.observe(move |statement| {
+    store.database().observe(move |statement| {
         let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.push(statement.sql.clone());
     });

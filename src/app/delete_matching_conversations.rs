@@ -104,7 +104,7 @@ pub async fn delete_matching_conversations(
             request.synchronisation,
         ),
     };
-    let deletion = app.store.take_matching(take).await?;
+    let deletion = app.store.deletions().delete_matching(take).await?;
     let revision = deletion.deletion.revision;
     app.wakes.changed(&request.origin.user, revision);
     Ok(deleted(deletion))
@@ -117,6 +117,7 @@ async fn look(app: &App, request: &DeleteMatchingConversations) -> Result<Matche
     let made_at = app.clock.now();
     let selection = app
         .store
+        .lists()
         .select(user, &request.selector, request.limit)
         .await?;
     let revision = selection.revisions.present;
@@ -174,7 +175,7 @@ async fn check(
         return Err(AppError::PlanExpired);
     }
     // A plan of a history that was given up when a backup was restored says nothing of what is there now.
-    let revisions = app.store.revisions_of(&request.origin.user).await?;
+    let revisions = app.store.users().revisions_of(&request.origin.user).await?;
     if revisions.contain(plan.revision) {
         Ok(())
     } else {
@@ -185,7 +186,11 @@ async fn check(
 /// The result of an earlier run: a retry outlives its plan.
 async fn earlier(app: &App, origin: &Origin) -> Result<Option<MatchingDeletion>, AppError> {
     match origin.request {
-        Some(request) => Ok(app.store.earlier_matching(&origin.user, request).await?),
+        Some(request) => Ok(app
+            .store
+            .deletions()
+            .earlier_matching(&origin.user, request)
+            .await?),
         None => Ok(None),
     }
 }

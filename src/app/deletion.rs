@@ -65,7 +65,7 @@ pub(super) async fn take(
         targets,
         terms: terms(app, taking, reappearance, settings, synchronisation),
     };
-    let deletion = app.store.take(take).await?;
+    let deletion = app.store.deletions().delete(take).await?;
     app.wakes.changed(&origin.user, deletion.revision);
     Ok(deletion)
 }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::AppError;
 use crate::{
-    domain::{self, ListEntry, ListFilter, Message, PageSize, UserId},
-    store::{ConversationKey, Head, Latest, Member, Store, StoreError},
+    domain::{self, ConversationKey, ListEntry, ListFilter, Message, PageSize, UserId},
+    store::{Head, Latest, Member, Store, StoreError},
 };
 
 /// An entry of a user's list with its newest visible message.
@@ -31,7 +31,8 @@ pub(super) async fn listed(
 ) -> Result<(Vec<Listed>, HashMap<ConversationKey, Head>), StoreError> {
     let without_copy = members.iter().filter(|member| member.latest.is_none());
     let heads = store
-        .heads(without_copy.map(|member| member.key).collect())
+        .heads()
+        .of_keys(without_copy.map(|member| member.key).collect())
         .await?;
     let mut listed = Vec::with_capacity(members.len());
     for member in members {
@@ -51,7 +52,7 @@ pub(super) async fn with_heads(
 ) -> Result<HashMap<ConversationKey, Head>, StoreError> {
     let keys = listed.iter().map(|listed| listed.member.key);
     let missing = keys.filter(|key| !heads.contains_key(key)).collect();
-    heads.extend(store.heads(missing).await?);
+    heads.extend(store.heads().of_keys(missing).await?);
     Ok(heads)
 }
 
@@ -70,7 +71,7 @@ pub(super) async fn conversations(
             Some((member.key, *member.view.visible(latest.seq)?.end()))
         })
         .collect();
-    let mut messages = store.messages_at(positions).await?;
+    let mut messages = store.messages().at(positions).await?;
     listed
         .into_iter()
         .map(|Listed { member, latest }| {

@@ -11,7 +11,8 @@ pub(super) async fn change_folder(
 ) -> Result<FolderChanged, AppError> {
     let changed = app
         .store
-        .change_folder(origin, app.clock.now(), name, action)
+        .folders()
+        .change(origin, app.clock.now(), name, action)
         .await?;
     app.wakes.changed(&origin.user, changed.revision);
     Ok(changed)

@@ -6,10 +6,7 @@ use super::{
     App, AppError,
     entries::{Conversation, conversations, listed},
 };
-use crate::{
-    domain::{Batch, ConversationId, UserId},
-    store::ConversationKey,
-};
+use crate::domain::{Batch, ConversationId, ConversationKey, UserId};
 
 /// The result of looking conversations up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +28,7 @@ pub async fn get_conversations(
     ids: Batch<ConversationId>,
 ) -> Result<Found, AppError> {
     let keys: Vec<_> = ids.iter().map(|id| ConversationKey::of(id, user)).collect();
-    let members = app.store.members(user, keys.clone()).await?;
+    let members = app.store.lists().members(user, keys.clone()).await?;
     let (entries, heads) = listed(&app.store, members).await?;
     let mut by_key: HashMap<_, _> = entries
         .into_iter()

@@ -14,7 +14,7 @@ pub async fn get_unread_count(
     user: &UserId,
     filter: &ListFilter,
 ) -> Result<UnreadTotals, AppError> {
-    let unread = app.store.unread(user, filter).await?;
+    let unread = app.store.lists().unread(user, filter).await?;
     let (uncounted, _) = listed(&app.store, unread.uncounted).await?;
     let mut totals = unread.counted;
     for entry in uncounted.iter().filter(|entry| entry.passes(filter)) {

@@ -65,7 +65,7 @@ pub async fn list_conversations(
     };
     // Taken before the list is read, so that it holds of what is read.
     let settled = settled(&app.clock);
-    let (revisions, members) = app.store.list(&user, &filter, &part).await?;
+    let (revisions, members) = app.store.lists().page(&user, &filter, &part).await?;
     let beginning = beginning.unwrap_or(ListBeginning {
         revision: revisions.present,
         as_of: settled,

@@ -3,7 +3,7 @@
 use super::{App, AppError};
 use crate::{
     domain::{ListedDeletion, PageSize, Revision, UserId},
-    store::{Deletions, DeletionsBefore},
+    store::{DeletionsBefore, ListedDeletions},
 };
 
 /// Asks for a page of a user's deletions.
@@ -61,10 +61,10 @@ pub async fn list_deletions(app: &App, request: ListDeletions) -> Result<Deletio
             WhichDeletions::Restorable => PageSize::MAX_OF_DELETIONS.into(),
         },
     };
-    let Deletions {
+    let ListedDeletions {
         mut deletions,
         mut next,
-    } = app.store.deletions(asked, now).await?;
+    } = app.store.deletions().page(asked, now).await?;
     if which == WhichDeletions::Restorable {
         deletions.retain(ListedDeletion::is_restorable);
     }

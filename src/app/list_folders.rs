@@ -13,11 +13,12 @@ use crate::{
 ///
 /// That the database failed.
 pub async fn list_folders(app: &App, user: &UserId) -> Result<(Vec<Folder>, Revision), AppError> {
-    let (revision, stored) = app.store.folders(user).await?;
+    let (revision, stored) = app.store.folders().all(user).await?;
     let keys = stored.iter().flat_map(|(_, members)| members);
     let heads = app
         .store
-        .heads(keys.map(|member| member.key).collect())
+        .heads()
+        .of_keys(keys.map(|member| member.key).collect())
         .await?;
     let folders = stored.into_iter().map(|(name, members)| {
         let conversations = listed_ids(user, &members, &heads)?;

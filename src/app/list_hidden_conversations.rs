@@ -70,7 +70,11 @@ pub async fn list_hidden_conversations(
     } = request;
     let after = cursor.map(|cursor| cursor.after);
     let limit = page_size.get() + 1;
-    let (revisions, found) = app.store.hidden(&user, &filter, after, limit).await?;
+    let (revisions, found) = app
+        .store
+        .lists()
+        .hidden(&user, &filter, after, limit)
+        .await?;
     let revision = cursor.map_or(revisions.present, |cursor| cursor.revision);
     if !revisions.contain(revision) {
         return Err(AppError::RevisionUnknown);
@@ -78,7 +82,7 @@ pub async fn list_hidden_conversations(
 
     let without_copy = found.iter().filter(|one| one.member.latest.is_none());
     let without_copy = without_copy.map(|one| one.member.key).collect();
-    let heads = app.store.heads(without_copy).await?;
+    let heads = app.store.heads().of_keys(without_copy).await?;
     let mut hidden = Vec::with_capacity(found.len());
     for Hidden { member, deletion } in found {
         let latest = member.latest_in(&heads)?;
@@ -91,7 +95,11 @@ pub async fn list_hidden_conversations(
     let deletions: Vec<_> = hidden.iter().map(|(_, deletion)| *deletion).collect();
     let shown = deletions.iter().take(page_size.get());
     let taken = shown.copied().flatten().collect();
-    let restorable = app.store.restorable(&user, taken, app.clock.now()).await?;
+    let restorable = app
+        .store
+        .lists()
+        .restorable(&user, taken, app.clock.now())
+        .await?;
     let placed = hidden.into_iter().map(|(one, _)| (position(&one), one));
     let (conversations, next) = page(&app.store, &user, placed.collect(), page_size, heads).await?;
 

@@ -1,10 +1,7 @@
 //! A conversation's history, as one user can see it.
 
 use super::{App, AppError};
-use crate::{
-    domain::{self, ConversationId, Message, PageSize, Seq, UserId},
-    store::ConversationKey,
-};
+use crate::domain::{self, ConversationId, ConversationKey, Message, PageSize, Seq, UserId};
 
 /// Asks for a page of a history.
 #[derive(Debug)]
@@ -46,10 +43,10 @@ pub async fn list_messages(app: &App, request: ListMessages) -> Result<MessagePa
         next: None,
     };
     let key = ConversationKey::of(&conversation_id, &user);
-    let Some(member) = app.store.members(&user, vec![key]).await?.pop() else {
+    let Some(member) = app.store.lists().members(&user, vec![key]).await?.pop() else {
         return Ok(nothing);
     };
-    let heads = app.store.heads(vec![key]).await?;
+    let heads = app.store.heads().of_keys(vec![key]).await?;
     let head = heads.get(&key).map_or(Seq::ZERO, |head| head.last_seq);
     let Some(visible) = member.view.visible(head) else {
         return Ok(nothing);
@@ -62,7 +59,8 @@ pub async fn list_messages(app: &App, request: ListMessages) -> Result<MessagePa
     let limit = page_size.get() + 1;
     let mut stored = app
         .store
-        .message_page(key, *visible.start()..=newest, limit)
+        .messages()
+        .page(key, *visible.start()..=newest, limit)
         .await?;
     let fitting = domain::fitting(stored.iter().map(|message| message.body.size()));
     let shown = page_size.get().min(fitting);

@@ -17,6 +17,7 @@ pub async fn mark_conversations(
     let conversations = keyed(&origin.user, conversations);
     let changed = app
         .store
+        .settings()
         .mark(&origin, app.clock.now(), marks, conversations)
         .await?;
     app.wakes.changed(&origin.user, changed.revision);

@@ -9,10 +9,10 @@ use super::{
 };
 use crate::{
     domain::{
-        Batch, ConversationId, ListFilter, MAX_READ, Origin, ReadingChanged, Revision, Seq,
-        Timestamp, UserId,
+        Batch, ConversationId, ConversationKey, ListFilter, MAX_READ, Origin, ReadingChanged,
+        Revision, Seq, Timestamp, UserId,
     },
-    store::{ConversationKey, Part, Positioned, Reading},
+    store::{Part, Positioned, Reading},
 };
 
 /// Asks for conversations to be marked read.
@@ -68,7 +68,11 @@ pub async fn mark_conversations_read(
             *position = (*position).min(*seen);
         }
     }
-    let read = app.store.read(&origin, app.clock.now(), reading).await?;
+    let read = app
+        .store
+        .settings()
+        .read(&origin, app.clock.now(), reading)
+        .await?;
     app.wakes.changed(&origin.user, read.changed.revision);
     Ok(read)
 }
@@ -92,7 +96,7 @@ async fn all_unread(
         pins_through: Some(Revision::saturating(0)),
         limit: MAX_READ + 1 + seen_through.len(),
     };
-    let (_, members) = app.store.list(user, &filter, &part).await?;
+    let (_, members) = app.store.lists().page(user, &filter, &part).await?;
     let (mut entries, heads) = listed(&app.store, members).await?;
     entries.retain(|entry| entry.passes(&filter));
     let seen: HashMap<_, _> = seen_through

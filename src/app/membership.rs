@@ -8,7 +8,11 @@ pub(super) async fn change_members(
     app: &App,
     request: &MembershipRequest,
 ) -> Result<MembershipsChanged, AppError> {
-    let changed = app.store.change_members(request, app.clock.now()).await?;
+    let changed = app
+        .store
+        .groups()
+        .change_members(request, app.clock.now())
+        .await?;
     for (user, revision) in &changed.revisions {
         app.wakes.changed(user, *revision);
     }

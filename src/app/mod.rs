@@ -43,8 +43,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::{
-    domain::{Batch, Clock, ConversationId, UserId},
-    store::{ConversationKey, Store},
+    domain::{Batch, Clock, ConversationId, ConversationKey, UserId},
+    store::Store,
     sync::Wakes,
 };
 

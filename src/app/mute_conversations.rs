@@ -17,6 +17,7 @@ pub async fn mute_conversations(
     let conversations = keyed(&origin.user, conversations);
     let changed = app
         .store
+        .settings()
         .mute(&origin, app.clock.now(), muting, conversations)
         .await?;
     app.wakes.changed(&origin.user, changed.revision);

@@ -18,6 +18,7 @@ pub async fn pin_conversations(
     let limit = app.policy.pin_limit;
     let pinned = app
         .store
+        .settings()
         .pin(&origin, app.clock.now(), pinning, conversations, limit)
         .await?;
     app.wakes.changed(&origin.user, pinned.revision);

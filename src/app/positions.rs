@@ -13,7 +13,7 @@ pub(super) async fn positioned(
     ids: Batch<ConversationId>,
 ) -> Result<Vec<Positioned>, AppError> {
     let positions = Positions::of(user, ids.iter());
-    let positions = app.store.positions(positions).await?;
+    let positions = app.store.heads().positions(positions).await?;
     let positioned = ids
         .into_iter()
         .zip(positions)

@@ -27,7 +27,7 @@ pub(super) async fn after(
     client: Option<&ClientId>,
     revision: Revision,
 ) -> Result<Replay, StoreError> {
-    let recorded = store.changes_after(user, revision, BATCH).await?;
+    let recorded = store.events().after(user, revision, BATCH).await?;
     let mut replay = Replay {
         changes: Vec::new(),
         through: revision,

@@ -38,7 +38,12 @@ pub async fn restore_conversations(
         // A retry outlives the window of the deletion, and even its record.
         Err(refusal @ (AppError::RestoreWindowExpired | AppError::UnknownDeletion)) => {
             let earlier = match origin.request {
-                Some(request) => app.store.earlier_restoration(&origin.user, request).await?,
+                Some(request) => {
+                    app.store
+                        .deletions()
+                        .earlier_restoration(&origin.user, request)
+                        .await?
+                }
                 None => None,
             };
             return earlier.ok_or(refusal);
@@ -50,7 +55,11 @@ pub async fn restore_conversations(
         Some(ids) => recorded.part(&ids).map_err(AppError::NotOfDeletion)?,
     };
     let limit = app.policy.pin_limit;
-    let restoration = app.store.restore(&origin, &recorded, now, limit).await?;
+    let restoration = app
+        .store
+        .deletions()
+        .restore(&origin, &recorded, now, limit)
+        .await?;
     app.wakes.changed(&origin.user, restoration.revision);
     Ok(restoration)
 }
@@ -62,10 +71,10 @@ async fn restorable(
     deletion: Revision,
     now: Timestamp,
 ) -> Result<Recorded, AppError> {
-    let Some(recorded) = app.store.recorded(user, deletion).await? else {
+    let Some(recorded) = app.store.log().recorded(user, deletion).await? else {
         // A change that the log does not know any more is older than any restore window, unless it is of a
         // history that was given up.
-        let revisions = app.store.revisions_of(user).await?;
+        let revisions = app.store.users().revisions_of(user).await?;
         return Err(
             if revisions.base < deletion && deletion <= revisions.present {
                 AppError::RestoreWindowExpired

@@ -55,7 +55,7 @@ pub async fn send_message(app: &App, request: SendMessage) -> Result<Message, Ap
         body: body.clone(),
         client_message_id,
     };
-    let appended = app.store.append_one(append, &app.clock).await?;
+    let appended = app.store.messages().append_one(append, &app.clock).await?;
     Ok(Message {
         conversation_id: match recipient {
             Recipient::User(user) => ConversationId::C2c(user),

@@ -36,7 +36,7 @@ pub async fn send_system_message(
         body: body.clone(),
         client_message_id,
     };
-    let appended = app.store.append(append, &app.clock).await?;
+    let appended = app.store.messages().append(append, &app.clock).await?;
     Ok(appended
         .into_iter()
         .map(|appended| Message {

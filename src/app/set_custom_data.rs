@@ -17,6 +17,7 @@ pub async fn set_custom_data(
     let conversations = keyed(&origin.user, conversations);
     let changed = app
         .store
+        .settings()
         .set_custom_data(&origin, app.clock.now(), data, conversations)
         .await?;
     app.wakes.changed(&origin.user, changed.revision);

@@ -16,6 +16,7 @@ pub async fn show_conversations(
     let conversations = positioned(app, &origin.user, conversations).await?;
     let shown = app
         .store
+        .deletions()
         .show(&origin, app.clock.now(), conversations)
         .await?;
     app.wakes.changed(&origin.user, shown.revision);

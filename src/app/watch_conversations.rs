@@ -73,7 +73,7 @@ impl Watch {
     pub async fn begin(app: &App, request: WatchConversations) -> Result<Self, AppError> {
         // Before the first look, so that no change falls between the two.
         let subscription = app.wakes.subscribe(&request.user);
-        let revisions = app.store.revisions_of(&request.user).await?;
+        let revisions = app.store.users().revisions_of(&request.user).await?;
         let position = request.after.unwrap_or(revisions.present);
         if position > revisions.present {
             return Err(AppError::RevisionUnknown);

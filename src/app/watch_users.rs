@@ -253,7 +253,7 @@ impl UserWatches {
         }
         self.looks_up = true;
         let store = self.app.store.clone();
-        let work = async move { Done::LookedUp(added, store.revisions(&users).await) };
+        let work = async move { Done::LookedUp(added, store.users().revisions(&users).await) };
         self.work.spawn(work.in_current_span());
     }
 

@@ -11,6 +11,8 @@ mod conversation_id;
 mod deletion;
 mod folder;
 mod id;
+#[cfg(feature = "server")]
+mod key;
 mod list;
 mod marks;
 mod membership;
@@ -39,6 +41,8 @@ pub use folder::{
 pub use id::{
     CallerName, ClientId, ClientMessageId, FolderName, GroupId, Id, IdError, PayloadType, UserId,
 };
+#[cfg(feature = "server")]
+pub use key::ConversationKey;
 pub use list::{ListBeginning, ListCursor, ListEntry, ListFilter, ListPosition, UnreadTotals};
 pub use marks::{Mark, MarkChange, Marks, MarksError};
 pub use membership::{GroupRequest, Membership, MembershipRequest, MembershipsChanged};

@@ -58,9 +58,9 @@ impl Health {
     /// Follows the state of the database and of the clocks until dropped, beginning with the belief that it answers.
     pub async fn follow(&self, store: &Store) {
         loop {
-            store.until_ready(false).await;
+            store.database().until_ready(false).await;
             self.set(false).await;
-            store.until_ready(true).await;
+            store.database().until_ready(true).await;
             self.set(true).await;
         }
     }

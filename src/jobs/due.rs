@@ -39,7 +39,7 @@ pub enum NotDue {
 ///
 /// [`NotDue::Skewed`] if the time cannot be believed, or that the database failed.
 pub async fn due(store: &Store, clock: &Clock) -> Result<Timestamp, NotDue> {
-    let time = store.time(clock).await?;
+    let time = store.database().time(clock).await?;
     if !clock.agrees() {
         let skew = clock.skew() / 1_000_000;
         return Err(NotDue::Skewed { skew });

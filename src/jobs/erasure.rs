@@ -20,14 +20,20 @@ pub(super) async fn run_once(store: &Store, now: Timestamp) -> Result<u64, Store
     end_undo(store, now, lease).await?;
     let (mut from, mut erased) = (EVER, 0);
     loop {
-        let claimed = store.claim_conversations(from, now, lease).await?;
+        let claimed = store
+            .erasure()
+            .claim_conversations(from, now, lease)
+            .await?;
         let Some(last) = claimed.last() else {
             return Ok(erased);
         };
         from = last.due;
         erased += erase(store, &claimed, now).await?;
         for conversation in claimed {
-            store.finish_conversation(conversation.key, lease).await?;
+            store
+                .erasure()
+                .finish_conversation(conversation.key, lease)
+                .await?;
         }
     }
 }
@@ -37,7 +43,7 @@ async fn end_undo(store: &Store, now: Timestamp, lease: Timestamp) -> Result<(),
     let mut from = EVER;
     loop {
         let mut claimed: Vec<DueChange> = Vec::new();
-        let claims = store.claim_changes(from, now, lease).await?;
+        let claims = store.erasure().claim_changes(from, now, lease).await?;
         if claims.is_empty() {
             return Ok(());
         }
@@ -54,15 +60,15 @@ async fn end_undo(store: &Store, now: Timestamp, lease: Timestamp) -> Result<(),
             let [DueChange { user, .. }, ..] = changes else {
                 continue;
             };
-            let conversations = store.end_undo(user, changes).await;
+            let conversations = store.erasure().end_undo(user, changes).await;
             if let Some(conversations) = unless_inconsistent(conversations)? {
                 shrunk.extend(conversations);
                 ended.extend(changes);
             }
         }
         // Not before, and in another transaction: heads are locked before users.
-        store.pass_on(shrunk).await?;
-        store.finish_changes(&ended, lease).await?;
+        store.erasure().pass_on(shrunk).await?;
+        store.erasure().finish_changes(&ended, lease).await?;
     }
 }
 
@@ -85,12 +91,12 @@ async fn erase(
 ) -> Result<u64, StoreError> {
     let keys = conversations.iter().map(|one| one.key).collect();
     // In this order: a user who joins after the heads were read sees nothing up to them.
-    let heads = store.heads(keys).await?;
+    let heads = store.heads().of_keys(keys).await?;
     let mut erased = 0;
-    for unseen in store.unseen(heads).await? {
+    for unseen in store.erasure().unseen(heads).await? {
         let mut rest = Some(unseen);
         while let Some(unseen) = rest {
-            let (messages, more) = store.erase(unseen, BATCH, now).await?;
+            let (messages, more) = store.erasure().erase(unseen, BATCH, now).await?;
             erased += messages;
             rest = more;
         }

@@ -63,13 +63,13 @@ pub async fn run_due(store: &Store, clock: &Clock, schedule: Schedule) -> Result
 }
 
 async fn round(store: &Store, now: Timestamp, schedule: Schedule) -> Result<Erased, StoreError> {
-    store.unlist().await?;
+    store.erasure().unlist().await?;
     let messages = erasure::run_once(store, now).await?;
-    let changes = store.trim_changes(now).await?;
-    store.trim_erased_messages(now).await?;
-    store.trim_group_requests(now).await?;
+    let changes = store.erasure().trim_changes(now).await?;
+    store.erasure().trim_erased_messages(now).await?;
+    store.erasure().trim_group_requests(now).await?;
     // Last: on a full disk it fails, and nothing else should for that.
-    store.settle(now, schedule.vacuum).await?;
+    store.database().settle(now, schedule.vacuum).await?;
     Ok(Erased { messages, changes })
 }
 
@@ -96,7 +96,7 @@ pub async fn run(store: Store, clock: Clock, schedule: Schedule, metrics: PurgeM
                 tracing::warn!(%error, "a round of the background jobs failed");
             }
         }
-        match store.backlog(clock.now()).await {
+        match store.erasure().backlog(clock.now()).await {
             Ok(backlog) => metrics.left(backlog),
             Err(error) => tracing::debug!(%error, "could not measure what is left to erase"),
         }

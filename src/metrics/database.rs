@@ -67,21 +67,23 @@ struct StateLabels {
 }
 
 impl DatabaseMetrics {
-    /// Nothing has happened yet. `system` is the conventions' name of the database, and `changes`
-    /// are all kinds of change.
+    /// Nothing has happened yet. `system` is the conventions' name of the database.
     #[must_use]
-    pub fn new(system: &'static str, changes: impl IntoIterator<Item = &'static str>) -> Self {
-        let counters = Family::<ChangeLabels, Counter>::default();
-        for kind in changes {
-            drop(counters.get_or_create(&ChangeLabels { kind }));
-        }
+    pub fn new(system: &'static str) -> Self {
         Self {
             system,
             operations: Histograms::new_with_constructor(|| Histogram::new(DURATIONS)),
             retries: Family::default(),
             waits: Histogram::new(DURATIONS),
-            changes: counters,
+            changes: Family::default(),
             messages: Counter::default(),
+        }
+    }
+
+    /// Shows the counters of all these kinds of change from now on, though there was no such change yet.
+    pub fn expect_changes(&self, kinds: impl IntoIterator<Item = &'static str>) {
+        for kind in kinds {
+            drop(self.changes.get_or_create(&ChangeLabels { kind }));
         }
     }
 

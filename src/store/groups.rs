@@ -7,41 +7,51 @@
 //! was found under it stays true.
 //!
 //! A group that gets more members than [`COPIES`] is large from then on, and its members lose their copies
-//! of the head: see [`super::append`]. A member who has left has a copy for good, since nothing newer
+//! of the head: see [`crate::store::messages::append`]. A member who has left has a copy for good, since nothing newer
 //! reaches them.
 
 mod record;
 mod statements;
 
+use crate::{
+    domain::{
+        CanonicalId, ConversationId, ConversationKey, Membership, MembershipRequest,
+        MembershipsChanged, Revision, Timestamp, UserId,
+    },
+    store::{
+        StoreError,
+        changes::ChangeError,
+        database::{Database, dialect::Column, observed::DatabaseTransaction, row::Row},
+        heads::{Head, keyed_head},
+        log::{self, kind::StoredKind},
+        messages::append::COPIES,
+    },
+};
 use std::collections::{HashMap, HashSet};
 
 use sea_orm::{ConnectionTrait, Value};
 
-use super::{
-    Store, StoreError,
-    append::COPIES,
-    change::ChangeError,
-    conversations::{Head, keyed_head},
-    dialect::Column,
-    key::ConversationKey,
-    kind::StoredKind,
-    log,
-    observed::DatabaseTransaction,
-    row::Row,
-};
-use crate::domain::{
-    CanonicalId, ConversationId, Membership, MembershipRequest, MembershipsChanged, Revision,
-    Timestamp, UserId,
-};
-
 use record::Changed;
-pub(super) use record::recorded_membership;
-pub(super) use statements::Statements;
+pub(in crate::store) use record::recorded_membership;
+pub(in crate::store) use statements::Statements;
 
 /// The users whose membership changes, with the revisions that it makes; in the order of the users.
 type Raised = Vec<(UserId, Revision)>;
 
-impl Store {
+/// The memberships of groups.
+pub(crate) struct Groups {
+    database: Database,
+    statements: Statements,
+}
+
+impl Groups {
+    pub(in crate::store) fn of(database: &Database) -> Self {
+        Self {
+            database: database.clone(),
+            statements: Statements::new(database.dialect),
+        }
+    }
+
     /// Makes users members of a group from its newest message on, or ends their membership there; or
     /// returns what was remembered when the request came first.
     ///
@@ -58,8 +68,9 @@ impl Store {
             Membership::Left => StoredKind::Leave,
         };
         let changed = self
+            .database
             .retrying(kind.name(), || async {
-                let transaction = self.begin().await?;
+                let transaction = self.database.begin().await?;
                 let changed = self
                     .change_members_in(&transaction, request, kind, now)
                     .await?;
@@ -68,7 +79,7 @@ impl Store {
             })
             .await?;
         for _ in &changed.revisions {
-            self.metrics.changed(kind.name());
+            self.database.metrics.changed(kind.name());
         }
         Ok(changed)
     }
@@ -106,7 +117,7 @@ impl Store {
             let rejoined = |changed: &Changed| changed.appeared_before;
             if request.membership == Membership::Member && changed.iter().any(rejoined) {
                 let values = [key.to_bytes().into(), now.as_micros().into()];
-                let lost_sight = self.statement(&self.statements.groups.lost_sight, values);
+                let lost_sight = self.database.statement(&self.statements.lost_sight, values);
                 let lost = transaction.execute_raw(lost_sight).await;
                 lost.map_err(StoreError::from)?;
             }
@@ -130,14 +141,15 @@ impl Store {
         id: &CanonicalId,
         now: Timestamp,
     ) -> Result<Option<Head>, StoreError> {
-        let statements = &self.statements.groups;
+        let statements = &self.statements;
         let key = ConversationKey::from(id).to_bytes();
         let needs_one = request.membership == Membership::Member || request.request.is_some();
         let statement = if needs_one {
             let values = [key.into(), id.as_str().into(), now.as_micros().into()];
-            self.statement(&statements.lock_or_create_head, values)
+            self.database
+                .statement(&statements.lock_or_create_head, values)
         } else {
-            self.statement(&statements.lock_head, [key.into()])
+            self.database.statement(&statements.lock_head, [key.into()])
         };
         let row = transaction.query_one_raw(statement).await?;
         row.map(|row| Ok(keyed_head(&Row::new("conversations", &row))?.1))
@@ -151,16 +163,16 @@ impl Store {
         request: &MembershipRequest,
         key: ConversationKey,
     ) -> Result<Raised, StoreError> {
-        let statements = &self.statements.groups;
+        let statements = &self.statements;
         let sql = match request.membership {
             Membership::Member => &statements.join.raise,
             Membership::Left => &statements.leave.raise,
         };
         let users = request.users.iter().map(ToString::to_string).collect();
         let mut values = vec![key.to_bytes().into()];
-        values.extend(self.dialect.row_values(&[Column::Texts(users)]));
+        values.extend(self.database.dialect.row_values(&[Column::Texts(users)]));
         let rows = transaction
-            .query_all_raw(self.statement(sql, values))
+            .query_all_raw(self.database.statement(sql, values))
             .await?;
         let mut raised = rows
             .iter()
@@ -190,7 +202,7 @@ impl Store {
             copy.map(|head| head.last_seq.to_stored()).into(),
             copy.map(|head| head.last_time.as_micros()).into(),
         ];
-        let sql = &self.statements.groups.join.apply;
+        let sql = &self.statements.join.apply;
         self.apply(transaction, sql, values, raised).await
     }
 
@@ -206,7 +218,7 @@ impl Store {
             head.last_seq.to_stored().into(),
             head.last_time.as_micros().into(),
         ];
-        let sql = &self.statements.groups.leave.apply;
+        let sql = &self.statements.leave.apply;
         self.apply(transaction, sql, values, raised).await
     }
 
@@ -221,11 +233,12 @@ impl Store {
         let users = raised.iter().map(|(user, _)| user.to_string()).collect();
         let revisions = raised.iter().map(|(_, revision)| revision.to_stored());
         values.extend(
-            self.dialect
+            self.database
+                .dialect
                 .row_values(&[Column::Texts(users), Column::Integers(revisions.collect())]),
         );
         let rows = transaction
-            .query_all_raw(self.statement(sql, values))
+            .query_all_raw(self.database.statement(sql, values))
             .await?;
         let revisions: HashMap<_, _> = raised
             .iter()
@@ -256,19 +269,21 @@ impl Store {
         let mut values: Vec<Value> = vec![
             (kind as i16).into(),
             now.as_micros().into(),
-            now.saturating_add(self.retention).as_micros().into(),
+            now.saturating_add(self.database.retention)
+                .as_micros()
+                .into(),
             log::conversation_ids(&[group]).into(),
             request.caller.as_ref().map(ToString::to_string).into(),
         ];
         let users = changed.iter().map(|one| one.user.clone()).collect();
         let revisions = changed.iter().map(|one| one.revision.to_stored()).collect();
         let results = changed.iter().map(|one| one.results(head.last_seq));
-        values.extend(self.dialect.row_values(&[
+        values.extend(self.database.dialect.row_values(&[
             Column::Texts(users),
             Column::Integers(revisions),
             Column::Texts(results.collect()),
         ]));
-        let record = self.statement(&self.statements.groups.record, values);
+        let record = self.database.statement(&self.statements.record, values);
         transaction.execute_raw(record).await?;
         Ok(())
     }
@@ -280,8 +295,8 @@ impl Store {
         key: ConversationKey,
         joining: &Raised,
     ) -> Result<bool, StoreError> {
-        let statements = &self.statements.groups;
-        let of_key = |sql: &str| self.statement(sql, [key.to_bytes().into()]);
+        let statements = &self.statements;
+        let of_key = |sql: &str| self.database.statement(sql, [key.to_bytes().into()]);
         let rows = transaction.query_all_raw(of_key(&statements.some_members));
         let mut members = rows
             .await?

@@ -1,4 +1,19 @@
-//! The database: one [`Store`] for SQLite and PostgreSQL.
+//! The database: one [`Store`] for SQLite and PostgreSQL, in rooms by subject.
+//!
+//! | room | what it holds | handle |
+//! |---|---|---|
+//! | `database` | connections, transactions, dialects, the schema | [`Database`] |
+//! | `users` | a user's revision, and the lock that is taken with it | [`Users`] |
+//! | `heads` | the newest position of each conversation | [`Heads`] |
+//! | `log` | the records of changes | [`Log`] |
+//! | `lists` | what a user has: pages, unread totals, what is hidden, what a selector chooses | [`Lists`] |
+//! | `messages` | storing messages, and reading them | [`Messages`] |
+//! | `changes` | what a user changes: deletions, settings, folders | [`Deletions`], [`Settings`], [`Folders`] |
+//! | `groups` | joining and leaving | [`Groups`] |
+//! | `events` | the records of changes as a user's clients follow them | [`Events`] |
+//! | `erasure` | what the background jobs do: erasing, trimming, unlisting | [`Erasure`] |
+//!
+//! A room knows those above it in the table and none below.
 //!
 //! The tables form two families that no statement joins: those of a user (`users`, `members`,
 //! `changes`, `folders`, `folder_conversations`) lead with `user_id`, those of a conversation
@@ -33,230 +48,197 @@
 //! Deliberately absent: caches, and any reading of a row to decide in the service what a statement could
 //! decide while it holds the row.
 
-mod append;
-mod backlog;
-mod backup;
-mod change;
-mod coalesce;
-mod connect;
-mod connections;
-mod conversations;
-mod deletions;
-mod dialect;
-mod durability;
+mod changes;
+mod database;
 mod erasure;
-mod error;
-mod event;
-mod folders;
+mod events;
 mod groups;
-mod hidden;
-mod incarnation;
-mod input;
-mod key;
-mod kind;
-mod list;
+mod heads;
+mod lists;
 mod log;
-mod members;
 mod messages;
-mod migrate;
-mod migration;
-mod notify;
-mod observed;
-mod pooled;
-mod remembered;
-mod row;
-mod schema;
-mod selection;
-mod session;
-mod settings;
-mod showing;
-mod sqlite_file;
+#[cfg(test)]
 mod statements;
-mod time;
-mod transaction;
-mod trim;
-mod under_way;
-mod unlisting;
-mod vacuums;
+mod users;
 
 use std::{sync::Arc, time::Duration};
 
-use sea_orm::{Statement, Value};
-use tokio::sync::Semaphore;
+use crate::config::DatabaseConfig;
 
-use self::{
-    connections::Connections, dialect::Dialect, kind::StoredKind, session::Sessions,
-    statements::Statements,
-};
-use crate::{
-    config::JobsConfig,
-    domain::Clock,
-    metrics::{self, DatabaseMetrics},
-};
+use self::log::kind::StoredKind;
 
-pub use backup::{Backup, BackupError, backup};
-pub use connect::connect;
-pub use erasure::Erased;
-pub use error::StoreError;
-pub use migrate::{Migrated, migrate};
-pub use vacuums::Vacuum;
+pub use database::{
+    Database,
+    backup::{Backup, BackupError, backup},
+    error::StoreError,
+    migrate::{Migrated, migrate},
+    vacuums::Vacuum,
+};
+pub use erasure::{Erased, Erasure};
+pub use users::Users;
 pub(crate) use {
-    append::{Append, AppendError, Audience},
-    change::ChangeError,
-    conversations::{Head, Positions},
-    deletions::{
-        DeletionTarget, Deletions, DeletionsBefore, Matching, MatchingError, Take, TakeMatching,
-        Terms,
+    changes::{
+        ChangeError,
+        deletions::{
+            DeletionTarget, Deletions, DeletionsBefore, ListedDeletions, Matching, MatchingError,
+            Take, TakeMatching, Terms,
+        },
+        folders::{FolderError, Folders},
+        settings::{Positioned, Reading, Settings},
     },
     erasure::{DueChange, DueConversation},
-    folders::FolderError,
-    hidden::Hidden,
-    incarnation::Revisions,
-    key::ConversationKey,
-    list::Part,
-    log::Recorded,
-    members::{Latest, Member, listed_ids},
-    selection::Selected,
-    settings::{Positioned, Reading},
-    under_way::settled,
+    events::Events,
+    groups::Groups,
+    heads::{Head, Heads, Positions},
+    lists::{
+        Lists, Part,
+        hidden::Hidden,
+        members::{Latest, Member, listed_ids},
+        selection::Selected,
+    },
+    log::{Log, Recorded},
+    messages::{
+        Messages,
+        append::{Append, AppendError, Audience},
+        under_way::settled,
+    },
+    users::Revisions,
 };
 
-/// The database, shared by all requests. Cloning is cheap.
+/// The database and what is done there, shared by all requests. Cloning is cheap.
 #[derive(Clone)]
 pub struct Store {
-    connections: Arc<Connections>,
-    dialect: Dialect,
-    statements: Arc<Statements>,
-    /// The permits to begin a transaction, first come, first served. SQLite has one writer at a time and
-    /// lets others in by chance; PostgreSQL has [`writers_of`] a pool.
-    turns: Arc<Semaphore>,
-    /// The messages that wait to be stored together.
-    appends: Arc<append::Waiting>,
-    metrics: DatabaseMetrics,
-    /// For how long changes and the names of messages are kept.
-    retention: Duration,
+    database: Database,
+    rooms: Arc<Rooms>,
+}
+
+struct Rooms {
+    users: Users,
+    heads: Heads,
+    log: Log,
+    lists: Lists,
+    messages: Messages,
+    deletions: Deletions,
+    settings: Settings,
+    folders: Folders,
+    groups: Groups,
+    events: Events,
+    erasure: Erasure,
+}
+
+/// Connects to the database without looking at its schema. Connections are opened as they are
+/// needed, but for the first.
+///
+/// # Errors
+///
+/// [`StoreError::Unavailable`] if the database cannot be reached.
+pub async fn connect(config: &DatabaseConfig) -> Result<Store, StoreError> {
+    let database = database::connect(config).await?;
+    let kinds = StoredKind::ALL.map(StoredKind::name);
+    database.metrics().expect_changes(kinds);
+    Ok(Store::of(database))
 }
 
 impl Store {
-    fn new(connections: Connections, dialect: Dialect, pool_size: u32) -> Self {
-        let turns = match dialect {
-            Dialect::Sqlite => 1,
-            Dialect::Postgres => writers_of(pool_size),
+    fn of(database: Database) -> Self {
+        let heads = Heads::of(&database);
+        let log = Log::of(&database);
+        let lists = Lists::of(&database, &heads);
+        let messages = Messages::of(&database);
+        let rooms = Rooms {
+            users: Users::of(&database),
+            deletions: Deletions::of(&database, &heads, &log, &lists),
+            settings: Settings::of(&database),
+            folders: Folders::of(&database, &heads, &lists),
+            groups: Groups::of(&database),
+            events: Events::of(&database),
+            erasure: Erasure::of(&database, &messages),
+            heads,
+            log,
+            lists,
+            messages,
         };
-        let system = dialect.system_name();
-        let kinds = StoredKind::ALL.map(StoredKind::name);
         Self {
-            connections: Arc::new(connections),
-            dialect,
-            statements: Arc::new(Statements::new(dialect)),
-            turns: Arc::new(Semaphore::new(turns)),
-            appends: Arc::new(append::Waiting::new(dialect.appended_together())),
-            metrics: DatabaseMetrics::new(system, kinds),
-            retention: JobsConfig::default().change_retention,
+            database,
+            rooms: Arc::new(rooms),
         }
     }
 
     /// The same store, with the promise that what is changed or sent from now on is kept for so long.
     #[must_use]
     pub fn keeping(self, retention: Duration) -> Self {
-        Self { retention, ..self }
+        Self::of(self.database.keeping(retention))
     }
 
-    fn retention_micros(&self) -> i64 {
-        i64::try_from(self.retention.as_micros()).unwrap_or(i64::MAX)
-    }
-
-    /// Asks, again and again, whether the database is there, so that nothing waits for one that is
-    /// not, and what its time is, which it tells the clock. Never ends by itself.
-    pub async fn watch_over(&self, clock: &Clock) {
-        self.connections.watch_over(clock).await;
-    }
-
-    /// Resolves when the database is there and can be written to, or is away, as far as
-    /// [`Store::watch_over`] knows.
-    pub async fn until(&self, there: bool) {
-        self.connections.until(there).await;
-    }
-
-    /// Resolves when the server can be relied on, or cannot, as far as is known: the database is there,
-    /// and its clock and this machine's agree.
-    pub async fn until_ready(&self, ready: bool) {
-        self.connections.until_ready(ready).await;
-    }
-
-    /// Calls `observer` with each statement that this store and its clones run from now on: for tests
-    /// and benchmarks that count and explain statements.
-    pub fn observe(&self, observer: impl Fn(&Statement) + Send + Sync + 'static) {
-        self.connections.observe(Arc::new(observer));
-    }
-
-    /// The metrics of the store and its clones. They go on changing.
-    #[must_use]
-    pub const fn metrics(&self) -> &DatabaseMetrics {
-        &self.metrics
-    }
-
-    /// Whether connections to PostgreSQL keep their sessions: `lasting`, or `lent` by a pooler for one
-    /// transaction at a time. SQLite has no sessions.
-    #[must_use]
-    pub fn sessions(&self) -> Option<&'static str> {
-        match (self.dialect, self.connections.sessions()) {
-            (Dialect::Sqlite, _) => None,
-            (Dialect::Postgres, Sessions::Lasting) => Some("lasting"),
-            (Dialect::Postgres, Sessions::Lent) => Some("lent"),
-        }
-    }
-
-    /// Whether other replicas' changes are found by polling alone.
-    #[must_use]
-    pub fn only_polls(&self) -> bool {
-        self.dialect == Dialect::Postgres && self.connections.lasting_session().is_none()
-    }
-
-    /// The state of the pool. The one connection that writes to SQLite is beside it.
-    #[must_use]
-    pub fn connections(&self) -> metrics::Connections {
-        let pool = self.connections.pool();
-        let (open, idle, max) = match self.dialect {
-            Dialect::Sqlite => {
-                let pool = pool.get_sqlite_connection_pool();
-                let max = pool.options().get_max_connections();
-                (pool.size(), pool.num_idle(), max)
-            }
-            Dialect::Postgres => {
-                let pool = pool.get_postgres_connection_pool();
-                let max = pool.options().get_max_connections();
-                (pool.size(), pool.num_idle(), max)
-            }
-        };
-        // The two are not read in the same instant.
-        let idle = u32::try_from(idle).unwrap_or(u32::MAX).min(open);
-        metrics::Connections {
-            used: open - idle,
-            idle,
-            max,
-            durable: self.connections.is_durable(),
-        }
-    }
-
-    /// Closes all connections, having let their statements finish, or what is left of them once a
-    /// PostgreSQL that answers would have.
+    /// [`Database::close`].
     ///
     /// # Errors
     ///
-    /// A [`StoreError`] if a connection cannot be closed in an orderly way.
+    /// As it has them.
     pub async fn close(self) -> Result<(), StoreError> {
-        self.connections.close().await
+        self.database.close().await
     }
 
-    fn statement(&self, sql: &str, values: impl IntoIterator<Item = Value>) -> Statement {
-        Statement::from_sql_and_values(self.dialect.backend(), sql, values)
+    /// Its connections, its schema and its time.
+    #[must_use]
+    pub const fn database(&self) -> &Database {
+        &self.database
     }
-}
 
-/// How many connections of a pool transactions may have at once. They wait for locks; the others are kept
-/// for reads, which wait for no lock, and for changes that run together.
-fn writers_of(pool_size: u32) -> usize {
-    let kept = pool_size / 4;
-    usize::try_from(pool_size - kept).unwrap_or(Semaphore::MAX_PERMITS)
+    /// The revisions of users.
+    #[must_use]
+    pub fn users(&self) -> &Users {
+        &self.rooms.users
+    }
+
+    /// The heads of conversations.
+    pub(crate) fn heads(&self) -> &Heads {
+        &self.rooms.heads
+    }
+
+    /// The records of changes.
+    pub(crate) fn log(&self) -> &Log {
+        &self.rooms.log
+    }
+
+    /// What users have.
+    pub(crate) fn lists(&self) -> &Lists {
+        &self.rooms.lists
+    }
+
+    /// The messages.
+    pub(crate) fn messages(&self) -> &Messages {
+        &self.rooms.messages
+    }
+
+    /// Deleting, clearing, showing, and undoing that.
+    pub(crate) fn deletions(&self) -> &Deletions {
+        &self.rooms.deletions
+    }
+
+    /// Reading, pinning, muting, marking, and the product's own data.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.rooms.settings
+    }
+
+    /// Folders.
+    pub(crate) fn folders(&self) -> &Folders {
+        &self.rooms.folders
+    }
+
+    /// Memberships of groups.
+    pub(crate) fn groups(&self) -> &Groups {
+        &self.rooms.groups
+    }
+
+    /// The changes that a user's clients follow.
+    pub(crate) fn events(&self) -> &Events {
+        &self.rooms.events
+    }
+
+    /// What the background jobs do.
+    #[must_use]
+    pub fn erasure(&self) -> &Erasure {
+        &self.rooms.erasure
+    }
 }

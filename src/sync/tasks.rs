@@ -35,7 +35,7 @@ async fn tell(store: &Store, mut changed: Changed) {
             let known = users.entry(user).or_default();
             *known = revision.max(*known);
         }
-        if let Err(error) = store.notify(&users).await {
+        if let Err(error) = store.database().notify(&users).await {
             tracing::debug!(%error, "could not notify other replicas; they will poll");
         }
         tokio::time::sleep(NOTIFY_PAUSE).await;
@@ -55,7 +55,7 @@ async fn listen(store: &Store, wakes: &Wakes, pause: Duration) {
 
 /// Returns when there is nothing to listen to.
 async fn hear(store: &Store, wakes: &Wakes) -> Result<(), StoreError> {
-    let Some(mut listener) = store.listen().await? else {
+    let Some(mut listener) = store.database().listen().await? else {
         return Ok(());
     };
     loop {
@@ -70,7 +70,7 @@ async fn poll(store: &Store, wakes: &Wakes, interval: Duration) {
     loop {
         tokio::time::sleep(interval).await;
         for users in wakes.watched_users().chunks(POLL_BATCH) {
-            match store.revisions(users).await {
+            match store.users().revisions(users).await {
                 Ok(revisions) => {
                     for (user, revisions) in revisions {
                         wakes.wake(&user, revisions.present);

@@ -26,7 +26,11 @@ async fn app(files: &TempDir) -> App {
     config.database.url = url.parse().expect("the URL of a file");
     let store = store::connect(&config.database).await;
     let store = store.expect("the file can be opened");
-    store.migrate().await.expect("the schema can be made");
+    store
+        .database()
+        .migrate()
+        .await
+        .expect("the schema can be made");
     let (_, sync_deletions) = watch::channel(false);
     App {
         store,

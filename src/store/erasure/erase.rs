@@ -1,11 +1,11 @@
 //! Erasing messages that are in nobody's view, in bounded batches.
 
+use super::{Erasure, Unseen};
 use sea_orm::{ConnectionTrait, Value};
 
-use super::Unseen;
 use crate::{
     domain::{Seq, Timestamp},
-    store::{Store, StoreError, row::Row},
+    store::{StoreError, database::row::Row},
 };
 
 #[cfg_attr(test, derive(serde::Serialize))]
@@ -24,7 +24,7 @@ impl Statements {
     }
 }
 
-impl Store {
+impl Erasure {
     /// Erases the oldest of these messages, at most about `limit` of them, and remembers those that may
     /// be delivered again after `now`. Returns how many were erased and what is left to look at; `None`
     /// when there is nothing more.
@@ -38,19 +38,27 @@ impl Store {
             return Ok((0, None));
         };
         let last = Seq::saturating(oldest.get() + u64::from(limit) - 1).min(unseen.through);
-        let named = self.to_remember(unseen, (oldest, last), now).await?;
-        let statements = &self.statements.erasure.erase;
-        let erase = self.statement(statements.erase, bounds(unseen, oldest, last));
+        let named = self
+            .messages
+            .to_remember(unseen.key, (oldest, last), now)
+            .await?;
+        let statements = &self.statements.erase;
+        let erase = self
+            .database
+            .statement(statements.erase, bounds(unseen, oldest, last));
         let erased = self
+            .database
             .retrying("erase", || async {
-                let transaction = self.begin().await?;
+                let transaction = self.database.begin().await?;
                 if !named.is_empty() {
-                    self.remember(&transaction, unseen.key, &named).await?;
+                    self.messages
+                        .remember(&transaction, unseen.key, &named)
+                        .await?;
                 }
                 let erased = transaction.execute_raw(erase.clone()).await?;
                 let erased = erased.rows_affected();
                 if erased > 0 {
-                    self.note_erasure(&transaction).await?;
+                    self.database.note_erasure(&transaction).await?;
                 }
                 transaction.commit().await?;
                 Ok::<_, StoreError>(erased)
@@ -64,17 +72,18 @@ impl Store {
     }
 
     async fn oldest(&self, unseen: Unseen) -> Result<Option<Seq>, StoreError> {
-        let statements = &self.statements.erasure.erase;
+        let statements = &self.statements.erase;
         let values = bounds(unseen, unseen.after, unseen.through);
-        let oldest = self.statement(statements.oldest, values);
-        self.retrying("oldest_unseen", || async {
-            let row = self.pool().query_one_raw(oldest.clone()).await?;
-            match row {
-                Some(row) => Row::new("messages", &row).optional_seq("seq"),
-                None => Ok(None),
-            }
-        })
-        .await
+        let oldest = self.database.statement(statements.oldest, values);
+        self.database
+            .retrying("oldest_unseen", || async {
+                let row = self.database.pool().query_one_raw(oldest.clone()).await?;
+                match row {
+                    Some(row) => Row::new("messages", &row).optional_seq("seq"),
+                    None => Ok(None),
+                }
+            })
+            .await
     }
 }
 

@@ -5,22 +5,23 @@
 //! the stack is walked from its top to the first deletion that is due, or that the log has forgotten. A
 //! deletion that is not met on the way was undone, and its end changes nothing.
 
+use super::{DueChange, DueConversation, Erasure};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use sea_orm::{ConnectionTrait, Value};
 
-use super::{DueChange, DueConversation};
 use crate::{
-    domain::{Revision, Seq, Timestamp, UserId},
+    domain::{ConversationKey, Revision, Seq, Timestamp, UserId},
     store::{
-        Store, StoreError,
-        deletions::{self, Before},
-        dialect::{Column, ColumnType, Dialect},
-        incarnation::LOCK_USER,
-        key::ConversationKey,
+        StoreError,
+        changes::deletions::{self, Before},
+        database::{
+            dialect::{Column, ColumnType, Dialect},
+            observed::DatabaseTransaction,
+            row::Row,
+        },
         log::{self, RECORDED, Recorded},
-        observed::DatabaseTransaction,
-        row::Row,
+        users::LOCK_USER,
     },
 };
 
@@ -114,7 +115,7 @@ impl Stack {
     }
 }
 
-impl Store {
+impl Erasure {
     /// Ends for good the undo of claimed changes of one user, which are due. Returns the
     /// conversations whose views have shrunk by that or by an earlier try.
     pub(crate) async fn end_undo(
@@ -130,57 +131,58 @@ impl Store {
             .iter()
             .map(|change| change.recorded.revision)
             .collect();
-        let statements = &self.statements.erasure.undo;
-        let lock_user = self.statement(LOCK_USER, [user.as_str().into()]);
-        self.retrying("end_undo", || async {
-            let transaction = self.begin().await?;
-            transaction.execute_raw(lock_user.clone()).await?;
-            let mut stacks = self.stacks(&transaction, user, &taken).await?;
-            let ended_before: HashMap<_, _> = stacks
-                .iter()
-                .map(|(key, stack)| (*key, stack.ended))
-                .collect();
-            self.walk(&transaction, user, &mut stacks, &due).await?;
-            let ended: Vec<_> = stacks
-                .iter()
-                .filter(|(key, stack)| ended_before.get(key) != Some(&stack.ended))
-                .collect();
-            if !ended.is_empty() {
-                let mut values: Vec<Value> = vec![user.as_str().into()];
-                values.extend(
-                    self.dialect.row_values(&[
-                        Column::Keys(ended.iter().map(|(key, _)| **key).collect()),
-                        Column::Integers(
-                            ended
-                                .iter()
-                                .map(|(_, stack)| stack.ended.to_stored())
-                                .collect(),
-                        ),
-                        Column::Integers(
-                            ended
-                                .iter()
-                                .map(|(_, stack)| stack.cleared.to_stored())
-                                .collect(),
-                        ),
-                    ]),
-                );
-                let end = self.statement(&statements.end, values);
-                transaction.execute_raw(end).await?;
-            }
-            transaction.commit().await?;
-            let shrunk = stacks
-                .iter()
-                .filter(|(_, stack)| stack.ended >= stack.first_due);
-            let shrunk = shrunk.filter_map(|(key, _)| {
-                let (_, due) = taken.get(key)?;
-                Some(DueConversation {
-                    key: *key,
-                    due: *due,
-                })
-            });
-            Ok::<_, StoreError>(shrunk.collect())
-        })
-        .await
+        let statements = &self.statements.undo;
+        let lock_user = self.database.statement(LOCK_USER, [user.as_str().into()]);
+        self.database
+            .retrying("end_undo", || async {
+                let transaction = self.database.begin().await?;
+                transaction.execute_raw(lock_user.clone()).await?;
+                let mut stacks = self.stacks(&transaction, user, &taken).await?;
+                let ended_before: HashMap<_, _> = stacks
+                    .iter()
+                    .map(|(key, stack)| (*key, stack.ended))
+                    .collect();
+                self.walk(&transaction, user, &mut stacks, &due).await?;
+                let ended: Vec<_> = stacks
+                    .iter()
+                    .filter(|(key, stack)| ended_before.get(key) != Some(&stack.ended))
+                    .collect();
+                if !ended.is_empty() {
+                    let mut values: Vec<Value> = vec![user.as_str().into()];
+                    values.extend(
+                        self.database.dialect.row_values(&[
+                            Column::Keys(ended.iter().map(|(key, _)| **key).collect()),
+                            Column::Integers(
+                                ended
+                                    .iter()
+                                    .map(|(_, stack)| stack.ended.to_stored())
+                                    .collect(),
+                            ),
+                            Column::Integers(
+                                ended
+                                    .iter()
+                                    .map(|(_, stack)| stack.cleared.to_stored())
+                                    .collect(),
+                            ),
+                        ]),
+                    );
+                    let end = self.database.statement(&statements.end, values);
+                    transaction.execute_raw(end).await?;
+                }
+                transaction.commit().await?;
+                let shrunk = stacks
+                    .iter()
+                    .filter(|(_, stack)| stack.ended >= stack.first_due);
+                let shrunk = shrunk.filter_map(|(key, _)| {
+                    let (_, due) = taken.get(key)?;
+                    Some(DueConversation {
+                        key: *key,
+                        due: *due,
+                    })
+                });
+                Ok::<_, StoreError>(shrunk.collect())
+            })
+            .await
     }
 
     /// The stacks of the user's conversations.
@@ -192,8 +194,10 @@ impl Store {
     ) -> Result<HashMap<ConversationKey, Stack>, StoreError> {
         let mut values: Vec<Value> = vec![user.as_str().into()];
         let keys = Column::Keys(taken.keys().copied().collect());
-        values.extend(self.dialect.row_values(&[keys]));
-        let stacks = self.statement(&self.statements.erasure.undo.stacks, values);
+        values.extend(self.database.dialect.row_values(&[keys]));
+        let stacks = self
+            .database
+            .statement(&self.statements.undo.stacks, values);
         let mut found = HashMap::new();
         for row in transaction.query_all_raw(stacks).await? {
             let row = Row::new("members", &row);
@@ -258,10 +262,13 @@ impl Store {
         let mut values: Vec<Value> = vec![user.as_str().into()];
         let revisions = revisions.iter().map(|revision| revision.to_stored());
         values.extend(
-            self.dialect
+            self.database
+                .dialect
                 .row_values(&[Column::Integers(revisions.collect())]),
         );
-        let records = self.statement(&self.statements.erasure.undo.records, values);
+        let records = self
+            .database
+            .statement(&self.statements.undo.records, values);
         let rows = transaction.query_all_raw(records).await?;
         rows.iter()
             .map(|row| {

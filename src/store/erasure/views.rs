@@ -1,16 +1,17 @@
 //! The messages that lie in nobody's view.
 
-use sea_orm::ConnectionTrait as _;
+use super::Erasure;
 
 use crate::{
-    domain::Seq,
+    domain::{ConversationKey, Seq},
     store::{
-        Store, StoreError,
-        conversations::Head,
-        dialect::{Column, ColumnType, Dialect},
-        key::ConversationKey,
-        members::ANY_KIND,
-        row::Row,
+        StoreError,
+        database::{
+            dialect::{Column, ColumnType, Dialect},
+            row::Row,
+        },
+        heads::Head,
+        lists::members::ANY_KIND,
     },
 };
 
@@ -67,7 +68,7 @@ pub(super) fn unseen(dialect: Dialect) -> String {
     )
 }
 
-impl Store {
+impl Erasure {
     /// The messages that lie in nobody's view of these conversations. Their heads have to be read before
     /// this is called: a user who joins after that sees nothing up to them.
     pub(crate) async fn unseen(
@@ -79,22 +80,23 @@ impl Store {
             .map(|(key, head)| (key, head.last_seq.to_stored()))
             .unzip();
         let values = self
+            .database
             .dialect
             .row_values(&[Column::Keys(keys), Column::Integers(heads)]);
-        let statement = self.statement(&self.statements.erasure.views, values);
-        self.retrying("unseen", || async {
-            let rows = self.pool().query_all_raw(statement.clone()).await?;
-            rows.iter()
-                .map(|row| {
-                    let row = Row::new("members", row);
-                    Ok(Unseen {
-                        key: row.key()?,
-                        after: row.seq("unseen_after")?,
-                        through: row.seq("unseen_through")?,
+        let statement = self.database.statement(&self.statements.views, values);
+        self.database
+            .read("unseen", statement, |rows| {
+                rows.iter()
+                    .map(|row| {
+                        let row = Row::new("members", row);
+                        Ok(Unseen {
+                            key: row.key()?,
+                            after: row.seq("unseen_after")?,
+                            through: row.seq("unseen_through")?,
+                        })
                     })
-                })
-                .collect()
-        })
-        .await
+                    .collect()
+            })
+            .await
     }
 }

@@ -4,20 +4,21 @@
 //! The request belongs to the conversation and not to any of its users, whose own requests it must not
 //! meet. It is looked for and written while the head is locked, so of two deliveries one comes first.
 
-use sea_orm::ConnectionTrait;
-
 use crate::{
-    domain::{Change, GroupRequest, Membership, Revision, Seq, Settings, Timestamp, Watermarks},
+    domain::{
+        Change, ConversationKey, GroupRequest, Membership, Revision, Seq, Settings, Timestamp,
+        Watermarks,
+    },
     store::{
-        Store, StoreError,
-        change::ChangeError,
-        key::ConversationKey,
+        StoreError,
+        changes::ChangeError,
+        database::{observed::DatabaseTransaction, row::Row},
+        groups::Groups,
+        lists::members,
         log::{CHANGED, Recorded},
-        members,
-        observed::DatabaseTransaction,
-        row::Row,
     },
 };
+use sea_orm::ConnectionTrait;
 
 /// The table of the requests.
 const TABLE: &str = "group_requests";
@@ -101,7 +102,7 @@ pub(in crate::store) fn recorded_membership(
     read().ok_or(error)
 }
 
-impl Store {
+impl Groups {
     /// How many members an earlier run of this request has changed, if there was one.
     pub(super) async fn earlier_members(
         &self,
@@ -110,7 +111,7 @@ impl Store {
         request: GroupRequest,
     ) -> Result<Option<usize>, ChangeError> {
         let values = [key.to_bytes().into(), request.id.0.to_vec().into()];
-        let statement = self.statement(&self.statements.groups.earlier, values);
+        let statement = self.database.statement(&self.statements.earlier, values);
         let row = transaction.query_one_raw(statement).await;
         let Some(row) = row.map_err(StoreError::from)? else {
             return Ok(None);
@@ -136,10 +137,12 @@ impl Store {
             key.to_bytes().into(),
             request.id.0.to_vec().into(),
             request.digest.0.to_vec().into(),
-            now.saturating_add(self.retention).as_micros().into(),
+            now.saturating_add(self.database.retention)
+                .as_micros()
+                .into(),
             i64::try_from(count).unwrap_or(i64::MAX).into(),
         ];
-        let statement = self.statement(&self.statements.groups.remember, values);
+        let statement = self.database.statement(&self.statements.remember, values);
         transaction.execute_raw(statement).await?;
         Ok(())
     }

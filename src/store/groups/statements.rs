@@ -3,11 +3,11 @@
 use crate::{
     domain::{ConversationKind, Membership},
     store::{
-        append::COPIES,
-        conversations::COLUMNS,
-        dialect::{ColumnType, Dialect},
-        incarnation,
-        members::{ANY_KIND, stored_kind},
+        database::dialect::{ColumnType, Dialect},
+        heads::COLUMNS,
+        lists::members::{ANY_KIND, stored_kind},
+        messages::append::COPIES,
+        users,
     },
 };
 
@@ -59,8 +59,8 @@ impl Statements {
                  ORDER BY i.user_id \
                  {raise} RETURNING user_id, revision",
                 rows(2, &[("user_id", Text)]),
-                first = incarnation::first(),
-                raise = incarnation::raise(dialect),
+                first = users::first(),
+                raise = users::raise(dialect),
             )
         };
         let stands = "RETURNING user_id, joined_after, hidden_through, cleared_through, pinned_at, \

@@ -1,256 +1,6 @@
 -- The statements that the service runs on PostgreSQL.
 
--- append.arrive
-INSERT INTO members (user_id, conversation_key, kind, read_through, last_seq, last_time)
-SELECT user_id, conversation_key, kind, read_through, last_seq, last_time
-FROM (
-    SELECT i.user_id, i.conversation_key, i.kind, i.read_through, i.last_seq, i.last_time
-    FROM (
-        SELECT
-            r.user_id AS user_id,
-            uuid_send(r.conversation_key) AS conversation_key,
-            r.kind AS kind,
-            r.read_through AS read_through,
-            r.last_seq AS last_seq,
-            r.last_time AS last_time,
-            r.ord
-        FROM unnest($1::text[] COLLATE "C", $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
-        WITH ORDINALITY AS r(user_id, conversation_key, kind, read_through, last_seq, last_time, ord)
-    ) AS i
-    UNION ALL
-    SELECT m.user_id, m.conversation_key, m.kind, COALESCE(o.read_through, 0), i.last_seq, i.last_time
-    FROM (
-        SELECT
-            uuid_send(r.conversation_key) AS conversation_key,
-            r.last_seq AS last_seq,
-            r.last_time AS last_time,
-            r.ord
-        FROM unnest($7::uuid[], $8::bigint[], $9::bigint[])
-        WITH ORDINALITY AS r(conversation_key, last_seq, last_time, ord)
-    ) AS i
-        CROSS JOIN members AS m
-        LEFT JOIN (
-            SELECT
-                r.user_id AS user_id,
-                uuid_send(r.conversation_key) AS conversation_key,
-                r.read_through AS read_through,
-                r.ord
-            FROM unnest($10::text[] COLLATE "C", $11::uuid[], $12::bigint[])
-            WITH ORDINALITY AS r(user_id, conversation_key, read_through, ord)
-        ) AS o ON o.user_id = m.user_id
-        AND o.conversation_key = m.conversation_key
-    WHERE m.conversation_key = i.conversation_key
-        AND m.kind > 0 AND m.left_at IS NULL
-    UNION ALL
-    SELECT m.user_id, m.conversation_key, m.kind, i.read_through, NULL, NULL
-    FROM (
-        SELECT
-            r.user_id AS user_id,
-            uuid_send(r.conversation_key) AS conversation_key,
-            r.read_through AS read_through,
-            r.ord
-        FROM unnest($13::text[] COLLATE "C", $14::uuid[], $15::bigint[])
-        WITH ORDINALITY AS r(user_id, conversation_key, read_through, ord)
-    ) AS i
-        CROSS JOIN members AS m
-    WHERE m.user_id = i.user_id
-        AND m.conversation_key = i.conversation_key AND m.left_at IS NULL
-) AS reached
-WHERE TRUE
-ORDER BY user_id, conversation_key
-ON CONFLICT (user_id, conversation_key) DO UPDATE SET
-    read_through = CASE
-        WHEN excluded.read_through > members.read_through THEN excluded.read_through
-        ELSE members.read_through
-    END,
-    stays_away = CASE WHEN excluded.read_through > 0 THEN 0 ELSE members.stays_away END,
-    unlisted_through = CASE
-        WHEN members.stays_away = 1
-        AND excluded.read_through = 0 THEN COALESCE(excluded.last_seq, members.unlisted_through)
-        ELSE members.unlisted_through
-    END,
-    last_seq = excluded.last_seq,
-    last_time = excluded.last_time
-RETURNING user_id, conversation_key;
-
--- append.placing.erased_since
-SELECT 1 AS one
-FROM (
-    SELECT
-        r.number AS number,
-        uuid_send(r.conversation_key) AS conversation_key,
-        r.sender_user_id AS sender_user_id,
-        CASE WHEN r.has_client_message_id THEN r.client_message_id END AS client_message_id,
-        r.ord
-    FROM unnest($1::bigint[], $2::uuid[], $3::text[] COLLATE "C", $4::text[] COLLATE "C", $5::boolean[])
-    WITH
-    ORDINALITY AS r(number, conversation_key, sender_user_id, client_message_id, has_client_message_id, ord)
-) AS i
-    CROSS JOIN erased_messages AS m
-WHERE
-    m.conversation_key = i.conversation_key
-    AND m.sender_user_id = i.sender_user_id
-    AND m.client_message_id = i.client_message_id
-LIMIT 1;
-
--- append.placing.place
-WITH
-input AS (
-    SELECT *
-    FROM (
-        SELECT
-            r.number AS number,
-            uuid_send(r.conversation_key) AS conversation_key,
-            r.canonical_id AS canonical_id,
-            r.sender_user_id AS sender_user_id,
-            CASE WHEN r.has_client_message_id THEN r.client_message_id END AS client_message_id,
-            CASE WHEN r.has_payload_type THEN r.payload_type END AS payload_type,
-            CASE WHEN r.has_content THEN r.content END AS content,
-            r.ord
-        FROM
-            unnest(
-                $3::bigint[],
-                $4::uuid[],
-                $5::text[] COLLATE "C",
-                $6::text[] COLLATE "C",
-                $7::text[] COLLATE "C",
-                $8::boolean[],
-                $9::text[] COLLATE "C",
-                $10::boolean[],
-                $11::bytea[],
-                $12::boolean[]
-            )
-        WITH
-        ORDINALITY AS r(
-            number,
-            conversation_key,
-            canonical_id,
-            sender_user_id,
-            client_message_id,
-            has_client_message_id,
-            payload_type,
-            has_payload_type,
-            content,
-            has_content,
-            ord
-        )
-    ) AS i
-),
-earlier AS (
-    SELECT i.number, m.seq, m.sender_user_id, m.send_time, m.payload_type, m.content, NULL AS fingerprint
-    FROM input AS i CROSS JOIN messages AS m
-    WHERE
-        m.conversation_key = i.conversation_key
-        AND m.sender_user_id = i.sender_user_id
-        AND m.client_message_id = i.client_message_id
-    UNION ALL
-    SELECT i.number, m.seq, m.sender_user_id, m.send_time, NULL, NULL, m.fingerprint
-    FROM input AS i CROSS JOIN erased_messages AS m
-    WHERE
-        m.conversation_key = i.conversation_key
-        AND m.sender_user_id = i.sender_user_id
-        AND m.client_message_id = i.client_message_id
-),
-fresh AS (
-    SELECT i.*, ROW_NUMBER() OVER (PARTITION BY i.conversation_key ORDER BY i.number) AS place
-    FROM input AS i
-    WHERE NOT EXISTS (SELECT 1 FROM earlier AS e WHERE e.number = i.number)
-),
-counted AS (
-    SELECT conversation_key, MIN(canonical_id) AS canonical_id, COUNT(*) AS messages
-    FROM fresh
-    GROUP BY conversation_key
-),
-raised AS (
-    INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time)
-    SELECT conversation_key, canonical_id, messages, $1
-    FROM counted
-    ORDER BY conversation_key
-    ON CONFLICT (conversation_key) DO UPDATE SET
-        last_seq = conversations.last_seq + excluded.last_seq,
-        last_time = CASE
-            WHEN excluded.last_time > conversations.last_time THEN excluded.last_time
-            ELSE conversations.last_time
-        END
-    RETURNING conversation_key, canonical_id, last_seq, last_time, is_large
-),
-placed AS (
-    SELECT
-        f.*,
-        r.last_seq - c.messages AS seq_before,
-        r.last_seq - c.messages + f.place AS seq,
-        r.last_time AS send_time,
-        r.canonical_id AS raised_id,
-        r.is_large
-    FROM fresh AS f JOIN counted AS c USING (conversation_key) JOIN raised AS r USING (conversation_key)
-),
-stored AS (
-    INSERT INTO
-        messages (
-            conversation_key,
-            seq,
-            sender_user_id,
-            client_message_id,
-            send_time,
-            payload_type,
-            content,
-            recognised_until
-        )
-    SELECT
-        conversation_key,
-        seq,
-        sender_user_id,
-        client_message_id,
-        send_time,
-        payload_type,
-        content,
-        CASE WHEN client_message_id IS NOT NULL THEN send_time + $2 END
-    FROM placed
-)
-SELECT
-    TRUE AS is_earlier,
-    number,
-    seq,
-    send_time,
-    sender_user_id,
-    payload_type,
-    content,
-    fingerprint,
-    NULL AS canonical_id,
-    NULL::smallint AS is_large,
-    FALSE AS has_waited
-FROM earlier
-UNION ALL
-SELECT
-    FALSE,
-    p.number,
-    p.seq,
-    p.send_time,
-    NULL,
-    NULL,
-    NULL,
-    NULL,
-    p.raised_id,
-    p.is_large,
-    p.seq_before > COALESCE((SELECT c.last_seq FROM conversations AS c WHERE c.conversation_key = p.conversation_key), 0)
-FROM placed AS p;
-
--- backlog.due.0
-SELECT COUNT(*) AS due, MIN(erasable_from) AS oldest
-FROM
-    (SELECT erasable_from FROM changes WHERE erasable_from <= $1 ORDER BY erasable_from LIMIT 10000) AS waiting;
-
--- backlog.due.1
-SELECT COUNT(*) AS due, MIN(erasable_from) AS oldest
-FROM (
-    SELECT erasable_from
-    FROM conversations
-    WHERE erasable_from <= $1
-    ORDER BY erasable_from
-    LIMIT 10000
-) AS waiting;
-
--- change.earlier
+-- changes.earlier
 SELECT c.user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
 FROM (
     SELECT r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id, r.ord
@@ -260,12 +10,12 @@ FROM (
     CROSS JOIN changes AS c
 WHERE c.user_id = q.user_id AND c.request_id = q.request_id;
 
--- change.pins
+-- changes.pins
 SELECT COUNT(*) AS pins, COUNT(CASE WHEN changed_by = $2 THEN 1 END) AS new_pins
 FROM members
 WHERE user_id = $1 AND pinned_at IS NOT NULL;
 
--- change.raise
+-- changes.raise
 INSERT INTO users (user_id, revision)
 SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
 FROM (
@@ -280,7 +30,7 @@ ON CONFLICT (user_id) DO UPDATE SET
     revision = GREATEST(users.revision + 1, excluded.revision)
 RETURNING user_id, revision;
 
--- change.record
+-- changes.record
 INSERT INTO
     changes (
         user_id,
@@ -303,7 +53,7 @@ INSERT INTO
     )
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17);
 
--- change.unpin
+-- changes.unpin
 UPDATE members SET
     pinned_at = NULL
 WHERE
@@ -329,453 +79,7 @@ WHERE
         WHERE place > $3
     );
 
--- conversations.heads
-SELECT c.conversation_key, c.canonical_id, c.last_seq, c.last_time, c.is_large
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-    FROM unnest($1::uuid[])
-    WITH ORDINALITY AS r(conversation_key, ord)
-) AS i
-    CROSS JOIN conversations AS c
-WHERE c.conversation_key = i.conversation_key;
-
--- conversations.positions
-SELECT
-    json_agg(CASE WHEN c.canonical_id <> i.canonical_id THEN -1 ELSE COALESCE(c.last_seq, 0) END ORDER BY i.ord)::text AS positions
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.canonical_id AS canonical_id, r.ord
-    FROM unnest($1::uuid[], $2::text[] COLLATE "C")
-    WITH ORDINALITY AS r(conversation_key, canonical_id, ord)
-) AS i
-    LEFT JOIN conversations AS c ON c.conversation_key = i.conversation_key;
-
--- deletions.page
-WITH
-looked_at AS (
-    SELECT revision, kind, restorable_until
-    FROM changes
-    WHERE user_id = $1 AND revision < $2
-    ORDER BY revision DESC
-    LIMIT 10000
-),
-found AS (
-    SELECT revision
-    FROM looked_at
-    WHERE kind IN (1, 2, 3) AND ($3 IS NULL OR restorable_until > $3)
-    ORDER BY revision DESC
-    LIMIT $4 + 1
-),
-sized AS (
-    SELECT
-        c.revision,
-        c.request_digest,
-        c.kind,
-        c.restorable_until,
-        c.conversations,
-        c.results,
-        c.detail,
-        c.client_id,
-        c.changed_at,
-        octet_length(c.conversations) + octet_length(c.results) AS size
-    FROM found CROSS JOIN changes AS c
-    WHERE c.user_id = CASE WHEN found.revision >= 0 THEN $1 END AND c.revision = found.revision
-),
-summed AS (SELECT s.*, SUM(s.size) OVER (ORDER BY s.revision DESC) AS sum FROM sized AS s)
-SELECT
-    o.found,
-    o.looked_at,
-    o.oldest,
-    p.revision,
-    p.request_digest,
-    p.kind,
-    p.restorable_until,
-    p.conversations,
-    p.results,
-    p.detail,
-    p.client_id,
-    p.changed_at
-FROM (
-    SELECT
-        (SELECT COUNT(*) FROM found) AS found,
-        (SELECT COUNT(*) FROM looked_at) AS looked_at,
-        (SELECT MIN(revision) FROM looked_at) AS oldest
-) AS o
-    LEFT JOIN (SELECT * FROM summed WHERE sum <= 3145728 OR sum = size ORDER BY revision DESC LIMIT $4 + 0) AS p ON TRUE
-ORDER BY p.revision DESC;
-
--- deletions.standings
-SELECT
-    i.conversation_key,
-    i.deletion,
-    CAST(
-        CASE
-            WHEN i.deletion > COALESCE(m.taken_by, 0)
-            AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
-            WHEN m.taken_by = i.deletion
-            AND i.deletion > COALESCE(m.undo_ended, 0)
-            AND (i.recorded = 1 OR m.prev_taken_by IS NULL) THEN 2
-            WHEN m.undo_ended = i.deletion
-            AND i.deletion >= COALESCE(m.taken_by, 0) THEN 3
-            ELSE 4
-        END AS bigint
-    ) AS standing
-FROM (
-    SELECT
-        uuid_send(r.conversation_key) AS conversation_key,
-        r.deletion AS deletion,
-        r.recorded AS recorded,
-        r.ord
-    FROM unnest($2::uuid[], $3::bigint[], $4::bigint[])
-    WITH ORDINALITY AS r(conversation_key, deletion, recorded, ord)
-) AS i
-    CROSS JOIN members AS m
-WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
-
--- erasure.due_changes
-SELECT
-    user_id,
-    erasable_from,
-    revision,
-    request_digest,
-    kind,
-    restorable_until,
-    conversations,
-    results,
-    detail
-FROM changes
-WHERE erasable_from >= $1 AND erasable_from <= $2
-ORDER BY erasable_from
-LIMIT 100
-FOR UPDATE SKIP LOCKED;
-
--- erasure.due_conversations
-SELECT conversation_key, erasable_from
-FROM conversations
-WHERE erasable_from >= $1 AND erasable_from <= $2
-ORDER BY erasable_from
-LIMIT 16
-FOR UPDATE SKIP LOCKED;
-
--- erasure.erase.erase
-DELETE FROM messages
-WHERE conversation_key = $1 AND seq >= $2 AND seq <= $3;
-
--- erasure.erase.oldest
-SELECT MIN(seq) AS seq
-FROM messages
-WHERE conversation_key = $1 AND seq > $2 AND seq <= $3;
-
--- erasure.finish_changes
-UPDATE changes AS c SET
-    erasable_from = NULL
-FROM (
-    SELECT r.user_id AS user_id, r.revision AS revision, r.ord
-    FROM unnest($2::text[] COLLATE "C", $3::bigint[])
-    WITH ORDINALITY AS r(user_id, revision, ord)
-) AS i
-WHERE c.user_id = i.user_id AND c.revision = i.revision AND c.erasable_from = $1;
-
--- erasure.finish_conversation
-UPDATE conversations SET
-    erasable_from = NULL
-WHERE conversation_key = $1 AND erasable_from = $2;
-
--- erasure.lease_changes
-UPDATE changes AS c SET
-    erasable_from = $1
-FROM (
-    SELECT r.user_id AS user_id, r.revision AS revision, r.ord
-    FROM unnest($2::text[] COLLATE "C", $3::bigint[])
-    WITH ORDINALITY AS r(user_id, revision, ord)
-) AS i
-WHERE c.user_id = i.user_id AND c.revision = i.revision;
-
--- erasure.lease_conversations
-UPDATE conversations AS c SET
-    erasable_from = $1
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-    FROM unnest($2::uuid[])
-    WITH ORDINALITY AS r(conversation_key, ord)
-) AS i
-WHERE c.conversation_key = i.conversation_key;
-
--- erasure.lock_heads
-SELECT c.conversation_key
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.due AS due, r.ord
-    FROM unnest($1::uuid[], $2::bigint[])
-    WITH ORDINALITY AS r(conversation_key, due, ord)
-) AS i
-    CROSS JOIN conversations AS c
-WHERE c.conversation_key = i.conversation_key AND (c.erasable_from IS NULL OR c.erasable_from > i.due)
-ORDER BY c.conversation_key
-FOR UPDATE;
-
--- erasure.pass_on
-UPDATE conversations AS c SET
-    erasable_from = i.due
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.due AS due, r.ord
-    FROM unnest($1::uuid[], $2::bigint[])
-    WITH ORDINALITY AS r(conversation_key, due, ord)
-) AS i
-WHERE c.conversation_key = i.conversation_key AND (c.erasable_from IS NULL OR c.erasable_from > i.due);
-
--- erasure.undo.end
-UPDATE members AS m SET
-    undo_ended = i.ended,
-    taken_by = CASE WHEN m.taken_by > i.ended THEN m.taken_by END,
-    kept_after = CASE WHEN i.cleared < m.cleared_through THEN i.cleared END
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ended AS ended, r.cleared AS cleared, r.ord
-    FROM unnest($2::uuid[], $3::bigint[], $4::bigint[])
-    WITH ORDINALITY AS r(conversation_key, ended, cleared, ord)
-) AS i
-WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
-
--- erasure.undo.records
-SELECT c.revision, c.request_digest, c.kind, c.restorable_until, c.conversations, c.results, c.detail
-FROM
-    (SELECT r.revision AS revision, r.ord FROM unnest($2::bigint[]) WITH ORDINALITY AS r(revision, ord)) AS i
-    CROSS JOIN changes AS c
-WHERE c.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND c.revision = i.revision;
-
--- erasure.undo.stacks
-SELECT m.conversation_key, m.taken_by, m.undo_ended, m.cleared_through
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-    FROM unnest($2::uuid[])
-    WITH ORDINALITY AS r(conversation_key, ord)
-) AS i
-    CROSS JOIN members AS m
-WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
-
--- erasure.views
-WITH
-views AS (
-    SELECT
-        conversation_key,
-        CASE WHEN joined_after > readable_after THEN joined_after ELSE readable_after END AS lower_end,
-        upper_end
-    FROM (
-        SELECT
-            m.conversation_key,
-            m.joined_after,
-            LEAST(
-                m.cleared_through,
-                COALESCE(m.kept_after, m.cleared_through),
-                CASE
-                    WHEN m.taken_by > COALESCE(m.undo_ended, 0) THEN COALESCE(m.prev_cleared_through, m.cleared_through)
-                    ELSE m.cleared_through
-                END
-            ) AS readable_after,
-            CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END AS upper_end
-        FROM (
-            SELECT uuid_send(r.conversation_key) AS conversation_key, r.head AS head, r.ord
-            FROM unnest($1::uuid[], $2::bigint[])
-            WITH ORDINALITY AS r(conversation_key, head, ord)
-        ) AS i
-            CROSS JOIN members AS m
-        WHERE m.conversation_key = i.conversation_key
-            AND m.kind > 0
-    ) AS bounds
-),
-visible AS (SELECT * FROM views WHERE upper_end > lower_end),
-covered AS (
-    SELECT
-        conversation_key,
-        lower_end,
-        COALESCE(
-            MAX(upper_end) OVER (PARTITION BY conversation_key ORDER BY lower_end ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
-            0
-        ) AS through
-    FROM visible
-),
-tops AS (SELECT conversation_key, MAX(upper_end) AS upper_end FROM visible GROUP BY conversation_key)
-SELECT conversation_key, through AS unseen_after, lower_end AS unseen_through
-FROM covered
-WHERE lower_end > through
-UNION ALL
-SELECT i.conversation_key, COALESCE(t.upper_end, 0), i.head
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.head AS head, r.ord
-    FROM unnest($1::uuid[], $2::bigint[])
-    WITH ORDINALITY AS r(conversation_key, head, ord)
-) AS i
-    LEFT JOIN tops AS t ON t.conversation_key = i.conversation_key
-WHERE i.head > COALESCE(t.upper_end, 0);
-
--- folders.add
-INSERT INTO folder_conversations (user_id, folder_id, conversation_key, added_by, ord)
-SELECT $1, $2, i.conversation_key, $3, i.ord
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-    FROM unnest($4::uuid[])
-    WITH ORDINALITY AS r(conversation_key, ord)
-) AS i
-    CROSS JOIN members AS m
-WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key
-ON CONFLICT (user_id, folder_id, conversation_key) DO NOTHING
-RETURNING conversation_key;
-
--- folders.all
-SELECT
-    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
-    GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
-    d.name,
-    m.conversation_key,
-    m.joined_after,
-    m.left_at,
-    m.last_seq,
-    m.last_time,
-    m.hidden_through,
-    m.cleared_through,
-    m.read_through,
-    m.stays_away,
-    m.pinned_at,
-    m.muted,
-    m.marks,
-    m.custom_data,
-    '[]' AS folders
-FROM
-    (SELECT $1 AS user_id) AS me
-    LEFT JOIN users AS u ON u.user_id = me.user_id
-    LEFT JOIN folders AS d ON d.user_id = me.user_id
-    LEFT JOIN folder_conversations AS f ON f.user_id = d.user_id
-    AND f.folder_id = d.folder_id
-    LEFT JOIN members AS m ON m.user_id = CASE WHEN f.ord >= 0 THEN f.user_id END
-    AND m.conversation_key = f.conversation_key
-ORDER BY d.folder_id, f.added_by, f.ord;
-
--- folders.contents
-SELECT
-    m.conversation_key,
-    m.joined_after,
-    m.left_at,
-    m.last_seq,
-    m.last_time,
-    m.hidden_through,
-    m.cleared_through,
-    m.read_through,
-    m.stays_away,
-    m.pinned_at,
-    m.muted,
-    m.marks,
-    m.custom_data,
-    '[]' AS folders
-FROM folder_conversations AS f CROSS JOIN members AS m
-WHERE
-    f.user_id = $1
-    AND f.folder_id = $2
-    AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
-    AND m.conversation_key = f.conversation_key
-ORDER BY f.added_by, f.ord;
-
--- folders.counts
-SELECT
-    (SELECT COUNT(*) FROM folders WHERE user_id = $1) AS folders,
-    (SELECT COUNT(*) FROM folder_conversations WHERE user_id = $1) AS conversations;
-
--- folders.create
-INSERT INTO folders (user_id, folder_id, name)
-VALUES ($1, $2, $3);
-
--- folders.delete
-DELETE FROM folders
-WHERE user_id = $1 AND folder_id = $2;
-
--- folders.empty
-DELETE FROM folder_conversations
-WHERE user_id = $1 AND folder_id = $2
-RETURNING conversation_key;
-
--- folders.find
-SELECT folder_id
-FROM folders
-WHERE user_id = $1 AND name = $2;
-
--- folders.known
-SELECT m.conversation_key
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-    FROM unnest($2::uuid[])
-    WITH ORDINALITY AS r(conversation_key, ord)
-) AS i
-    CROSS JOIN members AS m
-WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
-
--- folders.remove
-DELETE FROM folder_conversations
-WHERE
-    user_id = $1
-    AND folder_id = $2
-    AND conversation_key IN (
-        SELECT i.conversation_key
-        FROM (
-            SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-            FROM unnest($3::uuid[])
-            WITH ORDINALITY AS r(conversation_key, ord)
-        ) AS i
-    )
-RETURNING conversation_key;
-
--- folders.rename
-UPDATE folders SET
-    name = $3
-WHERE user_id = $1 AND folder_id = $2;
-
--- folders.shown
-SELECT t.shown, t.added, p.*
-FROM (
-    SELECT COUNT(*) AS shown, COUNT(CASE WHEN f.added_by = $2 THEN 1 END) AS added
-    FROM folder_conversations AS f
-        CROSS JOIN members AS m
-    WHERE
-        f.user_id = $1
-        AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
-        AND m.conversation_key = f.conversation_key
-        AND m.last_seq > m.hidden_through
-        AND m.last_seq > m.joined_after
-        AND m.stays_away = 0
-) AS t
-    LEFT JOIN (
-        SELECT
-            f.added_by,
-            m.conversation_key,
-            m.joined_after,
-            m.left_at,
-            m.last_seq,
-            m.last_time,
-            m.hidden_through,
-            m.cleared_through,
-            m.read_through,
-            m.stays_away,
-            m.pinned_at,
-            m.muted,
-            m.marks,
-            m.custom_data,
-            '[]' AS folders
-        FROM folder_conversations AS f
-            CROSS JOIN members AS m
-        WHERE
-            f.user_id = $1
-            AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
-            AND m.conversation_key = f.conversation_key
-            AND m.last_seq IS NULL
-    ) AS p ON TRUE;
-
--- folders.touch
-UPDATE members AS m SET
-    changed_by = $2
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-    FROM unnest($3::uuid[])
-    WITH ORDINALITY AS r(conversation_key, ord)
-) AS i
-WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
-
--- forget.apply
+-- deletions.forget.apply
 UPDATE members AS m SET
     (
         muted,
@@ -936,7 +240,7 @@ FROM (
 ) AS i
 WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 
--- forget.record
+-- deletions.forget.record
 INSERT INTO
     changes (
         user_id,
@@ -1156,7 +460,7 @@ FROM (
     ) AS r ON r.user_id = q.user_id
 RETURNING user_id, revision, results;
 
--- forgetting.refile
+-- deletions.forgetting.refile
 INSERT INTO folder_conversations (user_id, folder_id, conversation_key, added_by, ord)
 SELECT $1, i.folder_id, i.conversation_key, i.added_by, i.place
 FROM (
@@ -1179,7 +483,7 @@ WHERE (
     AND EXISTS (SELECT 1 FROM folders AS d WHERE d.user_id = $1 AND d.folder_id = i.folder_id)
 ON CONFLICT (user_id, folder_id, conversation_key) DO NOTHING;
 
--- forgetting.settings
+-- deletions.forgetting.settings
 SELECT
     m.conversation_key,
     m.muted,
@@ -1202,7 +506,7 @@ FROM (
     CROSS JOIN members AS m
 WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
 
--- forgetting.unfile
+-- deletions.forgetting.unfile
 DELETE FROM folder_conversations
 WHERE
     user_id = $1
@@ -1215,1031 +519,89 @@ WHERE
         ) AS i
     );
 
--- groups.earlier
-SELECT request_digest, changed_count
-FROM group_requests
-WHERE conversation_key = $1 AND request_id = $2;
-
--- groups.forget_copies
-UPDATE members AS m SET
-    last_seq = NULL, last_time = NULL
-WHERE m.conversation_key = $1 AND m.kind > 0 AND m.left_at IS NULL;
-
--- groups.join.apply
-INSERT INTO
-    members (
-        user_id,
-        conversation_key,
-        kind,
-        joined_after,
-        hidden_through,
-        cleared_through,
-        last_seq,
-        last_time,
-        undo_ended
-    )
-SELECT i.user_id, $1, 2, $2, $2, $2, $3, $4, i.revision
-FROM (
-    SELECT r.user_id AS user_id, r.revision AS revision, r.ord
-    FROM unnest($5::text[] COLLATE "C", $6::bigint[])
-    WITH ORDINALITY AS r(user_id, revision, ord)
-) AS i
-WHERE TRUE
-ORDER BY i.user_id
-ON CONFLICT (user_id, conversation_key) DO UPDATE SET
-    appeared_before = CASE WHEN members.left_at > members.joined_after THEN 1 ELSE members.appeared_before END,
-    joined_after = excluded.joined_after,
-    left_at = NULL,
-    hidden_through = excluded.hidden_through,
-    cleared_through = excluded.cleared_through,
-    last_seq = excluded.last_seq,
-    last_time = excluded.last_time,
-    pinned_at = NULL,
-    taken_by = NULL,
-    kept_after = NULL,
-    undo_ended = excluded.undo_ended
-RETURNING user_id, joined_after, hidden_through, cleared_through, pinned_at, appeared_before, stays_away;
-
--- groups.join.raise
-INSERT INTO users (user_id, revision)
-SELECT i.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
-FROM (
-    SELECT r.user_id AS user_id, r.ord
-    FROM unnest($2::text[] COLLATE "C")
-    WITH ORDINALITY AS r(user_id, ord)
-) AS i
-WHERE
-    (SELECT m.left_at IS NULL FROM members AS m WHERE m.user_id = i.user_id AND m.conversation_key = $1) IS NOT TRUE
-ORDER BY i.user_id
-ON CONFLICT (user_id) DO UPDATE SET
-    revision = GREATEST(users.revision + 1, excluded.revision)
-RETURNING user_id, revision;
-
--- groups.leave.apply
-INSERT INTO members (user_id, conversation_key, left_at, last_seq, last_time)
-SELECT i.user_id, $1, $2, $2, $3
-FROM (
-    SELECT r.user_id AS user_id, r.revision AS revision, r.ord
-    FROM unnest($4::text[] COLLATE "C", $5::bigint[])
-    WITH ORDINALITY AS r(user_id, revision, ord)
-) AS i
-WHERE TRUE
-ORDER BY i.user_id
-ON CONFLICT (user_id, conversation_key) DO UPDATE SET
-    left_at = excluded.left_at, last_seq = excluded.last_seq, last_time = excluded.last_time
-RETURNING user_id, joined_after, hidden_through, cleared_through, pinned_at, appeared_before, stays_away;
-
--- groups.leave.raise
-INSERT INTO users (user_id, revision)
-SELECT i.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
-FROM (
-    SELECT r.user_id AS user_id, r.ord
-    FROM unnest($2::text[] COLLATE "C")
-    WITH ORDINALITY AS r(user_id, ord)
-) AS i
-WHERE
-    (SELECT m.left_at IS NULL FROM members AS m WHERE m.user_id = i.user_id AND m.conversation_key = $1) IS TRUE
-ORDER BY i.user_id
-ON CONFLICT (user_id) DO UPDATE SET
-    revision = GREATEST(users.revision + 1, excluded.revision)
-RETURNING user_id, revision;
-
--- groups.lock_head
-UPDATE conversations SET
-    last_seq = last_seq
-WHERE conversation_key = $1
-RETURNING conversation_key, canonical_id, last_seq, last_time, is_large;
-
--- groups.lock_members
-SELECT m.user_id
-FROM members AS m
-WHERE m.conversation_key = $1 AND m.kind > 0
-ORDER BY m.user_id
-FOR UPDATE;
-
--- groups.lock_or_create_head
-INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time)
-VALUES ($1, $2, 0, $3)
-ON CONFLICT (conversation_key) DO UPDATE SET
-    last_seq = conversations.last_seq
-RETURNING conversation_key, canonical_id, last_seq, last_time, is_large;
-
--- groups.lost_sight
-UPDATE conversations SET
-    erasable_from = $2
-WHERE conversation_key = $1;
-
--- groups.make_large
-UPDATE conversations SET
-    is_large = 1
-WHERE conversation_key = $1;
-
--- groups.record
-INSERT INTO changes (user_id, revision, kind, changed_at, kept_until, synced, conversations, results, caller)
-SELECT i.user_id, i.revision, $1, $2, $3, 1, $4, i.results, $5
-FROM (
-    SELECT r.user_id AS user_id, r.revision AS revision, r.results AS results, r.ord
-    FROM unnest($6::text[] COLLATE "C", $7::bigint[], $8::text[] COLLATE "C")
-    WITH ORDINALITY AS r(user_id, revision, results, ord)
-) AS i;
-
--- groups.remember
-INSERT INTO group_requests (conversation_key, request_id, request_digest, kept_until, changed_count)
-VALUES ($1, $2, $3, $4, $5);
-
--- groups.some_members
-SELECT m.user_id
-FROM members AS m
-WHERE m.conversation_key = $1 AND m.kind > 0 AND m.left_at IS NULL
-LIMIT 9;
-
--- hidden.page
+-- deletions.listed.page
 WITH
-without_copy AS (
-    SELECT m.*
-    FROM members AS m
-    WHERE
-        m.user_id = $1
-        AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
-        AND (m.kind & $2) <> 0
-        AND m.last_time IS NULL
-),
-just_deleted AS (
-    SELECT m.*
-    FROM members AS m
-    WHERE
-        m.user_id = $1
-        AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
-        AND (m.kind & $2) <> 0
-        AND m.last_time <= COALESCE($3, 9223372036854775807)
-        AND m.last_time >= -9223372036854775808
-        AND CASE
-            WHEN m.last_seq > m.joined_after
-            AND NOT (m.last_seq > m.hidden_through AND m.last_seq > m.joined_after AND m.stays_away = 0)
-            AND ($3 IS NULL OR m.last_time < $3 OR m.conversation_key > $4) THEN TRUE
-            ELSE FALSE
-        END
-    ORDER BY m.last_time DESC, m.conversation_key
-    LIMIT $5 + 0
-),
-unlisted AS (
-    SELECT m.*
-    FROM members AS m
-    WHERE
-        m.user_id = $1
-        AND m.last_seq <= m.unlisted_through
-        AND (m.kind & $2) <> 0
-        AND m.last_time <= COALESCE($3, 9223372036854775807)
-        AND m.last_time >= -9223372036854775808
-        AND CASE
-            WHEN m.last_seq > m.joined_after
-            AND NOT (m.last_seq > m.hidden_through AND m.last_seq > m.joined_after AND m.stays_away = 0)
-            AND ($3 IS NULL OR m.last_time < $3 OR m.conversation_key > $4) THEN TRUE
-            ELSE FALSE
-        END
-    ORDER BY m.last_time DESC, m.conversation_key
-    LIMIT $5 + 0
-),
-hidden AS (
-    SELECT *
-    FROM (SELECT * FROM just_deleted UNION ALL SELECT * FROM unlisted) AS either
-    ORDER BY last_time DESC, conversation_key
-    LIMIT $5 + 0
-)
-SELECT
-    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
-    GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
-    p.taken_by,
-    p.undo_ended,
-    p.conversation_key,
-    p.joined_after,
-    p.left_at,
-    p.last_seq,
-    p.last_time,
-    p.hidden_through,
-    p.cleared_through,
-    p.read_through,
-    p.stays_away,
-    p.pinned_at,
-    p.muted,
-    p.marks,
-    p.custom_data,
-    (
-        SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
-        FROM (
-            SELECT d.folder_id AS ord, d.name
-            FROM folder_conversations AS f
-                CROSS JOIN folders AS d
-            WHERE
-                f.user_id = p.user_id
-                AND f.conversation_key = p.conversation_key
-                AND d.user_id = f.user_id
-                AND d.folder_id = f.folder_id
-        ) AS names
-    ) AS folders
-FROM
-    (SELECT $1 AS user_id) AS me
-    LEFT JOIN users AS u ON u.user_id = me.user_id
-    LEFT JOIN (SELECT * FROM without_copy UNION ALL SELECT * FROM hidden) AS p ON TRUE;
-
--- hidden.restorable
-SELECT c.revision, c.restorable_until
-FROM
-    (SELECT r.revision AS revision, r.ord FROM unnest($3::bigint[]) WITH ORDINALITY AS r(revision, ord)) AS i
-    CROSS JOIN changes AS c
-WHERE
-    c.user_id = CASE WHEN i.ord >= 0 THEN $1 END
-    AND c.revision = i.revision
-    AND c.restorable_until > $2;
-
--- incarnation.begin
-INSERT INTO incarnations (base, began_at)
-SELECT
-    GREATEST(
-        $1,
-        (SELECT COALESCE(MAX(revision), 0) FROM users) + 1,
-        (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
-    ),
-    $1
-RETURNING base;
-
--- list.part.folder
-WITH
-filed AS (
-    SELECT m.*
-    FROM folders AS d CROSS JOIN folder_conversations AS f CROSS JOIN members AS m
-    WHERE
-        d.user_id = $1
-        AND d.name = $15
-        AND f.user_id = $1
-        AND f.folder_id = d.folder_id
-        AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
-        AND m.conversation_key = f.conversation_key
-        AND CASE
-            WHEN (m.kind & $2) <> 0
-            AND ($3 = 0 OR (m.marks & $3) <> 0)
-            AND (m.marks & $4) = 0
-            AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
-            AND (
-                m.last_seq IS NULL
-                OR (
-                    m.last_seq > m.hidden_through
-                    AND m.last_seq > m.joined_after
-                    AND m.stays_away = 0
-                    AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-                    AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
-                )
-            ) THEN TRUE
-            ELSE FALSE
-        END
-),
-pinned AS (
-    SELECT entry.*
-    FROM filed AS entry
-    WHERE
-        entry.pinned_at IS NOT NULL
-        AND entry.last_time IS NOT NULL
-        AND ($8 IS NULL OR entry.pinned_at <= $8)
-        AND $12 IS NULL
-        AND (
-            $10 IS NULL
-            OR entry.pinned_at < $9
-            OR (
-                entry.pinned_at = $9
-                AND (entry.last_time < $10 OR (entry.last_time = $10 AND entry.conversation_key > $11))
-            )
-        )
-    ORDER BY entry.pinned_at DESC, entry.last_time DESC, entry.conversation_key
-    LIMIT $14 + 0
-),
-without_copy AS (SELECT entry.* FROM filed AS entry WHERE entry.last_time IS NULL),
-rest AS (
-    SELECT entry.*
-    FROM filed AS entry
-    WHERE
-        entry.last_time <= COALESCE($12, 9223372036854775807)
-        AND entry.last_time >= COALESCE($7, -9223372036854775808)
-        AND CASE
-            WHEN (entry.pinned_at IS NULL OR entry.pinned_at > $8)
-            AND ($12 IS NULL OR entry.last_time < $12 OR entry.conversation_key > $13) THEN TRUE
-            ELSE FALSE
-        END
-    ORDER BY entry.last_time DESC, entry.conversation_key
-    LIMIT $14 - (SELECT COUNT(*) FROM pinned)
-)
-SELECT
-    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
-    GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
-    p.conversation_key,
-    p.joined_after,
-    p.left_at,
-    p.last_seq,
-    p.last_time,
-    p.hidden_through,
-    p.cleared_through,
-    p.read_through,
-    p.stays_away,
-    p.pinned_at,
-    p.muted,
-    p.marks,
-    p.custom_data,
-    (
-        SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
-        FROM (
-            SELECT d.folder_id AS ord, d.name
-            FROM folder_conversations AS f
-                CROSS JOIN folders AS d
-            WHERE
-                f.user_id = p.user_id
-                AND f.conversation_key = p.conversation_key
-                AND d.user_id = f.user_id
-                AND d.folder_id = f.folder_id
-        ) AS names
-    ) AS folders
-FROM
-    (SELECT $1 AS user_id) AS me
-    LEFT JOIN users AS u ON u.user_id = me.user_id
-    LEFT JOIN (SELECT * FROM pinned UNION ALL SELECT * FROM without_copy UNION ALL SELECT * FROM rest) AS p ON TRUE;
-
--- list.part.whole
-WITH
-pinned AS (
-    SELECT entry.*
-    FROM (
-        SELECT m.*
-        FROM members AS m
-        WHERE
-            m.user_id = $1
-            AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
-            AND CASE
-                WHEN (m.kind & $2) <> 0
-                AND ($3 = 0 OR (m.marks & $3) <> 0)
-                AND (m.marks & $4) = 0
-                AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
-                AND (
-                    m.last_seq IS NULL
-                    OR (
-                        m.last_seq > m.hidden_through
-                        AND m.last_seq > m.joined_after
-                        AND m.stays_away = 0
-                        AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-                        AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
-                    )
-                ) THEN TRUE
-                ELSE FALSE
-            END
-    ) AS entry
-    WHERE
-        entry.pinned_at IS NOT NULL
-        AND entry.last_time IS NOT NULL
-        AND ($8 IS NULL OR entry.pinned_at <= $8)
-        AND $12 IS NULL
-        AND (
-            $10 IS NULL
-            OR entry.pinned_at < $9
-            OR (
-                entry.pinned_at = $9
-                AND (entry.last_time < $10 OR (entry.last_time = $10 AND entry.conversation_key > $11))
-            )
-        )
-    ORDER BY entry.pinned_at DESC, entry.last_time DESC, entry.conversation_key
-    LIMIT $14 + 0
-),
-without_copy AS (
-    SELECT entry.*
-    FROM (
-        SELECT m.*
-        FROM members AS m
-        WHERE
-            m.user_id = $1
-            AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
-            AND CASE
-                WHEN (m.kind & $2) <> 0
-                AND ($3 = 0 OR (m.marks & $3) <> 0)
-                AND (m.marks & $4) = 0
-                AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
-                AND (
-                    m.last_seq IS NULL
-                    OR (
-                        m.last_seq > m.hidden_through
-                        AND m.last_seq > m.joined_after
-                        AND m.stays_away = 0
-                        AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-                        AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
-                    )
-                ) THEN TRUE
-                ELSE FALSE
-            END
-    ) AS entry
-    WHERE entry.last_time IS NULL
-),
-rest AS (
-    SELECT entry.*
-    FROM (
-        SELECT m.*
-        FROM members AS m
-        WHERE
-            m.user_id = $1
-            AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
-            AND CASE
-                WHEN (m.kind & $2) <> 0
-                AND ($3 = 0 OR (m.marks & $3) <> 0)
-                AND (m.marks & $4) = 0
-                AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
-                AND (
-                    m.last_seq IS NULL
-                    OR (
-                        m.last_seq > m.hidden_through
-                        AND m.last_seq > m.joined_after
-                        AND m.stays_away = 0
-                        AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-                        AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
-                    )
-                ) THEN TRUE
-                ELSE FALSE
-            END
-    ) AS entry
-    WHERE
-        entry.last_time <= COALESCE($12, 9223372036854775807)
-        AND entry.last_time >= COALESCE($7, -9223372036854775808)
-        AND CASE
-            WHEN (entry.pinned_at IS NULL OR entry.pinned_at > $8)
-            AND ($12 IS NULL OR entry.last_time < $12 OR entry.conversation_key > $13) THEN TRUE
-            ELSE FALSE
-        END
-    ORDER BY entry.last_time DESC, entry.conversation_key
-    LIMIT $14 - (SELECT COUNT(*) FROM pinned)
-)
-SELECT
-    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
-    GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
-    p.conversation_key,
-    p.joined_after,
-    p.left_at,
-    p.last_seq,
-    p.last_time,
-    p.hidden_through,
-    p.cleared_through,
-    p.read_through,
-    p.stays_away,
-    p.pinned_at,
-    p.muted,
-    p.marks,
-    p.custom_data,
-    (
-        SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
-        FROM (
-            SELECT d.folder_id AS ord, d.name
-            FROM folder_conversations AS f
-                CROSS JOIN folders AS d
-            WHERE
-                f.user_id = p.user_id
-                AND f.conversation_key = p.conversation_key
-                AND d.user_id = f.user_id
-                AND d.folder_id = f.folder_id
-        ) AS names
-    ) AS folders
-FROM
-    (SELECT $1 AS user_id) AS me
-    LEFT JOIN users AS u ON u.user_id = me.user_id
-    LEFT JOIN (SELECT * FROM pinned UNION ALL SELECT * FROM without_copy UNION ALL SELECT * FROM rest) AS p ON TRUE;
-
--- list.selection.folder
-WITH
-filed AS (
-    SELECT m.*
-    FROM folders AS d CROSS JOIN folder_conversations AS f CROSS JOIN members AS m
-    WHERE
-        d.user_id = $1
-        AND d.name = $12
-        AND f.user_id = $1
-        AND f.folder_id = d.folder_id
-        AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
-        AND m.conversation_key = f.conversation_key
-        AND CASE
-            WHEN (m.kind & $2) <> 0
-            AND ($3 = 0 OR (m.marks & $3) <> 0)
-            AND (m.marks & $4) = 0
-            AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
-            AND (
-                m.last_seq IS NULL
-                OR (
-                    m.last_seq > m.hidden_through
-                    AND m.last_seq > m.joined_after
-                    AND m.stays_away = 0
-                    AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-                    AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
-                )
-            ) THEN TRUE
-            ELSE FALSE
-        END
-),
-matching AS (
-    SELECT entry.*
-    FROM filed AS entry
-    WHERE
-        entry.last_time IS NOT NULL
-        AND CASE
-            WHEN ($9 = 1 OR entry.last_seq <= entry.read_through OR entry.last_seq <= entry.cleared_through)
-            AND ($10 IS NULL OR entry.last_time < $10 OR entry.last_seq <= entry.cleared_through)
-            AND ($8 = 1 OR entry.pinned_at IS NULL)
-            AND entry.conversation_key NOT IN (
-                SELECT x.conversation_key
-                FROM (
-                    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-                    FROM unnest($13::uuid[])
-                    WITH ORDINALITY AS r(conversation_key, ord)
-                ) AS x
-            ) THEN TRUE
-            ELSE FALSE
-        END
-    ORDER BY entry.last_time, entry.conversation_key DESC
+looked_at AS (
+    SELECT revision, kind, restorable_until
+    FROM changes
+    WHERE user_id = $1 AND revision < $2
+    ORDER BY revision DESC
     LIMIT 10000
 ),
-oldest AS (
-    SELECT *
-    FROM matching AS entry
-    ORDER BY entry.last_time, entry.conversation_key DESC
-    LIMIT $11 + 0
+found AS (
+    SELECT revision
+    FROM looked_at
+    WHERE kind IN (1, 2, 3) AND ($3 IS NULL OR restorable_until > $3)
+    ORDER BY revision DESC
+    LIMIT $4 + 1
 ),
-without_copy AS (
-    SELECT entry.*
-    FROM filed AS entry
-    WHERE
-        entry.last_time IS NULL
-        AND ($8 = 1 OR entry.pinned_at IS NULL)
-        AND entry.conversation_key NOT IN (
-            SELECT x.conversation_key
-            FROM (
-                SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-                FROM unnest($13::uuid[])
-                WITH ORDINALITY AS r(conversation_key, ord)
-            ) AS x
-        )
-)
-SELECT
-    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
-    GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
-    (SELECT COUNT(*) FROM matching) AS matched,
-    p.conversation_key,
-    p.joined_after,
-    p.left_at,
-    p.last_seq,
-    p.last_time,
-    p.hidden_through,
-    p.cleared_through,
-    p.read_through,
-    p.stays_away,
-    p.pinned_at,
-    p.muted,
-    p.marks,
-    p.custom_data,
-    '[]' AS folders
-FROM
-    (SELECT $1 AS user_id) AS me
-    LEFT JOIN users AS u ON u.user_id = me.user_id
-    LEFT JOIN (SELECT * FROM oldest UNION ALL SELECT * FROM without_copy) AS p ON TRUE;
-
--- list.selection.whole
-WITH
-matching AS (
-    SELECT entry.*
-    FROM (
-        SELECT m.*
-        FROM members AS m
-        WHERE
-            m.user_id = $1
-            AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
-            AND CASE
-                WHEN (m.kind & $2) <> 0
-                AND ($3 = 0 OR (m.marks & $3) <> 0)
-                AND (m.marks & $4) = 0
-                AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
-                AND (
-                    m.last_seq IS NULL
-                    OR (
-                        m.last_seq > m.hidden_through
-                        AND m.last_seq > m.joined_after
-                        AND m.stays_away = 0
-                        AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-                        AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
-                    )
-                ) THEN TRUE
-                ELSE FALSE
-            END
-    ) AS entry
-    WHERE
-        entry.last_time IS NOT NULL
-        AND CASE
-            WHEN ($9 = 1 OR entry.last_seq <= entry.read_through OR entry.last_seq <= entry.cleared_through)
-            AND ($10 IS NULL OR entry.last_time < $10 OR entry.last_seq <= entry.cleared_through)
-            AND ($8 = 1 OR entry.pinned_at IS NULL)
-            AND entry.conversation_key NOT IN (
-                SELECT x.conversation_key
-                FROM (
-                    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-                    FROM unnest($12::uuid[])
-                    WITH ORDINALITY AS r(conversation_key, ord)
-                ) AS x
-            ) THEN TRUE
-            ELSE FALSE
-        END
-    ORDER BY entry.last_time, entry.conversation_key DESC
-    LIMIT 10000
-),
-oldest AS (
-    SELECT *
-    FROM matching AS entry
-    ORDER BY entry.last_time, entry.conversation_key DESC
-    LIMIT $11 + 0
-),
-without_copy AS (
-    SELECT entry.*
-    FROM (
-        SELECT m.*
-        FROM members AS m
-        WHERE
-            m.user_id = $1
-            AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
-            AND CASE
-                WHEN (m.kind & $2) <> 0
-                AND ($3 = 0 OR (m.marks & $3) <> 0)
-                AND (m.marks & $4) = 0
-                AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
-                AND (
-                    m.last_seq IS NULL
-                    OR (
-                        m.last_seq > m.hidden_through
-                        AND m.last_seq > m.joined_after
-                        AND m.stays_away = 0
-                        AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-                        AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
-                    )
-                ) THEN TRUE
-                ELSE FALSE
-            END
-    ) AS entry
-    WHERE
-        entry.last_time IS NULL
-        AND ($8 = 1 OR entry.pinned_at IS NULL)
-        AND entry.conversation_key NOT IN (
-            SELECT x.conversation_key
-            FROM (
-                SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-                FROM unnest($12::uuid[])
-                WITH ORDINALITY AS r(conversation_key, ord)
-            ) AS x
-        )
-)
-SELECT
-    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
-    GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
-    (SELECT COUNT(*) FROM matching) AS matched,
-    p.conversation_key,
-    p.joined_after,
-    p.left_at,
-    p.last_seq,
-    p.last_time,
-    p.hidden_through,
-    p.cleared_through,
-    p.read_through,
-    p.stays_away,
-    p.pinned_at,
-    p.muted,
-    p.marks,
-    p.custom_data,
-    '[]' AS folders
-FROM
-    (SELECT $1 AS user_id) AS me
-    LEFT JOIN users AS u ON u.user_id = me.user_id
-    LEFT JOIN (SELECT * FROM oldest UNION ALL SELECT * FROM without_copy) AS p ON TRUE;
-
--- list.unread.folder
-WITH
-filed AS (
-    SELECT m.*
-    FROM folders AS d CROSS JOIN folder_conversations AS f CROSS JOIN members AS m
-    WHERE
-        d.user_id = $1
-        AND d.name = $8
-        AND f.user_id = $1
-        AND f.folder_id = d.folder_id
-        AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
-        AND m.conversation_key = f.conversation_key
-        AND CASE
-            WHEN (m.kind & $2) <> 0
-            AND ($3 = 0 OR (m.marks & $3) <> 0)
-            AND (m.marks & $4) = 0
-            AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
-            AND (
-                m.last_seq IS NULL
-                OR (
-                    m.last_seq > m.hidden_through
-                    AND m.last_seq > m.joined_after
-                    AND m.stays_away = 0
-                    AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-                    AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
-                )
-            ) THEN TRUE
-            ELSE FALSE
-        END
-),
-counted AS (
+sized AS (
     SELECT
-        CAST(
-            COALESCE(
-                SUM(
-                    CASE
-                        WHEN entry.muted = 0 THEN entry.last_seq - GREATEST(entry.read_through, entry.hidden_through, entry.cleared_through, entry.joined_after)
-                    END
-                ),
-                0
-            ) AS bigint
-        ) AS messages,
-        CAST(
-            COALESCE(
-                SUM(
-                    CASE
-                        WHEN entry.muted = 1 THEN entry.last_seq - GREATEST(entry.read_through, entry.hidden_through, entry.cleared_through, entry.joined_after)
-                    END
-                ),
-                0
-            ) AS bigint
-        ) AS muted_messages,
-        COUNT(CASE WHEN entry.muted = 0 THEN 1 END) AS conversations
-    FROM filed AS entry
-    WHERE entry.last_time IS NOT NULL
+        c.revision,
+        c.request_digest,
+        c.kind,
+        c.restorable_until,
+        c.conversations,
+        c.results,
+        c.detail,
+        c.client_id,
+        c.changed_at,
+        octet_length(c.conversations) + octet_length(c.results) AS size
+    FROM found CROSS JOIN changes AS c
+    WHERE c.user_id = CASE WHEN found.revision >= 0 THEN $1 END AND c.revision = found.revision
 ),
-without_copy AS (SELECT entry.* FROM filed AS entry WHERE entry.last_time IS NULL)
+summed AS (SELECT s.*, SUM(s.size) OVER (ORDER BY s.revision DESC) AS sum FROM sized AS s)
 SELECT
-    counted.messages,
-    counted.muted_messages,
-    counted.conversations,
-    p.conversation_key,
-    p.joined_after,
-    p.left_at,
-    p.last_seq,
-    p.last_time,
-    p.hidden_through,
-    p.cleared_through,
-    p.read_through,
-    p.stays_away,
-    p.pinned_at,
-    p.muted,
-    p.marks,
-    p.custom_data,
-    '[]' AS folders
-FROM counted LEFT JOIN without_copy AS p ON TRUE;
-
--- list.unread.whole
-WITH
-counted AS (
+    o.found,
+    o.looked_at,
+    o.oldest,
+    p.revision,
+    p.request_digest,
+    p.kind,
+    p.restorable_until,
+    p.conversations,
+    p.results,
+    p.detail,
+    p.client_id,
+    p.changed_at
+FROM (
     SELECT
-        CAST(
-            COALESCE(
-                SUM(
-                    CASE
-                        WHEN entry.muted = 0 THEN entry.last_seq - GREATEST(entry.read_through, entry.hidden_through, entry.cleared_through, entry.joined_after)
-                    END
-                ),
-                0
-            ) AS bigint
-        ) AS messages,
-        CAST(
-            COALESCE(
-                SUM(
-                    CASE
-                        WHEN entry.muted = 1 THEN entry.last_seq - GREATEST(entry.read_through, entry.hidden_through, entry.cleared_through, entry.joined_after)
-                    END
-                ),
-                0
-            ) AS bigint
-        ) AS muted_messages,
-        COUNT(CASE WHEN entry.muted = 0 THEN 1 END) AS conversations
-    FROM (
-        SELECT m.*
-        FROM members AS m
-        WHERE
-            m.user_id = $1
-            AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
-            AND CASE
-                WHEN (m.kind & $2) <> 0
-                AND ($3 = 0 OR (m.marks & $3) <> 0)
-                AND (m.marks & $4) = 0
-                AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
-                AND (
-                    m.last_seq IS NULL
-                    OR (
-                        m.last_seq > m.hidden_through
-                        AND m.last_seq > m.joined_after
-                        AND m.stays_away = 0
-                        AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-                        AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
-                    )
-                ) THEN TRUE
-                ELSE FALSE
-            END
-    ) AS entry
-    WHERE entry.last_time IS NOT NULL
-),
-without_copy AS (
-    SELECT entry.*
-    FROM (
-        SELECT m.*
-        FROM members AS m
-        WHERE
-            m.user_id = $1
-            AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
-            AND CASE
-                WHEN (m.kind & $2) <> 0
-                AND ($3 = 0 OR (m.marks & $3) <> 0)
-                AND (m.marks & $4) = 0
-                AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
-                AND (
-                    m.last_seq IS NULL
-                    OR (
-                        m.last_seq > m.hidden_through
-                        AND m.last_seq > m.joined_after
-                        AND m.stays_away = 0
-                        AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-                        AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
-                    )
-                ) THEN TRUE
-                ELSE FALSE
-            END
-    ) AS entry
-    WHERE entry.last_time IS NULL
-)
+        (SELECT COUNT(*) FROM found) AS found,
+        (SELECT COUNT(*) FROM looked_at) AS looked_at,
+        (SELECT MIN(revision) FROM looked_at) AS oldest
+) AS o
+    LEFT JOIN (SELECT * FROM summed WHERE sum <= 3145728 OR sum = size ORDER BY revision DESC LIMIT $4 + 0) AS p ON TRUE
+ORDER BY p.revision DESC;
+
+-- deletions.listed.standings
 SELECT
-    counted.messages,
-    counted.muted_messages,
-    counted.conversations,
-    p.conversation_key,
-    p.joined_after,
-    p.left_at,
-    p.last_seq,
-    p.last_time,
-    p.hidden_through,
-    p.cleared_through,
-    p.read_through,
-    p.stays_away,
-    p.pinned_at,
-    p.muted,
-    p.marks,
-    p.custom_data,
-    '[]' AS folders
-FROM counted LEFT JOIN without_copy AS p ON TRUE;
-
--- log.after
-SELECT
-    revision,
-    request_digest,
-    kind,
-    restorable_until,
-    conversations,
-    results,
-    detail,
-    client_id,
-    changed_at,
-    synced,
-    undoes
-FROM changes
-WHERE user_id = $1 AND revision > $2
-ORDER BY revision
-LIMIT $3 + 0;
-
--- log.known
-SELECT
-    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
-    GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision
-FROM (SELECT $1 AS user_id) AS me LEFT JOIN users AS u ON u.user_id = me.user_id;
-
--- log.of_request
-SELECT user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
-FROM changes
-WHERE user_id = $1 AND request_id = $2;
-
--- log.one
-SELECT revision, request_digest, kind, restorable_until, conversations, results, detail
-FROM changes
-WHERE user_id = $1 AND revision = $2;
-
--- log.revisions
-SELECT
-    i.user_id,
-    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
-    GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision
+    i.conversation_key,
+    i.deletion,
+    CAST(
+        CASE
+            WHEN i.deletion > COALESCE(m.taken_by, 0)
+            AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
+            WHEN m.taken_by = i.deletion
+            AND i.deletion > COALESCE(m.undo_ended, 0)
+            AND (i.recorded = 1 OR m.prev_taken_by IS NULL) THEN 2
+            WHEN m.undo_ended = i.deletion
+            AND i.deletion >= COALESCE(m.taken_by, 0) THEN 3
+            ELSE 4
+        END AS bigint
+    ) AS standing
 FROM (
-    SELECT r.user_id AS user_id, r.ord
-    FROM unnest($1::text[] COLLATE "C")
-    WITH ORDINALITY AS r(user_id, ord)
-) AS i
-    LEFT JOIN users AS u ON u.user_id = i.user_id;
-
--- members.by_keys
-SELECT
-    m.conversation_key,
-    m.joined_after,
-    m.left_at,
-    m.last_seq,
-    m.last_time,
-    m.hidden_through,
-    m.cleared_through,
-    m.read_through,
-    m.stays_away,
-    m.pinned_at,
-    m.muted,
-    m.marks,
-    m.custom_data,
-    (
-        SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
-        FROM (
-            SELECT d.folder_id AS ord, d.name
-            FROM folder_conversations AS f
-                CROSS JOIN folders AS d
-            WHERE
-                f.user_id = m.user_id
-                AND f.conversation_key = m.conversation_key
-                AND d.user_id = f.user_id
-                AND d.folder_id = f.folder_id
-        ) AS names
-    ) AS folders
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-    FROM unnest($2::uuid[])
-    WITH ORDINALITY AS r(conversation_key, ord)
+    SELECT
+        uuid_send(r.conversation_key) AS conversation_key,
+        r.deletion AS deletion,
+        r.recorded AS recorded,
+        r.ord
+    FROM unnest($2::uuid[], $3::bigint[], $4::bigint[])
+    WITH ORDINALITY AS r(conversation_key, deletion, recorded, ord)
 ) AS i
     CROSS JOIN members AS m
 WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
 
--- messages.at
-SELECT m.conversation_key, m.seq, m.sender_user_id, m.send_time, m.payload_type, m.content
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.seq AS seq, r.ord
-    FROM unnest($1::uuid[], $2::bigint[])
-    WITH ORDINALITY AS r(conversation_key, seq, ord)
-) AS i
-    CROSS JOIN messages AS m
-WHERE m.conversation_key = i.conversation_key AND m.seq = i.seq;
-
--- messages.page
-SELECT m.seq, m.sender_user_id, m.send_time, m.payload_type, m.content
-FROM messages AS m
-WHERE m.conversation_key = $1 AND m.seq BETWEEN $2 AND $3
-ORDER BY m.seq DESC
-LIMIT $4 + 0;
-
--- remembered.lock_head
-UPDATE conversations SET
-    last_seq = last_seq
-WHERE conversation_key = $1;
-
--- remembered.named
-SELECT
-    m.seq,
-    m.sender_user_id,
-    m.send_time,
-    m.payload_type,
-    m.content,
-    m.client_message_id,
-    COALESCE(m.recognised_until, m.send_time + $4) AS recognised_until
-FROM messages AS m
-WHERE
-    m.conversation_key = $1
-    AND m.seq >= $2
-    AND m.seq <= $3
-    AND m.client_message_id IS NOT NULL
-    AND COALESCE(m.recognised_until, m.send_time + $4) >= $5;
-
--- remembered.remember
-INSERT INTO
-    erased_messages (conversation_key, sender_user_id, client_message_id, seq, send_time, fingerprint, recognised_until)
-SELECT $1, sender_user_id, client_message_id, seq, send_time, fingerprint, recognised_until
-FROM (
-    SELECT
-        r.sender_user_id AS sender_user_id,
-        r.client_message_id AS client_message_id,
-        r.seq AS seq,
-        r.send_time AS send_time,
-        r.fingerprint AS fingerprint,
-        r.recognised_until AS recognised_until,
-        r.ord
-    FROM
-        unnest(
-            $2::text[] COLLATE "C",
-            $3::text[] COLLATE "C",
-            $4::bigint[],
-            $5::bigint[],
-            $6::bigint[],
-            $7::bigint[]
-        )
-    WITH
-    ORDINALITY AS r(sender_user_id, client_message_id, seq, send_time, fingerprint, recognised_until, ord)
-) AS i
-WHERE TRUE
-ON CONFLICT (conversation_key, sender_user_id, client_message_id) DO NOTHING;
-
--- restore.apply
+-- deletions.restore.apply
 UPDATE members AS m SET
     (
         muted,
@@ -2376,7 +738,7 @@ FROM (
 ) AS i
 WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 
--- restore.at_once
+-- deletions.restore.at_once
 WITH
 earlier AS (
     SELECT user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
@@ -2624,7 +986,7 @@ UNION ALL
 SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
 FROM earlier;
 
--- restore.record
+-- deletions.restore.record
 INSERT INTO
     changes (
         user_id,
@@ -2847,6 +1209,2960 @@ FROM (
         GROUP BY i.user_id
     ) AS r ON r.user_id = q.user_id
 RETURNING user_id, revision, results;
+
+-- deletions.show.alone
+WITH
+earlier AS (
+    SELECT user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
+    FROM changes
+    WHERE user_id = $1 AND request_id = $2
+),
+input AS (
+    SELECT *
+    FROM (
+        SELECT uuid_send(r.conversation_key) AS conversation_key, r.head AS head, r.ord
+        FROM unnest($16::uuid[], $17::bigint[])
+        WITH ORDINALITY AS r(conversation_key, head, ord)
+    ) AS i
+),
+raised AS (
+    INSERT INTO users (user_id, revision)
+    SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
+    WHERE NOT EXISTS (SELECT 1 FROM earlier)
+    ON CONFLICT (user_id) DO UPDATE SET
+        revision = GREATEST(users.revision + 1, excluded.revision)
+    RETURNING user_id, revision
+),
+targets AS MATERIALIZED (
+    SELECT i.*, b.user_id, b.revision
+    FROM input AS i CROSS JOIN raised AS b
+    ORDER BY i.conversation_key
+),
+applied AS (
+    UPDATE members AS m SET
+        (hidden_through, read_through, stays_away, unlisted_through, changed_by) = (
+            SELECT
+                CASE WHEN shows AND last <= m.hidden_through THEN last - 1 ELSE m.hidden_through END,
+                CASE
+                    WHEN shows
+                    AND last <= m.hidden_through
+                    AND m.hidden_through > m.read_through THEN m.hidden_through
+                    ELSE m.read_through
+                END,
+                CASE WHEN shows THEN 0 ELSE m.stays_away END,
+                CASE WHEN shows THEN 0 ELSE m.unlisted_through END,
+                CASE WHEN shows THEN i.revision ELSE m.changed_by END
+            FROM (
+                SELECT last, last > m.joined_after
+                    AND (m.stays_away = 1 OR last <= m.hidden_through) AS shows
+                FROM (SELECT COALESCE(m.last_seq, i.head) AS last) AS reach
+            ) AS rule
+        )
+    FROM targets AS i
+    WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
+    RETURNING
+        i.ord,
+        CASE
+            WHEN m.changed_by = i.revision THEN 1
+            WHEN COALESCE(m.last_seq, i.head) <= m.joined_after THEN 3
+            ELSE 2
+        END AS outcome,
+        m.hidden_through AS hidden_through,
+        m.cleared_through AS cleared_through,
+        m.read_through AS read_through
+),
+recorded AS (
+    INSERT INTO
+        changes (
+            user_id,
+            request_id,
+            request_digest,
+            client_id,
+            kind,
+            changed_at,
+            synced,
+            restorable_until,
+            erasable_from,
+            unlists,
+            undoes,
+            conversations,
+            detail,
+            caller,
+            kept_until,
+            revision,
+            results
+        )
+    SELECT
+        $1,
+        $2,
+        $3,
+        $4,
+        $5,
+        $6,
+        $7,
+        $8,
+        $9,
+        $10,
+        $11,
+        $12,
+        $13,
+        $14,
+        $15,
+        b.revision,
+        (
+            SELECT
+                COALESCE(
+                    json_agg(
+                        json_build_array(
+                            COALESCE(a.outcome, 3),
+                            COALESCE(a.hidden_through, 0),
+                            COALESCE(a.cleared_through, 0),
+                            COALESCE(a.read_through, 0)
+                        )
+                        ORDER BY i.ord
+                    )::text,
+                    '[]'
+                )
+            FROM input AS i
+                LEFT JOIN applied AS a USING (ord)
+        )
+    FROM raised AS b
+    RETURNING user_id, revision, results
+)
+SELECT
+    TRUE AS is_new,
+    user_id,
+    revision,
+    results,
+    NULL::bytea AS request_digest,
+    NULL::smallint AS kind,
+    NULL::bigint AS restorable_until,
+    NULL::text AS conversations,
+    NULL::text AS detail
+FROM recorded
+UNION ALL
+SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
+FROM earlier;
+
+-- deletions.show.together
+WITH
+asked AS (
+    SELECT *
+    FROM (
+        SELECT
+            r.user_id AS user_id,
+            CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
+            CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
+            CASE WHEN r.has_client_id THEN r.client_id END AS client_id,
+            r.kind AS kind,
+            r.changed_at AS changed_at,
+            r.synced AS synced,
+            CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
+            CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
+            CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
+            CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
+            r.conversations AS conversations,
+            CASE WHEN r.has_detail THEN r.detail END AS detail,
+            CASE WHEN r.has_caller THEN r.caller END AS caller,
+            r.kept_until AS kept_until,
+            r.ord
+        FROM
+            unnest(
+                $1::text[] COLLATE "C",
+                $2::bytea[],
+                $3::boolean[],
+                $4::bytea[],
+                $5::boolean[],
+                $6::text[] COLLATE "C",
+                $7::boolean[],
+                $8::bigint[],
+                $9::bigint[],
+                $10::bigint[],
+                $11::bigint[],
+                $12::boolean[],
+                $13::bigint[],
+                $14::boolean[],
+                $15::bigint[],
+                $16::boolean[],
+                $17::bigint[],
+                $18::boolean[],
+                $19::text[] COLLATE "C",
+                $20::text[] COLLATE "C",
+                $21::boolean[],
+                $22::text[] COLLATE "C",
+                $23::boolean[],
+                $24::bigint[]
+            )
+        WITH
+        ORDINALITY AS r(
+            user_id,
+            request_id,
+            has_request_id,
+            request_digest,
+            has_request_digest,
+            client_id,
+            has_client_id,
+            kind,
+            changed_at,
+            synced,
+            restorable_until,
+            has_restorable_until,
+            erasable_from,
+            has_erasable_from,
+            unlists,
+            has_unlists,
+            undoes,
+            has_undoes,
+            conversations,
+            detail,
+            has_detail,
+            caller,
+            has_caller,
+            kept_until,
+            ord
+        )
+    ) AS q
+),
+input AS (
+    SELECT *
+    FROM (
+        SELECT r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key, r.head AS head, r.ord
+        FROM unnest($25::text[] COLLATE "C", $26::uuid[], $27::bigint[])
+        WITH ORDINALITY AS r(user_id, conversation_key, head, ord)
+    ) AS i
+),
+earlier AS (
+    SELECT
+        c.user_id,
+        c.revision,
+        c.request_digest,
+        c.kind,
+        c.restorable_until,
+        c.conversations,
+        c.results,
+        c.detail
+    FROM asked AS q CROSS JOIN changes AS c
+    WHERE c.user_id = q.user_id AND c.request_id = q.request_id
+),
+raised AS (
+    INSERT INTO users (user_id, revision)
+    SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
+    FROM asked AS q
+    WHERE NOT EXISTS (SELECT 1 FROM earlier AS e WHERE e.user_id = q.user_id)
+    ORDER BY q.user_id
+    ON CONFLICT (user_id) DO UPDATE SET
+        revision = GREATEST(users.revision + 1, excluded.revision)
+    RETURNING user_id, revision
+),
+targets AS MATERIALIZED (
+    SELECT i.*, b.revision
+    FROM input AS i JOIN raised AS b ON b.user_id = i.user_id
+    WHERE (SELECT COUNT(*) FROM raised) > 0
+    ORDER BY i.user_id, i.conversation_key
+),
+applied AS (
+    UPDATE members AS m SET
+        (hidden_through, read_through, stays_away, unlisted_through, changed_by) = (
+            SELECT
+                CASE WHEN shows AND last <= m.hidden_through THEN last - 1 ELSE m.hidden_through END,
+                CASE
+                    WHEN shows
+                    AND last <= m.hidden_through
+                    AND m.hidden_through > m.read_through THEN m.hidden_through
+                    ELSE m.read_through
+                END,
+                CASE WHEN shows THEN 0 ELSE m.stays_away END,
+                CASE WHEN shows THEN 0 ELSE m.unlisted_through END,
+                CASE WHEN shows THEN i.revision ELSE m.changed_by END
+            FROM (
+                SELECT last, last > m.joined_after
+                    AND (m.stays_away = 1 OR last <= m.hidden_through) AS shows
+                FROM (SELECT COALESCE(m.last_seq, i.head) AS last) AS reach
+            ) AS rule
+        )
+    FROM targets AS i
+    WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
+    RETURNING
+        i.ord,
+        CASE
+            WHEN m.changed_by = i.revision THEN 1
+            WHEN COALESCE(m.last_seq, i.head) <= m.joined_after THEN 3
+            ELSE 2
+        END AS outcome,
+        m.hidden_through AS hidden_through,
+        m.cleared_through AS cleared_through,
+        m.read_through AS read_through
+),
+results AS (
+    SELECT
+        i.user_id,
+        json_agg(
+            json_build_array(
+                COALESCE(a.outcome, 3),
+                COALESCE(a.hidden_through, 0),
+                COALESCE(a.cleared_through, 0),
+                COALESCE(a.read_through, 0)
+            )
+            ORDER BY i.ord
+        )::text AS results
+    FROM input AS i LEFT JOIN applied AS a USING (ord)
+    GROUP BY i.user_id
+),
+recorded AS (
+    INSERT INTO
+        changes (
+            user_id,
+            request_id,
+            request_digest,
+            client_id,
+            kind,
+            changed_at,
+            synced,
+            restorable_until,
+            erasable_from,
+            unlists,
+            undoes,
+            conversations,
+            detail,
+            caller,
+            kept_until,
+            revision,
+            results
+        )
+    SELECT
+        q.user_id,
+        q.request_id,
+        q.request_digest,
+        q.client_id,
+        q.kind,
+        q.changed_at,
+        q.synced,
+        q.restorable_until,
+        q.erasable_from,
+        q.unlists,
+        q.undoes,
+        q.conversations,
+        q.detail,
+        q.caller,
+        q.kept_until,
+        b.revision,
+        COALESCE(r.results, '[]')
+    FROM
+        asked AS q
+        JOIN raised AS b ON b.user_id = q.user_id
+        LEFT JOIN results AS r ON r.user_id = q.user_id
+    RETURNING user_id, revision, results
+)
+SELECT
+    TRUE AS is_new,
+    user_id,
+    revision,
+    results,
+    NULL::bytea AS request_digest,
+    NULL::smallint AS kind,
+    NULL::bigint AS restorable_until,
+    NULL::text AS conversations,
+    NULL::text AS detail
+FROM recorded
+UNION ALL
+SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
+FROM earlier;
+
+-- deletions.take.alone
+WITH
+earlier AS (
+    SELECT user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
+    FROM changes
+    WHERE user_id = $1 AND request_id = $2
+),
+input AS (
+    SELECT *
+    FROM (
+        SELECT
+            uuid_send(r.conversation_key) AS conversation_key,
+            r.head AS head,
+            r.hide_through AS hide_through,
+            r.clear_through AS clear_through,
+            CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away,
+            r.ord
+        FROM unnest($16::uuid[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[], $21::boolean[])
+        WITH
+        ORDINALITY AS r(conversation_key, head, hide_through, clear_through, stays_away, has_stays_away, ord)
+    ) AS i
+),
+raised AS (
+    INSERT INTO users (user_id, revision)
+    SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
+    WHERE NOT EXISTS (SELECT 1 FROM earlier)
+    ON CONFLICT (user_id) DO UPDATE SET
+        revision = GREATEST(users.revision + 1, excluded.revision)
+    RETURNING user_id, revision
+),
+targets AS MATERIALIZED (
+    SELECT i.*, b.user_id, b.revision
+    FROM input AS i CROSS JOIN raised AS b
+    ORDER BY i.conversation_key
+),
+applied AS (
+    UPDATE members AS m SET
+        (
+            hidden_through,
+            cleared_through,
+            stays_away,
+            unlisted_through,
+            pinned_at,
+            taken_by,
+            kept_after,
+            prev_hidden_through,
+            prev_cleared_through,
+            prev_stays_away,
+            prev_pinned_at,
+            prev_taken_by
+        ) = (
+            SELECT
+                hidden,
+                CASE WHEN clears THEN clear ELSE m.cleared_through END,
+                away,
+                CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
+                CASE WHEN hides THEN NULL ELSE m.pinned_at END,
+                CASE WHEN takes THEN i.revision ELSE m.taken_by END,
+                CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
+                CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
+                CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
+                CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
+                CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
+                CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
+            FROM (
+                SELECT ruled.*, hides
+                    OR clears OR away <> m.stays_away AS takes
+                FROM (
+                    SELECT hiding.*
+                    FROM (
+                        SELECT
+                            reached.*,
+                            CASE
+                                WHEN i.stays_away IS NULL
+                                OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
+                                WHEN m.stays_away = 0
+                                AND last > hidden
+                                AND last > m.joined_after THEN 0
+                                ELSE i.stays_away
+                            END AS away
+                        FROM (
+                            SELECT
+                                reach.*,
+                                CASE WHEN hide > m.hidden_through AND hide > m.joined_after THEN hide ELSE m.hidden_through END AS hidden,
+                                hide > m.hidden_through
+                                AND hide > m.joined_after AS hides,
+                                clear > m.cleared_through
+                                AND clear > m.joined_after AS clears
+                            FROM (
+                                SELECT
+                                    (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
+                                    (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
+                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
+                            ) AS reach
+                        ) AS reached
+                    ) AS hiding
+                ) AS ruled
+            ) AS rule
+        )
+    FROM targets AS i
+    WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
+    RETURNING
+        i.ord,
+        (
+            SELECT CASE
+                WHEN m.appeared_before = 0
+                AND last <= m.joined_after THEN 4
+                WHEN last <= hidden_before
+                OR last <= m.joined_after THEN 2
+                WHEN away_before = 1
+                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+                WHEN (
+                    CASE
+                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
+                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
+                    END
+                ) < last THEN 3
+                ELSE 1
+            END
+            FROM (
+                SELECT
+                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
+            ) AS stood
+        ) AS outcome,
+        m.hidden_through AS hidden_through,
+        m.cleared_through AS cleared_through,
+        CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END AS changed,
+        CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END AS pinned,
+        CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END AS hidden_before,
+        CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END AS cleared_before,
+        CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END AS pinned_before,
+        CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END AS taken_before,
+        m.stays_away AS stays_away,
+        CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END AS away_before
+),
+recorded AS (
+    INSERT INTO
+        changes (
+            user_id,
+            request_id,
+            request_digest,
+            client_id,
+            kind,
+            changed_at,
+            synced,
+            restorable_until,
+            erasable_from,
+            unlists,
+            undoes,
+            conversations,
+            detail,
+            caller,
+            kept_until,
+            revision,
+            results
+        )
+    SELECT
+        $1,
+        $2,
+        $3,
+        $4,
+        $5,
+        $6,
+        $7,
+        $8,
+        $9,
+        $10,
+        $11,
+        $12,
+        $13,
+        $14,
+        $15,
+        b.revision,
+        (
+            SELECT
+                COALESCE(
+                    json_agg(
+                        json_build_array(
+                            COALESCE(a.outcome, 4),
+                            COALESCE(a.hidden_through, 0),
+                            COALESCE(a.cleared_through, 0),
+                            COALESCE(a.changed, 0),
+                            COALESCE(a.pinned, 0),
+                            a.hidden_before,
+                            a.cleared_before,
+                            a.pinned_before,
+                            a.taken_before,
+                            COALESCE(a.stays_away, 0),
+                            a.away_before
+                        )
+                        ORDER BY i.ord
+                    )::text,
+                    '[]'
+                )
+            FROM input AS i
+                LEFT JOIN applied AS a USING (ord)
+        )
+    FROM raised AS b
+    RETURNING user_id, revision, results
+)
+SELECT
+    TRUE AS is_new,
+    user_id,
+    revision,
+    results,
+    NULL::bytea AS request_digest,
+    NULL::smallint AS kind,
+    NULL::bigint AS restorable_until,
+    NULL::text AS conversations,
+    NULL::text AS detail
+FROM recorded
+UNION ALL
+SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
+FROM earlier;
+
+-- deletions.take.together
+WITH
+asked AS (
+    SELECT *
+    FROM (
+        SELECT
+            r.user_id AS user_id,
+            CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
+            CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
+            CASE WHEN r.has_client_id THEN r.client_id END AS client_id,
+            r.kind AS kind,
+            r.changed_at AS changed_at,
+            r.synced AS synced,
+            CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
+            CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
+            CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
+            CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
+            r.conversations AS conversations,
+            CASE WHEN r.has_detail THEN r.detail END AS detail,
+            CASE WHEN r.has_caller THEN r.caller END AS caller,
+            r.kept_until AS kept_until,
+            r.ord
+        FROM
+            unnest(
+                $1::text[] COLLATE "C",
+                $2::bytea[],
+                $3::boolean[],
+                $4::bytea[],
+                $5::boolean[],
+                $6::text[] COLLATE "C",
+                $7::boolean[],
+                $8::bigint[],
+                $9::bigint[],
+                $10::bigint[],
+                $11::bigint[],
+                $12::boolean[],
+                $13::bigint[],
+                $14::boolean[],
+                $15::bigint[],
+                $16::boolean[],
+                $17::bigint[],
+                $18::boolean[],
+                $19::text[] COLLATE "C",
+                $20::text[] COLLATE "C",
+                $21::boolean[],
+                $22::text[] COLLATE "C",
+                $23::boolean[],
+                $24::bigint[]
+            )
+        WITH
+        ORDINALITY AS r(
+            user_id,
+            request_id,
+            has_request_id,
+            request_digest,
+            has_request_digest,
+            client_id,
+            has_client_id,
+            kind,
+            changed_at,
+            synced,
+            restorable_until,
+            has_restorable_until,
+            erasable_from,
+            has_erasable_from,
+            unlists,
+            has_unlists,
+            undoes,
+            has_undoes,
+            conversations,
+            detail,
+            has_detail,
+            caller,
+            has_caller,
+            kept_until,
+            ord
+        )
+    ) AS q
+),
+input AS (
+    SELECT *
+    FROM (
+        SELECT
+            r.user_id AS user_id,
+            uuid_send(r.conversation_key) AS conversation_key,
+            r.head AS head,
+            r.hide_through AS hide_through,
+            r.clear_through AS clear_through,
+            CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away,
+            r.ord
+        FROM
+            unnest(
+                $25::text[] COLLATE "C",
+                $26::uuid[],
+                $27::bigint[],
+                $28::bigint[],
+                $29::bigint[],
+                $30::bigint[],
+                $31::boolean[]
+            )
+        WITH
+        ORDINALITY AS r(user_id, conversation_key, head, hide_through, clear_through, stays_away, has_stays_away, ord)
+    ) AS i
+),
+earlier AS (
+    SELECT
+        c.user_id,
+        c.revision,
+        c.request_digest,
+        c.kind,
+        c.restorable_until,
+        c.conversations,
+        c.results,
+        c.detail
+    FROM asked AS q CROSS JOIN changes AS c
+    WHERE c.user_id = q.user_id AND c.request_id = q.request_id
+),
+raised AS (
+    INSERT INTO users (user_id, revision)
+    SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
+    FROM asked AS q
+    WHERE NOT EXISTS (SELECT 1 FROM earlier AS e WHERE e.user_id = q.user_id)
+    ORDER BY q.user_id
+    ON CONFLICT (user_id) DO UPDATE SET
+        revision = GREATEST(users.revision + 1, excluded.revision)
+    RETURNING user_id, revision
+),
+targets AS MATERIALIZED (
+    SELECT i.*, b.revision
+    FROM input AS i JOIN raised AS b ON b.user_id = i.user_id
+    WHERE (SELECT COUNT(*) FROM raised) > 0
+    ORDER BY i.user_id, i.conversation_key
+),
+applied AS (
+    UPDATE members AS m SET
+        (
+            hidden_through,
+            cleared_through,
+            stays_away,
+            unlisted_through,
+            pinned_at,
+            taken_by,
+            kept_after,
+            prev_hidden_through,
+            prev_cleared_through,
+            prev_stays_away,
+            prev_pinned_at,
+            prev_taken_by
+        ) = (
+            SELECT
+                hidden,
+                CASE WHEN clears THEN clear ELSE m.cleared_through END,
+                away,
+                CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
+                CASE WHEN hides THEN NULL ELSE m.pinned_at END,
+                CASE WHEN takes THEN i.revision ELSE m.taken_by END,
+                CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
+                CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
+                CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
+                CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
+                CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
+                CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
+            FROM (
+                SELECT ruled.*, hides
+                    OR clears OR away <> m.stays_away AS takes
+                FROM (
+                    SELECT hiding.*
+                    FROM (
+                        SELECT
+                            reached.*,
+                            CASE
+                                WHEN i.stays_away IS NULL
+                                OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
+                                WHEN m.stays_away = 0
+                                AND last > hidden
+                                AND last > m.joined_after THEN 0
+                                ELSE i.stays_away
+                            END AS away
+                        FROM (
+                            SELECT
+                                reach.*,
+                                CASE WHEN hide > m.hidden_through AND hide > m.joined_after THEN hide ELSE m.hidden_through END AS hidden,
+                                hide > m.hidden_through
+                                AND hide > m.joined_after AS hides,
+                                clear > m.cleared_through
+                                AND clear > m.joined_after AS clears
+                            FROM (
+                                SELECT
+                                    (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
+                                    (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
+                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
+                            ) AS reach
+                        ) AS reached
+                    ) AS hiding
+                ) AS ruled
+            ) AS rule
+        )
+    FROM targets AS i
+    WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
+    RETURNING
+        i.ord,
+        (
+            SELECT CASE
+                WHEN m.appeared_before = 0
+                AND last <= m.joined_after THEN 4
+                WHEN last <= hidden_before
+                OR last <= m.joined_after THEN 2
+                WHEN away_before = 1
+                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+                WHEN (
+                    CASE
+                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
+                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
+                    END
+                ) < last THEN 3
+                ELSE 1
+            END
+            FROM (
+                SELECT
+                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
+            ) AS stood
+        ) AS outcome,
+        m.hidden_through AS hidden_through,
+        m.cleared_through AS cleared_through,
+        CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END AS changed,
+        CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END AS pinned,
+        CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END AS hidden_before,
+        CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END AS cleared_before,
+        CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END AS pinned_before,
+        CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END AS taken_before,
+        m.stays_away AS stays_away,
+        CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END AS away_before
+),
+results AS (
+    SELECT
+        i.user_id,
+        json_agg(
+            json_build_array(
+                COALESCE(a.outcome, 4),
+                COALESCE(a.hidden_through, 0),
+                COALESCE(a.cleared_through, 0),
+                COALESCE(a.changed, 0),
+                COALESCE(a.pinned, 0),
+                a.hidden_before,
+                a.cleared_before,
+                a.pinned_before,
+                a.taken_before,
+                COALESCE(a.stays_away, 0),
+                a.away_before
+            )
+            ORDER BY i.ord
+        )::text AS results
+    FROM input AS i LEFT JOIN applied AS a USING (ord)
+    GROUP BY i.user_id
+),
+recorded AS (
+    INSERT INTO
+        changes (
+            user_id,
+            request_id,
+            request_digest,
+            client_id,
+            kind,
+            changed_at,
+            synced,
+            restorable_until,
+            erasable_from,
+            unlists,
+            undoes,
+            conversations,
+            detail,
+            caller,
+            kept_until,
+            revision,
+            results
+        )
+    SELECT
+        q.user_id,
+        q.request_id,
+        q.request_digest,
+        q.client_id,
+        q.kind,
+        q.changed_at,
+        q.synced,
+        q.restorable_until,
+        q.erasable_from,
+        q.unlists,
+        q.undoes,
+        q.conversations,
+        q.detail,
+        q.caller,
+        q.kept_until,
+        b.revision,
+        COALESCE(r.results, '[]')
+    FROM
+        asked AS q
+        JOIN raised AS b ON b.user_id = q.user_id
+        LEFT JOIN results AS r ON r.user_id = q.user_id
+    RETURNING user_id, revision, results
+)
+SELECT
+    TRUE AS is_new,
+    user_id,
+    revision,
+    results,
+    NULL::bytea AS request_digest,
+    NULL::smallint AS kind,
+    NULL::bigint AS restorable_until,
+    NULL::text AS conversations,
+    NULL::text AS detail
+FROM recorded
+UNION ALL
+SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
+FROM earlier;
+
+-- deletions.take_in_steps.apply
+UPDATE members AS m SET
+    (
+        hidden_through,
+        cleared_through,
+        stays_away,
+        unlisted_through,
+        pinned_at,
+        taken_by,
+        kept_after,
+        prev_hidden_through,
+        prev_cleared_through,
+        prev_stays_away,
+        prev_pinned_at,
+        prev_taken_by
+    ) = (
+        SELECT
+            hidden,
+            CASE WHEN clears THEN clear ELSE m.cleared_through END,
+            away,
+            CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
+            CASE WHEN hides THEN NULL ELSE m.pinned_at END,
+            CASE WHEN takes THEN i.revision ELSE m.taken_by END,
+            CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
+            CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
+            CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
+            CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
+            CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
+            CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
+        FROM (
+            SELECT ruled.*, hides
+                OR clears OR away <> m.stays_away AS takes
+            FROM (
+                SELECT hiding.*
+                FROM (
+                    SELECT
+                        reached.*,
+                        CASE
+                            WHEN NOT (
+                                i.planned_at IS NULL
+                                OR (
+                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                )
+                            )
+                            OR i.stays_away IS NULL
+                            OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
+                            WHEN m.stays_away = 0
+                            AND last > hidden
+                            AND last > m.joined_after THEN 0
+                            ELSE i.stays_away
+                        END AS away
+                    FROM (
+                        SELECT
+                            reach.*,
+                            CASE
+                                WHEN (
+                                    i.planned_at IS NULL
+                                    OR (
+                                        COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                        AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                    )
+                                )
+                                AND hide > m.hidden_through
+                                AND hide > m.joined_after THEN hide
+                                ELSE m.hidden_through
+                            END AS hidden,
+                            (
+                                i.planned_at IS NULL
+                                OR (
+                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                )
+                            )
+                            AND hide > m.hidden_through
+                            AND hide > m.joined_after AS hides,
+                            (
+                                i.planned_at IS NULL
+                                OR (
+                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                )
+                            )
+                            AND clear > m.cleared_through
+                            AND clear > m.joined_after AS clears
+                        FROM (
+                            SELECT
+                                (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
+                                (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
+                                (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
+                        ) AS reach
+                    ) AS reached
+                ) AS hiding
+            ) AS ruled
+        ) AS rule
+    )
+FROM (
+    SELECT *
+    FROM (
+        SELECT
+            r.revision AS revision,
+            r.user_id AS user_id,
+            uuid_send(r.conversation_key) AS conversation_key,
+            r.head AS head,
+            r.hide_through AS hide_through,
+            r.clear_through AS clear_through,
+            CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away,
+            r.filed AS filed,
+            CASE WHEN r.has_planned_at THEN r.planned_at END AS planned_at,
+            r.ord
+        FROM
+            unnest(
+                $1::bigint[],
+                $2::text[] COLLATE "C",
+                $3::uuid[],
+                $4::bigint[],
+                $5::bigint[],
+                $6::bigint[],
+                $7::bigint[],
+                $8::boolean[],
+                $9::bigint[],
+                $10::bigint[],
+                $11::boolean[]
+            )
+        WITH
+        ORDINALITY AS r(
+            revision,
+            user_id,
+            conversation_key,
+            head,
+            hide_through,
+            clear_through,
+            stays_away,
+            has_stays_away,
+            filed,
+            planned_at,
+            has_planned_at,
+            ord
+        )
+    ) AS i
+    ORDER BY user_id, conversation_key
+) AS i
+WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
+
+-- deletions.take_in_steps.record
+INSERT INTO
+    changes (
+        user_id,
+        request_id,
+        request_digest,
+        client_id,
+        kind,
+        changed_at,
+        synced,
+        restorable_until,
+        erasable_from,
+        unlists,
+        undoes,
+        conversations,
+        detail,
+        caller,
+        kept_until,
+        revision,
+        results
+    )
+SELECT
+    q.user_id,
+    q.request_id,
+    q.request_digest,
+    q.client_id,
+    q.kind,
+    q.changed_at,
+    q.synced,
+    q.restorable_until,
+    q.erasable_from,
+    q.unlists,
+    q.undoes,
+    q.conversations,
+    q.detail,
+    q.caller,
+    q.kept_until,
+    q.revision,
+    COALESCE(r.results, '[]')
+FROM (
+    SELECT
+        r.user_id AS user_id,
+        CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
+        CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
+        CASE WHEN r.has_client_id THEN r.client_id END AS client_id,
+        r.kind AS kind,
+        r.changed_at AS changed_at,
+        r.synced AS synced,
+        CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
+        CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
+        CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
+        CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
+        r.conversations AS conversations,
+        CASE WHEN r.has_detail THEN r.detail END AS detail,
+        CASE WHEN r.has_caller THEN r.caller END AS caller,
+        r.kept_until AS kept_until,
+        r.revision AS revision,
+        r.ord
+    FROM
+        unnest(
+            $1::text[] COLLATE "C",
+            $2::bytea[],
+            $3::boolean[],
+            $4::bytea[],
+            $5::boolean[],
+            $6::text[] COLLATE "C",
+            $7::boolean[],
+            $8::bigint[],
+            $9::bigint[],
+            $10::bigint[],
+            $11::bigint[],
+            $12::boolean[],
+            $13::bigint[],
+            $14::boolean[],
+            $15::bigint[],
+            $16::boolean[],
+            $17::bigint[],
+            $18::boolean[],
+            $19::text[] COLLATE "C",
+            $20::text[] COLLATE "C",
+            $21::boolean[],
+            $22::text[] COLLATE "C",
+            $23::boolean[],
+            $24::bigint[],
+            $25::bigint[]
+        )
+    WITH
+    ORDINALITY AS r(
+        user_id,
+        request_id,
+        has_request_id,
+        request_digest,
+        has_request_digest,
+        client_id,
+        has_client_id,
+        kind,
+        changed_at,
+        synced,
+        restorable_until,
+        has_restorable_until,
+        erasable_from,
+        has_erasable_from,
+        unlists,
+        has_unlists,
+        undoes,
+        has_undoes,
+        conversations,
+        detail,
+        has_detail,
+        caller,
+        has_caller,
+        kept_until,
+        revision,
+        ord
+    )
+) AS q
+    LEFT JOIN (
+        SELECT
+            i.user_id,
+            json_agg(
+                json_build_array(
+                    CASE
+                        WHEN m.user_id IS NULL THEN 4
+                        ELSE (
+                            SELECT CASE
+                                WHEN m.appeared_before = 0
+                                AND last <= m.joined_after THEN 4
+                                WHEN NOT (
+                                    i.planned_at IS NULL
+                                    OR (
+                                        COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                        AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                    )
+                                ) THEN CASE
+                                    WHEN COALESCE(m.last_seq, i.head) > m.hidden_through
+                                    AND COALESCE(m.last_seq, i.head) > m.joined_after
+                                    AND m.stays_away = 0 THEN 5
+                                    ELSE 6
+                                END
+                                WHEN last <= hidden_before
+                                OR last <= m.joined_after THEN 2
+                                WHEN away_before = 1
+                                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+                                WHEN (
+                                    CASE
+                                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
+                                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
+                                    END
+                                ) < last THEN 3
+                                ELSE 1
+                            END
+                            FROM (
+                                SELECT
+                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
+                                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
+                                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
+                            ) AS stood
+                        )
+                    END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END
+                )
+                ORDER BY i.ord
+            )::text AS results
+        FROM (
+            SELECT
+                r.revision AS revision,
+                r.user_id AS user_id,
+                uuid_send(r.conversation_key) AS conversation_key,
+                r.head AS head,
+                r.hide_through AS hide_through,
+                r.clear_through AS clear_through,
+                CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away,
+                r.filed AS filed,
+                CASE WHEN r.has_planned_at THEN r.planned_at END AS planned_at,
+                r.ord
+            FROM
+                unnest(
+                    $26::bigint[],
+                    $27::text[] COLLATE "C",
+                    $28::uuid[],
+                    $29::bigint[],
+                    $30::bigint[],
+                    $31::bigint[],
+                    $32::bigint[],
+                    $33::boolean[],
+                    $34::bigint[],
+                    $35::bigint[],
+                    $36::boolean[]
+                )
+            WITH
+            ORDINALITY AS r(
+                revision,
+                user_id,
+                conversation_key,
+                head,
+                hide_through,
+                clear_through,
+                stays_away,
+                has_stays_away,
+                filed,
+                planned_at,
+                has_planned_at,
+                ord
+            )
+        ) AS i
+            LEFT JOIN members AS m ON m.user_id = i.user_id
+            AND m.conversation_key = i.conversation_key
+        GROUP BY i.user_id
+    ) AS r ON r.user_id = q.user_id
+RETURNING user_id, revision, results;
+
+-- erasure.backlog.due.0
+SELECT COUNT(*) AS due, MIN(erasable_from) AS oldest
+FROM
+    (SELECT erasable_from FROM changes WHERE erasable_from <= $1 ORDER BY erasable_from LIMIT 10000) AS waiting;
+
+-- erasure.backlog.due.1
+SELECT COUNT(*) AS due, MIN(erasable_from) AS oldest
+FROM (
+    SELECT erasable_from
+    FROM conversations
+    WHERE erasable_from <= $1
+    ORDER BY erasable_from
+    LIMIT 10000
+) AS waiting;
+
+-- erasure.due_changes
+SELECT
+    user_id,
+    erasable_from,
+    revision,
+    request_digest,
+    kind,
+    restorable_until,
+    conversations,
+    results,
+    detail
+FROM changes
+WHERE erasable_from >= $1 AND erasable_from <= $2
+ORDER BY erasable_from
+LIMIT 100
+FOR UPDATE SKIP LOCKED;
+
+-- erasure.due_conversations
+SELECT conversation_key, erasable_from
+FROM conversations
+WHERE erasable_from >= $1 AND erasable_from <= $2
+ORDER BY erasable_from
+LIMIT 16
+FOR UPDATE SKIP LOCKED;
+
+-- erasure.erase.erase
+DELETE FROM messages
+WHERE conversation_key = $1 AND seq >= $2 AND seq <= $3;
+
+-- erasure.erase.oldest
+SELECT MIN(seq) AS seq
+FROM messages
+WHERE conversation_key = $1 AND seq > $2 AND seq <= $3;
+
+-- erasure.finish_changes
+UPDATE changes AS c SET
+    erasable_from = NULL
+FROM (
+    SELECT r.user_id AS user_id, r.revision AS revision, r.ord
+    FROM unnest($2::text[] COLLATE "C", $3::bigint[])
+    WITH ORDINALITY AS r(user_id, revision, ord)
+) AS i
+WHERE c.user_id = i.user_id AND c.revision = i.revision AND c.erasable_from = $1;
+
+-- erasure.finish_conversation
+UPDATE conversations SET
+    erasable_from = NULL
+WHERE conversation_key = $1 AND erasable_from = $2;
+
+-- erasure.lease_changes
+UPDATE changes AS c SET
+    erasable_from = $1
+FROM (
+    SELECT r.user_id AS user_id, r.revision AS revision, r.ord
+    FROM unnest($2::text[] COLLATE "C", $3::bigint[])
+    WITH ORDINALITY AS r(user_id, revision, ord)
+) AS i
+WHERE c.user_id = i.user_id AND c.revision = i.revision;
+
+-- erasure.lease_conversations
+UPDATE conversations AS c SET
+    erasable_from = $1
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+    FROM unnest($2::uuid[])
+    WITH ORDINALITY AS r(conversation_key, ord)
+) AS i
+WHERE c.conversation_key = i.conversation_key;
+
+-- erasure.lock_heads
+SELECT c.conversation_key
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.due AS due, r.ord
+    FROM unnest($1::uuid[], $2::bigint[])
+    WITH ORDINALITY AS r(conversation_key, due, ord)
+) AS i
+    CROSS JOIN conversations AS c
+WHERE c.conversation_key = i.conversation_key AND (c.erasable_from IS NULL OR c.erasable_from > i.due)
+ORDER BY c.conversation_key
+FOR UPDATE;
+
+-- erasure.pass_on
+UPDATE conversations AS c SET
+    erasable_from = i.due
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.due AS due, r.ord
+    FROM unnest($1::uuid[], $2::bigint[])
+    WITH ORDINALITY AS r(conversation_key, due, ord)
+) AS i
+WHERE c.conversation_key = i.conversation_key AND (c.erasable_from IS NULL OR c.erasable_from > i.due);
+
+-- erasure.trim.changes
+DELETE FROM changes
+WHERE
+    (user_id, revision) IN (
+        SELECT user_id, revision
+        FROM changes
+        WHERE (kept_until, user_id, revision) > ($2, $3, $4)
+            AND kept_until < $1 AND erasable_from IS NULL
+        ORDER BY kept_until, user_id, revision
+        LIMIT 200
+        FOR UPDATE SKIP LOCKED
+    )
+RETURNING kept_until AS time, user_id, revision;
+
+-- erasure.trim.changes_without_promise
+DELETE FROM changes
+WHERE
+    (user_id, revision) IN (
+        SELECT user_id, revision
+        FROM changes
+        WHERE
+            (changed_at, user_id, revision) > ($2, $3, $4)
+            AND changed_at < $1
+            AND erasable_from IS NULL
+            AND kept_until IS NULL
+            AND (restorable_until IS NULL OR restorable_until < $5)
+        ORDER BY changed_at, user_id, revision
+        LIMIT 200
+        FOR UPDATE SKIP LOCKED
+    )
+RETURNING changed_at AS time, user_id, revision;
+
+-- erasure.trim.erased_messages
+DELETE FROM erased_messages
+WHERE
+    (conversation_key, sender_user_id, client_message_id) IN (
+        SELECT conversation_key, sender_user_id, client_message_id
+        FROM erased_messages
+        WHERE recognised_until >= $2
+            AND recognised_until < $1
+        ORDER BY recognised_until
+        LIMIT 200
+        FOR UPDATE SKIP LOCKED
+    )
+RETURNING recognised_until AS time;
+
+-- erasure.trim.group_requests
+DELETE FROM group_requests
+WHERE
+    (conversation_key, request_id) IN (
+        SELECT conversation_key, request_id
+        FROM group_requests
+        WHERE kept_until >= $2
+            AND kept_until < $1
+        ORDER BY kept_until
+        LIMIT 200
+        FOR UPDATE SKIP LOCKED
+    )
+RETURNING kept_until AS time;
+
+-- erasure.undo.end
+UPDATE members AS m SET
+    undo_ended = i.ended,
+    taken_by = CASE WHEN m.taken_by > i.ended THEN m.taken_by END,
+    kept_after = CASE WHEN i.cleared < m.cleared_through THEN i.cleared END
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ended AS ended, r.cleared AS cleared, r.ord
+    FROM unnest($2::uuid[], $3::bigint[], $4::bigint[])
+    WITH ORDINALITY AS r(conversation_key, ended, cleared, ord)
+) AS i
+WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
+
+-- erasure.undo.records
+SELECT c.revision, c.request_digest, c.kind, c.restorable_until, c.conversations, c.results, c.detail
+FROM
+    (SELECT r.revision AS revision, r.ord FROM unnest($2::bigint[]) WITH ORDINALITY AS r(revision, ord)) AS i
+    CROSS JOIN changes AS c
+WHERE c.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND c.revision = i.revision;
+
+-- erasure.undo.stacks
+SELECT m.conversation_key, m.taken_by, m.undo_ended, m.cleared_through
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+    FROM unnest($2::uuid[])
+    WITH ORDINALITY AS r(conversation_key, ord)
+) AS i
+    CROSS JOIN members AS m
+WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
+
+-- erasure.unlisting.deletions
+SELECT user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
+FROM changes
+WHERE unlists IS NOT NULL AND (user_id, revision) > ($1, $2)
+ORDER BY user_id, revision
+LIMIT 100;
+
+-- erasure.unlisting.done
+UPDATE changes SET
+    unlists = NULL
+WHERE user_id = $1 AND revision = $2;
+
+-- erasure.unlisting.unlist
+UPDATE members AS m SET
+    unlisted_through = m.last_seq
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+    FROM unnest($2::uuid[])
+    WITH ORDINALITY AS r(conversation_key, ord)
+) AS i
+WHERE
+    m.user_id = CASE WHEN i.ord >= 0 THEN $1 END
+    AND m.conversation_key = i.conversation_key
+    AND CASE
+        WHEN m.last_seq > m.unlisted_through
+        AND NOT (m.last_seq > m.hidden_through AND m.last_seq > m.joined_after AND m.stays_away = 0) THEN TRUE
+        ELSE FALSE
+    END;
+
+-- erasure.views
+WITH
+views AS (
+    SELECT
+        conversation_key,
+        CASE WHEN joined_after > readable_after THEN joined_after ELSE readable_after END AS lower_end,
+        upper_end
+    FROM (
+        SELECT
+            m.conversation_key,
+            m.joined_after,
+            LEAST(
+                m.cleared_through,
+                COALESCE(m.kept_after, m.cleared_through),
+                CASE
+                    WHEN m.taken_by > COALESCE(m.undo_ended, 0) THEN COALESCE(m.prev_cleared_through, m.cleared_through)
+                    ELSE m.cleared_through
+                END
+            ) AS readable_after,
+            CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END AS upper_end
+        FROM (
+            SELECT uuid_send(r.conversation_key) AS conversation_key, r.head AS head, r.ord
+            FROM unnest($1::uuid[], $2::bigint[])
+            WITH ORDINALITY AS r(conversation_key, head, ord)
+        ) AS i
+            CROSS JOIN members AS m
+        WHERE m.conversation_key = i.conversation_key
+            AND m.kind > 0
+    ) AS bounds
+),
+visible AS (SELECT * FROM views WHERE upper_end > lower_end),
+covered AS (
+    SELECT
+        conversation_key,
+        lower_end,
+        COALESCE(
+            MAX(upper_end) OVER (PARTITION BY conversation_key ORDER BY lower_end ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+            0
+        ) AS through
+    FROM visible
+),
+tops AS (SELECT conversation_key, MAX(upper_end) AS upper_end FROM visible GROUP BY conversation_key)
+SELECT conversation_key, through AS unseen_after, lower_end AS unseen_through
+FROM covered
+WHERE lower_end > through
+UNION ALL
+SELECT i.conversation_key, COALESCE(t.upper_end, 0), i.head
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.head AS head, r.ord
+    FROM unnest($1::uuid[], $2::bigint[])
+    WITH ORDINALITY AS r(conversation_key, head, ord)
+) AS i
+    LEFT JOIN tops AS t ON t.conversation_key = i.conversation_key
+WHERE i.head > COALESCE(t.upper_end, 0);
+
+-- events
+SELECT
+    revision,
+    request_digest,
+    kind,
+    restorable_until,
+    conversations,
+    results,
+    detail,
+    client_id,
+    changed_at,
+    synced,
+    undoes
+FROM changes
+WHERE user_id = $1 AND revision > $2
+ORDER BY revision
+LIMIT $3 + 0;
+
+-- folders.add
+INSERT INTO folder_conversations (user_id, folder_id, conversation_key, added_by, ord)
+SELECT $1, $2, i.conversation_key, $3, i.ord
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+    FROM unnest($4::uuid[])
+    WITH ORDINALITY AS r(conversation_key, ord)
+) AS i
+    CROSS JOIN members AS m
+WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key
+ON CONFLICT (user_id, folder_id, conversation_key) DO NOTHING
+RETURNING conversation_key;
+
+-- folders.all
+SELECT
+    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
+    GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
+    d.name,
+    m.conversation_key,
+    m.joined_after,
+    m.left_at,
+    m.last_seq,
+    m.last_time,
+    m.hidden_through,
+    m.cleared_through,
+    m.read_through,
+    m.stays_away,
+    m.pinned_at,
+    m.muted,
+    m.marks,
+    m.custom_data,
+    '[]' AS folders
+FROM
+    (SELECT $1 AS user_id) AS me
+    LEFT JOIN users AS u ON u.user_id = me.user_id
+    LEFT JOIN folders AS d ON d.user_id = me.user_id
+    LEFT JOIN folder_conversations AS f ON f.user_id = d.user_id
+    AND f.folder_id = d.folder_id
+    LEFT JOIN members AS m ON m.user_id = CASE WHEN f.ord >= 0 THEN f.user_id END
+    AND m.conversation_key = f.conversation_key
+ORDER BY d.folder_id, f.added_by, f.ord;
+
+-- folders.contents
+SELECT
+    m.conversation_key,
+    m.joined_after,
+    m.left_at,
+    m.last_seq,
+    m.last_time,
+    m.hidden_through,
+    m.cleared_through,
+    m.read_through,
+    m.stays_away,
+    m.pinned_at,
+    m.muted,
+    m.marks,
+    m.custom_data,
+    '[]' AS folders
+FROM folder_conversations AS f CROSS JOIN members AS m
+WHERE
+    f.user_id = $1
+    AND f.folder_id = $2
+    AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
+    AND m.conversation_key = f.conversation_key
+ORDER BY f.added_by, f.ord;
+
+-- folders.counts
+SELECT
+    (SELECT COUNT(*) FROM folders WHERE user_id = $1) AS folders,
+    (SELECT COUNT(*) FROM folder_conversations WHERE user_id = $1) AS conversations;
+
+-- folders.create
+INSERT INTO folders (user_id, folder_id, name)
+VALUES ($1, $2, $3);
+
+-- folders.delete
+DELETE FROM folders
+WHERE user_id = $1 AND folder_id = $2;
+
+-- folders.empty
+DELETE FROM folder_conversations
+WHERE user_id = $1 AND folder_id = $2
+RETURNING conversation_key;
+
+-- folders.find
+SELECT folder_id
+FROM folders
+WHERE user_id = $1 AND name = $2;
+
+-- folders.remove
+DELETE FROM folder_conversations
+WHERE
+    user_id = $1
+    AND folder_id = $2
+    AND conversation_key IN (
+        SELECT i.conversation_key
+        FROM (
+            SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+            FROM unnest($3::uuid[])
+            WITH ORDINALITY AS r(conversation_key, ord)
+        ) AS i
+    )
+RETURNING conversation_key;
+
+-- folders.rename
+UPDATE folders SET
+    name = $3
+WHERE user_id = $1 AND folder_id = $2;
+
+-- folders.shown
+SELECT t.shown, t.added, p.*
+FROM (
+    SELECT COUNT(*) AS shown, COUNT(CASE WHEN f.added_by = $2 THEN 1 END) AS added
+    FROM folder_conversations AS f
+        CROSS JOIN members AS m
+    WHERE
+        f.user_id = $1
+        AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
+        AND m.conversation_key = f.conversation_key
+        AND m.last_seq > m.hidden_through
+        AND m.last_seq > m.joined_after
+        AND m.stays_away = 0
+) AS t
+    LEFT JOIN (
+        SELECT
+            f.added_by,
+            m.conversation_key,
+            m.joined_after,
+            m.left_at,
+            m.last_seq,
+            m.last_time,
+            m.hidden_through,
+            m.cleared_through,
+            m.read_through,
+            m.stays_away,
+            m.pinned_at,
+            m.muted,
+            m.marks,
+            m.custom_data,
+            '[]' AS folders
+        FROM folder_conversations AS f
+            CROSS JOIN members AS m
+        WHERE
+            f.user_id = $1
+            AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
+            AND m.conversation_key = f.conversation_key
+            AND m.last_seq IS NULL
+    ) AS p ON TRUE;
+
+-- folders.touch
+UPDATE members AS m SET
+    changed_by = $2
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+    FROM unnest($3::uuid[])
+    WITH ORDINALITY AS r(conversation_key, ord)
+) AS i
+WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
+
+-- groups.earlier
+SELECT request_digest, changed_count
+FROM group_requests
+WHERE conversation_key = $1 AND request_id = $2;
+
+-- groups.forget_copies
+UPDATE members AS m SET
+    last_seq = NULL, last_time = NULL
+WHERE m.conversation_key = $1 AND m.kind > 0 AND m.left_at IS NULL;
+
+-- groups.join.apply
+INSERT INTO
+    members (
+        user_id,
+        conversation_key,
+        kind,
+        joined_after,
+        hidden_through,
+        cleared_through,
+        last_seq,
+        last_time,
+        undo_ended
+    )
+SELECT i.user_id, $1, 2, $2, $2, $2, $3, $4, i.revision
+FROM (
+    SELECT r.user_id AS user_id, r.revision AS revision, r.ord
+    FROM unnest($5::text[] COLLATE "C", $6::bigint[])
+    WITH ORDINALITY AS r(user_id, revision, ord)
+) AS i
+WHERE TRUE
+ORDER BY i.user_id
+ON CONFLICT (user_id, conversation_key) DO UPDATE SET
+    appeared_before = CASE WHEN members.left_at > members.joined_after THEN 1 ELSE members.appeared_before END,
+    joined_after = excluded.joined_after,
+    left_at = NULL,
+    hidden_through = excluded.hidden_through,
+    cleared_through = excluded.cleared_through,
+    last_seq = excluded.last_seq,
+    last_time = excluded.last_time,
+    pinned_at = NULL,
+    taken_by = NULL,
+    kept_after = NULL,
+    undo_ended = excluded.undo_ended
+RETURNING user_id, joined_after, hidden_through, cleared_through, pinned_at, appeared_before, stays_away;
+
+-- groups.join.raise
+INSERT INTO users (user_id, revision)
+SELECT i.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
+FROM (
+    SELECT r.user_id AS user_id, r.ord
+    FROM unnest($2::text[] COLLATE "C")
+    WITH ORDINALITY AS r(user_id, ord)
+) AS i
+WHERE
+    (SELECT m.left_at IS NULL FROM members AS m WHERE m.user_id = i.user_id AND m.conversation_key = $1) IS NOT TRUE
+ORDER BY i.user_id
+ON CONFLICT (user_id) DO UPDATE SET
+    revision = GREATEST(users.revision + 1, excluded.revision)
+RETURNING user_id, revision;
+
+-- groups.leave.apply
+INSERT INTO members (user_id, conversation_key, left_at, last_seq, last_time)
+SELECT i.user_id, $1, $2, $2, $3
+FROM (
+    SELECT r.user_id AS user_id, r.revision AS revision, r.ord
+    FROM unnest($4::text[] COLLATE "C", $5::bigint[])
+    WITH ORDINALITY AS r(user_id, revision, ord)
+) AS i
+WHERE TRUE
+ORDER BY i.user_id
+ON CONFLICT (user_id, conversation_key) DO UPDATE SET
+    left_at = excluded.left_at, last_seq = excluded.last_seq, last_time = excluded.last_time
+RETURNING user_id, joined_after, hidden_through, cleared_through, pinned_at, appeared_before, stays_away;
+
+-- groups.leave.raise
+INSERT INTO users (user_id, revision)
+SELECT i.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
+FROM (
+    SELECT r.user_id AS user_id, r.ord
+    FROM unnest($2::text[] COLLATE "C")
+    WITH ORDINALITY AS r(user_id, ord)
+) AS i
+WHERE
+    (SELECT m.left_at IS NULL FROM members AS m WHERE m.user_id = i.user_id AND m.conversation_key = $1) IS TRUE
+ORDER BY i.user_id
+ON CONFLICT (user_id) DO UPDATE SET
+    revision = GREATEST(users.revision + 1, excluded.revision)
+RETURNING user_id, revision;
+
+-- groups.lock_head
+UPDATE conversations SET
+    last_seq = last_seq
+WHERE conversation_key = $1
+RETURNING conversation_key, canonical_id, last_seq, last_time, is_large;
+
+-- groups.lock_members
+SELECT m.user_id
+FROM members AS m
+WHERE m.conversation_key = $1 AND m.kind > 0
+ORDER BY m.user_id
+FOR UPDATE;
+
+-- groups.lock_or_create_head
+INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time)
+VALUES ($1, $2, 0, $3)
+ON CONFLICT (conversation_key) DO UPDATE SET
+    last_seq = conversations.last_seq
+RETURNING conversation_key, canonical_id, last_seq, last_time, is_large;
+
+-- groups.lost_sight
+UPDATE conversations SET
+    erasable_from = $2
+WHERE conversation_key = $1;
+
+-- groups.make_large
+UPDATE conversations SET
+    is_large = 1
+WHERE conversation_key = $1;
+
+-- groups.record
+INSERT INTO changes (user_id, revision, kind, changed_at, kept_until, synced, conversations, results, caller)
+SELECT i.user_id, i.revision, $1, $2, $3, 1, $4, i.results, $5
+FROM (
+    SELECT r.user_id AS user_id, r.revision AS revision, r.results AS results, r.ord
+    FROM unnest($6::text[] COLLATE "C", $7::bigint[], $8::text[] COLLATE "C")
+    WITH ORDINALITY AS r(user_id, revision, results, ord)
+) AS i;
+
+-- groups.remember
+INSERT INTO group_requests (conversation_key, request_id, request_digest, kept_until, changed_count)
+VALUES ($1, $2, $3, $4, $5);
+
+-- groups.some_members
+SELECT m.user_id
+FROM members AS m
+WHERE m.conversation_key = $1 AND m.kind > 0 AND m.left_at IS NULL
+LIMIT 9;
+
+-- heads.heads
+SELECT c.conversation_key, c.canonical_id, c.last_seq, c.last_time, c.is_large
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+    FROM unnest($1::uuid[])
+    WITH ORDINALITY AS r(conversation_key, ord)
+) AS i
+    CROSS JOIN conversations AS c
+WHERE c.conversation_key = i.conversation_key;
+
+-- heads.positions
+SELECT
+    json_agg(CASE WHEN c.canonical_id <> i.canonical_id THEN -1 ELSE COALESCE(c.last_seq, 0) END ORDER BY i.ord)::text AS positions
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.canonical_id AS canonical_id, r.ord
+    FROM unnest($1::uuid[], $2::text[] COLLATE "C")
+    WITH ORDINALITY AS r(conversation_key, canonical_id, ord)
+) AS i
+    LEFT JOIN conversations AS c ON c.conversation_key = i.conversation_key;
+
+-- lists.hidden.page
+WITH
+without_copy AS (
+    SELECT m.*
+    FROM members AS m
+    WHERE
+        m.user_id = $1
+        AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
+        AND (m.kind & $2) <> 0
+        AND m.last_time IS NULL
+),
+just_deleted AS (
+    SELECT m.*
+    FROM members AS m
+    WHERE
+        m.user_id = $1
+        AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
+        AND (m.kind & $2) <> 0
+        AND m.last_time <= COALESCE($3, 9223372036854775807)
+        AND m.last_time >= -9223372036854775808
+        AND CASE
+            WHEN m.last_seq > m.joined_after
+            AND NOT (m.last_seq > m.hidden_through AND m.last_seq > m.joined_after AND m.stays_away = 0)
+            AND ($3 IS NULL OR m.last_time < $3 OR m.conversation_key > $4) THEN TRUE
+            ELSE FALSE
+        END
+    ORDER BY m.last_time DESC, m.conversation_key
+    LIMIT $5 + 0
+),
+unlisted AS (
+    SELECT m.*
+    FROM members AS m
+    WHERE
+        m.user_id = $1
+        AND m.last_seq <= m.unlisted_through
+        AND (m.kind & $2) <> 0
+        AND m.last_time <= COALESCE($3, 9223372036854775807)
+        AND m.last_time >= -9223372036854775808
+        AND CASE
+            WHEN m.last_seq > m.joined_after
+            AND NOT (m.last_seq > m.hidden_through AND m.last_seq > m.joined_after AND m.stays_away = 0)
+            AND ($3 IS NULL OR m.last_time < $3 OR m.conversation_key > $4) THEN TRUE
+            ELSE FALSE
+        END
+    ORDER BY m.last_time DESC, m.conversation_key
+    LIMIT $5 + 0
+),
+hidden AS (
+    SELECT *
+    FROM (SELECT * FROM just_deleted UNION ALL SELECT * FROM unlisted) AS either
+    ORDER BY last_time DESC, conversation_key
+    LIMIT $5 + 0
+)
+SELECT
+    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
+    GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
+    p.taken_by,
+    p.undo_ended,
+    p.conversation_key,
+    p.joined_after,
+    p.left_at,
+    p.last_seq,
+    p.last_time,
+    p.hidden_through,
+    p.cleared_through,
+    p.read_through,
+    p.stays_away,
+    p.pinned_at,
+    p.muted,
+    p.marks,
+    p.custom_data,
+    (
+        SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
+        FROM (
+            SELECT d.folder_id AS ord, d.name
+            FROM folder_conversations AS f
+                CROSS JOIN folders AS d
+            WHERE
+                f.user_id = p.user_id
+                AND f.conversation_key = p.conversation_key
+                AND d.user_id = f.user_id
+                AND d.folder_id = f.folder_id
+        ) AS names
+    ) AS folders
+FROM
+    (SELECT $1 AS user_id) AS me
+    LEFT JOIN users AS u ON u.user_id = me.user_id
+    LEFT JOIN (SELECT * FROM without_copy UNION ALL SELECT * FROM hidden) AS p ON TRUE;
+
+-- lists.hidden.restorable
+SELECT c.revision, c.restorable_until
+FROM
+    (SELECT r.revision AS revision, r.ord FROM unnest($3::bigint[]) WITH ORDINALITY AS r(revision, ord)) AS i
+    CROSS JOIN changes AS c
+WHERE
+    c.user_id = CASE WHEN i.ord >= 0 THEN $1 END
+    AND c.revision = i.revision
+    AND c.restorable_until > $2;
+
+-- lists.members.by_keys
+SELECT
+    m.conversation_key,
+    m.joined_after,
+    m.left_at,
+    m.last_seq,
+    m.last_time,
+    m.hidden_through,
+    m.cleared_through,
+    m.read_through,
+    m.stays_away,
+    m.pinned_at,
+    m.muted,
+    m.marks,
+    m.custom_data,
+    (
+        SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
+        FROM (
+            SELECT d.folder_id AS ord, d.name
+            FROM folder_conversations AS f
+                CROSS JOIN folders AS d
+            WHERE
+                f.user_id = m.user_id
+                AND f.conversation_key = m.conversation_key
+                AND d.user_id = f.user_id
+                AND d.folder_id = f.folder_id
+        ) AS names
+    ) AS folders
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+    FROM unnest($2::uuid[])
+    WITH ORDINALITY AS r(conversation_key, ord)
+) AS i
+    CROSS JOIN members AS m
+WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
+
+-- lists.members.known
+SELECT m.conversation_key
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+    FROM unnest($2::uuid[])
+    WITH ORDINALITY AS r(conversation_key, ord)
+) AS i
+    CROSS JOIN members AS m
+WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
+
+-- lists.parts.part.folder
+WITH
+filed AS (
+    SELECT m.*
+    FROM folders AS d CROSS JOIN folder_conversations AS f CROSS JOIN members AS m
+    WHERE
+        d.user_id = $1
+        AND d.name = $15
+        AND f.user_id = $1
+        AND f.folder_id = d.folder_id
+        AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
+        AND m.conversation_key = f.conversation_key
+        AND CASE
+            WHEN (m.kind & $2) <> 0
+            AND ($3 = 0 OR (m.marks & $3) <> 0)
+            AND (m.marks & $4) = 0
+            AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
+            AND (
+                m.last_seq IS NULL
+                OR (
+                    m.last_seq > m.hidden_through
+                    AND m.last_seq > m.joined_after
+                    AND m.stays_away = 0
+                    AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                    AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
+                )
+            ) THEN TRUE
+            ELSE FALSE
+        END
+),
+pinned AS (
+    SELECT entry.*
+    FROM filed AS entry
+    WHERE
+        entry.pinned_at IS NOT NULL
+        AND entry.last_time IS NOT NULL
+        AND ($8 IS NULL OR entry.pinned_at <= $8)
+        AND $12 IS NULL
+        AND (
+            $10 IS NULL
+            OR entry.pinned_at < $9
+            OR (
+                entry.pinned_at = $9
+                AND (entry.last_time < $10 OR (entry.last_time = $10 AND entry.conversation_key > $11))
+            )
+        )
+    ORDER BY entry.pinned_at DESC, entry.last_time DESC, entry.conversation_key
+    LIMIT $14 + 0
+),
+without_copy AS (SELECT entry.* FROM filed AS entry WHERE entry.last_time IS NULL),
+rest AS (
+    SELECT entry.*
+    FROM filed AS entry
+    WHERE
+        entry.last_time <= COALESCE($12, 9223372036854775807)
+        AND entry.last_time >= COALESCE($7, -9223372036854775808)
+        AND CASE
+            WHEN (entry.pinned_at IS NULL OR entry.pinned_at > $8)
+            AND ($12 IS NULL OR entry.last_time < $12 OR entry.conversation_key > $13) THEN TRUE
+            ELSE FALSE
+        END
+    ORDER BY entry.last_time DESC, entry.conversation_key
+    LIMIT $14 - (SELECT COUNT(*) FROM pinned)
+)
+SELECT
+    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
+    GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
+    p.conversation_key,
+    p.joined_after,
+    p.left_at,
+    p.last_seq,
+    p.last_time,
+    p.hidden_through,
+    p.cleared_through,
+    p.read_through,
+    p.stays_away,
+    p.pinned_at,
+    p.muted,
+    p.marks,
+    p.custom_data,
+    (
+        SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
+        FROM (
+            SELECT d.folder_id AS ord, d.name
+            FROM folder_conversations AS f
+                CROSS JOIN folders AS d
+            WHERE
+                f.user_id = p.user_id
+                AND f.conversation_key = p.conversation_key
+                AND d.user_id = f.user_id
+                AND d.folder_id = f.folder_id
+        ) AS names
+    ) AS folders
+FROM
+    (SELECT $1 AS user_id) AS me
+    LEFT JOIN users AS u ON u.user_id = me.user_id
+    LEFT JOIN (SELECT * FROM pinned UNION ALL SELECT * FROM without_copy UNION ALL SELECT * FROM rest) AS p ON TRUE;
+
+-- lists.parts.part.whole
+WITH
+pinned AS (
+    SELECT entry.*
+    FROM (
+        SELECT m.*
+        FROM members AS m
+        WHERE
+            m.user_id = $1
+            AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
+            AND CASE
+                WHEN (m.kind & $2) <> 0
+                AND ($3 = 0 OR (m.marks & $3) <> 0)
+                AND (m.marks & $4) = 0
+                AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
+                AND (
+                    m.last_seq IS NULL
+                    OR (
+                        m.last_seq > m.hidden_through
+                        AND m.last_seq > m.joined_after
+                        AND m.stays_away = 0
+                        AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                        AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
+                    )
+                ) THEN TRUE
+                ELSE FALSE
+            END
+    ) AS entry
+    WHERE
+        entry.pinned_at IS NOT NULL
+        AND entry.last_time IS NOT NULL
+        AND ($8 IS NULL OR entry.pinned_at <= $8)
+        AND $12 IS NULL
+        AND (
+            $10 IS NULL
+            OR entry.pinned_at < $9
+            OR (
+                entry.pinned_at = $9
+                AND (entry.last_time < $10 OR (entry.last_time = $10 AND entry.conversation_key > $11))
+            )
+        )
+    ORDER BY entry.pinned_at DESC, entry.last_time DESC, entry.conversation_key
+    LIMIT $14 + 0
+),
+without_copy AS (
+    SELECT entry.*
+    FROM (
+        SELECT m.*
+        FROM members AS m
+        WHERE
+            m.user_id = $1
+            AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
+            AND CASE
+                WHEN (m.kind & $2) <> 0
+                AND ($3 = 0 OR (m.marks & $3) <> 0)
+                AND (m.marks & $4) = 0
+                AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
+                AND (
+                    m.last_seq IS NULL
+                    OR (
+                        m.last_seq > m.hidden_through
+                        AND m.last_seq > m.joined_after
+                        AND m.stays_away = 0
+                        AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                        AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
+                    )
+                ) THEN TRUE
+                ELSE FALSE
+            END
+    ) AS entry
+    WHERE entry.last_time IS NULL
+),
+rest AS (
+    SELECT entry.*
+    FROM (
+        SELECT m.*
+        FROM members AS m
+        WHERE
+            m.user_id = $1
+            AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
+            AND CASE
+                WHEN (m.kind & $2) <> 0
+                AND ($3 = 0 OR (m.marks & $3) <> 0)
+                AND (m.marks & $4) = 0
+                AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
+                AND (
+                    m.last_seq IS NULL
+                    OR (
+                        m.last_seq > m.hidden_through
+                        AND m.last_seq > m.joined_after
+                        AND m.stays_away = 0
+                        AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                        AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
+                    )
+                ) THEN TRUE
+                ELSE FALSE
+            END
+    ) AS entry
+    WHERE
+        entry.last_time <= COALESCE($12, 9223372036854775807)
+        AND entry.last_time >= COALESCE($7, -9223372036854775808)
+        AND CASE
+            WHEN (entry.pinned_at IS NULL OR entry.pinned_at > $8)
+            AND ($12 IS NULL OR entry.last_time < $12 OR entry.conversation_key > $13) THEN TRUE
+            ELSE FALSE
+        END
+    ORDER BY entry.last_time DESC, entry.conversation_key
+    LIMIT $14 - (SELECT COUNT(*) FROM pinned)
+)
+SELECT
+    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
+    GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
+    p.conversation_key,
+    p.joined_after,
+    p.left_at,
+    p.last_seq,
+    p.last_time,
+    p.hidden_through,
+    p.cleared_through,
+    p.read_through,
+    p.stays_away,
+    p.pinned_at,
+    p.muted,
+    p.marks,
+    p.custom_data,
+    (
+        SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
+        FROM (
+            SELECT d.folder_id AS ord, d.name
+            FROM folder_conversations AS f
+                CROSS JOIN folders AS d
+            WHERE
+                f.user_id = p.user_id
+                AND f.conversation_key = p.conversation_key
+                AND d.user_id = f.user_id
+                AND d.folder_id = f.folder_id
+        ) AS names
+    ) AS folders
+FROM
+    (SELECT $1 AS user_id) AS me
+    LEFT JOIN users AS u ON u.user_id = me.user_id
+    LEFT JOIN (SELECT * FROM pinned UNION ALL SELECT * FROM without_copy UNION ALL SELECT * FROM rest) AS p ON TRUE;
+
+-- lists.parts.selection.folder
+WITH
+filed AS (
+    SELECT m.*
+    FROM folders AS d CROSS JOIN folder_conversations AS f CROSS JOIN members AS m
+    WHERE
+        d.user_id = $1
+        AND d.name = $12
+        AND f.user_id = $1
+        AND f.folder_id = d.folder_id
+        AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
+        AND m.conversation_key = f.conversation_key
+        AND CASE
+            WHEN (m.kind & $2) <> 0
+            AND ($3 = 0 OR (m.marks & $3) <> 0)
+            AND (m.marks & $4) = 0
+            AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
+            AND (
+                m.last_seq IS NULL
+                OR (
+                    m.last_seq > m.hidden_through
+                    AND m.last_seq > m.joined_after
+                    AND m.stays_away = 0
+                    AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                    AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
+                )
+            ) THEN TRUE
+            ELSE FALSE
+        END
+),
+matching AS (
+    SELECT entry.*
+    FROM filed AS entry
+    WHERE
+        entry.last_time IS NOT NULL
+        AND CASE
+            WHEN ($9 = 1 OR entry.last_seq <= entry.read_through OR entry.last_seq <= entry.cleared_through)
+            AND ($10 IS NULL OR entry.last_time < $10 OR entry.last_seq <= entry.cleared_through)
+            AND ($8 = 1 OR entry.pinned_at IS NULL)
+            AND entry.conversation_key NOT IN (
+                SELECT x.conversation_key
+                FROM (
+                    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+                    FROM unnest($13::uuid[])
+                    WITH ORDINALITY AS r(conversation_key, ord)
+                ) AS x
+            ) THEN TRUE
+            ELSE FALSE
+        END
+    ORDER BY entry.last_time, entry.conversation_key DESC
+    LIMIT 10000
+),
+oldest AS (
+    SELECT *
+    FROM matching AS entry
+    ORDER BY entry.last_time, entry.conversation_key DESC
+    LIMIT $11 + 0
+),
+without_copy AS (
+    SELECT entry.*
+    FROM filed AS entry
+    WHERE
+        entry.last_time IS NULL
+        AND ($8 = 1 OR entry.pinned_at IS NULL)
+        AND entry.conversation_key NOT IN (
+            SELECT x.conversation_key
+            FROM (
+                SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+                FROM unnest($13::uuid[])
+                WITH ORDINALITY AS r(conversation_key, ord)
+            ) AS x
+        )
+)
+SELECT
+    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
+    GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
+    (SELECT COUNT(*) FROM matching) AS matched,
+    p.conversation_key,
+    p.joined_after,
+    p.left_at,
+    p.last_seq,
+    p.last_time,
+    p.hidden_through,
+    p.cleared_through,
+    p.read_through,
+    p.stays_away,
+    p.pinned_at,
+    p.muted,
+    p.marks,
+    p.custom_data,
+    '[]' AS folders
+FROM
+    (SELECT $1 AS user_id) AS me
+    LEFT JOIN users AS u ON u.user_id = me.user_id
+    LEFT JOIN (SELECT * FROM oldest UNION ALL SELECT * FROM without_copy) AS p ON TRUE;
+
+-- lists.parts.selection.whole
+WITH
+matching AS (
+    SELECT entry.*
+    FROM (
+        SELECT m.*
+        FROM members AS m
+        WHERE
+            m.user_id = $1
+            AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
+            AND CASE
+                WHEN (m.kind & $2) <> 0
+                AND ($3 = 0 OR (m.marks & $3) <> 0)
+                AND (m.marks & $4) = 0
+                AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
+                AND (
+                    m.last_seq IS NULL
+                    OR (
+                        m.last_seq > m.hidden_through
+                        AND m.last_seq > m.joined_after
+                        AND m.stays_away = 0
+                        AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                        AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
+                    )
+                ) THEN TRUE
+                ELSE FALSE
+            END
+    ) AS entry
+    WHERE
+        entry.last_time IS NOT NULL
+        AND CASE
+            WHEN ($9 = 1 OR entry.last_seq <= entry.read_through OR entry.last_seq <= entry.cleared_through)
+            AND ($10 IS NULL OR entry.last_time < $10 OR entry.last_seq <= entry.cleared_through)
+            AND ($8 = 1 OR entry.pinned_at IS NULL)
+            AND entry.conversation_key NOT IN (
+                SELECT x.conversation_key
+                FROM (
+                    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+                    FROM unnest($12::uuid[])
+                    WITH ORDINALITY AS r(conversation_key, ord)
+                ) AS x
+            ) THEN TRUE
+            ELSE FALSE
+        END
+    ORDER BY entry.last_time, entry.conversation_key DESC
+    LIMIT 10000
+),
+oldest AS (
+    SELECT *
+    FROM matching AS entry
+    ORDER BY entry.last_time, entry.conversation_key DESC
+    LIMIT $11 + 0
+),
+without_copy AS (
+    SELECT entry.*
+    FROM (
+        SELECT m.*
+        FROM members AS m
+        WHERE
+            m.user_id = $1
+            AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
+            AND CASE
+                WHEN (m.kind & $2) <> 0
+                AND ($3 = 0 OR (m.marks & $3) <> 0)
+                AND (m.marks & $4) = 0
+                AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
+                AND (
+                    m.last_seq IS NULL
+                    OR (
+                        m.last_seq > m.hidden_through
+                        AND m.last_seq > m.joined_after
+                        AND m.stays_away = 0
+                        AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                        AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
+                    )
+                ) THEN TRUE
+                ELSE FALSE
+            END
+    ) AS entry
+    WHERE
+        entry.last_time IS NULL
+        AND ($8 = 1 OR entry.pinned_at IS NULL)
+        AND entry.conversation_key NOT IN (
+            SELECT x.conversation_key
+            FROM (
+                SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+                FROM unnest($12::uuid[])
+                WITH ORDINALITY AS r(conversation_key, ord)
+            ) AS x
+        )
+)
+SELECT
+    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
+    GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
+    (SELECT COUNT(*) FROM matching) AS matched,
+    p.conversation_key,
+    p.joined_after,
+    p.left_at,
+    p.last_seq,
+    p.last_time,
+    p.hidden_through,
+    p.cleared_through,
+    p.read_through,
+    p.stays_away,
+    p.pinned_at,
+    p.muted,
+    p.marks,
+    p.custom_data,
+    '[]' AS folders
+FROM
+    (SELECT $1 AS user_id) AS me
+    LEFT JOIN users AS u ON u.user_id = me.user_id
+    LEFT JOIN (SELECT * FROM oldest UNION ALL SELECT * FROM without_copy) AS p ON TRUE;
+
+-- lists.parts.unread.folder
+WITH
+filed AS (
+    SELECT m.*
+    FROM folders AS d CROSS JOIN folder_conversations AS f CROSS JOIN members AS m
+    WHERE
+        d.user_id = $1
+        AND d.name = $8
+        AND f.user_id = $1
+        AND f.folder_id = d.folder_id
+        AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
+        AND m.conversation_key = f.conversation_key
+        AND CASE
+            WHEN (m.kind & $2) <> 0
+            AND ($3 = 0 OR (m.marks & $3) <> 0)
+            AND (m.marks & $4) = 0
+            AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
+            AND (
+                m.last_seq IS NULL
+                OR (
+                    m.last_seq > m.hidden_through
+                    AND m.last_seq > m.joined_after
+                    AND m.stays_away = 0
+                    AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                    AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
+                )
+            ) THEN TRUE
+            ELSE FALSE
+        END
+),
+counted AS (
+    SELECT
+        CAST(
+            COALESCE(
+                SUM(
+                    CASE
+                        WHEN entry.muted = 0 THEN entry.last_seq - GREATEST(entry.read_through, entry.hidden_through, entry.cleared_through, entry.joined_after)
+                    END
+                ),
+                0
+            ) AS bigint
+        ) AS messages,
+        CAST(
+            COALESCE(
+                SUM(
+                    CASE
+                        WHEN entry.muted = 1 THEN entry.last_seq - GREATEST(entry.read_through, entry.hidden_through, entry.cleared_through, entry.joined_after)
+                    END
+                ),
+                0
+            ) AS bigint
+        ) AS muted_messages,
+        COUNT(CASE WHEN entry.muted = 0 THEN 1 END) AS conversations
+    FROM filed AS entry
+    WHERE entry.last_time IS NOT NULL
+),
+without_copy AS (SELECT entry.* FROM filed AS entry WHERE entry.last_time IS NULL)
+SELECT
+    counted.messages,
+    counted.muted_messages,
+    counted.conversations,
+    p.conversation_key,
+    p.joined_after,
+    p.left_at,
+    p.last_seq,
+    p.last_time,
+    p.hidden_through,
+    p.cleared_through,
+    p.read_through,
+    p.stays_away,
+    p.pinned_at,
+    p.muted,
+    p.marks,
+    p.custom_data,
+    '[]' AS folders
+FROM counted LEFT JOIN without_copy AS p ON TRUE;
+
+-- lists.parts.unread.whole
+WITH
+counted AS (
+    SELECT
+        CAST(
+            COALESCE(
+                SUM(
+                    CASE
+                        WHEN entry.muted = 0 THEN entry.last_seq - GREATEST(entry.read_through, entry.hidden_through, entry.cleared_through, entry.joined_after)
+                    END
+                ),
+                0
+            ) AS bigint
+        ) AS messages,
+        CAST(
+            COALESCE(
+                SUM(
+                    CASE
+                        WHEN entry.muted = 1 THEN entry.last_seq - GREATEST(entry.read_through, entry.hidden_through, entry.cleared_through, entry.joined_after)
+                    END
+                ),
+                0
+            ) AS bigint
+        ) AS muted_messages,
+        COUNT(CASE WHEN entry.muted = 0 THEN 1 END) AS conversations
+    FROM (
+        SELECT m.*
+        FROM members AS m
+        WHERE
+            m.user_id = $1
+            AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
+            AND CASE
+                WHEN (m.kind & $2) <> 0
+                AND ($3 = 0 OR (m.marks & $3) <> 0)
+                AND (m.marks & $4) = 0
+                AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
+                AND (
+                    m.last_seq IS NULL
+                    OR (
+                        m.last_seq > m.hidden_through
+                        AND m.last_seq > m.joined_after
+                        AND m.stays_away = 0
+                        AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                        AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
+                    )
+                ) THEN TRUE
+                ELSE FALSE
+            END
+    ) AS entry
+    WHERE entry.last_time IS NOT NULL
+),
+without_copy AS (
+    SELECT entry.*
+    FROM (
+        SELECT m.*
+        FROM members AS m
+        WHERE
+            m.user_id = $1
+            AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
+            AND CASE
+                WHEN (m.kind & $2) <> 0
+                AND ($3 = 0 OR (m.marks & $3) <> 0)
+                AND (m.marks & $4) = 0
+                AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
+                AND (
+                    m.last_seq IS NULL
+                    OR (
+                        m.last_seq > m.hidden_through
+                        AND m.last_seq > m.joined_after
+                        AND m.stays_away = 0
+                        AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                        AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
+                    )
+                ) THEN TRUE
+                ELSE FALSE
+            END
+    ) AS entry
+    WHERE entry.last_time IS NULL
+)
+SELECT
+    counted.messages,
+    counted.muted_messages,
+    counted.conversations,
+    p.conversation_key,
+    p.joined_after,
+    p.left_at,
+    p.last_seq,
+    p.last_time,
+    p.hidden_through,
+    p.cleared_through,
+    p.read_through,
+    p.stays_away,
+    p.pinned_at,
+    p.muted,
+    p.marks,
+    p.custom_data,
+    '[]' AS folders
+FROM counted LEFT JOIN without_copy AS p ON TRUE;
+
+-- log.of_request
+SELECT user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
+FROM changes
+WHERE user_id = $1 AND request_id = $2;
+
+-- log.one
+SELECT revision, request_digest, kind, restorable_until, conversations, results, detail
+FROM changes
+WHERE user_id = $1 AND revision = $2;
+
+-- messages.append.arrive
+INSERT INTO members (user_id, conversation_key, kind, read_through, last_seq, last_time)
+SELECT user_id, conversation_key, kind, read_through, last_seq, last_time
+FROM (
+    SELECT i.user_id, i.conversation_key, i.kind, i.read_through, i.last_seq, i.last_time
+    FROM (
+        SELECT
+            r.user_id AS user_id,
+            uuid_send(r.conversation_key) AS conversation_key,
+            r.kind AS kind,
+            r.read_through AS read_through,
+            r.last_seq AS last_seq,
+            r.last_time AS last_time,
+            r.ord
+        FROM unnest($1::text[] COLLATE "C", $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
+        WITH ORDINALITY AS r(user_id, conversation_key, kind, read_through, last_seq, last_time, ord)
+    ) AS i
+    UNION ALL
+    SELECT m.user_id, m.conversation_key, m.kind, COALESCE(o.read_through, 0), i.last_seq, i.last_time
+    FROM (
+        SELECT
+            uuid_send(r.conversation_key) AS conversation_key,
+            r.last_seq AS last_seq,
+            r.last_time AS last_time,
+            r.ord
+        FROM unnest($7::uuid[], $8::bigint[], $9::bigint[])
+        WITH ORDINALITY AS r(conversation_key, last_seq, last_time, ord)
+    ) AS i
+        CROSS JOIN members AS m
+        LEFT JOIN (
+            SELECT
+                r.user_id AS user_id,
+                uuid_send(r.conversation_key) AS conversation_key,
+                r.read_through AS read_through,
+                r.ord
+            FROM unnest($10::text[] COLLATE "C", $11::uuid[], $12::bigint[])
+            WITH ORDINALITY AS r(user_id, conversation_key, read_through, ord)
+        ) AS o ON o.user_id = m.user_id
+        AND o.conversation_key = m.conversation_key
+    WHERE m.conversation_key = i.conversation_key
+        AND m.kind > 0 AND m.left_at IS NULL
+    UNION ALL
+    SELECT m.user_id, m.conversation_key, m.kind, i.read_through, NULL, NULL
+    FROM (
+        SELECT
+            r.user_id AS user_id,
+            uuid_send(r.conversation_key) AS conversation_key,
+            r.read_through AS read_through,
+            r.ord
+        FROM unnest($13::text[] COLLATE "C", $14::uuid[], $15::bigint[])
+        WITH ORDINALITY AS r(user_id, conversation_key, read_through, ord)
+    ) AS i
+        CROSS JOIN members AS m
+    WHERE m.user_id = i.user_id
+        AND m.conversation_key = i.conversation_key AND m.left_at IS NULL
+) AS reached
+WHERE TRUE
+ORDER BY user_id, conversation_key
+ON CONFLICT (user_id, conversation_key) DO UPDATE SET
+    read_through = CASE
+        WHEN excluded.read_through > members.read_through THEN excluded.read_through
+        ELSE members.read_through
+    END,
+    stays_away = CASE WHEN excluded.read_through > 0 THEN 0 ELSE members.stays_away END,
+    unlisted_through = CASE
+        WHEN members.stays_away = 1
+        AND excluded.read_through = 0 THEN COALESCE(excluded.last_seq, members.unlisted_through)
+        ELSE members.unlisted_through
+    END,
+    last_seq = excluded.last_seq,
+    last_time = excluded.last_time
+RETURNING user_id, conversation_key;
+
+-- messages.append.placing.erased_since
+SELECT 1 AS one
+FROM (
+    SELECT
+        r.number AS number,
+        uuid_send(r.conversation_key) AS conversation_key,
+        r.sender_user_id AS sender_user_id,
+        CASE WHEN r.has_client_message_id THEN r.client_message_id END AS client_message_id,
+        r.ord
+    FROM unnest($1::bigint[], $2::uuid[], $3::text[] COLLATE "C", $4::text[] COLLATE "C", $5::boolean[])
+    WITH
+    ORDINALITY AS r(number, conversation_key, sender_user_id, client_message_id, has_client_message_id, ord)
+) AS i
+    CROSS JOIN erased_messages AS m
+WHERE
+    m.conversation_key = i.conversation_key
+    AND m.sender_user_id = i.sender_user_id
+    AND m.client_message_id = i.client_message_id
+LIMIT 1;
+
+-- messages.append.placing.place
+WITH
+input AS (
+    SELECT *
+    FROM (
+        SELECT
+            r.number AS number,
+            uuid_send(r.conversation_key) AS conversation_key,
+            r.canonical_id AS canonical_id,
+            r.sender_user_id AS sender_user_id,
+            CASE WHEN r.has_client_message_id THEN r.client_message_id END AS client_message_id,
+            CASE WHEN r.has_payload_type THEN r.payload_type END AS payload_type,
+            CASE WHEN r.has_content THEN r.content END AS content,
+            r.ord
+        FROM
+            unnest(
+                $3::bigint[],
+                $4::uuid[],
+                $5::text[] COLLATE "C",
+                $6::text[] COLLATE "C",
+                $7::text[] COLLATE "C",
+                $8::boolean[],
+                $9::text[] COLLATE "C",
+                $10::boolean[],
+                $11::bytea[],
+                $12::boolean[]
+            )
+        WITH
+        ORDINALITY AS r(
+            number,
+            conversation_key,
+            canonical_id,
+            sender_user_id,
+            client_message_id,
+            has_client_message_id,
+            payload_type,
+            has_payload_type,
+            content,
+            has_content,
+            ord
+        )
+    ) AS i
+),
+earlier AS (
+    SELECT i.number, m.seq, m.sender_user_id, m.send_time, m.payload_type, m.content, NULL AS fingerprint
+    FROM input AS i CROSS JOIN messages AS m
+    WHERE
+        m.conversation_key = i.conversation_key
+        AND m.sender_user_id = i.sender_user_id
+        AND m.client_message_id = i.client_message_id
+    UNION ALL
+    SELECT i.number, m.seq, m.sender_user_id, m.send_time, NULL, NULL, m.fingerprint
+    FROM input AS i CROSS JOIN erased_messages AS m
+    WHERE
+        m.conversation_key = i.conversation_key
+        AND m.sender_user_id = i.sender_user_id
+        AND m.client_message_id = i.client_message_id
+),
+fresh AS (
+    SELECT i.*, ROW_NUMBER() OVER (PARTITION BY i.conversation_key ORDER BY i.number) AS place
+    FROM input AS i
+    WHERE NOT EXISTS (SELECT 1 FROM earlier AS e WHERE e.number = i.number)
+),
+counted AS (
+    SELECT conversation_key, MIN(canonical_id) AS canonical_id, COUNT(*) AS messages
+    FROM fresh
+    GROUP BY conversation_key
+),
+raised AS (
+    INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time)
+    SELECT conversation_key, canonical_id, messages, $1
+    FROM counted
+    ORDER BY conversation_key
+    ON CONFLICT (conversation_key) DO UPDATE SET
+        last_seq = conversations.last_seq + excluded.last_seq,
+        last_time = CASE
+            WHEN excluded.last_time > conversations.last_time THEN excluded.last_time
+            ELSE conversations.last_time
+        END
+    RETURNING conversation_key, canonical_id, last_seq, last_time, is_large
+),
+placed AS (
+    SELECT
+        f.*,
+        r.last_seq - c.messages AS seq_before,
+        r.last_seq - c.messages + f.place AS seq,
+        r.last_time AS send_time,
+        r.canonical_id AS raised_id,
+        r.is_large
+    FROM fresh AS f JOIN counted AS c USING (conversation_key) JOIN raised AS r USING (conversation_key)
+),
+stored AS (
+    INSERT INTO
+        messages (
+            conversation_key,
+            seq,
+            sender_user_id,
+            client_message_id,
+            send_time,
+            payload_type,
+            content,
+            recognised_until
+        )
+    SELECT
+        conversation_key,
+        seq,
+        sender_user_id,
+        client_message_id,
+        send_time,
+        payload_type,
+        content,
+        CASE WHEN client_message_id IS NOT NULL THEN send_time + $2 END
+    FROM placed
+)
+SELECT
+    TRUE AS is_earlier,
+    number,
+    seq,
+    send_time,
+    sender_user_id,
+    payload_type,
+    content,
+    fingerprint,
+    NULL AS canonical_id,
+    NULL::smallint AS is_large,
+    FALSE AS has_waited
+FROM earlier
+UNION ALL
+SELECT
+    FALSE,
+    p.number,
+    p.seq,
+    p.send_time,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    p.raised_id,
+    p.is_large,
+    p.seq_before > COALESCE((SELECT c.last_seq FROM conversations AS c WHERE c.conversation_key = p.conversation_key), 0)
+FROM placed AS p;
+
+-- messages.history.at
+SELECT m.conversation_key, m.seq, m.sender_user_id, m.send_time, m.payload_type, m.content
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.seq AS seq, r.ord
+    FROM unnest($1::uuid[], $2::bigint[])
+    WITH ORDINALITY AS r(conversation_key, seq, ord)
+) AS i
+    CROSS JOIN messages AS m
+WHERE m.conversation_key = i.conversation_key AND m.seq = i.seq;
+
+-- messages.history.page
+SELECT m.seq, m.sender_user_id, m.send_time, m.payload_type, m.content
+FROM messages AS m
+WHERE m.conversation_key = $1 AND m.seq BETWEEN $2 AND $3
+ORDER BY m.seq DESC
+LIMIT $4 + 0;
+
+-- messages.remembered.lock_head
+UPDATE conversations SET
+    last_seq = last_seq
+WHERE conversation_key = $1;
+
+-- messages.remembered.named
+SELECT
+    m.seq,
+    m.sender_user_id,
+    m.send_time,
+    m.payload_type,
+    m.content,
+    m.client_message_id,
+    COALESCE(m.recognised_until, m.send_time + $4) AS recognised_until
+FROM messages AS m
+WHERE
+    m.conversation_key = $1
+    AND m.seq >= $2
+    AND m.seq <= $3
+    AND m.client_message_id IS NOT NULL
+    AND COALESCE(m.recognised_until, m.send_time + $4) >= $5;
+
+-- messages.remembered.remember
+INSERT INTO
+    erased_messages (conversation_key, sender_user_id, client_message_id, seq, send_time, fingerprint, recognised_until)
+SELECT $1, sender_user_id, client_message_id, seq, send_time, fingerprint, recognised_until
+FROM (
+    SELECT
+        r.sender_user_id AS sender_user_id,
+        r.client_message_id AS client_message_id,
+        r.seq AS seq,
+        r.send_time AS send_time,
+        r.fingerprint AS fingerprint,
+        r.recognised_until AS recognised_until,
+        r.ord
+    FROM
+        unnest(
+            $2::text[] COLLATE "C",
+            $3::text[] COLLATE "C",
+            $4::bigint[],
+            $5::bigint[],
+            $6::bigint[],
+            $7::bigint[]
+        )
+    WITH
+    ORDINALITY AS r(sender_user_id, client_message_id, seq, send_time, fingerprint, recognised_until, ord)
+) AS i
+WHERE TRUE
+ON CONFLICT (conversation_key, sender_user_id, client_message_id) DO NOTHING;
 
 -- settings.custom_data.alone
 WITH
@@ -4654,1347 +5970,31 @@ UNION ALL
 SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
 FROM earlier;
 
--- show.alone
-WITH
-earlier AS (
-    SELECT user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
-    FROM changes
-    WHERE user_id = $1 AND request_id = $2
-),
-input AS (
-    SELECT *
-    FROM (
-        SELECT uuid_send(r.conversation_key) AS conversation_key, r.head AS head, r.ord
-        FROM unnest($16::uuid[], $17::bigint[])
-        WITH ORDINALITY AS r(conversation_key, head, ord)
-    ) AS i
-),
-raised AS (
-    INSERT INTO users (user_id, revision)
-    SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
-    WHERE NOT EXISTS (SELECT 1 FROM earlier)
-    ON CONFLICT (user_id) DO UPDATE SET
-        revision = GREATEST(users.revision + 1, excluded.revision)
-    RETURNING user_id, revision
-),
-targets AS MATERIALIZED (
-    SELECT i.*, b.user_id, b.revision
-    FROM input AS i CROSS JOIN raised AS b
-    ORDER BY i.conversation_key
-),
-applied AS (
-    UPDATE members AS m SET
-        (hidden_through, read_through, stays_away, unlisted_through, changed_by) = (
-            SELECT
-                CASE WHEN shows AND last <= m.hidden_through THEN last - 1 ELSE m.hidden_through END,
-                CASE
-                    WHEN shows
-                    AND last <= m.hidden_through
-                    AND m.hidden_through > m.read_through THEN m.hidden_through
-                    ELSE m.read_through
-                END,
-                CASE WHEN shows THEN 0 ELSE m.stays_away END,
-                CASE WHEN shows THEN 0 ELSE m.unlisted_through END,
-                CASE WHEN shows THEN i.revision ELSE m.changed_by END
-            FROM (
-                SELECT last, last > m.joined_after
-                    AND (m.stays_away = 1 OR last <= m.hidden_through) AS shows
-                FROM (SELECT COALESCE(m.last_seq, i.head) AS last) AS reach
-            ) AS rule
-        )
-    FROM targets AS i
-    WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
-    RETURNING
-        i.ord,
-        CASE
-            WHEN m.changed_by = i.revision THEN 1
-            WHEN COALESCE(m.last_seq, i.head) <= m.joined_after THEN 3
-            ELSE 2
-        END AS outcome,
-        m.hidden_through AS hidden_through,
-        m.cleared_through AS cleared_through,
-        m.read_through AS read_through
-),
-recorded AS (
-    INSERT INTO
-        changes (
-            user_id,
-            request_id,
-            request_digest,
-            client_id,
-            kind,
-            changed_at,
-            synced,
-            restorable_until,
-            erasable_from,
-            unlists,
-            undoes,
-            conversations,
-            detail,
-            caller,
-            kept_until,
-            revision,
-            results
-        )
-    SELECT
+-- users.begin
+INSERT INTO incarnations (base, began_at)
+SELECT
+    GREATEST(
         $1,
-        $2,
-        $3,
-        $4,
-        $5,
-        $6,
-        $7,
-        $8,
-        $9,
-        $10,
-        $11,
-        $12,
-        $13,
-        $14,
-        $15,
-        b.revision,
-        (
-            SELECT
-                COALESCE(
-                    json_agg(
-                        json_build_array(
-                            COALESCE(a.outcome, 3),
-                            COALESCE(a.hidden_through, 0),
-                            COALESCE(a.cleared_through, 0),
-                            COALESCE(a.read_through, 0)
-                        )
-                        ORDER BY i.ord
-                    )::text,
-                    '[]'
-                )
-            FROM input AS i
-                LEFT JOIN applied AS a USING (ord)
-        )
-    FROM raised AS b
-    RETURNING user_id, revision, results
-)
-SELECT
-    TRUE AS is_new,
-    user_id,
-    revision,
-    results,
-    NULL::bytea AS request_digest,
-    NULL::smallint AS kind,
-    NULL::bigint AS restorable_until,
-    NULL::text AS conversations,
-    NULL::text AS detail
-FROM recorded
-UNION ALL
-SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
-FROM earlier;
+        (SELECT COALESCE(MAX(revision), 0) FROM users) + 1,
+        (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
+    ),
+    $1
+RETURNING base;
 
--- show.together
-WITH
-asked AS (
-    SELECT *
-    FROM (
-        SELECT
-            r.user_id AS user_id,
-            CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
-            CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
-            CASE WHEN r.has_client_id THEN r.client_id END AS client_id,
-            r.kind AS kind,
-            r.changed_at AS changed_at,
-            r.synced AS synced,
-            CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
-            CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
-            CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
-            CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
-            r.conversations AS conversations,
-            CASE WHEN r.has_detail THEN r.detail END AS detail,
-            CASE WHEN r.has_caller THEN r.caller END AS caller,
-            r.kept_until AS kept_until,
-            r.ord
-        FROM
-            unnest(
-                $1::text[] COLLATE "C",
-                $2::bytea[],
-                $3::boolean[],
-                $4::bytea[],
-                $5::boolean[],
-                $6::text[] COLLATE "C",
-                $7::boolean[],
-                $8::bigint[],
-                $9::bigint[],
-                $10::bigint[],
-                $11::bigint[],
-                $12::boolean[],
-                $13::bigint[],
-                $14::boolean[],
-                $15::bigint[],
-                $16::boolean[],
-                $17::bigint[],
-                $18::boolean[],
-                $19::text[] COLLATE "C",
-                $20::text[] COLLATE "C",
-                $21::boolean[],
-                $22::text[] COLLATE "C",
-                $23::boolean[],
-                $24::bigint[]
-            )
-        WITH
-        ORDINALITY AS r(
-            user_id,
-            request_id,
-            has_request_id,
-            request_digest,
-            has_request_digest,
-            client_id,
-            has_client_id,
-            kind,
-            changed_at,
-            synced,
-            restorable_until,
-            has_restorable_until,
-            erasable_from,
-            has_erasable_from,
-            unlists,
-            has_unlists,
-            undoes,
-            has_undoes,
-            conversations,
-            detail,
-            has_detail,
-            caller,
-            has_caller,
-            kept_until,
-            ord
-        )
-    ) AS q
-),
-input AS (
-    SELECT *
-    FROM (
-        SELECT r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key, r.head AS head, r.ord
-        FROM unnest($25::text[] COLLATE "C", $26::uuid[], $27::bigint[])
-        WITH ORDINALITY AS r(user_id, conversation_key, head, ord)
-    ) AS i
-),
-earlier AS (
-    SELECT
-        c.user_id,
-        c.revision,
-        c.request_digest,
-        c.kind,
-        c.restorable_until,
-        c.conversations,
-        c.results,
-        c.detail
-    FROM asked AS q CROSS JOIN changes AS c
-    WHERE c.user_id = q.user_id AND c.request_id = q.request_id
-),
-raised AS (
-    INSERT INTO users (user_id, revision)
-    SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
-    FROM asked AS q
-    WHERE NOT EXISTS (SELECT 1 FROM earlier AS e WHERE e.user_id = q.user_id)
-    ORDER BY q.user_id
-    ON CONFLICT (user_id) DO UPDATE SET
-        revision = GREATEST(users.revision + 1, excluded.revision)
-    RETURNING user_id, revision
-),
-targets AS MATERIALIZED (
-    SELECT i.*, b.revision
-    FROM input AS i JOIN raised AS b ON b.user_id = i.user_id
-    WHERE (SELECT COUNT(*) FROM raised) > 0
-    ORDER BY i.user_id, i.conversation_key
-),
-applied AS (
-    UPDATE members AS m SET
-        (hidden_through, read_through, stays_away, unlisted_through, changed_by) = (
-            SELECT
-                CASE WHEN shows AND last <= m.hidden_through THEN last - 1 ELSE m.hidden_through END,
-                CASE
-                    WHEN shows
-                    AND last <= m.hidden_through
-                    AND m.hidden_through > m.read_through THEN m.hidden_through
-                    ELSE m.read_through
-                END,
-                CASE WHEN shows THEN 0 ELSE m.stays_away END,
-                CASE WHEN shows THEN 0 ELSE m.unlisted_through END,
-                CASE WHEN shows THEN i.revision ELSE m.changed_by END
-            FROM (
-                SELECT last, last > m.joined_after
-                    AND (m.stays_away = 1 OR last <= m.hidden_through) AS shows
-                FROM (SELECT COALESCE(m.last_seq, i.head) AS last) AS reach
-            ) AS rule
-        )
-    FROM targets AS i
-    WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
-    RETURNING
-        i.ord,
-        CASE
-            WHEN m.changed_by = i.revision THEN 1
-            WHEN COALESCE(m.last_seq, i.head) <= m.joined_after THEN 3
-            ELSE 2
-        END AS outcome,
-        m.hidden_through AS hidden_through,
-        m.cleared_through AS cleared_through,
-        m.read_through AS read_through
-),
-results AS (
-    SELECT
-        i.user_id,
-        json_agg(
-            json_build_array(
-                COALESCE(a.outcome, 3),
-                COALESCE(a.hidden_through, 0),
-                COALESCE(a.cleared_through, 0),
-                COALESCE(a.read_through, 0)
-            )
-            ORDER BY i.ord
-        )::text AS results
-    FROM input AS i LEFT JOIN applied AS a USING (ord)
-    GROUP BY i.user_id
-),
-recorded AS (
-    INSERT INTO
-        changes (
-            user_id,
-            request_id,
-            request_digest,
-            client_id,
-            kind,
-            changed_at,
-            synced,
-            restorable_until,
-            erasable_from,
-            unlists,
-            undoes,
-            conversations,
-            detail,
-            caller,
-            kept_until,
-            revision,
-            results
-        )
-    SELECT
-        q.user_id,
-        q.request_id,
-        q.request_digest,
-        q.client_id,
-        q.kind,
-        q.changed_at,
-        q.synced,
-        q.restorable_until,
-        q.erasable_from,
-        q.unlists,
-        q.undoes,
-        q.conversations,
-        q.detail,
-        q.caller,
-        q.kept_until,
-        b.revision,
-        COALESCE(r.results, '[]')
-    FROM
-        asked AS q
-        JOIN raised AS b ON b.user_id = q.user_id
-        LEFT JOIN results AS r ON r.user_id = q.user_id
-    RETURNING user_id, revision, results
-)
+-- users.known
 SELECT
-    TRUE AS is_new,
-    user_id,
-    revision,
-    results,
-    NULL::bytea AS request_digest,
-    NULL::smallint AS kind,
-    NULL::bigint AS restorable_until,
-    NULL::text AS conversations,
-    NULL::text AS detail
-FROM recorded
-UNION ALL
-SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
-FROM earlier;
+    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
+    GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision
+FROM (SELECT $1 AS user_id) AS me LEFT JOIN users AS u ON u.user_id = me.user_id;
 
--- take.alone
-WITH
-earlier AS (
-    SELECT user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
-    FROM changes
-    WHERE user_id = $1 AND request_id = $2
-),
-input AS (
-    SELECT *
-    FROM (
-        SELECT
-            uuid_send(r.conversation_key) AS conversation_key,
-            r.head AS head,
-            r.hide_through AS hide_through,
-            r.clear_through AS clear_through,
-            CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away,
-            r.ord
-        FROM unnest($16::uuid[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[], $21::boolean[])
-        WITH
-        ORDINALITY AS r(conversation_key, head, hide_through, clear_through, stays_away, has_stays_away, ord)
-    ) AS i
-),
-raised AS (
-    INSERT INTO users (user_id, revision)
-    SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
-    WHERE NOT EXISTS (SELECT 1 FROM earlier)
-    ON CONFLICT (user_id) DO UPDATE SET
-        revision = GREATEST(users.revision + 1, excluded.revision)
-    RETURNING user_id, revision
-),
-targets AS MATERIALIZED (
-    SELECT i.*, b.user_id, b.revision
-    FROM input AS i CROSS JOIN raised AS b
-    ORDER BY i.conversation_key
-),
-applied AS (
-    UPDATE members AS m SET
-        (
-            hidden_through,
-            cleared_through,
-            stays_away,
-            unlisted_through,
-            pinned_at,
-            taken_by,
-            kept_after,
-            prev_hidden_through,
-            prev_cleared_through,
-            prev_stays_away,
-            prev_pinned_at,
-            prev_taken_by
-        ) = (
-            SELECT
-                hidden,
-                CASE WHEN clears THEN clear ELSE m.cleared_through END,
-                away,
-                CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
-                CASE WHEN hides THEN NULL ELSE m.pinned_at END,
-                CASE WHEN takes THEN i.revision ELSE m.taken_by END,
-                CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
-                CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
-                CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
-                CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
-                CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
-                CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
-            FROM (
-                SELECT ruled.*, hides
-                    OR clears OR away <> m.stays_away AS takes
-                FROM (
-                    SELECT hiding.*
-                    FROM (
-                        SELECT
-                            reached.*,
-                            CASE
-                                WHEN i.stays_away IS NULL
-                                OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
-                                WHEN m.stays_away = 0
-                                AND last > hidden
-                                AND last > m.joined_after THEN 0
-                                ELSE i.stays_away
-                            END AS away
-                        FROM (
-                            SELECT
-                                reach.*,
-                                CASE WHEN hide > m.hidden_through AND hide > m.joined_after THEN hide ELSE m.hidden_through END AS hidden,
-                                hide > m.hidden_through
-                                AND hide > m.joined_after AS hides,
-                                clear > m.cleared_through
-                                AND clear > m.joined_after AS clears
-                            FROM (
-                                SELECT
-                                    (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
-                                    (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
-                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
-                            ) AS reach
-                        ) AS reached
-                    ) AS hiding
-                ) AS ruled
-            ) AS rule
-        )
-    FROM targets AS i
-    WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
-    RETURNING
-        i.ord,
-        (
-            SELECT CASE
-                WHEN m.appeared_before = 0
-                AND last <= m.joined_after THEN 4
-                WHEN last <= hidden_before
-                OR last <= m.joined_after THEN 2
-                WHEN away_before = 1
-                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
-                WHEN (
-                    CASE
-                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
-                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
-                    END
-                ) < last THEN 3
-                ELSE 1
-            END
-            FROM (
-                SELECT
-                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
-            ) AS stood
-        ) AS outcome,
-        m.hidden_through AS hidden_through,
-        m.cleared_through AS cleared_through,
-        CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END AS changed,
-        CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END AS pinned,
-        CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END AS hidden_before,
-        CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END AS cleared_before,
-        CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END AS pinned_before,
-        CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END AS taken_before,
-        m.stays_away AS stays_away,
-        CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END AS away_before
-),
-recorded AS (
-    INSERT INTO
-        changes (
-            user_id,
-            request_id,
-            request_digest,
-            client_id,
-            kind,
-            changed_at,
-            synced,
-            restorable_until,
-            erasable_from,
-            unlists,
-            undoes,
-            conversations,
-            detail,
-            caller,
-            kept_until,
-            revision,
-            results
-        )
-    SELECT
-        $1,
-        $2,
-        $3,
-        $4,
-        $5,
-        $6,
-        $7,
-        $8,
-        $9,
-        $10,
-        $11,
-        $12,
-        $13,
-        $14,
-        $15,
-        b.revision,
-        (
-            SELECT
-                COALESCE(
-                    json_agg(
-                        json_build_array(
-                            COALESCE(a.outcome, 4),
-                            COALESCE(a.hidden_through, 0),
-                            COALESCE(a.cleared_through, 0),
-                            COALESCE(a.changed, 0),
-                            COALESCE(a.pinned, 0),
-                            a.hidden_before,
-                            a.cleared_before,
-                            a.pinned_before,
-                            a.taken_before,
-                            COALESCE(a.stays_away, 0),
-                            a.away_before
-                        )
-                        ORDER BY i.ord
-                    )::text,
-                    '[]'
-                )
-            FROM input AS i
-                LEFT JOIN applied AS a USING (ord)
-        )
-    FROM raised AS b
-    RETURNING user_id, revision, results
-)
+-- users.revisions
 SELECT
-    TRUE AS is_new,
-    user_id,
-    revision,
-    results,
-    NULL::bytea AS request_digest,
-    NULL::smallint AS kind,
-    NULL::bigint AS restorable_until,
-    NULL::text AS conversations,
-    NULL::text AS detail
-FROM recorded
-UNION ALL
-SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
-FROM earlier;
-
--- take.together
-WITH
-asked AS (
-    SELECT *
-    FROM (
-        SELECT
-            r.user_id AS user_id,
-            CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
-            CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
-            CASE WHEN r.has_client_id THEN r.client_id END AS client_id,
-            r.kind AS kind,
-            r.changed_at AS changed_at,
-            r.synced AS synced,
-            CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
-            CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
-            CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
-            CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
-            r.conversations AS conversations,
-            CASE WHEN r.has_detail THEN r.detail END AS detail,
-            CASE WHEN r.has_caller THEN r.caller END AS caller,
-            r.kept_until AS kept_until,
-            r.ord
-        FROM
-            unnest(
-                $1::text[] COLLATE "C",
-                $2::bytea[],
-                $3::boolean[],
-                $4::bytea[],
-                $5::boolean[],
-                $6::text[] COLLATE "C",
-                $7::boolean[],
-                $8::bigint[],
-                $9::bigint[],
-                $10::bigint[],
-                $11::bigint[],
-                $12::boolean[],
-                $13::bigint[],
-                $14::boolean[],
-                $15::bigint[],
-                $16::boolean[],
-                $17::bigint[],
-                $18::boolean[],
-                $19::text[] COLLATE "C",
-                $20::text[] COLLATE "C",
-                $21::boolean[],
-                $22::text[] COLLATE "C",
-                $23::boolean[],
-                $24::bigint[]
-            )
-        WITH
-        ORDINALITY AS r(
-            user_id,
-            request_id,
-            has_request_id,
-            request_digest,
-            has_request_digest,
-            client_id,
-            has_client_id,
-            kind,
-            changed_at,
-            synced,
-            restorable_until,
-            has_restorable_until,
-            erasable_from,
-            has_erasable_from,
-            unlists,
-            has_unlists,
-            undoes,
-            has_undoes,
-            conversations,
-            detail,
-            has_detail,
-            caller,
-            has_caller,
-            kept_until,
-            ord
-        )
-    ) AS q
-),
-input AS (
-    SELECT *
-    FROM (
-        SELECT
-            r.user_id AS user_id,
-            uuid_send(r.conversation_key) AS conversation_key,
-            r.head AS head,
-            r.hide_through AS hide_through,
-            r.clear_through AS clear_through,
-            CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away,
-            r.ord
-        FROM
-            unnest(
-                $25::text[] COLLATE "C",
-                $26::uuid[],
-                $27::bigint[],
-                $28::bigint[],
-                $29::bigint[],
-                $30::bigint[],
-                $31::boolean[]
-            )
-        WITH
-        ORDINALITY AS r(user_id, conversation_key, head, hide_through, clear_through, stays_away, has_stays_away, ord)
-    ) AS i
-),
-earlier AS (
-    SELECT
-        c.user_id,
-        c.revision,
-        c.request_digest,
-        c.kind,
-        c.restorable_until,
-        c.conversations,
-        c.results,
-        c.detail
-    FROM asked AS q CROSS JOIN changes AS c
-    WHERE c.user_id = q.user_id AND c.request_id = q.request_id
-),
-raised AS (
-    INSERT INTO users (user_id, revision)
-    SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
-    FROM asked AS q
-    WHERE NOT EXISTS (SELECT 1 FROM earlier AS e WHERE e.user_id = q.user_id)
-    ORDER BY q.user_id
-    ON CONFLICT (user_id) DO UPDATE SET
-        revision = GREATEST(users.revision + 1, excluded.revision)
-    RETURNING user_id, revision
-),
-targets AS MATERIALIZED (
-    SELECT i.*, b.revision
-    FROM input AS i JOIN raised AS b ON b.user_id = i.user_id
-    WHERE (SELECT COUNT(*) FROM raised) > 0
-    ORDER BY i.user_id, i.conversation_key
-),
-applied AS (
-    UPDATE members AS m SET
-        (
-            hidden_through,
-            cleared_through,
-            stays_away,
-            unlisted_through,
-            pinned_at,
-            taken_by,
-            kept_after,
-            prev_hidden_through,
-            prev_cleared_through,
-            prev_stays_away,
-            prev_pinned_at,
-            prev_taken_by
-        ) = (
-            SELECT
-                hidden,
-                CASE WHEN clears THEN clear ELSE m.cleared_through END,
-                away,
-                CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
-                CASE WHEN hides THEN NULL ELSE m.pinned_at END,
-                CASE WHEN takes THEN i.revision ELSE m.taken_by END,
-                CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
-                CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
-                CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
-                CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
-                CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
-                CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
-            FROM (
-                SELECT ruled.*, hides
-                    OR clears OR away <> m.stays_away AS takes
-                FROM (
-                    SELECT hiding.*
-                    FROM (
-                        SELECT
-                            reached.*,
-                            CASE
-                                WHEN i.stays_away IS NULL
-                                OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
-                                WHEN m.stays_away = 0
-                                AND last > hidden
-                                AND last > m.joined_after THEN 0
-                                ELSE i.stays_away
-                            END AS away
-                        FROM (
-                            SELECT
-                                reach.*,
-                                CASE WHEN hide > m.hidden_through AND hide > m.joined_after THEN hide ELSE m.hidden_through END AS hidden,
-                                hide > m.hidden_through
-                                AND hide > m.joined_after AS hides,
-                                clear > m.cleared_through
-                                AND clear > m.joined_after AS clears
-                            FROM (
-                                SELECT
-                                    (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
-                                    (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
-                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
-                            ) AS reach
-                        ) AS reached
-                    ) AS hiding
-                ) AS ruled
-            ) AS rule
-        )
-    FROM targets AS i
-    WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
-    RETURNING
-        i.ord,
-        (
-            SELECT CASE
-                WHEN m.appeared_before = 0
-                AND last <= m.joined_after THEN 4
-                WHEN last <= hidden_before
-                OR last <= m.joined_after THEN 2
-                WHEN away_before = 1
-                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
-                WHEN (
-                    CASE
-                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
-                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
-                    END
-                ) < last THEN 3
-                ELSE 1
-            END
-            FROM (
-                SELECT
-                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
-            ) AS stood
-        ) AS outcome,
-        m.hidden_through AS hidden_through,
-        m.cleared_through AS cleared_through,
-        CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END AS changed,
-        CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END AS pinned,
-        CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END AS hidden_before,
-        CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END AS cleared_before,
-        CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END AS pinned_before,
-        CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END AS taken_before,
-        m.stays_away AS stays_away,
-        CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END AS away_before
-),
-results AS (
-    SELECT
-        i.user_id,
-        json_agg(
-            json_build_array(
-                COALESCE(a.outcome, 4),
-                COALESCE(a.hidden_through, 0),
-                COALESCE(a.cleared_through, 0),
-                COALESCE(a.changed, 0),
-                COALESCE(a.pinned, 0),
-                a.hidden_before,
-                a.cleared_before,
-                a.pinned_before,
-                a.taken_before,
-                COALESCE(a.stays_away, 0),
-                a.away_before
-            )
-            ORDER BY i.ord
-        )::text AS results
-    FROM input AS i LEFT JOIN applied AS a USING (ord)
-    GROUP BY i.user_id
-),
-recorded AS (
-    INSERT INTO
-        changes (
-            user_id,
-            request_id,
-            request_digest,
-            client_id,
-            kind,
-            changed_at,
-            synced,
-            restorable_until,
-            erasable_from,
-            unlists,
-            undoes,
-            conversations,
-            detail,
-            caller,
-            kept_until,
-            revision,
-            results
-        )
-    SELECT
-        q.user_id,
-        q.request_id,
-        q.request_digest,
-        q.client_id,
-        q.kind,
-        q.changed_at,
-        q.synced,
-        q.restorable_until,
-        q.erasable_from,
-        q.unlists,
-        q.undoes,
-        q.conversations,
-        q.detail,
-        q.caller,
-        q.kept_until,
-        b.revision,
-        COALESCE(r.results, '[]')
-    FROM
-        asked AS q
-        JOIN raised AS b ON b.user_id = q.user_id
-        LEFT JOIN results AS r ON r.user_id = q.user_id
-    RETURNING user_id, revision, results
-)
-SELECT
-    TRUE AS is_new,
-    user_id,
-    revision,
-    results,
-    NULL::bytea AS request_digest,
-    NULL::smallint AS kind,
-    NULL::bigint AS restorable_until,
-    NULL::text AS conversations,
-    NULL::text AS detail
-FROM recorded
-UNION ALL
-SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
-FROM earlier;
-
--- take_in_steps.apply
-UPDATE members AS m SET
-    (
-        hidden_through,
-        cleared_through,
-        stays_away,
-        unlisted_through,
-        pinned_at,
-        taken_by,
-        kept_after,
-        prev_hidden_through,
-        prev_cleared_through,
-        prev_stays_away,
-        prev_pinned_at,
-        prev_taken_by
-    ) = (
-        SELECT
-            hidden,
-            CASE WHEN clears THEN clear ELSE m.cleared_through END,
-            away,
-            CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
-            CASE WHEN hides THEN NULL ELSE m.pinned_at END,
-            CASE WHEN takes THEN i.revision ELSE m.taken_by END,
-            CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
-            CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
-            CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
-            CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
-            CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
-            CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
-        FROM (
-            SELECT ruled.*, hides
-                OR clears OR away <> m.stays_away AS takes
-            FROM (
-                SELECT hiding.*
-                FROM (
-                    SELECT
-                        reached.*,
-                        CASE
-                            WHEN NOT (
-                                i.planned_at IS NULL
-                                OR (
-                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                )
-                            )
-                            OR i.stays_away IS NULL
-                            OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
-                            WHEN m.stays_away = 0
-                            AND last > hidden
-                            AND last > m.joined_after THEN 0
-                            ELSE i.stays_away
-                        END AS away
-                    FROM (
-                        SELECT
-                            reach.*,
-                            CASE
-                                WHEN (
-                                    i.planned_at IS NULL
-                                    OR (
-                                        COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                        AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                    )
-                                )
-                                AND hide > m.hidden_through
-                                AND hide > m.joined_after THEN hide
-                                ELSE m.hidden_through
-                            END AS hidden,
-                            (
-                                i.planned_at IS NULL
-                                OR (
-                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                )
-                            )
-                            AND hide > m.hidden_through
-                            AND hide > m.joined_after AS hides,
-                            (
-                                i.planned_at IS NULL
-                                OR (
-                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                )
-                            )
-                            AND clear > m.cleared_through
-                            AND clear > m.joined_after AS clears
-                        FROM (
-                            SELECT
-                                (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
-                                (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
-                                (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
-                        ) AS reach
-                    ) AS reached
-                ) AS hiding
-            ) AS ruled
-        ) AS rule
-    )
+    i.user_id,
+    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
+    GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision
 FROM (
-    SELECT *
-    FROM (
-        SELECT
-            r.revision AS revision,
-            r.user_id AS user_id,
-            uuid_send(r.conversation_key) AS conversation_key,
-            r.head AS head,
-            r.hide_through AS hide_through,
-            r.clear_through AS clear_through,
-            CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away,
-            r.filed AS filed,
-            CASE WHEN r.has_planned_at THEN r.planned_at END AS planned_at,
-            r.ord
-        FROM
-            unnest(
-                $1::bigint[],
-                $2::text[] COLLATE "C",
-                $3::uuid[],
-                $4::bigint[],
-                $5::bigint[],
-                $6::bigint[],
-                $7::bigint[],
-                $8::boolean[],
-                $9::bigint[],
-                $10::bigint[],
-                $11::boolean[]
-            )
-        WITH
-        ORDINALITY AS r(
-            revision,
-            user_id,
-            conversation_key,
-            head,
-            hide_through,
-            clear_through,
-            stays_away,
-            has_stays_away,
-            filed,
-            planned_at,
-            has_planned_at,
-            ord
-        )
-    ) AS i
-    ORDER BY user_id, conversation_key
+    SELECT r.user_id AS user_id, r.ord
+    FROM unnest($1::text[] COLLATE "C")
+    WITH ORDINALITY AS r(user_id, ord)
 ) AS i
-WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
-
--- take_in_steps.record
-INSERT INTO
-    changes (
-        user_id,
-        request_id,
-        request_digest,
-        client_id,
-        kind,
-        changed_at,
-        synced,
-        restorable_until,
-        erasable_from,
-        unlists,
-        undoes,
-        conversations,
-        detail,
-        caller,
-        kept_until,
-        revision,
-        results
-    )
-SELECT
-    q.user_id,
-    q.request_id,
-    q.request_digest,
-    q.client_id,
-    q.kind,
-    q.changed_at,
-    q.synced,
-    q.restorable_until,
-    q.erasable_from,
-    q.unlists,
-    q.undoes,
-    q.conversations,
-    q.detail,
-    q.caller,
-    q.kept_until,
-    q.revision,
-    COALESCE(r.results, '[]')
-FROM (
-    SELECT
-        r.user_id AS user_id,
-        CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
-        CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
-        CASE WHEN r.has_client_id THEN r.client_id END AS client_id,
-        r.kind AS kind,
-        r.changed_at AS changed_at,
-        r.synced AS synced,
-        CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
-        CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
-        CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
-        CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
-        r.conversations AS conversations,
-        CASE WHEN r.has_detail THEN r.detail END AS detail,
-        CASE WHEN r.has_caller THEN r.caller END AS caller,
-        r.kept_until AS kept_until,
-        r.revision AS revision,
-        r.ord
-    FROM
-        unnest(
-            $1::text[] COLLATE "C",
-            $2::bytea[],
-            $3::boolean[],
-            $4::bytea[],
-            $5::boolean[],
-            $6::text[] COLLATE "C",
-            $7::boolean[],
-            $8::bigint[],
-            $9::bigint[],
-            $10::bigint[],
-            $11::bigint[],
-            $12::boolean[],
-            $13::bigint[],
-            $14::boolean[],
-            $15::bigint[],
-            $16::boolean[],
-            $17::bigint[],
-            $18::boolean[],
-            $19::text[] COLLATE "C",
-            $20::text[] COLLATE "C",
-            $21::boolean[],
-            $22::text[] COLLATE "C",
-            $23::boolean[],
-            $24::bigint[],
-            $25::bigint[]
-        )
-    WITH
-    ORDINALITY AS r(
-        user_id,
-        request_id,
-        has_request_id,
-        request_digest,
-        has_request_digest,
-        client_id,
-        has_client_id,
-        kind,
-        changed_at,
-        synced,
-        restorable_until,
-        has_restorable_until,
-        erasable_from,
-        has_erasable_from,
-        unlists,
-        has_unlists,
-        undoes,
-        has_undoes,
-        conversations,
-        detail,
-        has_detail,
-        caller,
-        has_caller,
-        kept_until,
-        revision,
-        ord
-    )
-) AS q
-    LEFT JOIN (
-        SELECT
-            i.user_id,
-            json_agg(
-                json_build_array(
-                    CASE
-                        WHEN m.user_id IS NULL THEN 4
-                        ELSE (
-                            SELECT CASE
-                                WHEN m.appeared_before = 0
-                                AND last <= m.joined_after THEN 4
-                                WHEN NOT (
-                                    i.planned_at IS NULL
-                                    OR (
-                                        COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                        AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                    )
-                                ) THEN CASE
-                                    WHEN COALESCE(m.last_seq, i.head) > m.hidden_through
-                                    AND COALESCE(m.last_seq, i.head) > m.joined_after
-                                    AND m.stays_away = 0 THEN 5
-                                    ELSE 6
-                                END
-                                WHEN last <= hidden_before
-                                OR last <= m.joined_after THEN 2
-                                WHEN away_before = 1
-                                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
-                                WHEN (
-                                    CASE
-                                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
-                                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
-                                    END
-                                ) < last THEN 3
-                                ELSE 1
-                            END
-                            FROM (
-                                SELECT
-                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
-                                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
-                                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
-                            ) AS stood
-                        )
-                    END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END
-                )
-                ORDER BY i.ord
-            )::text AS results
-        FROM (
-            SELECT
-                r.revision AS revision,
-                r.user_id AS user_id,
-                uuid_send(r.conversation_key) AS conversation_key,
-                r.head AS head,
-                r.hide_through AS hide_through,
-                r.clear_through AS clear_through,
-                CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away,
-                r.filed AS filed,
-                CASE WHEN r.has_planned_at THEN r.planned_at END AS planned_at,
-                r.ord
-            FROM
-                unnest(
-                    $26::bigint[],
-                    $27::text[] COLLATE "C",
-                    $28::uuid[],
-                    $29::bigint[],
-                    $30::bigint[],
-                    $31::bigint[],
-                    $32::bigint[],
-                    $33::boolean[],
-                    $34::bigint[],
-                    $35::bigint[],
-                    $36::boolean[]
-                )
-            WITH
-            ORDINALITY AS r(
-                revision,
-                user_id,
-                conversation_key,
-                head,
-                hide_through,
-                clear_through,
-                stays_away,
-                has_stays_away,
-                filed,
-                planned_at,
-                has_planned_at,
-                ord
-            )
-        ) AS i
-            LEFT JOIN members AS m ON m.user_id = i.user_id
-            AND m.conversation_key = i.conversation_key
-        GROUP BY i.user_id
-    ) AS r ON r.user_id = q.user_id
-RETURNING user_id, revision, results;
-
--- trim.changes
-DELETE FROM changes
-WHERE
-    (user_id, revision) IN (
-        SELECT user_id, revision
-        FROM changes
-        WHERE (kept_until, user_id, revision) > ($2, $3, $4)
-            AND kept_until < $1 AND erasable_from IS NULL
-        ORDER BY kept_until, user_id, revision
-        LIMIT 200
-        FOR UPDATE SKIP LOCKED
-    )
-RETURNING kept_until AS time, user_id, revision;
-
--- trim.changes_without_promise
-DELETE FROM changes
-WHERE
-    (user_id, revision) IN (
-        SELECT user_id, revision
-        FROM changes
-        WHERE
-            (changed_at, user_id, revision) > ($2, $3, $4)
-            AND changed_at < $1
-            AND erasable_from IS NULL
-            AND kept_until IS NULL
-            AND (restorable_until IS NULL OR restorable_until < $5)
-        ORDER BY changed_at, user_id, revision
-        LIMIT 200
-        FOR UPDATE SKIP LOCKED
-    )
-RETURNING changed_at AS time, user_id, revision;
-
--- trim.erased_messages
-DELETE FROM erased_messages
-WHERE
-    (conversation_key, sender_user_id, client_message_id) IN (
-        SELECT conversation_key, sender_user_id, client_message_id
-        FROM erased_messages
-        WHERE recognised_until >= $2
-            AND recognised_until < $1
-        ORDER BY recognised_until
-        LIMIT 200
-        FOR UPDATE SKIP LOCKED
-    )
-RETURNING recognised_until AS time;
-
--- trim.group_requests
-DELETE FROM group_requests
-WHERE
-    (conversation_key, request_id) IN (
-        SELECT conversation_key, request_id
-        FROM group_requests
-        WHERE kept_until >= $2
-            AND kept_until < $1
-        ORDER BY kept_until
-        LIMIT 200
-        FOR UPDATE SKIP LOCKED
-    )
-RETURNING kept_until AS time;
-
--- unlisting.deletions
-SELECT user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
-FROM changes
-WHERE unlists IS NOT NULL AND (user_id, revision) > ($1, $2)
-ORDER BY user_id, revision
-LIMIT 100;
-
--- unlisting.done
-UPDATE changes SET
-    unlists = NULL
-WHERE user_id = $1 AND revision = $2;
-
--- unlisting.unlist
-UPDATE members AS m SET
-    unlisted_through = m.last_seq
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-    FROM unnest($2::uuid[])
-    WITH ORDINALITY AS r(conversation_key, ord)
-) AS i
-WHERE
-    m.user_id = CASE WHEN i.ord >= 0 THEN $1 END
-    AND m.conversation_key = i.conversation_key
-    AND CASE
-        WHEN m.last_seq > m.unlisted_through
-        AND NOT (m.last_seq > m.hidden_through AND m.last_seq > m.joined_after AND m.stays_away = 0) THEN TRUE
-        ELSE FALSE
-    END;
+    LEFT JOIN users AS u ON u.user_id = i.user_id;

@@ -1,207 +1,6 @@
 -- The statements that the service runs on SQLite, and how it carries them out.
 
--- append.arrive
-INSERT INTO members (user_id, conversation_key, kind, read_through, last_seq, last_time)
-SELECT user_id, conversation_key, kind, read_through, last_seq, last_time
-FROM (
-    SELECT i.user_id, i.conversation_key, i.kind, i.read_through, i.last_seq, i.last_time
-    FROM (
-        SELECT
-            r.key AS ord,
-            r.value ->> 0 AS user_id,
-            unhex(r.value ->> 1) AS conversation_key,
-            r.value ->> 2 AS kind,
-            r.value ->> 3 AS read_through,
-            r.value ->> 4 AS last_seq,
-            r.value ->> 5 AS last_time
-        FROM json_each($1) AS r
-    ) AS i
-    UNION ALL
-    SELECT m.user_id, m.conversation_key, m.kind, COALESCE(o.read_through, 0), i.last_seq, i.last_time
-    FROM (
-        SELECT
-            r.key AS ord,
-            unhex(r.value ->> 0) AS conversation_key,
-            r.value ->> 1 AS last_seq,
-            r.value ->> 2 AS last_time
-        FROM json_each($2) AS r
-    ) AS i
-        CROSS JOIN members AS m
-        LEFT JOIN (
-            SELECT
-                r.key AS ord,
-                r.value ->> 0 AS user_id,
-                unhex(r.value ->> 1) AS conversation_key,
-                r.value ->> 2 AS read_through
-            FROM json_each($3) AS r
-        ) AS o ON o.user_id = m.user_id
-        AND o.conversation_key = m.conversation_key
-    WHERE m.conversation_key = i.conversation_key
-        AND m.kind > 0 AND m.left_at IS NULL
-    UNION ALL
-    SELECT m.user_id, m.conversation_key, m.kind, i.read_through, NULL, NULL
-    FROM (
-        SELECT
-            r.key AS ord,
-            r.value ->> 0 AS user_id,
-            unhex(r.value ->> 1) AS conversation_key,
-            r.value ->> 2 AS read_through
-        FROM json_each($4) AS r
-    ) AS i
-        CROSS JOIN members AS m
-    WHERE m.user_id = i.user_id
-        AND m.conversation_key = i.conversation_key AND m.left_at IS NULL
-) AS reached
-WHERE TRUE
-ORDER BY user_id, conversation_key
-ON CONFLICT (user_id, conversation_key) DO UPDATE SET
-    read_through = CASE
-        WHEN excluded.read_through > members.read_through THEN excluded.read_through
-        ELSE members.read_through
-    END,
-    stays_away = CASE WHEN excluded.read_through > 0 THEN 0 ELSE members.stays_away END,
-    unlisted_through = CASE
-        WHEN members.stays_away = 1
-        AND excluded.read_through = 0 THEN COALESCE(excluded.last_seq, members.unlisted_through)
-        ELSE members.unlisted_through
-    END,
-    last_seq = excluded.last_seq,
-    last_time = excluded.last_time
-RETURNING user_id, conversation_key;
--- CO-ROUTINE reached
---   COMPOUND QUERY
---     LEFT-MOST SUBQUERY
---       SCAN r VIRTUAL TABLE INDEX 1:
---     UNION ALL
---       SCAN r VIRTUAL TABLE INDEX 1:
---       SEARCH m USING INDEX members_by_conversation (conversation_key=?)
---       SCAN r VIRTUAL TABLE INDEX 1: LEFT-JOIN
---     UNION ALL
---       SCAN r VIRTUAL TABLE INDEX 1:
---       SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
--- SCAN reached
--- USE TEMP B-TREE FOR ORDER BY
-
--- append.placing.earlier
-SELECT i.number, m.seq, m.sender_user_id, m.send_time, m.payload_type, m.content, NULL AS fingerprint
-FROM (
-    SELECT
-        r.key AS ord,
-        r.value ->> 0 AS number,
-        unhex(r.value ->> 1) AS conversation_key,
-        r.value ->> 2 AS sender_user_id,
-        r.value ->> 3 AS client_message_id
-    FROM json_each($1) AS r
-) AS i
-    CROSS JOIN messages AS m
-WHERE
-    m.conversation_key = i.conversation_key
-    AND m.sender_user_id = i.sender_user_id
-    AND m.client_message_id = i.client_message_id
-UNION ALL
-SELECT i.number, m.seq, m.sender_user_id, m.send_time, NULL, NULL, m.fingerprint
-FROM (
-    SELECT
-        r.key AS ord,
-        r.value ->> 0 AS number,
-        unhex(r.value ->> 1) AS conversation_key,
-        r.value ->> 2 AS sender_user_id,
-        r.value ->> 3 AS client_message_id
-    FROM json_each($1) AS r
-) AS i
-    CROSS JOIN erased_messages AS m
-WHERE
-    m.conversation_key = i.conversation_key
-    AND m.sender_user_id = i.sender_user_id
-    AND m.client_message_id = i.client_message_id;
--- COMPOUND QUERY
---   LEFT-MOST SUBQUERY
---     SCAN r VIRTUAL TABLE INDEX 1:
---     SEARCH m USING INDEX messages_by_client_message_id (conversation_key=? AND sender_user_id=? AND client_message_id=?)
---   UNION ALL
---     SCAN r VIRTUAL TABLE INDEX 1:
---     SEARCH m USING PRIMARY KEY (conversation_key=? AND sender_user_id=? AND client_message_id=?)
-
--- append.placing.insert
-INSERT INTO
-    messages (
-        conversation_key,
-        seq,
-        sender_user_id,
-        client_message_id,
-        send_time,
-        payload_type,
-        content,
-        recognised_until
-    )
-SELECT
-    i.conversation_key,
-    i.seq,
-    i.sender_user_id,
-    i.client_message_id,
-    i.send_time,
-    i.payload_type,
-    i.content,
-    CASE WHEN i.client_message_id IS NOT NULL THEN i.send_time + $1 END
-FROM (
-    SELECT
-        r.key AS ord,
-        r.value ->> 0 AS number,
-        unhex(r.value ->> 1) AS conversation_key,
-        r.value ->> 2 AS canonical_id,
-        r.value ->> 3 AS sender_user_id,
-        r.value ->> 4 AS client_message_id,
-        r.value ->> 5 AS payload_type,
-        unhex(r.value ->> 6) AS content,
-        r.value ->> 7 AS seq,
-        r.value ->> 8 AS send_time
-    FROM json_each($2) AS r
-) AS i;
--- SCAN r VIRTUAL TABLE INDEX 1:
-
--- append.placing.raise
-INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time)
-SELECT i.conversation_key, i.canonical_id, i.messages, $1
-FROM (
-    SELECT
-        r.key AS ord,
-        unhex(r.value ->> 0) AS conversation_key,
-        r.value ->> 1 AS canonical_id,
-        r.value ->> 2 AS messages
-    FROM json_each($2) AS r
-) AS i
-WHERE TRUE
-ON CONFLICT (conversation_key) DO UPDATE SET
-    last_seq = conversations.last_seq + excluded.last_seq,
-    last_time = CASE
-        WHEN excluded.last_time > conversations.last_time THEN excluded.last_time
-        ELSE conversations.last_time
-    END
-RETURNING conversation_key, canonical_id, last_seq, last_time, is_large;
--- SCAN r VIRTUAL TABLE INDEX 1:
-
--- backlog.due.0
-SELECT COUNT(*) AS due, MIN(erasable_from) AS oldest
-FROM
-    (SELECT erasable_from FROM changes WHERE erasable_from <= $1 ORDER BY erasable_from LIMIT 10000) AS waiting;
--- CO-ROUTINE waiting
---   SEARCH changes USING COVERING INDEX changes_by_erasable_from (erasable_from<?)
--- SCAN waiting
-
--- backlog.due.1
-SELECT COUNT(*) AS due, MIN(erasable_from) AS oldest
-FROM (
-    SELECT erasable_from
-    FROM conversations
-    WHERE erasable_from <= $1
-    ORDER BY erasable_from
-    LIMIT 10000
-) AS waiting;
--- CO-ROUTINE waiting
---   SEARCH conversations USING COVERING INDEX conversations_by_erasable_from (erasable_from<?)
--- SCAN waiting
-
--- change.earlier
+-- changes.earlier
 SELECT c.user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
 FROM (
     SELECT r.key AS ord, r.value ->> 0 AS user_id, unhex(r.value ->> 1) AS request_id
@@ -212,13 +11,13 @@ WHERE c.user_id = q.user_id AND c.request_id = q.request_id;
 -- SCAN r VIRTUAL TABLE INDEX 1:
 -- SEARCH c USING INDEX changes_by_request_id (user_id=? AND request_id=?)
 
--- change.pins
+-- changes.pins
 SELECT COUNT(*) AS pins, COUNT(CASE WHEN changed_by = $2 THEN 1 END) AS new_pins
 FROM members INDEXED BY members_pinned
 WHERE user_id = $1 AND pinned_at IS NOT NULL;
 -- SEARCH members USING INDEX members_pinned (user_id=?)
 
--- change.raise
+-- changes.raise
 INSERT INTO users (user_id, revision)
 SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
 FROM (
@@ -238,7 +37,7 @@ RETURNING user_id, revision;
 --   SEARCH incarnations USING PRIMARY KEY
 -- USE TEMP B-TREE FOR ORDER BY
 
--- change.record
+-- changes.record
 INSERT INTO
     changes (
         user_id,
@@ -261,7 +60,7 @@ INSERT INTO
     )
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17);
 
--- change.unpin
+-- changes.unpin
 UPDATE members INDEXED BY members_pinned SET
     pinned_at = NULL
 WHERE
@@ -293,529 +92,7 @@ WHERE
 --   SCAN new_pins
 --   CREATE BLOOM FILTER
 
--- conversations.heads
-SELECT c.conversation_key, c.canonical_id, c.last_seq, c.last_time, c.is_large
-FROM
-    (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($1) AS r) AS i
-    CROSS JOIN conversations AS c
-WHERE c.conversation_key = i.conversation_key;
--- SCAN r VIRTUAL TABLE INDEX 1:
--- SEARCH c USING PRIMARY KEY (conversation_key=?)
-
--- conversations.positions
-SELECT
-    json_group_array(CASE WHEN c.canonical_id <> i.canonical_id THEN -1 ELSE COALESCE(c.last_seq, 0) END ORDER BY i.ord) AS positions
-FROM (
-    SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS canonical_id
-    FROM json_each($1) AS r
-) AS i
-    LEFT JOIN conversations AS c ON c.conversation_key = i.conversation_key;
--- USE TEMP B-TREE FOR json_group_array(ORDER BY)
--- SCAN r VIRTUAL TABLE INDEX 1:
--- SEARCH c USING PRIMARY KEY (conversation_key=?) LEFT-JOIN
-
--- deletions.page
-WITH
-looked_at AS (
-    SELECT revision, kind, restorable_until
-    FROM changes
-    WHERE user_id = $1 AND revision < $2
-    ORDER BY revision DESC
-    LIMIT 10000
-),
-found AS (
-    SELECT revision
-    FROM looked_at
-    WHERE kind IN (1, 2, 3) AND ($3 IS NULL OR restorable_until > $3)
-    ORDER BY revision DESC
-    LIMIT $4 + 1
-),
-sized AS (
-    SELECT
-        c.revision,
-        c.request_digest,
-        c.kind,
-        c.restorable_until,
-        c.conversations,
-        c.results,
-        c.detail,
-        c.client_id,
-        c.changed_at,
-        octet_length(c.conversations) + octet_length(c.results) AS size
-    FROM found CROSS JOIN changes AS c
-    WHERE c.user_id = CASE WHEN found.revision >= 0 THEN $1 END AND c.revision = found.revision
-),
-summed AS (SELECT s.*, SUM(s.size) OVER (ORDER BY s.revision DESC) AS sum FROM sized AS s)
-SELECT
-    o.found,
-    o.looked_at,
-    o.oldest,
-    p.revision,
-    p.request_digest,
-    p.kind,
-    p.restorable_until,
-    p.conversations,
-    p.results,
-    p.detail,
-    p.client_id,
-    p.changed_at
-FROM (
-    SELECT
-        (SELECT COUNT(*) FROM found) AS found,
-        (SELECT COUNT(*) FROM looked_at) AS looked_at,
-        (SELECT MIN(revision) FROM looked_at) AS oldest
-) AS o
-    LEFT JOIN (SELECT * FROM summed WHERE sum <= 3145728 OR sum = size ORDER BY revision DESC LIMIT $4 + 0) AS p ON TRUE
-ORDER BY p.revision DESC;
--- CO-ROUTINE o
---   SCAN CONSTANT ROW
---   SCALAR SUBQUERY 5
---     MATERIALIZE found
---       MATERIALIZE looked_at
---         SEARCH changes USING PRIMARY KEY (user_id=? AND revision<?)
---       SCAN looked_at
---     SCAN found
---   SCALAR SUBQUERY 6
---     SCAN looked_at
---   SCALAR SUBQUERY 7
---     SEARCH looked_at
--- MATERIALIZE p
---   CO-ROUTINE summed
---     CO-ROUTINE (subquery-11)
---       SCAN found
---       SEARCH c USING PRIMARY KEY (user_id=? AND revision=?)
---       USE TEMP B-TREE FOR ORDER BY
---     SCAN (subquery-11)
---   SCAN summed
---   USE TEMP B-TREE FOR ORDER BY
--- SCAN o
--- SCAN p LEFT-JOIN
--- USE TEMP B-TREE FOR ORDER BY
-
--- deletions.standings
-SELECT
-    i.conversation_key,
-    i.deletion,
-    CAST(
-        CASE
-            WHEN i.deletion > COALESCE(m.taken_by, 0)
-            AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
-            WHEN m.taken_by = i.deletion
-            AND i.deletion > COALESCE(m.undo_ended, 0)
-            AND (i.recorded = 1 OR m.prev_taken_by IS NULL) THEN 2
-            WHEN m.undo_ended = i.deletion
-            AND i.deletion >= COALESCE(m.taken_by, 0) THEN 3
-            ELSE 4
-        END AS bigint
-    ) AS standing
-FROM (
-    SELECT
-        r.key AS ord,
-        unhex(r.value ->> 0) AS conversation_key,
-        r.value ->> 1 AS deletion,
-        r.value ->> 2 AS recorded
-    FROM json_each($2) AS r
-) AS i
-    CROSS JOIN members AS m
-WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
--- SCAN r VIRTUAL TABLE INDEX 1:
--- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
-
--- erasure.due_changes
-SELECT
-    user_id,
-    erasable_from,
-    revision,
-    request_digest,
-    kind,
-    restorable_until,
-    conversations,
-    results,
-    detail
-FROM changes
-WHERE erasable_from >= $1 AND erasable_from <= $2
-ORDER BY erasable_from
-LIMIT 100;
--- SEARCH changes USING INDEX changes_by_erasable_from (erasable_from>? AND erasable_from<?)
-
--- erasure.due_conversations
-SELECT conversation_key, erasable_from
-FROM conversations
-WHERE erasable_from >= $1 AND erasable_from <= $2
-ORDER BY erasable_from
-LIMIT 16;
--- SEARCH conversations USING COVERING INDEX conversations_by_erasable_from (erasable_from>? AND erasable_from<?)
-
--- erasure.erase.erase
-DELETE FROM messages
-WHERE conversation_key = $1 AND seq >= $2 AND seq <= $3;
--- SEARCH messages USING PRIMARY KEY (conversation_key=? AND seq>? AND seq<?)
-
--- erasure.erase.oldest
-SELECT MIN(seq) AS seq
-FROM messages
-WHERE conversation_key = $1 AND seq > $2 AND seq <= $3;
--- SEARCH messages USING PRIMARY KEY (conversation_key=? AND seq>? AND seq<?)
-
--- erasure.finish_changes
-UPDATE changes AS c SET
-    erasable_from = NULL
-FROM
-    (SELECT r.key AS ord, r.value ->> 0 AS user_id, r.value ->> 1 AS revision FROM json_each($2) AS r) AS i
-WHERE c.user_id = i.user_id AND c.revision = i.revision AND c.erasable_from = $1;
--- SEARCH c USING COVERING INDEX changes_by_erasable_from (erasable_from=?)
--- SCAN r VIRTUAL TABLE INDEX 1:
-
--- erasure.finish_conversation
-UPDATE conversations SET
-    erasable_from = NULL
-WHERE conversation_key = $1 AND erasable_from = $2;
--- SEARCH conversations USING PRIMARY KEY (conversation_key=?)
-
--- erasure.lease_changes
-UPDATE changes AS c SET
-    erasable_from = $1
-FROM
-    (SELECT r.key AS ord, r.value ->> 0 AS user_id, r.value ->> 1 AS revision FROM json_each($2) AS r) AS i
-WHERE c.user_id = i.user_id AND c.revision = i.revision;
--- SCAN r VIRTUAL TABLE INDEX 1:
--- SEARCH c USING PRIMARY KEY (user_id=? AND revision=?)
-
--- erasure.lease_conversations
-UPDATE conversations AS c SET
-    erasable_from = $1
-FROM (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($2) AS r) AS i
-WHERE c.conversation_key = i.conversation_key;
--- SCAN r VIRTUAL TABLE INDEX 1:
--- SEARCH c USING PRIMARY KEY (conversation_key=?)
-
--- erasure.lock_heads
-SELECT c.conversation_key
-FROM (
-    SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS due
-    FROM json_each($1) AS r
-) AS i
-    CROSS JOIN conversations AS c
-WHERE c.conversation_key = i.conversation_key AND (c.erasable_from IS NULL OR c.erasable_from > i.due)
-ORDER BY c.conversation_key;
--- SCAN r VIRTUAL TABLE INDEX 1:
--- SEARCH c USING PRIMARY KEY (conversation_key=?)
--- USE TEMP B-TREE FOR ORDER BY
-
--- erasure.pass_on
-UPDATE conversations AS c SET
-    erasable_from = i.due
-FROM (
-    SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS due
-    FROM json_each($1) AS r
-) AS i
-WHERE c.conversation_key = i.conversation_key AND (c.erasable_from IS NULL OR c.erasable_from > i.due);
--- SCAN r VIRTUAL TABLE INDEX 1:
--- SEARCH c USING PRIMARY KEY (conversation_key=?)
-
--- erasure.undo.end
-UPDATE members AS m SET
-    undo_ended = i.ended,
-    taken_by = CASE WHEN m.taken_by > i.ended THEN m.taken_by END,
-    kept_after = CASE WHEN i.cleared < m.cleared_through THEN i.cleared END
-FROM (
-    SELECT
-        r.key AS ord,
-        unhex(r.value ->> 0) AS conversation_key,
-        r.value ->> 1 AS ended,
-        r.value ->> 2 AS cleared
-    FROM json_each($2) AS r
-) AS i
-WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
--- SCAN r VIRTUAL TABLE INDEX 1:
--- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
-
--- erasure.undo.records
-SELECT c.revision, c.request_digest, c.kind, c.restorable_until, c.conversations, c.results, c.detail
-FROM
-    (SELECT r.key AS ord, r.value ->> 0 AS revision FROM json_each($2) AS r) AS i
-    CROSS JOIN changes AS c
-WHERE c.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND c.revision = i.revision;
--- SCAN r VIRTUAL TABLE INDEX 1:
--- SEARCH c USING PRIMARY KEY (user_id=? AND revision=?)
-
--- erasure.undo.stacks
-SELECT m.conversation_key, m.taken_by, m.undo_ended, m.cleared_through
-FROM
-    (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($2) AS r) AS i
-    CROSS JOIN members AS m
-WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
--- SCAN r VIRTUAL TABLE INDEX 1:
--- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
-
--- erasure.views
-WITH
-views AS (
-    SELECT
-        conversation_key,
-        CASE WHEN joined_after > readable_after THEN joined_after ELSE readable_after END AS lower_end,
-        upper_end
-    FROM (
-        SELECT
-            m.conversation_key,
-            m.joined_after,
-            MIN(
-                m.cleared_through,
-                COALESCE(m.kept_after, m.cleared_through),
-                CASE
-                    WHEN m.taken_by > COALESCE(m.undo_ended, 0) THEN COALESCE(m.prev_cleared_through, m.cleared_through)
-                    ELSE m.cleared_through
-                END
-            ) AS readable_after,
-            CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END AS upper_end
-        FROM (
-            SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS head
-            FROM json_each($1) AS r
-        ) AS i
-            CROSS JOIN members AS m
-        WHERE m.conversation_key = i.conversation_key
-            AND m.kind > 0
-    ) AS bounds
-),
-visible AS (SELECT * FROM views WHERE upper_end > lower_end),
-covered AS (
-    SELECT
-        conversation_key,
-        lower_end,
-        COALESCE(
-            MAX(upper_end) OVER (PARTITION BY conversation_key ORDER BY lower_end ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
-            0
-        ) AS through
-    FROM visible
-),
-tops AS (SELECT conversation_key, MAX(upper_end) AS upper_end FROM visible GROUP BY conversation_key)
-SELECT conversation_key, through AS unseen_after, lower_end AS unseen_through
-FROM covered
-WHERE lower_end > through
-UNION ALL
-SELECT i.conversation_key, COALESCE(t.upper_end, 0), i.head
-FROM (
-    SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS head
-    FROM json_each($1) AS r
-) AS i
-    LEFT JOIN tops AS t ON t.conversation_key = i.conversation_key
-WHERE i.head > COALESCE(t.upper_end, 0);
--- COMPOUND QUERY
---   LEFT-MOST SUBQUERY
---     CO-ROUTINE covered
---       CO-ROUTINE (subquery-10)
---         SCAN r VIRTUAL TABLE INDEX 1:
---         SEARCH m USING INDEX members_by_conversation (conversation_key=?)
---         USE TEMP B-TREE FOR ORDER BY
---       SCAN (subquery-10)
---     SCAN covered
---   UNION ALL
---     MATERIALIZE tops
---       SCAN r VIRTUAL TABLE INDEX 1:
---       SEARCH m USING INDEX members_by_conversation (conversation_key=?)
---       USE TEMP B-TREE FOR GROUP BY
---     SCAN r VIRTUAL TABLE INDEX 1:
---     BLOOM FILTER ON t (conversation_key=?)
---     SEARCH t USING AUTOMATIC COVERING INDEX (conversation_key=?) LEFT-JOIN
-
--- folders.add
-INSERT INTO folder_conversations (user_id, folder_id, conversation_key, added_by, ord)
-SELECT $1, $2, i.conversation_key, $3, i.ord
-FROM
-    (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($4) AS r) AS i
-    CROSS JOIN members AS m
-WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key
-ON CONFLICT (user_id, folder_id, conversation_key) DO NOTHING
-RETURNING conversation_key;
--- SCAN r VIRTUAL TABLE INDEX 1:
--- SEARCH m USING COVERING INDEX members_by_conversation (conversation_key=? AND user_id=?)
-
--- folders.all
-SELECT
-    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
-    MAX(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
-    d.name,
-    m.conversation_key,
-    m.joined_after,
-    m.left_at,
-    m.last_seq,
-    m.last_time,
-    m.hidden_through,
-    m.cleared_through,
-    m.read_through,
-    m.stays_away,
-    m.pinned_at,
-    m.muted,
-    m.marks,
-    m.custom_data,
-    '[]' AS folders
-FROM
-    (SELECT $1 AS user_id) AS me
-    LEFT JOIN users AS u ON u.user_id = me.user_id
-    LEFT JOIN folders AS d ON d.user_id = me.user_id
-    LEFT JOIN folder_conversations AS f ON f.user_id = d.user_id
-    AND f.folder_id = d.folder_id
-    LEFT JOIN members AS m ON m.user_id = CASE WHEN f.ord >= 0 THEN f.user_id END
-    AND m.conversation_key = f.conversation_key
-ORDER BY d.folder_id, f.added_by, f.ord;
--- CO-ROUTINE me
---   SCAN CONSTANT ROW
--- SCAN me
--- SEARCH u USING PRIMARY KEY (user_id=?) LEFT-JOIN
--- SEARCH d USING COVERING INDEX folders_by_name (user_id=?) LEFT-JOIN
--- SEARCH f USING PRIMARY KEY (user_id=? AND folder_id=?) LEFT-JOIN
--- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?) LEFT-JOIN
--- SCALAR SUBQUERY 1
---   SEARCH incarnations USING PRIMARY KEY
--- SCALAR SUBQUERY 2
---   SEARCH incarnations USING PRIMARY KEY
--- USE TEMP B-TREE FOR ORDER BY
-
--- folders.contents
-SELECT
-    m.conversation_key,
-    m.joined_after,
-    m.left_at,
-    m.last_seq,
-    m.last_time,
-    m.hidden_through,
-    m.cleared_through,
-    m.read_through,
-    m.stays_away,
-    m.pinned_at,
-    m.muted,
-    m.marks,
-    m.custom_data,
-    '[]' AS folders
-FROM folder_conversations AS f CROSS JOIN members AS m
-WHERE
-    f.user_id = $1
-    AND f.folder_id = $2
-    AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
-    AND m.conversation_key = f.conversation_key
-ORDER BY f.added_by, f.ord;
--- SEARCH f USING PRIMARY KEY (user_id=? AND folder_id=?)
--- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
--- USE TEMP B-TREE FOR ORDER BY
-
--- folders.counts
-SELECT
-    (SELECT COUNT(*) FROM folders WHERE user_id = $1) AS folders,
-    (SELECT COUNT(*) FROM folder_conversations WHERE user_id = $1) AS conversations;
--- SCAN CONSTANT ROW
--- SCALAR SUBQUERY 1
---   SEARCH folders USING COVERING INDEX folders_by_name (user_id=?)
--- SCALAR SUBQUERY 2
---   SEARCH folder_conversations USING COVERING INDEX folder_conversations_by_conversation (user_id=?)
-
--- folders.create
-INSERT INTO folders (user_id, folder_id, name)
-VALUES ($1, $2, $3);
-
--- folders.delete
-DELETE FROM folders
-WHERE user_id = $1 AND folder_id = $2;
--- SEARCH folders USING PRIMARY KEY (user_id=? AND folder_id=?)
-
--- folders.empty
-DELETE FROM folder_conversations
-WHERE user_id = $1 AND folder_id = $2
-RETURNING conversation_key;
--- SEARCH folder_conversations USING PRIMARY KEY (user_id=? AND folder_id=?)
-
--- folders.find
-SELECT folder_id
-FROM folders
-WHERE user_id = $1 AND name = $2;
--- SEARCH folders USING COVERING INDEX folders_by_name (user_id=? AND name=?)
-
--- folders.known
-SELECT m.conversation_key
-FROM
-    (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($2) AS r) AS i
-    CROSS JOIN members AS m
-WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
--- SCAN r VIRTUAL TABLE INDEX 1:
--- SEARCH m USING COVERING INDEX members_by_conversation (conversation_key=? AND user_id=?)
-
--- folders.remove
-DELETE FROM folder_conversations
-WHERE
-    user_id = $1
-    AND folder_id = $2
-    AND conversation_key IN (
-        SELECT i.conversation_key
-        FROM (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($3) AS r) AS i
-    )
-RETURNING conversation_key;
--- SEARCH folder_conversations USING PRIMARY KEY (user_id=? AND folder_id=? AND conversation_key=?)
--- LIST SUBQUERY 2
---   SCAN r VIRTUAL TABLE INDEX 1:
---   CREATE BLOOM FILTER
-
--- folders.rename
-UPDATE folders SET
-    name = $3
-WHERE user_id = $1 AND folder_id = $2;
--- SEARCH folders USING PRIMARY KEY (user_id=? AND folder_id=?)
-
--- folders.shown
-SELECT t.shown, t.added, p.*
-FROM (
-    SELECT COUNT(*) AS shown, COUNT(CASE WHEN f.added_by = $2 THEN 1 END) AS added
-    FROM folder_conversations AS f
-        CROSS JOIN members AS m
-    WHERE
-        f.user_id = $1
-        AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
-        AND m.conversation_key = f.conversation_key
-        AND m.last_seq > m.hidden_through
-        AND m.last_seq > m.joined_after
-        AND m.stays_away = 0
-) AS t
-    LEFT JOIN (
-        SELECT
-            f.added_by,
-            m.conversation_key,
-            m.joined_after,
-            m.left_at,
-            m.last_seq,
-            m.last_time,
-            m.hidden_through,
-            m.cleared_through,
-            m.read_through,
-            m.stays_away,
-            m.pinned_at,
-            m.muted,
-            m.marks,
-            m.custom_data,
-            '[]' AS folders
-        FROM folder_conversations AS f
-            CROSS JOIN members AS m
-        WHERE
-            f.user_id = $1
-            AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
-            AND m.conversation_key = f.conversation_key
-            AND m.last_seq IS NULL
-    ) AS p ON TRUE;
--- CO-ROUTINE t
---   SEARCH f USING PRIMARY KEY (user_id=?)
---   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
--- MATERIALIZE p
---   SEARCH f USING PRIMARY KEY (user_id=?)
---   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
--- SCAN t
--- SCAN p LEFT-JOIN
-
--- folders.touch
-UPDATE members AS m SET
-    changed_by = $2
-FROM (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($3) AS r) AS i
-WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
--- SCAN r VIRTUAL TABLE INDEX 1:
--- SEARCH m USING COVERING INDEX members_by_conversation (conversation_key=? AND user_id=?)
-
--- forget.apply
+-- deletions.forget.apply
 UPDATE members AS m SET
     (
         muted,
@@ -955,7 +232,7 @@ WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 --   SCAN reach
 -- USE TEMP B-TREE FOR ORDER BY
 
--- forget.record
+-- deletions.forget.record
 INSERT INTO
     changes (
         user_id,
@@ -1103,7 +380,7 @@ RETURNING user_id, revision, results;
 -- BLOOM FILTER ON r (user_id=?)
 -- SEARCH r USING AUTOMATIC COVERING INDEX (user_id=?) LEFT-JOIN
 
--- forgetting.refile
+-- deletions.forgetting.refile
 INSERT INTO folder_conversations (user_id, folder_id, conversation_key, added_by, ord)
 SELECT $1, i.folder_id, i.conversation_key, i.added_by, i.place
 FROM (
@@ -1129,7 +406,7 @@ ON CONFLICT (user_id, folder_id, conversation_key) DO NOTHING;
 --   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
 -- SEARCH d EXISTS USING PRIMARY KEY (user_id=? AND folder_id=?)
 
--- forgetting.settings
+-- deletions.forgetting.settings
 SELECT
     m.conversation_key,
     m.muted,
@@ -1160,7 +437,7 @@ WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.co
 --     USE TEMP B-TREE FOR ORDER BY
 --   SCAN (subquery-2)
 
--- forgetting.unfile
+-- deletions.forgetting.unfile
 DELETE FROM folder_conversations
 WHERE
     user_id = $1
@@ -1172,6 +449,1497 @@ WHERE
 -- LIST SUBQUERY 2
 --   SCAN r VIRTUAL TABLE INDEX 1:
 --   CREATE BLOOM FILTER
+
+-- deletions.listed.page
+WITH
+looked_at AS (
+    SELECT revision, kind, restorable_until
+    FROM changes
+    WHERE user_id = $1 AND revision < $2
+    ORDER BY revision DESC
+    LIMIT 10000
+),
+found AS (
+    SELECT revision
+    FROM looked_at
+    WHERE kind IN (1, 2, 3) AND ($3 IS NULL OR restorable_until > $3)
+    ORDER BY revision DESC
+    LIMIT $4 + 1
+),
+sized AS (
+    SELECT
+        c.revision,
+        c.request_digest,
+        c.kind,
+        c.restorable_until,
+        c.conversations,
+        c.results,
+        c.detail,
+        c.client_id,
+        c.changed_at,
+        octet_length(c.conversations) + octet_length(c.results) AS size
+    FROM found CROSS JOIN changes AS c
+    WHERE c.user_id = CASE WHEN found.revision >= 0 THEN $1 END AND c.revision = found.revision
+),
+summed AS (SELECT s.*, SUM(s.size) OVER (ORDER BY s.revision DESC) AS sum FROM sized AS s)
+SELECT
+    o.found,
+    o.looked_at,
+    o.oldest,
+    p.revision,
+    p.request_digest,
+    p.kind,
+    p.restorable_until,
+    p.conversations,
+    p.results,
+    p.detail,
+    p.client_id,
+    p.changed_at
+FROM (
+    SELECT
+        (SELECT COUNT(*) FROM found) AS found,
+        (SELECT COUNT(*) FROM looked_at) AS looked_at,
+        (SELECT MIN(revision) FROM looked_at) AS oldest
+) AS o
+    LEFT JOIN (SELECT * FROM summed WHERE sum <= 3145728 OR sum = size ORDER BY revision DESC LIMIT $4 + 0) AS p ON TRUE
+ORDER BY p.revision DESC;
+-- CO-ROUTINE o
+--   SCAN CONSTANT ROW
+--   SCALAR SUBQUERY 5
+--     MATERIALIZE found
+--       MATERIALIZE looked_at
+--         SEARCH changes USING PRIMARY KEY (user_id=? AND revision<?)
+--       SCAN looked_at
+--     SCAN found
+--   SCALAR SUBQUERY 6
+--     SCAN looked_at
+--   SCALAR SUBQUERY 7
+--     SEARCH looked_at
+-- MATERIALIZE p
+--   CO-ROUTINE summed
+--     CO-ROUTINE (subquery-11)
+--       SCAN found
+--       SEARCH c USING PRIMARY KEY (user_id=? AND revision=?)
+--       USE TEMP B-TREE FOR ORDER BY
+--     SCAN (subquery-11)
+--   SCAN summed
+--   USE TEMP B-TREE FOR ORDER BY
+-- SCAN o
+-- SCAN p LEFT-JOIN
+-- USE TEMP B-TREE FOR ORDER BY
+
+-- deletions.listed.standings
+SELECT
+    i.conversation_key,
+    i.deletion,
+    CAST(
+        CASE
+            WHEN i.deletion > COALESCE(m.taken_by, 0)
+            AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
+            WHEN m.taken_by = i.deletion
+            AND i.deletion > COALESCE(m.undo_ended, 0)
+            AND (i.recorded = 1 OR m.prev_taken_by IS NULL) THEN 2
+            WHEN m.undo_ended = i.deletion
+            AND i.deletion >= COALESCE(m.taken_by, 0) THEN 3
+            ELSE 4
+        END AS bigint
+    ) AS standing
+FROM (
+    SELECT
+        r.key AS ord,
+        unhex(r.value ->> 0) AS conversation_key,
+        r.value ->> 1 AS deletion,
+        r.value ->> 2 AS recorded
+    FROM json_each($2) AS r
+) AS i
+    CROSS JOIN members AS m
+WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+
+-- deletions.restore.apply
+UPDATE members AS m SET
+    (
+        muted,
+        marks,
+        custom_data,
+        hidden_through,
+        cleared_through,
+        stays_away,
+        unlisted_through,
+        pinned_at,
+        changed_by,
+        taken_by,
+        kept_after,
+        undo_ended
+    ) = (
+        SELECT
+            CASE WHEN restores AND i.muted_before = 1 THEN 1 ELSE m.muted END,
+            CASE WHEN restores THEN m.marks | i.marks_before ELSE m.marks END,
+            CASE WHEN restores AND m.custom_data IS NULL THEN i.data_before ELSE m.custom_data END,
+            CASE WHEN restores AND hidden < m.hidden_through THEN hidden ELSE m.hidden_through END,
+            CASE WHEN restores THEN cleared ELSE m.cleared_through END,
+            CASE
+                WHEN restores
+                AND i.away_before = 0 THEN 0
+                WHEN restores
+                AND i.away_before = 1
+                AND NOT (
+                    COALESCE(m.last_seq, i.head) > m.hidden_through
+                    AND COALESCE(m.last_seq, i.head) > m.joined_after
+                    AND m.stays_away = 0
+                ) THEN 1
+                ELSE m.stays_away
+            END,
+            CASE WHEN restores THEN 0 ELSE m.unlisted_through END,
+            CASE WHEN repins THEN pin ELSE m.pinned_at END,
+            CASE WHEN repins THEN i.revision ELSE m.changed_by END,
+            CASE WHEN restores THEN beneath ELSE m.taken_by END,
+            CASE WHEN restores AND cleared <= m.kept_after THEN NULL ELSE m.kept_after END,
+            CASE WHEN restores AND i.recorded = 0 THEN i.deletion - 1 ELSE m.undo_ended END
+        FROM (
+            SELECT
+                hidden,
+                cleared,
+                pin,
+                beneath,
+                restores,
+                restores
+                AND pin IS NOT NULL
+                AND m.pinned_at IS NULL AS repins
+            FROM (
+                SELECT
+                    CASE WHEN i.recorded = 1 THEN i.hidden_before ELSE m.prev_hidden_through END AS hidden,
+                    CASE WHEN i.recorded = 1 THEN i.cleared_before ELSE m.prev_cleared_through END AS cleared,
+                    CASE WHEN i.recorded = 1 THEN i.pinned_before ELSE m.prev_pinned_at END AS pin,
+                    CASE WHEN i.recorded = 1 THEN i.taken_before END AS beneath,
+                    m.taken_by = i.deletion
+                    AND i.deletion > COALESCE(m.undo_ended, 0)
+                    AND (i.recorded = 1 OR m.prev_taken_by IS NULL) AS restores
+            ) AS taken
+        ) AS rule
+    )
+FROM (
+    SELECT *
+    FROM (
+        SELECT
+            r.key AS ord,
+            r.value ->> 0 AS revision,
+            r.value ->> 1 AS user_id,
+            unhex(r.value ->> 2) AS conversation_key,
+            r.value ->> 3 AS deletion,
+            r.value ->> 4 AS recorded,
+            r.value ->> 5 AS hidden_before,
+            r.value ->> 6 AS cleared_before,
+            r.value ->> 7 AS pinned_before,
+            r.value ->> 8 AS taken_before,
+            r.value ->> 9 AS away_before,
+            r.value ->> 10 AS head,
+            r.value ->> 11 AS muted_before,
+            r.value ->> 12 AS marks_before,
+            unhex(r.value ->> 13) AS data_before
+        FROM json_each($1) AS r
+    ) AS i
+    ORDER BY user_id, conversation_key
+) AS i
+WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+-- CORRELATED SCALAR SUBQUERY 3
+--   CO-ROUTINE taken
+--     SCAN CONSTANT ROW
+--   SCAN taken
+-- USE TEMP B-TREE FOR ORDER BY
+
+-- deletions.restore.record
+INSERT INTO
+    changes (
+        user_id,
+        request_id,
+        request_digest,
+        client_id,
+        kind,
+        changed_at,
+        synced,
+        restorable_until,
+        erasable_from,
+        unlists,
+        undoes,
+        conversations,
+        detail,
+        caller,
+        kept_until,
+        revision,
+        results
+    )
+SELECT
+    q.user_id,
+    q.request_id,
+    q.request_digest,
+    q.client_id,
+    q.kind,
+    q.changed_at,
+    q.synced,
+    q.restorable_until,
+    q.erasable_from,
+    q.unlists,
+    q.undoes,
+    q.conversations,
+    q.detail,
+    q.caller,
+    q.kept_until,
+    q.revision,
+    COALESCE(r.results, '[]')
+FROM (
+    SELECT
+        r.key AS ord,
+        r.value ->> 0 AS user_id,
+        unhex(r.value ->> 1) AS request_id,
+        unhex(r.value ->> 2) AS request_digest,
+        r.value ->> 3 AS client_id,
+        r.value ->> 4 AS kind,
+        r.value ->> 5 AS changed_at,
+        r.value ->> 6 AS synced,
+        r.value ->> 7 AS restorable_until,
+        r.value ->> 8 AS erasable_from,
+        r.value ->> 9 AS unlists,
+        r.value ->> 10 AS undoes,
+        r.value ->> 11 AS conversations,
+        r.value ->> 12 AS detail,
+        r.value ->> 13 AS caller,
+        r.value ->> 14 AS kept_until,
+        r.value ->> 15 AS revision
+    FROM json_each($1) AS r
+) AS q
+    LEFT JOIN (
+        SELECT
+            i.user_id,
+            json_group_array(
+                json_array(
+                    CASE
+                        WHEN m.user_id IS NULL THEN 3
+                        ELSE CASE
+                            WHEN i.deletion IS NULL THEN 3
+                            WHEN i.deletion > COALESCE(m.taken_by, 0)
+                            AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
+                            ELSE 2
+                        END
+                    END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
+                    CASE
+                        WHEN m.user_id IS NULL THEN 0
+                        ELSE CASE
+                            WHEN i.deletion > COALESCE(m.taken_by, 0)
+                            AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
+                            ELSE 0
+                        END
+                    END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
+                    CASE
+                        WHEN m.user_id IS NULL THEN 0
+                        ELSE CASE WHEN m.changed_by = i.revision AND m.pinned_at IS NULL THEN 1 ELSE 0 END
+                    END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END
+                )
+                ORDER BY i.ord
+            ) AS results
+        FROM (
+            SELECT
+                r.key AS ord,
+                r.value ->> 0 AS revision,
+                r.value ->> 1 AS user_id,
+                unhex(r.value ->> 2) AS conversation_key,
+                r.value ->> 3 AS deletion,
+                r.value ->> 4 AS recorded,
+                r.value ->> 5 AS hidden_before,
+                r.value ->> 6 AS cleared_before,
+                r.value ->> 7 AS pinned_before,
+                r.value ->> 8 AS taken_before,
+                r.value ->> 9 AS away_before,
+                r.value ->> 10 AS head,
+                r.value ->> 11 AS muted_before,
+                r.value ->> 12 AS marks_before,
+                unhex(r.value ->> 13) AS data_before
+            FROM json_each($2) AS r
+        ) AS i
+            LEFT JOIN members AS m ON m.user_id = i.user_id
+            AND m.conversation_key = i.conversation_key
+        GROUP BY i.user_id
+    ) AS r ON r.user_id = q.user_id
+RETURNING user_id, revision, results;
+-- MATERIALIZE r
+--   SCAN r VIRTUAL TABLE INDEX 1:
+--   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?) LEFT-JOIN
+--   USE TEMP B-TREE FOR GROUP BY
+--   USE TEMP B-TREE FOR json_group_array(ORDER BY)
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- BLOOM FILTER ON r (user_id=?)
+-- SEARCH r USING AUTOMATIC COVERING INDEX (user_id=?) LEFT-JOIN
+
+-- deletions.show.apply
+UPDATE members AS m SET
+    (hidden_through, read_through, stays_away, unlisted_through, changed_by) = (
+        SELECT
+            CASE WHEN shows AND last <= m.hidden_through THEN last - 1 ELSE m.hidden_through END,
+            CASE
+                WHEN shows
+                AND last <= m.hidden_through
+                AND m.hidden_through > m.read_through THEN m.hidden_through
+                ELSE m.read_through
+            END,
+            CASE WHEN shows THEN 0 ELSE m.stays_away END,
+            CASE WHEN shows THEN 0 ELSE m.unlisted_through END,
+            CASE WHEN shows THEN i.revision ELSE m.changed_by END
+        FROM (
+            SELECT last, last > m.joined_after
+                AND (m.stays_away = 1 OR last <= m.hidden_through) AS shows
+            FROM (SELECT COALESCE(m.last_seq, i.head) AS last) AS reach
+        ) AS rule
+    )
+FROM (
+    SELECT *
+    FROM (
+        SELECT
+            r.key AS ord,
+            r.value ->> 0 AS revision,
+            r.value ->> 1 AS user_id,
+            unhex(r.value ->> 2) AS conversation_key,
+            r.value ->> 3 AS head
+        FROM json_each($1) AS r
+    ) AS i
+    ORDER BY user_id, conversation_key
+) AS i
+WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+-- CORRELATED SCALAR SUBQUERY 3
+--   CO-ROUTINE reach
+--     SCAN CONSTANT ROW
+--   SCAN reach
+-- USE TEMP B-TREE FOR ORDER BY
+
+-- deletions.show.record
+INSERT INTO
+    changes (
+        user_id,
+        request_id,
+        request_digest,
+        client_id,
+        kind,
+        changed_at,
+        synced,
+        restorable_until,
+        erasable_from,
+        unlists,
+        undoes,
+        conversations,
+        detail,
+        caller,
+        kept_until,
+        revision,
+        results
+    )
+SELECT
+    q.user_id,
+    q.request_id,
+    q.request_digest,
+    q.client_id,
+    q.kind,
+    q.changed_at,
+    q.synced,
+    q.restorable_until,
+    q.erasable_from,
+    q.unlists,
+    q.undoes,
+    q.conversations,
+    q.detail,
+    q.caller,
+    q.kept_until,
+    q.revision,
+    COALESCE(r.results, '[]')
+FROM (
+    SELECT
+        r.key AS ord,
+        r.value ->> 0 AS user_id,
+        unhex(r.value ->> 1) AS request_id,
+        unhex(r.value ->> 2) AS request_digest,
+        r.value ->> 3 AS client_id,
+        r.value ->> 4 AS kind,
+        r.value ->> 5 AS changed_at,
+        r.value ->> 6 AS synced,
+        r.value ->> 7 AS restorable_until,
+        r.value ->> 8 AS erasable_from,
+        r.value ->> 9 AS unlists,
+        r.value ->> 10 AS undoes,
+        r.value ->> 11 AS conversations,
+        r.value ->> 12 AS detail,
+        r.value ->> 13 AS caller,
+        r.value ->> 14 AS kept_until,
+        r.value ->> 15 AS revision
+    FROM json_each($1) AS r
+) AS q
+    LEFT JOIN (
+        SELECT
+            i.user_id,
+            json_group_array(
+                json_array(
+                    CASE
+                        WHEN m.user_id IS NULL THEN 3
+                        ELSE CASE
+                            WHEN m.changed_by = i.revision THEN 1
+                            WHEN COALESCE(m.last_seq, i.head) <= m.joined_after THEN 3
+                            ELSE 2
+                        END
+                    END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.read_through END
+                )
+                ORDER BY i.ord
+            ) AS results
+        FROM (
+            SELECT
+                r.key AS ord,
+                r.value ->> 0 AS revision,
+                r.value ->> 1 AS user_id,
+                unhex(r.value ->> 2) AS conversation_key,
+                r.value ->> 3 AS head
+            FROM json_each($2) AS r
+        ) AS i
+            LEFT JOIN members AS m ON m.user_id = i.user_id
+            AND m.conversation_key = i.conversation_key
+        GROUP BY i.user_id
+    ) AS r ON r.user_id = q.user_id
+RETURNING user_id, revision, results;
+-- MATERIALIZE r
+--   SCAN r VIRTUAL TABLE INDEX 1:
+--   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?) LEFT-JOIN
+--   USE TEMP B-TREE FOR GROUP BY
+--   USE TEMP B-TREE FOR json_group_array(ORDER BY)
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- BLOOM FILTER ON r (user_id=?)
+-- SEARCH r USING AUTOMATIC COVERING INDEX (user_id=?) LEFT-JOIN
+
+-- deletions.take.apply
+UPDATE members AS m SET
+    (
+        hidden_through,
+        cleared_through,
+        stays_away,
+        unlisted_through,
+        pinned_at,
+        taken_by,
+        kept_after,
+        prev_hidden_through,
+        prev_cleared_through,
+        prev_stays_away,
+        prev_pinned_at,
+        prev_taken_by
+    ) = (
+        SELECT
+            hidden,
+            CASE WHEN clears THEN clear ELSE m.cleared_through END,
+            away,
+            CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
+            CASE WHEN hides THEN NULL ELSE m.pinned_at END,
+            CASE WHEN takes THEN i.revision ELSE m.taken_by END,
+            CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
+            CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
+            CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
+            CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
+            CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
+            CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
+        FROM (
+            SELECT ruled.*, hides
+                OR clears OR away <> m.stays_away AS takes
+            FROM (
+                SELECT hiding.*
+                FROM (
+                    SELECT
+                        reached.*,
+                        CASE
+                            WHEN i.stays_away IS NULL
+                            OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
+                            WHEN m.stays_away = 0
+                            AND last > hidden
+                            AND last > m.joined_after THEN 0
+                            ELSE i.stays_away
+                        END AS away
+                    FROM (
+                        SELECT
+                            reach.*,
+                            CASE WHEN hide > m.hidden_through AND hide > m.joined_after THEN hide ELSE m.hidden_through END AS hidden,
+                            hide > m.hidden_through
+                            AND hide > m.joined_after AS hides,
+                            clear > m.cleared_through
+                            AND clear > m.joined_after AS clears
+                        FROM (
+                            SELECT
+                                (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
+                                (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
+                                (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
+                        ) AS reach
+                    ) AS reached
+                ) AS hiding
+            ) AS ruled
+        ) AS rule
+    )
+FROM (
+    SELECT *
+    FROM (
+        SELECT
+            r.key AS ord,
+            r.value ->> 0 AS revision,
+            r.value ->> 1 AS user_id,
+            unhex(r.value ->> 2) AS conversation_key,
+            r.value ->> 3 AS head,
+            r.value ->> 4 AS hide_through,
+            r.value ->> 5 AS clear_through,
+            r.value ->> 6 AS stays_away
+        FROM json_each($1) AS r
+    ) AS i
+    ORDER BY user_id, conversation_key
+) AS i
+WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+-- CORRELATED SCALAR SUBQUERY 6
+--   CO-ROUTINE reach
+--     SCAN CONSTANT ROW
+--   SCAN reach
+-- USE TEMP B-TREE FOR ORDER BY
+
+-- deletions.take.record
+INSERT INTO
+    changes (
+        user_id,
+        request_id,
+        request_digest,
+        client_id,
+        kind,
+        changed_at,
+        synced,
+        restorable_until,
+        erasable_from,
+        unlists,
+        undoes,
+        conversations,
+        detail,
+        caller,
+        kept_until,
+        revision,
+        results
+    )
+SELECT
+    q.user_id,
+    q.request_id,
+    q.request_digest,
+    q.client_id,
+    q.kind,
+    q.changed_at,
+    q.synced,
+    q.restorable_until,
+    q.erasable_from,
+    q.unlists,
+    q.undoes,
+    q.conversations,
+    q.detail,
+    q.caller,
+    q.kept_until,
+    q.revision,
+    COALESCE(r.results, '[]')
+FROM (
+    SELECT
+        r.key AS ord,
+        r.value ->> 0 AS user_id,
+        unhex(r.value ->> 1) AS request_id,
+        unhex(r.value ->> 2) AS request_digest,
+        r.value ->> 3 AS client_id,
+        r.value ->> 4 AS kind,
+        r.value ->> 5 AS changed_at,
+        r.value ->> 6 AS synced,
+        r.value ->> 7 AS restorable_until,
+        r.value ->> 8 AS erasable_from,
+        r.value ->> 9 AS unlists,
+        r.value ->> 10 AS undoes,
+        r.value ->> 11 AS conversations,
+        r.value ->> 12 AS detail,
+        r.value ->> 13 AS caller,
+        r.value ->> 14 AS kept_until,
+        r.value ->> 15 AS revision
+    FROM json_each($1) AS r
+) AS q
+    LEFT JOIN (
+        SELECT
+            i.user_id,
+            json_group_array(
+                json_array(
+                    CASE
+                        WHEN m.user_id IS NULL THEN 4
+                        ELSE (
+                            SELECT CASE
+                                WHEN m.appeared_before = 0
+                                AND last <= m.joined_after THEN 4
+                                WHEN last <= hidden_before
+                                OR last <= m.joined_after THEN 2
+                                WHEN away_before = 1
+                                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+                                WHEN (
+                                    CASE
+                                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
+                                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
+                                    END
+                                ) < last THEN 3
+                                ELSE 1
+                            END
+                            FROM (
+                                SELECT
+                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
+                                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
+                                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
+                            ) AS stood
+                        )
+                    END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END
+                )
+                ORDER BY i.ord
+            ) AS results
+        FROM (
+            SELECT
+                r.key AS ord,
+                r.value ->> 0 AS revision,
+                r.value ->> 1 AS user_id,
+                unhex(r.value ->> 2) AS conversation_key,
+                r.value ->> 3 AS head,
+                r.value ->> 4 AS hide_through,
+                r.value ->> 5 AS clear_through,
+                r.value ->> 6 AS stays_away
+            FROM json_each($2) AS r
+        ) AS i
+            LEFT JOIN members AS m ON m.user_id = i.user_id
+            AND m.conversation_key = i.conversation_key
+        GROUP BY i.user_id
+    ) AS r ON r.user_id = q.user_id
+RETURNING user_id, revision, results;
+-- MATERIALIZE r
+--   SCAN r VIRTUAL TABLE INDEX 1:
+--   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?) LEFT-JOIN
+--   USE TEMP B-TREE FOR GROUP BY
+--   CORRELATED SCALAR SUBQUERY 3
+--     CO-ROUTINE stood
+--       SCAN CONSTANT ROW
+--     SCAN stood
+--   USE TEMP B-TREE FOR json_group_array(ORDER BY)
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- BLOOM FILTER ON r (user_id=?)
+-- SEARCH r USING AUTOMATIC COVERING INDEX (user_id=?) LEFT-JOIN
+
+-- deletions.take_in_steps.apply
+UPDATE members AS m SET
+    (
+        hidden_through,
+        cleared_through,
+        stays_away,
+        unlisted_through,
+        pinned_at,
+        taken_by,
+        kept_after,
+        prev_hidden_through,
+        prev_cleared_through,
+        prev_stays_away,
+        prev_pinned_at,
+        prev_taken_by
+    ) = (
+        SELECT
+            hidden,
+            CASE WHEN clears THEN clear ELSE m.cleared_through END,
+            away,
+            CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
+            CASE WHEN hides THEN NULL ELSE m.pinned_at END,
+            CASE WHEN takes THEN i.revision ELSE m.taken_by END,
+            CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
+            CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
+            CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
+            CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
+            CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
+            CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
+        FROM (
+            SELECT ruled.*, hides
+                OR clears OR away <> m.stays_away AS takes
+            FROM (
+                SELECT hiding.*
+                FROM (
+                    SELECT
+                        reached.*,
+                        CASE
+                            WHEN NOT (
+                                i.planned_at IS NULL
+                                OR (
+                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                )
+                            )
+                            OR i.stays_away IS NULL
+                            OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
+                            WHEN m.stays_away = 0
+                            AND last > hidden
+                            AND last > m.joined_after THEN 0
+                            ELSE i.stays_away
+                        END AS away
+                    FROM (
+                        SELECT
+                            reach.*,
+                            CASE
+                                WHEN (
+                                    i.planned_at IS NULL
+                                    OR (
+                                        COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                        AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                    )
+                                )
+                                AND hide > m.hidden_through
+                                AND hide > m.joined_after THEN hide
+                                ELSE m.hidden_through
+                            END AS hidden,
+                            (
+                                i.planned_at IS NULL
+                                OR (
+                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                )
+                            )
+                            AND hide > m.hidden_through
+                            AND hide > m.joined_after AS hides,
+                            (
+                                i.planned_at IS NULL
+                                OR (
+                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                )
+                            )
+                            AND clear > m.cleared_through
+                            AND clear > m.joined_after AS clears
+                        FROM (
+                            SELECT
+                                (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
+                                (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
+                                (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
+                        ) AS reach
+                    ) AS reached
+                ) AS hiding
+            ) AS ruled
+        ) AS rule
+    )
+FROM (
+    SELECT *
+    FROM (
+        SELECT
+            r.key AS ord,
+            r.value ->> 0 AS revision,
+            r.value ->> 1 AS user_id,
+            unhex(r.value ->> 2) AS conversation_key,
+            r.value ->> 3 AS head,
+            r.value ->> 4 AS hide_through,
+            r.value ->> 5 AS clear_through,
+            r.value ->> 6 AS stays_away,
+            r.value ->> 7 AS filed,
+            r.value ->> 8 AS planned_at
+        FROM json_each($1) AS r
+    ) AS i
+    ORDER BY user_id, conversation_key
+) AS i
+WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+-- CORRELATED SCALAR SUBQUERY 6
+--   CO-ROUTINE reach
+--     SCAN CONSTANT ROW
+--   SCAN reach
+-- USE TEMP B-TREE FOR ORDER BY
+
+-- deletions.take_in_steps.record
+INSERT INTO
+    changes (
+        user_id,
+        request_id,
+        request_digest,
+        client_id,
+        kind,
+        changed_at,
+        synced,
+        restorable_until,
+        erasable_from,
+        unlists,
+        undoes,
+        conversations,
+        detail,
+        caller,
+        kept_until,
+        revision,
+        results
+    )
+SELECT
+    q.user_id,
+    q.request_id,
+    q.request_digest,
+    q.client_id,
+    q.kind,
+    q.changed_at,
+    q.synced,
+    q.restorable_until,
+    q.erasable_from,
+    q.unlists,
+    q.undoes,
+    q.conversations,
+    q.detail,
+    q.caller,
+    q.kept_until,
+    q.revision,
+    COALESCE(r.results, '[]')
+FROM (
+    SELECT
+        r.key AS ord,
+        r.value ->> 0 AS user_id,
+        unhex(r.value ->> 1) AS request_id,
+        unhex(r.value ->> 2) AS request_digest,
+        r.value ->> 3 AS client_id,
+        r.value ->> 4 AS kind,
+        r.value ->> 5 AS changed_at,
+        r.value ->> 6 AS synced,
+        r.value ->> 7 AS restorable_until,
+        r.value ->> 8 AS erasable_from,
+        r.value ->> 9 AS unlists,
+        r.value ->> 10 AS undoes,
+        r.value ->> 11 AS conversations,
+        r.value ->> 12 AS detail,
+        r.value ->> 13 AS caller,
+        r.value ->> 14 AS kept_until,
+        r.value ->> 15 AS revision
+    FROM json_each($1) AS r
+) AS q
+    LEFT JOIN (
+        SELECT
+            i.user_id,
+            json_group_array(
+                json_array(
+                    CASE
+                        WHEN m.user_id IS NULL THEN 4
+                        ELSE (
+                            SELECT CASE
+                                WHEN m.appeared_before = 0
+                                AND last <= m.joined_after THEN 4
+                                WHEN NOT (
+                                    i.planned_at IS NULL
+                                    OR (
+                                        COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                        AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                    )
+                                ) THEN CASE
+                                    WHEN COALESCE(m.last_seq, i.head) > m.hidden_through
+                                    AND COALESCE(m.last_seq, i.head) > m.joined_after
+                                    AND m.stays_away = 0 THEN 5
+                                    ELSE 6
+                                END
+                                WHEN last <= hidden_before
+                                OR last <= m.joined_after THEN 2
+                                WHEN away_before = 1
+                                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+                                WHEN (
+                                    CASE
+                                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
+                                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
+                                    END
+                                ) < last THEN 3
+                                ELSE 1
+                            END
+                            FROM (
+                                SELECT
+                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
+                                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
+                                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
+                            ) AS stood
+                        )
+                    END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END
+                )
+                ORDER BY i.ord
+            ) AS results
+        FROM (
+            SELECT
+                r.key AS ord,
+                r.value ->> 0 AS revision,
+                r.value ->> 1 AS user_id,
+                unhex(r.value ->> 2) AS conversation_key,
+                r.value ->> 3 AS head,
+                r.value ->> 4 AS hide_through,
+                r.value ->> 5 AS clear_through,
+                r.value ->> 6 AS stays_away,
+                r.value ->> 7 AS filed,
+                r.value ->> 8 AS planned_at
+            FROM json_each($2) AS r
+        ) AS i
+            LEFT JOIN members AS m ON m.user_id = i.user_id
+            AND m.conversation_key = i.conversation_key
+        GROUP BY i.user_id
+    ) AS r ON r.user_id = q.user_id
+RETURNING user_id, revision, results;
+-- MATERIALIZE r
+--   SCAN r VIRTUAL TABLE INDEX 1:
+--   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?) LEFT-JOIN
+--   USE TEMP B-TREE FOR GROUP BY
+--   CORRELATED SCALAR SUBQUERY 3
+--     CO-ROUTINE stood
+--       SCAN CONSTANT ROW
+--     SCAN stood
+--   USE TEMP B-TREE FOR json_group_array(ORDER BY)
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- BLOOM FILTER ON r (user_id=?)
+-- SEARCH r USING AUTOMATIC COVERING INDEX (user_id=?) LEFT-JOIN
+
+-- erasure.backlog.due.0
+SELECT COUNT(*) AS due, MIN(erasable_from) AS oldest
+FROM
+    (SELECT erasable_from FROM changes WHERE erasable_from <= $1 ORDER BY erasable_from LIMIT 10000) AS waiting;
+-- CO-ROUTINE waiting
+--   SEARCH changes USING COVERING INDEX changes_by_erasable_from (erasable_from<?)
+-- SCAN waiting
+
+-- erasure.backlog.due.1
+SELECT COUNT(*) AS due, MIN(erasable_from) AS oldest
+FROM (
+    SELECT erasable_from
+    FROM conversations
+    WHERE erasable_from <= $1
+    ORDER BY erasable_from
+    LIMIT 10000
+) AS waiting;
+-- CO-ROUTINE waiting
+--   SEARCH conversations USING COVERING INDEX conversations_by_erasable_from (erasable_from<?)
+-- SCAN waiting
+
+-- erasure.due_changes
+SELECT
+    user_id,
+    erasable_from,
+    revision,
+    request_digest,
+    kind,
+    restorable_until,
+    conversations,
+    results,
+    detail
+FROM changes
+WHERE erasable_from >= $1 AND erasable_from <= $2
+ORDER BY erasable_from
+LIMIT 100;
+-- SEARCH changes USING INDEX changes_by_erasable_from (erasable_from>? AND erasable_from<?)
+
+-- erasure.due_conversations
+SELECT conversation_key, erasable_from
+FROM conversations
+WHERE erasable_from >= $1 AND erasable_from <= $2
+ORDER BY erasable_from
+LIMIT 16;
+-- SEARCH conversations USING COVERING INDEX conversations_by_erasable_from (erasable_from>? AND erasable_from<?)
+
+-- erasure.erase.erase
+DELETE FROM messages
+WHERE conversation_key = $1 AND seq >= $2 AND seq <= $3;
+-- SEARCH messages USING PRIMARY KEY (conversation_key=? AND seq>? AND seq<?)
+
+-- erasure.erase.oldest
+SELECT MIN(seq) AS seq
+FROM messages
+WHERE conversation_key = $1 AND seq > $2 AND seq <= $3;
+-- SEARCH messages USING PRIMARY KEY (conversation_key=? AND seq>? AND seq<?)
+
+-- erasure.finish_changes
+UPDATE changes AS c SET
+    erasable_from = NULL
+FROM
+    (SELECT r.key AS ord, r.value ->> 0 AS user_id, r.value ->> 1 AS revision FROM json_each($2) AS r) AS i
+WHERE c.user_id = i.user_id AND c.revision = i.revision AND c.erasable_from = $1;
+-- SEARCH c USING COVERING INDEX changes_by_erasable_from (erasable_from=?)
+-- SCAN r VIRTUAL TABLE INDEX 1:
+
+-- erasure.finish_conversation
+UPDATE conversations SET
+    erasable_from = NULL
+WHERE conversation_key = $1 AND erasable_from = $2;
+-- SEARCH conversations USING PRIMARY KEY (conversation_key=?)
+
+-- erasure.lease_changes
+UPDATE changes AS c SET
+    erasable_from = $1
+FROM
+    (SELECT r.key AS ord, r.value ->> 0 AS user_id, r.value ->> 1 AS revision FROM json_each($2) AS r) AS i
+WHERE c.user_id = i.user_id AND c.revision = i.revision;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH c USING PRIMARY KEY (user_id=? AND revision=?)
+
+-- erasure.lease_conversations
+UPDATE conversations AS c SET
+    erasable_from = $1
+FROM (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($2) AS r) AS i
+WHERE c.conversation_key = i.conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH c USING PRIMARY KEY (conversation_key=?)
+
+-- erasure.lock_heads
+SELECT c.conversation_key
+FROM (
+    SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS due
+    FROM json_each($1) AS r
+) AS i
+    CROSS JOIN conversations AS c
+WHERE c.conversation_key = i.conversation_key AND (c.erasable_from IS NULL OR c.erasable_from > i.due)
+ORDER BY c.conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH c USING PRIMARY KEY (conversation_key=?)
+-- USE TEMP B-TREE FOR ORDER BY
+
+-- erasure.pass_on
+UPDATE conversations AS c SET
+    erasable_from = i.due
+FROM (
+    SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS due
+    FROM json_each($1) AS r
+) AS i
+WHERE c.conversation_key = i.conversation_key AND (c.erasable_from IS NULL OR c.erasable_from > i.due);
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH c USING PRIMARY KEY (conversation_key=?)
+
+-- erasure.trim.changes
+DELETE FROM changes
+WHERE
+    (user_id, revision) IN (
+        SELECT user_id, revision
+        FROM changes
+        WHERE (kept_until, user_id, revision) > ($2, $3, $4)
+            AND kept_until < $1 AND erasable_from IS NULL
+        ORDER BY kept_until, user_id, revision
+        LIMIT 200
+    )
+RETURNING kept_until AS time, user_id, revision;
+-- SEARCH changes USING PRIMARY KEY (user_id=? AND revision=?)
+-- LIST SUBQUERY 2
+--   SEARCH changes USING INDEX changes_by_kept_until ((kept_until,user_id,revision)>(?,?,?) AND kept_until<?)
+--   CREATE BLOOM FILTER
+
+-- erasure.trim.changes_without_promise
+DELETE FROM changes
+WHERE
+    (user_id, revision) IN (
+        SELECT user_id, revision
+        FROM changes
+        WHERE
+            (changed_at, user_id, revision) > ($2, $3, $4)
+            AND changed_at < $1
+            AND erasable_from IS NULL
+            AND kept_until IS NULL
+            AND (restorable_until IS NULL OR restorable_until < $5)
+        ORDER BY changed_at, user_id, revision
+        LIMIT 200
+    )
+RETURNING changed_at AS time, user_id, revision;
+-- SEARCH changes USING PRIMARY KEY (user_id=? AND revision=?)
+-- LIST SUBQUERY 2
+--   SEARCH changes USING INDEX changes_without_promise ((changed_at,user_id,revision)>(?,?,?) AND changed_at<?)
+--   CREATE BLOOM FILTER
+
+-- erasure.trim.erased_messages
+DELETE FROM erased_messages
+WHERE
+    (conversation_key, sender_user_id, client_message_id) IN (
+        SELECT conversation_key, sender_user_id, client_message_id
+        FROM erased_messages
+        WHERE recognised_until >= $2
+            AND recognised_until < $1
+        ORDER BY recognised_until
+        LIMIT 200
+    )
+RETURNING recognised_until AS time;
+-- SEARCH erased_messages USING PRIMARY KEY (conversation_key=? AND sender_user_id=? AND client_message_id=?)
+-- LIST SUBQUERY 2
+--   SEARCH erased_messages USING COVERING INDEX erased_messages_by_time (recognised_until>? AND recognised_until<?)
+--   CREATE BLOOM FILTER
+
+-- erasure.trim.group_requests
+DELETE FROM group_requests
+WHERE
+    (conversation_key, request_id) IN (
+        SELECT conversation_key, request_id
+        FROM group_requests
+        WHERE kept_until >= $2
+            AND kept_until < $1
+        ORDER BY kept_until
+        LIMIT 200
+    )
+RETURNING kept_until AS time;
+-- SEARCH group_requests USING PRIMARY KEY (conversation_key=? AND request_id=?)
+-- LIST SUBQUERY 2
+--   SEARCH group_requests USING COVERING INDEX group_requests_by_kept_until (kept_until>? AND kept_until<?)
+--   CREATE BLOOM FILTER
+
+-- erasure.undo.end
+UPDATE members AS m SET
+    undo_ended = i.ended,
+    taken_by = CASE WHEN m.taken_by > i.ended THEN m.taken_by END,
+    kept_after = CASE WHEN i.cleared < m.cleared_through THEN i.cleared END
+FROM (
+    SELECT
+        r.key AS ord,
+        unhex(r.value ->> 0) AS conversation_key,
+        r.value ->> 1 AS ended,
+        r.value ->> 2 AS cleared
+    FROM json_each($2) AS r
+) AS i
+WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+
+-- erasure.undo.records
+SELECT c.revision, c.request_digest, c.kind, c.restorable_until, c.conversations, c.results, c.detail
+FROM
+    (SELECT r.key AS ord, r.value ->> 0 AS revision FROM json_each($2) AS r) AS i
+    CROSS JOIN changes AS c
+WHERE c.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND c.revision = i.revision;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH c USING PRIMARY KEY (user_id=? AND revision=?)
+
+-- erasure.undo.stacks
+SELECT m.conversation_key, m.taken_by, m.undo_ended, m.cleared_through
+FROM
+    (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($2) AS r) AS i
+    CROSS JOIN members AS m
+WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+
+-- erasure.unlisting.deletions
+SELECT user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
+FROM changes
+WHERE unlists IS NOT NULL AND (user_id, revision) > ($1, $2)
+ORDER BY user_id, revision
+LIMIT 100;
+-- SEARCH changes USING INDEX changes_that_unlist ((user_id,revision)>(?,?))
+
+-- erasure.unlisting.done
+UPDATE changes SET
+    unlists = NULL
+WHERE user_id = $1 AND revision = $2;
+-- SEARCH changes USING PRIMARY KEY (user_id=? AND revision=?)
+
+-- erasure.unlisting.unlist
+UPDATE members AS m SET
+    unlisted_through = m.last_seq
+FROM (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($2) AS r) AS i
+WHERE
+    m.user_id = CASE WHEN i.ord >= 0 THEN $1 END
+    AND m.conversation_key = i.conversation_key
+    AND CASE
+        WHEN m.last_seq > m.unlisted_through
+        AND NOT (m.last_seq > m.hidden_through AND m.last_seq > m.joined_after AND m.stays_away = 0) THEN TRUE
+        ELSE FALSE
+    END;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+
+-- erasure.views
+WITH
+views AS (
+    SELECT
+        conversation_key,
+        CASE WHEN joined_after > readable_after THEN joined_after ELSE readable_after END AS lower_end,
+        upper_end
+    FROM (
+        SELECT
+            m.conversation_key,
+            m.joined_after,
+            MIN(
+                m.cleared_through,
+                COALESCE(m.kept_after, m.cleared_through),
+                CASE
+                    WHEN m.taken_by > COALESCE(m.undo_ended, 0) THEN COALESCE(m.prev_cleared_through, m.cleared_through)
+                    ELSE m.cleared_through
+                END
+            ) AS readable_after,
+            CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END AS upper_end
+        FROM (
+            SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS head
+            FROM json_each($1) AS r
+        ) AS i
+            CROSS JOIN members AS m
+        WHERE m.conversation_key = i.conversation_key
+            AND m.kind > 0
+    ) AS bounds
+),
+visible AS (SELECT * FROM views WHERE upper_end > lower_end),
+covered AS (
+    SELECT
+        conversation_key,
+        lower_end,
+        COALESCE(
+            MAX(upper_end) OVER (PARTITION BY conversation_key ORDER BY lower_end ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+            0
+        ) AS through
+    FROM visible
+),
+tops AS (SELECT conversation_key, MAX(upper_end) AS upper_end FROM visible GROUP BY conversation_key)
+SELECT conversation_key, through AS unseen_after, lower_end AS unseen_through
+FROM covered
+WHERE lower_end > through
+UNION ALL
+SELECT i.conversation_key, COALESCE(t.upper_end, 0), i.head
+FROM (
+    SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS head
+    FROM json_each($1) AS r
+) AS i
+    LEFT JOIN tops AS t ON t.conversation_key = i.conversation_key
+WHERE i.head > COALESCE(t.upper_end, 0);
+-- COMPOUND QUERY
+--   LEFT-MOST SUBQUERY
+--     CO-ROUTINE covered
+--       CO-ROUTINE (subquery-10)
+--         SCAN r VIRTUAL TABLE INDEX 1:
+--         SEARCH m USING INDEX members_by_conversation (conversation_key=?)
+--         USE TEMP B-TREE FOR ORDER BY
+--       SCAN (subquery-10)
+--     SCAN covered
+--   UNION ALL
+--     MATERIALIZE tops
+--       SCAN r VIRTUAL TABLE INDEX 1:
+--       SEARCH m USING INDEX members_by_conversation (conversation_key=?)
+--       USE TEMP B-TREE FOR GROUP BY
+--     SCAN r VIRTUAL TABLE INDEX 1:
+--     BLOOM FILTER ON t (conversation_key=?)
+--     SEARCH t USING AUTOMATIC COVERING INDEX (conversation_key=?) LEFT-JOIN
+
+-- events
+SELECT
+    revision,
+    request_digest,
+    kind,
+    restorable_until,
+    conversations,
+    results,
+    detail,
+    client_id,
+    changed_at,
+    synced,
+    undoes
+FROM changes
+WHERE user_id = $1 AND revision > $2
+ORDER BY revision
+LIMIT $3 + 0;
+-- SEARCH changes USING PRIMARY KEY (user_id=? AND revision>?)
+
+-- folders.add
+INSERT INTO folder_conversations (user_id, folder_id, conversation_key, added_by, ord)
+SELECT $1, $2, i.conversation_key, $3, i.ord
+FROM
+    (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($4) AS r) AS i
+    CROSS JOIN members AS m
+WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key
+ON CONFLICT (user_id, folder_id, conversation_key) DO NOTHING
+RETURNING conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH m USING COVERING INDEX members_by_conversation (conversation_key=? AND user_id=?)
+
+-- folders.all
+SELECT
+    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
+    MAX(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
+    d.name,
+    m.conversation_key,
+    m.joined_after,
+    m.left_at,
+    m.last_seq,
+    m.last_time,
+    m.hidden_through,
+    m.cleared_through,
+    m.read_through,
+    m.stays_away,
+    m.pinned_at,
+    m.muted,
+    m.marks,
+    m.custom_data,
+    '[]' AS folders
+FROM
+    (SELECT $1 AS user_id) AS me
+    LEFT JOIN users AS u ON u.user_id = me.user_id
+    LEFT JOIN folders AS d ON d.user_id = me.user_id
+    LEFT JOIN folder_conversations AS f ON f.user_id = d.user_id
+    AND f.folder_id = d.folder_id
+    LEFT JOIN members AS m ON m.user_id = CASE WHEN f.ord >= 0 THEN f.user_id END
+    AND m.conversation_key = f.conversation_key
+ORDER BY d.folder_id, f.added_by, f.ord;
+-- CO-ROUTINE me
+--   SCAN CONSTANT ROW
+-- SCAN me
+-- SEARCH u USING PRIMARY KEY (user_id=?) LEFT-JOIN
+-- SEARCH d USING COVERING INDEX folders_by_name (user_id=?) LEFT-JOIN
+-- SEARCH f USING PRIMARY KEY (user_id=? AND folder_id=?) LEFT-JOIN
+-- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?) LEFT-JOIN
+-- SCALAR SUBQUERY 1
+--   SEARCH incarnations USING PRIMARY KEY
+-- SCALAR SUBQUERY 2
+--   SEARCH incarnations USING PRIMARY KEY
+-- USE TEMP B-TREE FOR ORDER BY
+
+-- folders.contents
+SELECT
+    m.conversation_key,
+    m.joined_after,
+    m.left_at,
+    m.last_seq,
+    m.last_time,
+    m.hidden_through,
+    m.cleared_through,
+    m.read_through,
+    m.stays_away,
+    m.pinned_at,
+    m.muted,
+    m.marks,
+    m.custom_data,
+    '[]' AS folders
+FROM folder_conversations AS f CROSS JOIN members AS m
+WHERE
+    f.user_id = $1
+    AND f.folder_id = $2
+    AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
+    AND m.conversation_key = f.conversation_key
+ORDER BY f.added_by, f.ord;
+-- SEARCH f USING PRIMARY KEY (user_id=? AND folder_id=?)
+-- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+-- USE TEMP B-TREE FOR ORDER BY
+
+-- folders.counts
+SELECT
+    (SELECT COUNT(*) FROM folders WHERE user_id = $1) AS folders,
+    (SELECT COUNT(*) FROM folder_conversations WHERE user_id = $1) AS conversations;
+-- SCAN CONSTANT ROW
+-- SCALAR SUBQUERY 1
+--   SEARCH folders USING COVERING INDEX folders_by_name (user_id=?)
+-- SCALAR SUBQUERY 2
+--   SEARCH folder_conversations USING COVERING INDEX folder_conversations_by_conversation (user_id=?)
+
+-- folders.create
+INSERT INTO folders (user_id, folder_id, name)
+VALUES ($1, $2, $3);
+
+-- folders.delete
+DELETE FROM folders
+WHERE user_id = $1 AND folder_id = $2;
+-- SEARCH folders USING PRIMARY KEY (user_id=? AND folder_id=?)
+
+-- folders.empty
+DELETE FROM folder_conversations
+WHERE user_id = $1 AND folder_id = $2
+RETURNING conversation_key;
+-- SEARCH folder_conversations USING PRIMARY KEY (user_id=? AND folder_id=?)
+
+-- folders.find
+SELECT folder_id
+FROM folders
+WHERE user_id = $1 AND name = $2;
+-- SEARCH folders USING COVERING INDEX folders_by_name (user_id=? AND name=?)
+
+-- folders.remove
+DELETE FROM folder_conversations
+WHERE
+    user_id = $1
+    AND folder_id = $2
+    AND conversation_key IN (
+        SELECT i.conversation_key
+        FROM (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($3) AS r) AS i
+    )
+RETURNING conversation_key;
+-- SEARCH folder_conversations USING PRIMARY KEY (user_id=? AND folder_id=? AND conversation_key=?)
+-- LIST SUBQUERY 2
+--   SCAN r VIRTUAL TABLE INDEX 1:
+--   CREATE BLOOM FILTER
+
+-- folders.rename
+UPDATE folders SET
+    name = $3
+WHERE user_id = $1 AND folder_id = $2;
+-- SEARCH folders USING PRIMARY KEY (user_id=? AND folder_id=?)
+
+-- folders.shown
+SELECT t.shown, t.added, p.*
+FROM (
+    SELECT COUNT(*) AS shown, COUNT(CASE WHEN f.added_by = $2 THEN 1 END) AS added
+    FROM folder_conversations AS f
+        CROSS JOIN members AS m
+    WHERE
+        f.user_id = $1
+        AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
+        AND m.conversation_key = f.conversation_key
+        AND m.last_seq > m.hidden_through
+        AND m.last_seq > m.joined_after
+        AND m.stays_away = 0
+) AS t
+    LEFT JOIN (
+        SELECT
+            f.added_by,
+            m.conversation_key,
+            m.joined_after,
+            m.left_at,
+            m.last_seq,
+            m.last_time,
+            m.hidden_through,
+            m.cleared_through,
+            m.read_through,
+            m.stays_away,
+            m.pinned_at,
+            m.muted,
+            m.marks,
+            m.custom_data,
+            '[]' AS folders
+        FROM folder_conversations AS f
+            CROSS JOIN members AS m
+        WHERE
+            f.user_id = $1
+            AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
+            AND m.conversation_key = f.conversation_key
+            AND m.last_seq IS NULL
+    ) AS p ON TRUE;
+-- CO-ROUTINE t
+--   SEARCH f USING PRIMARY KEY (user_id=?)
+--   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+-- MATERIALIZE p
+--   SEARCH f USING PRIMARY KEY (user_id=?)
+--   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+-- SCAN t
+-- SCAN p LEFT-JOIN
+
+-- folders.touch
+UPDATE members AS m SET
+    changed_by = $2
+FROM (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($3) AS r) AS i
+WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH m USING COVERING INDEX members_by_conversation (conversation_key=? AND user_id=?)
 
 -- groups.earlier
 SELECT request_digest, changed_count
@@ -1319,7 +2087,28 @@ WHERE m.conversation_key = $1 AND m.kind > 0 AND m.left_at IS NULL
 LIMIT 9;
 -- SEARCH m USING INDEX members_by_conversation (conversation_key=?)
 
--- hidden.page
+-- heads.heads
+SELECT c.conversation_key, c.canonical_id, c.last_seq, c.last_time, c.is_large
+FROM
+    (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($1) AS r) AS i
+    CROSS JOIN conversations AS c
+WHERE c.conversation_key = i.conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH c USING PRIMARY KEY (conversation_key=?)
+
+-- heads.positions
+SELECT
+    json_group_array(CASE WHEN c.canonical_id <> i.canonical_id THEN -1 ELSE COALESCE(c.last_seq, 0) END ORDER BY i.ord) AS positions
+FROM (
+    SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS canonical_id
+    FROM json_each($1) AS r
+) AS i
+    LEFT JOIN conversations AS c ON c.conversation_key = i.conversation_key;
+-- USE TEMP B-TREE FOR json_group_array(ORDER BY)
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH c USING PRIMARY KEY (conversation_key=?) LEFT-JOIN
+
+-- lists.hidden.page
 WITH
 without_copy AS (
     SELECT m.*
@@ -1445,7 +2234,7 @@ FROM
 --     USE TEMP B-TREE FOR ORDER BY
 --   SCAN (subquery-10)
 
--- hidden.restorable
+-- lists.hidden.restorable
 SELECT c.revision, c.restorable_until
 FROM
     (SELECT r.key AS ord, r.value ->> 0 AS revision FROM json_each($3) AS r) AS i
@@ -1457,23 +2246,61 @@ WHERE
 -- SCAN r VIRTUAL TABLE INDEX 1:
 -- SEARCH c USING PRIMARY KEY (user_id=? AND revision=?)
 
--- incarnation.begin
-INSERT INTO incarnations (base, began_at)
+-- lists.members.by_keys
 SELECT
-    MAX(
-        $1,
-        (SELECT COALESCE(MAX(revision), 0) FROM users) + 1,
-        (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
-    ),
-    $1
-RETURNING base;
--- SCAN CONSTANT ROW
--- SCALAR SUBQUERY 1
---   SEARCH users USING PRIMARY KEY
--- SCALAR SUBQUERY 2
---   SEARCH incarnations USING PRIMARY KEY
+    m.conversation_key,
+    m.joined_after,
+    m.left_at,
+    m.last_seq,
+    m.last_time,
+    m.hidden_through,
+    m.cleared_through,
+    m.read_through,
+    m.stays_away,
+    m.pinned_at,
+    m.muted,
+    m.marks,
+    m.custom_data,
+    (
+        SELECT json_group_array(json_array(name))
+        FROM (
+            SELECT *
+            FROM (
+                SELECT d.folder_id AS ord, d.name
+                FROM folder_conversations AS f
+                    CROSS JOIN folders AS d
+                WHERE
+                    f.user_id = m.user_id
+                    AND f.conversation_key = m.conversation_key
+                    AND d.user_id = f.user_id
+                    AND d.folder_id = f.folder_id
+            ) AS names
+            ORDER BY ord
+        )
+    ) AS folders
+FROM
+    (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($2) AS r) AS i
+    CROSS JOIN members AS m
+WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+-- CORRELATED SCALAR SUBQUERY 3
+--   CO-ROUTINE (subquery-2)
+--     SEARCH f USING COVERING INDEX folder_conversations_by_conversation (user_id=? AND conversation_key=?)
+--     SEARCH d USING PRIMARY KEY (user_id=? AND folder_id=?)
+--     USE TEMP B-TREE FOR ORDER BY
+--   SCAN (subquery-2)
 
--- list.part.folder
+-- lists.members.known
+SELECT m.conversation_key
+FROM
+    (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($2) AS r) AS i
+    CROSS JOIN members AS m
+WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH m USING COVERING INDEX members_by_conversation (conversation_key=? AND user_id=?)
+
+-- lists.parts.part.folder
 WITH
 filed AS (
     SELECT m.*
@@ -1612,7 +2439,7 @@ FROM
 --     USE TEMP B-TREE FOR ORDER BY
 --   SCAN (subquery-9)
 
--- list.part.whole
+-- lists.parts.part.whole
 WITH
 pinned AS (
     SELECT entry.*
@@ -1789,7 +2616,7 @@ FROM
 --     USE TEMP B-TREE FOR ORDER BY
 --   SCAN (subquery-11)
 
--- list.selection.folder
+-- lists.parts.selection.folder
 WITH
 filed AS (
     SELECT m.*
@@ -1909,7 +2736,7 @@ FROM
 -- SCALAR SUBQUERY 11
 --   SCAN matching
 
--- list.selection.whole
+-- lists.parts.selection.whole
 WITH
 matching AS (
     SELECT entry.*
@@ -2042,7 +2869,7 @@ FROM
 -- SCALAR SUBQUERY 12
 --   SCAN matching
 
--- list.unread.folder
+-- lists.parts.unread.folder
 WITH
 filed AS (
     SELECT m.*
@@ -2129,7 +2956,7 @@ FROM counted LEFT JOIN without_copy AS p ON TRUE;
 -- SCAN counted
 -- SCAN entry LEFT-JOIN
 
--- list.unread.whole
+-- lists.parts.unread.whole
 WITH
 counted AS (
     SELECT
@@ -2232,39 +3059,6 @@ FROM counted LEFT JOIN without_copy AS p ON TRUE;
 -- SCAN counted
 -- SEARCH m USING INDEX members_listed (user_id=? AND last_time=?) LEFT-JOIN
 
--- log.after
-SELECT
-    revision,
-    request_digest,
-    kind,
-    restorable_until,
-    conversations,
-    results,
-    detail,
-    client_id,
-    changed_at,
-    synced,
-    undoes
-FROM changes
-WHERE user_id = $1 AND revision > $2
-ORDER BY revision
-LIMIT $3 + 0;
--- SEARCH changes USING PRIMARY KEY (user_id=? AND revision>?)
-
--- log.known
-SELECT
-    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
-    MAX(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision
-FROM (SELECT $1 AS user_id) AS me LEFT JOIN users AS u ON u.user_id = me.user_id;
--- CO-ROUTINE me
---   SCAN CONSTANT ROW
--- SCAN me
--- SEARCH u USING PRIMARY KEY (user_id=?) LEFT-JOIN
--- SCALAR SUBQUERY 1
---   SEARCH incarnations USING PRIMARY KEY
--- SCALAR SUBQUERY 2
---   SEARCH incarnations USING PRIMARY KEY
-
 -- log.of_request
 SELECT user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
 FROM changes
@@ -2277,67 +3071,187 @@ FROM changes
 WHERE user_id = $1 AND revision = $2;
 -- SEARCH changes USING PRIMARY KEY (user_id=? AND revision=?)
 
--- log.revisions
-SELECT
-    i.user_id,
-    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
-    MAX(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision
-FROM
-    (SELECT r.key AS ord, r.value ->> 0 AS user_id FROM json_each($1) AS r) AS i
-    LEFT JOIN users AS u ON u.user_id = i.user_id;
--- SCAN r VIRTUAL TABLE INDEX 1:
--- SEARCH u USING PRIMARY KEY (user_id=?) LEFT-JOIN
--- SCALAR SUBQUERY 1
---   SEARCH incarnations USING PRIMARY KEY
--- SCALAR SUBQUERY 2
---   SEARCH incarnations USING PRIMARY KEY
+-- messages.append.arrive
+INSERT INTO members (user_id, conversation_key, kind, read_through, last_seq, last_time)
+SELECT user_id, conversation_key, kind, read_through, last_seq, last_time
+FROM (
+    SELECT i.user_id, i.conversation_key, i.kind, i.read_through, i.last_seq, i.last_time
+    FROM (
+        SELECT
+            r.key AS ord,
+            r.value ->> 0 AS user_id,
+            unhex(r.value ->> 1) AS conversation_key,
+            r.value ->> 2 AS kind,
+            r.value ->> 3 AS read_through,
+            r.value ->> 4 AS last_seq,
+            r.value ->> 5 AS last_time
+        FROM json_each($1) AS r
+    ) AS i
+    UNION ALL
+    SELECT m.user_id, m.conversation_key, m.kind, COALESCE(o.read_through, 0), i.last_seq, i.last_time
+    FROM (
+        SELECT
+            r.key AS ord,
+            unhex(r.value ->> 0) AS conversation_key,
+            r.value ->> 1 AS last_seq,
+            r.value ->> 2 AS last_time
+        FROM json_each($2) AS r
+    ) AS i
+        CROSS JOIN members AS m
+        LEFT JOIN (
+            SELECT
+                r.key AS ord,
+                r.value ->> 0 AS user_id,
+                unhex(r.value ->> 1) AS conversation_key,
+                r.value ->> 2 AS read_through
+            FROM json_each($3) AS r
+        ) AS o ON o.user_id = m.user_id
+        AND o.conversation_key = m.conversation_key
+    WHERE m.conversation_key = i.conversation_key
+        AND m.kind > 0 AND m.left_at IS NULL
+    UNION ALL
+    SELECT m.user_id, m.conversation_key, m.kind, i.read_through, NULL, NULL
+    FROM (
+        SELECT
+            r.key AS ord,
+            r.value ->> 0 AS user_id,
+            unhex(r.value ->> 1) AS conversation_key,
+            r.value ->> 2 AS read_through
+        FROM json_each($4) AS r
+    ) AS i
+        CROSS JOIN members AS m
+    WHERE m.user_id = i.user_id
+        AND m.conversation_key = i.conversation_key AND m.left_at IS NULL
+) AS reached
+WHERE TRUE
+ORDER BY user_id, conversation_key
+ON CONFLICT (user_id, conversation_key) DO UPDATE SET
+    read_through = CASE
+        WHEN excluded.read_through > members.read_through THEN excluded.read_through
+        ELSE members.read_through
+    END,
+    stays_away = CASE WHEN excluded.read_through > 0 THEN 0 ELSE members.stays_away END,
+    unlisted_through = CASE
+        WHEN members.stays_away = 1
+        AND excluded.read_through = 0 THEN COALESCE(excluded.last_seq, members.unlisted_through)
+        ELSE members.unlisted_through
+    END,
+    last_seq = excluded.last_seq,
+    last_time = excluded.last_time
+RETURNING user_id, conversation_key;
+-- CO-ROUTINE reached
+--   COMPOUND QUERY
+--     LEFT-MOST SUBQUERY
+--       SCAN r VIRTUAL TABLE INDEX 1:
+--     UNION ALL
+--       SCAN r VIRTUAL TABLE INDEX 1:
+--       SEARCH m USING INDEX members_by_conversation (conversation_key=?)
+--       SCAN r VIRTUAL TABLE INDEX 1: LEFT-JOIN
+--     UNION ALL
+--       SCAN r VIRTUAL TABLE INDEX 1:
+--       SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+-- SCAN reached
+-- USE TEMP B-TREE FOR ORDER BY
 
--- members.by_keys
-SELECT
-    m.conversation_key,
-    m.joined_after,
-    m.left_at,
-    m.last_seq,
-    m.last_time,
-    m.hidden_through,
-    m.cleared_through,
-    m.read_through,
-    m.stays_away,
-    m.pinned_at,
-    m.muted,
-    m.marks,
-    m.custom_data,
-    (
-        SELECT json_group_array(json_array(name))
-        FROM (
-            SELECT *
-            FROM (
-                SELECT d.folder_id AS ord, d.name
-                FROM folder_conversations AS f
-                    CROSS JOIN folders AS d
-                WHERE
-                    f.user_id = m.user_id
-                    AND f.conversation_key = m.conversation_key
-                    AND d.user_id = f.user_id
-                    AND d.folder_id = f.folder_id
-            ) AS names
-            ORDER BY ord
-        )
-    ) AS folders
-FROM
-    (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($2) AS r) AS i
-    CROSS JOIN members AS m
-WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
--- SCAN r VIRTUAL TABLE INDEX 1:
--- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
--- CORRELATED SCALAR SUBQUERY 3
---   CO-ROUTINE (subquery-2)
---     SEARCH f USING COVERING INDEX folder_conversations_by_conversation (user_id=? AND conversation_key=?)
---     SEARCH d USING PRIMARY KEY (user_id=? AND folder_id=?)
---     USE TEMP B-TREE FOR ORDER BY
---   SCAN (subquery-2)
+-- messages.append.placing.earlier
+SELECT i.number, m.seq, m.sender_user_id, m.send_time, m.payload_type, m.content, NULL AS fingerprint
+FROM (
+    SELECT
+        r.key AS ord,
+        r.value ->> 0 AS number,
+        unhex(r.value ->> 1) AS conversation_key,
+        r.value ->> 2 AS sender_user_id,
+        r.value ->> 3 AS client_message_id
+    FROM json_each($1) AS r
+) AS i
+    CROSS JOIN messages AS m
+WHERE
+    m.conversation_key = i.conversation_key
+    AND m.sender_user_id = i.sender_user_id
+    AND m.client_message_id = i.client_message_id
+UNION ALL
+SELECT i.number, m.seq, m.sender_user_id, m.send_time, NULL, NULL, m.fingerprint
+FROM (
+    SELECT
+        r.key AS ord,
+        r.value ->> 0 AS number,
+        unhex(r.value ->> 1) AS conversation_key,
+        r.value ->> 2 AS sender_user_id,
+        r.value ->> 3 AS client_message_id
+    FROM json_each($1) AS r
+) AS i
+    CROSS JOIN erased_messages AS m
+WHERE
+    m.conversation_key = i.conversation_key
+    AND m.sender_user_id = i.sender_user_id
+    AND m.client_message_id = i.client_message_id;
+-- COMPOUND QUERY
+--   LEFT-MOST SUBQUERY
+--     SCAN r VIRTUAL TABLE INDEX 1:
+--     SEARCH m USING INDEX messages_by_client_message_id (conversation_key=? AND sender_user_id=? AND client_message_id=?)
+--   UNION ALL
+--     SCAN r VIRTUAL TABLE INDEX 1:
+--     SEARCH m USING PRIMARY KEY (conversation_key=? AND sender_user_id=? AND client_message_id=?)
 
--- messages.at
+-- messages.append.placing.insert
+INSERT INTO
+    messages (
+        conversation_key,
+        seq,
+        sender_user_id,
+        client_message_id,
+        send_time,
+        payload_type,
+        content,
+        recognised_until
+    )
+SELECT
+    i.conversation_key,
+    i.seq,
+    i.sender_user_id,
+    i.client_message_id,
+    i.send_time,
+    i.payload_type,
+    i.content,
+    CASE WHEN i.client_message_id IS NOT NULL THEN i.send_time + $1 END
+FROM (
+    SELECT
+        r.key AS ord,
+        r.value ->> 0 AS number,
+        unhex(r.value ->> 1) AS conversation_key,
+        r.value ->> 2 AS canonical_id,
+        r.value ->> 3 AS sender_user_id,
+        r.value ->> 4 AS client_message_id,
+        r.value ->> 5 AS payload_type,
+        unhex(r.value ->> 6) AS content,
+        r.value ->> 7 AS seq,
+        r.value ->> 8 AS send_time
+    FROM json_each($2) AS r
+) AS i;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+
+-- messages.append.placing.raise
+INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time)
+SELECT i.conversation_key, i.canonical_id, i.messages, $1
+FROM (
+    SELECT
+        r.key AS ord,
+        unhex(r.value ->> 0) AS conversation_key,
+        r.value ->> 1 AS canonical_id,
+        r.value ->> 2 AS messages
+    FROM json_each($2) AS r
+) AS i
+WHERE TRUE
+ON CONFLICT (conversation_key) DO UPDATE SET
+    last_seq = conversations.last_seq + excluded.last_seq,
+    last_time = CASE
+        WHEN excluded.last_time > conversations.last_time THEN excluded.last_time
+        ELSE conversations.last_time
+    END
+RETURNING conversation_key, canonical_id, last_seq, last_time, is_large;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+
+-- messages.history.at
 SELECT m.conversation_key, m.seq, m.sender_user_id, m.send_time, m.payload_type, m.content
 FROM (
     SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS seq
@@ -2348,7 +3262,7 @@ WHERE m.conversation_key = i.conversation_key AND m.seq = i.seq;
 -- SCAN r VIRTUAL TABLE INDEX 1:
 -- SEARCH m USING PRIMARY KEY (conversation_key=? AND seq=?)
 
--- messages.page
+-- messages.history.page
 SELECT m.seq, m.sender_user_id, m.send_time, m.payload_type, m.content
 FROM messages AS m
 WHERE m.conversation_key = $1 AND m.seq BETWEEN $2 AND $3
@@ -2356,13 +3270,13 @@ ORDER BY m.seq DESC
 LIMIT $4 + 0;
 -- SEARCH m USING PRIMARY KEY (conversation_key=? AND seq>? AND seq<?)
 
--- remembered.lock_head
+-- messages.remembered.lock_head
 UPDATE conversations SET
     last_seq = last_seq
 WHERE conversation_key = $1;
 -- SEARCH conversations USING PRIMARY KEY (conversation_key=?)
 
--- remembered.named
+-- messages.remembered.named
 SELECT
     m.seq,
     m.sender_user_id,
@@ -2380,7 +3294,7 @@ WHERE
     AND COALESCE(m.recognised_until, m.send_time + $4) >= $5;
 -- SEARCH m USING PRIMARY KEY (conversation_key=? AND seq>? AND seq<?)
 
--- remembered.remember
+-- messages.remembered.remember
 INSERT INTO
     erased_messages (conversation_key, sender_user_id, client_message_id, seq, send_time, fingerprint, recognised_until)
 SELECT $1, sender_user_id, client_message_id, seq, send_time, fingerprint, recognised_until
@@ -2398,226 +3312,6 @@ FROM (
 WHERE TRUE
 ON CONFLICT (conversation_key, sender_user_id, client_message_id) DO NOTHING;
 -- SCAN r VIRTUAL TABLE INDEX 1:
-
--- restore.apply
-UPDATE members AS m SET
-    (
-        muted,
-        marks,
-        custom_data,
-        hidden_through,
-        cleared_through,
-        stays_away,
-        unlisted_through,
-        pinned_at,
-        changed_by,
-        taken_by,
-        kept_after,
-        undo_ended
-    ) = (
-        SELECT
-            CASE WHEN restores AND i.muted_before = 1 THEN 1 ELSE m.muted END,
-            CASE WHEN restores THEN m.marks | i.marks_before ELSE m.marks END,
-            CASE WHEN restores AND m.custom_data IS NULL THEN i.data_before ELSE m.custom_data END,
-            CASE WHEN restores AND hidden < m.hidden_through THEN hidden ELSE m.hidden_through END,
-            CASE WHEN restores THEN cleared ELSE m.cleared_through END,
-            CASE
-                WHEN restores
-                AND i.away_before = 0 THEN 0
-                WHEN restores
-                AND i.away_before = 1
-                AND NOT (
-                    COALESCE(m.last_seq, i.head) > m.hidden_through
-                    AND COALESCE(m.last_seq, i.head) > m.joined_after
-                    AND m.stays_away = 0
-                ) THEN 1
-                ELSE m.stays_away
-            END,
-            CASE WHEN restores THEN 0 ELSE m.unlisted_through END,
-            CASE WHEN repins THEN pin ELSE m.pinned_at END,
-            CASE WHEN repins THEN i.revision ELSE m.changed_by END,
-            CASE WHEN restores THEN beneath ELSE m.taken_by END,
-            CASE WHEN restores AND cleared <= m.kept_after THEN NULL ELSE m.kept_after END,
-            CASE WHEN restores AND i.recorded = 0 THEN i.deletion - 1 ELSE m.undo_ended END
-        FROM (
-            SELECT
-                hidden,
-                cleared,
-                pin,
-                beneath,
-                restores,
-                restores
-                AND pin IS NOT NULL
-                AND m.pinned_at IS NULL AS repins
-            FROM (
-                SELECT
-                    CASE WHEN i.recorded = 1 THEN i.hidden_before ELSE m.prev_hidden_through END AS hidden,
-                    CASE WHEN i.recorded = 1 THEN i.cleared_before ELSE m.prev_cleared_through END AS cleared,
-                    CASE WHEN i.recorded = 1 THEN i.pinned_before ELSE m.prev_pinned_at END AS pin,
-                    CASE WHEN i.recorded = 1 THEN i.taken_before END AS beneath,
-                    m.taken_by = i.deletion
-                    AND i.deletion > COALESCE(m.undo_ended, 0)
-                    AND (i.recorded = 1 OR m.prev_taken_by IS NULL) AS restores
-            ) AS taken
-        ) AS rule
-    )
-FROM (
-    SELECT *
-    FROM (
-        SELECT
-            r.key AS ord,
-            r.value ->> 0 AS revision,
-            r.value ->> 1 AS user_id,
-            unhex(r.value ->> 2) AS conversation_key,
-            r.value ->> 3 AS deletion,
-            r.value ->> 4 AS recorded,
-            r.value ->> 5 AS hidden_before,
-            r.value ->> 6 AS cleared_before,
-            r.value ->> 7 AS pinned_before,
-            r.value ->> 8 AS taken_before,
-            r.value ->> 9 AS away_before,
-            r.value ->> 10 AS head,
-            r.value ->> 11 AS muted_before,
-            r.value ->> 12 AS marks_before,
-            unhex(r.value ->> 13) AS data_before
-        FROM json_each($1) AS r
-    ) AS i
-    ORDER BY user_id, conversation_key
-) AS i
-WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
--- SCAN r VIRTUAL TABLE INDEX 1:
--- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
--- CORRELATED SCALAR SUBQUERY 3
---   CO-ROUTINE taken
---     SCAN CONSTANT ROW
---   SCAN taken
--- USE TEMP B-TREE FOR ORDER BY
-
--- restore.record
-INSERT INTO
-    changes (
-        user_id,
-        request_id,
-        request_digest,
-        client_id,
-        kind,
-        changed_at,
-        synced,
-        restorable_until,
-        erasable_from,
-        unlists,
-        undoes,
-        conversations,
-        detail,
-        caller,
-        kept_until,
-        revision,
-        results
-    )
-SELECT
-    q.user_id,
-    q.request_id,
-    q.request_digest,
-    q.client_id,
-    q.kind,
-    q.changed_at,
-    q.synced,
-    q.restorable_until,
-    q.erasable_from,
-    q.unlists,
-    q.undoes,
-    q.conversations,
-    q.detail,
-    q.caller,
-    q.kept_until,
-    q.revision,
-    COALESCE(r.results, '[]')
-FROM (
-    SELECT
-        r.key AS ord,
-        r.value ->> 0 AS user_id,
-        unhex(r.value ->> 1) AS request_id,
-        unhex(r.value ->> 2) AS request_digest,
-        r.value ->> 3 AS client_id,
-        r.value ->> 4 AS kind,
-        r.value ->> 5 AS changed_at,
-        r.value ->> 6 AS synced,
-        r.value ->> 7 AS restorable_until,
-        r.value ->> 8 AS erasable_from,
-        r.value ->> 9 AS unlists,
-        r.value ->> 10 AS undoes,
-        r.value ->> 11 AS conversations,
-        r.value ->> 12 AS detail,
-        r.value ->> 13 AS caller,
-        r.value ->> 14 AS kept_until,
-        r.value ->> 15 AS revision
-    FROM json_each($1) AS r
-) AS q
-    LEFT JOIN (
-        SELECT
-            i.user_id,
-            json_group_array(
-                json_array(
-                    CASE
-                        WHEN m.user_id IS NULL THEN 3
-                        ELSE CASE
-                            WHEN i.deletion IS NULL THEN 3
-                            WHEN i.deletion > COALESCE(m.taken_by, 0)
-                            AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
-                            ELSE 2
-                        END
-                    END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
-                    CASE
-                        WHEN m.user_id IS NULL THEN 0
-                        ELSE CASE
-                            WHEN i.deletion > COALESCE(m.taken_by, 0)
-                            AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
-                            ELSE 0
-                        END
-                    END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
-                    CASE
-                        WHEN m.user_id IS NULL THEN 0
-                        ELSE CASE WHEN m.changed_by = i.revision AND m.pinned_at IS NULL THEN 1 ELSE 0 END
-                    END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END
-                )
-                ORDER BY i.ord
-            ) AS results
-        FROM (
-            SELECT
-                r.key AS ord,
-                r.value ->> 0 AS revision,
-                r.value ->> 1 AS user_id,
-                unhex(r.value ->> 2) AS conversation_key,
-                r.value ->> 3 AS deletion,
-                r.value ->> 4 AS recorded,
-                r.value ->> 5 AS hidden_before,
-                r.value ->> 6 AS cleared_before,
-                r.value ->> 7 AS pinned_before,
-                r.value ->> 8 AS taken_before,
-                r.value ->> 9 AS away_before,
-                r.value ->> 10 AS head,
-                r.value ->> 11 AS muted_before,
-                r.value ->> 12 AS marks_before,
-                unhex(r.value ->> 13) AS data_before
-            FROM json_each($2) AS r
-        ) AS i
-            LEFT JOIN members AS m ON m.user_id = i.user_id
-            AND m.conversation_key = i.conversation_key
-        GROUP BY i.user_id
-    ) AS r ON r.user_id = q.user_id
-RETURNING user_id, revision, results;
--- MATERIALIZE r
---   SCAN r VIRTUAL TABLE INDEX 1:
---   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?) LEFT-JOIN
---   USE TEMP B-TREE FOR GROUP BY
---   USE TEMP B-TREE FOR json_group_array(ORDER BY)
--- SCAN r VIRTUAL TABLE INDEX 1:
--- BLOOM FILTER ON r (user_id=?)
--- SEARCH r USING AUTOMATIC COVERING INDEX (user_id=?) LEFT-JOIN
 
 -- settings.custom_data.apply
 UPDATE members AS m SET
@@ -3346,741 +4040,47 @@ RETURNING user_id, revision, results;
 -- BLOOM FILTER ON r (user_id=?)
 -- SEARCH r USING AUTOMATIC COVERING INDEX (user_id=?) LEFT-JOIN
 
--- show.apply
-UPDATE members AS m SET
-    (hidden_through, read_through, stays_away, unlisted_through, changed_by) = (
-        SELECT
-            CASE WHEN shows AND last <= m.hidden_through THEN last - 1 ELSE m.hidden_through END,
-            CASE
-                WHEN shows
-                AND last <= m.hidden_through
-                AND m.hidden_through > m.read_through THEN m.hidden_through
-                ELSE m.read_through
-            END,
-            CASE WHEN shows THEN 0 ELSE m.stays_away END,
-            CASE WHEN shows THEN 0 ELSE m.unlisted_through END,
-            CASE WHEN shows THEN i.revision ELSE m.changed_by END
-        FROM (
-            SELECT last, last > m.joined_after
-                AND (m.stays_away = 1 OR last <= m.hidden_through) AS shows
-            FROM (SELECT COALESCE(m.last_seq, i.head) AS last) AS reach
-        ) AS rule
-    )
-FROM (
-    SELECT *
-    FROM (
-        SELECT
-            r.key AS ord,
-            r.value ->> 0 AS revision,
-            r.value ->> 1 AS user_id,
-            unhex(r.value ->> 2) AS conversation_key,
-            r.value ->> 3 AS head
-        FROM json_each($1) AS r
-    ) AS i
-    ORDER BY user_id, conversation_key
-) AS i
-WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
--- SCAN r VIRTUAL TABLE INDEX 1:
--- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
--- CORRELATED SCALAR SUBQUERY 3
---   CO-ROUTINE reach
---     SCAN CONSTANT ROW
---   SCAN reach
--- USE TEMP B-TREE FOR ORDER BY
-
--- show.record
-INSERT INTO
-    changes (
-        user_id,
-        request_id,
-        request_digest,
-        client_id,
-        kind,
-        changed_at,
-        synced,
-        restorable_until,
-        erasable_from,
-        unlists,
-        undoes,
-        conversations,
-        detail,
-        caller,
-        kept_until,
-        revision,
-        results
-    )
+-- users.begin
+INSERT INTO incarnations (base, began_at)
 SELECT
-    q.user_id,
-    q.request_id,
-    q.request_digest,
-    q.client_id,
-    q.kind,
-    q.changed_at,
-    q.synced,
-    q.restorable_until,
-    q.erasable_from,
-    q.unlists,
-    q.undoes,
-    q.conversations,
-    q.detail,
-    q.caller,
-    q.kept_until,
-    q.revision,
-    COALESCE(r.results, '[]')
-FROM (
-    SELECT
-        r.key AS ord,
-        r.value ->> 0 AS user_id,
-        unhex(r.value ->> 1) AS request_id,
-        unhex(r.value ->> 2) AS request_digest,
-        r.value ->> 3 AS client_id,
-        r.value ->> 4 AS kind,
-        r.value ->> 5 AS changed_at,
-        r.value ->> 6 AS synced,
-        r.value ->> 7 AS restorable_until,
-        r.value ->> 8 AS erasable_from,
-        r.value ->> 9 AS unlists,
-        r.value ->> 10 AS undoes,
-        r.value ->> 11 AS conversations,
-        r.value ->> 12 AS detail,
-        r.value ->> 13 AS caller,
-        r.value ->> 14 AS kept_until,
-        r.value ->> 15 AS revision
-    FROM json_each($1) AS r
-) AS q
-    LEFT JOIN (
-        SELECT
-            i.user_id,
-            json_group_array(
-                json_array(
-                    CASE
-                        WHEN m.user_id IS NULL THEN 3
-                        ELSE CASE
-                            WHEN m.changed_by = i.revision THEN 1
-                            WHEN COALESCE(m.last_seq, i.head) <= m.joined_after THEN 3
-                            ELSE 2
-                        END
-                    END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.read_through END
-                )
-                ORDER BY i.ord
-            ) AS results
-        FROM (
-            SELECT
-                r.key AS ord,
-                r.value ->> 0 AS revision,
-                r.value ->> 1 AS user_id,
-                unhex(r.value ->> 2) AS conversation_key,
-                r.value ->> 3 AS head
-            FROM json_each($2) AS r
-        ) AS i
-            LEFT JOIN members AS m ON m.user_id = i.user_id
-            AND m.conversation_key = i.conversation_key
-        GROUP BY i.user_id
-    ) AS r ON r.user_id = q.user_id
-RETURNING user_id, revision, results;
--- MATERIALIZE r
---   SCAN r VIRTUAL TABLE INDEX 1:
---   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?) LEFT-JOIN
---   USE TEMP B-TREE FOR GROUP BY
---   USE TEMP B-TREE FOR json_group_array(ORDER BY)
--- SCAN r VIRTUAL TABLE INDEX 1:
--- BLOOM FILTER ON r (user_id=?)
--- SEARCH r USING AUTOMATIC COVERING INDEX (user_id=?) LEFT-JOIN
+    MAX(
+        $1,
+        (SELECT COALESCE(MAX(revision), 0) FROM users) + 1,
+        (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
+    ),
+    $1
+RETURNING base;
+-- SCAN CONSTANT ROW
+-- SCALAR SUBQUERY 1
+--   SEARCH users USING PRIMARY KEY
+-- SCALAR SUBQUERY 2
+--   SEARCH incarnations USING PRIMARY KEY
 
--- take.apply
-UPDATE members AS m SET
-    (
-        hidden_through,
-        cleared_through,
-        stays_away,
-        unlisted_through,
-        pinned_at,
-        taken_by,
-        kept_after,
-        prev_hidden_through,
-        prev_cleared_through,
-        prev_stays_away,
-        prev_pinned_at,
-        prev_taken_by
-    ) = (
-        SELECT
-            hidden,
-            CASE WHEN clears THEN clear ELSE m.cleared_through END,
-            away,
-            CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
-            CASE WHEN hides THEN NULL ELSE m.pinned_at END,
-            CASE WHEN takes THEN i.revision ELSE m.taken_by END,
-            CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
-            CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
-            CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
-            CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
-            CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
-            CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
-        FROM (
-            SELECT ruled.*, hides
-                OR clears OR away <> m.stays_away AS takes
-            FROM (
-                SELECT hiding.*
-                FROM (
-                    SELECT
-                        reached.*,
-                        CASE
-                            WHEN i.stays_away IS NULL
-                            OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
-                            WHEN m.stays_away = 0
-                            AND last > hidden
-                            AND last > m.joined_after THEN 0
-                            ELSE i.stays_away
-                        END AS away
-                    FROM (
-                        SELECT
-                            reach.*,
-                            CASE WHEN hide > m.hidden_through AND hide > m.joined_after THEN hide ELSE m.hidden_through END AS hidden,
-                            hide > m.hidden_through
-                            AND hide > m.joined_after AS hides,
-                            clear > m.cleared_through
-                            AND clear > m.joined_after AS clears
-                        FROM (
-                            SELECT
-                                (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
-                                (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
-                                (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
-                        ) AS reach
-                    ) AS reached
-                ) AS hiding
-            ) AS ruled
-        ) AS rule
-    )
-FROM (
-    SELECT *
-    FROM (
-        SELECT
-            r.key AS ord,
-            r.value ->> 0 AS revision,
-            r.value ->> 1 AS user_id,
-            unhex(r.value ->> 2) AS conversation_key,
-            r.value ->> 3 AS head,
-            r.value ->> 4 AS hide_through,
-            r.value ->> 5 AS clear_through,
-            r.value ->> 6 AS stays_away
-        FROM json_each($1) AS r
-    ) AS i
-    ORDER BY user_id, conversation_key
-) AS i
-WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
--- SCAN r VIRTUAL TABLE INDEX 1:
--- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
--- CORRELATED SCALAR SUBQUERY 6
---   CO-ROUTINE reach
---     SCAN CONSTANT ROW
---   SCAN reach
--- USE TEMP B-TREE FOR ORDER BY
-
--- take.record
-INSERT INTO
-    changes (
-        user_id,
-        request_id,
-        request_digest,
-        client_id,
-        kind,
-        changed_at,
-        synced,
-        restorable_until,
-        erasable_from,
-        unlists,
-        undoes,
-        conversations,
-        detail,
-        caller,
-        kept_until,
-        revision,
-        results
-    )
+-- users.known
 SELECT
-    q.user_id,
-    q.request_id,
-    q.request_digest,
-    q.client_id,
-    q.kind,
-    q.changed_at,
-    q.synced,
-    q.restorable_until,
-    q.erasable_from,
-    q.unlists,
-    q.undoes,
-    q.conversations,
-    q.detail,
-    q.caller,
-    q.kept_until,
-    q.revision,
-    COALESCE(r.results, '[]')
-FROM (
-    SELECT
-        r.key AS ord,
-        r.value ->> 0 AS user_id,
-        unhex(r.value ->> 1) AS request_id,
-        unhex(r.value ->> 2) AS request_digest,
-        r.value ->> 3 AS client_id,
-        r.value ->> 4 AS kind,
-        r.value ->> 5 AS changed_at,
-        r.value ->> 6 AS synced,
-        r.value ->> 7 AS restorable_until,
-        r.value ->> 8 AS erasable_from,
-        r.value ->> 9 AS unlists,
-        r.value ->> 10 AS undoes,
-        r.value ->> 11 AS conversations,
-        r.value ->> 12 AS detail,
-        r.value ->> 13 AS caller,
-        r.value ->> 14 AS kept_until,
-        r.value ->> 15 AS revision
-    FROM json_each($1) AS r
-) AS q
-    LEFT JOIN (
-        SELECT
-            i.user_id,
-            json_group_array(
-                json_array(
-                    CASE
-                        WHEN m.user_id IS NULL THEN 4
-                        ELSE (
-                            SELECT CASE
-                                WHEN m.appeared_before = 0
-                                AND last <= m.joined_after THEN 4
-                                WHEN last <= hidden_before
-                                OR last <= m.joined_after THEN 2
-                                WHEN away_before = 1
-                                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
-                                WHEN (
-                                    CASE
-                                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
-                                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
-                                    END
-                                ) < last THEN 3
-                                ELSE 1
-                            END
-                            FROM (
-                                SELECT
-                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
-                                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
-                                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
-                            ) AS stood
-                        )
-                    END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END
-                )
-                ORDER BY i.ord
-            ) AS results
-        FROM (
-            SELECT
-                r.key AS ord,
-                r.value ->> 0 AS revision,
-                r.value ->> 1 AS user_id,
-                unhex(r.value ->> 2) AS conversation_key,
-                r.value ->> 3 AS head,
-                r.value ->> 4 AS hide_through,
-                r.value ->> 5 AS clear_through,
-                r.value ->> 6 AS stays_away
-            FROM json_each($2) AS r
-        ) AS i
-            LEFT JOIN members AS m ON m.user_id = i.user_id
-            AND m.conversation_key = i.conversation_key
-        GROUP BY i.user_id
-    ) AS r ON r.user_id = q.user_id
-RETURNING user_id, revision, results;
--- MATERIALIZE r
---   SCAN r VIRTUAL TABLE INDEX 1:
---   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?) LEFT-JOIN
---   USE TEMP B-TREE FOR GROUP BY
---   CORRELATED SCALAR SUBQUERY 3
---     CO-ROUTINE stood
---       SCAN CONSTANT ROW
---     SCAN stood
---   USE TEMP B-TREE FOR json_group_array(ORDER BY)
--- SCAN r VIRTUAL TABLE INDEX 1:
--- BLOOM FILTER ON r (user_id=?)
--- SEARCH r USING AUTOMATIC COVERING INDEX (user_id=?) LEFT-JOIN
+    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
+    MAX(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision
+FROM (SELECT $1 AS user_id) AS me LEFT JOIN users AS u ON u.user_id = me.user_id;
+-- CO-ROUTINE me
+--   SCAN CONSTANT ROW
+-- SCAN me
+-- SEARCH u USING PRIMARY KEY (user_id=?) LEFT-JOIN
+-- SCALAR SUBQUERY 1
+--   SEARCH incarnations USING PRIMARY KEY
+-- SCALAR SUBQUERY 2
+--   SEARCH incarnations USING PRIMARY KEY
 
--- take_in_steps.apply
-UPDATE members AS m SET
-    (
-        hidden_through,
-        cleared_through,
-        stays_away,
-        unlisted_through,
-        pinned_at,
-        taken_by,
-        kept_after,
-        prev_hidden_through,
-        prev_cleared_through,
-        prev_stays_away,
-        prev_pinned_at,
-        prev_taken_by
-    ) = (
-        SELECT
-            hidden,
-            CASE WHEN clears THEN clear ELSE m.cleared_through END,
-            away,
-            CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
-            CASE WHEN hides THEN NULL ELSE m.pinned_at END,
-            CASE WHEN takes THEN i.revision ELSE m.taken_by END,
-            CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
-            CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
-            CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
-            CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
-            CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
-            CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
-        FROM (
-            SELECT ruled.*, hides
-                OR clears OR away <> m.stays_away AS takes
-            FROM (
-                SELECT hiding.*
-                FROM (
-                    SELECT
-                        reached.*,
-                        CASE
-                            WHEN NOT (
-                                i.planned_at IS NULL
-                                OR (
-                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                )
-                            )
-                            OR i.stays_away IS NULL
-                            OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
-                            WHEN m.stays_away = 0
-                            AND last > hidden
-                            AND last > m.joined_after THEN 0
-                            ELSE i.stays_away
-                        END AS away
-                    FROM (
-                        SELECT
-                            reach.*,
-                            CASE
-                                WHEN (
-                                    i.planned_at IS NULL
-                                    OR (
-                                        COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                        AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                    )
-                                )
-                                AND hide > m.hidden_through
-                                AND hide > m.joined_after THEN hide
-                                ELSE m.hidden_through
-                            END AS hidden,
-                            (
-                                i.planned_at IS NULL
-                                OR (
-                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                )
-                            )
-                            AND hide > m.hidden_through
-                            AND hide > m.joined_after AS hides,
-                            (
-                                i.planned_at IS NULL
-                                OR (
-                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                )
-                            )
-                            AND clear > m.cleared_through
-                            AND clear > m.joined_after AS clears
-                        FROM (
-                            SELECT
-                                (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
-                                (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
-                                (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
-                        ) AS reach
-                    ) AS reached
-                ) AS hiding
-            ) AS ruled
-        ) AS rule
-    )
-FROM (
-    SELECT *
-    FROM (
-        SELECT
-            r.key AS ord,
-            r.value ->> 0 AS revision,
-            r.value ->> 1 AS user_id,
-            unhex(r.value ->> 2) AS conversation_key,
-            r.value ->> 3 AS head,
-            r.value ->> 4 AS hide_through,
-            r.value ->> 5 AS clear_through,
-            r.value ->> 6 AS stays_away,
-            r.value ->> 7 AS filed,
-            r.value ->> 8 AS planned_at
-        FROM json_each($1) AS r
-    ) AS i
-    ORDER BY user_id, conversation_key
-) AS i
-WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
--- SCAN r VIRTUAL TABLE INDEX 1:
--- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
--- CORRELATED SCALAR SUBQUERY 6
---   CO-ROUTINE reach
---     SCAN CONSTANT ROW
---   SCAN reach
--- USE TEMP B-TREE FOR ORDER BY
-
--- take_in_steps.record
-INSERT INTO
-    changes (
-        user_id,
-        request_id,
-        request_digest,
-        client_id,
-        kind,
-        changed_at,
-        synced,
-        restorable_until,
-        erasable_from,
-        unlists,
-        undoes,
-        conversations,
-        detail,
-        caller,
-        kept_until,
-        revision,
-        results
-    )
+-- users.revisions
 SELECT
-    q.user_id,
-    q.request_id,
-    q.request_digest,
-    q.client_id,
-    q.kind,
-    q.changed_at,
-    q.synced,
-    q.restorable_until,
-    q.erasable_from,
-    q.unlists,
-    q.undoes,
-    q.conversations,
-    q.detail,
-    q.caller,
-    q.kept_until,
-    q.revision,
-    COALESCE(r.results, '[]')
-FROM (
-    SELECT
-        r.key AS ord,
-        r.value ->> 0 AS user_id,
-        unhex(r.value ->> 1) AS request_id,
-        unhex(r.value ->> 2) AS request_digest,
-        r.value ->> 3 AS client_id,
-        r.value ->> 4 AS kind,
-        r.value ->> 5 AS changed_at,
-        r.value ->> 6 AS synced,
-        r.value ->> 7 AS restorable_until,
-        r.value ->> 8 AS erasable_from,
-        r.value ->> 9 AS unlists,
-        r.value ->> 10 AS undoes,
-        r.value ->> 11 AS conversations,
-        r.value ->> 12 AS detail,
-        r.value ->> 13 AS caller,
-        r.value ->> 14 AS kept_until,
-        r.value ->> 15 AS revision
-    FROM json_each($1) AS r
-) AS q
-    LEFT JOIN (
-        SELECT
-            i.user_id,
-            json_group_array(
-                json_array(
-                    CASE
-                        WHEN m.user_id IS NULL THEN 4
-                        ELSE (
-                            SELECT CASE
-                                WHEN m.appeared_before = 0
-                                AND last <= m.joined_after THEN 4
-                                WHEN NOT (
-                                    i.planned_at IS NULL
-                                    OR (
-                                        COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                        AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                    )
-                                ) THEN CASE
-                                    WHEN COALESCE(m.last_seq, i.head) > m.hidden_through
-                                    AND COALESCE(m.last_seq, i.head) > m.joined_after
-                                    AND m.stays_away = 0 THEN 5
-                                    ELSE 6
-                                END
-                                WHEN last <= hidden_before
-                                OR last <= m.joined_after THEN 2
-                                WHEN away_before = 1
-                                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
-                                WHEN (
-                                    CASE
-                                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
-                                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
-                                    END
-                                ) < last THEN 3
-                                ELSE 1
-                            END
-                            FROM (
-                                SELECT
-                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
-                                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
-                                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
-                            ) AS stood
-                        )
-                    END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END
-                )
-                ORDER BY i.ord
-            ) AS results
-        FROM (
-            SELECT
-                r.key AS ord,
-                r.value ->> 0 AS revision,
-                r.value ->> 1 AS user_id,
-                unhex(r.value ->> 2) AS conversation_key,
-                r.value ->> 3 AS head,
-                r.value ->> 4 AS hide_through,
-                r.value ->> 5 AS clear_through,
-                r.value ->> 6 AS stays_away,
-                r.value ->> 7 AS filed,
-                r.value ->> 8 AS planned_at
-            FROM json_each($2) AS r
-        ) AS i
-            LEFT JOIN members AS m ON m.user_id = i.user_id
-            AND m.conversation_key = i.conversation_key
-        GROUP BY i.user_id
-    ) AS r ON r.user_id = q.user_id
-RETURNING user_id, revision, results;
--- MATERIALIZE r
---   SCAN r VIRTUAL TABLE INDEX 1:
---   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?) LEFT-JOIN
---   USE TEMP B-TREE FOR GROUP BY
---   CORRELATED SCALAR SUBQUERY 3
---     CO-ROUTINE stood
---       SCAN CONSTANT ROW
---     SCAN stood
---   USE TEMP B-TREE FOR json_group_array(ORDER BY)
+    i.user_id,
+    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
+    MAX(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision
+FROM
+    (SELECT r.key AS ord, r.value ->> 0 AS user_id FROM json_each($1) AS r) AS i
+    LEFT JOIN users AS u ON u.user_id = i.user_id;
 -- SCAN r VIRTUAL TABLE INDEX 1:
--- BLOOM FILTER ON r (user_id=?)
--- SEARCH r USING AUTOMATIC COVERING INDEX (user_id=?) LEFT-JOIN
-
--- trim.changes
-DELETE FROM changes
-WHERE
-    (user_id, revision) IN (
-        SELECT user_id, revision
-        FROM changes
-        WHERE (kept_until, user_id, revision) > ($2, $3, $4)
-            AND kept_until < $1 AND erasable_from IS NULL
-        ORDER BY kept_until, user_id, revision
-        LIMIT 200
-    )
-RETURNING kept_until AS time, user_id, revision;
--- SEARCH changes USING PRIMARY KEY (user_id=? AND revision=?)
--- LIST SUBQUERY 2
---   SEARCH changes USING INDEX changes_by_kept_until ((kept_until,user_id,revision)>(?,?,?) AND kept_until<?)
---   CREATE BLOOM FILTER
-
--- trim.changes_without_promise
-DELETE FROM changes
-WHERE
-    (user_id, revision) IN (
-        SELECT user_id, revision
-        FROM changes
-        WHERE
-            (changed_at, user_id, revision) > ($2, $3, $4)
-            AND changed_at < $1
-            AND erasable_from IS NULL
-            AND kept_until IS NULL
-            AND (restorable_until IS NULL OR restorable_until < $5)
-        ORDER BY changed_at, user_id, revision
-        LIMIT 200
-    )
-RETURNING changed_at AS time, user_id, revision;
--- SEARCH changes USING PRIMARY KEY (user_id=? AND revision=?)
--- LIST SUBQUERY 2
---   SEARCH changes USING INDEX changes_without_promise ((changed_at,user_id,revision)>(?,?,?) AND changed_at<?)
---   CREATE BLOOM FILTER
-
--- trim.erased_messages
-DELETE FROM erased_messages
-WHERE
-    (conversation_key, sender_user_id, client_message_id) IN (
-        SELECT conversation_key, sender_user_id, client_message_id
-        FROM erased_messages
-        WHERE recognised_until >= $2
-            AND recognised_until < $1
-        ORDER BY recognised_until
-        LIMIT 200
-    )
-RETURNING recognised_until AS time;
--- SEARCH erased_messages USING PRIMARY KEY (conversation_key=? AND sender_user_id=? AND client_message_id=?)
--- LIST SUBQUERY 2
---   SEARCH erased_messages USING COVERING INDEX erased_messages_by_time (recognised_until>? AND recognised_until<?)
---   CREATE BLOOM FILTER
-
--- trim.group_requests
-DELETE FROM group_requests
-WHERE
-    (conversation_key, request_id) IN (
-        SELECT conversation_key, request_id
-        FROM group_requests
-        WHERE kept_until >= $2
-            AND kept_until < $1
-        ORDER BY kept_until
-        LIMIT 200
-    )
-RETURNING kept_until AS time;
--- SEARCH group_requests USING PRIMARY KEY (conversation_key=? AND request_id=?)
--- LIST SUBQUERY 2
---   SEARCH group_requests USING COVERING INDEX group_requests_by_kept_until (kept_until>? AND kept_until<?)
---   CREATE BLOOM FILTER
-
--- unlisting.deletions
-SELECT user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
-FROM changes
-WHERE unlists IS NOT NULL AND (user_id, revision) > ($1, $2)
-ORDER BY user_id, revision
-LIMIT 100;
--- SEARCH changes USING INDEX changes_that_unlist ((user_id,revision)>(?,?))
-
--- unlisting.done
-UPDATE changes SET
-    unlists = NULL
-WHERE user_id = $1 AND revision = $2;
--- SEARCH changes USING PRIMARY KEY (user_id=? AND revision=?)
-
--- unlisting.unlist
-UPDATE members AS m SET
-    unlisted_through = m.last_seq
-FROM (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($2) AS r) AS i
-WHERE
-    m.user_id = CASE WHEN i.ord >= 0 THEN $1 END
-    AND m.conversation_key = i.conversation_key
-    AND CASE
-        WHEN m.last_seq > m.unlisted_through
-        AND NOT (m.last_seq > m.hidden_through AND m.last_seq > m.joined_after AND m.stays_away = 0) THEN TRUE
-        ELSE FALSE
-    END;
--- SCAN r VIRTUAL TABLE INDEX 1:
--- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+-- SEARCH u USING PRIMARY KEY (user_id=?) LEFT-JOIN
+-- SCALAR SUBQUERY 1
+--   SEARCH incarnations USING PRIMARY KEY
+-- SCALAR SUBQUERY 2
+--   SEARCH incarnations USING PRIMARY KEY

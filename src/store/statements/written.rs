@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use sqlformat::{FormatOptions, Indent, QueryParams};
 
 use super::Statements;
-use crate::store::{dialect::Dialect, migration::Migrator};
+use crate::store::database::{dialect::Dialect, migration::Migrator};
 
 /// The longest line that a statement is broken into, about.
 const WIDTH: usize = 100;

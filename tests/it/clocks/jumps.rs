@@ -109,7 +109,12 @@ async fn an_operator_can_say_that_a_clock_that_has_jumped_is_right() {
     let schedule = stage.config.jobs.schedule();
     let round = jobs::run_due(&stage.store, &running, schedule).await;
     assert_eq!(round.expect("the file is there").messages, 0);
-    stage.store.trust_clock().await.expect("the file is there");
+    stage
+        .store
+        .database()
+        .trust_clock()
+        .await
+        .expect("the file is there");
     // It counts for a process that runs already, too.
     let round = jobs::run_due(&stage.store, &running, schedule).await;
     assert_eq!(round.expect("the file is there").messages, 1);

@@ -55,7 +55,7 @@ async fn whatever_is_sent_is_answered_and_leaves_nothing_behind(database: TestDa
     let store = store::connect(&config.database).await;
     let store = store.expect("the database is there");
     let (asking, mut asked_for) = watch::channel(String::new());
-    store.observe(move |statement| {
+    store.database().observe(move |statement| {
         if statement.sql.starts_with("SELECT i.user_id, ") {
             asking.send_replace(format!("{:?}", statement.values));
         }

@@ -80,7 +80,7 @@ impl Observed {
             let schedule = JobsConfig::default().schedule();
             let done = jobs::run_once(&self.store, later, schedule).await;
             done.expect("the jobs run");
-            let left = self.store.backlog(later).await;
+            let left = self.store.erasure().backlog(later).await;
             left.expect("what is left is measured");
         }
     }

@@ -33,7 +33,7 @@ impl Recorder {
         let store = store::connect(&config.database).await;
         let store = store.expect("the database can be reached");
         let statements = Arc::clone(&self.statements);
-        store.observe(move |statement| {
+        store.database().observe(move |statement| {
             if BESIDE.iter().any(|word| statement.sql.starts_with(word)) {
                 return;
             }

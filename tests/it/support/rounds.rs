@@ -37,7 +37,7 @@ impl Rounds {
 
     /// The same, and `observer` is notified of each statement.
     pub(crate) fn observed(self, observer: impl Fn(&Statement) + Send + Sync + 'static) -> Self {
-        self.store.observe(observer);
+        self.store.database().observe(observer);
         self
     }
 

@@ -47,7 +47,7 @@ impl Polled {
         let store = store::connect(&config.database).await;
         let store = store.expect("the database is there");
         let (asking, asked_for) = watch::channel(String::new());
-        store.observe(move |statement| {
+        store.database().observe(move |statement| {
             let sql = &statement.sql;
             if sql.starts_with("SELECT i.user_id") && sql.contains("LEFT JOIN users AS u") {
                 asking.send_replace(format!("{:?}", statement.values));

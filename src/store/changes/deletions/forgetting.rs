@@ -1,0 +1,384 @@
+//! Forgetting settings with a deletion, and putting them back.
+//!
+//! A deletion that forgets is a transaction of its own. Settings and folder entries change only under the
+//! user's lock, which it holds from its first statement on, so what it has read of them is what it takes.
+//! That is recorded beside the results, for every conversation that had some: of which it was taken, the
+//! outcome says.
+//!
+//! Undoing adds to what there is: a setting that was made since stays. Its statements do not depend on how
+//! many conversations there are, either.
+
+use crate::{
+    domain::{
+        ConversationId, ConversationKey, ConversationSettings, CustomData, FolderName, Marks,
+        Settings, UserId,
+    },
+    store::{
+        StoreError,
+        changes::{BegunOne, Change, ChangeError, deletions::Deletions},
+        database::{
+            dialect::{Column, ColumnType, Dialect},
+            input::Input,
+            observed::DatabaseTransaction,
+            row::Row,
+        },
+        lists::members::{self, Member},
+        log::{Recorded, RecordedConversation},
+    },
+};
+use std::collections::HashMap;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use sea_orm::ConnectionTrait;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    detail::Detail,
+    in_steps::InSteps,
+    rows::{TargetRow, UndoneRow},
+    rules::{ALREADY_DELETED, DELETED, RESTORED},
+};
+
+/// The settings of a conversation that a deletion forgets, as they are recorded.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(in crate::store) struct Forgotten {
+    #[serde(skip_serializing_if = "is_default")]
+    pub(super) muted: bool,
+    #[serde(skip_serializing_if = "is_default")]
+    pub(super) marks: i64,
+    /// In base64.
+    #[serde(skip_serializing_if = "is_default")]
+    data: String,
+    /// The folders that it is in, and its places in them.
+    #[serde(skip_serializing_if = "is_default")]
+    filed: Vec<Filed>,
+}
+
+/// The folder, the revision that has put the conversation in, and its place in that request.
+type Filed = (i64, i64, i64);
+
+/// Texts of the statements.
+#[cfg_attr(test, derive(serde::Serialize))]
+pub(super) struct Statements {
+    settings: String,
+    unfile: String,
+    refile: String,
+}
+
+impl Statements {
+    pub(in crate::store) fn new(dialect: Dialect) -> Self {
+        use ColumnType::{Integer, Key};
+        let user = dialect.after_rows("$1");
+        let keys = |first| dialect.rows("i", first, &[("conversation_key", Key)]).0;
+        let filed = dialect.json_rows(
+            &["folder_id", "added_by", "ord"],
+            "(SELECT f.folder_id, f.added_by, f.ord FROM folder_conversations AS f \
+              WHERE f.user_id = m.user_id AND f.conversation_key = m.conversation_key) AS entries",
+        );
+        let (entries, _) = dialect.rows(
+            "i",
+            3,
+            &[
+                ("conversation_key", Key),
+                ("folder_id", Integer),
+                ("added_by", Integer),
+                ("place", Integer),
+            ],
+        );
+        Self {
+            settings: format!(
+                "SELECT m.conversation_key, m.muted, m.marks, m.custom_data, {filed} AS filed \
+                 FROM {} CROSS JOIN members AS m \
+                 WHERE m.user_id = {user} AND m.conversation_key = i.conversation_key",
+                keys(2)
+            ),
+            unfile: format!(
+                "DELETE FROM folder_conversations WHERE user_id = $1 \
+                 AND conversation_key IN (SELECT i.conversation_key FROM {})",
+                keys(2)
+            ),
+            // Before the deletion is undone: whether it will be is told by what the undoing itself goes by. An
+            // expression and no join, so that the row is looked up by its whole key.
+            refile: format!(
+                "INSERT INTO folder_conversations (user_id, folder_id, conversation_key, added_by, ord) \
+                 SELECT $1, i.folder_id, i.conversation_key, i.added_by, i.place \
+                 FROM {entries} \
+                 WHERE (SELECT m.taken_by = $2 AND m.taken_by > COALESCE(m.undo_ended, 0) \
+                        FROM members AS m \
+                        WHERE m.user_id = $1 AND m.conversation_key = i.conversation_key) IS TRUE \
+                 AND EXISTS (SELECT 1 FROM folders AS d \
+                             WHERE d.user_id = $1 AND d.folder_id = i.folder_id) \
+                 ON CONFLICT (user_id, folder_id, conversation_key) DO NOTHING"
+            ),
+        }
+    }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+impl Forgotten {
+    /// Reads a row of [`Statements::settings`]; `None` if there is nothing to forget.
+    fn read(row: &Row<'_>) -> Result<Option<Self>, StoreError> {
+        let data: Option<Vec<u8>> = row.get("custom_data")?;
+        let forgotten = Self {
+            muted: row.get::<i16>("muted")? != 0,
+            marks: row.get("marks")?,
+            data: STANDARD.encode(data.unwrap_or_default()),
+            filed: row.json("filed")?,
+        };
+        Ok((!is_default(&forgotten)).then_some(forgotten))
+    }
+
+    /// The product's own data; the outer `None` if it does not parse.
+    #[expect(clippy::option_option, reason = "two reasons to have nothing")]
+    pub(super) fn custom_data(&self) -> Option<Option<Vec<u8>>> {
+        let bytes = STANDARD.decode(&self.data).ok()?;
+        let data = CustomData::new(bytes).ok()?.into_bytes();
+        Some((!data.is_empty()).then_some(data))
+    }
+}
+
+/// Whether a conversation was in a folder.
+pub(super) fn is_filed(had: &HashMap<ConversationKey, Forgotten>, key: &ConversationKey) -> bool {
+    had.get(key).is_some_and(|had| !had.filed.is_empty())
+}
+
+/// Whether a deletion that forgets has taken the settings of this conversation.
+pub(in crate::store) const fn is_forgotten(conversation: &RecordedConversation) -> bool {
+    matches!(conversation.outcome, DELETED | ALREADY_DELETED)
+}
+
+impl Deletions {
+    /// Makes a deletion that takes the settings, too, or returns what was recorded when the request came
+    /// first.
+    pub(super) async fn forget(
+        &self,
+        change: Change,
+        detail: Detail,
+        rows: &[TargetRow],
+    ) -> Result<Recorded, ChangeError> {
+        self.database
+            .retrying("forget", || async {
+                let new = match self.changes.begin_one(&change).await? {
+                    BegunOne::Earlier(recorded) => return Ok(recorded),
+                    BegunOne::New(new) => new,
+                };
+                let deletion = InSteps {
+                    rows,
+                    planned_at: None,
+                    settings: Settings::Forget,
+                    detail: detail.clone(),
+                };
+                let recorded = self
+                    .take_in_steps(&new.transaction, new.revision, &change, deletion)
+                    .await?;
+                new.commit().await?;
+                Ok(recorded)
+            })
+            .await
+    }
+
+    /// Undoes a deletion that has taken settings, too.
+    pub(super) async fn restore_settings(
+        &self,
+        change: Change,
+        rows: &[UndoneRow],
+    ) -> Result<Recorded, ChangeError> {
+        let change = Change {
+            input: Input::of(&rows.iter()),
+            ..change
+        };
+        let user = &change.origin.user;
+        let kind = &self.statements.restore;
+        self.database
+            .retrying("restore", || async {
+                let new = match self.changes.begin_one(&change).await? {
+                    BegunOne::Earlier(recorded) => return Ok(recorded),
+                    BegunOne::New(new) => new,
+                };
+                let (transaction, revision) = (&new.transaction, new.revision);
+                self.refile(transaction, &change, rows).await?;
+                self.changes
+                    .apply_one(transaction, kind, &change, revision)
+                    .await?;
+                let change = Change {
+                    detail: Some(self.settings_now(transaction, user, rows).await?),
+                    ..change.clone()
+                };
+                let recorded = self
+                    .changes
+                    .record_applied(transaction, kind, &change, revision)
+                    .await?;
+                new.commit().await?;
+                Ok(recorded)
+            })
+            .await
+    }
+
+    /// Takes those of these conversations out of their folders whose settings a deletion has taken.
+    pub(super) async fn unfile(
+        &self,
+        transaction: &DatabaseTransaction,
+        user: &UserId,
+        had: &HashMap<ConversationKey, Forgotten>,
+        keys: &[ConversationKey],
+        recorded: &Recorded,
+    ) -> Result<(), StoreError> {
+        let unfiled = keys.iter().zip(&recorded.conversations);
+        let unfiled = unfiled.filter(|(_, conversation)| is_forgotten(conversation));
+        let unfiled = unfiled.map(|(key, _)| *key);
+        let unfiled: Vec<_> = unfiled.filter(|key| is_filed(had, key)).collect();
+        if !unfiled.is_empty() {
+            let mut values = vec![user.as_str().into()];
+            values.extend(self.database.dialect.row_values(&[Column::Keys(unfiled)]));
+            let unfile = self
+                .database
+                .statement(&self.statements.forgetting.unfile, values);
+            transaction.execute_raw(unfile).await?;
+        }
+        Ok(())
+    }
+
+    /// The settings of these conversations, of those that have any.
+    pub(super) async fn forgettable(
+        &self,
+        transaction: &DatabaseTransaction,
+        user: &UserId,
+        keys: &[ConversationKey],
+    ) -> Result<HashMap<ConversationKey, Forgotten>, StoreError> {
+        let mut values = vec![user.as_str().into()];
+        values.extend(
+            self.database
+                .dialect
+                .row_values(&[Column::Keys(keys.to_vec())]),
+        );
+        let settings = self
+            .database
+            .statement(&self.statements.forgetting.settings, values);
+        let mut found = HashMap::new();
+        for row in transaction.query_all_raw(settings).await? {
+            let row = Row::new(members::TABLE, &row);
+            if let Some(forgotten) = Forgotten::read(&row)? {
+                found.insert(row.key()?, forgotten);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Puts back into their folders what the deletion has taken from there, if it is going to be undone.
+    async fn refile(
+        &self,
+        transaction: &DatabaseTransaction,
+        change: &Change,
+        rows: &[UndoneRow],
+    ) -> Result<(), StoreError> {
+        let Some(deletion) = change.undoes else {
+            return Ok(());
+        };
+        let (mut keys, mut folders) = (Vec::new(), Vec::new());
+        let (mut added_by, mut places) = (Vec::new(), Vec::new());
+        for row in rows {
+            let filed = row.forgotten().map(|forgotten| &forgotten.filed);
+            for (folder, by, place) in filed.into_iter().flatten() {
+                keys.push(row.key());
+                folders.push(*folder);
+                added_by.push(*by);
+                places.push(*place);
+            }
+        }
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let mut values = vec![
+            change.origin.user.as_str().into(),
+            deletion.to_stored().into(),
+        ];
+        values.extend(self.database.dialect.row_values(&[
+            Column::Keys(keys),
+            Column::Integers(folders),
+            Column::Integers(added_by),
+            Column::Integers(places),
+        ]));
+        let refile = self
+            .database
+            .statement(&self.statements.forgetting.refile, values);
+        transaction.execute_raw(refile).await?;
+        Ok(())
+    }
+
+    /// The settings that the conversations have of which the deletion had taken some, as the undoing that
+    /// has brought them back records them.
+    async fn settings_now(
+        &self,
+        transaction: &DatabaseTransaction,
+        user: &UserId,
+        rows: &[UndoneRow],
+    ) -> Result<String, StoreError> {
+        let taken = rows.iter().filter(|row| row.forgotten().is_some());
+        let taken = taken.map(UndoneRow::key).collect();
+        let found = self.lists.members_through(transaction, user, taken).await?;
+        let found: HashMap<_, _> = found
+            .into_iter()
+            .map(|member| (member.key, member))
+            .collect();
+        let settings: Vec<_> = rows
+            .iter()
+            .map(|row| found.get(&row.key()).map(StoredSettings::of))
+            .collect();
+        Ok(serde_json::json!(settings).to_string())
+    }
+}
+
+/// The settings of a conversation since an undoing has brought some of them back, as they are recorded.
+#[derive(Serialize, Deserialize)]
+struct StoredSettings {
+    muted: bool,
+    marks: i64,
+    /// In base64.
+    data: String,
+    folders: Vec<String>,
+}
+
+impl StoredSettings {
+    fn of(member: &Member) -> Self {
+        Self {
+            muted: member.muted,
+            marks: member.marks.to_stored(),
+            data: STANDARD.encode(member.custom_data.as_bytes()),
+            folders: member.folders.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    fn settings(self, conversation_id: ConversationId) -> Option<ConversationSettings> {
+        let data = STANDARD.decode(self.data).ok()?;
+        let folders = self.folders.iter().map(|name| FolderName::new(name).ok());
+        Some(ConversationSettings {
+            conversation_id,
+            muted: self.muted,
+            marks: Marks::from_stored(self.marks),
+            custom_data: CustomData::new(data).ok()?,
+            folders: folders.collect::<Option<_>>()?,
+        })
+    }
+}
+
+/// The settings that an undoing has brought back, if it has brought back any.
+pub(in crate::store) fn settings_since(
+    recorded: &Recorded,
+) -> Result<Vec<ConversationSettings>, StoreError> {
+    let Some(detail) = recorded.detail.as_deref() else {
+        return Ok(Vec::new());
+    };
+    let error = || recorded.inconsistent("detail");
+    let settings: Vec<Option<StoredSettings>> =
+        serde_json::from_str(detail).map_err(|_| error())?;
+    let of_conversations = recorded.conversations.iter().zip(settings);
+    of_conversations
+        .filter(|(conversation, _)| conversation.outcome == RESTORED)
+        .filter_map(|(conversation, settings)| Some((conversation.id.clone(), settings?)))
+        .map(|(id, settings)| settings.settings(id).ok_or_else(error))
+        .collect()
+}

@@ -1,0 +1,236 @@
+//! Deleting what a selector leaves of a user's list, or what a plan has shown of it.
+//!
+//! One transaction, which takes the user's lock before it looks at anything. So while it chooses, no setting
+//! changes, and the deletion is of the list as it stands between two changes of the user. Messages take no
+//! lock of the user: one that comes after the choice has a higher position, so the deletion cannot hide it.
+//!
+//! A plan names conversations by their keys and how far each went. Whether one is still as the plan showed it
+//! is decided by the statement that deletes it, while it holds the row. A message writes the rows that have a
+//! copy of the head, so there it has come before or comes after, and in the first case nothing is deleted. For
+//! the members of large groups the heads are read as late as can be.
+//!
+//! A plan is no secret and proves nothing. It can name only what the user has, and its caller could delete that
+//! anyway.
+
+use crate::{
+    domain::{
+        ConversationKey, MatchingDeletion, Origin, Plan, Planned, RequestKey, Revision, Selector,
+        UserId,
+    },
+    store::{
+        StoreError,
+        changes::{BegunOne, Change, ChangeError, deletions::Deletions},
+        database::{observed::DatabaseTransaction, transaction::AsStoreError},
+        lists::selection::Selected,
+        log::Recorded,
+    },
+};
+use std::collections::HashSet;
+
+use super::{DeletionTarget, Detail, Terms, deletion, in_steps::InSteps, rows::TargetRow};
+
+/// A deletion by selector to carry out.
+#[derive(Debug)]
+pub(crate) struct TakeMatching<'a> {
+    pub(crate) origin: &'a Origin,
+    pub(crate) which: Matching<'a>,
+    /// The most conversations to delete.
+    pub(crate) limit: usize,
+    pub(crate) terms: Terms,
+}
+
+/// The conversations of a deletion by selector.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Matching<'a> {
+    /// Those that this selector leaves of the list.
+    Selected(&'a Selector),
+    /// Those that this plan has shown.
+    Planned(&'a Plan),
+}
+
+/// Why a deletion by selector was not made.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MatchingError {
+    /// The plan names a conversation that the user never had.
+    #[error("the plan is of another user")]
+    PlanMismatch,
+    /// As of any change.
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+}
+
+/// The conversations to delete, and how many matched.
+struct Chosen {
+    targets: Vec<DeletionTarget>,
+    planned_at: Option<Revision>,
+    matched: u64,
+}
+
+impl Deletions {
+    /// Deletes what matches, or returns what was recorded when the request came first. The number of
+    /// statements does not depend on the number of conversations.
+    pub(crate) async fn delete_matching(
+        &self,
+        take: TakeMatching<'_>,
+    ) -> Result<MatchingDeletion, MatchingError> {
+        let origin = take.origin;
+        let change = take.terms.change(origin);
+        let recorded = self
+            .database
+            .retrying("take_matching", || async {
+                let new = match self.changes.begin_one(&change).await? {
+                    BegunOne::Earlier(recorded) => return Ok(recorded),
+                    BegunOne::New(new) => new,
+                };
+                let chosen = self.chosen(&new.transaction, &take).await?;
+                let recorded = self
+                    .take_chosen(&new.transaction, new.revision, &change, chosen, &take.terms)
+                    .await?;
+                new.commit().await?;
+                Ok::<_, MatchingError>(recorded)
+            })
+            .await?;
+        Ok(matching_deletion(recorded)?)
+    }
+
+    /// The result of an earlier run of this deletion, if there was one.
+    pub(crate) async fn earlier_matching(
+        &self,
+        user: &UserId,
+        request: RequestKey,
+    ) -> Result<Option<MatchingDeletion>, ChangeError> {
+        let recorded = self.log.recorded_of_request(user, request).await?;
+        Ok(recorded.map(matching_deletion).transpose()?)
+    }
+
+    async fn chosen(
+        &self,
+        transaction: &DatabaseTransaction,
+        take: &TakeMatching<'_>,
+    ) -> Result<Chosen, MatchingError> {
+        let user = &take.origin.user;
+        match take.which {
+            Matching::Selected(selector) => {
+                let selection = self
+                    .lists
+                    .select_through(transaction, user, selector, take.limit)
+                    .await?;
+                Ok(Chosen {
+                    targets: selection.first.into_iter().map(target).collect(),
+                    planned_at: None,
+                    matched: selection.matched as u64,
+                })
+            }
+            Matching::Planned(plan) => Ok(Chosen {
+                targets: self.planned(transaction, user, plan, take.limit).await?,
+                planned_at: Some(plan.revision),
+                matched: plan.matched,
+            }),
+        }
+    }
+
+    /// The first conversations of a plan, as they stand at present.
+    async fn planned(
+        &self,
+        transaction: &DatabaseTransaction,
+        user: &UserId,
+        plan: &Plan,
+        limit: usize,
+    ) -> Result<Vec<DeletionTarget>, MatchingError> {
+        let planned = &plan.conversations[..limit.min(plan.conversations.len())];
+        let keys: Vec<_> = planned.iter().map(key).collect();
+        let known: HashSet<_> = self.lists.known(transaction, user, &keys).await?;
+        if !keys.iter().all(|key| known.contains(key)) {
+            return Err(MatchingError::PlanMismatch);
+        }
+        let heads = self.heads.through(transaction, keys).await?;
+        let targets = planned.iter().map(|planned| {
+            let key = key(planned);
+            let head = heads.get(&key)?;
+            Some(DeletionTarget {
+                conversation_id: head.canonical_id.seen_by(user)?,
+                key,
+                head: head.last_seq,
+                seen_through: Some(planned.last),
+            })
+        });
+        let targets: Option<_> = targets.collect();
+        targets.ok_or(MatchingError::PlanMismatch)
+    }
+
+    async fn take_chosen(
+        &self,
+        transaction: &DatabaseTransaction,
+        revision: Revision,
+        change: &Change,
+        chosen: Chosen,
+        terms: &Terms,
+    ) -> Result<Recorded, ChangeError> {
+        let Terms {
+            taking,
+            reappearance,
+            settings,
+            ..
+        } = *terms;
+        let targets = chosen.targets.iter();
+        let rows: Vec<_> = targets
+            .map(|target| TargetRow::of(target, taking, reappearance))
+            .collect();
+        let deletion = InSteps {
+            rows: &rows,
+            planned_at: chosen.planned_at,
+            settings,
+            detail: Detail::new(reappearance).matching(chosen.matched),
+        };
+        let targets = chosen.targets.into_iter();
+        let change = Change {
+            conversations: targets.map(|target| target.conversation_id).collect(),
+            ..change.clone()
+        };
+        self.take_in_steps(transaction, revision, &change, deletion)
+            .await
+    }
+}
+
+fn key(planned: &Planned) -> ConversationKey {
+    ConversationKey::of_bytes(planned.key)
+}
+
+fn target(selected: Selected) -> DeletionTarget {
+    let Selected {
+        conversation_id,
+        key,
+        view: _,
+        latest,
+    } = selected;
+    DeletionTarget {
+        conversation_id,
+        key,
+        head: latest.seq,
+        seen_through: None,
+    }
+}
+
+fn matching_deletion(recorded: Recorded) -> Result<MatchingDeletion, StoreError> {
+    let matched = Detail::of(&recorded)?.matched();
+    let matched = matched.ok_or_else(|| recorded.inconsistent("detail"))?;
+    Ok(MatchingDeletion {
+        deletion: deletion(recorded)?,
+        matched,
+    })
+}
+
+impl From<StoreError> for MatchingError {
+    fn from(error: StoreError) -> Self {
+        Self::Change(error.into())
+    }
+}
+
+impl AsStoreError for MatchingError {
+    fn as_store_error(&self) -> Option<&StoreError> {
+        match self {
+            Self::PlanMismatch => None,
+            Self::Change(error) => error.as_store_error(),
+        }
+    }
+}

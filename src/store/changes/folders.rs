@@ -1,0 +1,391 @@
+//! Folders: a user's own grouping of conversations.
+//!
+//! A change of a folder is a transaction that takes the user's lock first, as every change of the user
+//! does; so limits are counted and names compared while nobody else changes them. Its statements do not
+//! depend on how many conversations it names. Its result is recorded as that of every change is, and
+//! answered from the record.
+//!
+//! A folder keeps what is deleted at present; what it shows, and what its limit counts, leaves that out.
+
+mod limits;
+mod record;
+mod statements;
+
+use crate::{
+    domain::{
+        ConversationId, ConversationKey, Folder, FolderAction, FolderChanged, FolderName, Origin,
+        Revision, Timestamp, UserId,
+    },
+    store::{
+        StoreError,
+        changes::Changes,
+        database::{
+            Database, dialect::Column, observed::DatabaseTransaction, row::Row,
+            transaction::AsStoreError,
+        },
+        heads::Heads,
+        lists::{
+            Lists,
+            members::{self, Member, member},
+        },
+        log::{CHANGED, NOT_FOUND, Recorded, UNCHANGED, kind::StoredKind},
+        users::revisions_of,
+    },
+};
+use std::collections::HashSet;
+
+use sea_orm::{ConnectionTrait, Value};
+
+use super::{BegunOne, Change, ChangeError, settings::plain};
+
+pub(in crate::store) use record::StoredFolder;
+pub(in crate::store) use statements::Statements;
+
+/// The key by which the statements know a folder.
+#[derive(Debug, Clone, Copy)]
+struct FolderId(Revision);
+
+/// Why a folder was not changed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FolderError {
+    /// The user has no folder of this name.
+    #[error("there is no such folder")]
+    NotFound,
+    /// The user has a folder of this name already.
+    #[error("there is a folder of this name")]
+    AlreadyExists,
+    /// The user has as many folders as a user may have.
+    #[error("the limit of folders is reached")]
+    TooMany,
+    /// The user's folders would have more conversations than this.
+    #[error("the limit of {0} conversations in folders is reached")]
+    TooManyConversations(u16),
+    /// As of any change.
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+}
+
+/// Folders.
+pub(crate) struct Folders {
+    database: Database,
+    changes: Changes,
+    heads: Heads,
+    lists: Lists,
+    statements: Statements,
+}
+
+impl Folders {
+    pub(in crate::store) fn of(database: &Database, heads: &Heads, lists: &Lists) -> Self {
+        Self {
+            database: database.clone(),
+            changes: Changes::of(database),
+            heads: heads.clone(),
+            lists: lists.clone(),
+            statements: Statements::new(database.dialect),
+        }
+    }
+
+    /// Changes the user's folder `name`, or returns what was recorded when the request came first.
+    ///
+    /// # Errors
+    ///
+    /// A [`FolderError`]; nothing is changed then.
+    pub(crate) async fn change(
+        &self,
+        origin: &Origin,
+        time: Timestamp,
+        name: &FolderName,
+        action: &FolderAction,
+    ) -> Result<FolderChanged, FolderError> {
+        let recorded = self
+            .database
+            .retrying("change_folder", || async {
+                let ids = action.conversations().to_vec();
+                let change = plain(origin, time, stored_kind(action), ids);
+                let new = match self.changes.begin_one(&change).await? {
+                    BegunOne::Earlier(recorded) => return Ok(recorded),
+                    BegunOne::New(new) => new,
+                };
+                let made = self
+                    .change_in(&new.transaction, new.revision, change, name, action)
+                    .await?;
+                new.commit().await?;
+                Ok::<_, FolderError>(made)
+            })
+            .await?;
+        Ok(record::folder_changed(recorded)?)
+    }
+
+    /// Returns what is recorded.
+    async fn change_in(
+        &self,
+        transaction: &DatabaseTransaction,
+        revision: Revision,
+        mut change: Change,
+        name: &FolderName,
+        action: &FolderAction,
+    ) -> Result<Recorded, FolderError> {
+        let user = &change.origin.user;
+        let keys: Vec<ConversationKey> = action
+            .conversations()
+            .iter()
+            .map(|id| ConversationKey::of(id, user))
+            .collect();
+        let found = self.find_folder(transaction, user, name).await?;
+        let folder = match (action, found) {
+            (FolderAction::Create(_), Some(_)) => return Err(FolderError::AlreadyExists),
+            (FolderAction::Create(_), None) => FolderId(revision),
+            (_, Some(folder)) => folder,
+            (_, None) => return Err(FolderError::NotFound),
+        };
+        // Before anything is put in: a conversation that a message brings about meanwhile is either put
+        // in or not known, and never one that was in the folder already.
+        let known = self.lists.known(transaction, user, &keys).await?;
+        // A folder that is removed is answered as it was, and any other as it is afterwards.
+        let mut shown_as = name;
+        let mut former = None;
+        let mut removed = None;
+        let mut taken_out = HashSet::new();
+        let changed = match action {
+            FolderAction::Create(_) => {
+                let values = [name.as_str().into()];
+                self.run(transaction, &self.statements.create, user, folder, values)
+                    .await?;
+                self.put(transaction, user, folder, revision, &keys).await?
+            }
+            FolderAction::Add(_) => self.put(transaction, user, folder, revision, &keys).await?,
+            FolderAction::Remove(_) => {
+                let values = self
+                    .database
+                    .dialect
+                    .row_values(&[Column::Keys(keys.clone())]);
+                let sql = &self.statements.remove;
+                self.run(transaction, sql, user, folder, values).await?
+            }
+            FolderAction::Rename(new_name) => {
+                if new_name != name
+                    && self
+                        .find_folder(transaction, user, new_name)
+                        .await?
+                        .is_some()
+                {
+                    return Err(FolderError::AlreadyExists);
+                }
+                let values = [new_name.as_str().into()];
+                self.run(transaction, &self.statements.rename, user, folder, values)
+                    .await?;
+                former = Some(name);
+                shown_as = new_name;
+                HashSet::new()
+            }
+            FolderAction::Delete => {
+                removed = Some(self.contents(transaction, user, folder).await?);
+                let statements = &self.statements;
+                taken_out = self
+                    .run(transaction, &statements.empty, user, folder, [])
+                    .await?;
+                self.run(transaction, &statements.delete, user, folder, [])
+                    .await?;
+                HashSet::new()
+            }
+        };
+        self.touch(transaction, user, revision, changed.union(&taken_out))
+            .await?;
+        match action {
+            FolderAction::Create(_) | FolderAction::Add(_) => {
+                self.keep_folder_limits(transaction, user, revision, action, &changed)
+                    .await?;
+            }
+            FolderAction::Remove(_) | FolderAction::Rename(_) | FolderAction::Delete => {}
+        }
+
+        let results = outcomes(&keys, &known, &changed);
+        let conversations = match removed {
+            Some(conversations) => conversations,
+            None => self.contents(transaction, user, folder).await?,
+        };
+        let shown = Folder {
+            name: shown_as.clone(),
+            conversations,
+        };
+        change.detail = Some(record::detail(&shown, former));
+        Ok(self
+            .changes
+            .record(transaction, &change, revision, &results)
+            .await?)
+    }
+
+    async fn find_folder(
+        &self,
+        transaction: &DatabaseTransaction,
+        user: &UserId,
+        name: &FolderName,
+    ) -> Result<Option<FolderId>, StoreError> {
+        let values = [user.as_str().into(), name.as_str().into()];
+        let find = self.database.statement(&self.statements.find, values);
+        let row = transaction.query_one_raw(find).await?;
+        row.map(|row| {
+            Row::new("folders", &row)
+                .revision("folder_id")
+                .map(FolderId)
+        })
+        .transpose()
+    }
+
+    /// Runs a statement about a folder; returns the keys of the conversations that it returns.
+    async fn run(
+        &self,
+        transaction: &DatabaseTransaction,
+        sql: &str,
+        user: &UserId,
+        FolderId(folder): FolderId,
+        more: impl IntoIterator<Item = Value>,
+    ) -> Result<HashSet<ConversationKey>, StoreError> {
+        let mut values: Vec<Value> = vec![user.as_str().into(), folder.to_stored().into()];
+        values.extend(more);
+        self.keys(transaction, sql, values).await
+    }
+
+    async fn keys(
+        &self,
+        transaction: &DatabaseTransaction,
+        sql: &str,
+        values: Vec<Value>,
+    ) -> Result<HashSet<ConversationKey>, StoreError> {
+        let rows = transaction
+            .query_all_raw(self.database.statement(sql, values))
+            .await?;
+        rows.iter()
+            .map(|row| Row::new("folder_conversations", row).key())
+            .collect()
+    }
+
+    /// Puts those of these conversations into a folder that the user knows; returns which were not in
+    /// it.
+    async fn put(
+        &self,
+        transaction: &DatabaseTransaction,
+        user: &UserId,
+        folder: FolderId,
+        revision: Revision,
+        keys: &[ConversationKey],
+    ) -> Result<HashSet<ConversationKey>, StoreError> {
+        let mut values = vec![revision.to_stored().into()];
+        values.extend(
+            self.database
+                .dialect
+                .row_values(&[Column::Keys(keys.to_vec())]),
+        );
+        let sql = &self.statements.add;
+        self.run(transaction, sql, user, folder, values).await
+    }
+
+    /// Notes that these conversations were put into a folder or taken out of one.
+    async fn touch(
+        &self,
+        transaction: &DatabaseTransaction,
+        user: &UserId,
+        revision: Revision,
+        keys: impl Iterator<Item = &ConversationKey>,
+    ) -> Result<(), StoreError> {
+        let keys: Vec<_> = keys.copied().collect();
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let mut values: Vec<Value> = vec![user.as_str().into(), revision.to_stored().into()];
+        values.extend(self.database.dialect.row_values(&[Column::Keys(keys)]));
+        let touch = self.database.statement(&self.statements.touch, values);
+        transaction.execute_raw(touch).await?;
+        Ok(())
+    }
+
+    /// The conversations that are in a folder and listed at present.
+    async fn contents(
+        &self,
+        transaction: &DatabaseTransaction,
+        user: &UserId,
+        FolderId(folder): FolderId,
+    ) -> Result<Vec<ConversationId>, StoreError> {
+        let values = [user.as_str().into(), folder.to_stored().into()];
+        let statement = self.database.statement(&self.statements.contents, values);
+        let rows = transaction.query_all_raw(statement).await?;
+        let members = members::members(&rows)?;
+        let keys = members.iter().map(|member| member.key).collect();
+        let heads = self.heads.through(transaction, keys).await?;
+        members::listed_ids(user, &members, &heads)
+    }
+
+    /// A user's folders, oldest first, with the rows of what is in each; and the revision that they
+    /// reflect.
+    pub(crate) async fn all(
+        &self,
+        user: &UserId,
+    ) -> Result<(Revision, Vec<(FolderName, Vec<Member>)>), StoreError> {
+        let statement = self
+            .database
+            .statement(&self.statements.all, [user.as_str().into()]);
+        self.database
+            .read("folders", statement, |rows| {
+                let mut folders: Vec<(FolderName, Vec<Member>)> = Vec::new();
+                for row in rows {
+                    let folder = Row::new("folders", row);
+                    let Some(name) = folder.get::<Option<String>>("name")? else {
+                        continue;
+                    };
+                    let name = FolderName::new(&name).map_err(|_| folder.inconsistent("name"))?;
+                    if folders.last().is_none_or(|(last, _)| *last != name) {
+                        folders.push((name, Vec::new()));
+                    }
+                    if let (Some(member), Some((_, members))) = (member(row)?, folders.last_mut()) {
+                        members.push(member);
+                    }
+                }
+                Ok((revisions_of(rows)?.present, folders))
+            })
+            .await
+    }
+}
+
+const fn stored_kind(action: &FolderAction) -> StoredKind {
+    match action {
+        FolderAction::Create(_) => StoredKind::CreateFolder,
+        FolderAction::Delete => StoredKind::DeleteFolder,
+        FolderAction::Rename(_) => StoredKind::RenameFolder,
+        FolderAction::Add(_) => StoredKind::AddToFolder,
+        FolderAction::Remove(_) => StoredKind::RemoveFromFolder,
+    }
+}
+
+impl From<StoreError> for FolderError {
+    fn from(error: StoreError) -> Self {
+        Self::Change(error.into())
+    }
+}
+
+impl AsStoreError for FolderError {
+    fn as_store_error(&self) -> Option<&StoreError> {
+        match self {
+            Self::Change(error) => error.as_store_error(),
+            Self::NotFound
+            | Self::AlreadyExists
+            | Self::TooMany
+            | Self::TooManyConversations(_) => None,
+        }
+    }
+}
+
+/// The outcome of each conversation of a request, as it is recorded.
+fn outcomes(
+    keys: &[ConversationKey],
+    known: &HashSet<ConversationKey>,
+    changed: &HashSet<ConversationKey>,
+) -> String {
+    let outcomes = keys
+        .iter()
+        .map(|key| match (changed.contains(key), known.contains(key)) {
+            (true, _) => [CHANGED],
+            (false, true) => [UNCHANGED],
+            (false, false) => [NOT_FOUND],
+        });
+    serde_json::json!(outcomes.collect::<Vec<_>>()).to_string()
+}

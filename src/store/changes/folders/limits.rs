@@ -1,0 +1,107 @@
+//! The limits of folders, counted while the user's lock is held and after the change was made.
+//!
+//! They are counted only for a change that makes a folder or adds to one: taking out, renaming and removing
+//! go on even beyond a limit.
+
+use crate::{
+    domain::{
+        ConversationKey, FolderAction, MAX_FILED_CONVERSATIONS, MAX_FOLDER_CONVERSATIONS,
+        MAX_FOLDERS, Revision, UserId,
+    },
+    store::{
+        StoreError,
+        changes::folders::Folders,
+        database::{observed::DatabaseTransaction, row::Row},
+        lists::members::{TABLE, member},
+    },
+};
+use std::collections::HashSet;
+
+use sea_orm::ConnectionTrait;
+
+use super::FolderError;
+
+/// How much a user's folders show.
+#[derive(Debug, Default)]
+struct Shown {
+    all: i64,
+    /// How much of it the change at hand has put in.
+    added: i64,
+}
+
+impl Folders {
+    /// Refuses a change that leaves the user with too many folders, or with too much in them. `added` is
+    /// what it has put in.
+    pub(super) async fn keep_folder_limits(
+        &self,
+        transaction: &DatabaseTransaction,
+        user: &UserId,
+        revision: Revision,
+        action: &FolderAction,
+        added: &HashSet<ConversationKey>,
+    ) -> Result<(), FolderError> {
+        let counts = self
+            .database
+            .statement(&self.statements.counts, [user.as_str().into()]);
+        let row = transaction.query_one_raw(counts).await;
+        let row = row.map_err(StoreError::from)?;
+        let Some(row) = row else { return Ok(()) };
+        let row = Row::new("folders", &row);
+        let (folders, filed): (i64, i64) = (row.get("folders")?, row.get("conversations")?);
+        if matches!(action, FolderAction::Create(_)) && folders > i64::from(MAX_FOLDERS) {
+            return Err(FolderError::TooMany);
+        }
+        if added.is_empty() || filed <= i64::from(MAX_FOLDER_CONVERSATIONS) {
+            return Ok(());
+        }
+        if filed > i64::from(MAX_FILED_CONVERSATIONS) {
+            return Err(FolderError::TooManyConversations(MAX_FILED_CONVERSATIONS));
+        }
+        let shown = self.shown(transaction, user, revision).await?;
+        if shown.added > 0 && shown.all > i64::from(MAX_FOLDER_CONVERSATIONS) {
+            return Err(FolderError::TooManyConversations(MAX_FOLDER_CONVERSATIONS));
+        }
+        Ok(())
+    }
+
+    /// How much the user's folders show, and how much of that the change of this revision has put in.
+    async fn shown(
+        &self,
+        transaction: &DatabaseTransaction,
+        user: &UserId,
+        revision: Revision,
+    ) -> Result<Shown, StoreError> {
+        let values = [user.as_str().into(), revision.to_stored().into()];
+        let statement = self.database.statement(&self.statements.shown, values);
+        let rows = transaction.query_all_raw(statement).await?;
+        let mut shown = match rows.first() {
+            Some(first) => {
+                let row = Row::new("folder_conversations", first);
+                Shown {
+                    all: row.get("shown")?,
+                    added: row.get("added")?,
+                }
+            }
+            None => Shown::default(),
+        };
+        let mut without_copy = Vec::new();
+        for row in &rows {
+            if let Some(member) = member(row)? {
+                let added_by = Row::new(TABLE, row).revision("added_by")?;
+                without_copy.push((member, added_by == revision));
+            }
+        }
+        let keys: HashSet<_> = without_copy.iter().map(|(member, _)| member.key).collect();
+        let heads = self
+            .heads
+            .through(transaction, keys.into_iter().collect())
+            .await?;
+        for (member, is_added) in without_copy {
+            if member.view.is_listed(member.latest_in(&heads)?.seq) {
+                shown.all += 1;
+                shown.added += i64::from(is_added);
+            }
+        }
+        Ok(shown)
+    }
+}

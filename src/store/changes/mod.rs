@@ -1,0 +1,430 @@
+//! A change of a user's view, made and recorded at once.
+//!
+//! Every change is the same five steps: raise the user's revision, which also takes the user's lock;
+//! look whether its request was carried out before; update the user's rows of `members`; work out
+//! what happened to each conversation; record all that in `changes`. On PostgreSQL the five are one
+//! statement, so one round trip; on SQLite they are four statements of one transaction. Both are
+//! made here from one [`ChangeRule`], so a rule is written once; and both can make the changes of
+//! several users at once, when many come at once: see [`crate::store::database::coalesce`].
+//!
+//! A change that the limit of pins applies to is a transaction on PostgreSQL, too. A single statement
+//! sees the database as it was when it began; if it then waits for the user's lock, it would count the
+//! pins as they were before the change that it has waited for. For the same reason it may not see that
+//! its request was just carried out; then the request's name, which is unique, stops it, and it is run
+//! again.
+//!
+//! The recorded row is at once the response to a retry, the event for the user's other clients and
+//! the audit trail.
+
+pub(super) mod deletions;
+pub(super) mod folders;
+mod in_steps;
+mod parameters;
+mod rule;
+pub(super) mod settings;
+
+use crate::{
+    domain::{ConversationId, Origin, Revision, Synchronisation, Timestamp, UserId},
+    metrics::DatabaseMetrics,
+    store::{
+        StoreError,
+        database::{
+            Database,
+            coalesce::Request,
+            input::{Input, InputRow},
+            observed::DatabaseTransaction,
+            row::Row,
+            transaction::{AsStoreError, Transaction},
+        },
+        log::{self, Recorded, RequestError, kind::StoredKind},
+    },
+};
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use sea_orm::{ConnectionTrait, QueryResult, Value};
+
+use parameters::{Raised, Results, asked, changes, owned, sorted};
+pub(in crate::store) use rule::{ChangeKind, ChangeRule, ResultField, Statements, Surplus};
+use rule::{Form, OfRows, Steps};
+
+/// One change to make.
+#[derive(Debug, Clone)]
+pub(in crate::store) struct Change {
+    pub(in crate::store) origin: Origin,
+    pub(in crate::store) kind: StoredKind,
+    pub(in crate::store) time: Timestamp,
+    pub(in crate::store) synchronisation: Synchronisation,
+    pub(in crate::store) restorable_until: Option<Timestamp>,
+    /// From when on the histories of the conversations may have something to erase.
+    pub(in crate::store) erasable_from: Option<Timestamp>,
+    /// The deletion that this change undoes.
+    pub(in crate::store) undoes: Option<Revision>,
+    /// The data of the change beside its conversations.
+    pub(in crate::store) detail: Option<String>,
+    /// In the order of the request.
+    pub(in crate::store) conversations: Vec<ConversationId>,
+    /// The input of its kind for each conversation: a row for each.
+    pub(in crate::store) input: Input,
+    /// The most pins that the user may have.
+    pub(in crate::store) pin_limit: u32,
+}
+
+impl Change {
+    /// Until when it is kept: for its retries, and to be undone, even if the settings change meanwhile.
+    fn kept_until(&self, retention: Duration) -> Timestamp {
+        let kept_until = self.time.saturating_add(retention);
+        self.restorable_until
+            .map_or(kept_until, |until| until.max(kept_until))
+    }
+}
+
+impl Change {
+    /// Its record, now that it was made.
+    fn recorded(&self, revision: Revision, results: &str) -> Result<Recorded, StoreError> {
+        Recorded::new(
+            (revision, self.kind),
+            self.restorable_until,
+            (self.conversations.clone(), results),
+            self.detail.clone(),
+        )
+    }
+}
+
+impl Request for Change {
+    fn rows(&self) -> usize {
+        self.conversations.len()
+    }
+
+    /// Each takes its user's lock.
+    fn excludes(&self) -> Option<&str> {
+        Some(self.origin.user.as_str())
+    }
+}
+
+/// The result of making a change.
+#[derive(Debug)]
+pub(in crate::store) enum Made {
+    /// It was made and has this revision and, as JSON, these results.
+    Now(Revision, String),
+    /// Its request was carried out before, and this was recorded.
+    Earlier(QueryResult),
+}
+
+/// A transaction in which changes are to be made.
+struct Begun {
+    transaction: Transaction,
+    /// Of those to be made, by their users.
+    revisions: HashMap<String, Revision>,
+    /// The records of those that were made before, by their users.
+    earlier: HashMap<String, QueryResult>,
+}
+
+/// A change that is to be made in a transaction of its own, for it does more than change rows of `members`.
+pub(in crate::store) enum BegunOne {
+    /// Its request was carried out before.
+    Earlier(Recorded),
+    /// It is to be made.
+    New(NewChange),
+}
+
+/// A transaction that holds the lock of a user whose change it makes.
+pub(in crate::store) struct NewChange {
+    pub(in crate::store) transaction: Transaction,
+    /// The revision that the change makes.
+    pub(in crate::store) revision: Revision,
+    kind: StoredKind,
+    metrics: DatabaseMetrics,
+}
+
+impl NewChange {
+    pub(in crate::store) async fn commit(self) -> Result<(), StoreError> {
+        self.transaction.commit().await?;
+        self.metrics.changed(self.kind.name());
+        Ok(())
+    }
+}
+
+/// Why a change was not made.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum ChangeError {
+    /// The request's ID was used for another request before.
+    #[error("the request ID was used for another request")]
+    RequestIdReused,
+    /// The user would have more pins than the limit allows.
+    #[error("the limit of {0} pins is reached")]
+    PinLimitReached(u32),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Begun {
+    /// The revision that the change of this user makes.
+    fn revision(&self, user: &UserId) -> Result<Revision, StoreError> {
+        let revision = self.revisions.get(user.as_str());
+        revision.copied().ok_or_else(missing)
+    }
+}
+
+/// Making changes, of whatever kind.
+#[derive(Clone)]
+pub(in crate::store) struct Changes {
+    database: Database,
+    statements: Arc<Statements>,
+}
+
+impl Changes {
+    pub(in crate::store) fn of(database: &Database) -> Self {
+        Self {
+            database: database.clone(),
+            statements: Arc::new(Statements::new(database.dialect)),
+        }
+    }
+
+    /// Makes and records a change of these rows, or returns what was recorded when its request came
+    /// first. `name` is what an operator knows the operation by.
+    pub(in crate::store) async fn change<R: InputRow>(
+        &self,
+        name: &'static str,
+        statement: &ChangeKind<R>,
+        change: Change,
+        rows: &[R],
+    ) -> Result<Recorded, ChangeError> {
+        let input = Input::of(&rows.iter());
+        self.change_of_rows(name, &statement.of_rows, Change { input, ..change })
+            .await
+    }
+
+    async fn change_of_rows(
+        &self,
+        name: &'static str,
+        statement: &Arc<OfRows>,
+        change: Change,
+    ) -> Result<Recorded, ChangeError> {
+        debug_assert!(change.input.is_of(&statement.shape), "the rows fit");
+        let change = Arc::new(change);
+        let run = {
+            let (making, statement) = (self.clone(), Arc::clone(statement));
+            move |batch: Vec<Arc<Change>>| {
+                let (making, statement) = (making.clone(), Arc::clone(&statement));
+                async move { making.make(name, &statement, &batch).await }
+            }
+        };
+        let made = if statement.can_be_together() {
+            let queue = &statement.queue;
+            queue.carry_out(Arc::clone(&change), run).await?
+        } else {
+            let mut made = run(vec![Arc::clone(&change)]).await?;
+            made.pop().ok_or_else(missing)?
+        };
+        match made {
+            Made::Now(revision, results) => Ok(change.recorded(revision, &results)?),
+            Made::Earlier(row) => Ok(log::recorded_for(
+                &Row::new(log::TABLE, &row),
+                &change.origin,
+            )?),
+        }
+    }
+
+    /// Makes changes, all of them or none. No two are of one user.
+    async fn make(
+        &self,
+        name: &'static str,
+        statement: &OfRows,
+        batch: &[Arc<Change>],
+    ) -> Result<Vec<Made>, ChangeError> {
+        let made = self
+            .database
+            .retrying(name, || async {
+                match (&statement.form, batch) {
+                    (Form::OneStatement { alone, .. }, [change]) => {
+                        Ok(vec![self.make_alone(alone, change).await?])
+                    }
+                    (Form::OneStatement { together, .. }, batch) => {
+                        Ok(self.make_together(together, batch).await?)
+                    }
+                    (Form::Steps(steps), batch) => match self.make_at_once(steps, batch).await? {
+                        Some(made) => Ok(vec![made]),
+                        None => self.make_in_steps(steps, batch).await,
+                    },
+                }
+            })
+            .await?;
+        for (change, made) in batch.iter().zip(&made) {
+            if matches!(made, Made::Now(..)) {
+                self.database.metrics.changed(change.kind.name());
+            }
+        }
+        Ok(made)
+    }
+
+    async fn make_alone(&self, sql: &str, change: &Change) -> Result<Made, StoreError> {
+        let statement = self.database.statement(sql, self.parameters_alone(change));
+        let row = self.database.pool().query_one_raw(statement).await?;
+        Ok(made(row.ok_or_else(missing)?)?.1)
+    }
+
+    /// Makes a change to which a limit applies in one statement, if there is one and there is room for sure.
+    async fn make_at_once(
+        &self,
+        steps: &Steps,
+        batch: &[Arc<Change>],
+    ) -> Result<Option<Made>, StoreError> {
+        let (Some(sql), [change]) = (&steps.at_once, batch) else {
+            return Ok(None);
+        };
+        let limit = change.pin_limit;
+        // The statement would find no room, whatever is pinned.
+        if u32::try_from(change.conversations.len()).is_ok_and(|count| count > limit) {
+            return Ok(None);
+        }
+        let mut values = self.parameters_alone(change);
+        values.push(i64::from(limit).into());
+        let row = self
+            .database
+            .pool()
+            .query_one_raw(self.database.statement(sql, values))
+            .await?;
+        let made = row.map(made).transpose()?;
+        Ok(made.map(|(_, made)| made))
+    }
+
+    fn parameters_alone(&self, change: &Change) -> Vec<Value> {
+        let mut values = changes(&[change], self.database.retention).into_scalars();
+        values.extend(self.database.dialect.row_values(change.input.columns()));
+        values
+    }
+
+    async fn make_together(
+        &self,
+        sql: &str,
+        batch: &[Arc<Change>],
+    ) -> Result<Vec<Made>, StoreError> {
+        let sorted = sorted(batch);
+        let mut values = self
+            .database
+            .dialect
+            .row_values(changes(&sorted, self.database.retention).columns());
+        values.extend(self.database.dialect.row_values(owned(&sorted).columns()));
+        let statement = self.database.statement(sql, values);
+        let rows = self.database.pool().query_all_raw(statement).await?;
+        let made = rows.into_iter().map(made).collect::<Result<_, _>>()?;
+        in_order(batch, made)
+    }
+
+    /// Begins a transaction of changes. The users' locks are taken before anything is looked at, so
+    /// what is seen has not been changed by others since.
+    async fn begin(&self, changes: &[&Change]) -> Result<Begun, StoreError> {
+        let transaction = self.database.begin().await?;
+        let statements = &self.statements;
+        let requests = self.database.dialect.row_values(asked(changes).columns());
+        let raise = self.database.statement(&statements.raise, requests.clone());
+        let mut revisions = HashMap::new();
+        for row in transaction.query_all_raw(raise).await? {
+            let row = Row::new("users", &row);
+            revisions.insert(row.get("user_id")?, row.revision("revision")?);
+        }
+        let mut earlier = HashMap::new();
+        if changes.iter().any(|change| change.origin.request.is_some()) {
+            let statement = self.database.statement(&statements.earlier, requests);
+            for row in transaction.query_all_raw(statement).await? {
+                earlier.insert(Row::new(log::TABLE, &row).get("user_id")?, row);
+            }
+        }
+        Ok(Begun {
+            transaction,
+            revisions,
+            earlier,
+        })
+    }
+
+    /// The same for one change.
+    pub(in crate::store) async fn begin_one(
+        &self,
+        change: &Change,
+    ) -> Result<BegunOne, ChangeError> {
+        let begun = self.begin(&[change]).await?;
+        let user = &change.origin.user;
+        if let Some(row) = begun.earlier.get(user.as_str()) {
+            let earlier = log::recorded_for(&Row::new(log::TABLE, row), &change.origin)?;
+            return Ok(BegunOne::Earlier(earlier));
+        }
+        Ok(BegunOne::New(NewChange {
+            revision: begun.revision(user)?,
+            transaction: begun.transaction,
+            kind: change.kind,
+            metrics: self.database.metrics.clone(),
+        }))
+    }
+
+    /// Records a change whose results were worked out by the caller.
+    pub(in crate::store) async fn record(
+        &self,
+        transaction: &DatabaseTransaction,
+        change: &Change,
+        revision: Revision,
+        results: &str,
+    ) -> Result<Recorded, StoreError> {
+        let row = changes(&[change], self.database.retention)
+            .beside(Input::of(&[Raised(revision.to_stored())].iter()))
+            .beside(Input::of(&[Results(results.to_owned())].iter()));
+        let statement = self
+            .database
+            .statement(&self.statements.record, row.into_scalars());
+        transaction.execute_raw(statement).await?;
+        change.recorded(revision, results)
+    }
+}
+
+/// The result of each of these changes.
+fn in_order(
+    batch: &[Arc<Change>],
+    mut made: HashMap<String, Made>,
+) -> Result<Vec<Made>, StoreError> {
+    let in_order = batch
+        .iter()
+        .map(|change| made.remove(change.origin.user.as_str()));
+    in_order.collect::<Option<_>>().ok_or_else(missing)
+}
+
+/// Reads what a single statement returns of a change, with its user.
+fn made(row: QueryResult) -> Result<(String, Made), StoreError> {
+    let of_row = Row::new(log::TABLE, &row);
+    if of_row.get("is_new")? {
+        now(&row)
+    } else {
+        Ok((of_row.get("user_id")?, Made::Earlier(row)))
+    }
+}
+
+/// Reads what is returned of a change that was just made, with its user.
+fn now(row: &QueryResult) -> Result<(String, Made), StoreError> {
+    let row = Row::new(log::TABLE, row);
+    let made = Made::Now(row.revision("revision")?, row.get("results")?);
+    Ok((row.get("user_id")?, made))
+}
+
+/// The error for a statement that returned no row although it always returns one.
+fn missing() -> StoreError {
+    StoreError::Statement(sea_orm::DbErr::RecordNotFound(
+        "the row of a change".to_owned(),
+    ))
+}
+
+impl From<RequestError> for ChangeError {
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::IdReused => Self::RequestIdReused,
+            RequestError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl AsStoreError for ChangeError {
+    fn as_store_error(&self) -> Option<&StoreError> {
+        match self {
+            Self::RequestIdReused | Self::PinLimitReached(_) => None,
+            Self::Store(error) => Some(error),
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! The differences between SQLite and PostgreSQL, in one place.
+//!
+//! The statements of this module's siblings are written in the dialect that both databases share
+//! (`RETURNING`, `UPDATE … FROM`, `ON CONFLICT`, `CASE`, `$1`). They do not share how a list of rows is
+//! handed over as parameters; [`Dialect::rows`] and [`Dialect::row_values`] do that. The text of a
+//! statement never depends on how many rows there are, so it is prepared once.
+
+mod column;
+
+use sea_orm::{DbBackend, Value};
+
+use super::coalesce::{Limits, RowsOfAUser};
+
+pub(in crate::store) use column::{Column, ColumnType};
+
+/// One of the two databases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum Dialect {
+    /// SQLite, the embedded default.
+    Sqlite,
+    /// PostgreSQL 15 or later.
+    Postgres,
+}
+
+impl Dialect {
+    pub(in crate::store) const fn backend(self) -> DbBackend {
+        match self {
+            Self::Sqlite => DbBackend::Sqlite,
+            Self::Postgres => DbBackend::Postgres,
+        }
+    }
+
+    /// How many changes of one kind run together. SQLite has one writer, for which all wait anyway.
+    pub(in crate::store) const fn together(self) -> Limits {
+        match self {
+            Self::Sqlite => Limits {
+                runs: 1,
+                rows_of_one: 100,
+                rows: 400,
+                rows_of_a_user: RowsOfAUser::Any,
+            },
+            Self::Postgres => Limits {
+                runs: 3,
+                rows_of_one: 16,
+                rows: 128,
+                rows_of_a_user: RowsOfAUser::Any,
+            },
+        }
+    }
+
+    /// How many messages are stored together. PostgreSQL does not lock the rows of one user's change in an order
+    /// that is sure: in a small table it may read them as they lie. So no run locks two rows of one user.
+    pub(in crate::store) const fn appended_together(self) -> Limits {
+        let rows_of_a_user = match self {
+            Self::Sqlite => RowsOfAUser::Any,
+            Self::Postgres => RowsOfAUser::One,
+        };
+        Limits {
+            rows_of_a_user,
+            ..self.together()
+        }
+    }
+
+    /// How much is looked up together. No look-up waits for a lock, so large requests gain, too.
+    pub(in crate::store) const fn looked_up_together(self) -> Limits {
+        let runs = match self {
+            Self::Sqlite => 1,
+            Self::Postgres => 2,
+        };
+        Limits {
+            runs,
+            rows_of_one: 100,
+            rows: 400,
+            rows_of_a_user: RowsOfAUser::Any,
+        }
+    }
+
+    /// OpenTelemetry's name of the database.
+    pub(in crate::store) const fn system_name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgresql",
+        }
+    }
+
+    /// The clause that makes a `SELECT` lock its rows and pass over those that others have locked. SQLite
+    /// has one writer at a time, so no other has locked any.
+    pub(in crate::store) const fn skip_locked(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => "FOR UPDATE SKIP LOCKED",
+        }
+    }
+
+    /// A table expression named `alias` for a list of rows that is passed as parameters from `$first`
+    /// on. It has the named columns and `ord`, which rises in the order of the list. The second value
+    /// is the number of the next free parameter.
+    pub(in crate::store) fn rows(
+        self,
+        alias: &str,
+        first: usize,
+        columns: &[(&str, ColumnType)],
+    ) -> (String, usize) {
+        match self {
+            Self::Postgres => {
+                let (mut arrays, mut names, mut values) = (Vec::new(), Vec::new(), Vec::new());
+                let mut next = first;
+                for (name, kind) in columns {
+                    for (array, of_array) in kind.arrays(name) {
+                        arrays.push(format!("${next}::{array}"));
+                        names.push(of_array);
+                        next += 1;
+                    }
+                    values.push(format!("{} AS {name}", kind.arrived(name)));
+                }
+                let sql = format!(
+                    "(SELECT {}, r.ord FROM unnest({}) WITH ORDINALITY AS r({}, ord)) AS {alias}",
+                    values.join(", "),
+                    arrays.join(", "),
+                    names.join(", "),
+                );
+                (sql, next)
+            }
+            Self::Sqlite => {
+                let fields: Vec<_> = columns
+                    .iter()
+                    .enumerate()
+                    .map(|(index, (name, kind))| match kind {
+                        ColumnType::Key | ColumnType::OptionalBytes => {
+                            format!("unhex(r.value ->> {index}) AS {name}")
+                        }
+                        ColumnType::Integer
+                        | ColumnType::Text
+                        | ColumnType::OptionalInteger
+                        | ColumnType::OptionalText => format!("r.value ->> {index} AS {name}"),
+                    })
+                    .collect();
+                let sql = format!(
+                    "(SELECT r.key AS ord, {} FROM json_each(${first}) AS r) AS {alias}",
+                    fields.join(", "),
+                );
+                (sql, first + 1)
+            }
+        }
+    }
+
+    /// The parameters for [`Dialect::rows`]. All columns have the same length.
+    pub(in crate::store) fn row_values(self, columns: &[Column]) -> Vec<Value> {
+        match self {
+            Self::Postgres => columns.iter().flat_map(Column::to_arrays).collect(),
+            Self::Sqlite => {
+                let length = columns.first().map_or(0, Column::len);
+                let mut json = String::from("[");
+                for row in 0..length {
+                    json.push_str(if row == 0 { "[" } else { ",[" });
+                    for (index, column) in columns.iter().enumerate() {
+                        if index > 0 {
+                            json.push(',');
+                        }
+                        column.write_json(row, &mut json);
+                    }
+                    json.push(']');
+                }
+                json.push(']');
+                vec![json.into()]
+            }
+        }
+    }
+
+    /// The greatest of these numbers, none of which is NULL.
+    pub(in crate::store) fn greatest(self, numbers: &[&str]) -> String {
+        let function = match self {
+            Self::Sqlite => "MAX",
+            Self::Postgres => "GREATEST",
+        };
+        format!("{function}({})", numbers.join(", "))
+    }
+
+    /// The least of these numbers, none of which is NULL.
+    pub(in crate::store) fn least(self, numbers: &[&str]) -> String {
+        let function = match self {
+            Self::Sqlite => "MIN",
+            Self::Postgres => "LEAST",
+        };
+        format!("{function}({})", numbers.join(", "))
+    }
+
+    /// The clause that makes a `SELECT` lock its rows, in their order. SQLite has one writer at a time.
+    pub(in crate::store) const fn lock(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => "FOR UPDATE",
+        }
+    }
+
+    /// A parameter as it stands in a condition that a table is searched by once for each of the
+    /// [`Dialect::rows`]: the first column of a key of which the rows have the second.
+    pub(in crate::store) fn after_rows(self, parameter: &str) -> String {
+        self.after("i.ord", parameter)
+    }
+
+    /// The same after the rows of a table that have this column, which is never negative.
+    ///
+    /// Compared with the parameter itself, the first column of the key could be searched by alone, and
+    /// both databases do that when they believe that the user has few rows: SQLite without statistics,
+    /// PostgreSQL with those of the average user. Then they read all rows of a user who has 20,000. With
+    /// this the parameter is known no sooner than the row, so that the whole key is.
+    #[expect(clippy::unused_self, reason = "both databases need it")]
+    pub(in crate::store) fn after(self, column: &str, parameter: &str) -> String {
+        format!("CASE WHEN {column} >= 0 THEN {parameter} END")
+    }
+
+    /// The clause that lets a query return no more rows than a parameter says. SQLite makes the plan of a statement
+    /// anew whenever a parameter that is a limit by itself gets a value, which takes longer than the query.
+    #[expect(clippy::unused_self, reason = "the other database does not mind")]
+    pub(in crate::store) fn limit(self, parameter: &str) -> String {
+        format!("LIMIT {parameter} + 0")
+    }
+
+    /// The clause that follows a table in a `FROM` that is to be read by this index. SQLite mostly has no
+    /// statistics, and without them prefers to read all rows of a user by the primary key. PostgreSQL knows
+    /// better.
+    pub(in crate::store) fn by_index(self, index: &str) -> String {
+        match self {
+            Self::Sqlite => format!(" INDEXED BY {index}"),
+            Self::Postgres => String::new(),
+        }
+    }
+
+    /// An aggregate: the JSON text `[a, …]` of the rows of a group, in the order of `i.ord`.
+    pub(in crate::store) fn json_array(self, value: &str) -> String {
+        match self {
+            Self::Postgres => format!("json_agg({value} ORDER BY i.ord)::text"),
+            Self::Sqlite => format!("json_group_array({value} ORDER BY i.ord)"),
+        }
+    }
+
+    /// An aggregate: the JSON text `[[a, b, …], …]` of the rows of a group, in the order of `i.ord`.
+    pub(in crate::store) fn json_array_of_arrays(self, fields: &str) -> String {
+        let build = match self {
+            Self::Postgres => "json_build_array",
+            Self::Sqlite => "json_array",
+        };
+        self.json_array(&format!("{build}({fields})"))
+    }
+
+    /// An expression of the JSON text `[[a, b, …], …]` of the rows that `from` yields, in the order of
+    /// the column `ord`.
+    pub(in crate::store) fn json_rows(self, fields: &[&str], from: &str) -> String {
+        let fields = fields.join(", ");
+        match self {
+            Self::Postgres => {
+                format!(
+                    "(SELECT COALESCE(json_agg(json_build_array({fields}) ORDER BY ord)::text, '[]') \
+                      FROM {from})"
+                )
+            }
+            Self::Sqlite => format!(
+                "(SELECT json_group_array(json_array({fields})) FROM (SELECT * FROM {from} ORDER BY ord))"
+            ),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The database's clock: by it goes every time that is stored or promised.
+//!
+//! SQLite has no clock of its own but this machine's wall clock. If that is set while the service runs, or
+//! between two runs, the steady clock of the machine tells, as long as the machine was not started anew. So
+//! what is known of the two is kept in the database: the next process that erases notices a jump, be it the
+//! server or a command.
+
+use crate::{
+    domain::{Clock, JUMP, Micros, Timestamp},
+    store::{StoreError, database::Database},
+};
+use sea_orm::ConnectionTrait;
+
+use super::{dialect::Dialect, row::Row};
+
+/// PostgreSQL's time, in microseconds.
+pub(in crate::store) const NOW: &str = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint";
+
+const TABLE: &str = "machine_clock";
+/// From how far apart on what is kept is brought up to date: a clock that is kept at the right time moves
+/// a little all the time.
+const WORTH_WRITING: Micros = 1_000_000;
+
+impl Database {
+    /// Asks the database for its time, and tells the clock.
+    ///
+    /// # Errors
+    ///
+    /// That the database failed.
+    pub async fn time(&self, clock: &Clock) -> Result<Timestamp, StoreError> {
+        if !clock.follows_database() {
+            return Ok(clock.now());
+        }
+        let (asked, time) = match self.dialect {
+            Dialect::Sqlite => (clock.ask(), clock.wall()),
+            Dialect::Postgres => {
+                let now = self.statement(&format!("SELECT {NOW} AS now"), []);
+                self.retrying("time", || async {
+                    let asked = clock.ask();
+                    let row = self.pool().query_one_raw(now.clone()).await?;
+                    let row = row.ok_or_else(|| no_answer("clock_timestamp"))?;
+                    Ok::<_, StoreError>((asked, Row::new("now", &row).time("now")?))
+                })
+                .await?
+            }
+        };
+        self.connections.tell(clock, asked, time);
+        if self.dialect == Dialect::Sqlite {
+            self.remember_clock(clock).await?;
+        }
+        Ok(time)
+    }
+
+    /// Takes the clock of the machine that keeps SQLite's file for right, although it has jumped: from the
+    /// next time on that [`Database::time`] is asked, here and in every other process that uses the file.
+    ///
+    /// # Errors
+    ///
+    /// That the database failed.
+    pub async fn trust_clock(&self) -> Result<(), StoreError> {
+        self.retrying("trust_clock", || async {
+            let transaction = self.begin().await?;
+            let forget = self.statement("DELETE FROM machine_clock", []);
+            transaction.execute_raw(forget).await?;
+            transaction.commit().await
+        })
+        .await
+    }
+
+    /// Compares the clocks with what was known of them before, and keeps what is known now. Where
+    /// nothing is known the machine was started anew, or an operator has said that its clock is right.
+    async fn remember_clock(&self, clock: &Clock) -> Result<(), StoreError> {
+        let (Some(boot_id), Some(_)) = (clock.boot_id(), clock.cautious()) else {
+            return Ok(());
+        };
+        let known = self.statement(
+            "SELECT wall_ahead FROM machine_clock WHERE boot_id = $1",
+            [boot_id.into()],
+        );
+        let known: Option<Micros> = self
+            .retrying("known_clock", || async {
+                let row = self.pool().query_one_raw(known.clone()).await?;
+                row.map(|row| Row::new(TABLE, &row).get("wall_ahead"))
+                    .transpose()
+            })
+            .await?;
+        let jump = Micros::try_from(JUMP.as_micros()).unwrap_or(Micros::MAX);
+        match (known, clock.cautious()) {
+            (None, _) => clock.set_cautious(Micros::MAX),
+            (Some(known), Some(now)) if now.saturating_sub(known) > jump => {
+                clock.set_cautious(known);
+            }
+            _ => {}
+        }
+        let now = clock.cautious().unwrap_or_default();
+        if known.is_some_and(|known| known.abs_diff(now) < WORTH_WRITING.unsigned_abs()) {
+            return Ok(());
+        }
+        // On a full disk erasing goes on, and makes room.
+        if let Err(error) = self.keep(boot_id, now).await {
+            tracing::warn!(%error, "could not keep what is known of the clock");
+        }
+        Ok(())
+    }
+
+    async fn keep(&self, boot_id: &str, wall_ahead: Micros) -> Result<(), StoreError> {
+        self.retrying("remember_clock", || async {
+            let transaction = self.begin().await?;
+            let forget = self.statement("DELETE FROM machine_clock", []);
+            transaction.execute_raw(forget).await?;
+            let keep = self.statement(
+                "INSERT INTO machine_clock (boot_id, wall_ahead) VALUES ($1, $2)",
+                [boot_id.into(), wall_ahead.into()],
+            );
+            transaction.execute_raw(keep).await?;
+            transaction.commit().await
+        })
+        .await
+    }
+}
+
+fn no_answer(column: &'static str) -> StoreError {
+    StoreError::Inconsistent {
+        table: "now",
+        column,
+        key: "(no row)".to_owned(),
+    }
+}

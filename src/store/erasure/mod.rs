@@ -1,0 +1,346 @@
+//! Erasing what nobody can ever see again.
+//!
+//! A message can be erased when it lies in no member's view. A view is an interval of positions. Its
+//! lower end is how far its member has cleared the history or, while clearings can be undone, how far
+//! undoing all of them would bring it back (`kept_after`); it never lies before the membership. Its upper
+//! end is where the membership ended, or the head.
+//!
+//! Erasing needs no lock on views: of the positions up to a head that was read before, none ever comes
+//! into a view that it is not in.
+//!
+//! - *Clearing* raises `cleared_through`. `kept_after` stays, or becomes what was cleared before, so the
+//!   lower end stays where it is.
+//! - *Undoing* takes the top from the stack of deletions, and `cleared_through` falls to what it was
+//!   before that one. `kept_after` is what was cleared before the lowest of them, so the lower end stays
+//!   where it is, too.
+//! - *Ending the undo* of a deletion, for good, raises `kept_after` to what that deletion has cleared:
+//!   what is above it on the stack brings back nothing below that. It holds the user's lock, as undoing
+//!   does, and undoing minds `undo_ended` under that lock. So a deletion is undone before, and is not on
+//!   the stack any more, or never.
+//! - *Leaving* sets the upper end to the head. *Joining*, also again, begins a view at the head, which is
+//!   not below the one that was read before.
+//!
+//! Two queues stand in `erasable_from`, each in its order:
+//!
+//! - A *change* that cleared something waits until it cannot be undone any more. Its claim ends its undo
+//!   (see [`undo`]) and passes on the conversations whose views have shrunk.
+//! - A *conversation* some of whose views have shrunk, by that or by joining again, waits for one look
+//!   at all of them (see [`views`]), however often that has happened since the last one.
+//!
+//! Claiming moves `erasable_from` into the future: another job leaves it alone, and takes it over if this
+//! one dies. A view that shrinks meanwhile moves it back, so it is looked at again. Each claim goes on from
+//! the last one of its round: beginning at the oldest each time would pass over all claims before, again
+//! and again, while some long transaction keeps PostgreSQL from forgetting them.
+
+mod backlog;
+mod erase;
+mod trim;
+mod undo;
+mod unlisting;
+mod views;
+
+use crate::{
+    domain::{ConversationKey, Timestamp, UserId},
+    store::{
+        StoreError,
+        database::{
+            Database,
+            dialect::{Column, ColumnType, Dialect},
+            row::Row,
+        },
+        log::{self, RECORDED, Recorded},
+        messages::Messages,
+    },
+};
+use sea_orm::{ConnectionTrait, QueryResult, Value};
+
+pub(in crate::store) use views::Unseen;
+
+/// How many changes are claimed at a time.
+const CHANGES: u16 = 100;
+/// How many conversations are claimed at a time: all members of each are looked at in one statement.
+const CONVERSATIONS: u16 = 16;
+/// How many heads are locked at a time to pass conversations on.
+const HEADS: usize = 100;
+
+/// The numbers of rows that one round of the background jobs has removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Erased {
+    /// Messages that nobody could ever see again.
+    pub messages: u64,
+    /// Changes that were kept for as long as was promised.
+    pub changes: u64,
+}
+
+/// A change that cleared something and cannot be undone any more, claimed by one job.
+#[derive(Debug)]
+pub(crate) struct DueChange {
+    pub(crate) user: UserId,
+    pub(crate) due: Timestamp,
+    pub(in crate::store) recorded: Recorded,
+}
+
+/// A conversation some of whose views have shrunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DueConversation {
+    pub(crate) key: ConversationKey,
+    pub(crate) due: Timestamp,
+}
+
+#[cfg_attr(test, derive(serde::Serialize))]
+pub(in crate::store) struct Statements {
+    due_changes: String,
+    lease_changes: String,
+    finish_changes: String,
+    due_conversations: String,
+    lease_conversations: String,
+    finish_conversation: &'static str,
+    lock_heads: String,
+    pass_on: String,
+    undo: undo::Statements,
+    views: String,
+    erase: erase::Statements,
+    trim: trim::Statements,
+    unlisting: unlisting::Statements,
+    backlog: backlog::Statements,
+}
+
+impl Statements {
+    pub(in crate::store) fn new(dialect: Dialect) -> Self {
+        use ColumnType::{Integer, Key, Text};
+        let skip_locked = dialect.skip_locked();
+        let (changes, _) = dialect.rows("i", 2, &[("user_id", Text), ("revision", Integer)]);
+        let (keys, _) = dialect.rows("i", 2, &[("conversation_key", Key)]);
+        let (due, _) = dialect.rows("i", 1, &[("conversation_key", Key), ("due", Integer)]);
+        let due_from = |table, columns, limit| {
+            format!(
+                "SELECT {columns} FROM {table} \
+                 WHERE erasable_from >= $1 AND erasable_from <= $2 \
+                 ORDER BY erasable_from LIMIT {limit} {skip_locked}"
+            )
+        };
+        let of_changes = "c.user_id = i.user_id AND c.revision = i.revision";
+        let waits_longer = "(c.erasable_from IS NULL OR c.erasable_from > i.due)";
+        Self {
+            due_changes: due_from(
+                "changes",
+                format!("user_id, erasable_from, {RECORDED}"),
+                CHANGES,
+            ),
+            lease_changes: format!(
+                "UPDATE changes AS c SET erasable_from = $1 FROM {changes} WHERE {of_changes}"
+            ),
+            finish_changes: format!(
+                "UPDATE changes AS c SET erasable_from = NULL FROM {changes} \
+                 WHERE {of_changes} AND c.erasable_from = $1"
+            ),
+            due_conversations: due_from(
+                "conversations",
+                "conversation_key, erasable_from".to_owned(),
+                CONVERSATIONS,
+            ),
+            lease_conversations: format!(
+                "UPDATE conversations AS c SET erasable_from = $1 FROM {keys} \
+                 WHERE c.conversation_key = i.conversation_key"
+            ),
+            // Not if a view has shrunk meanwhile.
+            finish_conversation: "UPDATE conversations SET erasable_from = NULL \
+                                  WHERE conversation_key = $1 AND erasable_from = $2",
+            // In the order in which messages lock them.
+            lock_heads: format!(
+                "SELECT c.conversation_key FROM {due} CROSS JOIN conversations AS c \
+                 WHERE c.conversation_key = i.conversation_key AND {waits_longer} \
+                 ORDER BY c.conversation_key {}",
+                dialect.lock()
+            ),
+            pass_on: format!(
+                "UPDATE conversations AS c SET erasable_from = i.due FROM {due} \
+                 WHERE c.conversation_key = i.conversation_key AND {waits_longer}"
+            ),
+            undo: undo::Statements::new(dialect),
+            views: views::unseen(dialect),
+            erase: erase::Statements::new(),
+            trim: trim::Statements::new(dialect),
+            unlisting: unlisting::Statements::new(dialect),
+            backlog: backlog::Statements::new(),
+        }
+    }
+}
+
+/// What the background jobs do.
+pub struct Erasure {
+    database: Database,
+    messages: Messages,
+    statements: Statements,
+}
+
+impl Erasure {
+    pub(in crate::store) fn of(database: &Database, messages: &Messages) -> Self {
+        Self {
+            database: database.clone(),
+            messages: messages.clone(),
+            statements: Statements::new(database.dialect),
+        }
+    }
+
+    /// Claims the oldest changes that are due at `now` and have been since `from` or later, until `lease`;
+    /// a bounded number of them. One that does not parse is claimed, too, so that it keeps no other one
+    /// back.
+    pub(crate) async fn claim_changes(
+        &self,
+        from: Timestamp,
+        now: Timestamp,
+        lease: Timestamp,
+    ) -> Result<Vec<Result<DueChange, StoreError>>, StoreError> {
+        let statements = &self.statements;
+        let due = self.database.statement(
+            &statements.due_changes,
+            [from.as_micros().into(), now.as_micros().into()],
+        );
+        self.database
+            .retrying("claim_changes", || async {
+                let transaction = self.database.begin().await?;
+                let rows = transaction.query_all_raw(due.clone()).await?;
+                if rows.is_empty() {
+                    return Ok(Vec::new());
+                }
+                let names = rows.iter().map(|row| -> Result<(String, i64), StoreError> {
+                    let row = Row::new(log::TABLE, row);
+                    Ok((row.get("user_id")?, row.get("revision")?))
+                });
+                let values = self.of_changes(names.collect::<Result<_, StoreError>>()?, lease);
+                let claim = self.database.statement(&statements.lease_changes, values);
+                transaction.execute_raw(claim).await?;
+                transaction.commit().await?;
+                Ok::<_, StoreError>(rows.iter().map(due_change).collect())
+            })
+            .await
+    }
+
+    /// Marks changes that were claimed until `lease` as seen to.
+    pub(crate) async fn finish_changes(
+        &self,
+        claimed: &[&DueChange],
+        lease: Timestamp,
+    ) -> Result<(), StoreError> {
+        if claimed.is_empty() {
+            return Ok(());
+        }
+        let names = claimed.iter().map(|change| {
+            let revision = change.recorded.revision.to_stored();
+            (change.user.to_string(), revision)
+        });
+        let values = self.of_changes(names.collect(), lease);
+        let finish = self
+            .database
+            .statement(&self.statements.finish_changes, values);
+        self.database.execute_one("finish_changes", finish).await?;
+        Ok(())
+    }
+
+    fn of_changes(&self, names: Vec<(String, i64)>, lease: Timestamp) -> Vec<Value> {
+        let (users, revisions) = names.into_iter().unzip();
+        let mut values: Vec<Value> = vec![lease.as_micros().into()];
+        let rows = [Column::Texts(users), Column::Integers(revisions)];
+        values.extend(self.database.dialect.row_values(&rows));
+        values
+    }
+
+    /// Lets the views of these conversations be looked at, if that is not due anyway.
+    pub(crate) async fn pass_on(&self, mut due: Vec<DueConversation>) -> Result<(), StoreError> {
+        due.sort_unstable_by_key(|one| (one.key, one.due));
+        due.dedup_by_key(|one| one.key);
+        let statements = &self.statements;
+        for due in due.chunks(HEADS) {
+            let values = self.database.dialect.row_values(&[
+                Column::Keys(due.iter().map(|one| one.key).collect()),
+                Column::Integers(due.iter().map(|one| one.due.as_micros()).collect()),
+            ]);
+            let lock_heads = self
+                .database
+                .statement(&statements.lock_heads, values.clone());
+            let pass_on = self.database.statement(&statements.pass_on, values);
+            self.database
+                .retrying("pass_on", || async {
+                    let transaction = self.database.begin().await?;
+                    let locked = transaction.query_all_raw(lock_heads.clone()).await?;
+                    if !locked.is_empty() {
+                        transaction.execute_raw(pass_on.clone()).await?;
+                        transaction.commit().await?;
+                    }
+                    Ok::<_, StoreError>(())
+                })
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Claims conversations as [`Store::claim_changes`] claims changes.
+    pub(crate) async fn claim_conversations(
+        &self,
+        from: Timestamp,
+        now: Timestamp,
+        lease: Timestamp,
+    ) -> Result<Vec<DueConversation>, StoreError> {
+        let statements = &self.statements;
+        let due = self.database.statement(
+            &statements.due_conversations,
+            [from.as_micros().into(), now.as_micros().into()],
+        );
+        self.database
+            .retrying("claim_conversations", || async {
+                let transaction = self.database.begin().await?;
+                let rows = transaction.query_all_raw(due.clone()).await?;
+                let claimed: Vec<_> = rows
+                    .iter()
+                    .map(due_conversation)
+                    .collect::<Result<_, _>>()?;
+                if !claimed.is_empty() {
+                    let keys = claimed.iter().map(|one| one.key).collect();
+                    let mut values: Vec<Value> = vec![lease.as_micros().into()];
+                    values.extend(self.database.dialect.row_values(&[Column::Keys(keys)]));
+                    let claim = self
+                        .database
+                        .statement(&statements.lease_conversations, values);
+                    transaction.execute_raw(claim).await?;
+                    transaction.commit().await?;
+                }
+                Ok::<_, StoreError>(claimed)
+            })
+            .await
+    }
+
+    /// Marks a conversation that was claimed until `lease` as seen to.
+    pub(crate) async fn finish_conversation(
+        &self,
+        key: ConversationKey,
+        lease: Timestamp,
+    ) -> Result<(), StoreError> {
+        let values: [Value; 2] = [key.to_bytes().into(), lease.as_micros().into()];
+        let finish = self
+            .database
+            .statement(self.statements.finish_conversation, values);
+        self.database
+            .execute_one("finish_conversation", finish)
+            .await?;
+        Ok(())
+    }
+}
+
+fn due_change(row: &QueryResult) -> Result<DueChange, StoreError> {
+    let row = Row::new(log::TABLE, row);
+    let user: String = row.get("user_id")?;
+    Ok(DueChange {
+        user: UserId::new(&user).map_err(|_| row.inconsistent("user_id"))?,
+        due: row.time("erasable_from")?,
+        recorded: log::recorded(&row)?,
+    })
+}
+
+fn due_conversation(row: &QueryResult) -> Result<DueConversation, StoreError> {
+    let row = Row::new("conversations", row);
+    Ok(DueConversation {
+        key: row.key()?,
+        due: row.time("erasable_from")?,
+    })
+}

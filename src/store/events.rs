@@ -1,0 +1,235 @@
+//! From the record of a change to the event that the user's clients follow.
+
+use crate::{
+    domain::{
+        Change, ClientId, ConversationId, FolderName, Marks, Membership, Muting, Pinning,
+        Reappearance, RecordedChange, Revision, Seq, Settings, Synchronisation, Taking, UserId,
+        Watermarks,
+    },
+    store::{
+        StoreError,
+        changes::{
+            deletions::{self, After, Detail},
+            folders::StoredFolder,
+            settings,
+        },
+        database::{Database, dialect::Dialect, row::Row},
+        groups,
+        log::{self, CHANGED, RECORDED, Recorded, RecordedConversation, kind::StoredKind},
+    },
+};
+use sea_orm::QueryResult;
+
+/// The changes that a user's clients follow.
+pub(crate) struct Events {
+    database: Database,
+    after: String,
+}
+
+/// The changes of a user after a revision.
+pub(in crate::store) fn after(dialect: Dialect) -> String {
+    format!(
+        "SELECT {RECORDED}, client_id, changed_at, synced, undoes FROM changes \
+         WHERE user_id = $1 AND revision > $2 ORDER BY revision {}",
+        dialect.limit("$3")
+    )
+}
+
+impl Events {
+    pub(super) fn of(database: &Database) -> Self {
+        Self {
+            database: database.clone(),
+            after: after(database.dialect),
+        }
+    }
+
+    /// At most `limit` changes of a user after a revision, in order.
+    pub(crate) async fn after(
+        &self,
+        user: &UserId,
+        revision: Revision,
+        limit: u16,
+    ) -> Result<Vec<RecordedChange>, StoreError> {
+        let values = [
+            user.as_str().into(),
+            revision.to_stored().into(),
+            i64::from(limit).into(),
+        ];
+        let statement = self.database.statement(&self.after, values);
+        self.database
+            .read("changes_after", statement, |rows| {
+                rows.iter().map(read).collect()
+            })
+            .await
+    }
+}
+
+/// Reads a row of `changes`.
+fn read(row: &QueryResult) -> Result<RecordedChange, StoreError> {
+    let row = Row::new(log::TABLE, row);
+    let recorded = log::recorded(&row)?;
+    let client: Option<String> = row.get("client_id")?;
+    let revision = recorded.revision;
+    Ok(RecordedChange {
+        revision,
+        time: row.time("changed_at")?,
+        client: client
+            .map(|client| ClientId::new(&client).map_err(|_| row.inconsistent("client_id")))
+            .transpose()?,
+        change: change(&row, recorded)?,
+    })
+}
+
+fn change(row: &Row<'_>, recorded: Recorded) -> Result<Change, StoreError> {
+    let taken = |taking, recorded: Recorded| {
+        let detail = Detail::of(&recorded)?;
+        Ok::<_, StoreError>(Change::Taken {
+            taking,
+            synchronisation: match row.get::<i16>("synced")? {
+                0 => Synchronisation::OriginOnly,
+                _ => Synchronisation::OtherClients,
+            },
+            reappearance: detail.reappearance(),
+            settings: detail.settings(),
+            conversations: watermarks(
+                recorded,
+                |outcome, _| {
+                    !matches!(
+                        outcome,
+                        deletions::NOT_FOUND | deletions::CHANGED_SINCE_PLAN
+                    )
+                },
+                |conversation| {
+                    let rule = deletions::reappearance_since_deletion(conversation);
+                    let settings = match detail.settings() {
+                        Settings::Forget if deletions::is_forgotten(conversation) => {
+                            Settings::Forget
+                        }
+                        Settings::Keep | Settings::Forget => Settings::Keep,
+                    };
+                    (rule, settings)
+                },
+            )?,
+        })
+    };
+    Ok(match recorded.kind {
+        StoredKind::Delete => taken(Taking::Entry, recorded)?,
+        StoredKind::DeleteAndClear => taken(Taking::EntryAndHistory, recorded)?,
+        StoredKind::Clear => taken(Taking::History, recorded)?,
+        StoredKind::Restore => Change::Restored {
+            deletion: row.revision("undoes")?,
+            settings: deletions::settings_since(&recorded)?,
+            conversations: watermarks(
+                recorded,
+                |_, has_changed| has_changed,
+                |conversation| {
+                    (
+                        deletions::reappearance_since_undo(conversation),
+                        Settings::Keep,
+                    )
+                },
+            )?,
+        },
+        StoredKind::Show => Change::Shown(deletions::showing::shown_watermarks(recorded)?),
+        StoredKind::Read => Change::Read(changed_to(recorded, Seq::from_stored)?),
+        StoredKind::Pin => Change::Pinned(Pinning::Pin, changed(recorded)),
+        StoredKind::Unpin => Change::Pinned(Pinning::Unpin, changed(recorded)),
+        StoredKind::Mute => Change::Muted(Muting::Mute, changed(recorded)),
+        StoredKind::Unmute => Change::Muted(Muting::Unmute, changed(recorded)),
+        StoredKind::Mark => {
+            Change::Marked(changed_to(recorded, |bits| Some(Marks::from_stored(bits)))?)
+        }
+        StoredKind::SetCustomData => {
+            let data = settings::recorded_data(&recorded)?;
+            Change::CustomDataSet(data, changed(recorded))
+        }
+        StoredKind::CreateFolder => {
+            Change::FolderCreated(folder_name(&recorded)?, changed(recorded))
+        }
+        StoredKind::DeleteFolder => Change::FolderDeleted(folder_name(&recorded)?),
+        StoredKind::RenameFolder => {
+            let StoredFolder { name, former, .. } = StoredFolder::of(&recorded)?;
+            Change::FolderRenamed {
+                from: former.ok_or_else(|| recorded.inconsistent("detail"))?,
+                to: name,
+            }
+        }
+        StoredKind::AddToFolder => {
+            Change::AddedToFolder(folder_name(&recorded)?, changed(recorded))
+        }
+        StoredKind::RemoveFromFolder => {
+            Change::RemovedFromFolder(folder_name(&recorded)?, changed(recorded))
+        }
+        StoredKind::Join => groups::recorded_membership(recorded, Membership::Member)?,
+        StoredKind::Leave => groups::recorded_membership(recorded, Membership::Left)?,
+    })
+}
+
+/// The watermarks of the conversations that clients are notified of, chosen by their outcome and by whether
+/// they were changed. A deletion notifies of all that the user has, changed or not: so one that was kept to
+/// a client can be announced later by repeating it.
+fn watermarks(
+    recorded: Recorded,
+    is_told: impl Fn(i64, bool) -> bool,
+    since: impl Fn(&RecordedConversation) -> (Reappearance, Settings),
+) -> Result<Vec<Watermarks>, StoreError> {
+    let error = recorded.inconsistent("results");
+    let stand = |conversation: RecordedConversation| {
+        let After {
+            hidden_through,
+            cleared_through,
+            has_changed,
+            is_pinned,
+        } = deletions::after(&conversation)?;
+        let (reappearance, settings) = since(&conversation);
+        Some((
+            is_told(conversation.outcome, has_changed),
+            Watermarks {
+                conversation_id: conversation.id,
+                hidden_through,
+                cleared_through,
+                is_pinned,
+                reappearance,
+                settings,
+            },
+        ))
+    };
+    let all: Option<Vec<_>> = recorded.conversations.into_iter().map(stand).collect();
+    let told = all.ok_or(error)?.into_iter();
+    Ok(told
+        .filter_map(|(is_told, watermarks)| is_told.then_some(watermarks))
+        .collect())
+}
+
+/// The conversations that were changed.
+fn changed(recorded: Recorded) -> Vec<ConversationId> {
+    let changed = |conversation: RecordedConversation| {
+        (conversation.outcome == CHANGED).then_some(conversation.id)
+    };
+    recorded
+        .conversations
+        .into_iter()
+        .filter_map(changed)
+        .collect()
+}
+
+/// The conversations that were changed, and to what.
+fn changed_to<T>(
+    recorded: Recorded,
+    read: impl Fn(i64) -> Option<T>,
+) -> Result<Vec<(ConversationId, T)>, StoreError> {
+    let error = recorded.inconsistent("results");
+    let changed = recorded
+        .conversations
+        .into_iter()
+        .filter(|conversation| conversation.outcome == CHANGED)
+        .map(|conversation| {
+            let number = conversation.numbers.first().copied()??;
+            Some((conversation.id, read(number)?))
+        });
+    changed.collect::<Option<_>>().ok_or(error)
+}
+
+fn folder_name(recorded: &Recorded) -> Result<FolderName, StoreError> {
+    StoredFolder::of(recorded).map(|folder| folder.name)
+}

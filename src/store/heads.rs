@@ -1,0 +1,213 @@
+//! The head of each conversation: its newest position, and when that came.
+
+use crate::{
+    domain::{CanonicalId, ConversationId, ConversationKey, Seq, Timestamp, UserId},
+    store::{
+        StoreError,
+        database::{
+            Database,
+            coalesce::{Coalescer, Request},
+            dialect::{Column, ColumnType, Dialect},
+            row::Row,
+        },
+    },
+};
+use std::{collections::HashMap, sync::Arc};
+
+use sea_orm::{ConnectionTrait, DbErr};
+
+/// The head of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Head {
+    /// The conversation, as all its members share it.
+    pub(crate) canonical_id: CanonicalId,
+    /// The newest position; zero if nothing was sent yet.
+    pub(crate) last_seq: Seq,
+    /// When the newest message was stored.
+    pub(crate) last_time: Timestamp,
+    /// Whether it is a group whose members have no copy of this: see [`crate::store::messages::append`].
+    pub(in crate::store) is_large: bool,
+}
+
+/// Conversations whose newest positions are asked for.
+pub(crate) struct Positions {
+    keys: Vec<ConversationKey>,
+    /// The rows of the statement.
+    rows: [Column; 2],
+}
+
+impl Positions {
+    /// Of the conversations that `user` means by these IDs.
+    pub(crate) fn of<'a>(user: &UserId, ids: impl IntoIterator<Item = &'a ConversationId>) -> Self {
+        let canonical_ids: Vec<_> = ids.into_iter().map(|id| id.canonical(user)).collect();
+        let keys: Vec<_> = canonical_ids.iter().map(ConversationKey::from).collect();
+        let canonical_ids = canonical_ids.into_iter().map(CanonicalId::into_text);
+        Self {
+            rows: [
+                Column::Keys(keys.clone()),
+                Column::Texts(canonical_ids.collect()),
+            ],
+            keys,
+        }
+    }
+}
+
+impl Request for Positions {
+    fn rows(&self) -> usize {
+        self.keys.len()
+    }
+
+    fn excludes(&self) -> Option<&str> {
+        None
+    }
+}
+
+#[cfg_attr(test, derive(serde::Serialize))]
+pub(in crate::store) struct Statements {
+    heads: String,
+    positions: String,
+}
+
+/// Stands for the position of a conversation that shares its key with the one that is asked for.
+const OF_ANOTHER: i64 = -1;
+
+impl Statements {
+    pub(in crate::store) fn new(dialect: Dialect) -> Self {
+        let key = ("conversation_key", ColumnType::Key);
+        let (rows, _) = dialect.rows("i", 1, &[key]);
+        let canonical_id = ("canonical_id", ColumnType::Text);
+        let (asked, _) = dialect.rows("i", 1, &[key, canonical_id]);
+        let position = format!(
+            "CASE WHEN c.canonical_id <> i.canonical_id THEN {OF_ANOTHER} \
+             ELSE COALESCE(c.last_seq, 0) END"
+        );
+        Self {
+            heads: format!(
+                "SELECT c.conversation_key, c.canonical_id, c.last_seq, c.last_time, c.is_large \
+                 FROM {rows} CROSS JOIN conversations AS c \
+                 WHERE c.conversation_key = i.conversation_key"
+            ),
+            // One row, for what a row costs on its way is more than what a position costs to find.
+            positions: format!(
+                "SELECT {} AS positions FROM {asked} LEFT JOIN conversations AS c \
+                 ON c.conversation_key = i.conversation_key",
+                dialect.json_array(&position)
+            ),
+        }
+    }
+}
+
+/// The heads of conversations.
+#[derive(Clone)]
+pub(crate) struct Heads {
+    database: Database,
+    statements: Arc<Statements>,
+    /// The requests for positions that wait to be answered together.
+    waiting: Arc<Coalescer<Positions, Vec<Seq>, StoreError>>,
+}
+
+impl Heads {
+    pub(in crate::store) fn of(database: &Database) -> Self {
+        Self {
+            database: database.clone(),
+            statements: Arc::new(Statements::new(database.dialect)),
+            waiting: Arc::new(Coalescer::new(database.dialect.looked_up_together())),
+        }
+    }
+
+    /// The heads of those of these conversations that exist.
+    pub(crate) async fn of_keys(
+        &self,
+        keys: Vec<ConversationKey>,
+    ) -> Result<HashMap<ConversationKey, Head>, StoreError> {
+        self.database
+            .retrying("heads", || async {
+                self.through(&self.database.pool(), keys.clone()).await
+            })
+            .await
+    }
+
+    /// The same, on a connection that is at hand.
+    pub(in crate::store) async fn through(
+        &self,
+        connection: &impl ConnectionTrait,
+        keys: Vec<ConversationKey>,
+    ) -> Result<HashMap<ConversationKey, Head>, StoreError> {
+        if keys.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let values = self.database.dialect.row_values(&[Column::Keys(keys)]);
+        let statement = self.database.statement(&self.statements.heads, values);
+        let rows = connection.query_all_raw(statement).await?;
+        rows.iter()
+            .map(|row| keyed_head(&Row::new("conversations", row)))
+            .collect()
+    }
+
+    /// The newest position of each of these conversations, in their order; zero where there is none.
+    /// Calls that ask at the same time are answered together.
+    pub(crate) async fn positions(
+        &self,
+        positions: Positions,
+    ) -> Result<Vec<(ConversationKey, Seq)>, StoreError> {
+        let positions = Arc::new(positions);
+        let heads = self.clone();
+        let run = move |batch: Vec<Arc<Positions>>| {
+            let heads = heads.clone();
+            async move { heads.positions_of(&batch).await }
+        };
+        let found = self.waiting.carry_out(Arc::clone(&positions), run).await?;
+        Ok(positions.keys.iter().copied().zip(found).collect())
+    }
+
+    async fn positions_of(&self, batch: &[Arc<Positions>]) -> Result<Vec<Vec<Seq>>, StoreError> {
+        let rows = Column::joined(batch.iter().map(|one| &one.rows[..]));
+        let found: Vec<i64> = self
+            .database
+            .retrying("positions", || async {
+                let values = self.database.dialect.row_values(&rows);
+                let statement = self.database.statement(&self.statements.positions, values);
+                let row = self.database.pool().query_one_raw(statement).await?;
+                let row = row.ok_or_else(|| DbErr::RecordNotFound("positions".to_owned()))?;
+                Row::new("conversations", &row).json("positions")
+            })
+            .await?;
+        let inconsistent = |key: &ConversationKey| StoreError::Inconsistent {
+            table: "conversations",
+            column: "canonical_id",
+            key: key.to_string(),
+        };
+        let keys = batch.iter().flat_map(|one| &one.keys);
+        let mut found = found
+            .into_iter()
+            .zip(keys)
+            .map(|(position, key)| Seq::from_stored(position).ok_or_else(|| inconsistent(key)));
+        let of_each = batch.iter().map(|one| {
+            let positions: Vec<_> = found
+                .by_ref()
+                .take(one.keys.len())
+                .collect::<Result<_, _>>()?;
+            Ok(positions)
+        });
+        of_each.collect()
+    }
+}
+
+/// The columns that [`keyed_head`] reads, of `conversations`.
+pub(in crate::store) const COLUMNS: &str =
+    "conversation_key, canonical_id, last_seq, last_time, is_large";
+
+/// Reads [`COLUMNS`].
+pub(in crate::store) fn keyed_head(row: &Row<'_>) -> Result<(ConversationKey, Head), StoreError> {
+    let key = row.key()?;
+    let head = Head {
+        canonical_id: CanonicalId::from_stored(row.get("canonical_id")?),
+        last_seq: row.seq("last_seq")?,
+        last_time: row.time("last_time")?,
+        is_large: row.get::<i16>("is_large")? != 0,
+    };
+    if ConversationKey::from(&head.canonical_id) != key {
+        return Err(row.inconsistent("canonical_id"));
+    }
+    Ok((key, head))
+}

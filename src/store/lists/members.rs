@@ -1,0 +1,292 @@
+//! Each user's view of each conversation: one row of watermarks and settings.
+
+use crate::{
+    domain::{
+        ConversationId, ConversationKey, ConversationKind, CustomData, FolderName, Marks,
+        Reappearance, Revision, Seq, Timestamp, UserId, View,
+    },
+    store::{
+        StoreError,
+        database::{
+            dialect::{Column, ColumnType, Dialect},
+            observed::DatabaseTransaction,
+            row::Row,
+        },
+        heads::Head,
+        lists::Lists,
+    },
+};
+use std::collections::{HashMap, HashSet};
+
+use sea_orm::{ConnectionTrait, QueryResult};
+
+pub(in crate::store) const TABLE: &str = "members";
+
+/// True of every row `m`. The index of conversations is of rows of which this holds, so PostgreSQL reads it only
+/// for a statement that says it. One that has the key of a row does not, and goes by the primary key, however
+/// few rows the conversation is believed to have.
+pub(in crate::store) const ANY_KIND: &str = "m.kind > 0";
+
+/// A user's row of one conversation.
+#[derive(Debug, Clone)]
+pub(crate) struct Member {
+    pub(crate) key: ConversationKey,
+    pub(crate) view: View,
+    /// The newest message that has reached the user; `None` where the conversation's head says so, as
+    /// it does for the members of a large group.
+    pub(crate) latest: Option<Latest>,
+    pub(crate) pinned_at: Option<Revision>,
+    pub(crate) muted: bool,
+    pub(crate) marks: Marks,
+    pub(crate) custom_data: CustomData,
+    /// The folders that it is in, oldest first.
+    pub(crate) folders: Vec<FolderName>,
+}
+
+/// The newest message that has reached a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Latest {
+    pub(crate) seq: Seq,
+    pub(crate) time: Timestamp,
+}
+
+#[cfg_attr(test, derive(serde::Serialize))]
+pub(in crate::store) struct Statements {
+    by_keys: String,
+    known: String,
+}
+
+impl Statements {
+    pub(in crate::store) fn new(dialect: Dialect) -> Self {
+        let (rows, _) = dialect.rows("i", 2, &[("conversation_key", ColumnType::Key)]);
+        let columns = columns(dialect);
+        let user = dialect.after_rows("$1");
+        Self {
+            by_keys: format!(
+                "SELECT {columns} FROM {rows} CROSS JOIN members AS m \
+                 WHERE m.user_id = {user} AND m.conversation_key = i.conversation_key"
+            ),
+            known: format!(
+                "SELECT m.conversation_key FROM {rows} CROSS JOIN members AS m \
+                 WHERE m.user_id = {user} AND m.conversation_key = i.conversation_key"
+            ),
+        }
+    }
+}
+
+const WITHOUT_FOLDERS: [&str; 13] = [
+    "conversation_key",
+    "joined_after",
+    "left_at",
+    "last_seq",
+    "last_time",
+    "hidden_through",
+    "cleared_through",
+    "read_through",
+    "stays_away",
+    "pinned_at",
+    "muted",
+    "marks",
+    "custom_data",
+];
+
+/// The columns that [`member`] reads, of `members AS m`.
+pub(in crate::store) fn columns(dialect: Dialect) -> String {
+    columns_of(dialect, "m")
+}
+
+/// The same of rows of `members` that have another name.
+pub(in crate::store) fn columns_of(dialect: Dialect, rows: &str) -> String {
+    let folders = dialect.json_rows(
+        &["name"],
+        &format!(
+            "(SELECT d.folder_id AS ord, d.name FROM folder_conversations AS f CROSS JOIN folders AS d \
+              WHERE f.user_id = {rows}.user_id AND f.conversation_key = {rows}.conversation_key \
+              AND d.user_id = f.user_id AND d.folder_id = f.folder_id) AS names"
+        ),
+    );
+    format!("{}, {folders} AS folders", without_folders(rows))
+}
+
+/// The same for a reader that does not look at the folders.
+pub(in crate::store) fn columns_without_folders(rows: &str) -> String {
+    format!("{}, '[]' AS folders", without_folders(rows))
+}
+
+fn without_folders(rows: &str) -> String {
+    let columns = WITHOUT_FOLDERS.map(|column| format!("{rows}.{column}"));
+    columns.join(", ")
+}
+
+/// The kind of a conversation as it is stored: one bit, so that several are a mask.
+pub(in crate::store) const fn stored_kind(kind: ConversationKind) -> i16 {
+    match kind {
+        ConversationKind::C2c => 1,
+        ConversationKind::Group => 2,
+        ConversationKind::System => 4,
+    }
+}
+
+/// The rule that is stored as this number.
+pub(in crate::store) const fn reappearance(stays_away: i64) -> Reappearance {
+    match stays_away {
+        0 => Reappearance::OnMessage,
+        _ => Reappearance::Never,
+    }
+}
+
+/// The number that [`reappearance`] reads.
+pub(in crate::store) const fn stored_reappearance(reappearance: Reappearance) -> i16 {
+    match reappearance {
+        Reappearance::OnMessage => 0,
+        Reappearance::Never => 1,
+    }
+}
+
+impl Member {
+    /// The newest message that has reached the user, by the copy or by one of these heads.
+    pub(crate) fn latest_in(
+        &self,
+        heads: &HashMap<ConversationKey, Head>,
+    ) -> Result<Latest, StoreError> {
+        if let Some(latest) = self.latest {
+            return Ok(latest);
+        }
+        let head = heads.get(&self.key).ok_or_else(|| self.without_head())?;
+        Ok(Latest {
+            seq: head.last_seq,
+            time: head.last_time,
+        })
+    }
+
+    /// The conversation, as the row's user sees it; its head is one of these.
+    pub(crate) fn id_in(
+        &self,
+        user: &UserId,
+        heads: &HashMap<ConversationKey, Head>,
+    ) -> Result<ConversationId, StoreError> {
+        let head = heads.get(&self.key).ok_or_else(|| self.without_head())?;
+        head.canonical_id
+            .seen_by(user)
+            .ok_or_else(|| StoreError::Inconsistent {
+                table: "conversations",
+                column: "canonical_id",
+                key: self.key.to_string(),
+            })
+    }
+
+    fn without_head(&self) -> StoreError {
+        StoreError::Inconsistent {
+            table: TABLE,
+            column: "conversation_key",
+            key: self.key.to_string(),
+        }
+    }
+}
+
+/// The conversations of those of a user's rows that are listed, as the user sees them.
+pub(crate) fn listed_ids(
+    user: &UserId,
+    members: &[Member],
+    heads: &HashMap<ConversationKey, Head>,
+) -> Result<Vec<ConversationId>, StoreError> {
+    let mut ids = Vec::with_capacity(members.len());
+    for member in members {
+        if member.view.is_listed(member.latest_in(heads)?.seq) {
+            ids.push(member.id_in(user, heads)?);
+        }
+    }
+    Ok(ids)
+}
+
+impl Lists {
+    /// Those of these conversations that the user has.
+    pub(in crate::store) async fn known(
+        &self,
+        transaction: &DatabaseTransaction,
+        user: &UserId,
+        keys: &[ConversationKey],
+    ) -> Result<HashSet<ConversationKey>, StoreError> {
+        let mut values = vec![user.as_str().into()];
+        values.extend(
+            self.database
+                .dialect
+                .row_values(&[Column::Keys(keys.to_vec())]),
+        );
+        let known = self
+            .database
+            .statement(&self.statements.members.known, values);
+        let rows = transaction.query_all_raw(known).await?;
+        rows.iter().map(|row| Row::new(TABLE, row).key()).collect()
+    }
+
+    /// Those of a user's rows that exist among these conversations.
+    pub(crate) async fn members(
+        &self,
+        user: &UserId,
+        keys: Vec<ConversationKey>,
+    ) -> Result<Vec<Member>, StoreError> {
+        self.database
+            .retrying("members", || async {
+                let connection = self.database.pool();
+                self.members_through(&connection, user, keys.clone()).await
+            })
+            .await
+    }
+
+    /// The same, on a connection that is at hand.
+    pub(in crate::store) async fn members_through(
+        &self,
+        connection: &impl ConnectionTrait,
+        user: &UserId,
+        keys: Vec<ConversationKey>,
+    ) -> Result<Vec<Member>, StoreError> {
+        let mut values = vec![user.as_str().into()];
+        values.extend(self.database.dialect.row_values(&[Column::Keys(keys)]));
+        let by_keys = self
+            .database
+            .statement(&self.statements.members.by_keys, values);
+        members(&connection.query_all_raw(by_keys).await?)
+    }
+}
+
+/// Reads [`columns`] of all rows that have them.
+pub(in crate::store) fn members(rows: &[QueryResult]) -> Result<Vec<Member>, StoreError> {
+    rows.iter()
+        .filter_map(|row| member(row).transpose())
+        .collect()
+}
+
+/// Reads [`columns`]; `None` where an outer join has found no row.
+pub(in crate::store) fn member(row: &QueryResult) -> Result<Option<Member>, StoreError> {
+    let row = Row::new(TABLE, row);
+    if row.get::<Option<Vec<u8>>>("conversation_key")?.is_none() {
+        return Ok(None);
+    }
+    let latest = row
+        .optional_seq("last_seq")?
+        .zip(row.optional_time("last_time")?);
+    let custom_data = row.get::<Option<Vec<u8>>>("custom_data")?;
+    let folders: Vec<[String; 1]> = row.json("folders")?;
+    Ok(Some(Member {
+        key: row.key()?,
+        view: View {
+            joined_after: row.seq("joined_after")?,
+            left_at: row.optional_seq("left_at")?,
+            hidden_through: row.seq("hidden_through")?,
+            cleared_through: row.seq("cleared_through")?,
+            read_through: row.seq("read_through")?,
+            reappearance: reappearance(row.get::<i16>("stays_away")?.into()),
+        },
+        latest: latest.map(|(seq, time)| Latest { seq, time }),
+        pinned_at: row.optional_revision("pinned_at")?,
+        muted: row.get::<i16>("muted")? != 0,
+        marks: Marks::from_stored(row.get("marks")?),
+        custom_data: CustomData::new(custom_data.unwrap_or_default())
+            .map_err(|_| row.inconsistent("custom_data"))?,
+        folders: folders
+            .iter()
+            .map(|[name]| FolderName::new(name).map_err(|_| row.inconsistent("folders")))
+            .collect::<Result<_, _>>()?,
+    }))
+}

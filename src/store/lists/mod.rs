@@ -1,0 +1,174 @@
+//! A user's list: a page of it, and what is unread in all of it.
+//!
+//! Where a user's row has a copy of the conversation's head, the list is read from an index in its
+//! order, as far as the page needs, and unread messages are added up in place. The members of large
+//! groups have no copy; their rows are returned, and the caller reads the heads. The SQL here says of
+//! one row what [`crate::domain::View`] says.
+
+pub(super) mod hidden;
+pub(super) mod members;
+mod parameters;
+pub(super) mod selection;
+mod statements;
+
+use crate::{
+    domain::{ConversationKind, ListFilter, ListPosition, Revision, UnreadTotals, UserId},
+    store::{
+        StoreError,
+        database::{Database, dialect::Dialect, input::Input, row::Row},
+        heads::Heads,
+        users::{Revisions, revisions_of},
+    },
+};
+use std::{iter::once, sync::Arc};
+
+use sea_orm::{Statement, Value};
+
+use members::Member;
+pub(in crate::store) use parameters::{Choice, Chosen};
+use parameters::{InFolder, Place};
+use statements::Scoped;
+pub(super) use statements::{IS_UNLISTED, LISTED, MAY_BE_LISTED, listed};
+
+/// Which part of a user's list is read.
+#[derive(Debug)]
+pub(crate) struct Part<'a> {
+    /// The part begins after this place; `None` for the top of the list.
+    pub(crate) after: Option<&'a ListPosition>,
+    /// Only pins through this revision count; `None` for all pins.
+    pub(crate) pins_through: Option<Revision>,
+    /// How many conversations the part has at most.
+    pub(crate) limit: usize,
+}
+
+/// The unread messages, as far as the database can tell.
+#[derive(Debug)]
+pub(crate) struct Unread {
+    /// The totals where the user's row has a copy of the head.
+    pub(crate) counted: UnreadTotals,
+    /// The rows that have none.
+    pub(crate) uncounted: Vec<Member>,
+}
+
+/// The texts of the statements.
+#[cfg_attr(test, derive(serde::Serialize))]
+pub(super) struct Statements {
+    parts: statements::Statements,
+    members: members::Statements,
+    hidden: hidden::Statements,
+}
+
+impl Statements {
+    pub(super) fn new(dialect: Dialect) -> Self {
+        Self {
+            parts: statements::Statements::new(dialect),
+            members: members::Statements::new(dialect),
+            hidden: hidden::Statements::new(dialect),
+        }
+    }
+}
+
+/// What users have: their lists, and what of them is hidden.
+#[derive(Clone)]
+pub(crate) struct Lists {
+    database: Database,
+    heads: Heads,
+    statements: Arc<Statements>,
+}
+
+impl Lists {
+    pub(in crate::store) fn of(database: &Database, heads: &Heads) -> Self {
+        Self {
+            database: database.clone(),
+            heads: heads.clone(),
+            statements: Arc::new(Statements::new(database.dialect)),
+        }
+    }
+
+    /// Part of what the filter leaves of a user's list, and the user's revisions; it reflects the
+    /// present one. Besides the part, in no order, the rows of large groups: whether they are listed, are
+    /// left by the filter and are in the part, their heads tell.
+    pub(crate) async fn page(
+        &self,
+        user: &UserId,
+        filter: &ListFilter,
+        part: &Part<'_>,
+    ) -> Result<(Revisions, Vec<Member>), StoreError> {
+        let chosen = Chosen::new(user, filter, &filter.kinds_left());
+        let place = Place::new(part.after, part.pins_through, part.limit);
+        let asked = Input::of(&once(&chosen)).beside(Input::of(&once(&place)));
+        let statement = self.scoped(&self.statements.parts.part, filter, asked);
+        self.database
+            .read("list", statement, |rows| {
+                Ok((revisions_of(rows)?, members::members(rows)?))
+            })
+            .await
+    }
+
+    /// The unread messages of what the filter leaves of a user's list, without system conversations.
+    pub(crate) async fn unread(
+        &self,
+        user: &UserId,
+        filter: &ListFilter,
+    ) -> Result<Unread, StoreError> {
+        const COUNTED: [ConversationKind; 2] = [ConversationKind::C2c, ConversationKind::Group];
+        let kinds: Vec<_> = COUNTED
+            .into_iter()
+            .filter(|kind| filter.kinds.is_empty() || filter.kinds.contains(kind))
+            .collect();
+        if kinds.is_empty() {
+            return Ok(Unread {
+                counted: UnreadTotals::default(),
+                uncounted: Vec::new(),
+            });
+        }
+        let chosen = Chosen::unread(user, filter, &kinds);
+        let asked = Input::of(&once(&chosen));
+        let statement = self.scoped(&self.statements.parts.unread, filter, asked);
+        self.database
+            .read("unread", statement, |rows| {
+                let counted = match rows.first() {
+                    Some(first) => totals(&Row::new(members::TABLE, first))?,
+                    None => UnreadTotals::default(),
+                };
+                Ok(Unread {
+                    counted,
+                    uncounted: members::members(rows)?,
+                })
+            })
+            .await
+    }
+
+    fn scoped(&self, scoped: &Scoped, filter: &ListFilter, asked: Input) -> Statement {
+        self.scoped_with(scoped, filter, asked, Vec::new())
+    }
+
+    /// The same with the parameters of a list of rows behind the others.
+    pub(in crate::store) fn scoped_with(
+        &self,
+        scoped: &Scoped,
+        filter: &ListFilter,
+        asked: Input,
+        rows: Vec<Value>,
+    ) -> Statement {
+        let (sql, asked) = match &filter.folder {
+            None => (&scoped.whole, asked),
+            Some(name) => {
+                let folder = InFolder(name.clone());
+                (&scoped.folder, asked.beside(Input::of(&once(&folder))))
+            }
+        };
+        let mut values = asked.into_scalars();
+        values.extend(rows);
+        self.database.statement(sql, values)
+    }
+}
+
+fn totals(row: &Row<'_>) -> Result<UnreadTotals, StoreError> {
+    let total = |name| Ok::<_, StoreError>(row.get::<i64>(name)?.unsigned_abs());
+    Ok(UnreadTotals {
+        messages: total("messages")?,
+        conversations: total("conversations")?,
+        muted_messages: total("muted_messages")?,
+    })
+}

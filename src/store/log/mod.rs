@@ -1,0 +1,317 @@
+//! The log of a user's changes: the responses to retries, what can be undone, and the events that
+//! the user's clients follow.
+
+pub(super) mod kind;
+
+use std::{collections::HashMap, sync::Arc};
+
+use sea_orm::ConnectionTrait;
+use serde::{Serialize, Serializer};
+use smallvec::SmallVec;
+
+use self::kind::StoredKind;
+use crate::{
+    domain::{ChangeOutcome, ConversationId, Origin, RequestKey, Revision, Timestamp, UserId},
+    store::{
+        StoreError,
+        database::{Database, row::Row},
+    },
+};
+
+pub(in crate::store) const TABLE: &str = "changes";
+/// The columns that [`recorded`] reads.
+pub(in crate::store) const RECORDED: &str =
+    "revision, request_digest, kind, restorable_until, conversations, results, detail";
+
+/// A change as it is recorded, whether just now or when the request came first.
+#[derive(Debug)]
+pub(crate) struct Recorded {
+    pub(crate) revision: Revision,
+    pub(in crate::store) kind: StoredKind,
+    pub(crate) restorable_until: Option<Timestamp>,
+    /// In the order of the request.
+    pub(crate) conversations: Vec<RecordedConversation>,
+    /// The data beside the conversations, as the kind of the change has it.
+    pub(in crate::store) detail: Option<String>,
+}
+
+/// Why what a request has made is not told.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RequestError {
+    /// The request's ID was used for another request.
+    #[error("the request ID was used for another request")]
+    IdReused,
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The record of one conversation of a change.
+#[derive(Debug)]
+pub(crate) struct RecordedConversation {
+    pub(crate) id: ConversationId,
+    /// Its place among the conversations of the change, also where only part of them is looked at.
+    pub(in crate::store) place: usize,
+    /// A number that the kind of the change gives a meaning.
+    pub(in crate::store) outcome: i64,
+    /// How the conversation stands since, as the kind of the change has it.
+    pub(in crate::store) numbers: Numbers,
+}
+
+/// No kind of change records more of a conversation, so none of it needs an allocation.
+type Numbers = SmallVec<[Option<i64>; 11]>;
+
+/// The outcomes of changes other than deletions and their undoing.
+pub(in crate::store) const CHANGED: i64 = 1;
+pub(in crate::store) const UNCHANGED: i64 = 2;
+pub(in crate::store) const NOT_FOUND: i64 = 3;
+pub(in crate::store) const NOT_LISTED: i64 = 4;
+
+#[cfg_attr(test, derive(serde::Serialize))]
+pub(in crate::store) struct Statements {
+    one: String,
+    of_request: String,
+}
+
+impl Statements {
+    pub(in crate::store) fn new() -> Self {
+        Self {
+            one: format!("SELECT {RECORDED} FROM changes WHERE user_id = $1 AND revision = $2"),
+            of_request: of_request("$1", "$2"),
+        }
+    }
+}
+
+/// The change that a user's request of this name has made; both are parameters.
+pub(in crate::store) fn of_request(user: &str, request: &str) -> String {
+    format!(
+        "SELECT user_id, {RECORDED} FROM changes WHERE user_id = {user} AND request_id = {request}"
+    )
+}
+
+impl Recorded {
+    /// A change that was just made: what reading its record would give.
+    pub(in crate::store) fn new(
+        (revision, kind): (Revision, StoredKind),
+        restorable_until: Option<Timestamp>,
+        (conversations, results): (Vec<ConversationId>, &str),
+        detail: Option<String>,
+    ) -> Result<Self, StoreError> {
+        let mut recorded = Self {
+            revision,
+            kind,
+            restorable_until,
+            conversations: Vec::new(),
+            detail,
+        };
+        recorded.conversations =
+            with_results(conversations, results).ok_or_else(|| recorded.inconsistent("results"))?;
+        Ok(recorded)
+    }
+
+    /// Whether the change is a deletion or a clearing.
+    pub(crate) const fn is_deletion(&self) -> bool {
+        Self::deletes(self.kind)
+    }
+
+    /// Whether changes of this kind are deletions or clearings.
+    pub(in crate::store) const fn deletes(kind: StoredKind) -> bool {
+        match kind {
+            StoredKind::Delete | StoredKind::DeleteAndClear | StoredKind::Clear => true,
+            StoredKind::Restore
+            | StoredKind::Read
+            | StoredKind::Pin
+            | StoredKind::Unpin
+            | StoredKind::Mute
+            | StoredKind::Unmute
+            | StoredKind::Mark
+            | StoredKind::SetCustomData
+            | StoredKind::CreateFolder
+            | StoredKind::DeleteFolder
+            | StoredKind::RenameFolder
+            | StoredKind::AddToFolder
+            | StoredKind::RemoveFromFolder
+            | StoredKind::Join
+            | StoredKind::Leave
+            | StoredKind::Show => false,
+        }
+    }
+
+    /// Whether the deletion can be undone at this time, as far as its window goes.
+    pub(crate) fn is_restorable_at(&self, now: Timestamp) -> bool {
+        self.restorable_until.is_some_and(|until| now < until)
+    }
+
+    /// The change as far as it concerns these conversations, in their order; or the places of those that it
+    /// does not concern.
+    pub(crate) fn part(mut self, ids: &[ConversationId]) -> Result<Self, Vec<usize>> {
+        let mut of_change: HashMap<_, _> = std::mem::take(&mut self.conversations)
+            .into_iter()
+            .map(|conversation| (conversation.id.clone(), conversation))
+            .collect();
+        let mut strangers = Vec::new();
+        for (place, id) in ids.iter().enumerate() {
+            match of_change.remove(id) {
+                Some(conversation) => self.conversations.push(conversation),
+                None => strangers.push(place),
+            }
+        }
+        if strangers.is_empty() {
+            Ok(self)
+        } else {
+            Err(strangers)
+        }
+    }
+
+    /// The error for a record whose `column` does not hold what its kind has there.
+    pub(in crate::store) fn inconsistent(&self, column: &'static str) -> StoreError {
+        StoreError::Inconsistent {
+            table: TABLE,
+            column,
+            key: format!("(revision {})", self.revision),
+        }
+    }
+}
+
+impl RecordedConversation {
+    /// The outcome of a change other than a deletion or its undoing.
+    pub(in crate::store) const fn change_outcome(&self) -> Option<ChangeOutcome> {
+        match self.outcome {
+            CHANGED => Some(ChangeOutcome::Changed),
+            UNCHANGED => Some(ChangeOutcome::Unchanged),
+            NOT_FOUND => Some(ChangeOutcome::NotFound),
+            NOT_LISTED => Some(ChangeOutcome::NotListed),
+            _ => None,
+        }
+    }
+}
+
+/// The records of changes.
+#[derive(Clone)]
+pub(crate) struct Log {
+    database: Database,
+    statements: Arc<Statements>,
+}
+
+impl Log {
+    pub(in crate::store) fn of(database: &Database) -> Self {
+        Self {
+            database: database.clone(),
+            statements: Arc::new(Statements::new()),
+        }
+    }
+
+    /// The change that made this revision of the user, unless it is older than the log.
+    pub(crate) async fn recorded(
+        &self,
+        user: &UserId,
+        revision: Revision,
+    ) -> Result<Option<Recorded>, StoreError> {
+        let values = [user.as_str().into(), revision.to_stored().into()];
+        let statement = self.database.statement(&self.statements.one, values);
+        self.database
+            .retrying("recorded", || async {
+                let row = self
+                    .database
+                    .pool()
+                    .query_one_raw(statement.clone())
+                    .await?;
+                row.map(|row| recorded(&Row::new(TABLE, &row))).transpose()
+            })
+            .await
+    }
+
+    /// The change that an earlier run of this request has made, unless it is older than the log.
+    pub(crate) async fn recorded_of_request(
+        &self,
+        user: &UserId,
+        request: RequestKey,
+    ) -> Result<Option<Recorded>, RequestError> {
+        let values = [user.as_str().into(), request.id.0.to_vec().into()];
+        let statement = self.database.statement(&self.statements.of_request, values);
+        let row = self
+            .database
+            .retrying("recorded_of_request", || async {
+                Ok::<_, StoreError>(
+                    self.database
+                        .pool()
+                        .query_one_raw(statement.clone())
+                        .await?,
+                )
+            })
+            .await?;
+        row.map(|row| recorded_as(&Row::new(TABLE, &row), request))
+            .transpose()
+    }
+}
+
+/// The text forms of these conversations, as they are recorded.
+pub(in crate::store) fn conversation_ids(ids: &[ConversationId]) -> String {
+    let texts: Vec<_> = ids.iter().map(AsText).collect();
+    serde_json::to_string(&texts).expect("texts can be written as JSON")
+}
+
+/// Writes the text form of an ID without making a text of its own of it.
+struct AsText<'a>(&'a ConversationId);
+
+impl Serialize for AsText<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self.0)
+    }
+}
+
+/// Reads [`RECORDED`], if it was recorded for the request of this origin.
+pub(in crate::store) fn recorded_for(
+    row: &Row<'_>,
+    origin: &Origin,
+) -> Result<Recorded, RequestError> {
+    match origin.request {
+        Some(request) => recorded_as(row, request),
+        None => Ok(recorded(row)?),
+    }
+}
+
+/// Reads [`RECORDED`], if it was recorded for this request.
+fn recorded_as(row: &Row<'_>, request: RequestKey) -> Result<Recorded, RequestError> {
+    let digest: Option<Vec<u8>> = row.get("request_digest")?;
+    if digest.is_some_and(|digest| request.is_of(&digest)) {
+        Ok(recorded(row)?)
+    } else {
+        Err(RequestError::IdReused)
+    }
+}
+
+/// Reads [`RECORDED`].
+pub(in crate::store) fn recorded(row: &Row<'_>) -> Result<Recorded, StoreError> {
+    let ids: Vec<String> = row.json("conversations")?;
+    let ids: Option<Vec<_>> = ids.iter().map(|id| id.parse().ok()).collect();
+    let results: String = row.get("results")?;
+    let conversations = ids.and_then(|ids| with_results(ids, &results));
+    Ok(Recorded {
+        revision: row.revision("revision")?,
+        kind: StoredKind::from_stored(row.get("kind")?).ok_or_else(|| row.inconsistent("kind"))?,
+        restorable_until: row.optional_time("restorable_until")?,
+        conversations: conversations.ok_or_else(|| row.inconsistent("results"))?,
+        detail: row.get("detail")?,
+    })
+}
+
+/// These conversations, each with what is recorded of it.
+fn with_results(ids: Vec<ConversationId>, results: &str) -> Option<Vec<RecordedConversation>> {
+    let results: Vec<Numbers> = serde_json::from_str(results).ok()?;
+    if ids.len() != results.len() {
+        return None;
+    }
+    let conversations = ids.into_iter().zip(results).enumerate();
+    let conversations = conversations.map(|(place, (id, mut numbers))| {
+        let outcome = (*numbers.first()?)?;
+        numbers.remove(0);
+        Some(RecordedConversation {
+            id,
+            place,
+            outcome,
+            numbers,
+        })
+    });
+    conversations.collect()
+}

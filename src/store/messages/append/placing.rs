@@ -1,0 +1,410 @@
+//! The conversations' side of storing messages: each takes the next position of its conversation, unless
+//! an earlier try of it is found.
+//!
+//! On SQLite this is three statements, on PostgreSQL one, which sees the database as it was when it began.
+//! If it has waited for a head, a message that was stored and erased meanwhile escapes it: erasing moves
+//! names under the lock of the head. So where a head was no longer as the statement saw it, the names are
+//! looked up once more among those of erased messages. (One that was stored and not erased cannot be stored
+//! twice: its name is unique.)
+
+use crate::{
+    domain::{CanonicalId, ConversationKey, PayloadType, Seq, Timestamp},
+    store::{
+        StoreError,
+        database::{
+            input::{Input, InputColumn, InputRow},
+            observed::DatabaseTransaction,
+            row::Row,
+        },
+        heads::{Head, keyed_head},
+        messages::{
+            Messages,
+            history::{self, message},
+        },
+    },
+};
+use std::{collections::HashMap, sync::Arc};
+
+use sea_orm::{ConnectionTrait, DbErr, QueryResult, Value};
+
+use super::{
+    Append, AppendError, Appended, Refused,
+    statements::{AtOnce, Placing, Steps},
+};
+
+/// A message of a batch, for one conversation.
+#[derive(Debug, Clone)]
+pub(super) struct Incoming {
+    /// Its place among all of them.
+    number: i64,
+    /// The place of its request in the batch.
+    pub(super) request: usize,
+    pub(super) key: ConversationKey,
+    canonical_id: CanonicalId,
+    pub(super) append: Arc<Append>,
+}
+
+/// The name of a message by which a retry is recognised.
+pub(super) struct Name(Incoming);
+
+/// The messages of a batch for one conversation, to raise its head by.
+pub(super) struct Raise {
+    key: ConversationKey,
+    canonical_id: CanonicalId,
+    messages: i64,
+}
+
+/// The place of a message of which no earlier try was found.
+pub(super) struct Position(Appended);
+
+/// Where a message is.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Placed {
+    /// An earlier try has stored it there.
+    Earlier(Appended),
+    /// It was stored now.
+    Now(Fresh),
+}
+
+/// Where a message was stored, and whether its group is too large for copies of the head.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fresh {
+    pub(super) appended: Appended,
+    pub(super) in_large_group: bool,
+}
+
+/// Where the messages of a batch are, in their order; without those of which the database said nothing.
+pub(super) struct Places {
+    pub(super) placed: Vec<Option<Placed>>,
+    pub(super) refused: Refused,
+}
+
+impl Placed {
+    pub(super) const fn appended(&self) -> Appended {
+        match *self {
+            Self::Earlier(appended) | Self::Now(Fresh { appended, .. }) => appended,
+        }
+    }
+
+    pub(super) const fn fresh(&self) -> Option<Fresh> {
+        match *self {
+            Self::Earlier(_) => None,
+            Self::Now(fresh) => Some(fresh),
+        }
+    }
+}
+
+impl InputRow for Incoming {
+    const COLUMNS: &'static [InputColumn<Self>] = &[
+        InputColumn::integer("number", |message| message.number),
+        InputColumn::key("conversation_key", |message| message.key),
+        InputColumn::text("canonical_id", |message| {
+            message.canonical_id.as_str().to_owned()
+        }),
+        InputColumn::text("sender_user_id", Self::stored_sender),
+        InputColumn::optional_text("client_message_id", Self::client_message_id),
+        InputColumn::optional_text("payload_type", |message| {
+            let payload_type = message.append.body.payload_type();
+            payload_type.map(PayloadType::as_str).map(str::to_owned)
+        }),
+        InputColumn::optional_bytes("content", |message| {
+            Some(message.append.body.content().to_vec())
+        }),
+    ];
+}
+
+impl InputRow for Name {
+    const COLUMNS: &'static [InputColumn<Self>] = &[
+        InputColumn::integer("number", |name| name.0.number),
+        InputColumn::key("conversation_key", |name| name.0.key),
+        InputColumn::text("sender_user_id", |name| name.0.stored_sender()),
+        InputColumn::optional_text("client_message_id", |name| name.0.client_message_id()),
+    ];
+}
+
+impl InputRow for Raise {
+    const COLUMNS: &'static [InputColumn<Self>] = &[
+        InputColumn::key("conversation_key", |raise| raise.key),
+        InputColumn::text("canonical_id", |raise| {
+            raise.canonical_id.as_str().to_owned()
+        }),
+        InputColumn::integer("messages", |raise| raise.messages),
+    ];
+}
+
+impl InputRow for Position {
+    const COLUMNS: &'static [InputColumn<Self>] = &[
+        InputColumn::integer("seq", |position| position.0.seq.to_stored()),
+        InputColumn::integer("send_time", |position| position.0.send_time.as_micros()),
+    ];
+}
+
+/// The messages of the requests that are not refused.
+pub(super) fn incoming(batch: &[Arc<Append>], refused: &Refused) -> Vec<Incoming> {
+    let requests = batch.iter().enumerate();
+    let requests = requests.filter(|(request, _)| !refused.contains_key(request));
+    let messages = requests.flat_map(|(request, append)| {
+        let ids = append.to.canonical_ids().into_iter();
+        ids.map(move |canonical_id| (request, canonical_id, Arc::clone(append)))
+    });
+    (0..)
+        .zip(messages)
+        .map(|(number, (request, canonical_id, append))| Incoming {
+            number,
+            request,
+            key: ConversationKey::from(&canonical_id),
+            canonical_id,
+            append,
+        })
+        .collect()
+}
+
+impl Incoming {
+    fn stored_sender(&self) -> String {
+        self.append.to.stored_sender().to_owned()
+    }
+
+    fn client_message_id(&self) -> Option<String> {
+        let id = self.append.client_message_id.as_ref();
+        id.map(|id| id.as_str().to_owned())
+    }
+
+    /// Reads a message that has the name of this one; `None` if it says something else.
+    fn earlier(&self, row: &QueryResult) -> Result<Option<Appended>, StoreError> {
+        let of_row = Row::new(history::TABLE, row);
+        let is_same = match of_row.get::<Option<i64>>("fingerprint")? {
+            None => message(row)?.body == self.append.body,
+            Some(print) => {
+                let id = self.append.client_message_id.as_ref();
+                id.is_some_and(|id| self.append.fingerprint(self.key, id) == print)
+            }
+        };
+        let appended = Appended {
+            seq: of_row.seq("seq")?,
+            send_time: of_row.time("send_time")?,
+        };
+        Ok(is_same.then_some(appended))
+    }
+}
+
+impl Places {
+    fn of(incoming: &[Incoming]) -> Self {
+        Self {
+            placed: vec![None; incoming.len()],
+            refused: Refused::new(),
+        }
+    }
+
+    /// The message that a row is about, and where its place is noted.
+    fn of_row<'p, 'm>(
+        &'p mut self,
+        incoming: &'m [Incoming],
+        row: &Row<'_>,
+    ) -> Result<(&'m Incoming, &'p mut Option<Placed>), StoreError> {
+        let number: i64 = row.get("number")?;
+        let number = usize::try_from(number).ok();
+        let placed = number.and_then(|number| self.placed.get_mut(number));
+        let message = number.and_then(|number| incoming.get(number));
+        message
+            .zip(placed)
+            .ok_or_else(|| row.inconsistent("number"))
+    }
+
+    /// Notes a message that was found by its name.
+    fn note(&mut self, incoming: &[Incoming], row: &QueryResult) -> Result<(), StoreError> {
+        let (message, placed) = self.of_row(incoming, &Row::new(history::TABLE, row))?;
+        let request = message.request;
+        match message.earlier(row)? {
+            Some(appended) => *placed = Some(Placed::Earlier(appended)),
+            None => {
+                self.refused
+                    .insert(request, AppendError::ClientMessageIdReused);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Messages {
+    /// Places the messages in their conversations.
+    pub(super) async fn place(
+        &self,
+        transaction: &DatabaseTransaction,
+        incoming: &[Incoming],
+        now: Timestamp,
+    ) -> Result<Places, StoreError> {
+        match &self.statements.append.placing {
+            Placing::AtOnce(statements) => {
+                self.place_at_once(transaction, statements, incoming, now)
+                    .await
+            }
+            Placing::InSteps(statements) => {
+                self.place_in_steps(transaction, statements, incoming, now)
+                    .await
+            }
+        }
+    }
+
+    async fn place_at_once(
+        &self,
+        transaction: &DatabaseTransaction,
+        statements: &AtOnce,
+        incoming: &[Incoming],
+        now: Timestamp,
+    ) -> Result<Places, StoreError> {
+        let mut values: Vec<Value> = vec![
+            now.as_micros().into(),
+            self.database.retention_micros().into(),
+        ];
+        let rows = Input::of(&incoming.iter());
+        values.extend(self.database.dialect.row_values(rows.columns()));
+        let place = self.database.statement(&statements.place, values);
+        let mut found = Places::of(incoming);
+        let mut overtaken = Vec::new();
+        for result in transaction.query_all_raw(place).await? {
+            let row = Row::new("conversations", &result);
+            if row.get("is_earlier")? {
+                found.note(incoming, &result)?;
+                continue;
+            }
+            let (message, placed) = found.of_row(incoming, &row)?;
+            if row.get::<String>("canonical_id")? != message.canonical_id.as_str() {
+                return Err(row.inconsistent("canonical_id"));
+            }
+            if row.get("has_waited")? {
+                overtaken.push(message);
+            }
+            *placed = Some(Placed::Now(Fresh {
+                appended: Appended {
+                    seq: row.seq("seq")?,
+                    send_time: row.time("send_time")?,
+                },
+                in_large_group: row.get::<i16>("is_large")? != 0,
+            }));
+        }
+        let names = named(overtaken);
+        if !names.is_empty() {
+            let names = Input::of(&names.iter());
+            let values = self.database.dialect.row_values(names.columns());
+            let erased = self.database.statement(&statements.erased_since, values);
+            if transaction.query_one_raw(erased).await?.is_some() {
+                return Err(stored_since());
+            }
+        }
+        Ok(found)
+    }
+
+    async fn place_in_steps(
+        &self,
+        transaction: &DatabaseTransaction,
+        statements: &Steps,
+        incoming: &[Incoming],
+        now: Timestamp,
+    ) -> Result<Places, StoreError> {
+        let mut found = Places::of(incoming);
+        let names = named(incoming);
+        if !names.is_empty() {
+            let names = Input::of(&names.iter());
+            let values = self.database.dialect.row_values(names.columns());
+            let earlier = self.database.statement(&statements.earlier, values);
+            for row in transaction.query_all_raw(earlier).await? {
+                found.note(incoming, &row)?;
+            }
+        }
+        let fresh: Vec<_> = incoming
+            .iter()
+            .zip(&mut found.placed)
+            .filter(|(_, placed)| placed.is_none())
+            .collect();
+        if fresh.is_empty() || !found.refused.is_empty() {
+            return Ok(found);
+        }
+        let messages = fresh.iter().map(|(message, _)| *message);
+        let raises = raises(messages.clone());
+        let mut next = self
+            .raise_heads(transaction, statements, &raises, now)
+            .await?;
+        let (mut rows, mut positions) = (Vec::new(), Vec::new());
+        for (message, placed) in fresh {
+            let place = next
+                .get_mut(&message.key)
+                .ok_or_else(|| super::not_returned(&message.key.to_string()))?;
+            place.appended.seq = place.appended.seq.next();
+            *placed = Some(Placed::Now(*place));
+            rows.push(message.clone());
+            positions.push(Position(place.appended));
+        }
+        let mut values: Vec<Value> = vec![self.database.retention_micros().into()];
+        let rows = Input::of(&rows.iter()).beside(Input::of(&positions.iter()));
+        values.extend(self.database.dialect.row_values(rows.columns()));
+        let insert = self.database.statement(&statements.insert, values);
+        transaction.execute_raw(insert).await?;
+        Ok(found)
+    }
+
+    /// Raises the heads; returns of each how it was before, with the time of what comes now.
+    async fn raise_heads(
+        &self,
+        transaction: &DatabaseTransaction,
+        statements: &Steps,
+        raises: &HashMap<ConversationKey, Raise>,
+        now: Timestamp,
+    ) -> Result<HashMap<ConversationKey, Fresh>, StoreError> {
+        let mut values: Vec<Value> = vec![now.as_micros().into()];
+        let rows = Input::of(&raises.values());
+        values.extend(self.database.dialect.row_values(rows.columns()));
+        let raise = self.database.statement(&statements.raise, values);
+        let rows = transaction.query_all_raw(raise).await?;
+        rows.iter()
+            .map(|row| {
+                let row = Row::new("conversations", row);
+                let (key, head) = keyed_head(&row)?;
+                let raise = raises.get(&key);
+                let raise = raise.filter(|raise| raise.canonical_id == head.canonical_id);
+                let raise = raise.ok_or_else(|| row.inconsistent("canonical_id"))?;
+                let fresh = raise.before(&head);
+                Ok((key, fresh.ok_or_else(|| row.inconsistent("last_seq"))?))
+            })
+            .collect()
+    }
+}
+
+impl Raise {
+    /// The head as it was before it was raised.
+    fn before(&self, head: &Head) -> Option<Fresh> {
+        let seq = Seq::from_stored(head.last_seq.to_stored() - self.messages)?;
+        Some(Fresh {
+            appended: Appended {
+                seq,
+                send_time: head.last_time,
+            },
+            in_large_group: head.is_large,
+        })
+    }
+}
+
+/// How far the heads of these messages' conversations are raised.
+fn raises<'a>(messages: impl Iterator<Item = &'a Incoming>) -> HashMap<ConversationKey, Raise> {
+    let mut raises = HashMap::new();
+    for message in messages {
+        let raise = raises.entry(message.key).or_insert_with(|| Raise {
+            key: message.key,
+            canonical_id: message.canonical_id.clone(),
+            messages: 0,
+        });
+        raise.messages += 1;
+    }
+    raises
+}
+
+/// The names of those of these messages that have one.
+fn named<'a>(messages: impl IntoIterator<Item = &'a Incoming>) -> Vec<Name> {
+    let messages = messages.into_iter();
+    let named = messages.filter(|message| message.append.client_message_id.is_some());
+    named.cloned().map(Name).collect()
+}
+
+/// Since the look-up another try has stored a message, and it was erased: running again finds it.
+fn stored_since() -> StoreError {
+    StoreError::Duplicate(DbErr::RecordNotInserted)
+}

@@ -1,0 +1,178 @@
+//! The statements that store messages.
+
+use super::{
+    arrival::{Arrival, Own, Reached},
+    placing::{Incoming, Name, Position, Raise},
+};
+use crate::store::{
+    database::{dialect::Dialect, input::Shape},
+    heads,
+    lists::members::ANY_KIND,
+    messages::history,
+};
+
+/// The effect of messages on the row of a user whom they reach. Only a sender has read something by them: one's
+/// own message lists what stayed away. What goes on staying away does not come back to the index of lists.
+const ARRIVED: &str = "ON CONFLICT (user_id, conversation_key) DO UPDATE SET \
+    read_through = CASE WHEN excluded.read_through > members.read_through \
+                   THEN excluded.read_through ELSE members.read_through END, \
+    stays_away = CASE WHEN excluded.read_through > 0 THEN 0 ELSE members.stays_away END, \
+    unlisted_through = CASE WHEN members.stays_away = 1 AND excluded.read_through = 0 \
+                       THEN COALESCE(excluded.last_seq, members.unlisted_through) \
+                       ELSE members.unlisted_through END, \
+    last_seq = excluded.last_seq, last_time = excluded.last_time";
+
+/// The effect of new messages on their conversation's head.
+const RAISED: &str = "ON CONFLICT (conversation_key) DO UPDATE SET \
+    last_seq = conversations.last_seq + excluded.last_seq, \
+    last_time = CASE WHEN excluded.last_time > conversations.last_time \
+                THEN excluded.last_time ELSE conversations.last_time END";
+
+/// Whether `m`, of `messages` or `erased_messages`, has the name of `i`.
+const NAMED: &str = "m.conversation_key = i.conversation_key \
+    AND m.sender_user_id = i.sender_user_id AND m.client_message_id = i.client_message_id";
+
+/// Their texts.
+#[cfg_attr(test, derive(serde::Serialize))]
+pub(in crate::store) struct Statements {
+    pub(super) placing: Placing,
+    pub(super) arrive: String,
+}
+
+/// The conversations' side.
+#[cfg_attr(test, derive(serde::Serialize), serde(untagged))]
+pub(super) enum Placing {
+    AtOnce(AtOnce),
+    InSteps(Steps),
+}
+
+#[cfg_attr(test, derive(serde::Serialize))]
+pub(super) struct AtOnce {
+    pub(super) place: String,
+    pub(super) erased_since: String,
+}
+
+#[cfg_attr(test, derive(serde::Serialize))]
+pub(super) struct Steps {
+    pub(super) earlier: String,
+    pub(super) raise: String,
+    pub(super) insert: String,
+}
+
+impl Statements {
+    pub(in crate::store) fn new(dialect: Dialect) -> Self {
+        let own = Shape::of::<Own>();
+        let (arrivals, next) = dialect.rows("i", 1, Shape::of::<Arrival>().columns());
+        let (groups, next) = dialect.rows("i", next, Shape::of::<Reached>().columns());
+        let (own_in_small, next) = dialect.rows("o", next, own.columns());
+        let (own_in_large, _) = dialect.rows("i", next, own.columns());
+        Self {
+            placing: match dialect {
+                Dialect::Postgres => Placing::AtOnce(at_once()),
+                Dialect::Sqlite => Placing::InSteps(steps()),
+            },
+            // An insertion, also of rows that there are: that locks them in order, which an update does not
+            // promise. Members of large groups have no copy of the head.
+            arrive: format!(
+                "INSERT INTO members (user_id, conversation_key, kind, read_through, last_seq, last_time) \
+                 SELECT user_id, conversation_key, kind, read_through, last_seq, last_time FROM ( \
+                     SELECT i.user_id, i.conversation_key, i.kind, i.read_through, i.last_seq, i.last_time \
+                     FROM {arrivals} \
+                     UNION ALL \
+                     SELECT m.user_id, m.conversation_key, m.kind, COALESCE(o.read_through, 0), \
+                         i.last_seq, i.last_time \
+                     FROM {groups} CROSS JOIN members AS m \
+                     LEFT JOIN {own_in_small} \
+                         ON o.user_id = m.user_id AND o.conversation_key = m.conversation_key \
+                     WHERE m.conversation_key = i.conversation_key AND {ANY_KIND} AND m.left_at IS NULL \
+                     UNION ALL \
+                     SELECT m.user_id, m.conversation_key, m.kind, i.read_through, NULL, NULL \
+                     FROM {own_in_large} CROSS JOIN members AS m \
+                     WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key \
+                     AND m.left_at IS NULL) AS reached \
+                 WHERE TRUE ORDER BY user_id, conversation_key {ARRIVED} RETURNING user_id, conversation_key"
+            ),
+        }
+    }
+}
+
+/// The messages that have the names of the rows `i`, erased since or not.
+fn earlier(rows: &str) -> String {
+    format!(
+        "SELECT i.number, {columns}, NULL AS fingerprint \
+         FROM {rows} CROSS JOIN messages AS m WHERE {NAMED} \
+         UNION ALL \
+         SELECT i.number, m.seq, m.sender_user_id, m.send_time, NULL, NULL, m.fingerprint \
+         FROM {rows} CROSS JOIN erased_messages AS m WHERE {NAMED}",
+        columns = history::COLUMNS,
+    )
+}
+
+fn at_once() -> AtOnce {
+    let (incoming, _) = Dialect::Postgres.rows("i", 3, Shape::of::<Incoming>().columns());
+    let (names, _) = Dialect::Postgres.rows("i", 1, Shape::of::<Name>().columns());
+    AtOnce {
+        place: format!(
+            "WITH input AS (SELECT * FROM {incoming}), \
+             earlier AS ({earlier}), \
+             fresh AS ( \
+                 SELECT i.*, ROW_NUMBER() OVER (PARTITION BY i.conversation_key ORDER BY i.number) AS place \
+                 FROM input AS i WHERE NOT EXISTS (SELECT 1 FROM earlier AS e WHERE e.number = i.number)), \
+             counted AS ( \
+                 SELECT conversation_key, MIN(canonical_id) AS canonical_id, COUNT(*) AS messages \
+                 FROM fresh GROUP BY conversation_key), \
+             raised AS ( \
+                 INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time) \
+                 SELECT conversation_key, canonical_id, messages, $1 FROM counted \
+                 ORDER BY conversation_key {RAISED} RETURNING {head}), \
+             placed AS ( \
+                 SELECT f.*, r.last_seq - c.messages AS seq_before, r.last_seq - c.messages + f.place AS seq, \
+                     r.last_time AS send_time, r.canonical_id AS raised_id, r.is_large \
+                 FROM fresh AS f JOIN counted AS c USING (conversation_key) \
+                 JOIN raised AS r USING (conversation_key)), \
+             stored AS ( \
+                 INSERT INTO messages (conversation_key, seq, sender_user_id, client_message_id, \
+                     send_time, payload_type, content, recognised_until) \
+                 SELECT conversation_key, seq, sender_user_id, client_message_id, send_time, payload_type, content, \
+                     CASE WHEN client_message_id IS NOT NULL THEN send_time + $2 END \
+                 FROM placed) \
+             SELECT TRUE AS is_earlier, number, seq, send_time, sender_user_id, payload_type, content, \
+                 fingerprint, NULL AS canonical_id, NULL::smallint AS is_large, FALSE AS has_waited \
+             FROM earlier \
+             UNION ALL \
+             SELECT FALSE, p.number, p.seq, p.send_time, NULL, NULL, NULL, NULL, p.raised_id, p.is_large, \
+                 p.seq_before > COALESCE((SELECT c.last_seq FROM conversations AS c \
+                                          WHERE c.conversation_key = p.conversation_key), 0) \
+             FROM placed AS p",
+            earlier = earlier("input AS i"),
+            head = heads::COLUMNS,
+        ),
+        erased_since: format!(
+            "SELECT 1 AS one FROM {names} CROSS JOIN erased_messages AS m WHERE {NAMED} LIMIT 1"
+        ),
+    }
+}
+
+fn steps() -> Steps {
+    let (names, _) = Dialect::Sqlite.rows("i", 1, Shape::of::<Name>().columns());
+    let (raises, _) = Dialect::Sqlite.rows("i", 2, Shape::of::<Raise>().columns());
+    let messages = Shape::of::<Incoming>().beside(&Shape::of::<Position>());
+    let (messages, _) = Dialect::Sqlite.rows("i", 2, messages.columns());
+    Steps {
+        earlier: earlier(&names),
+        raise: format!(
+            "INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time) \
+             SELECT i.conversation_key, i.canonical_id, i.messages, $1 FROM {raises} WHERE TRUE \
+             {RAISED} RETURNING {head}",
+            head = heads::COLUMNS,
+        ),
+        insert: format!(
+            "INSERT INTO messages (conversation_key, seq, sender_user_id, client_message_id, \
+                 send_time, payload_type, content, recognised_until) \
+             SELECT i.conversation_key, i.seq, i.sender_user_id, i.client_message_id, i.send_time, \
+                 i.payload_type, i.content, \
+                 CASE WHEN i.client_message_id IS NOT NULL THEN i.send_time + $1 END \
+             FROM {messages}"
+        ),
+    }
+}

@@ -1,0 +1,212 @@
+//! The remains of erased messages: they keep a message from being stored again when it is delivered again.
+//!
+//! A retry is recognised for as long as was promised when the message was sent (rule 9), whether the
+//! message is still there or not. Erasing a message that may still be delivered again leaves its
+//! position and its time here, and a fingerprint of what it said. Sending looks for a name among the
+//! messages and here, in one statement.
+//!
+//! Erasing holds the lock of the conversation's head while it moves a name from there to here, and a
+//! message is stored under that lock. So the statement that stores a message sees the name in one of the
+//! two places, even if it was moved after the look-up.
+
+use super::history;
+use crate::{
+    domain::{ConversationKey, Seq, Timestamp},
+    store::{
+        StoreError,
+        database::{
+            dialect::{Column, ColumnType, Dialect},
+            observed::DatabaseTransaction,
+            row::Row,
+        },
+        messages::Messages,
+    },
+};
+use ring::digest::{Context, SHA256};
+use sea_orm::{ConnectionTrait, QueryResult, Value};
+
+/// An erased message that may be delivered again.
+#[derive(Debug, Clone)]
+pub(in crate::store) struct Remembered {
+    sender: String,
+    client_message_id: String,
+    seq: i64,
+    send_time: i64,
+    fingerprint: i64,
+    recognised_until: i64,
+}
+
+#[cfg_attr(test, derive(serde::Serialize))]
+pub(in crate::store) struct Statements {
+    named: String,
+    lock_head: &'static str,
+    remember: String,
+}
+
+impl Statements {
+    pub(in crate::store) fn new(dialect: Dialect) -> Self {
+        use ColumnType::{Integer, Text};
+        let (rows, _) = dialect.rows(
+            "i",
+            2,
+            &[
+                ("sender_user_id", Text),
+                ("client_message_id", Text),
+                ("seq", Integer),
+                ("send_time", Integer),
+                ("fingerprint", Integer),
+                ("recognised_until", Integer),
+            ],
+        );
+        let columns =
+            "sender_user_id, client_message_id, seq, send_time, fingerprint, recognised_until";
+        Self {
+            named: format!(
+                "SELECT {}, m.client_message_id, \
+                     COALESCE(m.recognised_until, m.send_time + $4) AS recognised_until \
+                 FROM messages AS m \
+                 WHERE m.conversation_key = $1 AND m.seq >= $2 AND m.seq <= $3 \
+                 AND m.client_message_id IS NOT NULL \
+                 AND COALESCE(m.recognised_until, m.send_time + $4) >= $5",
+                history::COLUMNS
+            ),
+            lock_head: "UPDATE conversations SET last_seq = last_seq WHERE conversation_key = $1",
+            // Another job may be at the same messages.
+            remember: format!(
+                "INSERT INTO erased_messages (conversation_key, {columns}) \
+                 SELECT $1, {columns} FROM {rows} WHERE TRUE \
+                 ON CONFLICT (conversation_key, sender_user_id, client_message_id) DO NOTHING"
+            ),
+        }
+    }
+}
+
+/// Two bytes that tell a message from another one with the same name. A hash of the name and what the
+/// message says, cut short: nobody gets a text back from 16 bits, not even by trying. Of a million
+/// texts that are as likely as each other, such as codes of six digits, fifteen fit. And of 65,536
+/// messages that wrongly take the name of an erased one, one is not noticed.
+pub(in crate::store) fn fingerprint(
+    key: ConversationKey,
+    sender: &str,
+    client_message_id: &str,
+    payload_type: Option<&str>,
+    content: &[u8],
+) -> i64 {
+    let mut hash = Context::new(&SHA256);
+    hash.update(&key.to_bytes());
+    for text in [sender, client_message_id, payload_type.unwrap_or_default()] {
+        // Neither an ID nor the name of a type has a character like that.
+        hash.update(text.as_bytes());
+        hash.update(&[0]);
+    }
+    hash.update(content);
+    match hash.finish().as_ref() {
+        [first, second, ..] => i64::from(u16::from_be_bytes([*first, *second])),
+        _ => 0,
+    }
+}
+
+impl Messages {
+    /// Those of the conversation's messages from `from` through `through` that may be delivered again after `now`.
+    pub(in crate::store) async fn to_remember(
+        &self,
+        key: ConversationKey,
+        (from, through): (Seq, Seq),
+        now: Timestamp,
+    ) -> Result<Vec<Remembered>, StoreError> {
+        let values: [Value; 5] = [
+            key.to_bytes().into(),
+            from.to_stored().into(),
+            through.to_stored().into(),
+            self.database.retention_micros().into(),
+            now.as_micros().into(),
+        ];
+        let statement = self
+            .database
+            .statement(&self.statements.remembered.named, values);
+        self.database
+            .read("to_remember", statement, |rows| {
+                rows.iter().map(|row| remembered(key, row)).collect()
+            })
+            .await
+    }
+
+    /// Remembers messages of one conversation, whose head is locked then until the transaction ends.
+    pub(in crate::store) async fn remember(
+        &self,
+        transaction: &DatabaseTransaction,
+        key: ConversationKey,
+        messages: &[Remembered],
+    ) -> Result<(), StoreError> {
+        let statements = &self.statements.remembered;
+        let lock = self
+            .database
+            .statement(statements.lock_head, [key.to_bytes().into()]);
+        transaction.execute_raw(lock).await?;
+        let texts = |of: fn(&Remembered) -> &str| {
+            Column::Texts(messages.iter().map(|one| of(one).to_owned()).collect())
+        };
+        let integers =
+            |of: fn(&Remembered) -> i64| Column::Integers(messages.iter().map(of).collect());
+        let mut values: Vec<Value> = vec![key.to_bytes().into()];
+        values.extend(self.database.dialect.row_values(&[
+            texts(|one| &one.sender),
+            texts(|one| &one.client_message_id),
+            integers(|one| one.seq),
+            integers(|one| one.send_time),
+            integers(|one| one.fingerprint),
+            integers(|one| one.recognised_until),
+        ]));
+        transaction
+            .execute_raw(self.database.statement(&statements.remember, values))
+            .await?;
+        Ok(())
+    }
+}
+
+fn remembered(key: ConversationKey, row: &QueryResult) -> Result<Remembered, StoreError> {
+    let row = Row::new(history::TABLE, row);
+    let (sender, client_message_id): (String, String) =
+        (row.get("sender_user_id")?, row.get("client_message_id")?);
+    let (payload_type, content): (Option<String>, Vec<u8>) =
+        (row.get("payload_type")?, row.get("content")?);
+    Ok(Remembered {
+        seq: row.get("seq")?,
+        send_time: row.get("send_time")?,
+        recognised_until: row.get("recognised_until")?,
+        fingerprint: fingerprint(
+            key,
+            &sender,
+            &client_message_id,
+            payload_type.as_deref(),
+            &content,
+        ),
+        sender,
+        client_message_id,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fingerprint_depends_on_all_that_a_retry_must_have_in_common() {
+        let (one, two) = (
+            ConversationKey::of_bytes([1; 16]),
+            ConversationKey::of_bytes([2; 16]),
+        );
+        let prints = [
+            fingerprint(one, "alice", "m", None, b"text"),
+            fingerprint(two, "alice", "m", None, b"text"),
+            fingerprint(one, "bob", "m", None, b"text"),
+            fingerprint(one, "alic", "em", None, b"text"),
+            fingerprint(one, "alice", "m", Some("text"), b""),
+            fingerprint(one, "alice", "m", None, b"test"),
+        ];
+        for (place, print) in prints.iter().enumerate() {
+            assert!((0..1 << 16).contains(print));
+            assert!(!prints[..place].contains(print), "{prints:?}");
+        }
+    }
+}
