@@ -6,10 +6,10 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`domain`] | the rules, as plain values and pure functions; depends on `std` alone |
+//! | [`domain`] | the rules, as plain values and pure functions; depends on `std`, and on a hash function |
 //! | [`app`] | the use cases, one file each, named like the RPC |
 //! | [`grpc`] | the transport: parse, run the use case, render; errors to statuses |
-//! | [`store`] | the database: SQLite or PostgreSQL; statements by subject (all final texts: `src/store/statements/*.sql`), migrations |
+//! | [`store`] | the database: SQLite or PostgreSQL; a room for each subject (all final texts: `src/store/statements/*.sql`), migrations |
 //! | [`sync`] | wakes the watchers of a user; the database is the truth |
 //! | [`jobs`] | erasing what nobody can see, trimming the log; a table of every job |
 //! | [`server`] | connects, migrates, assembles, accepts connections, serves |
@@ -79,13 +79,13 @@
 //!    `grpc::call` watches it to its end.
 //! 2. `grpc::convert::delete_conversations` parses the request, or names every violation.
 //! 3. [`app::delete_conversations()`] reads how far the conversations go, by key: the first round trip.
-//! 4. `store::deletions` holds the rule, as SQL over one row of `members`; `store::change` makes it
+//! 4. `store::changes::deletions` holds the rule, as SQL over one row of `members`; `store::changes` makes it
 //!    part of one statement that looks for an earlier run of the request, raises the revision, moves
 //!    the watermarks and records the change: the second round trip (on SQLite the steps are statements
 //!    of one transaction).
 //! 5. The record of the change becomes the response, now and for every retry.
 //!
-//! When many come at once, `store::coalesce` merges their first round trips into one, and their second
+//! When many come at once, `store::database::coalesce` merges their first round trips into one, and their second
 //! ones into another. A request waits for nothing but a free slot, and none fails because of another.
 //!
 //! # Lists of any length
@@ -105,13 +105,13 @@
 //! Why it is right: head and copies change in one transaction that holds the lock of the head, and
 //! joining and leaving hold it too, so a copy is never behind its head. Nothing else is stored that
 //! could be derived: what is listed and what is unread is worked out from the watermarks in the moment
-//! of asking, in the database where there is a copy (`store::list`) and by [`domain::View`] where there
+//! of asking, in the database where there is a copy (`store::lists`) and by [`domain::View`] where there
 //! is none. A page and the user's revision are of one snapshot.
 //!
 //! A page begins after the place at which the page before ended ([`domain::ListPosition`]), and reads what
 //! it shows and one row more. The token carries that place, the first page's revision and a time, and a
 //! digest of the request. What moved up meanwhile is found by that time: it lies so far back that every
-//! message that was under way at the first page is later (`store::under_way`).
+//! message that was under way at the first page is later (`store::messages::under_way`).
 //!
 //! # Settings, pins and folders
 //!
@@ -121,7 +121,7 @@
 //! user sees of it, and only what adds to it is refused. Undoing a deletion pins again what it has
 //! unpinned as far as there is room, and says where there was none. A deletion that takes the settings as well is
 //! such a transaction, too: what it takes is read under the user's lock and recorded with it
-//! (`store::deletions`).
+//! (`store::changes::deletions`).
 //!
 //! # Deleting by selector
 //!
@@ -129,7 +129,7 @@
 //! first statement on: no setting changes while it chooses. What it does then is a deletion like any other. A
 //! plan names what was shown, by keys and positions, and the user's revision. The statement that deletes
 //! compares each row with it: the position, for messages, and the revision of the last setting
-//! (`members.changed_by`). So a plan needs no memory on the server (`store::deletions::matching`).
+//! (`members.changed_by`). So a plan needs no memory on the server (`store::changes::deletions::matching`).
 //!
 //! # Joining and leaving
 //!
@@ -149,22 +149,22 @@
 //!   ear, and its users take turns ([`app::UserWatches`]).
 //! - *Erasing*: a message that lies in no view and in none that undoing could bring back never comes into
 //!   one again, so it can be erased without a lock on views (`store::erasure` has the argument). Its name
-//!   is remembered for as long as it may be delivered again (`store::remembered`).
+//!   is remembered for as long as it may be delivered again (`store::messages::remembered`).
 //! - *Promises* are recorded with what they were made for: until when a change can be undone, until when
 //!   it is kept. Settings of later go for later changes.
 //!
 //! # When the database is away, slow or full
 //!
-//! - *Away*: `store::connections` asks once a second whether the database is there and can be written
+//! - *Away*: `store::database::connections` asks once a second whether the database is there and can be written
 //!   to. While it is not, health says so and nothing waits for it; when it is back, all connections are
 //!   new ones.
 //! - *Slow*: a call ends at its deadline, its statement within two seconds of it, and what it has begun
 //!   is rolled back.
 //! - *Full*: changes are refused, readings go on.
-//! - *Gone*: a SQLite file that was deleted or replaced is not used any more (`store::sqlite_file`).
+//! - *Gone*: a SQLite file that was deleted or replaced is not used any more (`store::database::sqlite_file`).
 //!
 //! - *Restored from a backup*: revisions begin anew above all that were ever given out
-//!   (`store::incarnation`), so nothing of the lost history is taken for what comes.
+//!   (`store::users`), so nothing of the lost history is taken for what comes.
 //! - *Its clock jumps*: what is erased goes by the time that has really passed ([`jobs::due`]).
 //!
 //! A caller that is refused in the midst of a change asks again with the same ID and learns what became of

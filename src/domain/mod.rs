@@ -1,6 +1,6 @@
 //! The rules of the product, as plain values and pure functions.
 //!
-//! Nothing here knows the protocol, the database or the runtime: the module depends on `std` alone.
+//! Nothing here knows the protocol, the database or the runtime: the module depends on `std`, and on a hash function for keys.
 //! A value of one of these types is valid by construction, so the layers above and below never check
 //! it again.
 

@@ -7,13 +7,12 @@ use crate::{
         Watermarks,
     },
     store::{
-        StoreError,
         changes::{
             deletions::{self, After, Detail},
             folders::StoredFolder,
             settings,
         },
-        database::{Database, dialect::Dialect, row::Row},
+        database::{Database, dialect::Dialect, error::StoreError, row::Row},
         groups,
         log::{self, CHANGED, RECORDED, Recorded, RecordedConversation, kind::StoredKind},
     },

@@ -19,9 +19,10 @@ use crate::{
         MembershipsChanged, Revision, Timestamp, UserId,
     },
     store::{
-        StoreError,
         changes::ChangeError,
-        database::{Database, dialect::Column, observed::DatabaseTransaction, row::Row},
+        database::{
+            Database, dialect::Column, error::StoreError, observed::DatabaseTransaction, row::Row,
+        },
         heads::{Head, keyed_head},
         log::{self, kind::StoredKind},
         messages::append::COPIES,

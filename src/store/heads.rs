@@ -2,14 +2,12 @@
 
 use crate::{
     domain::{CanonicalId, ConversationId, ConversationKey, Seq, Timestamp, UserId},
-    store::{
-        StoreError,
-        database::{
-            Database,
-            coalesce::{Coalescer, Request},
-            dialect::{Column, ColumnType, Dialect},
-            row::Row,
-        },
+    store::database::{
+        Database,
+        coalesce::{Coalescer, Request},
+        dialect::{Column, ColumnType, Dialect},
+        error::StoreError,
+        row::Row,
     },
 };
 use std::{collections::HashMap, sync::Arc};

@@ -13,13 +13,11 @@
 
 use crate::{
     domain::{Clock, Revision, UserId},
-    store::{
-        StoreError,
-        database::{
-            Database,
-            dialect::{Column, ColumnType, Dialect},
-            row::Row,
-        },
+    store::database::{
+        Database,
+        dialect::{Column, ColumnType, Dialect},
+        error::StoreError,
+        row::Row,
     },
 };
 use sea_orm::{ConnectionTrait, QueryResult};
@@ -166,13 +164,8 @@ impl Users {
         let begin = self.database.statement(&self.statements.begin, values);
         let once = || async {
             let transaction = self.database.begin().await?;
-            if self.database.dialect == Dialect::Postgres {
-                // It looks at every user.
-                let unlimited = self
-                    .database
-                    .statement("SET LOCAL statement_timeout = 0", []);
-                transaction.execute_raw(unlimited).await?;
-            }
+            // It looks at every user.
+            self.database.at_length(&transaction).await?;
             let row = transaction.query_one_raw(begin.clone()).await?;
             let base = row.map(|row| Row::new(TABLE, &row).revision("base"));
             transaction.commit().await?;

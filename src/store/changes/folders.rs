@@ -17,10 +17,9 @@ use crate::{
         Revision, Timestamp, UserId,
     },
     store::{
-        StoreError,
         changes::Changes,
         database::{
-            Database, dialect::Column, observed::DatabaseTransaction, row::Row,
+            Database, dialect::Column, error::StoreError, observed::DatabaseTransaction, row::Row,
             transaction::AsStoreError,
         },
         heads::Heads,

@@ -13,8 +13,10 @@ use sea_orm::{ConnectionTrait, QueryResult, Value};
 use crate::{
     domain::{ConversationKey, Revision},
     store::{
-        StoreError,
-        database::{dialect::Column, input::Input, observed::DatabaseTransaction, row::Row},
+        database::{
+            dialect::Column, error::StoreError, input::Input, observed::DatabaseTransaction,
+            row::Row,
+        },
         log::{self, Recorded},
     },
 };

@@ -27,10 +27,10 @@ use crate::{
     domain::{ConversationId, Origin, Revision, Synchronisation, Timestamp, UserId},
     metrics::DatabaseMetrics,
     store::{
-        StoreError,
         database::{
             Database,
             coalesce::Request,
+            error::StoreError,
             input::{Input, InputRow},
             observed::DatabaseTransaction,
             row::Row,

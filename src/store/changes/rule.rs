@@ -155,8 +155,8 @@ impl Statements {
 impl<R: InputRow> ChangeKind<R> {
     pub(in crate::store) fn new(dialect: Dialect, rule: &ChangeRule<'_>) -> Self {
         let shape = Shape::of::<R>();
-        let form = match (dialect, rule.surplus) {
-            (Dialect::Postgres, None) => Form::OneStatement {
+        let form = match rule.surplus {
+            None if dialect.changes_in_one_statement() => Form::OneStatement {
                 alone: at_once(rule, &shape),
                 together: together(rule, &shape),
             },
@@ -361,7 +361,7 @@ fn steps(dialect: Dialect, rule: &ChangeRule<'_>, shape: &Shape) -> Steps {
     let (made, first) = dialect.rows("q", 1, changes.columns());
     let (to_record, _) = dialect.rows("i", first, rows.columns());
     Steps {
-        at_once: (dialect == Dialect::Postgres && rule.surplus.is_some())
+        at_once: (dialect.changes_in_one_statement() && rule.surplus.is_some())
             .then(|| at_once(rule, shape)),
         apply: format!(
             "UPDATE members AS m SET {} FROM (SELECT * FROM {to_apply} ORDER BY user_id, conversation_key) AS i \

@@ -11,11 +11,11 @@ use crate::{
         MarksChanged, Muting, Origin, Pinning, ReadingChanged, Seq, Synchronisation, Timestamp,
     },
     store::{
-        StoreError,
         changes::Changes,
         database::{
             Database,
             dialect::Dialect,
+            error::StoreError,
             input::{Input, InputColumn, InputRow},
         },
         lists,
@@ -262,7 +262,7 @@ impl Settings {
         Ok(reading_changed(recorded)?)
     }
 
-    /// Pins or unpins conversations, as [`Store::read`] reads them.
+    /// Pins or unpins conversations, as [`Settings::read`] reads them.
     pub(crate) async fn pin(
         &self,
         origin: &Origin,
@@ -285,7 +285,7 @@ impl Settings {
         Ok(changed(recorded)?)
     }
 
-    /// Mutes or unmutes conversations, as [`Store::read`] reads them.
+    /// Mutes or unmutes conversations, as [`Settings::read`] reads them.
     pub(crate) async fn mute(
         &self,
         origin: &Origin,
@@ -304,7 +304,7 @@ impl Settings {
         Ok(changed(recorded)?)
     }
 
-    /// Puts marks on conversations and takes marks off, as [`Store::read`] reads them.
+    /// Puts marks on conversations and takes marks off, as [`Settings::read`] reads them.
     pub(crate) async fn mark(
         &self,
         origin: &Origin,
@@ -319,7 +319,7 @@ impl Settings {
         Ok(changed_to(recorded, |bits| Some(Marks::from_stored(bits)))?)
     }
 
-    /// Sets the product's own data on conversations, as [`Store::read`] reads them.
+    /// Sets the product's own data on conversations, as [`Settings::read`] reads them.
     pub(crate) async fn set_custom_data(
         &self,
         origin: &Origin,

@@ -2,7 +2,7 @@
 
 use crate::{
     config::{DatabaseConfig, DatabaseUrl, Protection},
-    store::{StoreError, database::Database},
+    store::database::{Database, error::StoreError},
 };
 use std::{sync::Arc, time::Duration};
 

@@ -52,7 +52,7 @@ use super::{
     session::{self, Session, Sessions},
     sqlite_file::SqliteFile,
 };
-use crate::{config::DatabaseUrl, domain::Clock, store::StoreError};
+use crate::{config::DatabaseUrl, domain::Clock, store::database::error::StoreError};
 
 /// How long the first connection may take.
 const FIRST_ANSWER: Duration = Duration::from_secs(5);

@@ -1,6 +1,6 @@
 //! The differences between SQLite and PostgreSQL, in one place.
 //!
-//! The statements of this module's siblings are written in the dialect that both databases share
+//! The statements of the other rooms are written in the dialect that both databases share
 //! (`RETURNING`, `UPDATE … FROM`, `ON CONFLICT`, `CASE`, `$1`). They do not share how a list of rows is
 //! handed over as parameters; [`Dialect::rows`] and [`Dialect::row_values`] do that. The text of a
 //! statement never depends on how many rows there are, so it is prepared once.
@@ -27,6 +27,15 @@ impl Dialect {
         match self {
             Self::Sqlite => DbBackend::Sqlite,
             Self::Postgres => DbBackend::Postgres,
+        }
+    }
+
+    /// Whether what several statements change can be one statement (`WITH … AS (UPDATE … RETURNING …)`), which
+    /// saves the round trips. SQLite has none of them to save.
+    pub(in crate::store) const fn changes_in_one_statement(self) -> bool {
+        match self {
+            Self::Sqlite => false,
+            Self::Postgres => true,
         }
     }
 

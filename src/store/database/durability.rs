@@ -7,7 +7,7 @@
 use sqlx::postgres::PgConnection;
 
 use super::session;
-use crate::store::StoreError;
+use crate::store::database::error::StoreError;
 
 /// The settings of the server that lose commits, of those that are not as they should be.
 const WHAT_IS_OFF: &str = "SELECT coalesce(string_agg(name, ', ' ORDER BY name), '') \

@@ -5,7 +5,7 @@
 
 use crate::{
     config::DatabaseConfig,
-    store::{StoreError, database::Database},
+    store::database::{Database, error::StoreError},
 };
 use sea_orm::{ConnectionTrait, DbErr};
 use sea_orm_migration::MigratorTrait as _;

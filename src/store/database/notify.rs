@@ -6,7 +6,7 @@
 
 use crate::{
     domain::{Revision, UserId},
-    store::{StoreError, database::Database},
+    store::database::{Database, error::StoreError},
 };
 use std::{collections::HashMap, sync::Arc};
 

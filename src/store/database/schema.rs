@@ -2,7 +2,7 @@
 //!
 //! Nothing here changes anything.
 
-use crate::store::{StoreError, database::Database};
+use crate::store::database::{Database, error::StoreError};
 use sea_orm::ConnectionTrait;
 use sea_orm_migration::MigratorTrait as _;
 

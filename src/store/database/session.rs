@@ -21,7 +21,7 @@ use sqlx::{
 };
 
 use super::{connections::unavailable, time};
-use crate::{domain::Timestamp, store::StoreError};
+use crate::{domain::Timestamp, store::database::error::StoreError};
 
 /// How long a statement may run; none of this service's takes nearly as long.
 pub(in crate::store) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);

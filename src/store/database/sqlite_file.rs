@@ -21,7 +21,7 @@ use std::{
 };
 
 use super::connections::unavailable;
-use crate::store::StoreError;
+use crate::store::database::error::StoreError;
 
 /// Read and write for the owner, nothing for others. SQLite gives its companions the same.
 const PRIVATE: u32 = 0o600;

@@ -7,7 +7,7 @@
 
 use crate::{
     domain::{Clock, JUMP, Micros, Timestamp},
-    store::{StoreError, database::Database},
+    store::database::{Database, error::StoreError},
 };
 use sea_orm::ConnectionTrait;
 

@@ -5,7 +5,7 @@
 
 use crate::{
     metrics::Stopwatch,
-    store::{StoreError, database::Database},
+    store::database::{Database, error::StoreError},
     telemetry::traces,
 };
 use std::{ops::Deref, sync::Arc, time::Duration};
@@ -147,6 +147,18 @@ impl Database {
             inner: Observed::new(inner, system),
             _turn: turn,
         })
+    }
+
+    /// Lets the statements of this transaction take as long as they take.
+    pub(in crate::store) async fn at_length(
+        &self,
+        transaction: &DatabaseTransaction,
+    ) -> Result<(), StoreError> {
+        if self.dialect == Dialect::Postgres {
+            let unlimited = self.statement("SET LOCAL statement_timeout = 0", []);
+            transaction.execute_raw(unlimited).await?;
+        }
+        Ok(())
     }
 
     /// Waits for a permit to write; on PostgreSQL no longer than for a connection.

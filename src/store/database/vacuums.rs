@@ -18,7 +18,7 @@
 use crate::{
     domain::Timestamp,
     metrics::Stopwatch,
-    store::{StoreError, database::Database},
+    store::database::{Database, error::StoreError},
 };
 use std::time::Duration;
 

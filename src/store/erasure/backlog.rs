@@ -11,7 +11,7 @@ use sea_orm::ConnectionTrait as _;
 use crate::{
     domain::Timestamp,
     metrics::Backlog,
-    store::{StoreError, database::row::Row},
+    store::database::{error::StoreError, row::Row},
 };
 
 /// How far is counted.

@@ -5,7 +5,7 @@ use sea_orm::{ConnectionTrait, Value};
 
 use crate::{
     domain::{Seq, Timestamp},
-    store::{StoreError, database::row::Row},
+    store::database::{error::StoreError, row::Row},
 };
 
 #[cfg_attr(test, derive(serde::Serialize))]

@@ -42,10 +42,10 @@ mod views;
 use crate::{
     domain::{ConversationKey, Timestamp, UserId},
     store::{
-        StoreError,
         database::{
             Database,
             dialect::{Column, ColumnType, Dialect},
+            error::StoreError,
             row::Row,
         },
         log::{self, RECORDED, Recorded},
@@ -275,7 +275,7 @@ impl Erasure {
         Ok(())
     }
 
-    /// Claims conversations as [`Store::claim_changes`] claims changes.
+    /// Claims conversations as [`Erasure::claim_changes`] claims changes.
     pub(crate) async fn claim_conversations(
         &self,
         from: Timestamp,

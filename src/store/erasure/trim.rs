@@ -13,10 +13,7 @@ use sea_orm::{ConnectionTrait, Value};
 
 use crate::{
     domain::Timestamp,
-    store::{
-        StoreError,
-        database::{dialect::Dialect, row::Row},
-    },
+    store::database::{dialect::Dialect, error::StoreError, row::Row},
 };
 
 /// How many rows are removed with one statement. Part of its text, so that PostgreSQL knows that they

@@ -13,10 +13,10 @@ use sea_orm::{ConnectionTrait, Value};
 use crate::{
     domain::{ConversationKey, Revision, Seq, Timestamp, UserId},
     store::{
-        StoreError,
         changes::deletions::{self, Before},
         database::{
             dialect::{Column, ColumnType, Dialect},
+            error::StoreError,
             observed::DatabaseTransaction,
             row::Row,
         },

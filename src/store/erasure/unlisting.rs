@@ -16,9 +16,9 @@ use sea_orm::{ConnectionTrait as _, QueryResult, Value};
 use crate::{
     domain::{ConversationKey, UserId},
     store::{
-        StoreError,
         database::{
             dialect::{Column, ColumnType, Dialect},
+            error::StoreError,
             row::Row,
         },
         lists::LISTED,

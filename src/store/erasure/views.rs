@@ -5,9 +5,9 @@ use super::Erasure;
 use crate::{
     domain::{ConversationKey, Seq},
     store::{
-        StoreError,
         database::{
             dialect::{Column, ColumnType, Dialect},
+            error::StoreError,
             row::Row,
         },
         heads::Head,

@@ -10,9 +10,8 @@ use crate::{
         Watermarks,
     },
     store::{
-        StoreError,
         changes::ChangeError,
-        database::{observed::DatabaseTransaction, row::Row},
+        database::{error::StoreError, observed::DatabaseTransaction, row::Row},
         groups::Groups,
         lists::members,
         log::{CHANGED, Recorded},

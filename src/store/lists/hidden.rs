@@ -10,9 +10,9 @@ use crate::{
         UserId,
     },
     store::{
-        StoreError,
         database::{
             dialect::{Column, ColumnType, Dialect},
+            error::StoreError,
             input::{Input, InputColumn, InputRow, Shape},
             row::Row,
         },

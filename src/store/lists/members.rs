@@ -6,9 +6,9 @@ use crate::{
         Reappearance, Revision, Seq, Timestamp, UserId, View,
     },
     store::{
-        StoreError,
         database::{
             dialect::{Column, ColumnType, Dialect},
+            error::StoreError,
             observed::DatabaseTransaction,
             row::Row,
         },

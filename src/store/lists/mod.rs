@@ -14,8 +14,7 @@ mod statements;
 use crate::{
     domain::{ConversationKind, ListFilter, ListPosition, Revision, UnreadTotals, UserId},
     store::{
-        StoreError,
-        database::{Database, dialect::Dialect, input::Input, row::Row},
+        database::{Database, dialect::Dialect, error::StoreError, input::Input, row::Row},
         heads::Heads,
         users::{Revisions, revisions_of},
     },

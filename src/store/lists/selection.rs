@@ -6,8 +6,7 @@
 use crate::{
     domain::{ConversationId, ConversationKey, MAX_COUNTED, Selector, UserId, View, place_by_age},
     store::{
-        StoreError,
-        database::{dialect::Column, input::Input, row::Row},
+        database::{dialect::Column, error::StoreError, input::Input, row::Row},
         lists::Lists,
         users::{Revisions, revisions_of},
     },

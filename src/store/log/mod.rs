@@ -12,10 +12,7 @@ use smallvec::SmallVec;
 use self::kind::StoredKind;
 use crate::{
     domain::{ChangeOutcome, ConversationId, Origin, RequestKey, Revision, Timestamp, UserId},
-    store::{
-        StoreError,
-        database::{Database, row::Row},
-    },
+    store::database::{Database, error::StoreError, row::Row},
 };
 
 pub(in crate::store) const TABLE: &str = "changes";

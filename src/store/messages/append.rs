@@ -20,8 +20,10 @@ use crate::{
         MessageBody, PayloadType, Seq, Timestamp, UserId,
     },
     store::{
-        StoreError,
-        database::coalesce::{Coalescer, Request, Users},
+        database::{
+            coalesce::{Coalescer, Request, Users},
+            error::StoreError,
+        },
         messages::Messages,
     },
 };
@@ -202,7 +204,7 @@ impl Messages {
         self.waiting.carry_out(Arc::new(append), run).await?
     }
 
-    /// [`Store::append`] for a message that goes to one conversation.
+    /// [`Messages::append`] for a message that goes to one conversation.
     pub(crate) async fn append_one(
         &self,
         append: Append,

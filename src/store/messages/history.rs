@@ -9,12 +9,10 @@ use crate::{
     domain::{
         ConversationId, ConversationKey, Message, MessageBody, PayloadType, Seq, Timestamp, UserId,
     },
-    store::{
-        StoreError,
-        database::{
-            dialect::{Column, ColumnType, Dialect},
-            row::Row,
-        },
+    store::database::{
+        dialect::{Column, ColumnType, Dialect},
+        error::StoreError,
+        row::Row,
     },
 };
 

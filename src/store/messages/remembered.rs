@@ -13,9 +13,9 @@ use super::history;
 use crate::{
     domain::{ConversationKey, Seq, Timestamp},
     store::{
-        StoreError,
         database::{
             dialect::{Column, ColumnType, Dialect},
+            error::StoreError,
             observed::DatabaseTransaction,
             row::Row,
         },

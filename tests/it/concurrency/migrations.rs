@@ -49,7 +49,7 @@ async fn migrations_at_the_same_time_all_succeed(database: TestDatabase) {
 
 /// How many migrations there are.
 fn migrations() -> i64 {
-    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/src/store/migration");
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/src/store/database/migration");
     let files = fs::read_dir(directory).expect("the sources are there");
     let names = files.map(|file| file.expect("the directory can be read").file_name());
     let migrations = names.filter(|name| name.to_string_lossy().starts_with("m2"));

@@ -8,7 +8,7 @@ use super::forgetting::Forgotten;
 
 use crate::{
     domain::{Reappearance, Settings},
-    store::{StoreError, log::Recorded},
+    store::{database::error::StoreError, log::Recorded},
 };
 
 /// It as JSON.

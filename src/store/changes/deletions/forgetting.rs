@@ -14,10 +14,10 @@ use crate::{
         Settings, UserId,
     },
     store::{
-        StoreError,
         changes::{BegunOne, Change, ChangeError, deletions::Deletions},
         database::{
             dialect::{Column, ColumnType, Dialect},
+            error::StoreError,
             input::Input,
             observed::DatabaseTransaction,
             row::Row,

@@ -11,10 +11,10 @@ use crate::{
         Timestamp, UserId,
     },
     store::{
-        StoreError,
         changes::deletions::Deletions,
         database::{
             dialect::Dialect,
+            error::StoreError,
             input::{Input, InputColumn, InputRow, Shape},
             row::Row,
         },

@@ -18,9 +18,8 @@ use crate::{
         UserId,
     },
     store::{
-        StoreError,
         changes::{BegunOne, Change, ChangeError, deletions::Deletions},
-        database::{observed::DatabaseTransaction, transaction::AsStoreError},
+        database::{error::StoreError, observed::DatabaseTransaction, transaction::AsStoreError},
         lists::selection::Selected,
         log::Recorded,
     },

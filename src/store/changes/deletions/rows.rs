@@ -11,8 +11,10 @@ use super::{
 use crate::{
     domain::{ConversationKey, Reappearance, Revision, Seq, Taking, UserId},
     store::{
-        StoreError,
-        database::input::{InputColumn, InputRow},
+        database::{
+            error::StoreError,
+            input::{InputColumn, InputRow},
+        },
         heads::Head,
         lists::members::stored_reappearance,
         log::Recorded,

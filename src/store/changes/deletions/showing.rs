@@ -11,13 +11,13 @@ use crate::{
         Watermarks,
     },
     store::{
-        StoreError,
         changes::{
             ChangeError, ChangeKind, ChangeRule, ResultField,
             settings::{Positioned, plain},
         },
         database::{
             dialect::Dialect,
+            error::StoreError,
             input::{InputColumn, InputRow},
         },
         log::{Recorded, kind::StoredKind},

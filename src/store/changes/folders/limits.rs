@@ -9,9 +9,8 @@ use crate::{
         MAX_FOLDERS, Revision, UserId,
     },
     store::{
-        StoreError,
         changes::folders::Folders,
-        database::{observed::DatabaseTransaction, row::Row},
+        database::{error::StoreError, observed::DatabaseTransaction, row::Row},
         lists::members::{TABLE, member},
     },
 };

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::{ConversationId, Folder, FolderChanged, FolderName},
-    store::{StoreError, log::Recorded},
+    store::{database::error::StoreError, log::Recorded},
 };
 
 /// The record of a folder that was changed.

@@ -10,9 +10,8 @@ use tokio::sync::oneshot;
 use tracing::{Instrument as _, Span};
 
 use super::primitives::{Mutex, MutexGuard, OwnedSemaphorePermit, Semaphore, spawn};
-use crate::store::{
-    StoreError,
-    database::{connections::unavailable, transaction::AsStoreError},
+use crate::store::database::{
+    connections::unavailable, error::StoreError, transaction::AsStoreError,
 };
 
 /// How much runs together.

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     domain::UserId,
-    store::{StoreError, database::connections::unavailable},
+    store::database::{connections::unavailable, error::StoreError},
 };
 
 /// A request that is answered by its number.

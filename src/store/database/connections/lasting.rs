@@ -8,12 +8,10 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use super::{Connections, unavailable};
 use crate::{
     config::DatabaseUrl,
-    store::{
-        StoreError,
-        database::{
-            pooled::Pool,
-            session::{self, Session, Sessions},
-        },
+    store::database::{
+        error::StoreError,
+        pooled::Pool,
+        session::{self, Session, Sessions},
     },
 };
 

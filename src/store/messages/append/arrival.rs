@@ -3,8 +3,8 @@
 use crate::{
     domain::{ConversationId, ConversationKey, ConversationKind, Seq, Timestamp, UserId},
     store::{
-        StoreError,
         database::{
+            error::StoreError,
             input::{Input, InputColumn, InputRow},
             observed::DatabaseTransaction,
             row::Row,

@@ -10,8 +10,8 @@
 use crate::{
     domain::{CanonicalId, ConversationKey, PayloadType, Seq, Timestamp},
     store::{
-        StoreError,
         database::{
+            error::StoreError,
             input::{Input, InputColumn, InputRow},
             observed::DatabaseTransaction,
             row::Row,

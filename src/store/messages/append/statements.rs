@@ -67,9 +67,10 @@ impl Statements {
         let (own_in_small, next) = dialect.rows("o", next, own.columns());
         let (own_in_large, _) = dialect.rows("i", next, own.columns());
         Self {
-            placing: match dialect {
-                Dialect::Postgres => Placing::AtOnce(at_once()),
-                Dialect::Sqlite => Placing::InSteps(steps()),
+            placing: if dialect.changes_in_one_statement() {
+                Placing::AtOnce(at_once())
+            } else {
+                Placing::InSteps(steps())
             },
             // An insertion, also of rows that there are: that locks them in order, which an update does not
             // promise. Members of large groups have no copy of the head.

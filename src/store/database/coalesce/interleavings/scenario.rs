@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use shuttle::future::{block_on, spawn, yield_now};
 
 use super::runs::{Coalescer, Limits, Request, RowsOfAUser, Users};
-use crate::{domain::UserId, store::StoreError};
+use crate::{domain::UserId, store::database::error::StoreError};
 
 /// More than there are turns, so that some wait and go together, and some do not fit.
 const CALLERS: usize = 6;
