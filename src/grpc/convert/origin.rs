@@ -175,3 +175,6 @@ fn truncated(hash: Context) -> RequestDigest {
     digest.copy_from_slice(&hash.finish().as_ref()[..16]);
     RequestDigest(digest)
 }
+
+#[cfg(test)]
+mod tests;
