@@ -3,7 +3,7 @@
 //! The text that a caller reads says what to do and nothing of how the service works inside; the driver's
 //! own words go to the log, under the request's ID.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, fmt, time::Duration};
 
 use prost::Message as _;
 use tonic::{Code, Status};
@@ -55,14 +55,10 @@ fn retriable(code: Code, reason: Reason, message: &str, delay: Duration) -> Stat
     Status::with_error_details(code, message, details)
 }
 
-/// The answer to a request that would exceed a limit of the product.
-fn limit_reached(reason: Reason, limit: u32, message: &str) -> Status {
+/// The answer to a request that would exceed a limit.
+fn limit_reached(code: Code, reason: Reason, limit: impl fmt::Display, message: &str) -> Status {
     let metadata = HashMap::from([("limit".to_owned(), limit.to_string())]);
-    Status::with_error_details(
-        Code::FailedPrecondition,
-        message,
-        details_with(reason, metadata),
-    )
+    Status::with_error_details(code, message, details_with(reason, metadata))
 }
 
 /// The answer to a request that has the name of another one in `field`.
@@ -152,21 +148,21 @@ pub(super) fn overloaded(delay: Duration) -> Status {
 /// The answer to a watch on a connection that has as many as it may. There is no use in trying again on
 /// the same one.
 pub(super) fn watch_limit_reached(limit: u32) -> Status {
-    let metadata = HashMap::from([("limit".to_owned(), limit.to_string())]);
-    Status::with_error_details(
+    limit_reached(
         Code::ResourceExhausted,
+        Reason::WatchLimitReached,
+        limit,
         "the connection has as many watches as it may have; open another connection",
-        details_with(Reason::WatchLimitReached, metadata),
     )
 }
 
 /// The end of a user on a stream that has as many as a caller may watch so.
 pub(super) fn user_limit_reached(limit: usize) -> Status {
-    let metadata = HashMap::from([("limit".to_owned(), limit.to_string())]);
-    Status::with_error_details(
+    limit_reached(
         Code::ResourceExhausted,
+        Reason::WatchLimitReached,
+        limit,
         "the stream has as many users as a caller may watch; remove one first",
-        details_with(Reason::WatchLimitReached, metadata),
     )
 }
 
@@ -297,18 +293,21 @@ impl From<AppError> for Status {
             ),
             AppError::RevisionUnknown => revision_unknown(),
             AppError::PinLimitReached(limit) => limit_reached(
+                Code::FailedPrecondition,
                 Reason::PinLimitReached,
                 limit,
                 "the user would have too many pins; unpin something first",
             ),
             AppError::FolderLimitReached => limit_reached(
+                Code::FailedPrecondition,
                 Reason::FolderLimitReached,
-                MAX_FOLDERS.into(),
+                MAX_FOLDERS,
                 "the user has as many folders as a user may have; delete one first",
             ),
             AppError::FolderConversationLimitReached(limit) => limit_reached(
+                Code::FailedPrecondition,
                 Reason::FolderConversationLimitReached,
-                limit.into(),
+                limit,
                 "the user's folders would have too many conversations; take some out first",
             ),
             AppError::FolderNotFound => status(
