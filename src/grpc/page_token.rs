@@ -28,8 +28,12 @@ pub(super) trait Place: Sized {
     fn read(token: &mut &[u8]) -> Option<Self>;
 }
 
-/// The token for `place`. `request` is the request without its page size and page token.
-pub(super) fn encode<P: Place>(request: &impl Message, place: &P) -> String {
+/// The token for the place where the next page begins; empty if there is none. `request` is the request
+/// without its page size and page token.
+pub(super) fn encode<P: Place>(request: &impl Message, next: Option<&P>) -> String {
+    let Some(place) = next else {
+        return String::new();
+    };
     let mut written = Vec::new();
     place.write(&mut written);
     seal(request, &written)
@@ -156,14 +160,14 @@ mod tests {
 
     #[test]
     fn a_token_leads_back_to_its_place() {
-        let token = encode(&request("alice"), &Seq::saturating(7));
+        let token = encode(&request("alice"), Some(&Seq::saturating(7)));
         let place = decode::<Seq>(&request("alice"), &token).expect("its own token");
         assert_eq!(place, Some(Seq::saturating(7)));
     }
 
     #[test]
     fn a_token_of_another_request_or_with_any_bit_changed_is_refused() {
-        let token = encode(&request("alice"), &Seq::saturating(7));
+        let token = encode(&request("alice"), Some(&Seq::saturating(7)));
         assert!(decode::<Seq>(&request("bob"), &token).is_err());
         let bytes = URL_SAFE_NO_PAD.decode(&token).expect("base64");
         for bit in 0..bytes.len() * 8 {
@@ -192,7 +196,7 @@ mod tests {
         };
         for (pinned_at, number) in [(None, 0), (Some(0), -1), (Some(i64::MAX), i64::MAX)] {
             let place = cursor(pinned_at, number);
-            let token = encode(&request("alice"), &place);
+            let token = encode(&request("alice"), Some(&place));
             assert_eq!(token.len(), 80);
             let read = decode::<ListCursor>(&request("alice"), &token);
             assert_eq!(read.expect("its own token"), Some(place));
@@ -203,7 +207,7 @@ mod tests {
     fn a_token_of_deletions_leads_back_to_its_revision() {
         for number in [0, 1, i64::MAX] {
             let place = Revision::from_stored(number).expect("not negative");
-            let token = encode(&request("alice"), &place);
+            let token = encode(&request("alice"), Some(&place));
             assert_eq!(token.len(), 27);
             let read = decode::<Revision>(&request("alice"), &token);
             assert_eq!(read.expect("its own token"), Some(place));
@@ -219,7 +223,7 @@ mod tests {
                 key: [7; 16],
             },
         };
-        let token = encode(&request("alice"), &place);
+        let token = encode(&request("alice"), Some(&place));
         let read = decode::<HiddenCursor>(&request("alice"), &token);
         assert_eq!(read.expect("its own token"), Some(place));
         assert!(decode::<ListCursor>(&request("alice"), &token).is_err());

@@ -55,9 +55,7 @@ pub(crate) fn render(
             .into_iter()
             .map(conversation::render)
             .collect(),
-        next_page_token: next
-            .map(|place| page_token::encode(request, &place))
-            .unwrap_or_default(),
+        next_page_token: page_token::encode(request, next.as_ref()),
         revision: revision.get(),
         as_of: Some(time::render(as_of)),
     }

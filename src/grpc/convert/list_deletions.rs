@@ -49,9 +49,7 @@ pub(crate) fn render(page: DeletionPage, request: &ListDeletionsRequest) -> List
     let DeletionPage { deletions, next } = page;
     ListDeletionsResponse {
         deletions: deletions.into_iter().map(render_deletion).collect(),
-        next_page_token: next
-            .map(|place| page_token::encode(request, &place))
-            .unwrap_or_default(),
+        next_page_token: page_token::encode(request, next.as_ref()),
     }
 }
 

@@ -52,9 +52,7 @@ pub(crate) fn render(
     } = page;
     ListHiddenConversationsResponse {
         hidden: hidden.into_iter().map(render_one).collect(),
-        next_page_token: next
-            .map(|place| page_token::encode(request, &place))
-            .unwrap_or_default(),
+        next_page_token: page_token::encode(request, next.as_ref()),
         revision: revision.get(),
     }
 }

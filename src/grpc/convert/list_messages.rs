@@ -49,8 +49,6 @@ pub(crate) fn render(page: MessagePage, request: &ListMessagesRequest) -> ListMe
     let MessagePage { messages, next } = page;
     ListMessagesResponse {
         messages: messages.into_iter().map(message::render).collect(),
-        next_page_token: next
-            .map(|place| page_token::encode(request, &place))
-            .unwrap_or_default(),
+        next_page_token: page_token::encode(request, next.as_ref()),
     }
 }
