@@ -86,7 +86,7 @@ impl ConversationService for Api {
         request: Request<WatchConversationsRequest>,
     ) -> Result<Response<Self::WatchConversationsStream>, Status> {
         let (_, extensions, request) = request.into_parts();
-        let request = convert::watch_conversations::parse(&request)?;
+        let request = convert::watch_conversations::parse(request)?;
         let permits = self.take_watch(&extensions)?;
         let watch = app::Watch::begin(&self.app, request).await?;
         let stream = watch::start(watch, permits, &self.shutdown, &self.watches);
@@ -126,7 +126,7 @@ impl ConversationService for Api {
         &self,
         request: Request<GetConversationsRequest>,
     ) -> Result<Response<GetConversationsResponse>, Status> {
-        let (user, ids) = convert::get_conversations::parse(&request.into_inner())?;
+        let (user, ids) = convert::get_conversations::parse(request.into_inner())?;
         let found = app::get_conversations(&self.app, &user, ids).await?;
         Ok(Response::new(convert::get_conversations::render(found)))
     }
@@ -135,7 +135,7 @@ impl ConversationService for Api {
         &self,
         request: Request<GetUnreadCountRequest>,
     ) -> Result<Response<GetUnreadCountResponse>, Status> {
-        let (user, filter) = convert::get_unread_count::parse(&request.into_inner())?;
+        let (user, filter) = convert::get_unread_count::parse(request.into_inner())?;
         let totals = app::get_unread_count(&self.app, &user, &filter).await?;
         Ok(Response::new(convert::get_unread_count::render(totals)))
     }
@@ -157,7 +157,7 @@ impl ConversationService for Api {
         request: Request<PinConversationsRequest>,
     ) -> Result<Response<PinConversationsResponse>, Status> {
         let (request, caller) = access::received(request);
-        let (origin, ids, pinning) = convert::pin_conversations::parse(request, caller)?;
+        let (origin, (ids, pinning)) = convert::pin_conversations::parse(request, caller)?;
         let changed = app::pin_conversations(&self.app, origin, ids, pinning).await?;
         Ok(Response::new(convert::pin_conversations::render(changed)))
     }
@@ -167,7 +167,7 @@ impl ConversationService for Api {
         request: Request<MuteConversationsRequest>,
     ) -> Result<Response<MuteConversationsResponse>, Status> {
         let (request, caller) = access::received(request);
-        let (origin, ids, muting) = convert::mute_conversations::parse(request, caller)?;
+        let (origin, (ids, muting)) = convert::mute_conversations::parse(request, caller)?;
         let changed = app::mute_conversations(&self.app, origin, ids, muting).await?;
         Ok(Response::new(convert::mute_conversations::render(changed)))
     }
@@ -177,7 +177,7 @@ impl ConversationService for Api {
         request: Request<MarkConversationsRequest>,
     ) -> Result<Response<MarkConversationsResponse>, Status> {
         let (request, caller) = access::received(request);
-        let (origin, ids, marks) = convert::mark_conversations::parse(request, caller)?;
+        let (origin, (ids, marks)) = convert::mark_conversations::parse(request, caller)?;
         let changed = app::mark_conversations(&self.app, origin, ids, marks).await?;
         Ok(Response::new(convert::mark_conversations::render(changed)))
     }
@@ -187,7 +187,7 @@ impl ConversationService for Api {
         request: Request<SetCustomDataRequest>,
     ) -> Result<Response<SetCustomDataResponse>, Status> {
         let (request, caller) = access::received(request);
-        let (origin, ids, data) = convert::set_custom_data::parse(request, caller)?;
+        let (origin, (ids, data)) = convert::set_custom_data::parse(request, caller)?;
         let changed = app::set_custom_data(&self.app, origin, ids, &data).await?;
         Ok(Response::new(convert::set_custom_data::render(changed)))
     }
@@ -197,7 +197,7 @@ impl ConversationService for Api {
         request: Request<CreateFolderRequest>,
     ) -> Result<Response<CreateFolderResponse>, Status> {
         let (request, caller) = access::received(request);
-        let (origin, name, ids) = convert::create_folder::parse(request, caller)?;
+        let (origin, (name, ids)) = convert::create_folder::parse(request, caller)?;
         let changed = app::create_folder(&self.app, &origin, &name, ids).await?;
         Ok(Response::new(convert::create_folder::render(&changed)))
     }
@@ -217,7 +217,7 @@ impl ConversationService for Api {
         request: Request<RenameFolderRequest>,
     ) -> Result<Response<RenameFolderResponse>, Status> {
         let (request, caller) = access::received(request);
-        let (origin, name, new_name) = convert::rename_folder::parse(request, caller)?;
+        let (origin, (name, new_name)) = convert::rename_folder::parse(request, caller)?;
         let changed = app::rename_folder(&self.app, &origin, &name, new_name).await?;
         Ok(Response::new(convert::rename_folder::render(&changed)))
     }
@@ -227,7 +227,7 @@ impl ConversationService for Api {
         request: Request<AddToFolderRequest>,
     ) -> Result<Response<AddToFolderResponse>, Status> {
         let (request, caller) = access::received(request);
-        let (origin, name, ids) = convert::add_to_folder::parse(request, caller)?;
+        let (origin, (name, ids)) = convert::add_to_folder::parse(request, caller)?;
         let changed = app::add_to_folder(&self.app, &origin, &name, ids).await?;
         Ok(Response::new(convert::add_to_folder::render(&changed)))
     }
@@ -237,7 +237,7 @@ impl ConversationService for Api {
         request: Request<RemoveFromFolderRequest>,
     ) -> Result<Response<RemoveFromFolderResponse>, Status> {
         let (request, caller) = access::received(request);
-        let (origin, name, ids) = convert::remove_from_folder::parse(request, caller)?;
+        let (origin, (name, ids)) = convert::remove_from_folder::parse(request, caller)?;
         let changed = app::remove_from_folder(&self.app, &origin, &name, ids).await?;
         Ok(Response::new(convert::remove_from_folder::render(&changed)))
     }
@@ -258,7 +258,7 @@ impl ConversationService for Api {
         &self,
         request: Request<ListFoldersRequest>,
     ) -> Result<Response<ListFoldersResponse>, Status> {
-        let user = convert::list_folders::parse(&request.into_inner())?;
+        let user = convert::list_folders::parse(request.into_inner())?;
         let (folders, revision) = app::list_folders(&self.app, &user).await?;
         Ok(Response::new(convert::list_folders::render(
             &folders, revision,

@@ -18,7 +18,7 @@ impl GroupService for Api {
         request: Request<AddGroupMembersRequest>,
     ) -> Result<Response<AddGroupMembersResponse>, Status> {
         let (request, caller) = access::received(request);
-        let request = convert::group_members::parse_joining(&request, caller)?;
+        let request = convert::group_members::parse_joining(request, caller)?;
         let added = app::add_group_members(&self.app, &request).await?;
         Ok(Response::new(AddGroupMembersResponse {
             added_count: convert::group_members::count(&added),
@@ -30,7 +30,7 @@ impl GroupService for Api {
         request: Request<RemoveGroupMembersRequest>,
     ) -> Result<Response<RemoveGroupMembersResponse>, Status> {
         let (request, caller) = access::received(request);
-        let request = convert::group_members::parse_leaving(&request, caller)?;
+        let request = convert::group_members::parse_leaving(request, caller)?;
         let removed = app::remove_group_members(&self.app, &request).await?;
         Ok(Response::new(RemoveGroupMembersResponse {
             removed_count: convert::group_members::count(&removed),

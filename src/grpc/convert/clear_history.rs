@@ -2,9 +2,9 @@
 
 use super::{delete_conversations, deletion, origin};
 use crate::{
-    app::DeletionRequest,
+    app::{DeletionRequest, History},
     domain::{CallerName, Deletion, Reappearance, Settings},
-    grpc::violations::{InvalidRequest, Violations},
+    grpc::violations::InvalidRequest,
     proto::{ClearHistoryRequest, ClearHistoryResponse, DeleteConversationsResponse},
 };
 
@@ -12,33 +12,22 @@ pub(crate) fn parse(
     mut request: ClearHistoryRequest,
     caller: Option<CallerName>,
 ) -> Result<DeletionRequest, InvalidRequest> {
-    let request_id = std::mem::take(&mut request.request_id);
+    let (asker, mut violations) = origin::parse(&mut request, caller);
     let ClearHistoryRequest {
-        user_id,
+        user_id: _,
         conversation_ids,
         request_id: _,
-        client_id,
+        client_id: _,
         sync_to_other_clients,
         seen_through,
-    } = &request;
-
-    let mut violations = Violations::default();
-    let asker = origin::parse(
-        "ClearHistory",
-        user_id,
-        client_id,
-        &request_id,
-        &request,
-        caller,
-        &mut violations,
-    );
+    } = request;
     let parsed = deletion::parse(
         asker,
-        true,
+        History::Clear,
         (Reappearance::OnMessage, Settings::Keep),
-        conversation_ids,
-        *sync_to_other_clients,
-        seen_through,
+        &conversation_ids,
+        sync_to_other_clients,
+        &seen_through,
         &mut violations,
     );
     violations.finish(parsed)

@@ -3,46 +3,37 @@
 use super::{conversation_id, folder, origin};
 use crate::{
     domain::{Batch, CallerName, ConversationId, FolderChanged, FolderName, Origin},
-    grpc::violations::{InvalidRequest, Violations},
+    grpc::violations::InvalidRequest,
     proto::{CreateFolderRequest, CreateFolderResponse},
 };
+
+/// The name of a folder, and the conversations that it has at first.
+type NewFolder = (FolderName, Option<Batch<ConversationId>>);
 
 pub(crate) fn parse(
     mut request: CreateFolderRequest,
     caller: Option<CallerName>,
-) -> Result<(Origin, FolderName, Option<Batch<ConversationId>>), InvalidRequest> {
-    let request_id = std::mem::take(&mut request.request_id);
+) -> Result<(Origin, NewFolder), InvalidRequest> {
+    let (asker, mut violations) = origin::parse(&mut request, caller);
     let CreateFolderRequest {
-        user_id,
+        user_id: _,
         name,
         conversation_ids,
         request_id: _,
-        client_id,
-    } = &request;
-
-    let mut violations = Violations::default();
-    let asker = origin::parse(
-        "CreateFolder",
-        user_id,
-        client_id,
-        &request_id,
-        &request,
-        caller,
-        &mut violations,
-    );
-    let name = violations.check("name", FolderName::new(name));
-    let conversations = match conversation_ids.as_slice() {
-        [] => None,
-        ids => conversation_id::parse_batch(ids, &mut violations),
+        client_id: _,
+    } = request;
+    let name = violations.check("name", FolderName::new(&name));
+    let conversations = if conversation_ids.is_empty() {
+        None
+    } else {
+        conversation_id::parse_batch(&conversation_ids, &mut violations)
     };
-    let parsed = asker.zip(name);
-    violations.finish(parsed.map(|(asker, name)| {
-        let origin = asker.asking(|meaning| {
-            meaning.bytes(name.as_str().as_bytes());
-            meaning.conversations(conversations.as_deref().unwrap_or_default());
-        });
-        (origin, name, conversations)
-    }))
+    let parsed = name.map(|name| (name, conversations));
+    let parsed = asker.asking(parsed, |(name, conversations), meaning| {
+        meaning.bytes(name.as_str().as_bytes());
+        meaning.conversations(conversations.as_deref().unwrap_or_default());
+    });
+    violations.finish(parsed)
 }
 
 pub(crate) fn render(changed: &FolderChanged) -> CreateFolderResponse {

@@ -3,7 +3,7 @@
 use super::{folder, origin};
 use crate::{
     domain::{CallerName, FolderChanged, FolderName, Origin},
-    grpc::violations::{InvalidRequest, Violations},
+    grpc::violations::InvalidRequest,
     proto::{DeleteFolderRequest, DeleteFolderResponse},
 };
 
@@ -11,29 +11,18 @@ pub(crate) fn parse(
     mut request: DeleteFolderRequest,
     caller: Option<CallerName>,
 ) -> Result<(Origin, FolderName), InvalidRequest> {
-    let request_id = std::mem::take(&mut request.request_id);
+    let (asker, mut violations) = origin::parse(&mut request, caller);
     let DeleteFolderRequest {
-        user_id,
+        user_id: _,
         name,
         request_id: _,
-        client_id,
-    } = &request;
-
-    let mut violations = Violations::default();
-    let asker = origin::parse(
-        "DeleteFolder",
-        user_id,
-        client_id,
-        &request_id,
-        &request,
-        caller,
-        &mut violations,
-    );
-    let name = violations.check("name", FolderName::new(name));
-    violations.finish(asker.zip(name).map(|(asker, name)| {
-        let origin = asker.asking(|meaning| meaning.bytes(name.as_str().as_bytes()));
-        (origin, name)
-    }))
+        client_id: _,
+    } = request;
+    let name = violations.check("name", FolderName::new(&name));
+    let parsed = asker.asking(name, |name, meaning| {
+        meaning.bytes(name.as_str().as_bytes());
+    });
+    violations.finish(parsed)
 }
 
 pub(crate) fn render(changed: &FolderChanged) -> DeleteFolderResponse {

@@ -22,9 +22,9 @@ pub(crate) fn parse(
     mut request: DeleteMatchingConversationsRequest,
     caller: Option<CallerName>,
 ) -> Result<DeleteMatchingConversations, InvalidRequest> {
-    let request_id = std::mem::take(&mut request.request_id);
+    let (asker, mut violations) = origin::parse(&mut request, caller);
     let DeleteMatchingConversationsRequest {
-        user_id,
+        user_id: _,
         selector,
         clear_history,
         limit,
@@ -33,55 +33,37 @@ pub(crate) fn parse(
         reappearance,
         forget_settings,
         request_id: _,
-        client_id,
+        client_id: _,
         sync_to_other_clients,
-    } = &request;
-
-    let mut violations = Violations::default();
-    let asker = origin::parse(
-        "DeleteMatchingConversations",
-        user_id,
-        client_id,
-        &request_id,
-        &request,
-        caller,
-        &mut violations,
-    );
+    } = request;
     let selector = selector::parse(selector.as_ref(), &mut violations);
-    let limit = violations.check("limit", parse_limit(*limit));
-    let matching = parse_matching(*dry_run, plan, &mut violations);
-    // Absent means true, as for `DeleteConversations`.
-    let clear_history = clear_history.unwrap_or(true);
-    let reappearance = deletion::reappearance(*reappearance, &mut violations).unwrap_or_default();
-    let settings = deletion::settings(*forget_settings);
-    let parsed = asker.zip(selector).zip(limit.zip(matching)).map(
-        |((asker, selector), (limit, matching))| {
-            let origin = asker.asking(|meaning| {
-                selector::mean(&selector, meaning);
-                meaning.number(limit as u64);
-                meaning.bytes(plan.as_bytes());
-                meaning.flag(clear_history);
-                meaning.optional_flag(*sync_to_other_clients);
-                deletion::mean(reappearance, settings, meaning);
-            });
-            DeleteMatchingConversations {
-                scope: selector::scope(&origin.user, &selector),
-                origin,
-                selector,
-                matching,
-                limit,
-                history: if clear_history {
-                    History::Clear
-                } else {
-                    History::Keep
-                },
-                reappearance,
-                settings,
-                synchronisation: sync_to_other_clients.map(deletion::synchronisation),
-            }
-        },
-    );
-    violations.finish(parsed)
+    let limit = violations.check("limit", parse_limit(limit));
+    let matching = parse_matching(dry_run, &plan, &mut violations);
+    let history = deletion::history(clear_history);
+    let reappearance = deletion::reappearance(reappearance, &mut violations).unwrap_or_default();
+    let settings = deletion::settings(forget_settings);
+    let parsed = selector.zip(limit.zip(matching));
+    let parsed = asker.asking(parsed, |(selector, (limit, _)), meaning| {
+        selector::mean(selector, meaning);
+        meaning.number(*limit as u64);
+        meaning.bytes(plan.as_bytes());
+        meaning.flag(history == History::Clear);
+        meaning.optional_flag(sync_to_other_clients);
+        deletion::mean(reappearance, settings, meaning);
+    });
+    violations.finish(parsed.map(|(origin, (selector, (limit, matching)))| {
+        DeleteMatchingConversations {
+            scope: selector::scope(&origin.user, &selector),
+            origin,
+            selector,
+            matching,
+            limit,
+            history,
+            reappearance,
+            settings,
+            synchronisation: sync_to_other_clients.map(deletion::synchronisation),
+        }
+    }))
 }
 
 /// 0 means as many as one deletion takes.

@@ -1,46 +1,37 @@
 //! The common part of `DeleteConversations` and `ClearHistory`.
 
-use super::{
-    conversation_id,
-    origin::{Asker, Meaning},
-    seen_through,
-};
+use super::{conversation_id, meaning::Meaning, origin::Asker, seen_through};
 use crate::{
-    app::DeletionRequest,
-    domain::{
-        Batch, ConversationDeletion, DeletionOutcome, Reappearance, Settings, Synchronisation,
-    },
+    app::{DeletionRequest, History},
+    domain::{ConversationDeletion, DeletionOutcome, Reappearance, Settings, Synchronisation},
     grpc::violations::{Found, Violations},
     proto::{self, SeenThrough, ViolationReason},
 };
 
-/// The fields that say what to take something from, and how far. `clear_history`, `reappearance` and
-/// `settings` tell one deletion from another.
+/// The fields that say what to take something from, and how far. `history`, `reappearance` and `settings`
+/// tell one deletion from another.
 pub(super) fn parse(
-    asker: Option<Asker>,
-    clear_history: bool,
+    asker: Asker,
+    history: History,
     (reappearance, settings): (Reappearance, Settings),
     conversation_ids: &[proto::ConversationId],
     sync_to_other_clients: Option<bool>,
     seen_through: &[SeenThrough],
     violations: &mut Violations,
 ) -> Option<DeletionRequest> {
-    let conversations: Option<Batch<_>> =
-        conversation_id::parse_batch(conversation_ids, violations);
+    let conversations = conversation_id::parse_batch(conversation_ids, violations);
     let seen_through = seen_through::parse(seen_through, Some(conversation_ids), violations);
-    let synchronisation = sync_to_other_clients.map(synchronisation);
-    let conversations = conversations?;
-    let origin = asker?.asking(|meaning| {
-        meaning.conversations(&conversations);
-        meaning.flag(clear_history);
+    let parsed = asker.asking(conversations, |conversations, meaning| {
+        meaning.conversations(conversations);
+        meaning.flag(history == History::Clear);
         meaning.optional_flag(sync_to_other_clients);
         meaning.seen_through(&seen_through);
         mean(reappearance, settings, meaning);
     });
-    Some(DeletionRequest {
+    parsed.map(|(origin, conversations)| DeletionRequest {
         origin,
         conversations,
-        synchronisation,
+        synchronisation: sync_to_other_clients.map(synchronisation),
         reappearance,
         settings,
         seen_through,
@@ -54,6 +45,15 @@ pub(super) fn mean(reappearance: Reappearance, settings: Settings, meaning: &mut
     }
     if settings == Settings::Forget {
         meaning.bytes(b"settings: forget");
+    }
+}
+
+/// The field `clear_history`. Absent means true, as in the API that this one models.
+pub(super) fn history(clear: Option<bool>) -> History {
+    if clear.unwrap_or(true) {
+        History::Clear
+    } else {
+        History::Keep
     }
 }
 

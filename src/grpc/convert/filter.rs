@@ -1,6 +1,6 @@
 //! The filter of a user's conversations.
 
-use super::{origin::Meaning, time};
+use super::{meaning::Meaning, time};
 use crate::{
     domain::{ConversationKind, FolderName, ListFilter, Mark, Marks, Membership},
     grpc::violations::{Found, Violations},

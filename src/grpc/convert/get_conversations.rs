@@ -9,15 +9,15 @@ use crate::{
 };
 
 pub(crate) fn parse(
-    request: &GetConversationsRequest,
+    request: GetConversationsRequest,
 ) -> Result<(UserId, Batch<ConversationId>), InvalidRequest> {
     let GetConversationsRequest {
         user_id,
         conversation_ids,
     } = request;
     let mut violations = Violations::default();
-    let user = violations.check("user_id", UserId::new(user_id));
-    let ids = conversation_id::parse_batch(conversation_ids, &mut violations);
+    let user = violations.check("user_id", UserId::new(&user_id));
+    let ids = conversation_id::parse_batch(&conversation_ids, &mut violations);
     violations.finish(user.zip(ids))
 }
 

@@ -8,7 +8,7 @@ use crate::{
 };
 
 pub(crate) fn parse_joining(
-    request: &AddGroupMembersRequest,
+    request: AddGroupMembersRequest,
     caller: Option<CallerName>,
 ) -> Result<MembershipRequest, InvalidRequest> {
     let AddGroupMembersRequest {
@@ -16,11 +16,17 @@ pub(crate) fn parse_joining(
         user_ids,
         request_id,
     } = request;
-    parse(Membership::Member, group_id, user_ids, request_id, caller)
+    parse(
+        Membership::Member,
+        &group_id,
+        &user_ids,
+        &request_id,
+        caller,
+    )
 }
 
 pub(crate) fn parse_leaving(
-    request: &RemoveGroupMembersRequest,
+    request: RemoveGroupMembersRequest,
     caller: Option<CallerName>,
 ) -> Result<MembershipRequest, InvalidRequest> {
     let RemoveGroupMembersRequest {
@@ -28,7 +34,7 @@ pub(crate) fn parse_leaving(
         user_ids,
         request_id,
     } = request;
-    parse(Membership::Left, group_id, user_ids, request_id, caller)
+    parse(Membership::Left, &group_id, &user_ids, &request_id, caller)
 }
 
 fn parse(

@@ -7,10 +7,10 @@ use crate::{
     proto::{ListFoldersRequest, ListFoldersResponse},
 };
 
-pub(crate) fn parse(request: &ListFoldersRequest) -> Result<UserId, InvalidRequest> {
+pub(crate) fn parse(request: ListFoldersRequest) -> Result<UserId, InvalidRequest> {
     let ListFoldersRequest { user_id } = request;
     let mut violations = Violations::default();
-    let user = violations.check("user_id", UserId::new(user_id));
+    let user = violations.check("user_id", UserId::new(&user_id));
     violations.finish(user)
 }
 

@@ -3,49 +3,36 @@
 use super::{change_result, conversation_id, origin};
 use crate::{
     domain::{Batch, CallerName, ConversationId, MarkChange, Marks, MarksChanged, Origin},
-    grpc::violations::{InvalidRequest, Violations},
+    grpc::violations::InvalidRequest,
     proto::{MarkConversationsRequest, MarkConversationsResponse, MarksResult},
 };
 
 pub(crate) fn parse(
     mut request: MarkConversationsRequest,
     caller: Option<CallerName>,
-) -> Result<(Origin, Batch<ConversationId>, MarkChange), InvalidRequest> {
-    let request_id = std::mem::take(&mut request.request_id);
+) -> Result<(Origin, (Batch<ConversationId>, MarkChange)), InvalidRequest> {
+    let (asker, mut violations) = origin::parse(&mut request, caller);
     let MarkConversationsRequest {
-        user_id,
+        user_id: _,
         conversation_ids,
         add_marks,
         remove_marks,
         request_id: _,
-        client_id,
-    } = &request;
-
-    let mut violations = Violations::default();
-    let asker = origin::parse(
-        "MarkConversations",
-        user_id,
-        client_id,
-        &request_id,
-        &request,
-        caller,
-        &mut violations,
-    );
-    let conversations = conversation_id::parse_batch(conversation_ids, &mut violations);
-    let add = violations.check("add_marks", Marks::new(*add_marks));
-    let remove = violations.check("remove_marks", Marks::new(*remove_marks));
+        client_id: _,
+    } = request;
+    let conversations = conversation_id::parse_batch(&conversation_ids, &mut violations);
+    let add = violations.check("add_marks", Marks::new(add_marks));
+    let remove = violations.check("remove_marks", Marks::new(remove_marks));
     let marks = add
         .zip(remove)
         .and_then(|(add, remove)| violations.check("add_marks", MarkChange::new(add, remove)));
-    let parsed = asker.zip(conversations).zip(marks);
-    violations.finish(parsed.map(|((asker, conversations), marks)| {
-        let origin = asker.asking(|meaning| {
-            meaning.conversations(&conversations);
-            meaning.number(marks.add.bits());
-            meaning.number(marks.remove.bits());
-        });
-        (origin, conversations, marks)
-    }))
+    let parsed = conversations.zip(marks);
+    let parsed = asker.asking(parsed, |(conversations, marks), meaning| {
+        meaning.conversations(conversations);
+        meaning.number(marks.add.bits());
+        meaning.number(marks.remove.bits());
+    });
+    violations.finish(parsed)
 }
 
 pub(crate) fn render(changed: MarksChanged) -> MarkConversationsResponse {

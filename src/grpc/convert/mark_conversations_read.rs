@@ -15,54 +15,37 @@ pub(crate) fn parse(
     mut request: MarkConversationsReadRequest,
     caller: Option<CallerName>,
 ) -> Result<MarkConversationsRead, InvalidRequest> {
-    let request_id = std::mem::take(&mut request.request_id);
+    let (asker, mut violations) = origin::parse(&mut request, caller);
     let MarkConversationsReadRequest {
-        user_id,
+        user_id: _,
         conversation_ids,
         all,
         seen_through,
         request_id: _,
-        client_id,
+        client_id: _,
         filter,
-    } = &request;
-
-    let mut violations = Violations::default();
-    let asker = origin::parse(
-        "MarkConversationsRead",
-        user_id,
-        client_id,
-        &request_id,
-        &request,
-        caller,
-        &mut violations,
-    );
-    let which = which(conversation_ids, *all, filter.as_ref(), &mut violations);
-    let seen_through = if *all {
-        seen_through::parse(seen_through, None, &mut violations)
-    } else {
-        seen_through::parse(seen_through, Some(conversation_ids), &mut violations)
-    };
-    let parsed = asker.zip(which).map(|(asker, which)| {
-        let origin = asker.asking(|meaning| {
-            match &which {
-                Which::AllUnread(_) => meaning.flag(true),
-                Which::These(ids) => {
-                    meaning.flag(false);
-                    meaning.conversations(ids);
-                }
+    } = request;
+    let which = which(&conversation_ids, all, filter.as_ref(), &mut violations);
+    let among = (!all).then_some(&conversation_ids[..]);
+    let seen_through = seen_through::parse(&seen_through, among, &mut violations);
+    let parsed = asker.asking(which, |which, meaning| {
+        match which {
+            Which::AllUnread(_) => meaning.flag(true),
+            Which::These(ids) => {
+                meaning.flag(false);
+                meaning.conversations(ids);
             }
-            meaning.seen_through(&seen_through);
-            if let Which::AllUnread(filter) = &which {
-                filter::mean(filter, meaning);
-            }
-        });
-        MarkConversationsRead {
-            origin,
-            which,
-            seen_through,
+        }
+        meaning.seen_through(&seen_through);
+        if let Which::AllUnread(filter) = which {
+            filter::mean(filter, meaning);
         }
     });
-    violations.finish(parsed)
+    violations.finish(parsed.map(|(origin, which)| MarkConversationsRead {
+        origin,
+        which,
+        seen_through,
+    }))
 }
 
 /// The fields `conversation_ids`, `all` and `filter`: exactly one of the first two says something, and the

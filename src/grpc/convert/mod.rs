@@ -2,7 +2,9 @@
 //! RPCs have in common.
 //!
 //! Requests are taken apart field by field, so a new field does not compile until it is parsed. All
-//! violations are collected before a request is refused.
+//! violations are collected before a request is refused. Parsing a request for a change begins with
+//! [`origin::parse`], which reads the fields that all of them have, and ends with
+//! [`origin::Asker::asking`], which digests what this one means.
 
 pub(super) mod add_to_folder;
 pub(super) mod clear_history;
@@ -34,12 +36,14 @@ pub(super) mod watch_users;
 
 mod batch;
 mod change;
+mod change_request;
 mod change_result;
 mod conversation;
 mod conversation_id;
 mod deletion;
 mod filter;
 mod folder;
+mod meaning;
 mod message;
 mod origin;
 mod seen_through;

@@ -1,15 +1,15 @@
 //! The origin of a change, and the key by which a retry is recognised.
 
-use std::collections::HashMap;
-
-use prost::Message;
-use ring::digest::{Context, SHA256};
 use uuid::Uuid;
 
+use super::{
+    change_request::ChangeRequest,
+    meaning::{Meaning, former_digest},
+};
 use crate::{
     domain::{
-        Batch, CallerName, ClientId, ConversationId, GroupRequest, Origin, RequestDigest,
-        RequestId, RequestKey, Seq, Timestamp, UserId,
+        Batch, CallerName, ClientId, GroupRequest, Origin, RequestDigest, RequestId, RequestKey,
+        UserId,
     },
     grpc::violations::{Found, Violations},
     proto::ViolationReason,
@@ -18,38 +18,35 @@ use crate::{
 /// The origin of a request whose meaning is not known yet.
 pub(super) struct Asker {
     method: &'static str,
-    user: UserId,
+    user: Option<UserId>,
     client: Option<ClientId>,
     caller: Option<CallerName>,
     request: Option<(RequestId, RequestDigest)>,
 }
 
-/// The fields `user_id`, `client_id` and `request_id` of a changing request to `method`. `content` is the
-/// request without its `request_id`. `caller` is the service that sent it.
-pub(super) fn parse(
-    method: &'static str,
-    user: &str,
-    client: &str,
-    request_id: &str,
-    content: &impl Message,
+/// Begins to parse a request: the fields that all requests for a change have. Takes the `request_id` out of
+/// the request. `caller` is the service that sent it.
+pub(super) fn parse<R: ChangeRequest>(
+    request: &mut R,
     caller: Option<CallerName>,
-    violations: &mut Violations,
-) -> Option<Asker> {
-    let user = violations.check("user_id", UserId::new(user));
-    let client = violations.optional("client_id", client, ClientId::new);
-    let id = self::request_id(request_id, violations);
-    let request = id.map(|id| (id, former_digest(method, content)));
-    user.map(|user| Asker {
-        method,
+) -> (Asker, Violations) {
+    let request_id = request.take_request_id();
+    let mut violations = Violations::default();
+    let user = violations.check("user_id", UserId::new(request.user_id()));
+    let client = violations.optional("client_id", request.client_id(), ClientId::new);
+    let id = parse_request_id(&request_id, &mut violations);
+    let asker = Asker {
+        method: R::METHOD,
         user,
         client,
         caller,
-        request,
-    })
+        request: id.map(|id| (id, former_digest(R::METHOD, request))),
+    };
+    (asker, violations)
 }
 
 /// The field `request_id`.
-fn request_id(text: &str, violations: &mut Violations) -> Option<RequestId> {
+fn parse_request_id(text: &str, violations: &mut Violations) -> Option<RequestId> {
     violations.optional("request_id", text, |id| {
         Uuid::try_parse(id)
             .map(|id| RequestId(id.into_bytes()))
@@ -64,7 +61,7 @@ pub(super) fn of_group(
     users: Option<&Batch<UserId>>,
     violations: &mut Violations,
 ) -> Option<GroupRequest> {
-    let id = self::request_id(request_id, violations)?;
+    let id = parse_request_id(request_id, violations)?;
     let mut users: Vec<_> = users?.iter().map(UserId::as_str).collect();
     users.sort_unstable();
     let mut meaning = Meaning::of(method);
@@ -79,101 +76,32 @@ pub(super) fn of_group(
 }
 
 impl Asker {
-    /// The origin of a request that means this. Two requests that mean the same are the same request:
-    /// the words do not matter, nor does the client that asks.
-    pub(super) fn asking(self, meaning: impl FnOnce(&mut Meaning)) -> Origin {
+    /// The origin of a request, and what else was parsed of it; `None` if either is missing. `mean` adds to the
+    /// digest what the request means. Two requests that mean the same are the same request: the words do not
+    /// matter, nor does the client that asks.
+    pub(super) fn asking<T>(
+        self,
+        parsed: Option<T>,
+        mean: impl FnOnce(&T, &mut Meaning),
+    ) -> Option<(Origin, T)> {
+        let (user, parsed) = self.user.zip(parsed)?;
         let request = self.request.map(|(id, former_digest)| {
-            let mut digest = Meaning::of(self.method);
-            meaning(&mut digest);
+            let mut meaning = Meaning::of(self.method);
+            mean(&parsed, &mut meaning);
             RequestKey {
                 id,
-                digest: digest.finish(),
+                digest: meaning.finish(),
                 former_digest,
             }
         });
-        Origin {
-            user: self.user,
+        let origin = Origin {
+            user,
             client: self.client,
             caller: self.caller,
             request,
-        }
+        };
+        Some((origin, parsed))
     }
-}
-
-/// The meaning of a request, value by value, on the way to its digest. A value of variable length says how
-/// long it is, so that no two meanings are written alike.
-pub(super) struct Meaning(Context);
-
-impl Meaning {
-    pub(super) fn of(method: &str) -> Self {
-        let mut meaning = Self(Context::new(&SHA256));
-        // The first digests began with the method's name.
-        meaning.0.update(b"meaning\0");
-        meaning.bytes(method.as_bytes());
-        meaning
-    }
-
-    pub(super) fn bytes(&mut self, bytes: &[u8]) {
-        self.number(bytes.len() as u64);
-        self.0.update(bytes);
-    }
-
-    pub(super) fn number(&mut self, number: u64) {
-        self.0.update(&number.to_be_bytes());
-    }
-
-    pub(super) fn flag(&mut self, flag: bool) {
-        self.number(flag.into());
-    }
-
-    /// Absent is a value of its own.
-    pub(super) fn optional_flag(&mut self, flag: Option<bool>) {
-        self.number(flag.map_or(2, u64::from));
-    }
-
-    /// Absent is a value of its own.
-    pub(super) fn optional_time(&mut self, time: Option<Timestamp>) {
-        self.flag(time.is_some());
-        self.number(time.map_or(0, |time| time.as_micros().cast_unsigned()));
-    }
-
-    /// Conversations in the order in which the answer names them.
-    pub(super) fn conversations(&mut self, ids: &[ConversationId]) {
-        self.number(ids.len() as u64);
-        for id in ids {
-            self.bytes(id.to_string().as_bytes());
-        }
-    }
-
-    /// How far conversations were seen, in any order.
-    pub(super) fn seen_through(&mut self, seen: &HashMap<ConversationId, Seq>) {
-        let mut seen: Vec<_> = seen.iter().map(|(id, seq)| (id.to_string(), seq)).collect();
-        seen.sort_unstable();
-        self.number(seen.len() as u64);
-        for (id, seq) in seen {
-            self.bytes(id.as_bytes());
-            self.number(seq.get());
-        }
-    }
-
-    pub(super) fn finish(self) -> RequestDigest {
-        truncated(self.0)
-    }
-}
-
-/// The digest of the request's own bytes, by which former versions recognised it.
-fn former_digest(method: &str, content: &impl Message) -> RequestDigest {
-    let mut hash = Context::new(&SHA256);
-    hash.update(method.as_bytes());
-    hash.update(&[0]);
-    hash.update(&content.encode_to_vec());
-    truncated(hash)
-}
-
-fn truncated(hash: Context) -> RequestDigest {
-    let mut digest = [0; 16];
-    digest.copy_from_slice(&hash.finish().as_ref()[..16]);
-    RequestDigest(digest)
 }
 
 #[cfg(test)]

@@ -3,43 +3,30 @@
 use super::{conversation_id, folder, origin};
 use crate::{
     domain::{Batch, CallerName, ConversationId, FolderChanged, FolderName, Origin},
-    grpc::violations::{InvalidRequest, Violations},
+    grpc::violations::InvalidRequest,
     proto::{RemoveFromFolderRequest, RemoveFromFolderResponse},
 };
 
 pub(crate) fn parse(
     mut request: RemoveFromFolderRequest,
     caller: Option<CallerName>,
-) -> Result<(Origin, FolderName, Batch<ConversationId>), InvalidRequest> {
-    let request_id = std::mem::take(&mut request.request_id);
+) -> Result<(Origin, (FolderName, Batch<ConversationId>)), InvalidRequest> {
+    let (asker, mut violations) = origin::parse(&mut request, caller);
     let RemoveFromFolderRequest {
-        user_id,
+        user_id: _,
         name,
         conversation_ids,
         request_id: _,
-        client_id,
-    } = &request;
-
-    let mut violations = Violations::default();
-    let asker = origin::parse(
-        "RemoveFromFolder",
-        user_id,
-        client_id,
-        &request_id,
-        &request,
-        caller,
-        &mut violations,
-    );
-    let name = violations.check("name", FolderName::new(name));
-    let conversations = conversation_id::parse_batch(conversation_ids, &mut violations);
-    let parsed = asker.zip(name).zip(conversations);
-    violations.finish(parsed.map(|((asker, name), conversations)| {
-        let origin = asker.asking(|meaning| {
-            meaning.bytes(name.as_str().as_bytes());
-            meaning.conversations(&conversations);
-        });
-        (origin, name, conversations)
-    }))
+        client_id: _,
+    } = request;
+    let name = violations.check("name", FolderName::new(&name));
+    let conversations = conversation_id::parse_batch(&conversation_ids, &mut violations);
+    let parsed = name.zip(conversations);
+    let parsed = asker.asking(parsed, |(name, conversations), meaning| {
+        meaning.bytes(name.as_str().as_bytes());
+        meaning.conversations(conversations);
+    });
+    violations.finish(parsed)
 }
 
 pub(crate) fn render(changed: &FolderChanged) -> RemoveFromFolderResponse {

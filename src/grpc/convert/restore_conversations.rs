@@ -4,7 +4,7 @@ use super::{conversation_id, origin};
 use crate::{
     app::RestoreConversations,
     domain::{CallerName, Restoration, RestorationOutcome, RestoredConversation, Revision},
-    grpc::violations::{Found, InvalidRequest, Violations},
+    grpc::violations::{Found, InvalidRequest},
     proto::{self, RestoreConversationsRequest, RestoreConversationsResponse, ViolationReason},
 };
 
@@ -12,45 +12,31 @@ pub(crate) fn parse(
     mut request: RestoreConversationsRequest,
     caller: Option<CallerName>,
 ) -> Result<RestoreConversations, InvalidRequest> {
-    let request_id = std::mem::take(&mut request.request_id);
+    let (asker, mut violations) = origin::parse(&mut request, caller);
     let RestoreConversationsRequest {
-        user_id,
+        user_id: _,
         deletion_id,
         request_id: _,
-        client_id,
+        client_id: _,
         conversation_ids,
-    } = &request;
-
-    let mut violations = Violations::default();
-    let asker = origin::parse(
-        "RestoreConversations",
-        user_id,
-        client_id,
-        &request_id,
-        &request,
-        caller,
-        &mut violations,
-    );
-    let deletion = violations.check("deletion_id", parse_deletion_id(deletion_id));
+    } = request;
+    let deletion = violations.check("deletion_id", parse_deletion_id(&deletion_id));
     let conversations = if conversation_ids.is_empty() {
         None
     } else {
-        conversation_id::parse_batch(conversation_ids, &mut violations)
+        conversation_id::parse_batch(&conversation_ids, &mut violations)
     };
-    let parsed = asker.zip(deletion).map(|(asker, deletion)| {
-        let origin = asker.asking(|meaning| {
-            meaning.number(deletion.get());
-            if let Some(conversations) = &conversations {
-                meaning.conversations(conversations);
-            }
-        });
-        RestoreConversations {
-            origin,
-            deletion,
-            conversations,
+    let parsed = asker.asking(deletion, |deletion, meaning| {
+        meaning.number(deletion.get());
+        if let Some(conversations) = &conversations {
+            meaning.conversations(conversations);
         }
     });
-    violations.finish(parsed)
+    violations.finish(parsed.map(|(origin, deletion)| RestoreConversations {
+        origin,
+        deletion,
+        conversations,
+    }))
 }
 
 /// A deletion is named by the revision that it made.

@@ -1,6 +1,6 @@
 //! Selectors of conversations.
 
-use super::{batch::batch, conversation_id, filter, origin::Meaning, time};
+use super::{batch::batch, conversation_id, filter, meaning::Meaning, time};
 use crate::{
     domain::{PlanScope, Selector, Spared, UserId},
     grpc::violations::{Found, Violations},

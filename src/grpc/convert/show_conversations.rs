@@ -3,7 +3,7 @@
 use super::{conversation_id, origin};
 use crate::{
     domain::{Batch, CallerName, ConversationId, Origin, ShowOutcome, Shown},
-    grpc::violations::{InvalidRequest, Violations},
+    grpc::violations::InvalidRequest,
     proto::{self, ShowConversationsRequest, ShowConversationsResponse, ShowResult},
 };
 
@@ -11,30 +11,18 @@ pub(crate) fn parse(
     mut request: ShowConversationsRequest,
     caller: Option<CallerName>,
 ) -> Result<(Origin, Batch<ConversationId>), InvalidRequest> {
-    let request_id = std::mem::take(&mut request.request_id);
+    let (asker, mut violations) = origin::parse(&mut request, caller);
     let ShowConversationsRequest {
-        user_id,
+        user_id: _,
         conversation_ids,
         request_id: _,
-        client_id,
-    } = &request;
-
-    let mut violations = Violations::default();
-    let asker = origin::parse(
-        "ShowConversations",
-        user_id,
-        client_id,
-        &request_id,
-        &request,
-        caller,
-        &mut violations,
-    );
-    let conversations = conversation_id::parse_batch(conversation_ids, &mut violations);
-    let parsed = asker.zip(conversations);
-    violations.finish(parsed.map(|(asker, conversations)| {
-        let origin = asker.asking(|meaning| meaning.conversations(&conversations));
-        (origin, conversations)
-    }))
+        client_id: _,
+    } = request;
+    let conversations = conversation_id::parse_batch(&conversation_ids, &mut violations);
+    let parsed = asker.asking(conversations, |conversations, meaning| {
+        meaning.conversations(conversations);
+    });
+    violations.finish(parsed)
 }
 
 pub(crate) fn render(shown: Shown) -> ShowConversationsResponse {

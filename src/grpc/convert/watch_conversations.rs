@@ -9,7 +9,7 @@ use crate::{
 };
 
 pub(crate) fn parse(
-    request: &WatchConversationsRequest,
+    request: WatchConversationsRequest,
 ) -> Result<WatchConversations, InvalidRequest> {
     let WatchConversationsRequest {
         user_id,
@@ -17,8 +17,8 @@ pub(crate) fn parse(
         after_revision,
     } = request;
     let mut violations = Violations::default();
-    let user = violations.check("user_id", UserId::new(user_id));
-    let client = violations.optional("client_id", client_id, ClientId::new);
+    let user = violations.check("user_id", UserId::new(&user_id));
+    let client = violations.optional("client_id", &client_id, ClientId::new);
     violations.finish(user.map(|user| WatchConversations {
         user,
         client,

@@ -3,16 +3,20 @@
 
 use prost::Message;
 
-use crate::grpc::{
-    convert::{
-        add_to_folder, clear_history, create_folder, delete_conversations, delete_folder,
-        delete_matching_conversations, get_conversations, get_unread_count, group_members,
-        list_conversations, list_deletions, list_folders, list_hidden_conversations, list_messages,
-        mark_conversations, mark_conversations_read, mute_conversations, pin_conversations,
-        remove_from_folder, rename_folder, restore_conversations, send_message,
-        send_system_message, set_custom_data, show_conversations, watch_conversations, watch_users,
+use crate::{
+    domain::CallerName,
+    grpc::{
+        convert::{
+            add_to_folder, clear_history, create_folder, delete_conversations, delete_folder,
+            delete_matching_conversations, get_conversations, get_unread_count, group_members,
+            list_conversations, list_deletions, list_folders, list_hidden_conversations,
+            list_messages, mark_conversations, mark_conversations_read, mute_conversations,
+            pin_conversations, remove_from_folder, rename_folder, restore_conversations,
+            send_message, send_system_message, set_custom_data, show_conversations,
+            watch_conversations, watch_users,
+        },
+        violations::InvalidRequest,
     },
-    violations::InvalidRequest,
 };
 
 /// Whether the request is valid; `None` for bytes that are no message of the method.
@@ -22,61 +26,57 @@ type Parse = fn(&[u8]) -> Option<Result<(), InvalidRequest>>;
 /// and the seeds are written again.
 pub(super) const METHODS: [(&str, Parse); 28] = [
     ("DeleteConversations", |bytes| {
-        read(bytes, |request| delete_conversations::parse(request, None))
+        read_change(bytes, delete_conversations::parse)
     }),
     ("RestoreConversations", |bytes| {
-        read(bytes, |request| restore_conversations::parse(request, None))
+        read_change(bytes, restore_conversations::parse)
     }),
     ("ClearHistory", |bytes| {
-        read(bytes, |request| clear_history::parse(request, None))
+        read_change(bytes, clear_history::parse)
     }),
     ("WatchConversations", |bytes| {
-        read(bytes, |request| watch_conversations::parse(&request))
+        read(bytes, watch_conversations::parse)
     }),
     ("ListConversations", |bytes| {
         read(bytes, list_conversations::parse)
     }),
     ("GetConversations", |bytes| {
-        read(bytes, |request| get_conversations::parse(&request))
+        read(bytes, get_conversations::parse)
     }),
     ("GetUnreadCount", |bytes| {
-        read(bytes, |request| get_unread_count::parse(&request))
+        read(bytes, get_unread_count::parse)
     }),
     ("MarkConversationsRead", |bytes| {
-        read(bytes, |request| {
-            mark_conversations_read::parse(request, None)
-        })
+        read_change(bytes, mark_conversations_read::parse)
     }),
     ("PinConversations", |bytes| {
-        read(bytes, |request| pin_conversations::parse(request, None))
+        read_change(bytes, pin_conversations::parse)
     }),
     ("MuteConversations", |bytes| {
-        read(bytes, |request| mute_conversations::parse(request, None))
+        read_change(bytes, mute_conversations::parse)
     }),
     ("MarkConversations", |bytes| {
-        read(bytes, |request| mark_conversations::parse(request, None))
+        read_change(bytes, mark_conversations::parse)
     }),
     ("SetCustomData", |bytes| {
-        read(bytes, |request| set_custom_data::parse(request, None))
+        read_change(bytes, set_custom_data::parse)
     }),
     ("CreateFolder", |bytes| {
-        read(bytes, |request| create_folder::parse(request, None))
+        read_change(bytes, create_folder::parse)
     }),
     ("DeleteFolder", |bytes| {
-        read(bytes, |request| delete_folder::parse(request, None))
+        read_change(bytes, delete_folder::parse)
     }),
     ("RenameFolder", |bytes| {
-        read(bytes, |request| rename_folder::parse(request, None))
+        read_change(bytes, rename_folder::parse)
     }),
     ("AddToFolder", |bytes| {
-        read(bytes, |request| add_to_folder::parse(request, None))
+        read_change(bytes, add_to_folder::parse)
     }),
     ("RemoveFromFolder", |bytes| {
-        read(bytes, |request| remove_from_folder::parse(request, None))
+        read_change(bytes, remove_from_folder::parse)
     }),
-    ("ListFolders", |bytes| {
-        read(bytes, |request| list_folders::parse(&request))
-    }),
+    ("ListFolders", |bytes| read(bytes, list_folders::parse)),
     ("ListDeletions", |bytes| read(bytes, list_deletions::parse)),
     ("WatchUsers", |bytes| {
         read(bytes, |request| match watch_users::parse(request)?.step {
@@ -85,25 +85,19 @@ pub(super) const METHODS: [(&str, Parse); 28] = [
         })
     }),
     ("ShowConversations", |bytes| {
-        read(bytes, |request| show_conversations::parse(request, None))
+        read_change(bytes, show_conversations::parse)
     }),
     ("ListHiddenConversations", |bytes| {
         read(bytes, list_hidden_conversations::parse)
     }),
     ("DeleteMatchingConversations", |bytes| {
-        read(bytes, |request| {
-            delete_matching_conversations::parse(request, None)
-        })
+        read_change(bytes, delete_matching_conversations::parse)
     }),
     ("AddGroupMembers", |bytes| {
-        read(bytes, |request| {
-            group_members::parse_joining(&request, None)
-        })
+        read_change(bytes, group_members::parse_joining)
     }),
     ("RemoveGroupMembers", |bytes| {
-        read(bytes, |request| {
-            group_members::parse_leaving(&request, None)
-        })
+        read_change(bytes, group_members::parse_leaving)
     }),
     ("SendMessage", |bytes| read(bytes, send_message::parse)),
     ("SendSystemMessage", |bytes| {
@@ -118,4 +112,12 @@ fn read<M: Message + Default, T>(
 ) -> Option<Result<(), InvalidRequest>> {
     let request = M::decode(bytes).ok()?;
     Some(parse(request).map(drop))
+}
+
+/// The same for a method that changes something, whose parser takes the caller's name as well.
+fn read_change<M: Message + Default, T>(
+    bytes: &[u8],
+    parse: impl FnOnce(M, Option<CallerName>) -> Result<T, InvalidRequest>,
+) -> Option<Result<(), InvalidRequest>> {
+    read(bytes, |request| parse(request, None))
 }

@@ -59,7 +59,7 @@ pub(super) fn conversation_ids_of_a_request(bytes: &[u8]) {
     let Ok(request) = GetConversationsRequest::decode(bytes) else {
         return;
     };
-    if let Ok((_, ids)) = get_conversations::parse(&request) {
+    if let Ok((_, ids)) = get_conversations::parse(request.clone()) {
         for id in &ids {
             conversation_id(&id.to_string());
         }

@@ -53,8 +53,8 @@ fn digests(method: &str, bytes: &[u8]) -> Digests {
         "AddToFolder" => of_user(bytes, add_to_folder::parse, |it| it.0),
         "RemoveFromFolder" => of_user(bytes, remove_from_folder::parse, |it| it.0),
         "ShowConversations" => of_user(bytes, show_conversations::parse, |it| it.0),
-        "AddGroupMembers" => of_group(bytes, |it, by| group_members::parse_joining(&it, by)),
-        "RemoveGroupMembers" => of_group(bytes, |it, by| group_members::parse_leaving(&it, by)),
+        "AddGroupMembers" => of_group(bytes, group_members::parse_joining),
+        "RemoveGroupMembers" => of_group(bytes, group_members::parse_leaving),
         _ => panic!("{method} has no digest"),
     }
 }
