@@ -18,6 +18,7 @@
 //! | `peers` | what the other ends of connections may hold: shares, and budgets of what waits for them |
 //! | [`lifecycle`] | signals, draining, tracked tasks |
 //! | [`machine`] | this machine's clocks |
+//! | [`command_line`] | commands and flags, with their help |
 //! | [`config`] | settings from defaults, file, environment and flags |
 //! | [`reload`] | follows the settings file: callers, `sync_deletions`, log lines |
 //! | [`telemetry`] | log lines and traces |
@@ -191,6 +192,8 @@ pub mod access;
 pub mod app;
 #[cfg(feature = "client")]
 pub mod client;
+#[cfg(feature = "server")]
+pub mod command_line;
 #[cfg(feature = "server")]
 pub mod config;
 #[cfg(feature = "server")]

@@ -1,4 +1,4 @@
-//! The `conversation-service` command: command line, settings, log lines, run, exit status.
+//! The `conversation-service` command: settings, log lines, run, exit status.
 //!
 //! Exit status: 0 when the command did what it was asked to; 1 when it failed at run time; 2 when the
 //! command line or the settings are wrong. With `log_format = "json"` each line on standard output and on
@@ -9,16 +9,14 @@ use std::{
     error::Error,
     ffi::OsString,
     io::{self, Write as _},
-    path::{Path, PathBuf},
+    path::Path,
     process::ExitCode,
     time::Duration,
 };
 
-use clap::{
-    CommandFactory as _, Parser, Subcommand,
-    error::{ContextKind, ContextValue},
-};
+use clap::error::{ContextKind, ContextValue};
 use conversation_service::{
+    command_line::{Command, CommandLine},
     config::{Config, LogFormat, Origin, Settings, Sources},
     demo,
     health_probe::{self, ProbeAddress, ProbeFiles, Protection},
@@ -36,58 +34,6 @@ const WRONG_USAGE: u8 = 2;
 /// How long the end waits for the last log lines to be written, if nobody reads them.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
-/// Owns the conversation lists of a chat product's users.
-#[derive(Parser)]
-#[command(
-    name = "conversation-service",
-    version,
-    after_help = "Every setting is also a variable (--restore-window is CONVERSATION_RESTORE_WINDOW)\n\
-                  and, but for --config, a key of the TOML file (restore_window = \"24h\"). The command\n\
-                  line wins over the environment, and the environment over the file.\n\
-                  The services that may call stand in the file alone, each as a table [[callers]] with name,\n\
-                  token_sha256 (one or a list), certificate_name or certificate_common_name, and roles. They,\n\
-                  sync_deletions and log_filter are followed when the file changes.\n\
-                  RUST_LOG chooses the log lines [default: info]. OTEL_EXPORTER_OTLP_ENDPOINT says where to\n\
-                  send traces [default: none are sent]."
-)]
-struct CommandLine {
-    #[command(subcommand)]
-    command: Option<Command>,
-    #[command(flatten)]
-    settings: Settings,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Bring the database up to date, then serve; this is also done without a command
-    Serve,
-    /// Bring the database up to date and exit
-    Migrate,
-    /// Run the background jobs once and exit, saying what they have removed
-    Purge {
-        /// On SQLite: the clock of this machine has jumped ahead, and is right
-        #[arg(long)]
-        trust_clock: bool,
-    },
-    /// Copy a SQLite database into a new file, also while a server uses it
-    Backup {
-        /// The file to make; it must not exist
-        file: PathBuf,
-    },
-    /// To be run once after the database was restored from a backup: every client lists again
-    AfterRestore,
-    /// Exit with status 0 if a server serves, for probes
-    Health {
-        /// The server, as host:port, http://… or https://… [default: the address to accept calls on]
-        #[arg(long)]
-        address: Option<ProbeAddress>,
-        #[command(flatten)]
-        files: ProbeFiles,
-    },
-    /// Tell the whole story on a throw-away database
-    Demo,
-}
-
 /// The reason that a command fails; the exit status tells the two apart.
 enum Failure {
     /// The settings are wrong. Log lines may not be written yet.
@@ -103,7 +49,7 @@ async fn main() -> ExitCode {
         reason = "the environment is read here once, and passed on"
     )]
     let environment: Vec<_> = env::vars_os().collect();
-    let line = match CommandLine::try_parse_from(with_joined_switches(env::args_os())) {
+    let line = match CommandLine::read(env::args_os()) {
         Ok(line) => line,
         Err(error) => return refuse(error, &environment),
     };
@@ -324,31 +270,6 @@ async fn health(
         .map_err(Failure::run)?;
     say(config.log_format, &format!("{address} is SERVING"), None);
     Ok(())
-}
-
-/// `--sync-deletions false` is meant as `--sync-deletions=false`. The parser takes a word after a switch
-/// for a command, as in `--sync-deletions serve`.
-fn with_joined_switches(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
-    let command = CommandLine::command();
-    let settings = command.get_arguments();
-    let switches: Vec<_> = settings
-        .filter(|setting| setting.is_require_equals_set())
-        .filter_map(|setting| setting.get_long())
-        .map(|name| OsString::from(format!("--{name}")))
-        .collect();
-    let mut joined: Vec<OsString> = Vec::new();
-    for argument in arguments {
-        match joined.last_mut() {
-            Some(switch)
-                if switches.contains(switch) && (argument == "true" || argument == "false") =>
-            {
-                switch.push("=");
-                switch.push(argument);
-            }
-            _ => joined.push(argument),
-        }
-    }
-    joined
 }
 
 /// Answers a command line that asks for help or the version, or is wrong.
