@@ -1,4 +1,4 @@
-//! The command line: its commands and flags, and their help.
+//! The command line: its commands and flags, and their help, which is their documentation as well.
 
 use std::{ffi::OsString, path::PathBuf};
 
@@ -97,3 +97,6 @@ fn with_joined_switches(words: impl Iterator<Item = OsString>) -> Vec<OsString> 
     }
     joined
 }
+
+#[cfg(test)]
+mod reference;

@@ -213,6 +213,8 @@ pub mod machine;
 pub mod metrics;
 #[cfg(feature = "server")]
 mod peers;
+#[cfg(all(test, feature = "server"))]
+mod reference;
 #[cfg(feature = "server")]
 pub mod reload;
 #[cfg(feature = "server")]

@@ -26,6 +26,9 @@ const HIGHEST_LIMIT: u32 = 1_000_000;
 /// The settings of one source: the command line, the environment or the file. A setting that the source
 /// leaves out is `None`.
 ///
+/// The comments of the fields are their help, and the page of the settings in `docs/reference`: first what
+/// `-h` says, with the default, then what `--help` adds.
+///
 /// `Default` sets nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
 #[command(next_help_heading = "Settings")]
@@ -38,33 +41,36 @@ pub struct Settings {
     #[arg(long, global = true, value_name = "ADDRESS", value_parser = socket_address)]
     pub(super) listen: Option<SocketAddr>,
 
-    /// The server's certificate, in PEM form, followed by those that lead to its authority
+    /// The server's certificate (PEM), followed by the certificates up to its authority
+    ///
+    /// Without it connections are plaintext.
     #[arg(long, global = true, value_name = "FILE")]
     pub(super) tls_cert: Option<PathBuf>,
 
-    /// The private key of the certificate, in PEM form
+    /// The private key of the certificate (PEM, without a password)
     #[arg(long, global = true, value_name = "FILE")]
     pub(super) tls_key: Option<PathBuf>,
 
-    /// The authorities that clients' certificates must come from, in PEM form; makes TLS mutual
+    /// The authorities (PEM) that clients' certificates must come from: makes TLS mutual
     #[arg(long, global = true, value_name = "FILE")]
     pub(super) tls_client_ca: Option<PathBuf>,
 
-    /// Listen beyond loopback although callers are not authenticated [default: false]
+    /// Listen beyond loopback although no caller is named [default: false]
+    ///
+    /// It has no effect if one is.
     #[arg(long, global = true, value_name = "BOOL", value_parser = switch,
           num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(super) allow_anonymous: Option<bool>,
 
-    /// The database: a SQLite file, or PostgreSQL.
-    #[arg(
-        long,
-        global = true,
-        value_name = "URL",
-        help = "The database, or postgres://… [default: sqlite://conversations.db]"
-    )]
+    /// The database: `sqlite://FILE` or `postgres://…` [default: sqlite://conversations.db]
+    #[expect(clippy::doc_markdown, reason = "it is the text of --help")]
+    #[arg(long, global = true, value_name = "URL")]
     pub(super) database_url: Option<DatabaseUrl>,
 
-    /// PostgreSQL itself, if the database URL names a pooler in transaction mode [default: none]
+    /// PostgreSQL itself, if the database URL names a pooler in transaction mode
+    ///
+    /// It serves what needs a session: migrations, and notifications of other replicas' changes, which are
+    /// polled for otherwise.
     #[arg(long, global = true, value_name = "URL")]
     pub(super) database_direct_url: Option<DatabaseUrl>,
 
@@ -77,7 +83,7 @@ pub struct Settings {
           num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(super) postgres_generic_plans: Option<bool>,
 
-    /// Tell a user's other clients of a deletion when the request does not say [default: false]
+    /// Notify a user's other clients of a deletion when the request does not say [default: false]
     #[arg(long, global = true, value_name = "BOOL", value_parser = switch,
           num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(super) sync_deletions: Option<bool>,
@@ -86,62 +92,83 @@ pub struct Settings {
     #[arg(long, global = true, value_name = "DURATION", value_parser = restore_window)]
     pub(super) restore_window: Option<Duration>,
 
-    /// How long changes that are made from now on are kept, for retries and for clients that were away
-    /// [default: 7d]
+    /// How long changes are kept, at least `restore_window` [default: 7d]
+    ///
+    /// They are kept for retries and for clients that were away. A message that is delivered again is
+    /// recognised for as long.
     #[arg(long, global = true, value_name = "DURATION", value_parser = change_retention)]
     pub(super) change_retention: Option<Duration>,
 
-    /// The time between two rounds of the background jobs [default: 1m]
+    /// The time between two rounds of the background jobs, at most 24h [default: 1m]
     #[arg(long, global = true, value_name = "DURATION", value_parser = purge_interval)]
     pub(super) purge_interval: Option<Duration>,
 
-    /// The most conversations that a user can pin, at most 1000 [default: 50]
+    /// The most conversations that a user can pin, 0 to 1000 [default: 50]
     #[arg(long, global = true, value_name = "NUMBER", value_parser = pin_limit)]
     pub(super) pin_limit: Option<u32>,
 
-    /// The most calls of a caller let in at once; others are refused [default: 512]
+    /// The most calls of one caller admitted at once [default: 512]
+    ///
+    /// Others are refused with `OVERLOADED`. A third more is kept for other callers.
     #[arg(long, global = true, value_name = "NUMBER", value_parser = limit)]
     pub(super) max_requests: Option<u32>,
 
-    /// The most watchers of a caller at once; others are refused [default: 10000]
+    /// The most watchers of one caller at once [default: 10000]
+    ///
+    /// Others are refused with `OVERLOADED`. A third more is kept for other callers.
     #[arg(long, global = true, value_name = "NUMBER", value_parser = limit)]
     pub(super) max_watchers: Option<u32>,
 
-    /// The most users of a caller followed over WatchUsers streams; others are refused [default: 100000]
-    #[expect(clippy::doc_markdown, reason = "it is the text of --help")]
+    /// The most users of one caller that are followed over `WatchUsers` streams [default: 100000]
+    ///
+    /// Each takes a few hundred bytes. Others are refused with `WATCH_LIMIT_REACHED`, or with `OVERLOADED`
+    /// where the caller has several streams. A third more is kept for other callers.
     #[arg(long, global = true, value_name = "NUMBER", value_parser = limit)]
     pub(super) max_watched_users: Option<u32>,
 
-    /// The most connections of an address at once; others wait [default: 1000]
+    /// The most connections of one address at once [default: 1000]
+    ///
+    /// Each takes a file descriptor. Others wait. A third more is kept for other addresses.
     #[arg(long, global = true, value_name = "NUMBER", value_parser = limit)]
     pub(super) max_connections: Option<u32>,
 
     /// The most calls open at once on one connection, watches apart [default: 1000]
+    ///
+    /// HTTP/2 announces the sum of this limit and of `max_watches_per_connection` to clients, which keep to
+    /// it.
     #[arg(long, global = true, value_name = "NUMBER", value_parser = limit)]
     pub(super) max_streams_per_connection: Option<u32>,
 
-    /// The most watches open at once on one connection; others are refused [default: 1000]
+    /// The most watches open at once on one connection [default: 1000]
+    ///
+    /// Others are refused with `WATCH_LIMIT_REACHED`.
     #[arg(long, global = true, value_name = "NUMBER", value_parser = limit)]
     pub(super) max_watches_per_connection: Option<u32>,
 
-    /// How long a connection is used for new calls [default: 30m]
+    /// How long a connection is used for new calls, at least 1s [default: 30m]
+    ///
+    /// Open calls are then finished.
     #[arg(long, global = true, value_name = "DURATION", value_parser = connection_age)]
     pub(super) max_connection_age: Option<Duration>,
 
-    /// How long calls in flight may go on after the signal to stop [default: 10s]
+    /// How long calls in flight may go on after the signal to stop, at most 1h [default: 10s]
     #[arg(long, global = true, value_name = "DURATION", value_parser = drain_timeout)]
     pub(super) drain_timeout: Option<Duration>,
 
-    /// How log lines are written: text or json [default: text]
+    /// How log lines are written: `text` or `json` [default: text]
     #[arg(long, global = true, value_name = "FORMAT")]
     pub(super) log_format: Option<LogFormat>,
 
+    /// The log lines that are written [default: info,sqlx=warn,sea_orm_migration=warn]
+    ///
+    /// `RUST_LOG` means the same and wins over the file.
     #[expect(clippy::doc_markdown, reason = "it is the text of --help")]
-    /// Which log lines are written, as RUST_LOG says it, which wins over the file [default: info]
     #[arg(long, global = true, value_name = "FILTER", value_parser = log_filter)]
     pub(super) log_filter: Option<String>,
 
-    /// The address to give metrics on, at /metrics; port 0 takes a free one [default: none]
+    /// The address to give metrics on, at `/metrics`; port 0 takes a free one
+    ///
+    /// Without it nothing listens.
     #[arg(long, global = true, value_name = "ADDRESS", value_parser = socket_address)]
     pub(super) metrics_listen: Option<SocketAddr>,
 }
