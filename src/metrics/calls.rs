@@ -96,13 +96,17 @@ impl CallMetrics {
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register_with_unit(
             "rpc_server_call_duration",
-            "How long calls took; a stream lasts until it ends",
+            "How long calls took, a stream until its end",
             Unit::Seconds,
             self.durations.clone(),
         );
         registry.register(
             "conversation_calls_failed",
-            "Calls that failed through no fault of their callers, each series from zero",
+            format!(
+                "Calls that failed through no fault of their callers ({}); each series of a method begins \
+                 at 0 with the server",
+                FAILURES.map(|code| format!("`{code}`")).join(", ")
+            ),
             self.failed.clone(),
         );
         registry.register(

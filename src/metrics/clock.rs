@@ -24,12 +24,12 @@ impl Collector for Clocks {
         let figures = [
             (
                 "conversation_clock_skew",
-                "How far this machine's clock is ahead of the database's",
+                "How far this machine's clock is ahead of the database's.",
                 seconds(self.0.skew()),
             ),
             (
                 "conversation_purge_held_back",
-                "How far the purge goes behind the database's clock, because that has jumped ahead",
+                "How far the purge goes behind the database's clock, because that has jumped ahead.",
                 self.0.held_back().as_secs_f64(),
             ),
         ];

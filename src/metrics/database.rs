@@ -96,24 +96,24 @@ impl DatabaseMetrics {
         );
         registry.register(
             "conversation_operation_retries",
-            "How often operations were run again because others were in the way",
+            "How often operations were run again after contention",
             self.retries.clone(),
         );
         registry.register_with_unit(
             "conversation_transaction_wait",
             "From asking for a transaction to having begun it: the queue for a connection of the \
-             pool, or for the one writer of SQLite",
+             pool, or for SQLite's one writer",
             Unit::Seconds,
             self.waits.clone(),
         );
         registry.register(
             "conversation_changes",
-            "Changes made to users' views, by kind; retries change nothing and do not count",
+            "Changes made to users' views; retries do not count",
             self.changes.clone(),
         );
         registry.register(
             "conversation_messages_stored",
-            "Messages stored; retries store nothing and do not count",
+            "Messages stored; retries do not count",
             self.messages.clone(),
         );
     }
@@ -199,7 +199,7 @@ impl<F: Fn() -> Connections + Send + Sync + 'static> Collector for Pool<F> {
         }
         count.encode(encoder.encode_descriptor(
             "db_client_connections",
-            "Open connections of the pool.",
+            "Open connections of the pool, by whether they are in use.",
             None,
             count.metric_type(),
         )?)?;
@@ -214,7 +214,7 @@ impl<F: Fn() -> Connections + Send + Sync + 'static> Collector for Pool<F> {
         durable.encode(encoder.encode_descriptor(
             "conversation_database_durable",
             "1 if the database keeps what it has acknowledged when its machine fails, as far as its \
-             settings say",
+             settings say; 0 if one of PostgreSQL's settings `fsync` and `full_page_writes` is off.",
             None,
             durable.metric_type(),
         )?)

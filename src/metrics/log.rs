@@ -19,7 +19,7 @@ impl Collector for DroppedLines {
         let dropped = ConstCounter::new(telemetry::dropped_lines());
         dropped.encode(encoder.encode_descriptor(
             "conversation_log_lines_dropped",
-            "Log lines that were dropped because whoever reads the log was too slow.",
+            "Log lines that were dropped because standard error was read too slowly.",
             None,
             dropped.metric_type(),
         )?)

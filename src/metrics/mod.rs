@@ -19,7 +19,8 @@
 //! - Metrics belong to a server, not to the process: two servers in one process do not mix theirs. The log
 //!   is the process's, and so is its one metric.
 //! - They are kept whether or not anybody reads them; that costs a few atomic operations a call.
-//! - docs/monitoring.md documents each of them, and a test compares the two.
+//! - Its help documents a metric: docs/reference/metrics.md is made of it (`reference`).
+//!   The operations of the store are documented there as well (`reference::operations`).
 
 mod calls;
 mod clock;
@@ -31,6 +32,9 @@ mod peers;
 mod process;
 mod purge;
 mod watches;
+
+#[cfg(test)]
+mod reference;
 
 use std::time::Duration;
 
@@ -115,7 +119,8 @@ impl Metrics {
         process::register(&mut registry);
         registry.register(
             "conversation_serving",
-            "1 while the server serves, 0 while it does not",
+            "1 while the server serves; 0 while its database is away, their clocks are too far apart, or it \
+             drains",
             self.serving.clone(),
         );
         registry.register_collector(Box::new(log::DroppedLines));
@@ -124,7 +129,7 @@ impl Metrics {
         build.get_or_create(&BuildLabels { version }).set(1);
         registry.register(
             "conversation_build_info",
-            "What is running; always 1",
+            "The version that runs; always 1",
             build,
         );
         registry

@@ -32,13 +32,13 @@ impl PeerMetrics {
         );
         registry.register(
             "conversation_connections_waited",
-            "Connections that found no room when they came: max_connections is reached, or the share \
-             of one address",
+            "Connections that had to wait for room: `max_connections` is reached, or the share of one \
+             address",
             self.waited.clone(),
         );
         registry.register(
             "conversation_cut_off",
-            "What was cut off because its peer held it for too long or held too much",
+            "Cut off because a peer held it for too long, or held too much",
             self.cut_off.clone(),
         );
     }

@@ -79,7 +79,7 @@ impl Collector for Process {
         let cpu = ConstCounter::new(usage.cpu_seconds);
         cpu.encode(encoder.encode_descriptor(
             "process_cpu_seconds",
-            "Time that the process has spent on processors.",
+            "Time that the process has spent on processors; like its other metrics on Linux only.",
             None,
             cpu.metric_type(),
         )?)?;

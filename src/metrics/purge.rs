@@ -78,27 +78,27 @@ impl PurgeMetrics {
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register(
             "conversation_purge_rounds",
-            "Rounds of the background jobs",
+            "Rounds of the background jobs; `refused` if the time could not be believed",
             self.rounds.clone(),
         );
         registry.register(
             "conversation_purge_erased_messages",
-            "Messages erased because nobody can ever see them again",
+            "Messages erased, since nobody can ever see them again",
             self.erased.clone(),
         );
         registry.register(
             "conversation_purge_trimmed_changes",
-            "Changes removed because they were older than the retention of the log",
+            "Changes removed, since they had been kept for as long as was promised",
             self.trimmed.clone(),
         );
         registry.register(
             "conversation_purge_backlog",
-            "Erasures that were due and not done when the last round ended, counted up to 10000",
+            "Erasures that were still due when the last round ended, counted up to 10000",
             self.backlog.clone(),
         );
         registry.register_with_unit(
             "conversation_purge_lag",
-            "How long the oldest of them had been due",
+            "How long the oldest erasure had been due that the last round left",
             Unit::Seconds,
             self.lag.clone(),
         );
@@ -149,7 +149,7 @@ impl Collector for Overdue {
         let gauge = ConstGauge::new(overdue.as_secs_f64());
         gauge.encode(encoder.encode_descriptor(
             "conversation_purge_overdue_seconds",
-            "For how long a round of the background jobs should have ended, failed or not.",
+            "How long ago a round of the background jobs should have ended, failed or not; 0 while all is well.",
             None,
             gauge.metric_type(),
         )?)

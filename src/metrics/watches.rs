@@ -78,12 +78,12 @@ impl WatchMetrics {
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register(
             "conversation_watchers",
-            "Open WatchConversations and WatchUsers streams",
+            "Open `WatchConversations` and `WatchUsers` streams",
             self.open.clone(),
         );
         registry.register(
             "conversation_watched_users",
-            "Users that WatchUsers streams follow",
+            "Users that `WatchUsers` streams follow",
             self.users.clone(),
         );
         registry.register(
@@ -93,12 +93,15 @@ impl WatchMetrics {
         );
         registry.register(
             "conversation_watches_ended",
-            "Watches that have ended, by why; too_slow was cut off",
+            "Watches that have ended: `compacted` if the log did not reach back to what the client knew, \
+             `too_slow` if the client did not read and was cut off; of `WatchUsers` also `closed` by the \
+             caller, in order, and `invalid` if a message broke the rules",
             self.ended.clone(),
         );
         registry.register(
             "conversation_watched_users_ended",
-            "Users that WatchUsers streams have given up, by why",
+            "Users that a `WatchUsers` stream gave up while it went on: `list_again` if their revision is \
+             compacted or unknown, `limit` if `max_watched_users` is reached",
             self.users_ended.clone(),
         );
     }

@@ -4,6 +4,7 @@
 mod among_many;
 mod count;
 mod messages_together;
+mod operations;
 mod plans;
 mod recorder;
 mod records;

@@ -1,9 +1,13 @@
-//! The metrics that docs/monitoring.md documents: the tests compare the server with its table.
+//! The metrics that docs/reference/metrics.md documents: the tests compare the server, the dashboard and the
+//! alerts with its table.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-const PAGE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/monitoring.md"));
-const TABLE: &str = "| metric | type | labels | |";
+const PAGE: &str = include_str!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/docs/reference/metrics.md"
+));
+const TABLE: &str = "| metric | type | labels | meaning |";
 
 /// A metric as it is documented.
 #[derive(Debug, PartialEq, Eq)]

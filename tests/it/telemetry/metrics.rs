@@ -1,4 +1,4 @@
-//! The server's metrics, and that docs/monitoring.md documents them.
+//! The server's metrics, and that docs/reference/metrics.md documents them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
