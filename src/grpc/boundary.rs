@@ -152,7 +152,7 @@ where
 
 /// The span of a call. Its fields stand in each of its log lines; a field that is [`Empty`] is filled in
 /// when it is known. The span is there even if no lines are chosen, for without it a line says little.
-fn span(request_id: &HeaderValue, path: &str, name: &str) -> Span {
+pub(super) fn span(request_id: &HeaderValue, path: &str, name: &str) -> Span {
     tracing::error_span!(
         "call",
         otel.kind = "server",

@@ -255,3 +255,6 @@ fn log(status: &Status, reason: Option<&str>, duration: Duration, stage: Stage) 
         _ => tracing::info!(code, reason, error, duration_us, "refused"),
     }
 }
+
+#[cfg(test)]
+mod reference;

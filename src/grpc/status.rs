@@ -2,6 +2,9 @@
 //!
 //! The text that a caller reads says what to do and nothing of how the service works inside; the driver's
 //! own words go to the log, under the request's ID.
+//!
+//! `docs/reference/errors.md` is made of these statuses and of the comments of the reasons in
+//! `proto/conversation/v1/error.proto` (`reference`).
 
 use std::{collections::HashMap, fmt, time::Duration};
 
@@ -226,7 +229,12 @@ fn of_transport(original: &Status, method: &str) -> Status {
         Code::Unimplemented => unimplemented(),
         Code::Cancelled | Code::DeadlineExceeded => deadline_exceeded(),
         Code::NotFound => status(Code::NotFound, Reason::NotFound, original.message()),
-        Code::Unavailable => status(Code::Unavailable, Reason::Unavailable, original.message()),
+        Code::Unavailable => retriable(
+            Code::Unavailable,
+            Reason::Unavailable,
+            original.message(),
+            RETRY_UNAVAILABLE,
+        ),
         code => status(code, Reason::Unknown, original.message()),
     }
 }
@@ -424,3 +432,6 @@ pub(super) const fn name(code: Code) -> &'static str {
         Code::Unauthenticated => "UNAUTHENTICATED",
     }
 }
+
+#[cfg(test)]
+mod reference;
