@@ -31,6 +31,10 @@ ci:
 doc:
     RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items --open
 
+# Write docs/reference again, after a setting, a metric, a log line or an error is new
+reference:
+    RENEW_REFERENCE=yes cargo test --lib reference
+
 # Write the seeds of the fuzzers again, after a method or field is new
 seeds:
     cargo test --lib seeds -- --ignored
