@@ -30,13 +30,13 @@ use std::{
     time::Duration,
 };
 
-use crate::{access::Callers, jobs::Schedule, store::Vacuum};
+use crate::{access::Callers, telemetry::LogFormat};
 
 pub(crate) use self::database_url::Protection;
 pub use self::{
     database_url::{DatabaseUrl, DatabaseUrlError},
     error::ConfigError,
-    settings::{LogFormat, Settings},
+    settings::Settings,
     sources::{Origin, Sources},
 };
 
@@ -185,17 +185,6 @@ pub struct JobsConfig {
     /// long a message that comes again is recognised. A change is kept as long as was set when it was
     /// made. Default: 7 days.
     pub change_retention: Duration,
-}
-
-impl JobsConfig {
-    /// The schedule of the jobs.
-    #[must_use]
-    pub const fn schedule(&self) -> Schedule {
-        Schedule {
-            interval: self.purge_interval,
-            vacuum: Vacuum::InItsTime,
-        }
-    }
 }
 
 impl Config {

@@ -17,7 +17,7 @@ use std::{
 use clap::error::{ContextKind, ContextValue};
 use conversation_service::{
     command_line::{Command, CommandLine},
-    config::{Config, LogFormat, Origin, Settings, Sources},
+    config::{Config, Origin, Settings, Sources},
     demo,
     health_probe::{self, ProbeAddress, ProbeFiles, Protection},
     jobs::{self, Schedule},
@@ -26,7 +26,7 @@ use conversation_service::{
     reload::Reload,
     server::{Server, StartError},
     store::{self, BackupError, Migrated, Vacuum},
-    telemetry::{self, Export, Telemetry},
+    telemetry::{self, Export, LogFormat, Telemetry},
 };
 
 const WRONG_USAGE: u8 = 2;
@@ -214,7 +214,7 @@ async fn purge(config: &Config, trust_clock: bool) -> Result<(), Failure> {
     let clock = machine::clock();
     let schedule = Schedule {
         vacuum: Vacuum::AtOnce,
-        ..config.jobs.schedule()
+        ..Schedule::of(&config.jobs)
     };
     let erased = jobs::run_due(&store, &clock, schedule)
         .await

@@ -180,7 +180,7 @@ impl Server {
             limits: config.limits.clone(),
             pool_size: config.database.pool_size,
             changed,
-            schedule: config.jobs.schedule(),
+            schedule: Schedule::of(&config.jobs),
             poll_interval: config.watch.poll_interval,
             drain_timeout: config.drain_timeout,
             metrics,

@@ -28,6 +28,7 @@ use std::{
     io::{self, IsTerminal as _},
     os::fd::AsFd as _,
     panic::{self, PanicHookInfo},
+    str::FromStr,
     sync::OnceLock,
     thread,
     time::Duration,
@@ -45,9 +46,30 @@ use tracing_subscriber::{
 };
 
 use self::writer::Lines;
-use crate::config::LogFormat;
 
 pub use self::export::{Export, ExportError};
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One line for a person to read.
+    #[default]
+    Text,
+    /// One JSON object a line, for a collector.
+    Json,
+}
+
+impl FromStr for LogFormat {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err("expected `text` or `json`"),
+        }
+    }
+}
 
 /// Where the process's log lines go.
 static LINES: OnceLock<Lines> = OnceLock::new();

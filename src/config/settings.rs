@@ -7,7 +7,6 @@
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
-    str::FromStr,
     time::Duration,
 };
 
@@ -15,7 +14,10 @@ use super::{
     Config, ConfigError, DatabaseConfig, DatabaseUrl, DeletionConfig, JobsConfig, LimitsConfig,
     TlsConfig,
 };
-use crate::{access::Callers, telemetry};
+use crate::{
+    access::Callers,
+    telemetry::{self, LogFormat},
+};
 
 const LONGEST: Duration = Duration::from_hours(3650 * 24);
 const MAX_PURGE_INTERVAL: Duration = Duration::from_hours(24);
@@ -171,28 +173,6 @@ pub struct Settings {
     /// Without it nothing listens.
     #[arg(long, global = true, value_name = "ADDRESS", value_parser = socket_address)]
     pub(super) metrics_listen: Option<SocketAddr>,
-}
-
-/// How log lines are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LogFormat {
-    /// One line for a person to read.
-    #[default]
-    Text,
-    /// One JSON object a line, for a collector.
-    Json,
-}
-
-impl FromStr for LogFormat {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "text" => Ok(Self::Text),
-            "json" => Ok(Self::Json),
-            _ => Err("expected `text` or `json`"),
-        }
-    }
 }
 
 impl Settings {

@@ -15,7 +15,9 @@ use std::{
 
 use clap::{CommandFactory, Parser};
 
-use super::{Config, ConfigError, LogFormat, Settings, callers, error::shown_key};
+use crate::telemetry::LogFormat;
+
+use super::{Config, ConfigError, Settings, callers, error::shown_key};
 use crate::access::Callers;
 
 const PREFIX: &str = "CONVERSATION_";

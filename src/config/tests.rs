@@ -5,8 +5,9 @@ use std::{ffi::OsString, io::Write as _, net::SocketAddr, time::Duration};
 use clap::Parser;
 use tempfile::NamedTempFile;
 
-use super::{Config, ConfigError, LogFormat, Settings};
+use super::{Config, ConfigError, Settings};
 use crate::access::Callers;
+use crate::telemetry::LogFormat;
 
 mod access;
 

@@ -18,6 +18,7 @@ use std::time::Duration;
 use tracing::Instrument as _;
 
 use crate::{
+    config::JobsConfig,
     domain::{Clock, Timestamp},
     metrics::PurgeMetrics,
     store::{Erased, Store, StoreError, Vacuum},
@@ -36,6 +37,17 @@ pub struct Schedule {
     pub interval: Duration,
     /// When SQLite's files are written anew after something was erased.
     pub vacuum: Vacuum,
+}
+
+impl Schedule {
+    /// Of these settings.
+    #[must_use]
+    pub const fn of(config: &JobsConfig) -> Self {
+        Self {
+            interval: config.purge_interval,
+            vacuum: Vacuum::InItsTime,
+        }
+    }
 }
 
 /// One round of all jobs: everything that is due at `now`.

@@ -72,10 +72,17 @@ async fn text() -> String {
     let store = store::connect(&database).await.unwrap();
     let metrics = Metrics::new([]);
     metrics.calls.begin("/").end("UNAVAILABLE");
-    store.metrics().operation("append", Duration::ZERO, None);
+    store
+        .database()
+        .metrics()
+        .operation("append", Duration::ZERO, None);
     let _waiting = Waiting::new(&metrics.peers);
-    let connections = store.connections();
-    let registry = metrics.registry(store.metrics(), move || connections, machine::clock());
+    let connections = store.database().connections();
+    let registry = metrics.registry(
+        store.database().metrics(),
+        move || connections,
+        machine::clock(),
+    );
     Format::Prometheus.encode(&registry).unwrap()
 }
 

@@ -27,11 +27,13 @@
 //! - [`crash`] kills the program in the midst of its work;
 //! - [`history`] has everything done at once while everything fails, and explains what was answered;
 //! - [`deploy`] calls with the client for callers, and checks the files to run the service with;
+//! - [`arrows`] looks at what modules know of each other;
 //! - [`documents`] follows the links of the documents, and [`words`] looks for words to avoid;
 //! - [`command`] starts, sets and stops it as an operator does;
 //! - [`telemetry`] sees of it what an operator sees.
 
 mod access;
+mod arrows;
 mod bounds;
 mod clocks;
 mod command;

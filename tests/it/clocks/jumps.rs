@@ -2,7 +2,7 @@
 
 use conversation_service::{
     config::Config,
-    jobs,
+    jobs::{self, Schedule},
     proto::RestorationOutcome,
     store::{self, Store},
 };
@@ -44,7 +44,7 @@ impl Stage {
     /// A round of a process that has just been started on this machine; returns how many messages it has
     /// erased.
     async fn erased_on(&self, machine: &Machine) -> u64 {
-        let (clock, schedule) = (machine.clock(), self.config.jobs.schedule());
+        let (clock, schedule) = (machine.clock(), Schedule::of(&self.config.jobs));
         let round = jobs::run_due(&self.store, &clock, schedule).await;
         round.expect("the file is there").messages
     }
@@ -84,7 +84,7 @@ async fn a_running_process_notices_a_jump_by_itself() {
     let (database, machine) = (sqlite().await, Machine::started("once"));
     let stage = Stage::open(&database, &machine).await;
     let clock = machine.clock();
-    let schedule = stage.config.jobs.schedule();
+    let schedule = Schedule::of(&stage.config.jobs);
     let round = || async {
         let round = jobs::run_due(&stage.store, &clock, schedule).await;
         round.expect("the file is there").messages
@@ -106,7 +106,7 @@ async fn an_operator_can_say_that_a_clock_that_has_jumped_is_right() {
     let stage = Stage::open(&database, &machine).await;
     machine.set(25 * HOUR);
     let running = machine.clock();
-    let schedule = stage.config.jobs.schedule();
+    let schedule = Schedule::of(&stage.config.jobs);
     let round = jobs::run_due(&stage.store, &running, schedule).await;
     assert_eq!(round.expect("the file is there").messages, 0);
     stage

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use conversation_service::{
     config::Config,
-    jobs::{self, NotDue},
+    jobs::{self, NotDue, Schedule},
     machine,
     proto::RestorationOutcome,
     store::{self, Erased, Store},
@@ -80,9 +80,9 @@ async fn a_replica_25_hours_ahead_promises_dates_and_erases_by_the_databases_tim
     let config = config(&database);
     let store = store(&config).await;
     let clock = ahead.clock();
-    let round = jobs::run_due(&store, &clock, config.jobs.schedule()).await;
+    let round = jobs::run_due(&store, &clock, Schedule::of(&config.jobs)).await;
     assert!(matches!(round, Err(NotDue::Skewed { skew }) if skew.abs_diff(90_000) < 10));
-    let round = jobs::run_once(&store, clock.now(), config.jobs.schedule()).await;
+    let round = jobs::run_once(&store, clock.now(), Schedule::of(&config.jobs)).await;
     assert_eq!(round.expect("the database is there"), Erased::default());
     let restored = other.restored(ALICE, &deletion).await;
     assert_eq!(restored, [RestorationOutcome::Restored]);
@@ -104,7 +104,7 @@ async fn what_a_replica_8_days_behind_was_asked_is_not_trimmed_and_its_retry_doe
     let config = config(&database);
     let store = store(&config).await;
     let healthy = Machine::ahead_by(0).clock();
-    let round = jobs::run_due(&store, &healthy, config.jobs.schedule()).await;
+    let round = jobs::run_due(&store, &healthy, Schedule::of(&config.jobs)).await;
     assert_eq!(round.expect("the clocks agree"), Erased::default());
     let again = deletion.await;
     assert_eq!(again.encode_to_vec(), first.encode_to_vec());
@@ -131,7 +131,7 @@ async fn a_server_is_not_ready_while_its_clock_is_far_from_the_databases() {
     // That is still believed; the log warns.
     let config = config(&database);
     let store = store(&config).await;
-    let round = jobs::run_due(&store, &machine.clock(), config.jobs.schedule()).await;
+    let round = jobs::run_due(&store, &machine.clock(), Schedule::of(&config.jobs)).await;
     assert!(round.is_ok(), "{round:?}");
     assert!(health.is_serving());
 }

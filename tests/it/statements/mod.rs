@@ -13,7 +13,13 @@ mod together;
 
 use std::{collections::BTreeSet, future::Future, time::Duration};
 
-use conversation_service::{config::JobsConfig, jobs, machine, proto::Reappearance, store::Store};
+use conversation_service::{
+    config::JobsConfig,
+    jobs::{self, Schedule},
+    machine,
+    proto::Reappearance,
+    store::Store,
+};
 
 use crate::support::{
     client::{Client, active_since, everything, in_folder, marked, matching, unread},
@@ -78,7 +84,7 @@ impl Observed {
             let later = machine::clock()
                 .now()
                 .saturating_add(Duration::from_hours(hours));
-            let schedule = JobsConfig::default().schedule();
+            let schedule = Schedule::of(&JobsConfig::default());
             let done = jobs::run_once(&self.store, later, schedule).await;
             done.expect("the jobs run");
             let left = self.store.erasure().backlog(later).await;

@@ -20,10 +20,10 @@ async fn every_operation_is_in_the_reference(database: TestDatabase) {
     use_everything(&server.client).await;
     server.run_jobs().await;
 
-    let connections = server.store.connections();
+    let connections = server.store.database().connections();
     let metrics = Metrics::new([]);
     let registry = metrics.registry(
-        server.store.metrics(),
+        server.store.database().metrics(),
         move || connections,
         machine::clock(),
     );

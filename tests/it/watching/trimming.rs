@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use conversation_service::{jobs, store};
+use conversation_service::{
+    jobs::{self, Schedule},
+    store,
+};
 use tonic::Code;
 
 use super::{USER, conversations, revisions};
@@ -27,7 +30,7 @@ pub(super) async fn purge(database: &TestDatabase, clock: &TestClock) {
     let config = config(database);
     let store = store::connect(&config.database).await;
     let store = store.expect("the database is there");
-    let purged = jobs::run_once(&store, clock.clock().now(), config.jobs.schedule()).await;
+    let purged = jobs::run_once(&store, clock.clock().now(), Schedule::of(&config.jobs)).await;
     purged.expect("the jobs are done");
     store.close().await.expect("the database is left in order");
 }
