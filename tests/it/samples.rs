@@ -74,11 +74,7 @@ async fn reappears(client: &Client, conversation: &str, expected: &[u64]) {
 
 /// `deleteConversation('C2CExample')`
 async fn delete_one_conversation(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = alice(&database).await;
+    let Stage { client, .. } = alice(&database).await;
     client.delete("alice", [said("C2CExample")]).await;
     assert_eq!(
         client.listed("alice").await,
@@ -91,11 +87,7 @@ async fn delete_one_conversation(database: TestDatabase) {
 
 /// `deleteConversation({ conversationIDList: ['C2CExample'], clearHistoryMessage: false })`
 async fn delete_one_conversation_and_keep_its_history(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = alice(&database).await;
+    let Stage { client, .. } = alice(&database).await;
     client
         .delete("alice", [said("C2CExample")])
         .clear(false)
@@ -110,11 +102,7 @@ async fn delete_one_conversation_and_keep_its_history(database: TestDatabase) {
 
 /// `deleteConversation({ conversationIDList: ['C2CExample', 'GROUPExample'] })`
 async fn delete_several_conversations(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = alice(&database).await;
+    let Stage { client, .. } = alice(&database).await;
     client
         .delete("alice", ["C2CExample", "GROUPExample"].map(said))
         .await;
@@ -128,11 +116,7 @@ async fn delete_several_conversations(database: TestDatabase) {
 /// `deleteConversation({ conversationIDList: ['C2CExample', 'GROUPExample'],
 /// clearHistoryMessage: false })`
 async fn delete_several_conversations_and_keep_their_history(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = alice(&database).await;
+    let Stage { client, .. } = alice(&database).await;
     client
         .delete("alice", ["C2CExample", "GROUPExample"].map(said))
         .clear(false)

@@ -30,7 +30,6 @@ const RETENTION: Duration = Duration::from_hours(2);
 
 /// A server whose deletions can be undone for a while.
 struct Service {
-    _server: TestServer,
     client: Client,
     clock: TestClock,
 }
@@ -59,7 +58,6 @@ impl Service {
         let server = TestServer::start_with(config, &clock).await;
         Self {
             client: server.client().await,
-            _server: server,
             clock,
         }
     }

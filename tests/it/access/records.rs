@@ -200,11 +200,7 @@ async fn a_retry_through_another_caller_is_a_retry_and_the_first_stays_recorded(
 }
 
 async fn without_callers_none_is_recorded(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "hello").await;
     client.delete("alice", [c2c("bob")]).await;
     let rows = Rows::of(&database).await;

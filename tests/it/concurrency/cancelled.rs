@@ -150,11 +150,7 @@ async fn calls_that_are_cancelled_at_any_point_leave_nothing_half_done(database:
 async fn callers_that_go_away_do_not_break_the_connection_for_the_others_on_it(
     database: TestDatabase,
 ) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let mut dice = Dice::new(13);
     let calls = (0..CALLS).map(|number| {
         let client = client.clone();

@@ -39,11 +39,7 @@ async fn migrations_at_the_same_time_all_succeed(database: TestDatabase) {
             .await,
         migrations()
     );
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send_system(&["alice"], "it works").await;
 }
 

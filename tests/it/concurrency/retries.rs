@@ -79,7 +79,7 @@ async fn a_folder_that_is_created_twice_at_once_by_one_request_on_postgres_is_cr
     let Some(database) = TestDatabase::create(Backend::Postgres).await else {
         return;
     };
-    let Stage { client, .. } = &Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.delete("alice", [c2c("bob")]).await;
     let gate = Gate::close(&database, "alice").await;
     let mut calls = JoinSet::new();
@@ -103,7 +103,7 @@ async fn a_pin_whose_place_was_taken_before_its_retry_on_postgres_is_answered_as
     };
     let mut settings = config(&database);
     settings.pin_limit = 1;
-    let Stage { client, .. } = &Stage::open_with(settings).await;
+    let Stage { client, .. } = Stage::open_with(settings).await;
     for friend in ["bob", "carol"] {
         client.send(friend, c2c("alice"), "hi").await;
     }

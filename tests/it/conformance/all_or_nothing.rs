@@ -29,11 +29,7 @@ async fn state(client: &Client) -> (Vec<Conversation>, u64) {
 }
 
 async fn one_bad_id_among_good_ones_changes_nothing(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "hi").await;
     client.send("carol", c2c("alice"), "hi").await;
     let before = state(&client).await;
@@ -49,11 +45,7 @@ async fn one_bad_id_among_good_ones_changes_nothing(database: TestDatabase) {
 }
 
 async fn every_bad_id_is_named_by_its_path(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let nothing = ConversationId { id: None };
     let request = client.delete(
         "",
@@ -86,11 +78,7 @@ async fn every_bad_id_is_named_by_its_path(database: TestDatabase) {
 }
 
 async fn a_duplicate_changes_nothing(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "hi").await;
     let before = state(&client).await;
     let request = client.delete("alice", [c2c("bob"), system(), c2c("bob")]);
@@ -104,11 +92,7 @@ async fn a_duplicate_changes_nothing(database: TestDatabase) {
 }
 
 async fn no_conversation_at_all_is_refused(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let status = client.delete("alice", []).result().await;
     let status = refused(status, Code::InvalidArgument, "INVALID_REQUEST");
     assert_eq!(violated(&status), ["conversation_ids"]);
@@ -116,11 +100,7 @@ async fn no_conversation_at_all_is_refused(database: TestDatabase) {
 }
 
 async fn a_hundred_are_deleted_at_once_and_a_hundred_and_one_are_refused(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let everybody: Vec<_> = (0..101).map(|n| format!("user {n}")).collect();
     for user in &everybody {
         client.send(user, c2c("alice"), "hi").await;
@@ -140,11 +120,7 @@ async fn a_hundred_are_deleted_at_once_and_a_hundred_and_one_are_refused(databas
 }
 
 async fn results_come_in_the_order_of_the_request(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let mut ids: Vec<_> = (0..20).map(|n| c2c(format!("user {n}"))).collect();
     for id in &ids {
         let Some(Id::C2cUserId(user)) = &id.id else {

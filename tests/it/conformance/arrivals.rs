@@ -88,11 +88,7 @@ async fn send(client: &Client, sender: &str) {
 }
 
 async fn a_message_to_a_large_group_writes_its_senders_row_alone(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let rows = Rows::of(&database).await;
     client.join("crew", &NINE).await;
     for sender in ["a", "i", "a", "a"] {
@@ -109,11 +105,7 @@ async fn a_message_to_a_large_group_writes_its_senders_row_alone(database: TestD
 }
 
 async fn a_message_to_a_small_group_writes_the_rows_of_its_current_members(database: TestDatabase) {
-    let Stage {
-        client,
-        clock: _clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let rows = Rows::of(&database).await;
     client.join("crew", &NINE[..8]).await;
     let written = writers(&rows, &database, GROUP, send(&client, "a")).await;
@@ -133,11 +125,7 @@ async fn a_message_to_a_small_group_writes_the_rows_of_its_current_members(datab
 }
 
 async fn a_message_to_one_other_user_writes_two_rows(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let rows = Rows::of(&database).await;
     for _ in 0..2 {
         let sent = client.send("a", c2c("b"), "hi");
@@ -149,11 +137,7 @@ async fn a_message_to_one_other_user_writes_two_rows(database: TestDatabase) {
 async fn the_members_of_a_group_lose_their_copies_of_the_head_when_it_grows_large(
     database: TestDatabase,
 ) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let rows = Rows::of(&database).await;
     let copies = async || {
         let sql = "SELECT count(*) FROM members WHERE last_seq IS NOT NULL";

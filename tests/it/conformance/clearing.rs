@@ -17,11 +17,7 @@ on_every_database!(
 );
 
 async fn not_saying_whether_to_clear_means_clearing(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "hi").await;
     let deletion = client.delete("alice", [c2c("bob")]).await;
     let result = &deletion.results[0];
@@ -32,11 +28,7 @@ async fn not_saying_whether_to_clear_means_clearing(database: TestDatabase) {
 async fn without_clearing_the_history_stays_readable_while_it_is_not_listed(
     database: TestDatabase,
 ) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "one").await;
     client.send("alice", c2c("bob"), "two").await;
     let before = client.history("alice", c2c("bob")).await;
@@ -48,11 +40,7 @@ async fn without_clearing_the_history_stays_readable_while_it_is_not_listed(
 }
 
 async fn a_clearing_deletion_of_a_deleted_conversation_still_clears(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "one").await;
     client.delete("alice", [c2c("bob")]).clear(false).await;
     let deletion = client.delete("alice", [c2c("bob")]).clear(true).await;
@@ -63,11 +51,7 @@ async fn a_clearing_deletion_of_a_deleted_conversation_still_clears(database: Te
 }
 
 async fn a_keeping_deletion_does_not_bring_a_cleared_history_back(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "one").await;
     client.delete("alice", [c2c("bob")]).clear(true).await;
     client.send("bob", c2c("alice"), "two").await;
@@ -82,11 +66,7 @@ async fn a_keeping_deletion_does_not_bring_a_cleared_history_back(database: Test
 }
 
 async fn every_kind_of_conversation_is_cleared(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.join("crew", &["alice", "bob"]).await;
     client.send("bob", group("crew"), "hi").await;
     client.send("bob", c2c("alice"), "hi").await;

@@ -134,11 +134,7 @@ async fn varied(client: &Client, clock: &TestClock) {
 }
 
 async fn filters_combine_and_page_alike_in_pages_of_any_size(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     varied(&client, &clock).await;
     let whole = client.list_all("alice").await;
     assert_eq!(whole.len(), 13);
@@ -177,11 +173,7 @@ async fn filters_combine_and_page_alike_in_pages_of_any_size(database: TestDatab
 }
 
 async fn a_folder_that_does_not_exist_lists_nothing(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "hi").await;
     client.create_folder("alice", "work", [c2c("bob")]).await;
     client.create_folder("carol", "other", []).await;
@@ -200,11 +192,7 @@ async fn a_folder_that_does_not_exist_lists_nothing(database: TestDatabase) {
 }
 
 async fn marks_are_left_out_whichever_of_them_a_conversation_has(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     for (friend, marks) in [("a", 0), ("b", 1), ("c", 8), ("d", 9), ("e", 1 << 63)] {
         client.send(friend, c2c("alice"), "hi").await;
         if marks != 0 {
@@ -235,11 +223,7 @@ async fn marks_are_left_out_whichever_of_them_a_conversation_has(database: TestD
 }
 
 async fn what_the_user_has_left_is_found_by_that(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let others: Vec<_> = (0..12).map(|number| format!("member {number}")).collect();
     let others: Vec<_> = others.iter().map(String::as_str).collect();
     for (name, size) in [
@@ -290,11 +274,7 @@ async fn what_the_user_has_left_is_found_by_that(database: TestDatabase) {
 
 async fn hundreds_of_conversations_are_filtered_and_each_is_listed_once(database: TestDatabase) {
     const MANY: usize = 900;
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let chats = seed::chats(&database, "alice", MANY).await;
     let every = |step: usize, from: usize| -> Vec<_> {
         chats.iter().skip(from).step_by(step).cloned().collect()
@@ -349,11 +329,7 @@ async fn filtered_pages_skip_nothing_that_keeps_its_place_though_messages_arrive
     database: TestDatabase,
 ) {
     const MANY: usize = 600;
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     let chats = seed::chats(&database, "alice", MANY).await;
     let starred: Vec<_> = chats.iter().step_by(2).cloned().collect();
     for ids in starred.chunks(100) {

@@ -33,11 +33,7 @@ fn limit_reached<T: Debug>(result: Result<T, Status>, reason: &str, limit: &str)
 }
 
 async fn a_user_has_at_most_twenty_folders(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "hi").await;
     for number in 1..=20 {
         client
@@ -67,11 +63,7 @@ async fn a_user_has_at_most_twenty_folders(database: TestDatabase) {
 async fn folders_hold_a_thousand_conversations_counting_each_time_one_is_in(
     database: TestDatabase,
 ) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let chats = seed::chats(&database, "alice", 202).await;
     for number in 1..=9 {
         let name = number.to_string();
@@ -141,11 +133,7 @@ async fn full(client: &Client, chats: &[ConversationId]) {
 }
 
 async fn what_is_deleted_at_present_counts_in_no_limit(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let chats = seed::chats(&database, "alice", 1_102).await;
     full(&client, &chats).await;
     let one = client.add_to_folder("alice", "0", [chats[1_100].clone()]);
@@ -187,11 +175,7 @@ async fn what_is_deleted_at_present_counts_in_no_limit(database: TestDatabase) {
 }
 
 async fn the_large_groups_of_a_user_count_as_they_are_shown(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let chats = seed::chats(&database, "alice", 1_000).await;
     let members: Vec<_> = (0..12).map(|number| format!("member {number}")).collect();
     let mut members: Vec<_> = members.iter().map(String::as_str).collect();
@@ -230,11 +214,7 @@ async fn the_large_groups_of_a_user_count_as_they_are_shown(database: TestDataba
 
 /// So that the answer has a bound when all of it comes back.
 async fn folders_hold_ten_thousand_conversations_shown_or_not(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let chats = seed::chats(&database, "alice", 1_001).await;
     for (name, ids) in (1..=10)
         .map(|n| n.to_string())

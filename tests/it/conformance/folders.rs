@@ -38,11 +38,7 @@ fn results(expected: &[(ConversationId, ChangeOutcome)]) -> Vec<ChangeResult> {
 }
 
 async fn folders_are_listed_as_they_were_made_and_filled(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let nobody = client.list_folders("alice").await;
     assert_eq!((nobody.folders, nobody.revision), (vec![], 0));
     for sender in ["bob", "carol", "dora", "erin"] {
@@ -76,11 +72,7 @@ async fn folders_are_listed_as_they_were_made_and_filled(database: TestDatabase)
 }
 
 async fn putting_in_and_taking_out_says_of_each_what_became_of_it(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     for sender in ["bob", "carol", "dora"] {
         client.send(sender, c2c("alice"), "hi").await;
     }
@@ -112,11 +104,7 @@ async fn putting_in_and_taking_out_says_of_each_what_became_of_it(database: Test
 }
 
 async fn an_entry_names_its_folders_oldest_first(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "hi").await;
     client.send("carol", c2c("alice"), "hi").await;
     for name in ["z", "a", "m"] {
@@ -138,11 +126,7 @@ async fn an_entry_names_its_folders_oldest_first(database: TestDatabase) {
 }
 
 async fn a_renamed_folder_keeps_its_place_and_its_contents(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "hi").await;
     client.create_folder("alice", "old", [c2c("bob")]).await;
     client.create_folder("alice", "other", []).await;
@@ -165,11 +149,7 @@ async fn a_renamed_folder_keeps_its_place_and_its_contents(database: TestDatabas
 async fn a_deleted_folder_is_answered_as_it_was_and_leaves_its_conversations(
     database: TestDatabase,
 ) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     for sender in ["bob", "carol", "dora"] {
         client.send(sender, c2c("alice"), "hi").await;
     }
@@ -190,11 +170,7 @@ async fn a_deleted_folder_is_answered_as_it_was_and_leaves_its_conversations(
 }
 
 async fn a_name_belongs_to_one_folder_of_each_user(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "hi").await;
     client.create_folder("alice", "work", []).await;
     client.create_folder("alice", "rest", [c2c("bob")]).await;
@@ -213,11 +189,7 @@ async fn a_name_belongs_to_one_folder_of_each_user(database: TestDatabase) {
 }
 
 async fn a_folder_that_is_not_there_is_refused_and_nothing_is_changed(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "hi").await;
     client.create_folder("bob", "work", []).await;
     client.create_folder("alice", "Work", []).await;
@@ -253,11 +225,7 @@ async fn a_folder_that_is_not_there_is_refused_and_nothing_is_changed(database: 
 }
 
 async fn names_have_at_most_32_bytes_and_are_compared_byte_for_byte(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let longest = "ü".repeat(16);
     let names = [
         longest.as_str(),
@@ -288,11 +256,7 @@ async fn names_have_at_most_32_bytes_and_are_compared_byte_for_byte(database: Te
 }
 
 async fn what_is_deleted_stays_in_its_folders_unseen(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     for sender in ["bob", "carol"] {
         client.send(sender, c2c("alice"), "hi").await;
     }
@@ -325,11 +289,7 @@ async fn what_is_deleted_stays_in_its_folders_unseen(database: TestDatabase) {
 }
 
 async fn what_was_never_listed_can_be_filed_if_the_user_has_it(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.join("crew", &["alice", "bob"]).await;
     let made = client.create_folder("alice", "work", [group("crew")]).await;
     assert_eq!(made.results, results(&[(group("crew"), CHANGED)]));
@@ -348,11 +308,7 @@ async fn what_was_never_listed_can_be_filed_if_the_user_has_it(database: TestDat
 }
 
 async fn a_folder_of_a_name_that_was_used_before_begins_empty(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "hi").await;
     client.create_folder("alice", "work", [c2c("bob")]).await;
     client.create_folder("alice", "rest", []).await;

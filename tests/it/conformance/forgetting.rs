@@ -60,11 +60,7 @@ fn has_none(entry: &Conversation) -> bool {
 }
 
 async fn settings_go_with_a_deletion_that_forgets_and_stay_with_any_other(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     furnish(&client).await;
     let before = entry(&client, "carol").await;
     forget(&client, "bob").await;
@@ -93,11 +89,7 @@ async fn settings_go_with_a_deletion_that_forgets_and_stay_with_any_other(databa
 }
 
 async fn what_is_deleted_already_is_forgotten_too_and_what_is_kept_is_not(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     furnish(&client).await;
     client.delete("alice", [c2c("bob")]).await;
     let already = [DeletionOutcome::AlreadyDeleted];
@@ -123,11 +115,7 @@ async fn what_is_deleted_already_is_forgotten_too_and_what_is_kept_is_not(databa
 }
 
 async fn undoing_puts_settings_back_where_they_were(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     furnish(&client).await;
     client.send("dora", c2c("alice"), "hi").await;
     client.add_to_folder("alice", "work", [c2c("dora")]).await;
@@ -151,11 +139,7 @@ async fn undoing_puts_settings_back_where_they_were(database: TestDatabase) {
 }
 
 async fn what_was_set_since_stays(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     furnish(&client).await;
     let deletion = forget(&client, "bob").await;
     client.mark("alice", [c2c("bob")], 2, 0).await;
@@ -171,11 +155,7 @@ async fn what_was_set_since_stays(database: TestDatabase) {
 }
 
 async fn a_folder_that_was_removed_since_is_not_made_again(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     furnish(&client).await;
     let deletion = forget(&client, "bob").await;
     client.delete_folder("alice", "work").await;
@@ -185,11 +165,7 @@ async fn a_folder_that_was_removed_since_is_not_made_again(database: TestDatabas
 }
 
 async fn forgetting_alone_lies_on_the_stack_and_a_repetition_does_not(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     furnish(&client).await;
     let before = client.list_all("alice").await;
     let first = client.delete("alice", [c2c("bob")]).clear(false).await;
@@ -229,11 +205,7 @@ async fn forgetting_alone_lies_on_the_stack_and_a_repetition_does_not(database: 
 }
 
 async fn undoing_twice_changes_nothing_more(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     furnish(&client).await;
     let deletion = forget(&client, "bob").await;
     client.restored("alice", &deletion.deletion_id).await;
@@ -249,11 +221,7 @@ async fn undoing_twice_changes_nothing_more(database: TestDatabase) {
 }
 
 async fn a_retry_is_answered_alike_and_takes_nothing_more(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     furnish(&client).await;
     let name = "0194f3a2-7c1e-7b7a-8d6e-000000000001";
     let first = forget(&client, "bob").request_id(name).await;
@@ -270,11 +238,7 @@ async fn a_retry_is_answered_alike_and_takes_nothing_more(database: TestDatabase
 }
 
 async fn events_say_what_was_forgotten_and_what_is_back(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     furnish(&client).await;
     client.send("carol", c2c("alice"), "two").await;
     let mut tablet = client.follow("alice", "tablet", None).await;
@@ -322,11 +286,7 @@ async fn events_say_what_was_forgotten_and_what_is_back(database: TestDatabase) 
 async fn undo_may_exceed_the_limit_of_folders_and_then_only_adding_is_refused(
     database: TestDatabase,
 ) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let friends: Vec<_> = (0..101).map(|number| format!("friend {number}")).collect();
     for friend in &friends {
         client.send(friend, c2c("alice"), "hi").await;

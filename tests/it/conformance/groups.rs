@@ -28,11 +28,7 @@ async fn seqs(client: &Client, user: &str) -> Vec<u64> {
 }
 
 async fn joining_alone_lists_nothing(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.join("crew", &["alice", "bob"]).await;
     assert_eq!(client.listed("alice").await, []);
     assert_eq!(
@@ -44,11 +40,7 @@ async fn joining_alone_lists_nothing(database: TestDatabase) {
 }
 
 async fn a_new_member_sees_only_what_comes_after_joining(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.join("crew", &["alice"]).await;
     client.send("alice", group("crew"), "one").await;
     client.join("crew", &["bob"]).await;
@@ -60,11 +52,7 @@ async fn a_new_member_sees_only_what_comes_after_joining(database: TestDatabase)
 }
 
 async fn a_member_who_left_keeps_what_they_saw_and_receives_nothing_new(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.join("crew", &["alice", "bob"]).await;
     client.send("alice", group("crew"), "one").await;
     client.send("alice", group("crew"), "two").await;
@@ -77,11 +65,7 @@ async fn a_member_who_left_keeps_what_they_saw_and_receives_nothing_new(database
 }
 
 async fn a_member_who_left_can_still_delete_it(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.join("crew", &["alice", "bob"]).await;
     client.send("alice", group("crew"), "one").await;
     client.leave("crew", &["bob"]).await;
@@ -100,11 +84,7 @@ async fn a_member_who_left_can_still_delete_it(database: TestDatabase) {
 }
 
 async fn rejoining_starts_at_the_head_again(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.join("crew", &["alice", "bob"]).await;
     client.send("alice", group("crew"), "one").await;
     client.leave("crew", &["bob"]).await;
@@ -118,11 +98,7 @@ async fn rejoining_starts_at_the_head_again(database: TestDatabase) {
 }
 
 async fn deleting_after_rejoining_is_not_undone_by_the_time_before(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.join("crew", &["alice", "bob"]).await;
     client.send("alice", group("crew"), "one").await;
     client.leave("crew", &["bob"]).await;
@@ -142,11 +118,7 @@ async fn deleting_after_rejoining_is_not_undone_by_the_time_before(database: Tes
 }
 
 async fn only_members_may_send(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.join("crew", &["alice", "bob"]).await;
     client.send("alice", group("crew"), "one").await;
     client.leave("crew", &["bob"]).await;
@@ -169,11 +141,7 @@ async fn only_members_may_send(database: TestDatabase) {
 }
 
 async fn adding_and_removing_count_only_what_changed(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     assert_eq!(client.leave("crew", &["alice"]).await, 0);
     assert_eq!(client.join("crew", &["alice", "bob"]).await, 2);
     assert_eq!(client.join("crew", &["bob", "carol"]).await, 1);

@@ -16,11 +16,7 @@ on_every_database!(
 );
 
 async fn a_group_that_grows_beyond_eight_looks_the_same_to_everybody(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     found(&client, "crew", 7).await;
     for _ in 0..3 {
         say(&client, &clock, "crew").await;
@@ -86,11 +82,7 @@ async fn a_group_that_grows_beyond_eight_looks_the_same_to_everybody(database: T
 }
 
 async fn who_comes_and_goes_while_a_group_grows_sees_what_is_theirs(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     found(&client, "crew", 7).await;
     say(&client, &clock, "crew").await;
     // Out with one, in with two: eight stay, and the ninth makes it large.

@@ -28,11 +28,7 @@ async fn set_everything(client: &Client) {
 }
 
 async fn a_deleted_conversation_leaves_every_list_filter_folder_and_total(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let both = [c2c("bob"), c2c("carol")];
     for sender in ["bob", "carol"] {
         client.send(sender, c2c("alice"), "hi").await;
@@ -66,11 +62,7 @@ async fn a_deleted_conversation_leaves_every_list_filter_folder_and_total(databa
 }
 
 async fn a_deleted_conversation_is_missing_when_looked_up(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "hi").await;
     client.send("carol", c2c("alice"), "hi").await;
     client.delete("alice", [c2c("bob")]).await;
@@ -83,11 +75,7 @@ async fn a_deleted_conversation_is_missing_when_looked_up(database: TestDatabase
 }
 
 async fn a_deleted_conversation_is_unpinned_and_keeps_the_users_settings(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.join("crew", &["alice", "bob"]).await;
     client.send("bob", group("crew"), "hi").await;
     set_everything(&client).await;
@@ -109,11 +97,7 @@ async fn a_deleted_conversation_is_unpinned_and_keeps_the_users_settings(databas
 }
 
 async fn undoing_brings_back_an_entry_with_all_its_settings(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.join("crew", &["alice", "bob"]).await;
     client.send("bob", group("crew"), "hi").await;
     set_everything(&client).await;
@@ -125,11 +109,7 @@ async fn undoing_brings_back_an_entry_with_all_its_settings(database: TestDataba
 }
 
 async fn settings_alone_do_not_make_it_reappear(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.join("crew", &["alice", "bob"]).await;
     client.send("bob", group("crew"), "hi").await;
     client.delete("alice", [group("crew")]).await;

@@ -64,11 +64,7 @@ pub(super) async fn sight(client: &Client, user: &str) -> (Vec<Conversation>, u6
 async fn large_and_small_groups_and_chats_are_listed_counted_and_paged_alike(
     database: TestDatabase,
 ) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     for (name, others) in [("nine", 8), ("eight", 7), ("hundred", 99), ("ten", 9)] {
         found(&client, name, others).await;
     }
@@ -117,11 +113,7 @@ async fn large_and_small_groups_and_chats_are_listed_counted_and_paged_alike(
 }
 
 async fn filters_folders_and_pins_find_large_groups(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     for (name, others) in [("big", 12), ("huge", 30), ("small", 3), ("silent", 20)] {
         found(&client, name, others).await;
     }
@@ -183,11 +175,7 @@ async fn filters_folders_and_pins_find_large_groups(database: TestDatabase) {
 }
 
 async fn all_reads_large_groups_among_the_others(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     for (name, others) in [("big", 12), ("left", 15), ("small", 3), ("read", 20)] {
         found(&client, name, others).await;
     }
@@ -220,11 +208,7 @@ async fn all_reads_large_groups_among_the_others(database: TestDatabase) {
 }
 
 async fn who_left_a_large_group_keeps_what_they_saw(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     found(&client, "crew", 20).await;
     say(&client, &clock, "crew").await;
     say(&client, &clock, "crew").await;
@@ -250,11 +234,7 @@ async fn who_left_a_large_group_keeps_what_they_saw(database: TestDatabase) {
 }
 
 async fn deleting_clearing_and_undoing_work_in_large_groups(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     found(&client, "crew", 20).await;
     for _ in 0..4 {
         say(&client, &clock, "crew").await;
@@ -293,11 +273,7 @@ async fn deleting_clearing_and_undoing_work_in_large_groups(database: TestDataba
 async fn large_groups_that_keep_their_places_are_listed_once_while_others_move(
     database: TestDatabase,
 ) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     let groups = ["one", "two", "three", "four", "five", "six"];
     for (number, name) in groups.iter().enumerate() {
         found(&client, name, 6 + number).await;

@@ -50,11 +50,7 @@ async fn messages(client: &Client, token: String) -> (Vec<Message>, String) {
 }
 
 async fn a_page_of_large_messages_is_shorter_and_goes_on_in_the_next(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     send(&client, |_| "bob".to_owned()).await;
     let (mut all, token) = messages(&client, String::new()).await;
     assert_eq!(all.len(), FITTING);
@@ -84,11 +80,7 @@ async fn conversations(client: &Client, token: String) -> (Vec<Conversation>, St
 async fn a_page_of_conversations_with_large_messages_is_shorter_and_goes_on_in_the_next(
     database: TestDatabase,
 ) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     send(&client, |number| format!("friend {number}")).await;
     let (mut all, token) = conversations(&client, String::new()).await;
     assert_eq!(all.len(), FITTING);

@@ -20,11 +20,7 @@ on_every_database!(
 );
 
 async fn a_user_who_never_did_anything_has_an_empty_list(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let listing = client
         .list_in_pages("nobody", None, 1)
         .await
@@ -34,11 +30,7 @@ async fn a_user_who_never_did_anything_has_an_empty_list(database: TestDatabase)
 }
 
 async fn the_latest_active_comes_first_and_equal_times_have_one_order(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     for (user, step) in [("dora", 0), ("bob", 1), ("carol", 1), ("anna", 0)] {
         clock.advance(Duration::from_micros(step));
         client.send(user, c2c("alice"), "hi").await;
@@ -63,11 +55,7 @@ async fn the_latest_active_comes_first_and_equal_times_have_one_order(database: 
 }
 
 async fn pinned_ones_come_first_and_the_newest_pin_before_older_ones(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     for user in ["bob", "carol"] {
         client.send(user, c2c("alice"), "hi").await;
         client.pin("alice", [c2c(user)]).await;
@@ -97,11 +85,7 @@ async fn pinned_ones_come_first_and_the_newest_pin_before_older_ones(database: T
 }
 
 async fn filters_choose_by_type_by_unread_and_by_mark_and_all_must_hold(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "unread").await;
     client.mark("alice", [c2c("bob")], 9, 0).await;
     client.send("alice", c2c("carol"), "read").await;
@@ -147,11 +131,7 @@ async fn filters_choose_by_type_by_unread_and_by_mark_and_all_must_hold(database
 }
 
 async fn an_entry_shows_the_newest_visible_message(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.join("crew", &["alice", "bob"]).await;
     client.send("bob", group("crew"), "one").await;
     let two = client.send("bob", group("crew"), "two").await;

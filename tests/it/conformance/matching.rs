@@ -60,11 +60,7 @@ fn after(clock: &TestClock, seconds: i64) -> Timestamp {
 }
 
 async fn the_oldest_active_are_deleted_first_and_as_many_as_the_limit_says(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     let users = ["eve", "dora", "carol", "bob", "anna"];
     chats(&client, &clock, &users).await;
     let first = client.delete_matching("alice", everything()).limit(2).await;
@@ -83,11 +79,7 @@ async fn the_oldest_active_are_deleted_first_and_as_many_as_the_limit_says(datab
 }
 
 async fn what_is_pinned_or_unread_is_spared_unless_it_is_included(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     chats(&client, &clock, &["plain", "pinned", "unread", "both"]).await;
     client.pin("alice", all_of(&["pinned", "both"])).await;
     for user in ["unread", "both"] {
@@ -114,11 +106,7 @@ async fn what_is_pinned_or_unread_is_spared_unless_it_is_included(database: Test
 }
 
 async fn a_filter_leaves_what_it_leaves_of_a_list(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     chats(&client, &clock, &["bob", "carol", "dora"]).await;
     client.join("crew", &["alice", "bob"]).await;
     say_in_crew(&client, &clock).await;
@@ -163,11 +151,7 @@ async fn say_in_crew(client: &Client, clock: &TestClock) {
 }
 
 async fn unread_conversations_are_included_where_the_filter_asks_for_them(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     chats(&client, &clock, &["bob", "carol"]).await;
     client.send("carol", c2c("alice"), "again").await;
     let selector = Selector {
@@ -179,11 +163,7 @@ async fn unread_conversations_are_included_where_the_filter_asks_for_them(databa
 }
 
 async fn inactive_is_what_active_since_leaves_out(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     chats(&client, &clock, &["bob", "carol", "dora", "eve"]).await;
     found(&client, "large", 12).await;
     say(&client, &clock, "large").await;
@@ -213,11 +193,7 @@ async fn inactive_is_what_active_since_leaves_out(database: TestDatabase) {
 }
 
 async fn what_is_excluded_stays_by_whichever_form_of_its_id(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     chats(&client, &clock, &["bob", "carol", "dora"]).await;
     client.send_system(&["alice"], "welcome").await;
     found(&client, "large", 12).await;
@@ -239,11 +215,7 @@ async fn what_is_excluded_stays_by_whichever_form_of_its_id(database: TestDataba
 }
 
 async fn what_is_not_listed_does_not_match(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     chats(&client, &clock, &["bob", "carol"]).await;
     client.join("silent", &["alice", "bob"]).await;
     found(&client, "large and silent", 12).await;
@@ -257,11 +229,7 @@ async fn what_is_not_listed_does_not_match(database: TestDatabase) {
 async fn large_groups_match_by_their_heads_and_stand_where_they_stand_by_activity(
     database: TestDatabase,
 ) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     for name in ["large", "left", "pinned", "unread"] {
         found(&client, name, 12).await;
     }
@@ -299,11 +267,7 @@ async fn large_groups_match_by_their_heads_and_stand_where_they_stand_by_activit
 }
 
 async fn more_than_ten_thousand_are_counted_as_ten_thousand(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let chats = seed::chats(&database, "alice", 10_050).await;
     let look = client.look("alice", really_everything()).await;
     assert_eq!(look.results.len(), 1_000);

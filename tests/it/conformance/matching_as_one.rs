@@ -33,11 +33,7 @@ fn id(number: u128) -> String {
 }
 
 async fn a_thousand_conversations_are_deleted_and_undone_as_one(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     seed::chats(&database, "alice", 1_500).await;
     let before = client.list_all("alice").await;
     let revision = client.revision("alice").await;
@@ -56,11 +52,7 @@ async fn a_thousand_conversations_are_deleted_and_undone_as_one(database: TestDa
 }
 
 async fn it_hides_or_clears_as_the_request_says(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     for (clear, user) in [(Some(false), "bob"), (Some(true), "carol"), (None, "dora")] {
         client.send(user, c2c("alice"), "hi").await;
         let mut deletion = client.delete_matching("alice", really_everything());
@@ -78,11 +70,7 @@ async fn it_hides_or_clears_as_the_request_says(database: TestDatabase) {
 }
 
 async fn a_retry_is_answered_as_the_first_time_whatever_has_come_since(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     seed::chats(&database, "alice", 30).await;
     let request = || {
         let deletion = client.delete_matching("alice", really_everything());
@@ -104,11 +92,7 @@ async fn a_retry_is_answered_as_the_first_time_whatever_has_come_since(database:
 async fn the_same_request_in_other_words_is_a_retry_and_another_one_is_refused(
     database: TestDatabase,
 ) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     seed::chats(&database, "alice", 5).await;
     let selector = Selector {
         excluded: vec![c2c("bob"), group("crew")],
@@ -152,11 +136,7 @@ async fn the_same_request_in_other_words_is_a_retry_and_another_one_is_refused(
 }
 
 async fn nothing_that_matches_is_a_deletion_of_nothing(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let named = || {
         let deletion = client.delete_matching("alice", really_everything());
         deletion.request_id(id(1))
@@ -173,11 +153,7 @@ async fn nothing_that_matches_is_a_deletion_of_nothing(database: TestDatabase) {
 async fn other_clients_receive_one_event_and_the_one_that_asked_receives_none(
     database: TestDatabase,
 ) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     seed::chats(&database, "alice", 300).await;
     let mut phone = client.follow("alice", "phone", None).await;
     let mut tablet = client.follow("alice", "tablet", None).await;
@@ -209,11 +185,7 @@ async fn other_clients_receive_one_event_and_the_one_that_asked_receives_none(
 }
 
 async fn what_it_has_cleared_is_erased_once_it_cannot_be_undone(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     let others: Vec<_> = (0..120).map(|number| format!("friend {number}")).collect();
     for other in &others {
         client.send(other, c2c("alice"), "hi").await;

@@ -62,11 +62,7 @@ fn named(expected: &[(&str, DeletionOutcome)]) -> Vec<(String, DeletionOutcome)>
 }
 
 async fn looking_changes_nothing_and_shows_what_the_deletion_does(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     seed::chats(&database, "alice", 1_200).await;
     client.clear_history("alice", [c2c(seed::user(7))]).await;
     let (listed, revision) = (
@@ -91,11 +87,7 @@ async fn looking_changes_nothing_and_shows_what_the_deletion_does(database: Test
 }
 
 async fn what_comes_to_match_after_the_look_stays(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     chats(&client, &["bob", "carol"]).await;
     client.pin("alice", [c2c("carol")]).await;
     let selector = Selector {
@@ -115,11 +107,7 @@ async fn what_comes_to_match_after_the_look_stays(database: TestDatabase) {
 }
 
 async fn what_has_received_a_message_or_a_setting_since_is_left_alone(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let names = [
         "data",
         "emptied",
@@ -192,11 +180,7 @@ async fn what_has_received_a_message_or_a_setting_since_is_left_alone(database: 
 }
 
 async fn a_setting_that_was_taken_back_has_been_received_all_the_same(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     chats(&client, &["bob", "carol", "dora"]).await;
     client.create_folder("alice", "work", []).await;
     let look = client.look("alice", really_everything()).await;
@@ -219,11 +203,7 @@ async fn a_setting_that_was_taken_back_has_been_received_all_the_same(database: 
 }
 
 async fn reading_does_not_keep_a_conversation(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     chats(&client, &["bob", "carol"]).await;
     let look = client.look("alice", really_everything()).await;
     client.read("alice", [c2c("bob")]).await;
@@ -234,11 +214,7 @@ async fn reading_does_not_keep_a_conversation(database: TestDatabase) {
 }
 
 async fn what_was_deleted_since_is_deleted_already(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     chats(&client, &["back", "bob", "carol", "restored"]).await;
     let look = client.look("alice", really_everything()).await;
     client.delete("alice", [c2c("bob")]).await;
@@ -262,11 +238,7 @@ async fn what_was_deleted_since_is_deleted_already(database: TestDatabase) {
 }
 
 async fn what_was_shown_again_since_is_left_alone(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     chats(&client, &["bob", "carol"]).await;
     let look = client.look("alice", really_everything()).await;
     client.delete("alice", [c2c("bob")]).clear(false).await;
@@ -279,11 +251,7 @@ async fn what_was_shown_again_since_is_left_alone(database: TestDatabase) {
 }
 
 async fn large_groups_of_a_plan_are_kept_if_they_received_a_message(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     for name in ["left", "quiet", "spoken", "spoken and left"] {
         found(&client, name, 12).await;
         say(&client, &clock, name).await;
@@ -309,11 +277,7 @@ async fn large_groups_of_a_plan_are_kept_if_they_received_a_message(database: Te
 }
 
 async fn limit_and_clear_history_are_as_the_deletion_has_them(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     for user in ["bob", "carol", "dora", "eve"] {
         chats(&client, &[user]).await;
         clock.advance(Duration::from_secs(1));
@@ -335,11 +299,7 @@ async fn limit_and_clear_history_are_as_the_deletion_has_them(database: TestData
 }
 
 async fn a_plan_is_for_one_user_and_one_selector_in_whatever_words(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     chats(&client, &["bob", "carol", "dora"]).await;
     client.send("bob", c2c("dora"), "hi").await;
     let selector = Selector {
@@ -404,11 +364,7 @@ async fn a_plan_is_for_one_user_and_one_selector_in_whatever_words(database: Tes
 }
 
 async fn a_plan_expires_after_an_hour_and_a_retry_does_not(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     chats(&client, &["bob", "carol"]).await;
     let look = client.look("alice", really_everything()).limit(1).await;
     let planned = |name| {
@@ -434,11 +390,7 @@ async fn a_plan_expires_after_an_hour_and_a_retry_does_not(database: TestDatabas
 }
 
 async fn a_plan_can_be_carried_out_again_and_finds_nothing_left(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     chats(&client, &["bob", "carol"]).await;
     let look = client.look("alice", really_everything()).await;
     let planned = || {

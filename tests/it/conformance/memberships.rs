@@ -64,11 +64,7 @@ fn joined(name: &str, head: u64) -> MembershipChanged {
 }
 
 async fn who_joins_or_leaves_gets_a_revision_and_an_event(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let mut alice = client.follow("alice", "phone", None).await;
     let mut bob = client.follow("bob", "", None).await;
     client.join("crew", &["alice"]).await;
@@ -107,11 +103,7 @@ async fn who_joins_or_leaves_gets_a_revision_and_an_event(database: TestDatabase
 }
 
 async fn joining_again_is_told_and_takes_the_group_off_the_list(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.join("crew", &["alice", "bob"]).await;
     client.send("bob", group("crew"), "one").await;
     client.pin("alice", [group("crew")]).await;
@@ -136,11 +128,7 @@ async fn joining_again_is_told_and_takes_the_group_off_the_list(database: TestDa
 }
 
 async fn joining_again_supersedes_what_was_deleted_before(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.join("crew", &["alice", "bob"]).await;
     client.send("bob", group("crew"), "one").await;
     client.send("bob", c2c("alice"), "one").await;
@@ -171,11 +159,7 @@ async fn joining_again_supersedes_what_was_deleted_before(database: TestDatabase
 }
 
 async fn an_undone_deletion_is_not_restored_after_joining_again(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.join("crew", &["alice", "bob"]).await;
     client.send("bob", group("crew"), "one").await;
     let deletion = client.delete("alice", [group("crew")]).await;
@@ -190,11 +174,7 @@ async fn an_undone_deletion_is_not_restored_after_joining_again(database: TestDa
 }
 
 async fn a_retry_changes_nothing_whatever_came_in_between(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.join("crew", &["alice", "bob"]).await;
     client.send("bob", group("crew"), "one").await;
     let remove = async || client.leave_as("crew", &["alice"], &id(1)).await;
@@ -215,11 +195,7 @@ async fn a_retry_changes_nothing_whatever_came_in_between(database: TestDatabase
 }
 
 async fn one_request_id_is_one_request_of_its_group(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let added = client.join_as("crew", &["alice", "bob"], &id(1)).await;
     assert_eq!(added.expect("added"), 2);
     // In whatever order the users stand.
@@ -248,11 +224,7 @@ async fn one_request_id_is_one_request_of_its_group(database: TestDatabase) {
 }
 
 async fn a_request_that_found_nobody_is_remembered(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     // Nobody has used the group yet.
     let early = client.leave_as("crew", &["alice"], &id(1)).await;
     assert_eq!(early.expect("nobody left"), 0);
@@ -265,11 +237,7 @@ async fn a_request_that_found_nobody_is_remembered(database: TestDatabase) {
 }
 
 async fn the_same_request_at_the_same_time_is_carried_out_once(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     for round in 1..=10 {
         let calls = (0..8).map(|_| {
             let client = client.clone();
@@ -292,11 +260,7 @@ async fn the_same_request_at_the_same_time_is_carried_out_once(database: TestDat
 }
 
 async fn requests_are_remembered_as_long_as_changes(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     let retention = JobsConfig::default().change_retention;
     let rounds = Rounds::on(&database, &clock, retention).await;
     let rows = Rows::of(&database).await;
@@ -320,11 +284,7 @@ async fn requests_are_remembered_as_long_as_changes(database: TestDatabase) {
 }
 
 async fn the_list_says_who_has_left(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.join("crew", &["alice", "bob"]).await;
     client.send("alice", group("crew"), "one").await;
     client.send("alice", c2c("bob"), "one").await;
@@ -343,11 +303,7 @@ async fn the_list_says_who_has_left(database: TestDatabase) {
 }
 
 async fn many_join_and_leave_a_large_group(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.join("crowd", &["alice"]).await;
     client.send("alice", group("crowd"), "one").await;
     let members: Vec<_> = (0..100).map(|number| format!("member {number}")).collect();

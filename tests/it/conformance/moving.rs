@@ -50,11 +50,7 @@ async fn first_page(
 }
 
 async fn what_keeps_its_place_is_listed_once_while_others_move(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     let users = ["anna", "bob", "carol", "dora", "emma"];
     for user in users {
         clock.advance(Duration::from_mins(10));
@@ -71,11 +67,7 @@ async fn what_keeps_its_place_is_listed_once_while_others_move(database: TestDat
 }
 
 async fn what_moves_while_the_clock_stands_still_is_missed_by_nobody(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     client.send("anna", c2c("alice"), "hi").await;
     clock.advance(Duration::from_secs(1));
     client.send("bob", c2c("alice"), "hi").await;
@@ -111,11 +103,7 @@ async fn a_message_that_was_under_way_at_the_first_page_is_missed_by_nobody(
         // There, a message holds all others up, so none that took its time later can pass it.
         return;
     }
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     for user in ["anna", "bob", "carol"] {
         client.send(user, c2c("alice"), "hi").await;
         clock.advance(Duration::from_hours(1));
@@ -153,11 +141,7 @@ async fn a_message_that_was_under_way_at_the_first_page_is_missed_by_nobody(
 async fn a_conversation_that_comes_after_the_first_page_is_active_since_then(
     database: TestDatabase,
 ) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     for user in ["anna", "bob", "carol"] {
         client.send(user, c2c("alice"), "hi").await;
     }
@@ -175,11 +159,7 @@ async fn a_conversation_that_comes_after_the_first_page_is_active_since_then(
 }
 
 async fn a_conversation_that_is_deleted_between_pages_is_left_out(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     for user in ["dora", "carol", "bob", "anna"] {
         client.send(user, c2c("alice"), "hi").await;
         clock.advance(Duration::from_secs(1));

@@ -100,11 +100,7 @@ async fn toggle(client: &Client, name: &str) {
 async fn what_is_pinned_between_pages_keeps_its_place_and_what_is_taken_down_is_not_missed(
     database: TestDatabase,
 ) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     write(&client, &clock).await;
     let whole = client.listed("alice").await;
     for (number, name) in FRIENDS.into_iter().enumerate() {
@@ -130,11 +126,7 @@ async fn what_is_pinned_between_pages_keeps_its_place_and_what_is_taken_down_is_
 }
 
 async fn what_is_pinned_and_taken_down_in_turn_is_not_missed(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     write(&client, &clock).await;
     let whole = client.listed("alice").await;
     for name in FRIENDS {
@@ -158,11 +150,7 @@ async fn what_is_pinned_and_taken_down_in_turn_is_not_missed(database: TestDatab
 async fn a_pin_that_is_deleted_and_brought_back_between_pages_moves_nothing_else(
     database: TestDatabase,
 ) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     write(&client, &clock).await;
     let whole = client.listed("alice").await;
     for name in &FRIENDS[..PINNED] {
@@ -194,11 +182,7 @@ async fn a_pin_that_is_deleted_and_brought_back_between_pages_moves_nothing_else
 }
 
 async fn paging_among_pins_goes_on_though_messages_arrive(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     write(&client, &clock).await;
     for name in FRIENDS {
         for size in [1, 2] {

@@ -160,11 +160,7 @@ async fn all_pages_and_then_what_has_been_active_since_miss_no_message(database:
 }
 
 async fn a_page_token_is_short_however_long_the_arguments_are(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let user = "u".repeat(128);
     let names = (0..8).map(|number| format!("{number}").repeat(128));
     let ids: Vec<_> = names.clone().map(c2c).collect();
@@ -201,11 +197,7 @@ async fn a_page_token_is_short_however_long_the_arguments_are(database: TestData
 }
 
 async fn a_page_token_of_another_request_is_refused(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     for user in ["bob", "carol"] {
         client.send(user, c2c("alice"), "one").await;
         client.send(user, c2c("alice"), "two").await;
@@ -265,11 +257,7 @@ async fn a_page_token_of_another_request_is_refused(database: TestDatabase) {
 }
 
 async fn the_page_size_may_change_between_pages(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     for number in 0..30 {
         client
             .send(&format!("user {number:02}"), c2c("alice"), "hi")

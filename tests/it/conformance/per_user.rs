@@ -27,11 +27,7 @@ async fn view(
 }
 
 async fn the_other_side_of_a_chat_keeps_everything(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send("alice", c2c("bob"), "one").await;
     client.send("bob", c2c("alice"), "two").await;
     client.send("alice", c2c("bob"), "three").await;
@@ -45,11 +41,7 @@ async fn the_other_side_of_a_chat_keeps_everything(database: TestDatabase) {
 }
 
 async fn the_other_members_of_a_group_keep_everything(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.join("crew", &["alice", "bob", "carol"]).await;
     for words in ["one", "two", "three"] {
         client.send("alice", group("crew"), words).await;
@@ -64,11 +56,7 @@ async fn the_other_members_of_a_group_keep_everything(database: TestDatabase) {
 }
 
 async fn the_system_messages_of_other_users_stay(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client
         .send_system(&["alice", "bob"], "maintenance tonight")
         .await;
@@ -79,11 +67,7 @@ async fn the_system_messages_of_other_users_stay(database: TestDatabase) {
 }
 
 async fn one_users_deletions_do_not_raise_the_revision_of_another(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send("alice", c2c("bob"), "hi").await;
     for expected in 1..=3 {
         let deletion = client.delete("alice", [c2c("bob")]).await;

@@ -66,11 +66,7 @@ async fn limited(database: &TestDatabase, limit: u32, clock: &TestClock) -> Test
 }
 
 async fn only_what_is_listed_is_pinned_or_taken_down(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     client.join("crew", &["alice", "bob"]).await;
     write(&client, &clock, &["bob", "carol", "dora"]).await;
     client.delete("alice", [c2c("dora")]).clear(false).await;
@@ -114,11 +110,7 @@ async fn only_what_is_listed_is_pinned_or_taken_down(database: TestDatabase) {
 }
 
 async fn the_newest_pin_comes_first_and_pinning_again_does_not_move_it(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     write(&client, &clock, &["bob", "carol", "dora", "erin"]).await;
     client.pin("alice", [c2c("carol")]).await;
     client.pin("alice", [c2c("bob")]).await;
@@ -147,11 +139,7 @@ async fn the_newest_pin_comes_first_and_pinning_again_does_not_move_it(database:
 }
 
 async fn fifty_can_be_pinned_and_no_more(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let chats = seed::chats(&database, "alice", 60).await;
     limit_reached(
         client.pin("alice", chats[..51].to_vec()).result().await,
@@ -230,11 +218,7 @@ async fn a_limit_that_was_lowered_takes_no_pin_down(database: TestDatabase) {
 }
 
 async fn undoing_brings_the_pins_back_in_their_old_places(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     write(&client, &clock, &["bob", "carol", "dora", "erin"]).await;
     for name in ["bob", "carol", "dora"] {
         client.pin("alice", [c2c(name)]).await;
@@ -288,11 +272,7 @@ async fn undoing_brings_back_as_many_pins_as_there_is_room_for(database: TestDat
 }
 
 async fn joining_again_drops_the_pin_for_good(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     client.join("crew", &["alice", "bob"]).await;
     client.send("bob", group("crew"), "one").await;
     write(&client, &clock, &["carol"]).await;

@@ -38,11 +38,7 @@ fn result(id: ConversationId, outcome: ChangeOutcome, read_through: u64) -> Read
 }
 
 async fn reading_reaches_the_newest_message_and_says_how_far(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.join("crew", &["alice", "bob"]).await;
     for _ in 0..3 {
         client.send("bob", c2c("alice"), "hi").await;
@@ -79,11 +75,7 @@ async fn reading_reaches_the_newest_message_and_says_how_far(database: TestDatab
 }
 
 async fn reading_goes_only_as_far_as_was_seen_and_never_backward(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     for _ in 0..5 {
         client.send("bob", c2c("alice"), "hi").await;
         client.send("carol", c2c("alice"), "hi").await;
@@ -116,11 +108,7 @@ async fn reading_goes_only_as_far_as_was_seen_and_never_backward(database: TestD
 }
 
 async fn reading_hides_nothing_and_is_nobody_elses_business(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.join("crew", &["alice", "bob", "carol"]).await;
     for _ in 0..3 {
         client.send("bob", group("crew"), "hi").await;
@@ -141,11 +129,7 @@ async fn reading_hides_nothing_and_is_nobody_elses_business(database: TestDataba
 }
 
 async fn what_is_deleted_can_be_read_and_stays_deleted(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     for _ in 0..3 {
         client.send("bob", c2c("alice"), "hi").await;
         client.send("carol", c2c("alice"), "hi").await;
@@ -163,11 +147,7 @@ async fn what_is_deleted_can_be_read_and_stays_deleted(database: TestDatabase) {
 }
 
 async fn who_has_left_reads_what_reached_them(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.join("crew", &["alice", "bob"]).await;
     client.send("bob", group("crew"), "one").await;
     client.send("bob", group("crew"), "two").await;
@@ -185,11 +165,7 @@ async fn who_has_left_reads_what_reached_them(database: TestDatabase) {
 }
 
 async fn all_reads_what_is_listed_and_unread_latest_active_first(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     client.join("crew", &["alice", "bob"]).await;
     for sender in ["bob", "carol", "dora", "erin"] {
         client.send(sender, c2c("alice"), "hi").await;
@@ -231,11 +207,7 @@ async fn all_reads_what_is_listed_and_unread_latest_active_first(database: TestD
 }
 
 async fn all_goes_only_as_far_as_was_seen(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     for sender in ["bob", "carol", "dora"] {
         for _ in 0..3 {
             client.send(sender, c2c("alice"), "hi").await;
@@ -255,11 +227,7 @@ async fn all_goes_only_as_far_as_was_seen(database: TestDatabase) {
 }
 
 async fn all_reads_hundreds_at_once(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let chats = seed::chats(&database, "alice", 700).await;
     let read = client.read_all("alice").await.results;
     let expected: Vec<_> = chats.into_iter().map(|id| result(id, CHANGED, 1)).collect();

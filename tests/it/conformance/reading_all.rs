@@ -41,11 +41,7 @@ fn ids(results: &[ReadResult]) -> Vec<ConversationId> {
 async fn all_reads_a_thousand_a_call_the_latest_first_and_says_that_there_are_more(
     database: TestDatabase,
 ) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let chats = seed::chats(&database, "alice", 2_300).await;
     // Pins and large groups are read by other ways, and stand where they stand by their activity.
     client.pin("alice", chats[2_000..2_020].to_vec()).await;
@@ -78,11 +74,7 @@ async fn all_reads_a_thousand_a_call_the_latest_first_and_says_that_there_are_mo
 }
 
 async fn a_retry_of_all_says_again_that_there_are_more(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     seed::chats(&database, "alice", 1_100).await;
     let first = client.read_all("alice").request_id(id(1)).await;
     assert!(first.more);
@@ -96,22 +88,14 @@ async fn a_retry_of_all_says_again_that_there_are_more(database: TestDatabase) {
 }
 
 async fn exactly_a_thousand_leave_no_more(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     seed::chats(&database, "alice", A_CALL).await;
     let all = client.read_all("alice").await;
     assert_eq!((all.results.len(), all.more), (A_CALL, false));
 }
 
 async fn what_was_not_seen_does_not_keep_a_caller_asking(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let chats = seed::chats(&database, "alice", 2_200).await;
     // A thousand and more, the latest of all, were not seen at all.
     let unseen = &chats[..1_100];
@@ -132,11 +116,7 @@ async fn what_was_not_seen_does_not_keep_a_caller_asking(database: TestDatabase)
 }
 
 async fn all_of_a_filter_reads_what_the_filter_leaves_and_nothing_else(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     let others: Vec<_> = (0..12).map(|number| format!("member {number}")).collect();
     let others: Vec<_> = others.iter().map(String::as_str).collect();
     for (name, size) in [("small", 2), ("large", 12), ("large left", 12)] {
@@ -218,11 +198,7 @@ async fn all_of_a_filter_reads_what_the_filter_leaves_and_nothing_else(database:
 }
 
 async fn a_filter_is_read_a_thousand_a_call_until_nothing_of_it_is_left(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let chats = seed::chats(&database, "alice", 2_500).await;
     let hidden: Vec<_> = chats.iter().step_by(2).cloned().collect();
     for ids in hidden.chunks(100) {
@@ -240,11 +216,7 @@ async fn a_filter_is_read_a_thousand_a_call_until_nothing_of_it_is_left(database
 }
 
 async fn a_filter_is_part_of_the_request_unless_it_says_nothing(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     for sender in ["bob", "carol"] {
         client.send(sender, c2c("alice"), "hi").await;
     }

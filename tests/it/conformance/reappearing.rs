@@ -15,11 +15,7 @@ on_every_database!(
 );
 
 async fn after_a_clearing_deletion_the_history_starts_at_the_new_message(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     for words in ["one", "two", "three"] {
         client.send("bob", c2c("alice"), words).await;
     }
@@ -45,11 +41,7 @@ async fn after_a_clearing_deletion_the_history_starts_at_the_new_message(databas
 }
 
 async fn after_a_deletion_that_kept_the_history_all_of_it_is_there_again(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     for words in ["one", "two", "three"] {
         client.send("bob", c2c("alice"), words).await;
     }
@@ -67,11 +59,7 @@ async fn after_a_deletion_that_kept_the_history_all_of_it_is_there_again(databas
 }
 
 async fn both_sides_delete_and_either_writes_again(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "one").await;
     client.send("alice", c2c("bob"), "two").await;
     client.delete("alice", [c2c("bob")]).await;
@@ -101,11 +89,7 @@ async fn both_sides_delete_and_either_writes_again(database: TestDatabase) {
 }
 
 async fn ones_own_message_brings_it_back_without_anything_unread(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "one").await;
     client.delete("alice", [c2c("bob")]).await;
     let sent = client.send("alice", c2c("bob"), "two").await;
@@ -117,11 +101,7 @@ async fn ones_own_message_brings_it_back_without_anything_unread(database: TestD
 }
 
 async fn a_group_comes_back_for_everybody_who_deleted_it(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.join("crew", &["alice", "bob", "carol"]).await;
     client.send("alice", group("crew"), "one").await;
     client.delete("bob", [group("crew")]).await;

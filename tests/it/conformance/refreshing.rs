@@ -44,11 +44,7 @@ async fn now(client: &Client) -> Timestamp {
 }
 
 async fn what_has_a_message_at_the_time_or_later_is_active_since_then(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     let mut times = Vec::new();
     for user in ["anna", "bob", "carol"] {
         clock.advance(HOUR + Duration::from_micros(5));
@@ -80,11 +76,7 @@ async fn what_has_a_message_at_the_time_or_later_is_active_since_then(database: 
 }
 
 async fn only_a_message_that_the_user_can_see_makes_a_conversation_active(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     let first = client.send("anna", c2c("alice"), "hi").await;
     let since = first.send_time.expect("a time");
     clock.advance(HOUR);
@@ -123,11 +115,7 @@ async fn only_a_message_that_the_user_can_see_makes_a_conversation_active(databa
 }
 
 async fn large_groups_are_active_by_their_messages_like_others(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     for name in ["one", "two", "three"] {
         found(&client, name, 12).await;
         say(&client, &clock, name).await;
@@ -149,11 +137,7 @@ async fn large_groups_are_active_by_their_messages_like_others(database: TestDat
 }
 
 async fn what_is_unread_is_counted_in_what_is_active_since_a_time(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     for _ in 0..3 {
         client.send("anna", c2c("alice"), "hi").await;
     }
@@ -173,11 +157,7 @@ async fn what_is_unread_is_counted_in_what_is_active_since_a_time(database: Test
 }
 
 async fn a_listing_has_one_time_that_is_a_little_before_its_first_page(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     for user in ["anna", "bob", "carol"] {
         client.send(user, c2c("alice"), "hi").await;
     }
@@ -204,11 +184,7 @@ async fn a_listing_has_one_time_that_is_a_little_before_its_first_page(database:
 }
 
 async fn other_conditions_must_hold_too(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     let ids = ["anna", "bob", "carol"].map(c2c);
     client.send("anna", c2c("alice"), "hi").await;
     clock.advance(HOUR);

@@ -18,11 +18,7 @@ on_every_database!(
 );
 
 async fn deleting_again_says_that_it_was_deleted_before(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "hi").await;
     let first = client.delete("alice", [c2c("bob")]).await;
     let again = client.delete("alice", [c2c("bob")]).await;
@@ -41,11 +37,7 @@ async fn deleting_again_says_that_it_was_deleted_before(database: TestDatabase) 
 }
 
 async fn what_the_user_never_had_is_not_found_and_does_not_appear(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("carol"), "not for alice").await;
     client.join("crew", &["bob"]).await;
     client.send("bob", group("crew"), "not for alice").await;
@@ -61,11 +53,7 @@ async fn what_the_user_never_had_is_not_found_and_does_not_appear(database: Test
 }
 
 async fn a_chat_that_came_back_is_deleted_anew(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     for reach in 1..=3 {
         client.send("bob", c2c("alice"), "hi").await;
         let deletion = client.delete("alice", [c2c("bob")]).await;
@@ -75,11 +63,7 @@ async fn a_chat_that_came_back_is_deleted_anew(database: TestDatabase) {
 }
 
 async fn an_older_reach_does_not_lower_a_watermark(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     for _ in 0..5 {
         client.send("bob", c2c("alice"), "hi").await;
     }
@@ -98,11 +82,7 @@ async fn an_older_reach_does_not_lower_a_watermark(database: TestDatabase) {
 
 async fn the_order_of_concurrent_deletions_never_lowers_a_watermark(database: TestDatabase) {
     const MESSAGES: u64 = 24;
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     for _ in 0..MESSAGES {
         client.send("bob", c2c("alice"), "hi").await;
     }

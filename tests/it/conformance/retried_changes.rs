@@ -160,11 +160,7 @@ async fn a_retry_gets_the_first_answer_whatever_happened_in_between(database: Te
 }
 
 async fn a_request_id_belongs_to_one_request_of_one_kind(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     furnish(&client, &clock).await;
     let changes = every_change(&client);
     for (number, (_, change)) in changes.iter().enumerate() {
@@ -206,11 +202,7 @@ async fn a_request_id_belongs_to_one_request_of_one_kind(database: TestDatabase)
 }
 
 async fn a_refused_change_leaves_its_request_id_free(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     furnish(&client, &clock).await;
     let before = client.revision("alice").await;
     let id = request_id(1);
@@ -230,11 +222,7 @@ async fn a_refused_change_leaves_its_request_id_free(database: TestDatabase) {
 
 async fn racing_retries_all_get_one_answer_and_change_once(database: TestDatabase) {
     const ROUNDS: usize = 12;
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     let other = TestServer::start(&database, &clock).await;
     let replica = other.client().await;
     furnish(&client, &clock).await;
@@ -278,11 +266,7 @@ async fn racing_retries_all_get_one_answer_and_change_once(database: TestDatabas
 }
 
 async fn a_change_that_changes_nothing_makes_one_revision_too(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     furnish(&client, &clock).await;
     let mut revision = client.revision("alice").await;
     let nobody = || [c2c("nobody"), c2c("nobody else")];

@@ -45,11 +45,7 @@ fn bytes(answer: &DeleteConversationsResponse) -> Vec<u8> {
 }
 
 async fn a_retry_gets_the_first_answer_and_changes_nothing_that_came_since(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "one").await;
     client.send("bob", c2c("alice"), "two").await;
     client.send_system(&["alice"], "one").await;
@@ -79,11 +75,7 @@ async fn a_retry_gets_the_first_answer_and_changes_nothing_that_came_since(datab
 
 async fn racing_retries_on_two_replicas_all_get_one_answer(database: TestDatabase) {
     const ROUNDS: u64 = 60;
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     let other = TestServer::start(&database, &clock).await;
     let replica = other.client().await;
     client.send("bob", c2c("alice"), "hi").await;
@@ -141,11 +133,7 @@ async fn a_retry_gets_the_first_answer_after_the_restore_window_was_changed(
 }
 
 async fn a_request_id_of_another_request_is_refused_and_changes_nothing(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     for sender in ["bob", "carol"] {
         client.send(sender, c2c("alice"), "one").await;
         client.send(sender, c2c("alice"), "two").await;
@@ -182,11 +170,7 @@ async fn a_request_id_of_another_request_is_refused_and_changes_nothing(database
 }
 
 async fn the_same_request_in_other_words_is_a_retry(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     for sender in ["bob", "carol"] {
         client.send(sender, c2c("alice"), "one").await;
     }
@@ -226,11 +210,7 @@ async fn the_same_request_in_other_words_is_a_retry(database: TestDatabase) {
 
 async fn racing_requests_of_one_request_id_let_exactly_one_through(database: TestDatabase) {
     const ROUNDS: u64 = 30;
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     let other = TestServer::start(&database, &clock).await;
     let replica = other.client().await;
     for round in 1..=ROUNDS {
@@ -259,11 +239,7 @@ async fn racing_requests_of_one_request_id_let_exactly_one_through(database: Tes
 }
 
 async fn a_request_id_belongs_to_one_user(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "hi").await;
     let id = request_id(3);
     client.delete("alice", [c2c("bob")]).request_id(&id).await;
@@ -272,11 +248,7 @@ async fn a_request_id_belongs_to_one_user(database: TestDatabase) {
 }
 
 async fn any_way_to_write_a_uuid_is_the_same_request_id(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "hi").await;
     let id = Uuid::from_u128(0xabcd_ef01_2345);
     let first = full_request(&client, "alice", &id.to_string()).await;
@@ -287,11 +259,7 @@ async fn any_way_to_write_a_uuid_is_the_same_request_id(database: TestDatabase) 
 }
 
 async fn what_is_no_uuid_is_refused(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     for id in [
         "1",
         "not a uuid",
@@ -320,11 +288,7 @@ async fn undo_ends_with_the_restore_window_and_is_not_offered_without_one(databa
 
     let mut config = config(&database);
     config.deletion.restore_window = Duration::ZERO;
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open_with(config).await;
+    let Stage { client, .. } = Stage::open_with(config).await;
     let deletion = client.delete("alice", [c2c("bob")]).await;
     assert_eq!(deletion.restorable_until, None);
 }

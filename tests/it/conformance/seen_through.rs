@@ -22,11 +22,7 @@ on_every_database!(
 );
 
 async fn what_is_newer_than_what_was_seen_stays_listed_and_unread(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     for _ in 0..5 {
         client.send("bob", c2c("alice"), "hi").await;
     }
@@ -48,11 +44,7 @@ async fn what_is_newer_than_what_was_seen_stays_listed_and_unread(database: Test
 }
 
 async fn having_seen_everything_deletes_everything(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "hi").await;
     let shown = client.list_all("alice").await[0].last_seq;
     let deletion = client
@@ -64,11 +56,7 @@ async fn having_seen_everything_deletes_everything(database: TestDatabase) {
 }
 
 async fn a_number_beyond_the_newest_message_means_the_newest_message(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "hi").await;
     for (seen, outcome) in [
         (2, DeletionOutcome::Deleted),
@@ -90,11 +78,7 @@ async fn a_number_beyond_the_newest_message_means_the_newest_message(database: T
 }
 
 async fn having_seen_nothing_takes_nothing(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "hi").await;
     let before = client.list_all("alice").await;
     let deletion = client
@@ -109,11 +93,7 @@ async fn having_seen_nothing_takes_nothing(database: TestDatabase) {
 }
 
 async fn each_conversation_of_a_request_has_its_own_reach(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.join("crew", &["alice", "bob"]).await;
     for _ in 0..4 {
         client.send("bob", c2c("alice"), "hi").await;
@@ -132,11 +112,7 @@ async fn each_conversation_of_a_request_has_its_own_reach(database: TestDatabase
 }
 
 async fn only_conversations_of_the_request_can_be_named_and_only_once(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let deletion = client.delete("alice", [c2c("bob")]);
     let deletion = deletion
         .seen(c2c("bob"), 1)

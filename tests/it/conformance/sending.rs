@@ -42,11 +42,7 @@ async fn try_send(client: &Client, sender: &str, id: &str, words: &str) -> Resul
 }
 
 async fn both_sides_see_a_message_each_from_their_own_side(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let sent = client.send("alice", c2c("bob"), "hi").await;
     let own = client.history("alice", c2c("bob")).await;
     assert_eq!(own, std::slice::from_ref(&sent));
@@ -60,11 +56,7 @@ async fn both_sides_see_a_message_each_from_their_own_side(database: TestDatabas
 }
 
 async fn a_retry_stores_nothing_and_returns_the_stored_message(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let first = try_send(&client, "bob", "m1", "hi")
         .await
         .expect("accepted");
@@ -84,11 +76,7 @@ async fn a_retry_stores_nothing_and_returns_the_stored_message(database: TestDat
 
 async fn racing_retries_on_two_replicas_store_one_message(database: TestDatabase) {
     const ROUNDS: u64 = 60;
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     let other = TestServer::start(&database, &clock).await;
     let replica = other.client().await;
     for round in 1..=ROUNDS {
@@ -106,11 +94,7 @@ async fn racing_retries_on_two_replicas_store_one_message(database: TestDatabase
 }
 
 async fn a_client_message_id_of_another_body_is_refused(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     try_send(&client, "bob", "m1", "hi")
         .await
         .expect("accepted");
@@ -121,11 +105,7 @@ async fn a_client_message_id_of_another_body_is_refused(database: TestDatabase) 
 }
 
 async fn a_client_message_id_is_the_senders_own_in_each_conversation(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let of_bob = try_send(&client, "bob", "m1", "from bob")
         .await
         .expect("accepted");
@@ -153,11 +133,7 @@ async fn a_client_message_id_is_the_senders_own_in_each_conversation(database: T
 }
 
 async fn a_chat_with_oneself_works_like_any_other(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send("alice", c2c("alice"), "one").await;
     let two = client.send("alice", c2c("alice"), "two").await;
     let entry = &client.list_all("alice").await[0];
@@ -174,11 +150,7 @@ async fn a_chat_with_oneself_works_like_any_other(database: TestDatabase) {
 }
 
 async fn any_body_comes_back_as_it_was(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let payload = |kind: &str, data: &[u8]| {
         Content::Payload(Payload {
             r#type: kind.to_owned(),
@@ -219,11 +191,7 @@ async fn any_body_comes_back_as_it_was(database: TestDatabase) {
 }
 
 async fn a_history_is_read_in_pages_of_any_size(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let sends = (0..60).map(|n| {
         let client = client.clone();
         async move { client.send("bob", c2c("alice"), &n.to_string()).await }
@@ -251,11 +219,7 @@ async fn a_history_is_read_in_pages_of_any_size(database: TestDatabase) {
 }
 
 async fn ids_are_compared_byte_for_byte(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let alike = [
         "bob",
         "Bob",

@@ -43,11 +43,7 @@ fn marks(id: ConversationId, outcome: ChangeOutcome, marks: u64) -> MarksResult 
 }
 
 async fn muting_says_of_each_what_became_of_it(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "hi").await;
     client.send_system(&["alice"], "news").await;
     client.mute("alice", [c2c("bob")]).await;
@@ -71,11 +67,7 @@ async fn muting_says_of_each_what_became_of_it(database: TestDatabase) {
 
 async fn marks_are_put_on_and_taken_off_one_by_one(database: TestDatabase) {
     const TOP: u64 = 1 << 63;
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "hi").await;
     client.send("carol", c2c("alice"), "hi").await;
     client.mark("alice", [c2c("bob")], 1 | 8, 0).await;
@@ -109,11 +101,7 @@ async fn marks_are_put_on_and_taken_off_one_by_one(database: TestDatabase) {
 
 async fn every_mark_there_is_can_be_carried_at_once(database: TestDatabase) {
     const ALL: u64 = u64::MAX << 32 | 15;
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "hi").await;
     client.send("carol", c2c("alice"), "hi").await;
     client.mark("alice", [c2c("bob")], ALL, 0).await;
@@ -125,11 +113,7 @@ async fn every_mark_there_is_can_be_carried_at_once(database: TestDatabase) {
 }
 
 async fn custom_data_is_set_replaced_and_removed(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "hi").await;
     client.send("carol", c2c("alice"), "hi").await;
     let data = b"\0any bytes \xff".to_vec();
@@ -160,11 +144,7 @@ async fn custom_data_is_set_replaced_and_removed(database: TestDatabase) {
 }
 
 async fn custom_data_has_at_most_256_bytes(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "hi").await;
     client.set_data("alice", [c2c("bob")], vec![7; 256]).await;
     let more = client.set_data("alice", [c2c("bob")], vec![8; 257]);
@@ -180,11 +160,7 @@ async fn custom_data_has_at_most_256_bytes(database: TestDatabase) {
 }
 
 async fn what_is_set_while_deleted_applies_when_it_reappears(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     for clear in [true, false] {
         client.send("bob", c2c("alice"), "hi").await;
         client.delete("alice", [c2c("bob")]).clear(clear).await;
@@ -209,11 +185,7 @@ async fn what_is_set_while_deleted_applies_when_it_reappears(database: TestDatab
 }
 
 async fn a_setting_makes_nothing_appear_and_is_not_kept_for_strangers(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     // A new member has the group, though nothing of it can be seen yet.
     client.join("crew", &["alice", "bob"]).await;
     let ids = [group("crew"), c2c("stranger"), system()];
@@ -241,11 +213,7 @@ async fn a_setting_makes_nothing_appear_and_is_not_kept_for_strangers(database: 
 }
 
 async fn settings_are_the_users_own(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.join("crew", &["alice", "bob", "carol"]).await;
     client.send("bob", group("crew"), "hi").await;
     client.send("bob", c2c("alice"), "hi").await;

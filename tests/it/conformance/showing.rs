@@ -57,11 +57,7 @@ fn names(hidden: Vec<HiddenConversation>) -> Vec<conversation_service::proto::Co
 }
 
 async fn what_is_deleted_is_hidden_until_it_comes_back(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.join("crew", &["alice", "bob"]).await;
     assert_eq!(client.hidden("alice").await, []);
     say(&client, 1).await;
@@ -83,11 +79,7 @@ async fn what_is_deleted_is_hidden_until_it_comes_back(database: TestDatabase) {
 }
 
 async fn each_says_what_it_would_show_and_what_can_be_undone(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     say(&client, 3).await;
     client.mute("alice", [c2c("bob")]).await;
     client.create_folder("alice", "work", [c2c("bob")]).await;
@@ -131,11 +123,7 @@ async fn each_says_what_it_would_show_and_what_can_be_undone(database: TestDatab
 }
 
 async fn hidden_ones_are_paged_by_activity_and_by_type(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     let mut expected = Vec::new();
     for number in 0..7 {
         let friend = format!("friend {number}");
@@ -177,11 +165,7 @@ async fn hidden_ones_are_paged_by_activity_and_by_type(database: TestDatabase) {
 }
 
 async fn a_token_of_another_listing_is_refused(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     for friend in ["bob", "carol", "dora", "erin"] {
         client.send(friend, c2c("alice"), "hi").await;
         client.send(friend, c2c("zoe"), "hi").await;
@@ -207,11 +191,7 @@ async fn a_token_of_another_listing_is_refused(database: TestDatabase) {
 async fn groups_of_any_size_and_groups_that_were_left_can_be_listed_and_shown(
     database: TestDatabase,
 ) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     let members: Vec<_> = (0..20).map(|number| format!("member {number}")).collect();
     let members: Vec<_> = members.iter().map(String::as_str).collect();
     for (name, size) in [("small", 3), ("large", 20)] {
@@ -247,11 +227,7 @@ async fn groups_of_any_size_and_groups_that_were_left_can_be_listed_and_shown(
 }
 
 async fn showing_lists_it_with_nothing_unread_but_what_came_since(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     say(&client, 3).await;
     let delete = || client.delete("alice", [c2c("bob")]).clear(false);
     delete().await;
@@ -279,11 +255,7 @@ async fn showing_lists_it_with_nothing_unread_but_what_came_since(database: Test
 }
 
 async fn showing_does_not_bring_back_what_was_cleared(database: TestDatabase) {
-    let Stage {
-        client,
-        clock,
-        server: _server,
-    } = Stage::open(&database).await;
+    let Stage { client, clock, .. } = Stage::open(&database).await;
     say(&client, 3).await;
     client.pin("alice", [c2c("bob")]).await;
     client.delete("alice", [c2c("bob")]).await;
@@ -297,11 +269,7 @@ async fn showing_does_not_bring_back_what_was_cleared(database: TestDatabase) {
 }
 
 async fn a_deletion_beneath_can_still_be_undone(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     say(&client, 3).await;
     client.pin("alice", [c2c("bob")]).await;
     client.mark("alice", [c2c("bob")], 1, 0).await;
@@ -319,11 +287,7 @@ async fn a_deletion_beneath_can_still_be_undone(database: TestDatabase) {
 }
 
 async fn a_group_that_was_joined_again_has_nothing_to_show(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.join("crew", &["alice", "bob"]).await;
     assert_eq!(show(&client, &[group("crew")]).await, [NOT_FOUND]);
     client.send("bob", group("crew"), "one").await;
@@ -343,11 +307,7 @@ async fn a_group_that_was_joined_again_has_nothing_to_show(database: TestDatabas
 }
 
 async fn showing_is_told_to_the_other_clients(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     say(&client, 3).await;
     client.send("carol", c2c("alice"), "hi").await;
     client.delete("alice", [c2c("bob")]).clear(false).await;

@@ -49,11 +49,7 @@ async fn stands(client: &Client) -> (bool, u64) {
 }
 
 async fn newer_messages_neither_list_it_nor_count_and_can_be_read(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     say(&client, 2).await;
     let deletion = client.delete("alice", [c2c("bob")]).reappearing(NEVER);
     assert_eq!(deletion.outcomes().await, [DELETED]);
@@ -80,11 +76,7 @@ async fn newer_messages_neither_list_it_nor_count_and_can_be_read(database: Test
 }
 
 async fn ones_own_message_lists_it_again(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     say(&client, 2).await;
     client
         .delete("alice", [c2c("bob")])
@@ -104,11 +96,7 @@ async fn ones_own_message_lists_it_again(database: TestDatabase) {
 }
 
 async fn ones_own_message_lists_a_group_of_any_size_again(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let names: Vec<_> = (0..20).map(|number| format!("member {number}")).collect();
     for (name, size) in [("small", 3), ("large", 20)] {
         let members: Vec<_> = names[..size].iter().map(String::as_str).collect();
@@ -134,11 +122,7 @@ async fn ones_own_message_lists_a_group_of_any_size_again(database: TestDatabase
 }
 
 async fn a_later_deletion_sets_the_rule_anew(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     say(&client, 1).await;
     let delete = || client.delete("alice", [c2c("bob")]).clear(false);
     assert_eq!(delete().outcomes().await, [DELETED]);
@@ -156,11 +140,7 @@ async fn a_later_deletion_sets_the_rule_anew(database: TestDatabase) {
 }
 
 async fn what_seen_through_keeps_listed_follows_the_ordinary_rule(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     say(&client, 3).await;
     let seen = |seq| client.delete("alice", [c2c("bob")]).seen(c2c("bob"), seq);
     assert_eq!(seen(2).reappearing(NEVER).outcomes().await, [KEPT]);
@@ -181,11 +161,7 @@ async fn what_seen_through_keeps_listed_follows_the_ordinary_rule(database: Test
 }
 
 async fn clearing_leaves_the_rule_alone(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     say(&client, 1).await;
     let delete = client.delete("alice", [c2c("bob")]).clear(false);
     delete.reappearing(NEVER).await;
@@ -198,11 +174,7 @@ async fn clearing_leaves_the_rule_alone(database: TestDatabase) {
 }
 
 async fn undoing_brings_back_the_rule_that_stood_before(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     say(&client, 2).await;
     let delete = || client.delete("alice", [c2c("bob")]).clear(false);
     let first = delete().reappearing(NEVER).await.deletion_id;
@@ -240,11 +212,7 @@ async fn undoing_brings_back_the_rule_that_stood_before(database: TestDatabase) 
 }
 
 async fn undoing_takes_nothing_out_of_the_list(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let names: Vec<_> = (0..20).map(|number| format!("member {number}")).collect();
     let members: Vec<_> = names.iter().map(String::as_str).collect();
     client.join("large", &members).await;
@@ -265,11 +233,7 @@ async fn undoing_takes_nothing_out_of_the_list(database: TestDatabase) {
 }
 
 async fn leaving_and_being_added_again_does_not_end_it(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.join("crew", &["alice", "bob"]).await;
     client.send("bob", group("crew"), "one").await;
     client
@@ -288,11 +252,7 @@ async fn leaving_and_being_added_again_does_not_end_it(database: TestDatabase) {
 }
 
 async fn what_stays_away_is_in_no_folder_and_cannot_be_pinned(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     say(&client, 1).await;
     client.create_folder("alice", "work", [c2c("bob")]).await;
     client
@@ -312,11 +272,7 @@ async fn what_stays_away_is_in_no_folder_and_cannot_be_pinned(database: TestData
 async fn a_rule_that_is_not_named_is_refused_and_the_default_may_be_spelled_out(
     database: TestDatabase,
 ) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     say(&client, 1).await;
     let request_id = "0194f3a2-7c1e-7b7a-8d6e-000000000001";
     let delete = || client.delete("alice", [c2c("bob")]).request_id(request_id);

@@ -20,11 +20,7 @@ on_every_database!(
 );
 
 async fn each_user_gets_the_message_in_a_conversation_of_their_own(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send_system(&["bob"], "for bob alone").await;
     let sent = client
         .send_system(&["alice", "bob", "carol"], "for all")
@@ -41,11 +37,7 @@ async fn each_user_gets_the_message_in_a_conversation_of_their_own(database: Tes
 }
 
 async fn a_retry_stores_it_once_for_each_user(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let request = |users: &[&str], words: &str| SendSystemMessageRequest {
         user_ids: users.iter().map(ToString::to_string).collect(),
         body: Some(text(words)),
@@ -74,11 +66,7 @@ async fn a_retry_stores_it_once_for_each_user(database: TestDatabase) {
 }
 
 async fn deleting_it_hides_it_until_the_next_one(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let outcomes = client.delete("alice", [system()]).outcomes().await;
     assert_eq!(outcomes, [DeletionOutcome::NotFound]);
     client.send_system(&["alice"], "one").await;
@@ -90,11 +78,7 @@ async fn deleting_it_hides_it_until_the_next_one(database: TestDatabase) {
 }
 
 async fn concurrent_messages_to_the_same_users_have_no_gap(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let users: Vec<_> = (0..20).map(|n| format!("user {n}")).collect();
     let sends = (0..20).map(|n| {
         let (client, mut users) = (client.clone(), users.clone());
@@ -114,11 +98,7 @@ async fn concurrent_messages_to_the_same_users_have_no_gap(database: TestDatabas
 }
 
 async fn users_are_checked_before_anything_is_stored(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let request = SendSystemMessageRequest {
         user_ids: ["alice", "", "bob", "alice"].map(ToOwned::to_owned).into(),
         body: Some(text("notice")),

@@ -63,11 +63,7 @@ async fn three_two_one_and_four(client: &Client) {
 }
 
 async fn muted_and_system_conversations_are_left_out_of_the_total(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     assert_unread(&client, "alice", 0).await;
     three_two_one_and_four(&client).await;
     assert_unread(&client, "alice", 6).await;
@@ -86,11 +82,7 @@ async fn muted_and_system_conversations_are_left_out_of_the_total(database: Test
 async fn what_is_muted_has_a_total_of_its_own_and_system_conversations_have_none(
     database: TestDatabase,
 ) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     three_two_one_and_four(&client).await;
     let others: Vec<_> = (0..12).map(|number| format!("member {number}")).collect();
     let mut members: Vec<_> = others.iter().map(String::as_str).collect();
@@ -129,11 +121,7 @@ async fn what_is_muted_has_a_total_of_its_own_and_system_conversations_have_none
 }
 
 async fn the_total_is_of_what_the_filter_leaves(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     three_two_one_and_four(&client).await;
     let starred = [c2c("carol"), group("crew"), system()];
     client.mark("alice", starred, 1, 0).await;
@@ -174,11 +162,7 @@ async fn the_total_is_of_what_the_filter_leaves(database: TestDatabase) {
 }
 
 async fn ones_own_messages_are_read_and_mark_what_came_before_read(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send("alice", c2c("bob"), "hi").await;
     client.send("alice", c2c("alice"), "to oneself").await;
     assert_unread(&client, "alice", 0).await;
@@ -195,11 +179,7 @@ async fn ones_own_messages_are_read_and_mark_what_came_before_read(database: Tes
 }
 
 async fn the_total_follows_readings_clearings_deletions_and_undoing(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     three_two_one_and_four(&client).await;
     client.read("alice", [c2c("bob")]).seen(c2c("bob"), 1).await;
     assert_unread(&client, "alice", 5).await;
@@ -234,11 +214,7 @@ async fn the_total_follows_readings_clearings_deletions_and_undoing(database: Te
 }
 
 async fn the_total_follows_leaving_and_joining_again(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let send = async || client.send("bob", group("crew"), "hi").await;
     client.join("crew", &["bob"]).await;
     send().await;
@@ -261,11 +237,7 @@ async fn the_total_follows_leaving_and_joining_again(database: TestDatabase) {
 
 async fn the_mark_unread_changes_no_count(database: TestDatabase) {
     const UNREAD: u64 = 2;
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "hi").await;
     client.send("alice", c2c("carol"), "hi").await;
     client
@@ -284,11 +256,7 @@ async fn the_mark_unread_changes_no_count(database: TestDatabase) {
 
 async fn hundreds_of_conversations_are_added_up(database: TestDatabase) {
     const MANY: usize = 400;
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let chats = seed::chats(&database, "alice", MANY).await;
     assert_unread(&client, "alice", 400).await;
     client.mute("alice", chats[..100].to_vec()).await;

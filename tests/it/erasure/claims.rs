@@ -51,7 +51,7 @@ async fn notes(client: &Client, count: usize) {
 
 async fn what_a_dead_round_had_claimed_is_taken_over_after_the_lease(database: TestDatabase) {
     let clock = TestClock::new();
-    let (_server, client) = start(&database, &clock).await;
+    let (_, client) = start(&database, &clock).await;
     notes(&client, MANY).await;
     client.delete("alice", [c2c("alice")]).await;
     client.send("alice", c2c("alice"), "kept").await;
@@ -96,7 +96,7 @@ async fn what_a_dead_round_had_claimed_is_taken_over_after_the_lease(database: T
 
 async fn many_rounds_at_once_erase_everything_once(database: TestDatabase) {
     let clock = TestClock::new();
-    let (_server, client) = start(&database, &clock).await;
+    let (_, client) = start(&database, &clock).await;
     for friend in 0..40 {
         client
             .send("alice", c2c(format!("friend {friend}")), "hi")
@@ -130,7 +130,7 @@ async fn many_rounds_at_once_erase_everything_once(database: TestDatabase) {
 
 async fn joining_again_gives_up_what_was_seen_before(database: TestDatabase) {
     let clock = TestClock::new();
-    let (_server, client) = start(&database, &clock).await;
+    let (_, client) = start(&database, &clock).await;
     let rounds = Rounds::on(&database, &clock, RETENTION).await;
     client.join("g", &["alice", "bob"]).await;
     for _ in 0..3 {
@@ -164,7 +164,7 @@ fn counted(rounds: Rounds, beginning: &'static str) -> (Rounds, Arc<AtomicUsize>
 async fn however_many_clear_a_group_it_is_looked_at_once(database: TestDatabase) {
     const MEMBERS: usize = 30;
     let clock = TestClock::new();
-    let (_server, client) = start(&database, &clock).await;
+    let (_, client) = start(&database, &clock).await;
     let names: Vec<_> = (0..MEMBERS)
         .map(|number| format!("member {number}"))
         .collect();
@@ -200,7 +200,7 @@ async fn what_a_later_deletion_may_bring_back_outlives_the_end_of_one_that_was_u
     database: TestDatabase,
 ) {
     let clock = TestClock::new();
-    let (_server, client) = start(&database, &clock).await;
+    let (_, client) = start(&database, &clock).await;
     let rounds = Rounds::on(&database, &clock, RETENTION).await;
     let note = || client.send("alice", c2c("alice"), "note");
     note().await;
@@ -231,7 +231,7 @@ async fn what_a_later_deletion_may_bring_back_outlives_the_end_of_one_that_was_u
 
 async fn trimming_goes_on_from_where_it_is(database: TestDatabase) {
     let clock = TestClock::new();
-    let (_server, client) = start(&database, &clock).await;
+    let (_, client) = start(&database, &clock).await;
     client.delete("alice", [c2c("bob")]).await;
     let stored = Stored::open(&database).await;
     // With a promise and without; many at one time.

@@ -46,7 +46,7 @@ async fn what_can_be_undone_stays_so_under_a_shorter_window_and_retention(databa
     let deletion = client.delete("alice", [c2c("bob"), c2c("alice")]).await;
     server.stop().await;
 
-    let (_server, client) = start(&database, &clock, Duration::ZERO, SECOND).await;
+    let (_, client) = start(&database, &clock, Duration::ZERO, SECOND).await;
     let rounds = Rounds::on(&database, &clock, SECOND).await;
     // A deletion made now is promised nothing. Its message is erased alone, and the promised ones stay.
     client.send("alice", c2c("carol"), "hi").await;
@@ -77,7 +77,7 @@ async fn a_retry_is_known_for_as_long_as_was_promised_and_no_longer(database: Te
     let first = delete(&client).await;
     server.stop().await;
 
-    let (_server, client) = start(&database, &clock, Duration::ZERO, SECOND).await;
+    let (_, client) = start(&database, &clock, Duration::ZERO, SECOND).await;
     let rounds = Rounds::on(&database, &clock, SECOND).await;
     client.send("bob", c2c("alice"), "and another").await;
     clock.advance(RETENTION);
@@ -102,7 +102,7 @@ async fn a_change_is_kept_while_it_can_be_undone_although_its_retention_is_short
     database: TestDatabase,
 ) {
     let clock = TestClock::new();
-    let (_server, client) = start(&database, &clock, WINDOW, SECOND).await;
+    let (_, client) = start(&database, &clock, WINDOW, SECOND).await;
     client.send("bob", c2c("alice"), "hi").await;
     let deletion = client.delete("alice", [c2c("bob")]).await;
     clock.advance(WINDOW);
@@ -118,7 +118,7 @@ async fn changes_without_a_promise_are_kept_by_their_age_and_while_they_can_be_u
     database: TestDatabase,
 ) {
     let clock = TestClock::new();
-    let (_server, client) = start(&database, &clock, WINDOW, RETENTION).await;
+    let (_, client) = start(&database, &clock, WINDOW, RETENTION).await;
     let stored = Stored::open(&database).await;
     client.send("bob", c2c("alice"), "hi").await;
     let deletion = client.delete("alice", [c2c("bob")]).await;
@@ -143,7 +143,7 @@ async fn changes_without_a_promise_are_kept_by_their_age_and_while_they_can_be_u
 
 async fn a_clearing_is_kept_until_what_it_has_cleared_is_erased(database: TestDatabase) {
     let clock = TestClock::new();
-    let (_server, client) = start(&database, &clock, Duration::ZERO, SECOND).await;
+    let (_, client) = start(&database, &clock, Duration::ZERO, SECOND).await;
     client.send("alice", c2c("alice"), "note").await;
     client.delete("alice", [c2c("alice")]).await;
     let rows = Rows::of(&database).await;

@@ -86,7 +86,7 @@ async fn an_erased_message_that_is_delivered_again_is_answered_as_before_and_sta
     database: TestDatabase,
 ) {
     let clock = TestClock::new();
-    let (_server, client) = start(&database, &clock, WINDOW, RETENTION).await;
+    let (_, client) = start(&database, &clock, WINDOW, RETENTION).await;
     let rounds = Rounds::on(&database, &clock, RETENTION).await;
     let stored = Stored::open(&database).await;
     client.join("crew", &["alice", "bob"]).await;
@@ -143,7 +143,7 @@ async fn an_erased_announcement_comes_back_to_nobody_and_reaches_those_who_never
     database: TestDatabase,
 ) {
     let clock = TestClock::new();
-    let (_server, client) = start(&database, &clock, Duration::ZERO, RETENTION).await;
+    let (_, client) = start(&database, &clock, Duration::ZERO, RETENTION).await;
     let rounds = Rounds::on(&database, &clock, RETENTION).await;
     let first = announce(&client, &["alice", "bob"], "parcel-17", "it is there").await;
     let first = first.expect("it is stored");
@@ -182,7 +182,7 @@ async fn what_was_promised_when_it_was_sent_holds_under_a_shorter_retention(
     server.stop().await;
 
     let second = Duration::from_secs(1);
-    let (_server, client) = start(&database, &clock, Duration::ZERO, second).await;
+    let (_, client) = start(&database, &clock, Duration::ZERO, second).await;
     clock.advance(RETENTION);
     let rounds = Rounds::on(&database, &clock, second).await;
     rounds.run().await;
@@ -194,7 +194,7 @@ async fn what_was_promised_when_it_was_sent_holds_under_a_shorter_retention(
 /// Former versions recorded no promise with a message.
 async fn a_message_without_a_promise_is_remembered_by_its_age(database: TestDatabase) {
     let clock = TestClock::new();
-    let (_server, client) = start(&database, &clock, Duration::ZERO, RETENTION).await;
+    let (_, client) = start(&database, &clock, Duration::ZERO, RETENTION).await;
     let stored = Stored::open(&database).await;
     let old = deliver(&client, "alice", c2c("alice"), "old", "to oneself").await;
     let old = old.expect("it is stored");
@@ -218,7 +218,7 @@ async fn a_message_without_a_promise_is_remembered_by_its_age(database: TestData
 /// message and all others are answered as that one was.
 async fn deliveries_amid_erasing_are_all_answered_alike(database: TestDatabase) {
     let clock = TestClock::new();
-    let (_server, client) = start(&database, &clock, Duration::ZERO, RETENTION).await;
+    let (_, client) = start(&database, &clock, Duration::ZERO, RETENTION).await;
     let rounds = Rounds::on(&database, &clock, RETENTION).await;
     let deliver_all = |number: u32| {
         let client = client.clone();

@@ -68,7 +68,7 @@ async fn clear_all(client: &Client) {
 async fn a_round_that_dies_before_the_vacuum_leaves_it_to_the_next_one() {
     let database = sqlite().await;
     let clock = TestClock::new();
-    let (_server, client) = start(&database, &clock).await;
+    let (_, client) = start(&database, &clock).await;
     notes(&client, 0..MESSAGES).await;
     clear_all(&client).await;
     let rounds = Rounds::on(&database, &clock, RETENTION).await;
@@ -144,7 +144,7 @@ async fn a_vacuum_that_finds_the_disk_full_is_made_up_for() {
 async fn the_files_are_written_anew_only_when_something_was_erased_and_not_too_often() {
     let database = sqlite().await;
     let clock = TestClock::new();
-    let (_server, client) = start(&database, &clock).await;
+    let (_, client) = start(&database, &clock).await;
     let vacuums = Arc::new(AtomicUsize::new(0));
     let rounds = Rounds::on(&database, &clock, RETENTION).await.observed({
         let vacuums = Arc::clone(&vacuums);

@@ -63,11 +63,7 @@ fn of_conversations(
 }
 
 async fn every_field_of_the_changes_is_checked_and_nothing_is_changed(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let wrong = vec![c2c("bob"), ConversationId { id: None }, group("")];
     for (what, change) in of_conversations(&client, " ", "a\nb", &wrong) {
         let mut paths = vec!["user_id", "client_id", "request_id"];
@@ -112,11 +108,7 @@ async fn every_field_of_the_changes_is_checked_and_nothing_is_changed(database: 
 }
 
 async fn every_change_names_1_to_100_distinct_conversations(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let hundred: Ids = (0..100).map(|number| c2c(number.to_string())).collect();
     let mut too_many = hundred.clone();
     too_many.push(system());
@@ -144,11 +136,7 @@ async fn every_change_names_1_to_100_distinct_conversations(database: TestDataba
 }
 
 async fn either_conversations_are_named_to_be_read_or_all_are(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let read = async |all, conversation_ids: Ids| {
         let request = MarkConversationsReadRequest {
             user_id: "alice".to_owned(),
@@ -202,11 +190,7 @@ async fn either_conversations_are_named_to_be_read_or_all_are(database: TestData
 }
 
 async fn only_marks_that_there_are_can_be_put_on_taken_off_or_asked_for(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let mark = async |add, remove| {
         let change = client.mark("alice", [c2c("bob")], add, remove);
         change.result().await.map(Response::new)
@@ -232,11 +216,7 @@ async fn only_marks_that_there_are_can_be_put_on_taken_off_or_asked_for(database
 }
 
 async fn every_field_of_a_filter_and_of_the_readings_is_checked(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let mut conversations = client.conversations.clone();
     let filter = ListFilter {
         types: vec![ConversationType::C2c.into(), 0, 9],
@@ -281,11 +261,7 @@ async fn every_field_of_a_filter_and_of_the_readings_is_checked(database: TestDa
 async fn a_refusal_by_a_rule_of_the_product_has_its_reason_and_no_more(database: TestDatabase) {
     let mut config = config(&database);
     config.pin_limit = 0;
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open_with(config).await;
+    let Stage { client, .. } = Stage::open_with(config).await;
     client.send("bob", c2c("alice"), "hi").await;
     for number in 0..20 {
         let name = format!("folder {number}");

@@ -62,6 +62,7 @@ async fn every_rpc(client: &Client) -> Vec<Result<(), Status>> {
         mut conversations,
         mut messages,
         mut groups,
+        ..
     } = client.clone();
     let user_id = || "alice".to_owned();
     let (list, get, history, send, system, join, delete) = tokio::join!(

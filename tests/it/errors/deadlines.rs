@@ -83,11 +83,7 @@ async fn a_deadline_that_has_passed_is_said_to_have_passed(database: TestDatabas
 }
 
 async fn a_deadline_that_is_far_away_changes_nothing(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     for timeout in ["99999999H", "99999999M", "60S", "60000m"] {
         let answer = client
             .messages

@@ -50,11 +50,7 @@ fn owned(texts: &[&str]) -> Vec<String> {
 async fn every_field_of_the_conversation_requests_is_checked_and_nothing_is_changed(
     database: TestDatabase,
 ) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let mut conversations = client.conversations.clone();
     let nothing = ConversationId { id: None };
 
@@ -152,11 +148,7 @@ async fn every_field_of_the_conversation_requests_is_checked_and_nothing_is_chan
 async fn every_field_of_the_message_requests_is_checked_and_nothing_is_changed(
     database: TestDatabase,
 ) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let mut messages = client.messages.clone();
     let nothing = ConversationId { id: None };
 
@@ -231,11 +223,7 @@ async fn every_field_of_the_message_requests_is_checked_and_nothing_is_changed(
 async fn every_field_of_the_group_requests_is_checked_and_nothing_is_changed(
     database: TestDatabase,
 ) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let mut groups = client.groups.clone();
 
     let request = AddGroupMembersRequest {
@@ -274,11 +262,7 @@ pub(super) async fn assert_nothing_is_stored(database: &TestDatabase) {
 }
 
 async fn at_most_twenty_violations_are_named(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     for bad in [19, 20, 21, 100, 5_000] {
         let result = client.delete("alice", vec![c2c(""); bad]).result().await;
         let status = refused(result, Code::InvalidArgument, "INVALID_REQUEST");
@@ -305,11 +289,7 @@ async fn at_most_twenty_violations_are_named(database: TestDatabase) {
 }
 
 async fn a_violation_says_what_is_expected(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let ids = [c2c("x".repeat(129)), c2c("bob"), c2c("bob")];
     let result = client.delete("alice", ids).result().await;
     let status = refused(result, Code::InvalidArgument, "INVALID_REQUEST");

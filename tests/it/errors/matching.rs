@@ -34,11 +34,7 @@ async fn is_refused(client: &Client, request: DeleteMatchingConversationsRequest
 }
 
 async fn every_field_of_a_deletion_by_selector_is_checked(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "hi").await;
     let no_time = Timestamp {
         seconds: 0,
@@ -102,11 +98,7 @@ async fn every_field_of_a_deletion_by_selector_is_checked(database: TestDatabase
 }
 
 async fn a_selector_needs_a_condition_or_says_all(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "hi").await;
     let without = Selector {
         filter: Some(ListFilter::default()),
@@ -128,11 +120,7 @@ async fn a_selector_needs_a_condition_or_says_all(database: TestDatabase) {
 async fn a_plan_is_one_that_a_look_has_given_and_does_not_go_with_another_look(
     database: TestDatabase,
 ) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "hi").await;
     let look = client.look("alice", really_everything()).await;
     let both = DeleteMatchingConversationsRequest {

@@ -13,11 +13,7 @@ use crate::support::{
 on_every_database!(no_altered_page_token_is_accepted);
 
 async fn no_altered_page_token_is_accepted(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     for user in ["anna", "bob"] {
         client.send(user, c2c("alice"), "hi").await;
     }

@@ -1,6 +1,6 @@
 //! There is no room for another row. Readings go on; changes are refused until there is room again.
 
-use std::{cell::RefCell, io::Write as _, rc::Rc};
+use std::{cell::RefCell, io::Write as _};
 
 use super::{Expected, Scene, rounds};
 use crate::support::{
@@ -20,8 +20,8 @@ async fn a_full_disk_under_sqlite_loses_nothing() {
     let Some(database) = TestDatabase::create(Backend::Sqlite).await else {
         return;
     };
-    let process = Rc::new(Process::start_limitable(&database).await);
-    let mut scene = Scene::with(database, process.address(), Rc::clone(&process)).await;
+    let process = Process::start_limitable(&database).await;
+    let mut scene = Scene::with(database, process.address(), process.client().await).await;
     let fill = async |_: &mut Scene| process.limit_files(LIMIT);
     let clear = async |_: &mut Scene| process.limit_files("unlimited");
     for _ in 0..rounds() {

@@ -18,7 +18,6 @@ mod slow;
 mod starting;
 
 use std::{
-    any::Any,
     net::SocketAddr,
     time::{Duration, Instant},
 };
@@ -84,8 +83,6 @@ struct Scene {
     client: Client,
     health: Health,
     pool_size: u32,
-    /// Held for as long as it serves.
-    _server: Box<dyn Any>,
     /// Everything that was ever asked.
     asked: Vec<Asked>,
     next: u64,
@@ -111,20 +108,18 @@ impl Scene {
     async fn open(database: TestDatabase) -> (Self, Proxy) {
         let (config, proxy) = through_a_proxy(&database).await;
         let server = TestServer::start_with(config, &TestClock::new()).await;
-        let address = server.address();
-        (Self::with(database, address, server).await, proxy)
+        let client = server.client().await;
+        (Self::with(database, server.address(), client).await, proxy)
     }
 
-    /// A server that listens at this address.
-    async fn with(database: TestDatabase, address: SocketAddr, server: impl Any) -> Self {
-        let client = Client::connect(address).await;
+    /// The server of this address and client.
+    async fn with(database: TestDatabase, address: SocketAddr, client: Client) -> Self {
         client.join(GROUP, &MEMBERS).await;
         Self {
             client,
             health: Health::follow(address).await,
             pool_size: config(&database).database.pool_size,
             database,
-            _server: Box::new(server),
             asked: Vec::new(),
             next: 0,
             table: Vec::new(),

@@ -101,11 +101,7 @@ async fn a_call_whose_turn_does_not_come_is_refused_and_nothing_of_it_is_done(
     const AT_WORK: usize = 64;
     let mut config = config(&database);
     config.database.pool_size = 1;
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open_with(config).await;
+    let Stage { client, .. } = Stage::open_with(config).await;
     client.send("bob", c2c("alice"), "hi").await;
     let rows = block(&database).await;
     let mut sending = JoinSet::new();
@@ -135,11 +131,7 @@ async fn a_call_whose_turn_does_not_come_is_refused_and_nothing_of_it_is_done(
 async fn a_call_that_is_given_up_leaves_its_place(database: TestDatabase) {
     let mut config = config(&database);
     config.limits.requests = MOST;
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open_with(config).await;
+    let Stage { client, .. } = Stage::open_with(config).await;
     client.send("bob", c2c("alice"), "hi").await;
     let rows = block(&database).await;
     let sending = fill(&client, MOST).await;
@@ -155,11 +147,7 @@ async fn a_call_that_is_given_up_leaves_its_place(database: TestDatabase) {
 async fn watchers_in_excess_are_refused_until_one_leaves(database: TestDatabase) {
     let mut config = config(&database);
     config.limits.watchers = MOST;
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open_with(config).await;
+    let Stage { client, .. } = Stage::open_with(config).await;
     let mut watchers = Vec::new();
     for _ in 0..MOST {
         watchers.push(client.follow("alice", "", None).await);

@@ -100,11 +100,7 @@ async fn a_schema_of_the_services_own_is_used() {
     };
     Rows::of(&database).await.run("CREATE SCHEMA chat").await;
     set(&database, "search_path = chat").await;
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "hi").await;
     let stored = "SELECT count(*) FROM chat.messages";
     assert_eq!(Rows::of(&database).await.number(stored).await, 1);

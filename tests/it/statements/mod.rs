@@ -52,7 +52,6 @@ struct Observed {
     client: Client,
     recorder: Recorder,
     store: Store,
-    _server: Assembled,
 }
 
 impl Observed {
@@ -73,7 +72,6 @@ impl Observed {
             client,
             recorder,
             store,
-            _server: server,
         }
     }
 

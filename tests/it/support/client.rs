@@ -10,6 +10,7 @@ use std::{
     future::{Future, IntoFuture},
     net::SocketAddr,
     pin::Pin,
+    sync::Arc,
 };
 
 use conversation_service::proto::{
@@ -26,7 +27,7 @@ use prost::Message as _;
 use prost_types::Timestamp;
 use tonic::{Status, transport::Channel};
 
-use super::ids::text;
+use super::{ids::text, server::Running};
 
 pub(crate) use change::{
     AnyChange, Boxed, everything, folder, matched, matching, outcomes, really_everything,
@@ -51,6 +52,8 @@ pub(crate) struct Client {
     pub(crate) conversations: ConversationServiceClient<Channel>,
     pub(crate) messages: MessageServiceClient<Channel>,
     pub(crate) groups: GroupServiceClient<Channel>,
+    /// Held for as long as there is a clone of this client; a server of another process needs nobody.
+    server: Option<Arc<Running>>,
 }
 
 /// A whole list, page after page.
@@ -73,7 +76,14 @@ impl Client {
             conversations: ConversationServiceClient::new(channel.clone()),
             messages: MessageServiceClient::new(channel.clone()),
             groups: GroupServiceClient::new(channel),
+            server: None,
         }
+    }
+
+    /// The same client, which keeps its server running.
+    pub(crate) fn keeping(mut self, server: &Arc<Running>) -> Self {
+        self.server = Some(Arc::clone(server));
+        self
     }
 
     /// Sends a text.

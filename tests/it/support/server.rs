@@ -2,6 +2,7 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
@@ -11,7 +12,7 @@ use conversation_service::{
     server::{Server, StartError},
     store::Store,
 };
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 
 use super::{client::Client, clock::TestClock, databases::TestDatabase};
 
@@ -31,7 +32,8 @@ pub(crate) fn config(database: &TestDatabase) -> Config {
     config
 }
 
-/// A server that accepts calls. Dropping it cuts it off; [`TestServer::stop`] lets it finish.
+/// A server that accepts calls. It is cut off when it and all of its clients are dropped;
+/// [`TestServer::stop`] lets it finish.
 pub(crate) struct TestServer {
     config: Config,
     clock: TestClock,
@@ -39,6 +41,24 @@ pub(crate) struct TestServer {
     metrics_address: Option<SocketAddr>,
     shutdown: Shutdown,
     serving: JoinHandle<()>,
+    running: Arc<Running>,
+}
+
+/// Keeps a server running: it is cut off when nobody holds this any more. A server holds it, and so does
+/// each of its clients, so that a test which only calls need not name the server.
+pub(crate) struct Running(AbortHandle);
+
+impl Running {
+    /// Of the server that this task is.
+    pub(crate) fn new(serving: AbortHandle) -> Arc<Self> {
+        Arc::new(Self(serving))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl TestServer {
@@ -74,6 +94,7 @@ impl TestServer {
             address,
             metrics_address,
             shutdown,
+            running: Running::new(serving.abort_handle()),
             serving,
         }
     }
@@ -88,9 +109,9 @@ impl TestServer {
         self.metrics_address
     }
 
-    /// A client that is connected to this server.
+    /// A client that is connected to this server, and keeps it running.
     pub(crate) async fn client(&self) -> Client {
-        Client::connect(self.address).await
+        Client::connect(self.address).await.keeping(&self.running)
     }
 
     /// Stops the server in order: it answers the calls that it has accepted and releases the
@@ -118,11 +139,5 @@ impl TestServer {
         (&mut self.serving)
             .await
             .expect("the server does not panic");
-    }
-}
-
-impl Drop for TestServer {
-    fn drop(&mut self) {
-        self.serving.abort();
     }
 }

@@ -1,6 +1,6 @@
 //! A database with a server and a client: what most tests begin with.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use conversation_service::{
     config::Config,
@@ -9,13 +9,17 @@ use conversation_service::{
     server::Server,
     store::{self, Store},
 };
-use tokio::task::JoinSet;
+use tokio::task::JoinHandle;
 
 use super::{
-    client::Client, clock::TestClock, databases::TestDatabase, server::TestServer, server::config,
+    client::Client,
+    clock::TestClock,
+    databases::TestDatabase,
+    server::{Running, TestServer, config},
 };
 
-/// A server with a client that is connected to it. The clock stands still until it is turned.
+/// A server with a client that is connected to it and keeps it running, so that most tests take no more than
+/// `let Stage { client, .. }`. The clock stands still until it is turned.
 pub(crate) struct Stage {
     pub(crate) client: Client,
     pub(crate) clock: TestClock,
@@ -50,11 +54,13 @@ pub(crate) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_micros(seconds * 1_000_000)
 }
 
-/// A server made from its parts, on a store or a clock of the test's own. Dropping it cuts it off.
+/// A server made from its parts, on a store or a clock of the test's own. It is cut off when it
+/// and all of its clients are dropped.
 pub(crate) struct Assembled {
     address: SocketAddr,
     shutdown: Shutdown,
-    serving: JoinSet<()>,
+    serving: JoinHandle<()>,
+    running: Arc<Running>,
 }
 
 impl Assembled {
@@ -71,13 +77,13 @@ impl Assembled {
         let address = server.local_addr();
         let shutdown = Shutdown::new();
         let until = shutdown.clone();
-        let mut serving = JoinSet::new();
-        serving.spawn(async move {
+        let serving = tokio::spawn(async move {
             server.serve(until).await;
         });
         Self {
             address,
             shutdown,
+            running: Running::new(serving.abort_handle()),
             serving,
         }
     }
@@ -85,7 +91,7 @@ impl Assembled {
     /// Stops the server in order.
     pub(crate) async fn stop(self) {
         self.shutdown.begin();
-        self.serving.join_all().await;
+        self.serving.await.expect("the server does not panic");
     }
 
     /// Where the server listens.
@@ -93,9 +99,9 @@ impl Assembled {
         self.address
     }
 
-    /// A client that is connected to this server.
+    /// A client that is connected to this server, and keeps it running.
     pub(crate) async fn client(&self) -> Client {
-        Client::connect(self.address).await
+        Client::connect(self.address).await.keeping(&self.running)
     }
 }
 

@@ -36,11 +36,7 @@ async fn as_if_read(database: &TestDatabase, groups: usize) {
 }
 
 async fn a_change_that_is_too_large_to_be_told_is_passed_by_listing_again(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     let ids = conversations(&client, USER, 2).await;
     client.read_all(USER).await;
     as_if_read(&database, 9_000).await;
@@ -62,11 +58,7 @@ async fn a_change_that_is_too_large_to_be_told_is_passed_by_listing_again(databa
 }
 
 async fn a_change_of_old_that_is_small_enough_is_told(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     conversations(&client, USER, 2).await;
     client.read_all(USER).await;
     as_if_read(&database, 2_000).await;
@@ -75,11 +67,7 @@ async fn a_change_of_old_that_is_small_enough_is_told(database: TestDatabase) {
 }
 
 async fn a_retry_of_a_change_that_is_too_large_is_answered_in_part(database: TestDatabase) {
-    let Stage {
-        client,
-        server: _server,
-        ..
-    } = Stage::open(&database).await;
+    let Stage { client, .. } = Stage::open(&database).await;
     conversations(&client, USER, 2).await;
     let first = client.read_all(USER).request_id(REQUEST).await;
     assert_eq!((first.results.len(), first.more), (2, false));
