@@ -1,8 +1,8 @@
 //! Groups that cross from eight members to nine, and who comes and goes meanwhile.
 
 use super::{
+    get_unread_count::assert_unread,
     large_groups::{found, members, names, say, sight},
-    unread::assert_unread,
 };
 use crate::support::{
     databases::{TestDatabase, on_every_database},

@@ -9,7 +9,7 @@ use conversation_service::proto::{
     ChangeOutcome, Conversation, ConversationType, DeletionOutcome, ReadResult,
 };
 
-use super::unread::assert_unread;
+use super::get_unread_count::assert_unread;
 use crate::support::{
     client::{Client, folder, ids, in_any_order, in_folder, marked, of_types, unread},
     clock::TestClock,

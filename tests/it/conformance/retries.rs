@@ -1,294 +1,295 @@
-//! A request with a `request_id` is carried out once, and every retry gets the first answer.
+//! Retries of readings, pins, settings and folders: carried out once, answered alike every time.
 
-use std::{future::IntoFuture as _, time::Duration};
+use std::time::Duration;
 
-use conversation_service::proto::{DeleteConversationsResponse, DeletionOutcome};
-use prost::Message as _;
+use conversation_service::proto::{Conversation, ListFoldersResponse};
 use tonic::Code;
 use uuid::Uuid;
 
 use crate::support::{
-    client::{Client, Deletion},
+    client::{AnyChange, Client, in_folder, matching},
+    clock::TestClock,
+    concurrently::concurrently,
     databases::{TestDatabase, on_every_database},
     errors::{refused, violated},
-    ids::{c2c, group, system},
-    server::{TestServer, config},
+    ids::{c2c, group},
+    server::TestServer,
     stage::Stage,
 };
 
 on_every_database!(
-    the_same_request_in_other_words_is_a_retry,
-    a_retry_gets_the_first_answer_and_changes_nothing_that_came_since,
-    racing_retries_on_two_replicas_all_get_one_answer,
-    a_retry_after_a_restart_gets_the_first_answer,
-    a_retry_gets_the_first_answer_after_the_restore_window_was_changed,
-    a_request_id_of_another_request_is_refused_and_changes_nothing,
-    racing_requests_of_one_request_id_let_exactly_one_through,
-    a_request_id_belongs_to_one_user,
-    any_way_to_write_a_uuid_is_the_same_request_id,
-    what_is_no_uuid_is_refused,
-    undo_ends_with_the_restore_window_and_is_not_offered_without_one,
+    a_retry_gets_the_first_answer_whatever_happened_in_between,
+    a_request_id_belongs_to_one_request_of_one_kind,
+    a_refused_change_leaves_its_request_id_free,
+    racing_retries_all_get_one_answer_and_change_once,
+    a_change_that_changes_nothing_makes_one_revision_too,
 );
 
-fn request_id(number: u128) -> String {
-    Uuid::from_u128(number).to_string()
+fn request_id(number: usize) -> String {
+    Uuid::from_u128(number as u128).to_string()
 }
 
-fn full_request(client: &Client, user: &str, id: &str) -> Deletion {
-    let ids = [c2c("bob"), group("crew"), system(), c2c("stranger")];
-    let deletion = client.delete(user, ids).request_id(id).client_id("phone");
-    deletion.seen(c2c("bob"), 1).clear(true)
-}
-
-fn bytes(answer: &DeleteConversationsResponse) -> Vec<u8> {
-    answer.encode_to_vec()
-}
-
-async fn a_retry_gets_the_first_answer_and_changes_nothing_that_came_since(database: TestDatabase) {
-    let Stage { client, clock, .. } = Stage::open(&database).await;
-    client.send("bob", c2c("alice"), "one").await;
-    client.send("bob", c2c("alice"), "two").await;
-    client.send_system(&["alice"], "one").await;
-    let id = request_id(1);
-    let first = full_request(&client, "alice", &id).await;
-
-    clock.advance(Duration::from_mins(5));
-    client.send("bob", c2c("alice"), "three").await;
-    client.send("stranger", c2c("alice"), "hello").await;
-    client.send_system(&["alice"], "two").await;
-    client.delete("alice", [c2c("nobody")]).await;
-    let before = client
-        .list_in_pages("alice", None, 10)
-        .await
-        .expect("readable");
-    assert_eq!(before.conversations.len(), 3);
-    for _ in 0..3 {
-        let again = full_request(&client, "alice", &id).await;
-        assert_eq!(bytes(&again), bytes(&first));
+/// Alice has chats with bob, carol and dora, a group, and two folders.
+async fn furnish(client: &Client, clock: &TestClock) {
+    client.join("crew", &["alice", "bob"]).await;
+    client.send("bob", group("crew"), "hi").await;
+    for sender in ["bob", "carol", "dora"] {
+        clock.advance(Duration::from_secs(1));
+        client.send(sender, c2c("alice"), "hi").await;
+        client.send(sender, c2c("alice"), "there").await;
     }
-    let after = client
-        .list_in_pages("alice", None, 10)
-        .await
-        .expect("readable");
-    assert_eq!(after, before);
+    client.send("erin", c2c("alice"), "hi").await;
+    client.delete("alice", [c2c("erin")]).clear(false).await;
+    client.create_folder("alice", "work", [c2c("carol")]).await;
+    client.create_folder("alice", "rest", [c2c("dora")]).await;
+    client.pin("alice", [c2c("dora")]).await;
+    client.mute("alice", [c2c("dora")]).await;
 }
 
-async fn racing_retries_on_two_replicas_all_get_one_answer(database: TestDatabase) {
-    const ROUNDS: u64 = 60;
-    let Stage { client, clock, .. } = Stage::open(&database).await;
-    let other = TestServer::start(&database, &clock).await;
-    let replica = other.client().await;
-    client.send("bob", c2c("alice"), "hi").await;
-    for round in 1..=ROUNDS {
-        client.send("bob", c2c("alice"), "hi").await;
-        let id = request_id(round.into());
-        let ask = |client: &Client| client.delete("alice", [c2c("bob")]).request_id(&id);
-        let (one, two, three, four) = tokio::join!(
-            ask(&client).into_future(),
-            ask(&replica).into_future(),
-            ask(&client).into_future(),
-            ask(&replica).into_future(),
-        );
-        for answer in [&two, &three, &four] {
-            assert_eq!(bytes(answer), bytes(&one), "round {round}");
-        }
-        assert_eq!(one.revision, round);
-        assert_eq!(one.results[0].outcome(), DeletionOutcome::Deleted);
+/// One of each kind of change, each of which changes something.
+fn every_change(client: &Client) -> Vec<(&'static str, Box<dyn AnyChange>)> {
+    let ids = || [c2c("bob"), group("crew"), c2c("stranger")];
+    let seen = client.read("alice", ids()).seen(c2c("bob"), 1);
+    let all = client.read_all("alice").seen(group("crew"), 0);
+    vec![
+        ("read", Box::new(seen)),
+        ("read all", Box::new(all)),
+        ("pin", Box::new(client.pin("alice", ids()))),
+        ("unpin", Box::new(client.unpin("alice", [c2c("dora")]))),
+        ("mute", Box::new(client.mute("alice", ids()))),
+        ("unmute", Box::new(client.unmute("alice", [c2c("dora")]))),
+        ("mark", Box::new(client.mark("alice", ids(), 3, 8))),
+        (
+            "show",
+            Box::new(client.show("alice", [c2c("erin"), c2c("stranger")])),
+        ),
+        (
+            "data",
+            Box::new(client.set_data("alice", ids(), b"x".to_vec())),
+        ),
+        (
+            "create",
+            Box::new(client.create_folder("alice", "new", ids())),
+        ),
+        (
+            "add",
+            Box::new(client.add_to_folder("alice", "work", ids())),
+        ),
+        (
+            "remove",
+            Box::new(client.remove_from_folder("alice", "work", [c2c("carol")])),
+        ),
+        (
+            "rename",
+            Box::new(client.rename_folder("alice", "work", "play")),
+        ),
+        (
+            "delete what matches",
+            Box::new(client.delete_matching("alice", matching(in_folder("rest")))),
+        ),
+        ("delete", Box::new(client.delete_folder("alice", "rest"))),
+    ]
+}
+
+/// Everything of alice's that a change could change.
+async fn sight(client: &Client) -> (Vec<Conversation>, ListFoldersResponse, u64) {
+    (
+        client.list_all("alice").await,
+        client.list_folders("alice").await,
+        client.unread("alice").await,
+    )
+}
+
+/// Changes everything that [`every_change`] is about into something else.
+async fn upset(client: &Client, clock: &TestClock, round: usize) {
+    clock.advance(Duration::from_mins(3));
+    for sender in ["stranger", "carol", "bob"] {
+        client.send(sender, c2c("alice"), "news").await;
     }
+    let all = ["bob", "carol", "dora", "stranger"].map(c2c);
+    client.mark("alice", all.clone(), 4 << 32, 3).await;
+    client.set_data("alice", all.clone(), b"y".to_vec()).await;
+    client.unpin("alice", all.clone()).await;
+    client.pin("alice", [c2c("carol")]).await;
+    client.unmute("alice", [c2c("bob")]).await;
+    client.mute("alice", [c2c("stranger")]).await;
+    client.delete("alice", [c2c("dora"), group("crew")]).await;
+    for name in client.folders("alice").await {
+        client.delete_folder("alice", &name.name).await;
+    }
+    client
+        .create_folder("alice", &format!("folder {round}"), all)
+        .await;
 }
 
-async fn a_retry_after_a_restart_gets_the_first_answer(database: TestDatabase) {
-    let Stage { client, server, .. } = Stage::open(&database).await;
-    client.send("bob", c2c("alice"), "hi").await;
-    let id = request_id(7);
-    let first = full_request(&client, "alice", &id).await;
-    client.send("bob", c2c("alice"), "more").await;
-    drop(client);
-    let server = server.restart().await;
-    let again = full_request(&server.client().await, "alice", &id).await;
-    assert_eq!(bytes(&again), bytes(&first));
-}
-
-async fn a_retry_gets_the_first_answer_after_the_restore_window_was_changed(
-    database: TestDatabase,
-) {
+async fn a_retry_gets_the_first_answer_whatever_happened_in_between(database: TestDatabase) {
     let Stage {
         client,
         clock,
         server,
     } = Stage::open(&database).await;
-    client.send("bob", c2c("alice"), "hi").await;
-    let first = full_request(&client, "alice", &request_id(1)).await;
-    drop(client);
-    server.stop().await;
-
-    let mut config = config(&database);
-    config.deletion.restore_window = Duration::ZERO;
-    let server = TestServer::start_with(config, &clock).await;
+    furnish(&client, &clock).await;
+    let mut first = Vec::new();
+    for (number, (what, change)) in every_change(&client).into_iter().enumerate() {
+        let change = change.named(&request_id(number)).by("phone");
+        let answer = change.bytes().await.unwrap_or_else(|status| {
+            panic!("{what} is accepted: {status:?}");
+        });
+        first.push((what, change, answer));
+    }
+    for round in 0..2 {
+        upset(&client, &clock, round).await;
+        let stood = sight(&client).await;
+        for (what, change, answer) in &first {
+            let again = change.bytes().await;
+            let again = again.unwrap_or_else(|status| panic!("{what}: {status:?}"));
+            assert_eq!(again, *answer, "{what}");
+        }
+        assert_eq!(sight(&client).await, stood, "nothing is done again");
+    }
+    // So it is after a restart.
+    drop((client, first));
+    let server = server.restart().await;
     let client = server.client().await;
-    let again = full_request(&client, "alice", &request_id(1)).await;
-    assert_eq!(bytes(&again), bytes(&first));
-    let fresh = full_request(&client, "alice", &request_id(2)).await;
-    assert_eq!(fresh.restorable_until, None);
+    let stood = sight(&client).await;
+    for (number, (what, change)) in every_change(&client).iter().enumerate() {
+        let again = change.named(&request_id(number)).by("phone").bytes().await;
+        again.unwrap_or_else(|status| panic!("{what}: {status:?}"));
+    }
+    assert_eq!(sight(&client).await, stood);
 }
 
-async fn a_request_id_of_another_request_is_refused_and_changes_nothing(database: TestDatabase) {
-    let Stage { client, .. } = Stage::open(&database).await;
-    for sender in ["bob", "carol"] {
-        client.send(sender, c2c("alice"), "one").await;
-        client.send(sender, c2c("alice"), "two").await;
+async fn a_request_id_belongs_to_one_request_of_one_kind(database: TestDatabase) {
+    let Stage { client, clock, .. } = Stage::open(&database).await;
+    furnish(&client, &clock).await;
+    let changes = every_change(&client);
+    for (number, (_, change)) in changes.iter().enumerate() {
+        let named = change.named(&request_id(number));
+        named.bytes().await.expect("it is accepted");
     }
-    let id = request_id(9);
-    let original = || client.delete("alice", [c2c("bob")]).request_id(&id);
-    original().await;
-    let before = client
-        .list_in_pages("alice", None, 10)
-        .await
-        .expect("readable");
-    for other in [
-        original().clear(false),
-        original().seen(c2c("bob"), 1),
-        // Not saying whether others are notified is not the same as saying so.
-        original().sync(false),
-        client.delete("alice", [c2c("carol")]).request_id(&id),
-        client
-            .delete("alice", [c2c("bob"), c2c("carol")])
-            .request_id(&id),
-    ] {
-        let status = refused(
-            other.result().await,
+    let stood = sight(&client).await;
+    for number in 0..changes.len() {
+        let id = request_id(number);
+        let others = changes
+            .iter()
+            .enumerate()
+            .filter(|(other, _)| *other != number)
+            .map(|(_, (what, change))| (*what, change.named(&id)))
+            .collect::<Vec<_>>();
+        // The same by another client is the same request.
+        let same = changes[number].1.named(&id).by("web");
+        same.bytes().await.expect("it is a retry");
+        for (what, other) in others {
+            let status = refused(
+                other.bytes().await,
+                Code::InvalidArgument,
+                "REQUEST_ID_REUSED",
+            );
+            let context = format!("{what} by the name of {}", changes[number].0);
+            assert_eq!(violated(&status), ["request_id"], "{context}");
+        }
+        let deletion = client.delete("alice", [c2c("bob")]).request_id(&id);
+        refused(
+            deletion.result().await,
             Code::InvalidArgument,
             "REQUEST_ID_REUSED",
         );
-        assert_eq!(violated(&status), ["request_id"]);
     }
-    let after = client
-        .list_in_pages("alice", None, 10)
-        .await
-        .expect("readable");
-    assert_eq!(after, before);
+    assert_eq!(sight(&client).await, stood);
+    // Another user may use the same.
+    let of_bob = client.pin("bob", [c2c("alice")]).request_id(request_id(0));
+    assert_eq!(of_bob.await.revision, 2, "after joining");
 }
 
-async fn the_same_request_in_other_words_is_a_retry(database: TestDatabase) {
-    let Stage { client, .. } = Stage::open(&database).await;
-    for sender in ["bob", "carol"] {
-        client.send(sender, c2c("alice"), "one").await;
-    }
-    let delete = || {
-        let both = client.delete("alice", [c2c("bob"), c2c("carol")]);
-        both.request_id(request_id(9))
-    };
-    let first = delete().seen(c2c("bob"), 1).seen(c2c("carol"), 1);
-    let first = first.client_id("phone").await;
-    client.send("bob", c2c("alice"), "two").await;
-    for again in [
-        // A default that is spelled out.
-        delete()
-            .clear(true)
-            .seen(c2c("bob"), 1)
-            .seen(c2c("carol"), 1),
-        // Another order where it means nothing.
-        delete().seen(c2c("carol"), 1).seen(c2c("bob"), 1),
-        // Another client, which may be the same one under a new name.
-        delete()
-            .seen(c2c("bob"), 1)
-            .seen(c2c("carol"), 1)
-            .client_id("web"),
-    ] {
-        assert_eq!(again.await, first);
-    }
-    // The answer is in the order of the request, so that is part of it.
-    let reversed = client.delete("alice", [c2c("carol"), c2c("bob")]);
-    let reversed = reversed.seen(c2c("bob"), 1).seen(c2c("carol"), 1);
+async fn a_refused_change_leaves_its_request_id_free(database: TestDatabase) {
+    let Stage { client, clock, .. } = Stage::open(&database).await;
+    furnish(&client, &clock).await;
+    let before = client.revision("alice").await;
+    let id = request_id(1);
+    let taken = client.create_folder("alice", "work", []).request_id(&id);
     refused(
-        reversed.request_id(request_id(9)).result().await,
-        Code::InvalidArgument,
-        "REQUEST_ID_REUSED",
+        taken.clone().result().await,
+        Code::AlreadyExists,
+        "FOLDER_ALREADY_EXISTS",
     );
-    assert_eq!(client.listed("alice").await, [c2c("bob")]);
+    client.delete_folder("alice", "work").await;
+    // Tried again it is carried out, for it never was.
+    let made = taken.clone().await;
+    assert_eq!(made.revision, before + 2);
+    client.delete_folder("alice", "work").await;
+    assert_eq!(taken.await, made);
 }
 
-async fn racing_requests_of_one_request_id_let_exactly_one_through(database: TestDatabase) {
-    const ROUNDS: u64 = 30;
+async fn racing_retries_all_get_one_answer_and_change_once(database: TestDatabase) {
+    const ROUNDS: usize = 12;
     let Stage { client, clock, .. } = Stage::open(&database).await;
     let other = TestServer::start(&database, &clock).await;
     let replica = other.client().await;
-    for round in 1..=ROUNDS {
-        client.send("bob", c2c("alice"), "hi").await;
-        let id = request_id(round.into());
-        let keep = client
-            .delete("alice", [c2c("bob")])
-            .clear(false)
-            .request_id(&id);
-        let clear = replica
-            .delete("alice", [c2c("bob")])
-            .clear(true)
-            .request_id(&id);
-        let (keep, clear) = tokio::join!(keep.result(), clear.result());
-        let (won, lost) = match (keep, clear) {
-            (Ok(won), Err(lost)) | (Err(lost), Ok(won)) => (won, lost),
-            (keep, clear) => panic!("round {round}: {keep:?}, {clear:?}"),
+    furnish(&client, &clock).await;
+    let mut revision = client.revision("alice").await;
+    let mut next_id = 0;
+    for round in 0..ROUNDS {
+        client.send("bob", c2c("alice"), "more").await;
+        let (name, new_name) = (format!("made {round}"), format!("renamed {round}"));
+        let both = [c2c("bob"), c2c("carol")];
+        let steps = |client: &Client| -> Vec<Box<dyn AnyChange>> {
+            let mark = 1 << (32 + round);
+            vec![
+                Box::new(client.create_folder("alice", &name, [c2c("bob")])),
+                Box::new(client.add_to_folder("alice", &name, [c2c("carol")])),
+                Box::new(client.remove_from_folder("alice", &name, both.clone())),
+                Box::new(client.rename_folder("alice", &name, &new_name)),
+                Box::new(client.delete_folder("alice", &new_name)),
+                Box::new(client.read_all("alice")),
+                Box::new(client.pin("alice", both.clone())),
+                Box::new(client.unpin("alice", both.clone())),
+                Box::new(client.mark("alice", both.clone(), mark, 0)),
+            ]
         };
-        assert_eq!(won.revision, round, "the loser leaves no revision");
-        refused(
-            Err::<(), _>(lost),
-            Code::InvalidArgument,
-            "REQUEST_ID_REUSED",
-        );
+        for (one, other) in steps(&client).into_iter().zip(steps(&replica)) {
+            next_id += 1;
+            revision += 1;
+            let id = request_id(next_id);
+            let racing = (0..8).map(|number| {
+                let change = if number % 2 == 0 { &one } else { &other };
+                change.named(&id).bytes()
+            });
+            let answers = concurrently(racing).await;
+            let answers: Vec<_> = answers
+                .into_iter()
+                .map(|answer| answer.expect("each is answered"))
+                .collect();
+            assert!(answers.iter().all(|answer| *answer == answers[0]));
+            assert_eq!(client.revision("alice").await, revision);
+        }
     }
 }
 
-async fn a_request_id_belongs_to_one_user(database: TestDatabase) {
-    let Stage { client, .. } = Stage::open(&database).await;
-    client.send("bob", c2c("alice"), "hi").await;
-    let id = request_id(3);
-    client.delete("alice", [c2c("bob")]).request_id(&id).await;
-    let of_bob = client.delete("bob", [c2c("alice")]).request_id(&id).await;
-    assert_eq!(of_bob.results[0].outcome(), DeletionOutcome::Deleted);
-}
-
-async fn any_way_to_write_a_uuid_is_the_same_request_id(database: TestDatabase) {
-    let Stage { client, .. } = Stage::open(&database).await;
-    client.send("bob", c2c("alice"), "hi").await;
-    let id = Uuid::from_u128(0xabcd_ef01_2345);
-    let first = full_request(&client, "alice", &id.to_string()).await;
-    for written in [id.to_string().to_uppercase(), id.simple().to_string()] {
-        let again = full_request(&client, "alice", &written).await;
-        assert_eq!(bytes(&again), bytes(&first), "{written}");
+async fn a_change_that_changes_nothing_makes_one_revision_too(database: TestDatabase) {
+    let Stage { client, clock, .. } = Stage::open(&database).await;
+    furnish(&client, &clock).await;
+    let mut revision = client.revision("alice").await;
+    let nobody = || [c2c("nobody"), c2c("nobody else")];
+    let changes: Vec<Box<dyn AnyChange>> = vec![
+        Box::new(client.read("alice", nobody())),
+        Box::new(client.pin("alice", nobody())),
+        Box::new(client.unpin("alice", nobody())),
+        Box::new(client.mute("alice", nobody())),
+        Box::new(client.mark("alice", nobody(), 1, 0)),
+        Box::new(client.set_data("alice", nobody(), b"x".to_vec())),
+        Box::new(client.add_to_folder("alice", "work", nobody())),
+        Box::new(client.remove_from_folder("alice", "work", nobody())),
+        Box::new(client.rename_folder("alice", "work", "work")),
+    ];
+    let stood = client.list_all("alice").await;
+    for change in changes {
+        change.bytes().await.expect("it is accepted");
+        revision += 1;
+        assert_eq!(client.revision("alice").await, revision);
     }
-}
-
-async fn what_is_no_uuid_is_refused(database: TestDatabase) {
-    let Stage { client, .. } = Stage::open(&database).await;
-    for id in [
-        "1",
-        "not a uuid",
-        "00000000-0000-0000-0000-00000000000g",
-        " ",
-    ] {
-        let request = client.delete("alice", [c2c("bob")]).request_id(id);
-        let status = refused(
-            request.result().await,
-            Code::InvalidArgument,
-            "INVALID_REQUEST",
-        );
-        assert_eq!(violated(&status), ["request_id"], "{id:?}");
-    }
-}
-
-async fn undo_ends_with_the_restore_window_and_is_not_offered_without_one(database: TestDatabase) {
-    let Stage { client, server, .. } = Stage::open(&database).await;
-    let sent = client.send("bob", c2c("alice"), "hi").await;
-    let sent_at = sent.send_time.expect("a message has a time").seconds;
-    let deletion = client.delete("alice", [c2c("bob")]).await;
-    let until = deletion.restorable_until.expect("undo is on");
-    assert_eq!(until.seconds, sent_at + 24 * 60 * 60);
-    drop(client);
-    server.stop().await;
-
-    let mut config = config(&database);
-    config.deletion.restore_window = Duration::ZERO;
-    let Stage { client, .. } = Stage::open_with(config).await;
-    let deletion = client.delete("alice", [c2c("bob")]).await;
-    assert_eq!(deletion.restorable_until, None);
+    assert_eq!(client.list_all("alice").await, stood);
+    // A refusal makes none.
+    let missing = client.delete_folder("alice", "no such folder");
+    refused(missing.result().await, Code::NotFound, "FOLDER_NOT_FOUND");
+    assert_eq!(client.revision("alice").await, revision);
 }
