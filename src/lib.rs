@@ -30,12 +30,13 @@
 //! # Invariants
 //!
 //! 1. Dependencies point one way: `main -> server -> {grpc, jobs, sync, store}`,
-//!    `grpc -> app -> {sync, store, domain}`, `{jobs, sync} -> store -> domain -> std`, and
+//!    `grpc -> app -> {sync, store, domain}`, `{jobs, sync} -> store -> {config, domain}`, and
 //!    `server -> tls -> access -> domain`, which `grpc` knows as well. The transport knows no SQL, the
 //!    store no protocol. [`metrics`] and [`telemetry`] know neither, and anybody may count and trace.
+//!    `tests/it/arrows.rs` has the whole order, and that of the store's rooms.
 //! 2. Input is parsed once, at the edge. Inside, a [`domain::ConversationId`] is always valid, and
 //!    numbers that could be swapped have types of their own.
-//! 3. There is one [`store::Store`] for both databases. One file holds the differences between them.
+//! 3. There is one [`store::Store`] for both databases. Code asks which one it has in `store::database` alone.
 //! 4. A change is one statement or one transaction. It may run again after contention, so it has no
 //!    other effect.
 //! 5. One file maps errors to statuses. The driver's words go to the log and nowhere else.

@@ -1,5 +1,7 @@
 //! From the record of a change to the event that the user's clients follow.
 
+use sea_orm::QueryResult;
+
 use crate::{
     domain::{
         Change, ClientId, ConversationId, FolderName, Marks, Membership, Muting, Pinning,
@@ -17,7 +19,6 @@ use crate::{
         log::{self, CHANGED, RECORDED, Recorded, RecordedConversation, kind::StoredKind},
     },
 };
-use sea_orm::QueryResult;
 
 /// The changes that a user's clients follow.
 pub(crate) struct Events {

@@ -13,6 +13,10 @@
 mod record;
 mod statements;
 
+use std::collections::{HashMap, HashSet};
+
+use sea_orm::{ConnectionTrait, Value};
+
 use crate::{
     domain::{
         CanonicalId, ConversationId, ConversationKey, Membership, MembershipRequest,
@@ -28,9 +32,6 @@ use crate::{
         messages::append::COPIES,
     },
 };
-use std::collections::{HashMap, HashSet};
-
-use sea_orm::{ConnectionTrait, Value};
 
 use record::Changed;
 pub(in crate::store) use record::recorded_membership;

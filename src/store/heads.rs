@@ -1,5 +1,9 @@
 //! The head of each conversation: its newest position, and when that came.
 
+use std::{collections::HashMap, sync::Arc};
+
+use sea_orm::{ConnectionTrait, DbErr};
+
 use crate::{
     domain::{CanonicalId, ConversationId, ConversationKey, Seq, Timestamp, UserId},
     store::database::{
@@ -10,9 +14,6 @@ use crate::{
         row::Row,
     },
 };
-use std::{collections::HashMap, sync::Arc};
-
-use sea_orm::{ConnectionTrait, DbErr};
 
 /// The head of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -17,8 +17,8 @@
 //!
 //! The tables form two families that no statement joins: those of a user (`users`, `members`,
 //! `changes`, `folders`, `folder_conversations`) lead with `user_id`, those of a conversation
-//! (`conversations`, `messages`, `erased_messages`, `group_requests`) with `conversation_key`. That is what lets the data be
-//! spread over machines.
+//! (`conversations`, `messages`, `erased_messages`, `group_requests`) with `conversation_key`. That is what lets
+//! the data be spread over machines.
 //!
 //! Order of locks: the head of a conversation, then rows of `users`, then rows of `members`; several rows
 //! of one table in the order of their keys, by their bytes, as the tables sort text and the lists of the

@@ -11,6 +11,10 @@
 //! microsecond, so revisions stay below the time, and so below the next base: also if the same backup
 //! is restored twice.
 
+use std::collections::HashMap;
+
+use sea_orm::{ConnectionTrait, QueryResult};
+
 use crate::{
     domain::{Clock, Revision, UserId},
     store::database::{
@@ -20,8 +24,6 @@ use crate::{
         row::Row,
     },
 };
-use sea_orm::{ConnectionTrait, QueryResult};
-use std::collections::HashMap;
 
 const TABLE: &str = "incarnations";
 
@@ -125,7 +127,7 @@ impl Users {
             .database
             .statement(&self.statements.known, [user.as_str().into()]);
         self.database
-            .read("revision", statement, |rows| revisions_of(rows))
+            .read("revision", statement, revisions_of)
             .await
     }
 

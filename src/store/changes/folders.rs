@@ -11,6 +11,11 @@ mod limits;
 mod record;
 mod statements;
 
+use std::collections::HashSet;
+
+use sea_orm::{ConnectionTrait, Value};
+
+use super::{BegunOne, Change, ChangeError, settings::plain};
 use crate::{
     domain::{
         ConversationId, ConversationKey, Folder, FolderAction, FolderChanged, FolderName, Origin,
@@ -31,11 +36,6 @@ use crate::{
         users::revisions_of,
     },
 };
-use std::collections::HashSet;
-
-use sea_orm::{ConnectionTrait, Value};
-
-use super::{BegunOne, Change, ChangeError, settings::plain};
 
 pub(in crate::store) use record::StoredFolder;
 pub(in crate::store) use statements::Statements;

@@ -1,15 +1,15 @@
 //! Changes that are made in several statements of one transaction: all of them on SQLite; on PostgreSQL those
 //! that may come to a limit, and those that do more than change rows of `members`.
 
+use std::{collections::HashMap, sync::Arc};
+
+use sea_orm::{ConnectionTrait, QueryResult, Value};
+
 use super::{
     Change, ChangeError, Changes, Made, in_order, missing, now,
     parameters::{Raised, changes, raised, sorted},
     rule::{ChangeKind, Steps, Surplus},
 };
-use std::{collections::HashMap, sync::Arc};
-
-use sea_orm::{ConnectionTrait, QueryResult, Value};
-
 use crate::{
     domain::{ConversationKey, Revision},
     store::{

@@ -16,6 +16,7 @@
 //! The recorded row is at once the response to a retry, the event for the user's other clients and
 //! the audit trail.
 
+mod begun;
 pub(super) mod deletions;
 pub(super) mod folders;
 mod in_steps;
@@ -23,9 +24,12 @@ mod parameters;
 mod rule;
 pub(super) mod settings;
 
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use sea_orm::{ConnectionTrait, QueryResult, Value};
+
 use crate::{
-    domain::{ConversationId, Origin, Revision, Synchronisation, Timestamp, UserId},
-    metrics::DatabaseMetrics,
+    domain::{ConversationId, Origin, Revision, Synchronisation, Timestamp},
     store::{
         database::{
             Database,
@@ -34,16 +38,14 @@ use crate::{
             input::{Input, InputRow},
             observed::DatabaseTransaction,
             row::Row,
-            transaction::{AsStoreError, Transaction},
+            transaction::AsStoreError,
         },
         log::{self, Recorded, RequestError, kind::StoredKind},
     },
 };
-use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use sea_orm::{ConnectionTrait, QueryResult, Value};
-
-use parameters::{Raised, Results, asked, changes, owned, sorted};
+pub(in crate::store) use begun::BegunOne;
+use parameters::{Raised, Results, changes, owned, sorted};
 pub(in crate::store) use rule::{ChangeKind, ChangeRule, ResultField, Statements, Surplus};
 use rule::{Form, OfRows, Steps};
 
@@ -110,40 +112,6 @@ pub(in crate::store) enum Made {
     Earlier(QueryResult),
 }
 
-/// A transaction in which changes are to be made.
-struct Begun {
-    transaction: Transaction,
-    /// Of those to be made, by their users.
-    revisions: HashMap<String, Revision>,
-    /// The records of those that were made before, by their users.
-    earlier: HashMap<String, QueryResult>,
-}
-
-/// A change that is to be made in a transaction of its own, for it does more than change rows of `members`.
-pub(in crate::store) enum BegunOne {
-    /// Its request was carried out before.
-    Earlier(Recorded),
-    /// It is to be made.
-    New(NewChange),
-}
-
-/// A transaction that holds the lock of a user whose change it makes.
-pub(in crate::store) struct NewChange {
-    pub(in crate::store) transaction: Transaction,
-    /// The revision that the change makes.
-    pub(in crate::store) revision: Revision,
-    kind: StoredKind,
-    metrics: DatabaseMetrics,
-}
-
-impl NewChange {
-    pub(in crate::store) async fn commit(self) -> Result<(), StoreError> {
-        self.transaction.commit().await?;
-        self.metrics.changed(self.kind.name());
-        Ok(())
-    }
-}
-
 /// Why a change was not made.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum ChangeError {
@@ -156,14 +124,6 @@ pub(crate) enum ChangeError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-impl Begun {
-    /// The revision that the change of this user makes.
-    fn revision(&self, user: &UserId) -> Result<Revision, StoreError> {
-        let revision = self.revisions.get(user.as_str());
-        revision.copied().ok_or_else(missing)
-    }
 }
 
 /// Making changes, of whatever kind.
@@ -310,51 +270,6 @@ impl Changes {
         let rows = self.database.pool().query_all_raw(statement).await?;
         let made = rows.into_iter().map(made).collect::<Result<_, _>>()?;
         in_order(batch, made)
-    }
-
-    /// Begins a transaction of changes. The users' locks are taken before anything is looked at, so
-    /// what is seen has not been changed by others since.
-    async fn begin(&self, changes: &[&Change]) -> Result<Begun, StoreError> {
-        let transaction = self.database.begin().await?;
-        let statements = &self.statements;
-        let requests = self.database.dialect.row_values(asked(changes).columns());
-        let raise = self.database.statement(&statements.raise, requests.clone());
-        let mut revisions = HashMap::new();
-        for row in transaction.query_all_raw(raise).await? {
-            let row = Row::new("users", &row);
-            revisions.insert(row.get("user_id")?, row.revision("revision")?);
-        }
-        let mut earlier = HashMap::new();
-        if changes.iter().any(|change| change.origin.request.is_some()) {
-            let statement = self.database.statement(&statements.earlier, requests);
-            for row in transaction.query_all_raw(statement).await? {
-                earlier.insert(Row::new(log::TABLE, &row).get("user_id")?, row);
-            }
-        }
-        Ok(Begun {
-            transaction,
-            revisions,
-            earlier,
-        })
-    }
-
-    /// The same for one change.
-    pub(in crate::store) async fn begin_one(
-        &self,
-        change: &Change,
-    ) -> Result<BegunOne, ChangeError> {
-        let begun = self.begin(&[change]).await?;
-        let user = &change.origin.user;
-        if let Some(row) = begun.earlier.get(user.as_str()) {
-            let earlier = log::recorded_for(&Row::new(log::TABLE, row), &change.origin)?;
-            return Ok(BegunOne::Earlier(earlier));
-        }
-        Ok(BegunOne::New(NewChange {
-            revision: begun.revision(user)?,
-            transaction: begun.transaction,
-            kind: change.kind,
-            metrics: self.database.metrics.clone(),
-        }))
     }
 
     /// Records a change whose results were worked out by the caller.

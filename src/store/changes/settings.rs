@@ -5,6 +5,11 @@
 //! `changed_by`, for a reading in `read_by`, from which the results are worked out afterwards. What reads
 //! `changed_by` later learns whether the conversation has received a setting since, and reading is none.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+use super::{
+    Change, ChangeError, ChangeKind, ChangeRule, ResultField, Surplus, deletions::within_membership,
+};
 use crate::{
     domain::{
         Changed, ConversationId, ConversationKey, CustomData, MAX_READ, MarkChange, Marks,
@@ -21,11 +26,6 @@ use crate::{
         lists,
         log::{CHANGED, NOT_FOUND, NOT_LISTED, Recorded, UNCHANGED, kind::StoredKind},
     },
-};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-
-use super::{
-    Change, ChangeError, ChangeKind, ChangeRule, ResultField, Surplus, deletions::within_membership,
 };
 
 /// A conversation to read or pin.

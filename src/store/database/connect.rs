@@ -1,9 +1,5 @@
 //! From a database URL to a pool of connections that are set up as the service needs them.
 
-use crate::{
-    config::{DatabaseConfig, DatabaseUrl, Protection},
-    store::database::{Database, error::StoreError},
-};
 use std::{sync::Arc, time::Duration};
 
 use sea_orm::ConnectOptions;
@@ -19,6 +15,10 @@ use super::{
     dialect::Dialect,
     session::{self, Session},
     sqlite_file::SqliteFile,
+};
+use crate::{
+    config::{DatabaseConfig, DatabaseUrl, Protection},
+    store::database::{Database, error::StoreError},
 };
 
 /// How long a request waits for a connection when all are in use. Of a database that is away it is told

@@ -3,10 +3,6 @@
 //! A schema that is up to date is only read: a server needs no right to change it. Reading, and what a role
 //! has to be granted, is in [`super::schema`].
 
-use crate::{
-    config::DatabaseConfig,
-    store::database::{Database, error::StoreError},
-};
 use sea_orm::{ConnectionTrait, DbErr};
 use sea_orm_migration::MigratorTrait as _;
 
@@ -18,6 +14,10 @@ use super::{
     pooled::{Begun, Pool},
     schema::Schema,
     transaction::Turn,
+};
+use crate::{
+    config::DatabaseConfig,
+    store::database::{Database, error::StoreError},
 };
 
 /// The key of the advisory lock under which the schema is migrated: "convmigr" in ASCII.

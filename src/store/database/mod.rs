@@ -27,13 +27,13 @@ use std::{sync::Arc, time::Duration};
 use sea_orm::{Statement, Value};
 use tokio::sync::Semaphore;
 
-use self::{connections::Connections, dialect::Dialect, error::StoreError, session::Sessions};
 use crate::{
     config::JobsConfig,
     domain::Clock,
     metrics::{self, DatabaseMetrics},
 };
 
+use self::{connections::Connections, dialect::Dialect, error::StoreError, session::Sessions};
 pub(super) use {
     connect::{ABANDONED_STATEMENT, connect},
     connections::{LONGEST_RUN, PATIENCE},

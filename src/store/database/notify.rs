@@ -4,16 +4,16 @@
 //! finds what a lost notification would have told. So nothing depends on this, and on SQLite, which
 //! serves one process, there is none of it.
 
-use crate::{
-    domain::{Revision, UserId},
-    store::database::{Database, error::StoreError},
-};
 use std::{collections::HashMap, sync::Arc};
 
 use sea_orm::ConnectionTrait as _;
 use sqlx::postgres::{PgListener, PgPoolOptions};
 
 use super::{connections::Connections, dialect::Dialect};
+use crate::{
+    domain::{Revision, UserId},
+    store::database::{Database, error::StoreError},
+};
 
 const CHANNEL: &str = "conversation_changes";
 /// PostgreSQL takes payloads of less than 8000 bytes.

@@ -2,7 +2,6 @@
 //!
 //! Nothing here changes anything.
 
-use crate::store::database::{Database, error::StoreError};
 use sea_orm::ConnectionTrait;
 use sea_orm_migration::MigratorTrait as _;
 
@@ -10,6 +9,7 @@ use super::{
     dialect::Dialect,
     migration::{Migrator, TABLE},
 };
+use crate::store::database::{Database, error::StoreError};
 
 /// Where the record of migrations is, as `search_path` finds it, and what else there is to know before it
 /// is read.

@@ -5,13 +5,13 @@
 //! what is known of the two is kept in the database: the next process that erases notices a jump, be it the
 //! server or a command.
 
+use sea_orm::ConnectionTrait;
+
+use super::{dialect::Dialect, row::Row};
 use crate::{
     domain::{Clock, JUMP, Micros, Timestamp},
     store::database::{Database, error::StoreError},
 };
-use sea_orm::ConnectionTrait;
-
-use super::{dialect::Dialect, row::Row};
 
 /// PostgreSQL's time, in microseconds.
 pub(in crate::store) const NOW: &str = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint";

@@ -3,11 +3,6 @@
 //! This, with [`super::pooled`], is the only place that begins transactions; `clippy.toml` forbids it
 //! elsewhere.
 
-use crate::{
-    metrics::Stopwatch,
-    store::database::{Database, error::StoreError},
-    telemetry::traces,
-};
 use std::{ops::Deref, sync::Arc, time::Duration};
 
 use sea_orm::{ConnectionTrait as _, DbErr, QueryResult, RuntimeErr, Statement};
@@ -18,6 +13,11 @@ use super::{
     connections::unavailable,
     dialect::Dialect,
     observed::{self, DatabaseConnection, DatabaseTransaction, Observed},
+};
+use crate::{
+    metrics::Stopwatch,
+    store::database::{Database, error::StoreError},
+    telemetry::traces,
 };
 
 /// How often a use case is run at most.

@@ -15,16 +15,16 @@
 //!
 //! PostgreSQL overwrites nothing: what was erased leaves its files as it vacuums and reuses their pages.
 
-use crate::{
-    domain::Timestamp,
-    metrics::Stopwatch,
-    store::database::{Database, error::StoreError},
-};
 use std::time::Duration;
 
 use sea_orm::ConnectionTrait as _;
 
 use super::{dialect::Dialect, observed::DatabaseTransaction, row::Row};
+use crate::{
+    domain::Timestamp,
+    metrics::Stopwatch,
+    store::database::{Database, error::StoreError},
+};
 
 /// After a `VACUUM`, the next one waits this many times as long as that took.
 const SHARE: u32 = 1_000;

@@ -3,11 +3,11 @@
 //! Measuring must not cost more than the work: what is due stands in an index in the order of time, and
 //! no more of it is counted than [`MOST`] rows of each table.
 
-use super::Erasure;
 use std::time::Duration;
 
 use sea_orm::ConnectionTrait as _;
 
+use super::Erasure;
 use crate::{
     domain::Timestamp,
     metrics::Backlog,

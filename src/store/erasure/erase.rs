@@ -1,8 +1,8 @@
 //! Erasing messages that are in nobody's view, in bounded batches.
 
-use super::{Erasure, Unseen};
 use sea_orm::{ConnectionTrait, Value};
 
+use super::{Erasure, Unseen};
 use crate::{
     domain::{Seq, Timestamp},
     store::database::{error::StoreError, row::Row},

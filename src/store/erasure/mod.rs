@@ -39,6 +39,8 @@ mod undo;
 mod unlisting;
 mod views;
 
+use sea_orm::{ConnectionTrait, QueryResult, Value};
+
 use crate::{
     domain::{ConversationKey, Timestamp, UserId},
     store::{
@@ -52,7 +54,6 @@ use crate::{
         messages::Messages,
     },
 };
-use sea_orm::{ConnectionTrait, QueryResult, Value};
 
 pub(in crate::store) use views::Unseen;
 

@@ -8,9 +8,9 @@
 //! before. Beginning at the oldest row each time would pass over all that was removed so far, again and
 //! again, while some long transaction keeps PostgreSQL from forgetting it.
 
-use super::Erasure;
 use sea_orm::{ConnectionTrait, Value};
 
+use super::Erasure;
 use crate::{
     domain::Timestamp,
     store::database::{dialect::Dialect, error::StoreError, row::Row},

@@ -5,11 +5,11 @@
 //! the stack is walked from its top to the first deletion that is due, or that the log has forgotten. A
 //! deletion that is not met on the way was undone, and its end changes nothing.
 
-use super::{DueChange, DueConversation, Erasure};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use sea_orm::{ConnectionTrait, Value};
 
+use super::{DueChange, DueConversation, Erasure};
 use crate::{
     domain::{ConversationKey, Revision, Seq, Timestamp, UserId},
     store::{

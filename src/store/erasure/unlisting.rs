@@ -10,9 +10,9 @@
 //! - what lists a conversation without a newer message sets `unlisted_through` to 0: showing, undoing, and a
 //!   deletion that ends staying away and keeps newer messages listed.
 
-use super::Erasure;
 use sea_orm::{ConnectionTrait as _, QueryResult, Value};
 
+use super::Erasure;
 use crate::{
     domain::{ConversationKey, UserId},
     store::{

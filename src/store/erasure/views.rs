@@ -1,7 +1,6 @@
 //! The messages that lie in nobody's view.
 
 use super::Erasure;
-
 use crate::{
     domain::{ConversationKey, Seq},
     store::{

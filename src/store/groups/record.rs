@@ -4,6 +4,8 @@
 //! The request belongs to the conversation and not to any of its users, whose own requests it must not
 //! meet. It is looked for and written while the head is locked, so of two deliveries one comes first.
 
+use sea_orm::ConnectionTrait;
+
 use crate::{
     domain::{
         Change, ConversationKey, GroupRequest, Membership, Revision, Seq, Settings, Timestamp,
@@ -17,7 +19,6 @@ use crate::{
         log::{CHANGED, Recorded},
     },
 };
-use sea_orm::ConnectionTrait;
 
 /// The table of the requests.
 const TABLE: &str = "group_requests";

@@ -4,6 +4,12 @@
 //! where a conversation that was just deleted still is. The rows of large groups are returned besides, as for a
 //! list: their heads tell.
 
+use std::{collections::HashMap, iter::once};
+
+use super::{
+    LISTED,
+    members::{self, Member, member, stored_kind},
+};
 use crate::{
     domain::{
         ConversationKey, ConversationKind, HiddenFilter, HiddenPosition, Revision, Timestamp,
@@ -20,12 +26,6 @@ use crate::{
         log,
         users::{self, BASE, Revisions, revisions_of},
     },
-};
-use std::{collections::HashMap, iter::once};
-
-use super::{
-    LISTED,
-    members::{self, Member, member, stored_kind},
 };
 
 /// A hidden conversation; of a large group, one that may be.

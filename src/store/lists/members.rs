@@ -1,5 +1,9 @@
 //! Each user's view of each conversation: one row of watermarks and settings.
 
+use std::collections::{HashMap, HashSet};
+
+use sea_orm::{ConnectionTrait, QueryResult};
+
 use crate::{
     domain::{
         ConversationId, ConversationKey, ConversationKind, CustomData, FolderName, Marks,
@@ -16,9 +20,6 @@ use crate::{
         lists::Lists,
     },
 };
-use std::collections::{HashMap, HashSet};
-
-use sea_orm::{ConnectionTrait, QueryResult};
 
 pub(in crate::store) const TABLE: &str = "members";
 

@@ -11,6 +11,10 @@ mod parameters;
 pub(super) mod selection;
 mod statements;
 
+use std::{iter::once, sync::Arc};
+
+use sea_orm::{Statement, Value};
+
 use crate::{
     domain::{ConversationKind, ListFilter, ListPosition, Revision, UnreadTotals, UserId},
     store::{
@@ -19,9 +23,6 @@ use crate::{
         users::{Revisions, revisions_of},
     },
 };
-use std::{iter::once, sync::Arc};
-
-use sea_orm::{Statement, Value};
 
 use members::Member;
 pub(in crate::store) use parameters::{Choice, Chosen};

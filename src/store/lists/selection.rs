@@ -3,14 +3,6 @@
 //! It is read as a list is (see [`crate::store::lists`]): by the index of activity where the user's row has a copy of
 //! the conversation's head, and for the members of large groups from the heads.
 
-use crate::{
-    domain::{ConversationId, ConversationKey, MAX_COUNTED, Selector, UserId, View, place_by_age},
-    store::{
-        database::{dialect::Column, error::StoreError, input::Input, row::Row},
-        lists::Lists,
-        users::{Revisions, revisions_of},
-    },
-};
 use std::iter::once;
 
 use sea_orm::{ConnectionTrait, Statement};
@@ -18,6 +10,14 @@ use sea_orm::{ConnectionTrait, Statement};
 use super::{
     Choice, Chosen,
     members::{self, Latest, Member},
+};
+use crate::{
+    domain::{ConversationId, ConversationKey, MAX_COUNTED, Selector, UserId, View, place_by_age},
+    store::{
+        database::{dialect::Column, error::StoreError, input::Input, row::Row},
+        lists::Lists,
+        users::{Revisions, revisions_of},
+    },
 };
 
 /// The part of a user's list that a selector leaves.

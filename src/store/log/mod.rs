@@ -9,11 +9,12 @@ use sea_orm::ConnectionTrait;
 use serde::{Serialize, Serializer};
 use smallvec::SmallVec;
 
-use self::kind::StoredKind;
 use crate::{
     domain::{ChangeOutcome, ConversationId, Origin, RequestKey, Revision, Timestamp, UserId},
     store::database::{Database, error::StoreError, row::Row},
 };
+
+use self::kind::StoredKind;
 
 pub(in crate::store) const TABLE: &str = "changes";
 /// The columns that [`recorded`] reads.

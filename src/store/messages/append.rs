@@ -14,6 +14,9 @@ mod arrival;
 mod placing;
 mod statements;
 
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::remembered;
 use crate::{
     domain::{
         Batch, CanonicalId, ClientMessageId, Clock, ConversationId, ConversationKey, GroupId,
@@ -27,9 +30,6 @@ use crate::{
         messages::Messages,
     },
 };
-use std::{collections::BTreeMap, sync::Arc};
-
-use super::remembered;
 
 use placing::{Incoming, Placed};
 pub(in crate::store) use statements::Statements;

@@ -1,10 +1,10 @@
 //! The shared log of messages: written once, read by position.
 
-use super::Messages;
 use std::{collections::HashMap, ops::RangeInclusive};
 
 use sea_orm::QueryResult;
 
+use super::Messages;
 use crate::{
     domain::{
         ConversationId, ConversationKey, Message, MessageBody, PayloadType, Seq, Timestamp, UserId,

@@ -9,6 +9,9 @@
 //! message is stored under that lock. So the statement that stores a message sees the name in one of the
 //! two places, even if it was moved after the look-up.
 
+use ring::digest::{Context, SHA256};
+use sea_orm::{ConnectionTrait, QueryResult, Value};
+
 use super::history;
 use crate::{
     domain::{ConversationKey, Seq, Timestamp},
@@ -22,8 +25,6 @@ use crate::{
         messages::Messages,
     },
 };
-use ring::digest::{Context, SHA256};
-use sea_orm::{ConnectionTrait, QueryResult, Value};
 
 /// An erased message that may be delivered again.
 #[derive(Debug, Clone)]

@@ -5,7 +5,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::forgetting::Forgotten;
-
 use crate::{
     domain::{Reappearance, Settings},
     store::{database::error::StoreError, log::Recorded},

@@ -8,6 +8,18 @@
 //! Undoing adds to what there is: a setting that was made since stays. Its statements do not depend on how
 //! many conversations there are, either.
 
+use std::collections::HashMap;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use sea_orm::ConnectionTrait;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    detail::Detail,
+    in_steps::InSteps,
+    rows::{TargetRow, UndoneRow},
+    rules::{ALREADY_DELETED, DELETED, RESTORED},
+};
 use crate::{
     domain::{
         ConversationId, ConversationKey, ConversationSettings, CustomData, FolderName, Marks,
@@ -25,18 +37,6 @@ use crate::{
         lists::members::{self, Member},
         log::{Recorded, RecordedConversation},
     },
-};
-use std::collections::HashMap;
-
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use sea_orm::ConnectionTrait;
-use serde::{Deserialize, Serialize};
-
-use super::{
-    detail::Detail,
-    in_steps::InSteps,
-    rows::{TargetRow, UndoneRow},
-    rules::{ALREADY_DELETED, DELETED, RESTORED},
 };
 
 /// The settings of a conversation that a deletion forgets, as they are recorded.

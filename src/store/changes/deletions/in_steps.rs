@@ -1,6 +1,13 @@
 //! Deletions that look at the conversations before they take anything: to forget settings, or to leave alone what
 //! is not as a plan has shown it.
 
+use std::collections::HashMap;
+
+use super::{
+    Detail,
+    forgetting::is_filed,
+    rows::{SteppedRow, TargetRow},
+};
 use crate::{
     domain::{Revision, Settings},
     store::{
@@ -8,13 +15,6 @@ use crate::{
         database::{input::Input, observed::DatabaseTransaction},
         log::Recorded,
     },
-};
-use std::collections::HashMap;
-
-use super::{
-    Detail,
-    forgetting::is_filed,
-    rows::{SteppedRow, TargetRow},
 };
 
 /// A deletion in a transaction that holds the user's lock.

@@ -5,6 +5,15 @@
 //! primary key. How much a page reads is bounded three times: by the changes that it looks at, whatever
 //! their kind; by the deletions; and by the bytes of their records.
 
+use std::collections::HashMap;
+
+use sea_orm::{ConnectionTrait, QueryResult};
+
+use super::{
+    detail::Detail,
+    record::{after, before},
+    rules::{IS_BACK, RESTORES},
+};
 use crate::{
     domain::{
         ClientId, ConversationId, ConversationKey, DeletionState, ListedDeletion, Revision, Taking,
@@ -20,15 +29,6 @@ use crate::{
         },
         log::{self, RECORDED, Recorded, kind::StoredKind},
     },
-};
-use std::collections::HashMap;
-
-use sea_orm::{ConnectionTrait, QueryResult};
-
-use super::{
-    detail::Detail,
-    record::{after, before},
-    rules::{IS_BACK, RESTORES},
 };
 
 /// The most changes that are looked at for one page.
@@ -214,10 +214,7 @@ impl Deletions {
         let statement = self
             .database
             .statement(&self.statements.listed.page, values);
-        let (listed, next) = self
-            .database
-            .read("deletions", statement, |rows| read(rows))
-            .await?;
+        let (listed, next) = self.database.read("deletions", statement, read).await?;
         let standings = self.standings(user, &listed).await?;
         let deletions = listed
             .into_iter()

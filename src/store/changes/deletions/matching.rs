@@ -12,6 +12,9 @@
 //! A plan is no secret and proves nothing. It can name only what the user has, and its caller could delete that
 //! anyway.
 
+use std::collections::HashSet;
+
+use super::{DeletionTarget, Detail, Terms, deletion, in_steps::InSteps, rows::TargetRow};
 use crate::{
     domain::{
         ConversationKey, MatchingDeletion, Origin, Plan, Planned, RequestKey, Revision, Selector,
@@ -24,9 +27,6 @@ use crate::{
         log::Recorded,
     },
 };
-use std::collections::HashSet;
-
-use super::{DeletionTarget, Detail, Terms, deletion, in_steps::InSteps, rows::TargetRow};
 
 /// A deletion by selector to carry out.
 #[derive(Debug)]

@@ -3,6 +3,11 @@
 //! They are counted only for a change that makes a folder or adds to one: taking out, renaming and removing
 //! go on even beyond a limit.
 
+use std::collections::HashSet;
+
+use sea_orm::ConnectionTrait;
+
+use super::FolderError;
 use crate::{
     domain::{
         ConversationKey, FolderAction, MAX_FILED_CONVERSATIONS, MAX_FOLDER_CONVERSATIONS,
@@ -14,11 +19,6 @@ use crate::{
         lists::members::{TABLE, member},
     },
 };
-use std::collections::HashSet;
-
-use sea_orm::ConnectionTrait;
-
-use super::FolderError;
 
 /// How much a user's folders show.
 #[derive(Debug, Default)]

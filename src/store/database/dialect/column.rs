@@ -1,12 +1,12 @@
 //! The columns of a list of rows that is passed as parameters.
 
 use std::{borrow::Cow, fmt::Write as _};
-use uuid::Uuid;
 
 use sea_orm::{
     Value,
     sea_query::{ArrayType, ValueType},
 };
+use uuid::Uuid;
 
 use crate::domain::ConversationKey;
 

@@ -1,5 +1,13 @@
 //! The users' side of storing messages: the rows of those whom they reach.
 
+use std::collections::{BTreeMap, HashSet};
+
+use sea_orm::ConnectionTrait;
+
+use super::{
+    AppendError, Appended, Audience, Refused,
+    placing::{Fresh, Incoming},
+};
 use crate::{
     domain::{ConversationId, ConversationKey, ConversationKind, Seq, Timestamp, UserId},
     store::{
@@ -12,14 +20,6 @@ use crate::{
         lists::members::stored_kind,
         messages::Messages,
     },
-};
-use std::collections::{BTreeMap, HashSet};
-
-use sea_orm::ConnectionTrait;
-
-use super::{
-    AppendError, Appended, Audience, Refused,
-    placing::{Fresh, Incoming},
 };
 
 /// The newest message of a batch that reaches a user in a conversation.

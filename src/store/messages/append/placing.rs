@@ -7,6 +7,14 @@
 //! looked up once more among those of erased messages. (One that was stored and not erased cannot be stored
 //! twice: its name is unique.)
 
+use std::{collections::HashMap, sync::Arc};
+
+use sea_orm::{ConnectionTrait, DbErr, QueryResult, Value};
+
+use super::{
+    Append, AppendError, Appended, Refused,
+    statements::{AtOnce, Placing, Steps},
+};
 use crate::{
     domain::{CanonicalId, ConversationKey, PayloadType, Seq, Timestamp},
     store::{
@@ -22,14 +30,6 @@ use crate::{
             history::{self, message},
         },
     },
-};
-use std::{collections::HashMap, sync::Arc};
-
-use sea_orm::{ConnectionTrait, DbErr, QueryResult, Value};
-
-use super::{
-    Append, AppendError, Appended, Refused,
-    statements::{AtOnce, Placing, Steps},
 };
 
 /// A message of a batch, for one conversation.
