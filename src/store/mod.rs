@@ -4,13 +4,13 @@
 //! |---|---|---|
 //! | `database` | connections, transactions, dialects, the schema | [`Database`] |
 //! | `users` | a user's revision, and the lock that is taken with it | [`Users`] |
-//! | `heads` | the newest position of each conversation | [`Heads`] |
-//! | `log` | the records of changes | [`Log`] |
-//! | `lists` | what a user has: pages, unread totals, what is hidden, what a selector chooses | [`Lists`] |
-//! | `messages` | storing messages, and reading them | [`Messages`] |
-//! | `changes` | what a user changes: deletions, settings, folders | [`Deletions`], [`Settings`], [`Folders`] |
-//! | `groups` | joining and leaving | [`Groups`] |
-//! | `events` | the records of changes as a user's clients follow them | [`Events`] |
+//! | `heads` | the newest position of each conversation | `Heads` |
+//! | `log` | the records of changes | `Log` |
+//! | `lists` | what a user has: pages, unread totals, what is hidden, what a selector chooses | `Lists` |
+//! | `messages` | storing messages, and reading them | `Messages` |
+//! | `changes` | what a user changes: deletions, settings, folders | `Deletions`, `Settings`, `Folders` |
+//! | `groups` | joining and leaving | `Groups` |
+//! | `events` | the records of changes as a user's clients follow them | `Events` |
 //! | `erasure` | what the background jobs do: erasing, trimming, unlisting | [`Erasure`] |
 //!
 //! A room knows those above it in the table and none below.
