@@ -5,7 +5,7 @@
 //! service read elsewhere, too: the help of the command line, the help of a metric, the comments of the
 //! protocol.
 
-use std::{env, fmt::Write as _, fs, path::PathBuf};
+use std::{env, fmt::Write as _, fs, path::Path};
 
 /// A page that is being written.
 pub(crate) struct Page {
@@ -51,28 +51,32 @@ impl Page {
     }
 
     /// Compares the page with its file, or writes the file if that is asked for.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "says what to do with the file; nothing else depends on it"
-    )]
     pub(crate) fn compare(&self) {
-        let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/reference");
-        let file = directory.join(self.file);
-        if env::var_os("RENEW_REFERENCE").is_some() {
-            fs::create_dir_all(&directory).expect("the directory can be made");
-            fs::write(&file, &self.text).expect("the page can be written");
-        }
-        let known = fs::read_to_string(&file).unwrap_or_default();
-        let lines = known.lines().zip(self.text.lines());
-        let same = lines.take_while(|(known, made)| known == made).count();
-        assert!(
-            known == self.text,
-            "docs/reference/{} differs from line {} on; if that is meant, run \
-             `RENEW_REFERENCE=yes cargo test --lib reference` and read the difference",
-            self.file,
-            same + 1
-        );
+        let file = format!("docs/reference/{}", self.file);
+        compare(&file, &self.text, ("RENEW_REFERENCE", "reference"));
     }
+}
+
+/// Compares a file that is made from the code with what is made now, or writes it if this variable is set.
+/// `tests` are those that do so.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "says what to do with the file; nothing else depends on it"
+)]
+pub(crate) fn compare(file: &str, made: &str, (variable, tests): (&str, &str)) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    if env::var_os(variable).is_some() {
+        fs::write(&path, made).expect("the file can be written");
+    }
+    let known = fs::read_to_string(&path).unwrap_or_default();
+    let lines = known.lines().zip(made.lines());
+    let same = lines.take_while(|(known, made)| known == made).count();
+    assert!(
+        known == made,
+        "{file} differs from line {} on; if that is meant, run \
+         `{variable}=yes cargo test --lib {tests}` and read the difference",
+        same + 1
+    );
 }
 
 /// A name as code.

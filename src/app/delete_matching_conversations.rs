@@ -6,7 +6,7 @@ use crate::{
         ConversationDeletion, Deletion, DeletionOutcome, MatchingDeletion, Origin, Plan, PlanScope,
         Planned, Reappearance, Revision, Selector, Settings, Synchronisation, Timestamp,
     },
-    store::{self, Selected, TakeMatching},
+    store::{self, DeleteMatching, Selected},
 };
 
 /// Asks for conversations that match a selector to be deleted.
@@ -92,7 +92,7 @@ pub async fn delete_matching_conversations(
             store::Matching::Planned(plan)
         }
     };
-    let take = TakeMatching {
+    let delete = DeleteMatching {
         origin: &request.origin,
         which,
         limit: request.limit,
@@ -104,7 +104,7 @@ pub async fn delete_matching_conversations(
             request.synchronisation,
         ),
     };
-    let deletion = app.store.deletions().delete_matching(take).await?;
+    let deletion = app.store.deletions().delete_matching(delete).await?;
     let revision = deletion.deletion.revision;
     app.wakes.changed(&request.origin.user, revision);
     Ok(deleted(deletion))

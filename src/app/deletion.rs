@@ -8,7 +8,7 @@ use crate::{
         Batch, ConversationId, Deletion, Origin, Reappearance, Seq, Settings, Synchronisation,
         Taking,
     },
-    store::{DeletionTarget, Positioned, Take, Terms},
+    store::{Delete, DeletionTarget, Positioned, Terms},
 };
 
 /// Asks for something to be taken from a user's conversations.
@@ -60,12 +60,12 @@ pub(super) async fn take(
             },
         )
         .collect();
-    let take = Take {
+    let delete = Delete {
         origin: &origin,
         targets,
         terms: terms(app, taking, reappearance, settings, synchronisation),
     };
-    let deletion = app.store.deletions().delete(take).await?;
+    let deletion = app.store.deletions().delete(delete).await?;
     app.wakes.changed(&origin.user, deletion.revision);
     Ok(deletion)
 }

@@ -1,7 +1,7 @@
 //! The store: its operations, its connections, and what it has changed.
 //!
 //! Operations and connections have the names of OpenTelemetry's conventions for database clients. An
-//! operation is what the store calls one, such as `take` or `append`: one statement or one
+//! operation is what the store calls one, such as `delete` or `append`: one statement or one
 //! transaction, its waiting and its repetitions included.
 
 use std::{fmt, time::Duration};

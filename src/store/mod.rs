@@ -80,8 +80,8 @@ pub(crate) use {
     changes::{
         ChangeError,
         deletions::{
-            DeletionTarget, Deletions, DeletionsBefore, ListedDeletions, Matching, MatchingError,
-            Take, TakeMatching, Terms,
+            Delete, DeleteMatching, DeletionTarget, Deletions, DeletionsBefore, ListedDeletions,
+            Matching, MatchingError, Terms,
         },
         folders::{FolderError, Folders},
         settings::{Positioned, Reading, Settings},

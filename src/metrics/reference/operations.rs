@@ -34,6 +34,8 @@ pub(super) const OPERATIONS: &[(&str, &str)] = &[
         "claim_conversations",
         "claims conversations with messages to erase, for one replica",
     ),
+    ("delete", "deletes or clears conversations"),
+    ("delete_matching", "deletes by selector"),
     (
         "deletions",
         "reads a page of a user's deletions, for `ListDeletions`",
@@ -125,8 +127,6 @@ pub(super) const OPERATIONS: &[(&str, &str)] = &[
         "standings",
         "finds out what undoing deletions would put back",
     ),
-    ("take", "makes a deletion or clearing"),
-    ("take_matching", "makes a deletion by selector"),
     ("time", "asks the database for its time, on PostgreSQL"),
     (
         "to_remember",

@@ -43,7 +43,7 @@ use crate::{
 pub(in crate::store) use detail::Detail;
 pub(in crate::store) use forgetting::{is_forgotten, settings_since};
 pub(crate) use listed::{DeletionsBefore, ListedDeletions};
-pub(crate) use matching::{Matching, MatchingError, TakeMatching};
+pub(crate) use matching::{DeleteMatching, Matching, MatchingError};
 use record::is_pin_left_out;
 pub(in crate::store) use record::{
     After, Before, after, before, reappearance_since_deletion, reappearance_since_undo,
@@ -58,7 +58,7 @@ use showing::ShowRow;
 
 /// A deletion or clearing to carry out.
 #[derive(Debug)]
-pub(crate) struct Take<'a> {
+pub(crate) struct Delete<'a> {
     pub(crate) origin: &'a Origin,
     pub(crate) targets: Vec<DeletionTarget>,
     pub(crate) terms: Terms,
@@ -94,8 +94,8 @@ pub(crate) struct DeletionTarget {
 /// The texts of the statements.
 #[cfg_attr(test, derive(serde::Serialize))]
 pub(in crate::store) struct Statements {
-    take: ChangeKind<TargetRow>,
-    take_in_steps: ChangeKind<SteppedRow>,
+    delete: ChangeKind<TargetRow>,
+    delete_in_steps: ChangeKind<SteppedRow>,
     forget: ChangeKind<SteppedRow>,
     forgetting: forgetting::Statements,
     restore: ChangeKind<UndoneRow>,
@@ -106,8 +106,8 @@ pub(in crate::store) struct Statements {
 impl Statements {
     pub(in crate::store) fn new(dialect: Dialect) -> Self {
         Self {
-            take: rules::take(dialect),
-            take_in_steps: rules::take_in_steps(dialect),
+            delete: rules::delete(dialect),
+            delete_in_steps: rules::delete_in_steps(dialect),
             forget: rules::forget(dialect),
             forgetting: forgetting::Statements::new(dialect),
             restore: rules::restore(dialect),
@@ -146,28 +146,28 @@ impl Deletions {
 
     /// Deletes or clears conversations of one user, or returns what was recorded when the request
     /// came first.
-    pub(crate) async fn delete(&self, take: Take<'_>) -> Result<Deletion, ChangeError> {
+    pub(crate) async fn delete(&self, delete: Delete<'_>) -> Result<Deletion, ChangeError> {
         let Terms {
             taking,
             reappearance,
             ..
-        } = take.terms;
-        let rows: Vec<_> = take
+        } = delete.terms;
+        let rows: Vec<_> = delete
             .targets
             .iter()
             .map(|target| TargetRow::of(target, taking, reappearance))
             .collect();
         let detail = Detail::new(reappearance);
-        let ids = take.targets.iter();
+        let ids = delete.targets.iter();
         let change = Change {
             detail: detail.to_text(),
             conversations: ids.map(|target| target.conversation_id.clone()).collect(),
-            ..take.terms.change(take.origin)
+            ..delete.terms.change(delete.origin)
         };
-        let recorded = match take.terms.settings {
+        let recorded = match delete.terms.settings {
             Settings::Keep => {
                 self.changes
-                    .change("take", &self.statements.take, change, &rows)
+                    .change("delete", &self.statements.delete, change, &rows)
                     .await?
             }
             Settings::Forget => self.forget(change, detail, &rows).await?,

@@ -79,6 +79,904 @@ WHERE
         WHERE place > $3
     );
 
+-- deletions.delete.alone
+WITH
+earlier AS (
+    SELECT user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
+    FROM changes
+    WHERE user_id = $1 AND request_id = $2
+),
+input AS (
+    SELECT *
+    FROM (
+        SELECT
+            uuid_send(r.conversation_key) AS conversation_key,
+            r.head AS head,
+            r.hide_through AS hide_through,
+            r.clear_through AS clear_through,
+            CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away,
+            r.ord
+        FROM unnest($16::uuid[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[], $21::boolean[])
+        WITH
+        ORDINALITY AS r(conversation_key, head, hide_through, clear_through, stays_away, has_stays_away, ord)
+    ) AS i
+),
+raised AS (
+    INSERT INTO users (user_id, revision)
+    SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
+    WHERE NOT EXISTS (SELECT 1 FROM earlier)
+    ON CONFLICT (user_id) DO UPDATE SET
+        revision = GREATEST(users.revision + 1, excluded.revision)
+    RETURNING user_id, revision
+),
+targets AS MATERIALIZED (
+    SELECT i.*, b.user_id, b.revision
+    FROM input AS i CROSS JOIN raised AS b
+    ORDER BY i.conversation_key
+),
+applied AS (
+    UPDATE members AS m SET
+        (
+            hidden_through,
+            cleared_through,
+            stays_away,
+            unlisted_through,
+            pinned_at,
+            taken_by,
+            kept_after,
+            prev_hidden_through,
+            prev_cleared_through,
+            prev_stays_away,
+            prev_pinned_at,
+            prev_taken_by
+        ) = (
+            SELECT
+                hidden,
+                CASE WHEN clears THEN clear ELSE m.cleared_through END,
+                away,
+                CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
+                CASE WHEN hides THEN NULL ELSE m.pinned_at END,
+                CASE WHEN takes THEN i.revision ELSE m.taken_by END,
+                CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
+                CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
+                CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
+                CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
+                CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
+                CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
+            FROM (
+                SELECT ruled.*, hides
+                    OR clears OR away <> m.stays_away AS takes
+                FROM (
+                    SELECT hiding.*
+                    FROM (
+                        SELECT
+                            reached.*,
+                            CASE
+                                WHEN i.stays_away IS NULL
+                                OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
+                                WHEN m.stays_away = 0
+                                AND last > hidden
+                                AND last > m.joined_after THEN 0
+                                ELSE i.stays_away
+                            END AS away
+                        FROM (
+                            SELECT
+                                reach.*,
+                                CASE WHEN hide > m.hidden_through AND hide > m.joined_after THEN hide ELSE m.hidden_through END AS hidden,
+                                hide > m.hidden_through
+                                AND hide > m.joined_after AS hides,
+                                clear > m.cleared_through
+                                AND clear > m.joined_after AS clears
+                            FROM (
+                                SELECT
+                                    (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
+                                    (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
+                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
+                            ) AS reach
+                        ) AS reached
+                    ) AS hiding
+                ) AS ruled
+            ) AS rule
+        )
+    FROM targets AS i
+    WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
+    RETURNING
+        i.ord,
+        (
+            SELECT CASE
+                WHEN m.appeared_before = 0
+                AND last <= m.joined_after THEN 4
+                WHEN last <= hidden_before
+                OR last <= m.joined_after THEN 2
+                WHEN away_before = 1
+                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+                WHEN (
+                    CASE
+                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
+                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
+                    END
+                ) < last THEN 3
+                ELSE 1
+            END
+            FROM (
+                SELECT
+                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
+            ) AS stood
+        ) AS outcome,
+        m.hidden_through AS hidden_through,
+        m.cleared_through AS cleared_through,
+        CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END AS changed,
+        CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END AS pinned,
+        CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END AS hidden_before,
+        CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END AS cleared_before,
+        CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END AS pinned_before,
+        CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END AS taken_before,
+        m.stays_away AS stays_away,
+        CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END AS away_before
+),
+recorded AS (
+    INSERT INTO
+        changes (
+            user_id,
+            request_id,
+            request_digest,
+            client_id,
+            kind,
+            changed_at,
+            synced,
+            restorable_until,
+            erasable_from,
+            unlists,
+            undoes,
+            conversations,
+            detail,
+            caller,
+            kept_until,
+            revision,
+            results
+        )
+    SELECT
+        $1,
+        $2,
+        $3,
+        $4,
+        $5,
+        $6,
+        $7,
+        $8,
+        $9,
+        $10,
+        $11,
+        $12,
+        $13,
+        $14,
+        $15,
+        b.revision,
+        (
+            SELECT
+                COALESCE(
+                    json_agg(
+                        json_build_array(
+                            COALESCE(a.outcome, 4),
+                            COALESCE(a.hidden_through, 0),
+                            COALESCE(a.cleared_through, 0),
+                            COALESCE(a.changed, 0),
+                            COALESCE(a.pinned, 0),
+                            a.hidden_before,
+                            a.cleared_before,
+                            a.pinned_before,
+                            a.taken_before,
+                            COALESCE(a.stays_away, 0),
+                            a.away_before
+                        )
+                        ORDER BY i.ord
+                    )::text,
+                    '[]'
+                )
+            FROM input AS i
+                LEFT JOIN applied AS a USING (ord)
+        )
+    FROM raised AS b
+    RETURNING user_id, revision, results
+)
+SELECT
+    TRUE AS is_new,
+    user_id,
+    revision,
+    results,
+    NULL::bytea AS request_digest,
+    NULL::smallint AS kind,
+    NULL::bigint AS restorable_until,
+    NULL::text AS conversations,
+    NULL::text AS detail
+FROM recorded
+UNION ALL
+SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
+FROM earlier;
+
+-- deletions.delete.together
+WITH
+asked AS (
+    SELECT *
+    FROM (
+        SELECT
+            r.user_id AS user_id,
+            CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
+            CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
+            CASE WHEN r.has_client_id THEN r.client_id END AS client_id,
+            r.kind AS kind,
+            r.changed_at AS changed_at,
+            r.synced AS synced,
+            CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
+            CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
+            CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
+            CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
+            r.conversations AS conversations,
+            CASE WHEN r.has_detail THEN r.detail END AS detail,
+            CASE WHEN r.has_caller THEN r.caller END AS caller,
+            r.kept_until AS kept_until,
+            r.ord
+        FROM
+            unnest(
+                $1::text[] COLLATE "C",
+                $2::bytea[],
+                $3::boolean[],
+                $4::bytea[],
+                $5::boolean[],
+                $6::text[] COLLATE "C",
+                $7::boolean[],
+                $8::bigint[],
+                $9::bigint[],
+                $10::bigint[],
+                $11::bigint[],
+                $12::boolean[],
+                $13::bigint[],
+                $14::boolean[],
+                $15::bigint[],
+                $16::boolean[],
+                $17::bigint[],
+                $18::boolean[],
+                $19::text[] COLLATE "C",
+                $20::text[] COLLATE "C",
+                $21::boolean[],
+                $22::text[] COLLATE "C",
+                $23::boolean[],
+                $24::bigint[]
+            )
+        WITH
+        ORDINALITY AS r(
+            user_id,
+            request_id,
+            has_request_id,
+            request_digest,
+            has_request_digest,
+            client_id,
+            has_client_id,
+            kind,
+            changed_at,
+            synced,
+            restorable_until,
+            has_restorable_until,
+            erasable_from,
+            has_erasable_from,
+            unlists,
+            has_unlists,
+            undoes,
+            has_undoes,
+            conversations,
+            detail,
+            has_detail,
+            caller,
+            has_caller,
+            kept_until,
+            ord
+        )
+    ) AS q
+),
+input AS (
+    SELECT *
+    FROM (
+        SELECT
+            r.user_id AS user_id,
+            uuid_send(r.conversation_key) AS conversation_key,
+            r.head AS head,
+            r.hide_through AS hide_through,
+            r.clear_through AS clear_through,
+            CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away,
+            r.ord
+        FROM
+            unnest(
+                $25::text[] COLLATE "C",
+                $26::uuid[],
+                $27::bigint[],
+                $28::bigint[],
+                $29::bigint[],
+                $30::bigint[],
+                $31::boolean[]
+            )
+        WITH
+        ORDINALITY AS r(user_id, conversation_key, head, hide_through, clear_through, stays_away, has_stays_away, ord)
+    ) AS i
+),
+earlier AS (
+    SELECT
+        c.user_id,
+        c.revision,
+        c.request_digest,
+        c.kind,
+        c.restorable_until,
+        c.conversations,
+        c.results,
+        c.detail
+    FROM asked AS q CROSS JOIN changes AS c
+    WHERE c.user_id = q.user_id AND c.request_id = q.request_id
+),
+raised AS (
+    INSERT INTO users (user_id, revision)
+    SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
+    FROM asked AS q
+    WHERE NOT EXISTS (SELECT 1 FROM earlier AS e WHERE e.user_id = q.user_id)
+    ORDER BY q.user_id
+    ON CONFLICT (user_id) DO UPDATE SET
+        revision = GREATEST(users.revision + 1, excluded.revision)
+    RETURNING user_id, revision
+),
+targets AS MATERIALIZED (
+    SELECT i.*, b.revision
+    FROM input AS i JOIN raised AS b ON b.user_id = i.user_id
+    WHERE (SELECT COUNT(*) FROM raised) > 0
+    ORDER BY i.user_id, i.conversation_key
+),
+applied AS (
+    UPDATE members AS m SET
+        (
+            hidden_through,
+            cleared_through,
+            stays_away,
+            unlisted_through,
+            pinned_at,
+            taken_by,
+            kept_after,
+            prev_hidden_through,
+            prev_cleared_through,
+            prev_stays_away,
+            prev_pinned_at,
+            prev_taken_by
+        ) = (
+            SELECT
+                hidden,
+                CASE WHEN clears THEN clear ELSE m.cleared_through END,
+                away,
+                CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
+                CASE WHEN hides THEN NULL ELSE m.pinned_at END,
+                CASE WHEN takes THEN i.revision ELSE m.taken_by END,
+                CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
+                CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
+                CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
+                CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
+                CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
+                CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
+            FROM (
+                SELECT ruled.*, hides
+                    OR clears OR away <> m.stays_away AS takes
+                FROM (
+                    SELECT hiding.*
+                    FROM (
+                        SELECT
+                            reached.*,
+                            CASE
+                                WHEN i.stays_away IS NULL
+                                OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
+                                WHEN m.stays_away = 0
+                                AND last > hidden
+                                AND last > m.joined_after THEN 0
+                                ELSE i.stays_away
+                            END AS away
+                        FROM (
+                            SELECT
+                                reach.*,
+                                CASE WHEN hide > m.hidden_through AND hide > m.joined_after THEN hide ELSE m.hidden_through END AS hidden,
+                                hide > m.hidden_through
+                                AND hide > m.joined_after AS hides,
+                                clear > m.cleared_through
+                                AND clear > m.joined_after AS clears
+                            FROM (
+                                SELECT
+                                    (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
+                                    (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
+                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
+                            ) AS reach
+                        ) AS reached
+                    ) AS hiding
+                ) AS ruled
+            ) AS rule
+        )
+    FROM targets AS i
+    WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
+    RETURNING
+        i.ord,
+        (
+            SELECT CASE
+                WHEN m.appeared_before = 0
+                AND last <= m.joined_after THEN 4
+                WHEN last <= hidden_before
+                OR last <= m.joined_after THEN 2
+                WHEN away_before = 1
+                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+                WHEN (
+                    CASE
+                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
+                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
+                    END
+                ) < last THEN 3
+                ELSE 1
+            END
+            FROM (
+                SELECT
+                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
+            ) AS stood
+        ) AS outcome,
+        m.hidden_through AS hidden_through,
+        m.cleared_through AS cleared_through,
+        CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END AS changed,
+        CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END AS pinned,
+        CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END AS hidden_before,
+        CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END AS cleared_before,
+        CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END AS pinned_before,
+        CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END AS taken_before,
+        m.stays_away AS stays_away,
+        CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END AS away_before
+),
+results AS (
+    SELECT
+        i.user_id,
+        json_agg(
+            json_build_array(
+                COALESCE(a.outcome, 4),
+                COALESCE(a.hidden_through, 0),
+                COALESCE(a.cleared_through, 0),
+                COALESCE(a.changed, 0),
+                COALESCE(a.pinned, 0),
+                a.hidden_before,
+                a.cleared_before,
+                a.pinned_before,
+                a.taken_before,
+                COALESCE(a.stays_away, 0),
+                a.away_before
+            )
+            ORDER BY i.ord
+        )::text AS results
+    FROM input AS i LEFT JOIN applied AS a USING (ord)
+    GROUP BY i.user_id
+),
+recorded AS (
+    INSERT INTO
+        changes (
+            user_id,
+            request_id,
+            request_digest,
+            client_id,
+            kind,
+            changed_at,
+            synced,
+            restorable_until,
+            erasable_from,
+            unlists,
+            undoes,
+            conversations,
+            detail,
+            caller,
+            kept_until,
+            revision,
+            results
+        )
+    SELECT
+        q.user_id,
+        q.request_id,
+        q.request_digest,
+        q.client_id,
+        q.kind,
+        q.changed_at,
+        q.synced,
+        q.restorable_until,
+        q.erasable_from,
+        q.unlists,
+        q.undoes,
+        q.conversations,
+        q.detail,
+        q.caller,
+        q.kept_until,
+        b.revision,
+        COALESCE(r.results, '[]')
+    FROM
+        asked AS q
+        JOIN raised AS b ON b.user_id = q.user_id
+        LEFT JOIN results AS r ON r.user_id = q.user_id
+    RETURNING user_id, revision, results
+)
+SELECT
+    TRUE AS is_new,
+    user_id,
+    revision,
+    results,
+    NULL::bytea AS request_digest,
+    NULL::smallint AS kind,
+    NULL::bigint AS restorable_until,
+    NULL::text AS conversations,
+    NULL::text AS detail
+FROM recorded
+UNION ALL
+SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
+FROM earlier;
+
+-- deletions.delete_in_steps.apply
+UPDATE members AS m SET
+    (
+        hidden_through,
+        cleared_through,
+        stays_away,
+        unlisted_through,
+        pinned_at,
+        taken_by,
+        kept_after,
+        prev_hidden_through,
+        prev_cleared_through,
+        prev_stays_away,
+        prev_pinned_at,
+        prev_taken_by
+    ) = (
+        SELECT
+            hidden,
+            CASE WHEN clears THEN clear ELSE m.cleared_through END,
+            away,
+            CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
+            CASE WHEN hides THEN NULL ELSE m.pinned_at END,
+            CASE WHEN takes THEN i.revision ELSE m.taken_by END,
+            CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
+            CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
+            CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
+            CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
+            CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
+            CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
+        FROM (
+            SELECT ruled.*, hides
+                OR clears OR away <> m.stays_away AS takes
+            FROM (
+                SELECT hiding.*
+                FROM (
+                    SELECT
+                        reached.*,
+                        CASE
+                            WHEN NOT (
+                                i.planned_at IS NULL
+                                OR (
+                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                )
+                            )
+                            OR i.stays_away IS NULL
+                            OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
+                            WHEN m.stays_away = 0
+                            AND last > hidden
+                            AND last > m.joined_after THEN 0
+                            ELSE i.stays_away
+                        END AS away
+                    FROM (
+                        SELECT
+                            reach.*,
+                            CASE
+                                WHEN (
+                                    i.planned_at IS NULL
+                                    OR (
+                                        COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                        AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                    )
+                                )
+                                AND hide > m.hidden_through
+                                AND hide > m.joined_after THEN hide
+                                ELSE m.hidden_through
+                            END AS hidden,
+                            (
+                                i.planned_at IS NULL
+                                OR (
+                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                )
+                            )
+                            AND hide > m.hidden_through
+                            AND hide > m.joined_after AS hides,
+                            (
+                                i.planned_at IS NULL
+                                OR (
+                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                )
+                            )
+                            AND clear > m.cleared_through
+                            AND clear > m.joined_after AS clears
+                        FROM (
+                            SELECT
+                                (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
+                                (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
+                                (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
+                        ) AS reach
+                    ) AS reached
+                ) AS hiding
+            ) AS ruled
+        ) AS rule
+    )
+FROM (
+    SELECT *
+    FROM (
+        SELECT
+            r.revision AS revision,
+            r.user_id AS user_id,
+            uuid_send(r.conversation_key) AS conversation_key,
+            r.head AS head,
+            r.hide_through AS hide_through,
+            r.clear_through AS clear_through,
+            CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away,
+            r.filed AS filed,
+            CASE WHEN r.has_planned_at THEN r.planned_at END AS planned_at,
+            r.ord
+        FROM
+            unnest(
+                $1::bigint[],
+                $2::text[] COLLATE "C",
+                $3::uuid[],
+                $4::bigint[],
+                $5::bigint[],
+                $6::bigint[],
+                $7::bigint[],
+                $8::boolean[],
+                $9::bigint[],
+                $10::bigint[],
+                $11::boolean[]
+            )
+        WITH
+        ORDINALITY AS r(
+            revision,
+            user_id,
+            conversation_key,
+            head,
+            hide_through,
+            clear_through,
+            stays_away,
+            has_stays_away,
+            filed,
+            planned_at,
+            has_planned_at,
+            ord
+        )
+    ) AS i
+    ORDER BY user_id, conversation_key
+) AS i
+WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
+
+-- deletions.delete_in_steps.record
+INSERT INTO
+    changes (
+        user_id,
+        request_id,
+        request_digest,
+        client_id,
+        kind,
+        changed_at,
+        synced,
+        restorable_until,
+        erasable_from,
+        unlists,
+        undoes,
+        conversations,
+        detail,
+        caller,
+        kept_until,
+        revision,
+        results
+    )
+SELECT
+    q.user_id,
+    q.request_id,
+    q.request_digest,
+    q.client_id,
+    q.kind,
+    q.changed_at,
+    q.synced,
+    q.restorable_until,
+    q.erasable_from,
+    q.unlists,
+    q.undoes,
+    q.conversations,
+    q.detail,
+    q.caller,
+    q.kept_until,
+    q.revision,
+    COALESCE(r.results, '[]')
+FROM (
+    SELECT
+        r.user_id AS user_id,
+        CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
+        CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
+        CASE WHEN r.has_client_id THEN r.client_id END AS client_id,
+        r.kind AS kind,
+        r.changed_at AS changed_at,
+        r.synced AS synced,
+        CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
+        CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
+        CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
+        CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
+        r.conversations AS conversations,
+        CASE WHEN r.has_detail THEN r.detail END AS detail,
+        CASE WHEN r.has_caller THEN r.caller END AS caller,
+        r.kept_until AS kept_until,
+        r.revision AS revision,
+        r.ord
+    FROM
+        unnest(
+            $1::text[] COLLATE "C",
+            $2::bytea[],
+            $3::boolean[],
+            $4::bytea[],
+            $5::boolean[],
+            $6::text[] COLLATE "C",
+            $7::boolean[],
+            $8::bigint[],
+            $9::bigint[],
+            $10::bigint[],
+            $11::bigint[],
+            $12::boolean[],
+            $13::bigint[],
+            $14::boolean[],
+            $15::bigint[],
+            $16::boolean[],
+            $17::bigint[],
+            $18::boolean[],
+            $19::text[] COLLATE "C",
+            $20::text[] COLLATE "C",
+            $21::boolean[],
+            $22::text[] COLLATE "C",
+            $23::boolean[],
+            $24::bigint[],
+            $25::bigint[]
+        )
+    WITH
+    ORDINALITY AS r(
+        user_id,
+        request_id,
+        has_request_id,
+        request_digest,
+        has_request_digest,
+        client_id,
+        has_client_id,
+        kind,
+        changed_at,
+        synced,
+        restorable_until,
+        has_restorable_until,
+        erasable_from,
+        has_erasable_from,
+        unlists,
+        has_unlists,
+        undoes,
+        has_undoes,
+        conversations,
+        detail,
+        has_detail,
+        caller,
+        has_caller,
+        kept_until,
+        revision,
+        ord
+    )
+) AS q
+    LEFT JOIN (
+        SELECT
+            i.user_id,
+            json_agg(
+                json_build_array(
+                    CASE
+                        WHEN m.user_id IS NULL THEN 4
+                        ELSE (
+                            SELECT CASE
+                                WHEN m.appeared_before = 0
+                                AND last <= m.joined_after THEN 4
+                                WHEN NOT (
+                                    i.planned_at IS NULL
+                                    OR (
+                                        COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                        AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                    )
+                                ) THEN CASE
+                                    WHEN COALESCE(m.last_seq, i.head) > m.hidden_through
+                                    AND COALESCE(m.last_seq, i.head) > m.joined_after
+                                    AND m.stays_away = 0 THEN 5
+                                    ELSE 6
+                                END
+                                WHEN last <= hidden_before
+                                OR last <= m.joined_after THEN 2
+                                WHEN away_before = 1
+                                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+                                WHEN (
+                                    CASE
+                                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
+                                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
+                                    END
+                                ) < last THEN 3
+                                ELSE 1
+                            END
+                            FROM (
+                                SELECT
+                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
+                                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
+                                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
+                            ) AS stood
+                        )
+                    END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END
+                )
+                ORDER BY i.ord
+            )::text AS results
+        FROM (
+            SELECT
+                r.revision AS revision,
+                r.user_id AS user_id,
+                uuid_send(r.conversation_key) AS conversation_key,
+                r.head AS head,
+                r.hide_through AS hide_through,
+                r.clear_through AS clear_through,
+                CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away,
+                r.filed AS filed,
+                CASE WHEN r.has_planned_at THEN r.planned_at END AS planned_at,
+                r.ord
+            FROM
+                unnest(
+                    $26::bigint[],
+                    $27::text[] COLLATE "C",
+                    $28::uuid[],
+                    $29::bigint[],
+                    $30::bigint[],
+                    $31::bigint[],
+                    $32::bigint[],
+                    $33::boolean[],
+                    $34::bigint[],
+                    $35::bigint[],
+                    $36::boolean[]
+                )
+            WITH
+            ORDINALITY AS r(
+                revision,
+                user_id,
+                conversation_key,
+                head,
+                hide_through,
+                clear_through,
+                stays_away,
+                has_stays_away,
+                filed,
+                planned_at,
+                has_planned_at,
+                ord
+            )
+        ) AS i
+            LEFT JOIN members AS m ON m.user_id = i.user_id
+            AND m.conversation_key = i.conversation_key
+        GROUP BY i.user_id
+    ) AS r ON r.user_id = q.user_id
+RETURNING user_id, revision, results;
+
 -- deletions.forget.apply
 UPDATE members AS m SET
     (
@@ -1567,904 +2465,6 @@ FROM recorded
 UNION ALL
 SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
 FROM earlier;
-
--- deletions.take.alone
-WITH
-earlier AS (
-    SELECT user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
-    FROM changes
-    WHERE user_id = $1 AND request_id = $2
-),
-input AS (
-    SELECT *
-    FROM (
-        SELECT
-            uuid_send(r.conversation_key) AS conversation_key,
-            r.head AS head,
-            r.hide_through AS hide_through,
-            r.clear_through AS clear_through,
-            CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away,
-            r.ord
-        FROM unnest($16::uuid[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[], $21::boolean[])
-        WITH
-        ORDINALITY AS r(conversation_key, head, hide_through, clear_through, stays_away, has_stays_away, ord)
-    ) AS i
-),
-raised AS (
-    INSERT INTO users (user_id, revision)
-    SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
-    WHERE NOT EXISTS (SELECT 1 FROM earlier)
-    ON CONFLICT (user_id) DO UPDATE SET
-        revision = GREATEST(users.revision + 1, excluded.revision)
-    RETURNING user_id, revision
-),
-targets AS MATERIALIZED (
-    SELECT i.*, b.user_id, b.revision
-    FROM input AS i CROSS JOIN raised AS b
-    ORDER BY i.conversation_key
-),
-applied AS (
-    UPDATE members AS m SET
-        (
-            hidden_through,
-            cleared_through,
-            stays_away,
-            unlisted_through,
-            pinned_at,
-            taken_by,
-            kept_after,
-            prev_hidden_through,
-            prev_cleared_through,
-            prev_stays_away,
-            prev_pinned_at,
-            prev_taken_by
-        ) = (
-            SELECT
-                hidden,
-                CASE WHEN clears THEN clear ELSE m.cleared_through END,
-                away,
-                CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
-                CASE WHEN hides THEN NULL ELSE m.pinned_at END,
-                CASE WHEN takes THEN i.revision ELSE m.taken_by END,
-                CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
-                CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
-                CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
-                CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
-                CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
-                CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
-            FROM (
-                SELECT ruled.*, hides
-                    OR clears OR away <> m.stays_away AS takes
-                FROM (
-                    SELECT hiding.*
-                    FROM (
-                        SELECT
-                            reached.*,
-                            CASE
-                                WHEN i.stays_away IS NULL
-                                OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
-                                WHEN m.stays_away = 0
-                                AND last > hidden
-                                AND last > m.joined_after THEN 0
-                                ELSE i.stays_away
-                            END AS away
-                        FROM (
-                            SELECT
-                                reach.*,
-                                CASE WHEN hide > m.hidden_through AND hide > m.joined_after THEN hide ELSE m.hidden_through END AS hidden,
-                                hide > m.hidden_through
-                                AND hide > m.joined_after AS hides,
-                                clear > m.cleared_through
-                                AND clear > m.joined_after AS clears
-                            FROM (
-                                SELECT
-                                    (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
-                                    (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
-                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
-                            ) AS reach
-                        ) AS reached
-                    ) AS hiding
-                ) AS ruled
-            ) AS rule
-        )
-    FROM targets AS i
-    WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
-    RETURNING
-        i.ord,
-        (
-            SELECT CASE
-                WHEN m.appeared_before = 0
-                AND last <= m.joined_after THEN 4
-                WHEN last <= hidden_before
-                OR last <= m.joined_after THEN 2
-                WHEN away_before = 1
-                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
-                WHEN (
-                    CASE
-                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
-                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
-                    END
-                ) < last THEN 3
-                ELSE 1
-            END
-            FROM (
-                SELECT
-                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
-            ) AS stood
-        ) AS outcome,
-        m.hidden_through AS hidden_through,
-        m.cleared_through AS cleared_through,
-        CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END AS changed,
-        CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END AS pinned,
-        CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END AS hidden_before,
-        CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END AS cleared_before,
-        CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END AS pinned_before,
-        CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END AS taken_before,
-        m.stays_away AS stays_away,
-        CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END AS away_before
-),
-recorded AS (
-    INSERT INTO
-        changes (
-            user_id,
-            request_id,
-            request_digest,
-            client_id,
-            kind,
-            changed_at,
-            synced,
-            restorable_until,
-            erasable_from,
-            unlists,
-            undoes,
-            conversations,
-            detail,
-            caller,
-            kept_until,
-            revision,
-            results
-        )
-    SELECT
-        $1,
-        $2,
-        $3,
-        $4,
-        $5,
-        $6,
-        $7,
-        $8,
-        $9,
-        $10,
-        $11,
-        $12,
-        $13,
-        $14,
-        $15,
-        b.revision,
-        (
-            SELECT
-                COALESCE(
-                    json_agg(
-                        json_build_array(
-                            COALESCE(a.outcome, 4),
-                            COALESCE(a.hidden_through, 0),
-                            COALESCE(a.cleared_through, 0),
-                            COALESCE(a.changed, 0),
-                            COALESCE(a.pinned, 0),
-                            a.hidden_before,
-                            a.cleared_before,
-                            a.pinned_before,
-                            a.taken_before,
-                            COALESCE(a.stays_away, 0),
-                            a.away_before
-                        )
-                        ORDER BY i.ord
-                    )::text,
-                    '[]'
-                )
-            FROM input AS i
-                LEFT JOIN applied AS a USING (ord)
-        )
-    FROM raised AS b
-    RETURNING user_id, revision, results
-)
-SELECT
-    TRUE AS is_new,
-    user_id,
-    revision,
-    results,
-    NULL::bytea AS request_digest,
-    NULL::smallint AS kind,
-    NULL::bigint AS restorable_until,
-    NULL::text AS conversations,
-    NULL::text AS detail
-FROM recorded
-UNION ALL
-SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
-FROM earlier;
-
--- deletions.take.together
-WITH
-asked AS (
-    SELECT *
-    FROM (
-        SELECT
-            r.user_id AS user_id,
-            CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
-            CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
-            CASE WHEN r.has_client_id THEN r.client_id END AS client_id,
-            r.kind AS kind,
-            r.changed_at AS changed_at,
-            r.synced AS synced,
-            CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
-            CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
-            CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
-            CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
-            r.conversations AS conversations,
-            CASE WHEN r.has_detail THEN r.detail END AS detail,
-            CASE WHEN r.has_caller THEN r.caller END AS caller,
-            r.kept_until AS kept_until,
-            r.ord
-        FROM
-            unnest(
-                $1::text[] COLLATE "C",
-                $2::bytea[],
-                $3::boolean[],
-                $4::bytea[],
-                $5::boolean[],
-                $6::text[] COLLATE "C",
-                $7::boolean[],
-                $8::bigint[],
-                $9::bigint[],
-                $10::bigint[],
-                $11::bigint[],
-                $12::boolean[],
-                $13::bigint[],
-                $14::boolean[],
-                $15::bigint[],
-                $16::boolean[],
-                $17::bigint[],
-                $18::boolean[],
-                $19::text[] COLLATE "C",
-                $20::text[] COLLATE "C",
-                $21::boolean[],
-                $22::text[] COLLATE "C",
-                $23::boolean[],
-                $24::bigint[]
-            )
-        WITH
-        ORDINALITY AS r(
-            user_id,
-            request_id,
-            has_request_id,
-            request_digest,
-            has_request_digest,
-            client_id,
-            has_client_id,
-            kind,
-            changed_at,
-            synced,
-            restorable_until,
-            has_restorable_until,
-            erasable_from,
-            has_erasable_from,
-            unlists,
-            has_unlists,
-            undoes,
-            has_undoes,
-            conversations,
-            detail,
-            has_detail,
-            caller,
-            has_caller,
-            kept_until,
-            ord
-        )
-    ) AS q
-),
-input AS (
-    SELECT *
-    FROM (
-        SELECT
-            r.user_id AS user_id,
-            uuid_send(r.conversation_key) AS conversation_key,
-            r.head AS head,
-            r.hide_through AS hide_through,
-            r.clear_through AS clear_through,
-            CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away,
-            r.ord
-        FROM
-            unnest(
-                $25::text[] COLLATE "C",
-                $26::uuid[],
-                $27::bigint[],
-                $28::bigint[],
-                $29::bigint[],
-                $30::bigint[],
-                $31::boolean[]
-            )
-        WITH
-        ORDINALITY AS r(user_id, conversation_key, head, hide_through, clear_through, stays_away, has_stays_away, ord)
-    ) AS i
-),
-earlier AS (
-    SELECT
-        c.user_id,
-        c.revision,
-        c.request_digest,
-        c.kind,
-        c.restorable_until,
-        c.conversations,
-        c.results,
-        c.detail
-    FROM asked AS q CROSS JOIN changes AS c
-    WHERE c.user_id = q.user_id AND c.request_id = q.request_id
-),
-raised AS (
-    INSERT INTO users (user_id, revision)
-    SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
-    FROM asked AS q
-    WHERE NOT EXISTS (SELECT 1 FROM earlier AS e WHERE e.user_id = q.user_id)
-    ORDER BY q.user_id
-    ON CONFLICT (user_id) DO UPDATE SET
-        revision = GREATEST(users.revision + 1, excluded.revision)
-    RETURNING user_id, revision
-),
-targets AS MATERIALIZED (
-    SELECT i.*, b.revision
-    FROM input AS i JOIN raised AS b ON b.user_id = i.user_id
-    WHERE (SELECT COUNT(*) FROM raised) > 0
-    ORDER BY i.user_id, i.conversation_key
-),
-applied AS (
-    UPDATE members AS m SET
-        (
-            hidden_through,
-            cleared_through,
-            stays_away,
-            unlisted_through,
-            pinned_at,
-            taken_by,
-            kept_after,
-            prev_hidden_through,
-            prev_cleared_through,
-            prev_stays_away,
-            prev_pinned_at,
-            prev_taken_by
-        ) = (
-            SELECT
-                hidden,
-                CASE WHEN clears THEN clear ELSE m.cleared_through END,
-                away,
-                CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
-                CASE WHEN hides THEN NULL ELSE m.pinned_at END,
-                CASE WHEN takes THEN i.revision ELSE m.taken_by END,
-                CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
-                CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
-                CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
-                CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
-                CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
-                CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
-            FROM (
-                SELECT ruled.*, hides
-                    OR clears OR away <> m.stays_away AS takes
-                FROM (
-                    SELECT hiding.*
-                    FROM (
-                        SELECT
-                            reached.*,
-                            CASE
-                                WHEN i.stays_away IS NULL
-                                OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
-                                WHEN m.stays_away = 0
-                                AND last > hidden
-                                AND last > m.joined_after THEN 0
-                                ELSE i.stays_away
-                            END AS away
-                        FROM (
-                            SELECT
-                                reach.*,
-                                CASE WHEN hide > m.hidden_through AND hide > m.joined_after THEN hide ELSE m.hidden_through END AS hidden,
-                                hide > m.hidden_through
-                                AND hide > m.joined_after AS hides,
-                                clear > m.cleared_through
-                                AND clear > m.joined_after AS clears
-                            FROM (
-                                SELECT
-                                    (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
-                                    (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
-                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
-                            ) AS reach
-                        ) AS reached
-                    ) AS hiding
-                ) AS ruled
-            ) AS rule
-        )
-    FROM targets AS i
-    WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
-    RETURNING
-        i.ord,
-        (
-            SELECT CASE
-                WHEN m.appeared_before = 0
-                AND last <= m.joined_after THEN 4
-                WHEN last <= hidden_before
-                OR last <= m.joined_after THEN 2
-                WHEN away_before = 1
-                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
-                WHEN (
-                    CASE
-                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
-                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
-                    END
-                ) < last THEN 3
-                ELSE 1
-            END
-            FROM (
-                SELECT
-                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
-            ) AS stood
-        ) AS outcome,
-        m.hidden_through AS hidden_through,
-        m.cleared_through AS cleared_through,
-        CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END AS changed,
-        CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END AS pinned,
-        CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END AS hidden_before,
-        CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END AS cleared_before,
-        CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END AS pinned_before,
-        CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END AS taken_before,
-        m.stays_away AS stays_away,
-        CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END AS away_before
-),
-results AS (
-    SELECT
-        i.user_id,
-        json_agg(
-            json_build_array(
-                COALESCE(a.outcome, 4),
-                COALESCE(a.hidden_through, 0),
-                COALESCE(a.cleared_through, 0),
-                COALESCE(a.changed, 0),
-                COALESCE(a.pinned, 0),
-                a.hidden_before,
-                a.cleared_before,
-                a.pinned_before,
-                a.taken_before,
-                COALESCE(a.stays_away, 0),
-                a.away_before
-            )
-            ORDER BY i.ord
-        )::text AS results
-    FROM input AS i LEFT JOIN applied AS a USING (ord)
-    GROUP BY i.user_id
-),
-recorded AS (
-    INSERT INTO
-        changes (
-            user_id,
-            request_id,
-            request_digest,
-            client_id,
-            kind,
-            changed_at,
-            synced,
-            restorable_until,
-            erasable_from,
-            unlists,
-            undoes,
-            conversations,
-            detail,
-            caller,
-            kept_until,
-            revision,
-            results
-        )
-    SELECT
-        q.user_id,
-        q.request_id,
-        q.request_digest,
-        q.client_id,
-        q.kind,
-        q.changed_at,
-        q.synced,
-        q.restorable_until,
-        q.erasable_from,
-        q.unlists,
-        q.undoes,
-        q.conversations,
-        q.detail,
-        q.caller,
-        q.kept_until,
-        b.revision,
-        COALESCE(r.results, '[]')
-    FROM
-        asked AS q
-        JOIN raised AS b ON b.user_id = q.user_id
-        LEFT JOIN results AS r ON r.user_id = q.user_id
-    RETURNING user_id, revision, results
-)
-SELECT
-    TRUE AS is_new,
-    user_id,
-    revision,
-    results,
-    NULL::bytea AS request_digest,
-    NULL::smallint AS kind,
-    NULL::bigint AS restorable_until,
-    NULL::text AS conversations,
-    NULL::text AS detail
-FROM recorded
-UNION ALL
-SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
-FROM earlier;
-
--- deletions.take_in_steps.apply
-UPDATE members AS m SET
-    (
-        hidden_through,
-        cleared_through,
-        stays_away,
-        unlisted_through,
-        pinned_at,
-        taken_by,
-        kept_after,
-        prev_hidden_through,
-        prev_cleared_through,
-        prev_stays_away,
-        prev_pinned_at,
-        prev_taken_by
-    ) = (
-        SELECT
-            hidden,
-            CASE WHEN clears THEN clear ELSE m.cleared_through END,
-            away,
-            CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
-            CASE WHEN hides THEN NULL ELSE m.pinned_at END,
-            CASE WHEN takes THEN i.revision ELSE m.taken_by END,
-            CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
-            CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
-            CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
-            CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
-            CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
-            CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
-        FROM (
-            SELECT ruled.*, hides
-                OR clears OR away <> m.stays_away AS takes
-            FROM (
-                SELECT hiding.*
-                FROM (
-                    SELECT
-                        reached.*,
-                        CASE
-                            WHEN NOT (
-                                i.planned_at IS NULL
-                                OR (
-                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                )
-                            )
-                            OR i.stays_away IS NULL
-                            OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
-                            WHEN m.stays_away = 0
-                            AND last > hidden
-                            AND last > m.joined_after THEN 0
-                            ELSE i.stays_away
-                        END AS away
-                    FROM (
-                        SELECT
-                            reach.*,
-                            CASE
-                                WHEN (
-                                    i.planned_at IS NULL
-                                    OR (
-                                        COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                        AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                    )
-                                )
-                                AND hide > m.hidden_through
-                                AND hide > m.joined_after THEN hide
-                                ELSE m.hidden_through
-                            END AS hidden,
-                            (
-                                i.planned_at IS NULL
-                                OR (
-                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                )
-                            )
-                            AND hide > m.hidden_through
-                            AND hide > m.joined_after AS hides,
-                            (
-                                i.planned_at IS NULL
-                                OR (
-                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                )
-                            )
-                            AND clear > m.cleared_through
-                            AND clear > m.joined_after AS clears
-                        FROM (
-                            SELECT
-                                (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
-                                (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
-                                (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
-                        ) AS reach
-                    ) AS reached
-                ) AS hiding
-            ) AS ruled
-        ) AS rule
-    )
-FROM (
-    SELECT *
-    FROM (
-        SELECT
-            r.revision AS revision,
-            r.user_id AS user_id,
-            uuid_send(r.conversation_key) AS conversation_key,
-            r.head AS head,
-            r.hide_through AS hide_through,
-            r.clear_through AS clear_through,
-            CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away,
-            r.filed AS filed,
-            CASE WHEN r.has_planned_at THEN r.planned_at END AS planned_at,
-            r.ord
-        FROM
-            unnest(
-                $1::bigint[],
-                $2::text[] COLLATE "C",
-                $3::uuid[],
-                $4::bigint[],
-                $5::bigint[],
-                $6::bigint[],
-                $7::bigint[],
-                $8::boolean[],
-                $9::bigint[],
-                $10::bigint[],
-                $11::boolean[]
-            )
-        WITH
-        ORDINALITY AS r(
-            revision,
-            user_id,
-            conversation_key,
-            head,
-            hide_through,
-            clear_through,
-            stays_away,
-            has_stays_away,
-            filed,
-            planned_at,
-            has_planned_at,
-            ord
-        )
-    ) AS i
-    ORDER BY user_id, conversation_key
-) AS i
-WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
-
--- deletions.take_in_steps.record
-INSERT INTO
-    changes (
-        user_id,
-        request_id,
-        request_digest,
-        client_id,
-        kind,
-        changed_at,
-        synced,
-        restorable_until,
-        erasable_from,
-        unlists,
-        undoes,
-        conversations,
-        detail,
-        caller,
-        kept_until,
-        revision,
-        results
-    )
-SELECT
-    q.user_id,
-    q.request_id,
-    q.request_digest,
-    q.client_id,
-    q.kind,
-    q.changed_at,
-    q.synced,
-    q.restorable_until,
-    q.erasable_from,
-    q.unlists,
-    q.undoes,
-    q.conversations,
-    q.detail,
-    q.caller,
-    q.kept_until,
-    q.revision,
-    COALESCE(r.results, '[]')
-FROM (
-    SELECT
-        r.user_id AS user_id,
-        CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
-        CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
-        CASE WHEN r.has_client_id THEN r.client_id END AS client_id,
-        r.kind AS kind,
-        r.changed_at AS changed_at,
-        r.synced AS synced,
-        CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
-        CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
-        CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
-        CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
-        r.conversations AS conversations,
-        CASE WHEN r.has_detail THEN r.detail END AS detail,
-        CASE WHEN r.has_caller THEN r.caller END AS caller,
-        r.kept_until AS kept_until,
-        r.revision AS revision,
-        r.ord
-    FROM
-        unnest(
-            $1::text[] COLLATE "C",
-            $2::bytea[],
-            $3::boolean[],
-            $4::bytea[],
-            $5::boolean[],
-            $6::text[] COLLATE "C",
-            $7::boolean[],
-            $8::bigint[],
-            $9::bigint[],
-            $10::bigint[],
-            $11::bigint[],
-            $12::boolean[],
-            $13::bigint[],
-            $14::boolean[],
-            $15::bigint[],
-            $16::boolean[],
-            $17::bigint[],
-            $18::boolean[],
-            $19::text[] COLLATE "C",
-            $20::text[] COLLATE "C",
-            $21::boolean[],
-            $22::text[] COLLATE "C",
-            $23::boolean[],
-            $24::bigint[],
-            $25::bigint[]
-        )
-    WITH
-    ORDINALITY AS r(
-        user_id,
-        request_id,
-        has_request_id,
-        request_digest,
-        has_request_digest,
-        client_id,
-        has_client_id,
-        kind,
-        changed_at,
-        synced,
-        restorable_until,
-        has_restorable_until,
-        erasable_from,
-        has_erasable_from,
-        unlists,
-        has_unlists,
-        undoes,
-        has_undoes,
-        conversations,
-        detail,
-        has_detail,
-        caller,
-        has_caller,
-        kept_until,
-        revision,
-        ord
-    )
-) AS q
-    LEFT JOIN (
-        SELECT
-            i.user_id,
-            json_agg(
-                json_build_array(
-                    CASE
-                        WHEN m.user_id IS NULL THEN 4
-                        ELSE (
-                            SELECT CASE
-                                WHEN m.appeared_before = 0
-                                AND last <= m.joined_after THEN 4
-                                WHEN NOT (
-                                    i.planned_at IS NULL
-                                    OR (
-                                        COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                        AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                    )
-                                ) THEN CASE
-                                    WHEN COALESCE(m.last_seq, i.head) > m.hidden_through
-                                    AND COALESCE(m.last_seq, i.head) > m.joined_after
-                                    AND m.stays_away = 0 THEN 5
-                                    ELSE 6
-                                END
-                                WHEN last <= hidden_before
-                                OR last <= m.joined_after THEN 2
-                                WHEN away_before = 1
-                                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
-                                WHEN (
-                                    CASE
-                                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
-                                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
-                                    END
-                                ) < last THEN 3
-                                ELSE 1
-                            END
-                            FROM (
-                                SELECT
-                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
-                                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
-                                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
-                            ) AS stood
-                        )
-                    END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END
-                )
-                ORDER BY i.ord
-            )::text AS results
-        FROM (
-            SELECT
-                r.revision AS revision,
-                r.user_id AS user_id,
-                uuid_send(r.conversation_key) AS conversation_key,
-                r.head AS head,
-                r.hide_through AS hide_through,
-                r.clear_through AS clear_through,
-                CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away,
-                r.filed AS filed,
-                CASE WHEN r.has_planned_at THEN r.planned_at END AS planned_at,
-                r.ord
-            FROM
-                unnest(
-                    $26::bigint[],
-                    $27::text[] COLLATE "C",
-                    $28::uuid[],
-                    $29::bigint[],
-                    $30::bigint[],
-                    $31::bigint[],
-                    $32::bigint[],
-                    $33::boolean[],
-                    $34::bigint[],
-                    $35::bigint[],
-                    $36::boolean[]
-                )
-            WITH
-            ORDINALITY AS r(
-                revision,
-                user_id,
-                conversation_key,
-                head,
-                hide_through,
-                clear_through,
-                stays_away,
-                has_stays_away,
-                filed,
-                planned_at,
-                has_planned_at,
-                ord
-            )
-        ) AS i
-            LEFT JOIN members AS m ON m.user_id = i.user_id
-            AND m.conversation_key = i.conversation_key
-        GROUP BY i.user_id
-    ) AS r ON r.user_id = q.user_id
-RETURNING user_id, revision, results;
 
 -- erasure.backlog.due.0
 SELECT COUNT(*) AS due, MIN(erasable_from) AS oldest

@@ -92,6 +92,500 @@ WHERE
 --   SCAN new_pins
 --   CREATE BLOOM FILTER
 
+-- deletions.delete.apply
+UPDATE members AS m SET
+    (
+        hidden_through,
+        cleared_through,
+        stays_away,
+        unlisted_through,
+        pinned_at,
+        taken_by,
+        kept_after,
+        prev_hidden_through,
+        prev_cleared_through,
+        prev_stays_away,
+        prev_pinned_at,
+        prev_taken_by
+    ) = (
+        SELECT
+            hidden,
+            CASE WHEN clears THEN clear ELSE m.cleared_through END,
+            away,
+            CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
+            CASE WHEN hides THEN NULL ELSE m.pinned_at END,
+            CASE WHEN takes THEN i.revision ELSE m.taken_by END,
+            CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
+            CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
+            CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
+            CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
+            CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
+            CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
+        FROM (
+            SELECT ruled.*, hides
+                OR clears OR away <> m.stays_away AS takes
+            FROM (
+                SELECT hiding.*
+                FROM (
+                    SELECT
+                        reached.*,
+                        CASE
+                            WHEN i.stays_away IS NULL
+                            OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
+                            WHEN m.stays_away = 0
+                            AND last > hidden
+                            AND last > m.joined_after THEN 0
+                            ELSE i.stays_away
+                        END AS away
+                    FROM (
+                        SELECT
+                            reach.*,
+                            CASE WHEN hide > m.hidden_through AND hide > m.joined_after THEN hide ELSE m.hidden_through END AS hidden,
+                            hide > m.hidden_through
+                            AND hide > m.joined_after AS hides,
+                            clear > m.cleared_through
+                            AND clear > m.joined_after AS clears
+                        FROM (
+                            SELECT
+                                (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
+                                (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
+                                (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
+                        ) AS reach
+                    ) AS reached
+                ) AS hiding
+            ) AS ruled
+        ) AS rule
+    )
+FROM (
+    SELECT *
+    FROM (
+        SELECT
+            r.key AS ord,
+            r.value ->> 0 AS revision,
+            r.value ->> 1 AS user_id,
+            unhex(r.value ->> 2) AS conversation_key,
+            r.value ->> 3 AS head,
+            r.value ->> 4 AS hide_through,
+            r.value ->> 5 AS clear_through,
+            r.value ->> 6 AS stays_away
+        FROM json_each($1) AS r
+    ) AS i
+    ORDER BY user_id, conversation_key
+) AS i
+WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+-- CORRELATED SCALAR SUBQUERY 6
+--   CO-ROUTINE reach
+--     SCAN CONSTANT ROW
+--   SCAN reach
+-- USE TEMP B-TREE FOR ORDER BY
+
+-- deletions.delete.record
+INSERT INTO
+    changes (
+        user_id,
+        request_id,
+        request_digest,
+        client_id,
+        kind,
+        changed_at,
+        synced,
+        restorable_until,
+        erasable_from,
+        unlists,
+        undoes,
+        conversations,
+        detail,
+        caller,
+        kept_until,
+        revision,
+        results
+    )
+SELECT
+    q.user_id,
+    q.request_id,
+    q.request_digest,
+    q.client_id,
+    q.kind,
+    q.changed_at,
+    q.synced,
+    q.restorable_until,
+    q.erasable_from,
+    q.unlists,
+    q.undoes,
+    q.conversations,
+    q.detail,
+    q.caller,
+    q.kept_until,
+    q.revision,
+    COALESCE(r.results, '[]')
+FROM (
+    SELECT
+        r.key AS ord,
+        r.value ->> 0 AS user_id,
+        unhex(r.value ->> 1) AS request_id,
+        unhex(r.value ->> 2) AS request_digest,
+        r.value ->> 3 AS client_id,
+        r.value ->> 4 AS kind,
+        r.value ->> 5 AS changed_at,
+        r.value ->> 6 AS synced,
+        r.value ->> 7 AS restorable_until,
+        r.value ->> 8 AS erasable_from,
+        r.value ->> 9 AS unlists,
+        r.value ->> 10 AS undoes,
+        r.value ->> 11 AS conversations,
+        r.value ->> 12 AS detail,
+        r.value ->> 13 AS caller,
+        r.value ->> 14 AS kept_until,
+        r.value ->> 15 AS revision
+    FROM json_each($1) AS r
+) AS q
+    LEFT JOIN (
+        SELECT
+            i.user_id,
+            json_group_array(
+                json_array(
+                    CASE
+                        WHEN m.user_id IS NULL THEN 4
+                        ELSE (
+                            SELECT CASE
+                                WHEN m.appeared_before = 0
+                                AND last <= m.joined_after THEN 4
+                                WHEN last <= hidden_before
+                                OR last <= m.joined_after THEN 2
+                                WHEN away_before = 1
+                                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+                                WHEN (
+                                    CASE
+                                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
+                                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
+                                    END
+                                ) < last THEN 3
+                                ELSE 1
+                            END
+                            FROM (
+                                SELECT
+                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
+                                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
+                                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
+                            ) AS stood
+                        )
+                    END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END
+                )
+                ORDER BY i.ord
+            ) AS results
+        FROM (
+            SELECT
+                r.key AS ord,
+                r.value ->> 0 AS revision,
+                r.value ->> 1 AS user_id,
+                unhex(r.value ->> 2) AS conversation_key,
+                r.value ->> 3 AS head,
+                r.value ->> 4 AS hide_through,
+                r.value ->> 5 AS clear_through,
+                r.value ->> 6 AS stays_away
+            FROM json_each($2) AS r
+        ) AS i
+            LEFT JOIN members AS m ON m.user_id = i.user_id
+            AND m.conversation_key = i.conversation_key
+        GROUP BY i.user_id
+    ) AS r ON r.user_id = q.user_id
+RETURNING user_id, revision, results;
+-- MATERIALIZE r
+--   SCAN r VIRTUAL TABLE INDEX 1:
+--   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?) LEFT-JOIN
+--   USE TEMP B-TREE FOR GROUP BY
+--   CORRELATED SCALAR SUBQUERY 3
+--     CO-ROUTINE stood
+--       SCAN CONSTANT ROW
+--     SCAN stood
+--   USE TEMP B-TREE FOR json_group_array(ORDER BY)
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- BLOOM FILTER ON r (user_id=?)
+-- SEARCH r USING AUTOMATIC COVERING INDEX (user_id=?) LEFT-JOIN
+
+-- deletions.delete_in_steps.apply
+UPDATE members AS m SET
+    (
+        hidden_through,
+        cleared_through,
+        stays_away,
+        unlisted_through,
+        pinned_at,
+        taken_by,
+        kept_after,
+        prev_hidden_through,
+        prev_cleared_through,
+        prev_stays_away,
+        prev_pinned_at,
+        prev_taken_by
+    ) = (
+        SELECT
+            hidden,
+            CASE WHEN clears THEN clear ELSE m.cleared_through END,
+            away,
+            CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
+            CASE WHEN hides THEN NULL ELSE m.pinned_at END,
+            CASE WHEN takes THEN i.revision ELSE m.taken_by END,
+            CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
+            CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
+            CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
+            CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
+            CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
+            CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
+        FROM (
+            SELECT ruled.*, hides
+                OR clears OR away <> m.stays_away AS takes
+            FROM (
+                SELECT hiding.*
+                FROM (
+                    SELECT
+                        reached.*,
+                        CASE
+                            WHEN NOT (
+                                i.planned_at IS NULL
+                                OR (
+                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                )
+                            )
+                            OR i.stays_away IS NULL
+                            OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
+                            WHEN m.stays_away = 0
+                            AND last > hidden
+                            AND last > m.joined_after THEN 0
+                            ELSE i.stays_away
+                        END AS away
+                    FROM (
+                        SELECT
+                            reach.*,
+                            CASE
+                                WHEN (
+                                    i.planned_at IS NULL
+                                    OR (
+                                        COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                        AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                    )
+                                )
+                                AND hide > m.hidden_through
+                                AND hide > m.joined_after THEN hide
+                                ELSE m.hidden_through
+                            END AS hidden,
+                            (
+                                i.planned_at IS NULL
+                                OR (
+                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                )
+                            )
+                            AND hide > m.hidden_through
+                            AND hide > m.joined_after AS hides,
+                            (
+                                i.planned_at IS NULL
+                                OR (
+                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                )
+                            )
+                            AND clear > m.cleared_through
+                            AND clear > m.joined_after AS clears
+                        FROM (
+                            SELECT
+                                (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
+                                (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
+                                (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
+                        ) AS reach
+                    ) AS reached
+                ) AS hiding
+            ) AS ruled
+        ) AS rule
+    )
+FROM (
+    SELECT *
+    FROM (
+        SELECT
+            r.key AS ord,
+            r.value ->> 0 AS revision,
+            r.value ->> 1 AS user_id,
+            unhex(r.value ->> 2) AS conversation_key,
+            r.value ->> 3 AS head,
+            r.value ->> 4 AS hide_through,
+            r.value ->> 5 AS clear_through,
+            r.value ->> 6 AS stays_away,
+            r.value ->> 7 AS filed,
+            r.value ->> 8 AS planned_at
+        FROM json_each($1) AS r
+    ) AS i
+    ORDER BY user_id, conversation_key
+) AS i
+WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+-- CORRELATED SCALAR SUBQUERY 6
+--   CO-ROUTINE reach
+--     SCAN CONSTANT ROW
+--   SCAN reach
+-- USE TEMP B-TREE FOR ORDER BY
+
+-- deletions.delete_in_steps.record
+INSERT INTO
+    changes (
+        user_id,
+        request_id,
+        request_digest,
+        client_id,
+        kind,
+        changed_at,
+        synced,
+        restorable_until,
+        erasable_from,
+        unlists,
+        undoes,
+        conversations,
+        detail,
+        caller,
+        kept_until,
+        revision,
+        results
+    )
+SELECT
+    q.user_id,
+    q.request_id,
+    q.request_digest,
+    q.client_id,
+    q.kind,
+    q.changed_at,
+    q.synced,
+    q.restorable_until,
+    q.erasable_from,
+    q.unlists,
+    q.undoes,
+    q.conversations,
+    q.detail,
+    q.caller,
+    q.kept_until,
+    q.revision,
+    COALESCE(r.results, '[]')
+FROM (
+    SELECT
+        r.key AS ord,
+        r.value ->> 0 AS user_id,
+        unhex(r.value ->> 1) AS request_id,
+        unhex(r.value ->> 2) AS request_digest,
+        r.value ->> 3 AS client_id,
+        r.value ->> 4 AS kind,
+        r.value ->> 5 AS changed_at,
+        r.value ->> 6 AS synced,
+        r.value ->> 7 AS restorable_until,
+        r.value ->> 8 AS erasable_from,
+        r.value ->> 9 AS unlists,
+        r.value ->> 10 AS undoes,
+        r.value ->> 11 AS conversations,
+        r.value ->> 12 AS detail,
+        r.value ->> 13 AS caller,
+        r.value ->> 14 AS kept_until,
+        r.value ->> 15 AS revision
+    FROM json_each($1) AS r
+) AS q
+    LEFT JOIN (
+        SELECT
+            i.user_id,
+            json_group_array(
+                json_array(
+                    CASE
+                        WHEN m.user_id IS NULL THEN 4
+                        ELSE (
+                            SELECT CASE
+                                WHEN m.appeared_before = 0
+                                AND last <= m.joined_after THEN 4
+                                WHEN NOT (
+                                    i.planned_at IS NULL
+                                    OR (
+                                        COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                        AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                    )
+                                ) THEN CASE
+                                    WHEN COALESCE(m.last_seq, i.head) > m.hidden_through
+                                    AND COALESCE(m.last_seq, i.head) > m.joined_after
+                                    AND m.stays_away = 0 THEN 5
+                                    ELSE 6
+                                END
+                                WHEN last <= hidden_before
+                                OR last <= m.joined_after THEN 2
+                                WHEN away_before = 1
+                                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+                                WHEN (
+                                    CASE
+                                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
+                                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
+                                    END
+                                ) < last THEN 3
+                                ELSE 1
+                            END
+                            FROM (
+                                SELECT
+                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
+                                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
+                                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
+                            ) AS stood
+                        )
+                    END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END
+                )
+                ORDER BY i.ord
+            ) AS results
+        FROM (
+            SELECT
+                r.key AS ord,
+                r.value ->> 0 AS revision,
+                r.value ->> 1 AS user_id,
+                unhex(r.value ->> 2) AS conversation_key,
+                r.value ->> 3 AS head,
+                r.value ->> 4 AS hide_through,
+                r.value ->> 5 AS clear_through,
+                r.value ->> 6 AS stays_away,
+                r.value ->> 7 AS filed,
+                r.value ->> 8 AS planned_at
+            FROM json_each($2) AS r
+        ) AS i
+            LEFT JOIN members AS m ON m.user_id = i.user_id
+            AND m.conversation_key = i.conversation_key
+        GROUP BY i.user_id
+    ) AS r ON r.user_id = q.user_id
+RETURNING user_id, revision, results;
+-- MATERIALIZE r
+--   SCAN r VIRTUAL TABLE INDEX 1:
+--   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?) LEFT-JOIN
+--   USE TEMP B-TREE FOR GROUP BY
+--   CORRELATED SCALAR SUBQUERY 3
+--     CO-ROUTINE stood
+--       SCAN CONSTANT ROW
+--     SCAN stood
+--   USE TEMP B-TREE FOR json_group_array(ORDER BY)
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- BLOOM FILTER ON r (user_id=?)
+-- SEARCH r USING AUTOMATIC COVERING INDEX (user_id=?) LEFT-JOIN
+
 -- deletions.forget.apply
 UPDATE members AS m SET
     (
@@ -916,500 +1410,6 @@ RETURNING user_id, revision, results;
 --   SCAN r VIRTUAL TABLE INDEX 1:
 --   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?) LEFT-JOIN
 --   USE TEMP B-TREE FOR GROUP BY
---   USE TEMP B-TREE FOR json_group_array(ORDER BY)
--- SCAN r VIRTUAL TABLE INDEX 1:
--- BLOOM FILTER ON r (user_id=?)
--- SEARCH r USING AUTOMATIC COVERING INDEX (user_id=?) LEFT-JOIN
-
--- deletions.take.apply
-UPDATE members AS m SET
-    (
-        hidden_through,
-        cleared_through,
-        stays_away,
-        unlisted_through,
-        pinned_at,
-        taken_by,
-        kept_after,
-        prev_hidden_through,
-        prev_cleared_through,
-        prev_stays_away,
-        prev_pinned_at,
-        prev_taken_by
-    ) = (
-        SELECT
-            hidden,
-            CASE WHEN clears THEN clear ELSE m.cleared_through END,
-            away,
-            CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
-            CASE WHEN hides THEN NULL ELSE m.pinned_at END,
-            CASE WHEN takes THEN i.revision ELSE m.taken_by END,
-            CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
-            CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
-            CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
-            CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
-            CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
-            CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
-        FROM (
-            SELECT ruled.*, hides
-                OR clears OR away <> m.stays_away AS takes
-            FROM (
-                SELECT hiding.*
-                FROM (
-                    SELECT
-                        reached.*,
-                        CASE
-                            WHEN i.stays_away IS NULL
-                            OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
-                            WHEN m.stays_away = 0
-                            AND last > hidden
-                            AND last > m.joined_after THEN 0
-                            ELSE i.stays_away
-                        END AS away
-                    FROM (
-                        SELECT
-                            reach.*,
-                            CASE WHEN hide > m.hidden_through AND hide > m.joined_after THEN hide ELSE m.hidden_through END AS hidden,
-                            hide > m.hidden_through
-                            AND hide > m.joined_after AS hides,
-                            clear > m.cleared_through
-                            AND clear > m.joined_after AS clears
-                        FROM (
-                            SELECT
-                                (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
-                                (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
-                                (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
-                        ) AS reach
-                    ) AS reached
-                ) AS hiding
-            ) AS ruled
-        ) AS rule
-    )
-FROM (
-    SELECT *
-    FROM (
-        SELECT
-            r.key AS ord,
-            r.value ->> 0 AS revision,
-            r.value ->> 1 AS user_id,
-            unhex(r.value ->> 2) AS conversation_key,
-            r.value ->> 3 AS head,
-            r.value ->> 4 AS hide_through,
-            r.value ->> 5 AS clear_through,
-            r.value ->> 6 AS stays_away
-        FROM json_each($1) AS r
-    ) AS i
-    ORDER BY user_id, conversation_key
-) AS i
-WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
--- SCAN r VIRTUAL TABLE INDEX 1:
--- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
--- CORRELATED SCALAR SUBQUERY 6
---   CO-ROUTINE reach
---     SCAN CONSTANT ROW
---   SCAN reach
--- USE TEMP B-TREE FOR ORDER BY
-
--- deletions.take.record
-INSERT INTO
-    changes (
-        user_id,
-        request_id,
-        request_digest,
-        client_id,
-        kind,
-        changed_at,
-        synced,
-        restorable_until,
-        erasable_from,
-        unlists,
-        undoes,
-        conversations,
-        detail,
-        caller,
-        kept_until,
-        revision,
-        results
-    )
-SELECT
-    q.user_id,
-    q.request_id,
-    q.request_digest,
-    q.client_id,
-    q.kind,
-    q.changed_at,
-    q.synced,
-    q.restorable_until,
-    q.erasable_from,
-    q.unlists,
-    q.undoes,
-    q.conversations,
-    q.detail,
-    q.caller,
-    q.kept_until,
-    q.revision,
-    COALESCE(r.results, '[]')
-FROM (
-    SELECT
-        r.key AS ord,
-        r.value ->> 0 AS user_id,
-        unhex(r.value ->> 1) AS request_id,
-        unhex(r.value ->> 2) AS request_digest,
-        r.value ->> 3 AS client_id,
-        r.value ->> 4 AS kind,
-        r.value ->> 5 AS changed_at,
-        r.value ->> 6 AS synced,
-        r.value ->> 7 AS restorable_until,
-        r.value ->> 8 AS erasable_from,
-        r.value ->> 9 AS unlists,
-        r.value ->> 10 AS undoes,
-        r.value ->> 11 AS conversations,
-        r.value ->> 12 AS detail,
-        r.value ->> 13 AS caller,
-        r.value ->> 14 AS kept_until,
-        r.value ->> 15 AS revision
-    FROM json_each($1) AS r
-) AS q
-    LEFT JOIN (
-        SELECT
-            i.user_id,
-            json_group_array(
-                json_array(
-                    CASE
-                        WHEN m.user_id IS NULL THEN 4
-                        ELSE (
-                            SELECT CASE
-                                WHEN m.appeared_before = 0
-                                AND last <= m.joined_after THEN 4
-                                WHEN last <= hidden_before
-                                OR last <= m.joined_after THEN 2
-                                WHEN away_before = 1
-                                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
-                                WHEN (
-                                    CASE
-                                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
-                                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
-                                    END
-                                ) < last THEN 3
-                                ELSE 1
-                            END
-                            FROM (
-                                SELECT
-                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
-                                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
-                                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
-                            ) AS stood
-                        )
-                    END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END
-                )
-                ORDER BY i.ord
-            ) AS results
-        FROM (
-            SELECT
-                r.key AS ord,
-                r.value ->> 0 AS revision,
-                r.value ->> 1 AS user_id,
-                unhex(r.value ->> 2) AS conversation_key,
-                r.value ->> 3 AS head,
-                r.value ->> 4 AS hide_through,
-                r.value ->> 5 AS clear_through,
-                r.value ->> 6 AS stays_away
-            FROM json_each($2) AS r
-        ) AS i
-            LEFT JOIN members AS m ON m.user_id = i.user_id
-            AND m.conversation_key = i.conversation_key
-        GROUP BY i.user_id
-    ) AS r ON r.user_id = q.user_id
-RETURNING user_id, revision, results;
--- MATERIALIZE r
---   SCAN r VIRTUAL TABLE INDEX 1:
---   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?) LEFT-JOIN
---   USE TEMP B-TREE FOR GROUP BY
---   CORRELATED SCALAR SUBQUERY 3
---     CO-ROUTINE stood
---       SCAN CONSTANT ROW
---     SCAN stood
---   USE TEMP B-TREE FOR json_group_array(ORDER BY)
--- SCAN r VIRTUAL TABLE INDEX 1:
--- BLOOM FILTER ON r (user_id=?)
--- SEARCH r USING AUTOMATIC COVERING INDEX (user_id=?) LEFT-JOIN
-
--- deletions.take_in_steps.apply
-UPDATE members AS m SET
-    (
-        hidden_through,
-        cleared_through,
-        stays_away,
-        unlisted_through,
-        pinned_at,
-        taken_by,
-        kept_after,
-        prev_hidden_through,
-        prev_cleared_through,
-        prev_stays_away,
-        prev_pinned_at,
-        prev_taken_by
-    ) = (
-        SELECT
-            hidden,
-            CASE WHEN clears THEN clear ELSE m.cleared_through END,
-            away,
-            CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
-            CASE WHEN hides THEN NULL ELSE m.pinned_at END,
-            CASE WHEN takes THEN i.revision ELSE m.taken_by END,
-            CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
-            CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
-            CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
-            CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
-            CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
-            CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
-        FROM (
-            SELECT ruled.*, hides
-                OR clears OR away <> m.stays_away AS takes
-            FROM (
-                SELECT hiding.*
-                FROM (
-                    SELECT
-                        reached.*,
-                        CASE
-                            WHEN NOT (
-                                i.planned_at IS NULL
-                                OR (
-                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                )
-                            )
-                            OR i.stays_away IS NULL
-                            OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
-                            WHEN m.stays_away = 0
-                            AND last > hidden
-                            AND last > m.joined_after THEN 0
-                            ELSE i.stays_away
-                        END AS away
-                    FROM (
-                        SELECT
-                            reach.*,
-                            CASE
-                                WHEN (
-                                    i.planned_at IS NULL
-                                    OR (
-                                        COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                        AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                    )
-                                )
-                                AND hide > m.hidden_through
-                                AND hide > m.joined_after THEN hide
-                                ELSE m.hidden_through
-                            END AS hidden,
-                            (
-                                i.planned_at IS NULL
-                                OR (
-                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                )
-                            )
-                            AND hide > m.hidden_through
-                            AND hide > m.joined_after AS hides,
-                            (
-                                i.planned_at IS NULL
-                                OR (
-                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                )
-                            )
-                            AND clear > m.cleared_through
-                            AND clear > m.joined_after AS clears
-                        FROM (
-                            SELECT
-                                (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
-                                (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
-                                (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
-                        ) AS reach
-                    ) AS reached
-                ) AS hiding
-            ) AS ruled
-        ) AS rule
-    )
-FROM (
-    SELECT *
-    FROM (
-        SELECT
-            r.key AS ord,
-            r.value ->> 0 AS revision,
-            r.value ->> 1 AS user_id,
-            unhex(r.value ->> 2) AS conversation_key,
-            r.value ->> 3 AS head,
-            r.value ->> 4 AS hide_through,
-            r.value ->> 5 AS clear_through,
-            r.value ->> 6 AS stays_away,
-            r.value ->> 7 AS filed,
-            r.value ->> 8 AS planned_at
-        FROM json_each($1) AS r
-    ) AS i
-    ORDER BY user_id, conversation_key
-) AS i
-WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
--- SCAN r VIRTUAL TABLE INDEX 1:
--- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
--- CORRELATED SCALAR SUBQUERY 6
---   CO-ROUTINE reach
---     SCAN CONSTANT ROW
---   SCAN reach
--- USE TEMP B-TREE FOR ORDER BY
-
--- deletions.take_in_steps.record
-INSERT INTO
-    changes (
-        user_id,
-        request_id,
-        request_digest,
-        client_id,
-        kind,
-        changed_at,
-        synced,
-        restorable_until,
-        erasable_from,
-        unlists,
-        undoes,
-        conversations,
-        detail,
-        caller,
-        kept_until,
-        revision,
-        results
-    )
-SELECT
-    q.user_id,
-    q.request_id,
-    q.request_digest,
-    q.client_id,
-    q.kind,
-    q.changed_at,
-    q.synced,
-    q.restorable_until,
-    q.erasable_from,
-    q.unlists,
-    q.undoes,
-    q.conversations,
-    q.detail,
-    q.caller,
-    q.kept_until,
-    q.revision,
-    COALESCE(r.results, '[]')
-FROM (
-    SELECT
-        r.key AS ord,
-        r.value ->> 0 AS user_id,
-        unhex(r.value ->> 1) AS request_id,
-        unhex(r.value ->> 2) AS request_digest,
-        r.value ->> 3 AS client_id,
-        r.value ->> 4 AS kind,
-        r.value ->> 5 AS changed_at,
-        r.value ->> 6 AS synced,
-        r.value ->> 7 AS restorable_until,
-        r.value ->> 8 AS erasable_from,
-        r.value ->> 9 AS unlists,
-        r.value ->> 10 AS undoes,
-        r.value ->> 11 AS conversations,
-        r.value ->> 12 AS detail,
-        r.value ->> 13 AS caller,
-        r.value ->> 14 AS kept_until,
-        r.value ->> 15 AS revision
-    FROM json_each($1) AS r
-) AS q
-    LEFT JOIN (
-        SELECT
-            i.user_id,
-            json_group_array(
-                json_array(
-                    CASE
-                        WHEN m.user_id IS NULL THEN 4
-                        ELSE (
-                            SELECT CASE
-                                WHEN m.appeared_before = 0
-                                AND last <= m.joined_after THEN 4
-                                WHEN NOT (
-                                    i.planned_at IS NULL
-                                    OR (
-                                        COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                        AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                    )
-                                ) THEN CASE
-                                    WHEN COALESCE(m.last_seq, i.head) > m.hidden_through
-                                    AND COALESCE(m.last_seq, i.head) > m.joined_after
-                                    AND m.stays_away = 0 THEN 5
-                                    ELSE 6
-                                END
-                                WHEN last <= hidden_before
-                                OR last <= m.joined_after THEN 2
-                                WHEN away_before = 1
-                                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
-                                WHEN (
-                                    CASE
-                                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
-                                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
-                                    END
-                                ) < last THEN 3
-                                ELSE 1
-                            END
-                            FROM (
-                                SELECT
-                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
-                                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
-                                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
-                            ) AS stood
-                        )
-                    END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END
-                )
-                ORDER BY i.ord
-            ) AS results
-        FROM (
-            SELECT
-                r.key AS ord,
-                r.value ->> 0 AS revision,
-                r.value ->> 1 AS user_id,
-                unhex(r.value ->> 2) AS conversation_key,
-                r.value ->> 3 AS head,
-                r.value ->> 4 AS hide_through,
-                r.value ->> 5 AS clear_through,
-                r.value ->> 6 AS stays_away,
-                r.value ->> 7 AS filed,
-                r.value ->> 8 AS planned_at
-            FROM json_each($2) AS r
-        ) AS i
-            LEFT JOIN members AS m ON m.user_id = i.user_id
-            AND m.conversation_key = i.conversation_key
-        GROUP BY i.user_id
-    ) AS r ON r.user_id = q.user_id
-RETURNING user_id, revision, results;
--- MATERIALIZE r
---   SCAN r VIRTUAL TABLE INDEX 1:
---   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?) LEFT-JOIN
---   USE TEMP B-TREE FOR GROUP BY
---   CORRELATED SCALAR SUBQUERY 3
---     CO-ROUTINE stood
---       SCAN CONSTANT ROW
---     SCAN stood
 --   USE TEMP B-TREE FOR json_group_array(ORDER BY)
 -- SCAN r VIRTUAL TABLE INDEX 1:
 -- BLOOM FILTER ON r (user_id=?)

@@ -1,6 +1,6 @@
 //! Compares the statements with the files that they are written in.
 
-use std::{env, fmt::Write as _, fs, path::PathBuf};
+use std::fmt::Write as _;
 
 use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection};
 use sea_orm_migration::MigratorTrait as _;
@@ -8,7 +8,10 @@ use serde_json::Value as Json;
 use sqlformat::{FormatOptions, Indent, QueryParams};
 
 use super::Statements;
-use crate::store::database::{dialect::Dialect, migration::Migrator};
+use crate::{
+    reference,
+    store::database::{dialect::Dialect, migration::Migrator},
+};
 
 /// The longest line that a statement is broken into, about.
 const WIDTH: usize = 100;
@@ -108,23 +111,7 @@ async fn migrated() -> DatabaseConnection {
     database
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "says what to do with the files; nothing else depends on it"
-)]
 fn compare(name: &str, written: &str) {
-    let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/store/statements");
-    let file = directory.join(name);
-    if env::var_os("RENEW_STATEMENTS").is_some() {
-        fs::write(&file, written).unwrap();
-    }
-    let known = fs::read_to_string(&file).unwrap_or_default();
-    let lines = known.lines().zip(written.lines());
-    let same = lines.take_while(|(known, made)| known == made).count();
-    assert!(
-        known == written,
-        "{name} differs from line {} on; if that is meant, run \
-         `RENEW_STATEMENTS=yes cargo test --lib statements` and read the difference",
-        same + 1
-    );
+    let file = format!("src/store/statements/{name}");
+    reference::compare(&file, written, ("RENEW_STATEMENTS", "statements"));
 }

@@ -173,7 +173,7 @@ impl Deletions {
                     detail: detail.clone(),
                 };
                 let recorded = self
-                    .take_in_steps(&new.transaction, new.revision, &change, deletion)
+                    .delete_in_steps(&new.transaction, new.revision, &change, deletion)
                     .await?;
                 new.commit().await?;
                 Ok(recorded)

@@ -29,7 +29,7 @@ pub(super) struct InSteps<'a> {
 
 impl Deletions {
     /// Carries the deletion out, as the change that makes this revision.
-    pub(super) async fn take_in_steps(
+    pub(super) async fn delete_in_steps(
         &self,
         transaction: &DatabaseTransaction,
         revision: Revision,
@@ -46,7 +46,7 @@ impl Deletions {
         let keys: Vec<_> = rows.iter().map(TargetRow::key).collect();
         let statements = &self.statements;
         let (had, detail, statement) = match settings {
-            Settings::Keep => (HashMap::new(), detail, &statements.take_in_steps),
+            Settings::Keep => (HashMap::new(), detail, &statements.delete_in_steps),
             Settings::Forget => {
                 let had = self.forgettable(transaction, user, &keys).await?;
                 let forgot = keys.iter().map(|key| had.get(key).cloned()).collect();

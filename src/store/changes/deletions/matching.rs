@@ -30,7 +30,7 @@ use crate::{
 
 /// A deletion by selector to carry out.
 #[derive(Debug)]
-pub(crate) struct TakeMatching<'a> {
+pub(crate) struct DeleteMatching<'a> {
     pub(crate) origin: &'a Origin,
     pub(crate) which: Matching<'a>,
     /// The most conversations to delete.
@@ -70,20 +70,26 @@ impl Deletions {
     /// statements does not depend on the number of conversations.
     pub(crate) async fn delete_matching(
         &self,
-        take: TakeMatching<'_>,
+        delete: DeleteMatching<'_>,
     ) -> Result<MatchingDeletion, MatchingError> {
-        let origin = take.origin;
-        let change = take.terms.change(origin);
+        let origin = delete.origin;
+        let change = delete.terms.change(origin);
         let recorded = self
             .database
-            .retrying("take_matching", || async {
+            .retrying("delete_matching", || async {
                 let new = match self.changes.begin_one(&change).await? {
                     BegunOne::Earlier(recorded) => return Ok(recorded),
                     BegunOne::New(new) => new,
                 };
-                let chosen = self.chosen(&new.transaction, &take).await?;
+                let chosen = self.chosen(&new.transaction, &delete).await?;
                 let recorded = self
-                    .take_chosen(&new.transaction, new.revision, &change, chosen, &take.terms)
+                    .delete_chosen(
+                        &new.transaction,
+                        new.revision,
+                        &change,
+                        chosen,
+                        &delete.terms,
+                    )
                     .await?;
                 new.commit().await?;
                 Ok::<_, MatchingError>(recorded)
@@ -105,14 +111,14 @@ impl Deletions {
     async fn chosen(
         &self,
         transaction: &DatabaseTransaction,
-        take: &TakeMatching<'_>,
+        delete: &DeleteMatching<'_>,
     ) -> Result<Chosen, MatchingError> {
-        let user = &take.origin.user;
-        match take.which {
+        let user = &delete.origin.user;
+        match delete.which {
             Matching::Selected(selector) => {
                 let selection = self
                     .lists
-                    .select_through(transaction, user, selector, take.limit)
+                    .select_through(transaction, user, selector, delete.limit)
                     .await?;
                 Ok(Chosen {
                     targets: selection.first.into_iter().map(target).collect(),
@@ -121,7 +127,7 @@ impl Deletions {
                 })
             }
             Matching::Planned(plan) => Ok(Chosen {
-                targets: self.planned(transaction, user, plan, take.limit).await?,
+                targets: self.planned(transaction, user, plan, delete.limit).await?,
                 planned_at: Some(plan.revision),
                 matched: plan.matched,
             }),
@@ -157,7 +163,7 @@ impl Deletions {
         targets.ok_or(MatchingError::PlanMismatch)
     }
 
-    async fn take_chosen(
+    async fn delete_chosen(
         &self,
         transaction: &DatabaseTransaction,
         revision: Revision,
@@ -186,7 +192,7 @@ impl Deletions {
             conversations: targets.map(|target| target.conversation_id).collect(),
             ..change.clone()
         };
-        self.take_in_steps(transaction, revision, &change, deletion)
+        self.delete_in_steps(transaction, revision, &change, deletion)
             .await
     }
 }

@@ -51,7 +51,7 @@ pub(in crate::store) fn within_membership(position: &str) -> String {
 ///
 /// A conversation that the deletion keeps listed, because it reaches only as far as the user had seen, does not stay away.
 /// One that stays away already is not listed by newer messages, so a deletion that leaves it away keeps none.
-pub(super) fn take(dialect: Dialect) -> ChangeKind<TargetRow> {
+pub(super) fn delete(dialect: Dialect) -> ChangeKind<TargetRow> {
     let (set, outcome) = taking(Settings::Keep, None);
     ChangeKind::new(
         dialect,
@@ -65,7 +65,7 @@ pub(super) fn take(dialect: Dialect) -> ChangeKind<TargetRow> {
 
 /// The same of a deletion that is made in steps. A conversation that a plan has shown, at the revision `planned_at`,
 /// is left alone unless it is as it was then: no message has come since, and no setting.
-pub(super) fn take_in_steps(dialect: Dialect) -> ChangeKind<SteppedRow> {
+pub(super) fn delete_in_steps(dialect: Dialect) -> ChangeKind<SteppedRow> {
     in_steps(dialect, Settings::Keep)
 }
 
