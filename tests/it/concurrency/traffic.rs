@@ -5,17 +5,20 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use conversation_service::proto::{ConversationId, conversation_id::Id};
+use conversation_service::proto::ConversationId;
 use tokio::task::JoinSet;
 
-use crate::support::{
-    client::Client,
-    clock::TestClock,
-    databases::{TestDatabase, on_every_database},
-    dice::Dice,
-    ids::{c2c, group},
-    rows::{Rows, is_sqlite},
-    server::TestServer,
+use crate::{
+    model::shared_name,
+    support::{
+        client::Client,
+        clock::TestClock,
+        databases::{TestDatabase, on_every_database},
+        dice::Dice,
+        ids::{c2c, group},
+        rows::{Rows, is_sqlite},
+        server::TestServer,
+    },
 };
 
 on_every_database!(senders_and_deleters_lose_nothing_and_are_never_turned_away);
@@ -38,17 +41,6 @@ type Deleted = (&'static str, u64, Vec<(ConversationId, u64, u64)>);
 
 /// How far each conversation of a user is hidden, as far as an answer has said so.
 type Hidden = Arc<Mutex<HashMap<(String, String), u64>>>;
-
-/// The conversation as all share it, to compare what different users see.
-fn shared(user: &str, id: &ConversationId) -> String {
-    match id.id.as_ref().expect("an ID") {
-        Id::C2cUserId(other) if user <= other.as_str() => format!("{user}+{other}"),
-        Id::C2cUserId(other) => format!("{other}+{user}"),
-        Id::GroupId(name) => name.clone(),
-        Id::System(_) => format!("system of {user}"),
-        Id::Text(_) => unreachable!("answers have typed IDs"),
-    }
-}
 
 /// All the conversations of a user of this test.
 fn conversations_of(user: &str) -> Vec<ConversationId> {
@@ -74,7 +66,7 @@ async fn send(client: Client, seed: u64, hidden: Hidden) -> Vec<Sent> {
             &KEEPERS
         });
         let to = dice.one_of(&conversations_of(sender)).clone();
-        let place = shared(sender, &to);
+        let place = shared_name(sender, &to);
         // A deletion that has been answered must not hide a message that is sent afterwards.
         let hidden_before: Vec<u64> = {
             let hidden = hidden.lock().unwrap_or_else(PoisonError::into_inner);
@@ -121,7 +113,7 @@ async fn delete(client: Client, user: &'static str, seed: u64, hidden: Hidden) -
         let mut hidden = hidden.lock().unwrap_or_else(PoisonError::into_inner);
         for (id, through, _) in &results {
             let known = hidden
-                .entry((user.to_owned(), shared(user, id)))
+                .entry((user.to_owned(), shared_name(user, id)))
                 .or_default();
             *known = (*known).max(*through);
         }
@@ -177,7 +169,7 @@ async fn senders_and_deleters_lose_nothing_and_are_never_turned_away(database: T
 async fn check_sent(client: &Client, sent: &[Sent]) {
     for keeper in KEEPERS {
         for id in conversations_of(keeper) {
-            let place = shared(keeper, &id);
+            let place = shared_name(keeper, &id);
             let mut expected: Vec<_> = sent
                 .iter()
                 .filter(|(where_to, ..)| *where_to == place)
@@ -223,7 +215,7 @@ async fn check_deleted(client: &Client, sent: &[Sent], deleted: &[Deleted]) {
 
         let mut marks: HashMap<String, (u64, u64)> = HashMap::new();
         for (id, hidden, cleared) in of_user.iter().flat_map(|(.., results)| results) {
-            let mark = marks.entry(shared(user, id)).or_default();
+            let mark = marks.entry(shared_name(user, id)).or_default();
             assert!(
                 *hidden >= mark.0 && *cleared >= mark.1,
                 "a watermark of {user} fell"
@@ -232,7 +224,7 @@ async fn check_deleted(client: &Client, sent: &[Sent], deleted: &[Deleted]) {
         }
         let listed = client.listed(user).await;
         for id in conversations_of(user) {
-            let place = shared(user, &id);
+            let place = shared_name(user, &id);
             let (hidden, cleared) = marks.get(&place).copied().unwrap_or_default();
             let head = sent
                 .iter()

@@ -42,6 +42,7 @@ use self::{
 };
 use crate::{
     clocks::{HOUR, Machine},
+    model::shared_name,
     support::{
         client::{Client, LARGEST_PAGE},
         clock::TestClock,
@@ -121,17 +122,6 @@ fn conversations(user: &str) -> Vec<ConversationId> {
         .chain(users.map(|other| c2c(*other)))
         .chain([group(TEAM)])
         .collect()
-}
-
-/// The one name of a conversation for all who are in it.
-fn shared_name(user: &str, id: &ConversationId) -> String {
-    match id.id.as_ref().expect("an ID") {
-        Id::C2cUserId(other) if other.as_str() < user => format!("{other}, {user}"),
-        Id::C2cUserId(other) => format!("{user}, {other}"),
-        Id::GroupId(group) => format!("group {group}"),
-        Id::System(_) => format!("system of {user}"),
-        Id::Text(_) => unreachable!("answers have typed IDs"),
-    }
 }
 
 async fn a_copy_made_of_a_list_and_events_is_the_servers_list(database: TestDatabase) {

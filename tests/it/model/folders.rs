@@ -4,7 +4,12 @@ use std::collections::BTreeMap;
 
 use conversation_service::proto::{ChangeOutcome, ChangeResult, ConversationId, Folder};
 
-use super::{Key, Model, id, key, past::Kind, settings::result};
+use super::{Key, Model, id, key, past::Kind, settings::result, view::View};
+
+/// The most folders of a user, the most conversations that they show, and the most that are in them.
+const MOST_FOLDERS: usize = 20;
+const MOST_SHOWN: usize = 1_000;
+const MOST_FILED: usize = 10_000;
 
 /// A folder with all that is in it, each with its place: the change that has put it in, and its place there.
 #[derive(Clone, Debug)]
@@ -31,6 +36,11 @@ pub(crate) enum NotFiled {
     NoFolder,
     /// The user has a folder of the new name.
     NameTaken,
+    TooManyFolders,
+    /// The folders would have more conversations than this.
+    TooManyConversations {
+        limit: usize,
+    },
 }
 
 impl Model {
@@ -50,6 +60,10 @@ impl Model {
         if self.shelf(user, name).is_ok() {
             return Err(NotFiled::NameTaken);
         }
+        if self.shelves.get(user).map_or(0, Vec::len) == MOST_FOLDERS {
+            return Err(NotFiled::TooManyFolders);
+        }
+        self.has_room(user, name, conversations)?;
         let made_by = self.revision(user) + 1;
         let shelves = self.shelves.entry(user.to_owned()).or_default();
         shelves.push(Shelf {
@@ -96,6 +110,8 @@ impl Model {
         name: &str,
         conversations: &[ConversationId],
     ) -> Result<(Folder, Vec<ChangeResult>), NotFiled> {
+        self.shelf(user, name)?;
+        self.has_room(user, name, conversations)?;
         self.refile(user, name, conversations, |shelf, key, place| {
             let is_new = !shelf.contains(key);
             if is_new {
@@ -175,6 +191,36 @@ impl Model {
             results.push(result(id, outcome));
         }
         Ok((self.folder(user, name)?, results))
+    }
+
+    /// Refuses to put these into a folder if there would be too much in the folders. A conversation that is
+    /// not listed needs no room among what is shown.
+    fn has_room(
+        &self,
+        user: &str,
+        name: &str,
+        conversations: &[ConversationId],
+    ) -> Result<(), NotFiled> {
+        let shelves = self.shelves.get(user).into_iter().flatten();
+        let folder = shelves.clone().find(|shelf| shelf.name == name);
+        let new = conversations.iter().map(|id| key(user, id)).filter(|key| {
+            let view = self.views.get(&(user.to_owned(), key.clone()));
+            view.is_some_and(View::is_known) && !folder.is_some_and(|folder| folder.contains(key))
+        });
+        let new: Vec<_> = new.collect();
+        let filed: Vec<_> = shelves.flat_map(|shelf| shelf.keys.values()).collect();
+        let shown = |keys: &mut dyn Iterator<Item = &Key>| {
+            keys.filter(|key| self.is_listed(user, key)).count()
+        };
+        let (added, before) = (shown(&mut new.iter()), shown(&mut filed.iter().copied()));
+        let limit = if !new.is_empty() && filed.len() + new.len() > MOST_FILED {
+            MOST_FILED
+        } else if added > 0 && before + added > MOST_SHOWN {
+            MOST_SHOWN
+        } else {
+            return Ok(());
+        };
+        Err(NotFiled::TooManyConversations { limit })
     }
 
     fn shelf(&mut self, user: &str, name: &str) -> Result<&mut Shelf, NotFiled> {

@@ -47,6 +47,20 @@ impl Model {
             }
         }
     }
+
+    /// Goes to where all messages have come.
+    pub(crate) fn look_ahead(&mut self) {
+        self.heads.clear();
+    }
+
+    /// How far a conversation is hidden and cleared for a user, and whether it is pinned.
+    pub(crate) fn watermarks(&self, user: &str, id: &ConversationId) -> (u64, u64, bool) {
+        let view = self.views.get(&(user.to_owned(), key(user, id)));
+        view.map_or((0, 0, false), |view| {
+            let is_pinned = view.pinned_at.is_some();
+            (view.hidden_through, view.cleared_through, is_pinned)
+        })
+    }
 }
 
 /// The name that everybody has for the conversation that `user` calls `id`, as the service writes it

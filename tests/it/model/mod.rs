@@ -5,8 +5,13 @@
 //! answer from the rules, each time anew. It is told when the service stored a message, which is the
 //! only thing that it cannot know.
 //!
+//! Every test that needs all of the rules asks this model: `replay`, `properties`, `history`,
+//! `conformance::sequences` and `concurrency::limits`. Three others look alike and are something else.
+//! `convergence::copy` applies events, as a client does. The users in `erasure::traffic` know only what each of
+//! them was told. `tests/protocol` has the steps within a call, in every order.
+//!
 //! Requests are taken to be valid; what refuses them is tested elsewhere. The exceptions are those
-//! that depend on what was before: membership of a group, folders, and the room for pins.
+//! that depend on what was before: membership of a group, folders, and the room for pins and in folders.
 
 pub(crate) mod compare;
 mod folders;

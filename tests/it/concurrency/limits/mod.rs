@@ -3,43 +3,41 @@
 //! Sixteen clients pin, file, read, delete and undo at random, on two replicas (SQLite: on one server),
 //! some of them everything twice, while others write to the user and the user's groups become large.
 //! Onlookers count rows, read lists and watch. In the end the answers are put in the order of their
-//! revisions and played through: each answer, each refusal, each event, each list that was read, and
-//! what is there at last have to be what the requests before them make.
+//! revisions and played through in the [model](crate::model): each answer, each refusal, each event, each list
+//! that was read, and what is there at last have to be what the requests before them make.
 
 mod client;
-mod filing;
 mod onlookers;
 mod others;
-mod request;
-mod shown;
-mod state;
+mod played;
 
 use std::{
-    collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, PoisonError},
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use conversation_service::proto::{
-    ConversationId, GetUnreadCountRequest, WatchConversationsResponse,
-};
+use conversation_service::proto::{ConversationId, Message, WatchConversationsResponse};
 use tokio::{sync::watch, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use self::{
     client::{Deeds, OneOfMany},
     onlookers::Seen,
-    request::Deletion,
-    state::{Deletions, State},
+    played::{Messages, Played},
 };
 use super::circles::assert_no_deadlock;
-use crate::support::{
-    client::Client,
-    clock::TestClock,
-    databases::{TestDatabase, on_every_database},
-    dice::{Dice, seed},
-    rows::{Rows, is_sqlite},
-    server::{TestServer, config},
+use crate::{
+    model::compare,
+    support::{
+        client::{Client, LARGEST_PAGE},
+        clock::TestClock,
+        databases::{TestDatabase, on_every_database},
+        dice::{Dice, seed},
+        errors::reason,
+        rows::{Rows, is_sqlite},
+        server::{TestServer, config},
+    },
 };
 
 on_every_database!(many_clients_of_one_user_exceed_no_limit_and_lose_no_revision);
@@ -76,9 +74,9 @@ struct World {
     clock: TestClock,
     /// All the conversations of the user.
     everything: Vec<ConversationId>,
-    /// The newest message of each.
-    heads: Mutex<HashMap<ConversationId, u64>>,
-    deletions: Mutex<Vec<Deletion>>,
+    messages: Mutex<Messages>,
+    /// The IDs of the deletions so far.
+    deletions: Mutex<Vec<String>>,
     /// The latest revision that an answer has named.
     made: watch::Sender<u64>,
     /// The clients have done their work.
@@ -105,31 +103,28 @@ impl World {
         }
     }
 
-    fn has_sent(&self, id: &ConversationId, seq: u64) {
-        let mut heads = self.heads.lock().unwrap_or_else(PoisonError::into_inner);
-        let head = heads.entry(id.clone()).or_default();
-        *head = seq.max(*head);
+    fn has_sent(&self, id: &ConversationId, message: Message) {
+        let mut messages = lock(&self.messages);
+        let sent = messages.entry(id.clone()).or_default();
+        sent.insert(message.seq, message);
         // So that lists have an order.
         self.clock.advance(Duration::from_millis(1));
     }
 
-    fn remember(&self, deletion: Deletion) {
-        let mut deletions = self
-            .deletions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        deletions.push(deletion);
+    fn remember(&self, deletion: String) {
+        lock(&self.deletions).push(deletion);
     }
 
     /// One of the latest deletions.
-    fn recent_deletion(&self, dice: &mut Dice) -> Option<Deletion> {
-        let deletions = self
-            .deletions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+    fn recent_deletion(&self, dice: &mut Dice) -> Option<String> {
+        let deletions = lock(&self.deletions);
         let recent = &deletions[deletions.len().saturating_sub(6)..];
         (!recent.is_empty()).then(|| dice.one_of(recent).clone())
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn many_clients_of_one_user_exceed_no_limit_and_lose_no_revision(database: TestDatabase) {
@@ -163,7 +158,7 @@ async fn work_and_check(database: &TestDatabase, seed: u64) {
         replicas: [client, replica],
         clock,
         everything: others::everything(),
-        heads: Mutex::default(),
+        messages: Mutex::default(),
         deletions: Mutex::default(),
         made: watch::Sender::default(),
         over: CancellationToken::new(),
@@ -211,9 +206,13 @@ async fn work_and_check(database: &TestDatabase, seed: u64) {
     let lists = readers.join_all().await;
     let events = watching.join_all().await.concat();
     let most = counting.join_all().await;
-    let states = play_through(&deeds, &events, first);
-    check_refusals(&deeds, &states);
-    check_seen(&world, &states, &lists).await;
+    let played = Played::new(&lock(&world.messages));
+    assert_eq!(played.revision(), first);
+    let played = play_through(played, &deeds, &events, &lists);
+    for client in &world.replicas {
+        let same = compare::everything(client, &played.end(), USER, LARGEST_PAGE).await;
+        same.unwrap_or_else(|difference| panic!("{difference}"));
+    }
     for ((what, _, limit), most) in LIMITS.iter().zip(most[0]) {
         assert!(
             most > limit * 9 / 10,
@@ -227,97 +226,52 @@ async fn work_and_check(database: &TestDatabase, seed: u64) {
     }
 }
 
-/// The user's view at each revision, from the answers, all of which came after the `first`. Every answer
-/// and every event is checked.
-fn play_through(deeds: &[Deeds], events: &[WatchConversationsResponse], first: u64) -> Vec<State> {
+/// Makes the changes in the model, in the order of their revisions, and checks all that was said and seen.
+fn play_through(
+    mut played: Played,
+    deeds: &[Deeds],
+    events: &[WatchConversationsResponse],
+    seen: &[Seen],
+) -> Played {
     let mut made: Vec<_> = deeds.iter().flat_map(|deeds| &deeds.made).collect();
-    made.sort_by_key(|(_, answer)| answer.revision);
-    let revisions: Vec<_> = made.iter().map(|(_, answer)| answer.revision).collect();
-    let expected: Vec<_> = (first + 1..=first + revisions.len() as u64).collect();
-    assert_eq!(
-        revisions, expected,
-        "revisions have no gap and no duplicate"
-    );
-
+    made.sort_by_key(|(_, answer)| answer.revision());
     let mut events = events.iter().peekable();
-    let mut deletions = Deletions::new();
-    let before = usize::try_from(first).expect("a small number") + 1;
-    let mut states = vec![State::new(&others::everything()); before];
+    let mut refused: Vec<_> = deeds.iter().flat_map(|deeds| &deeds.refused).collect();
+    let reasons: BTreeSet<_> = refused
+        .iter()
+        .map(|refusal| reason(&refusal.status))
+        .collect();
+    for limit in ["PIN", "FOLDER", "FOLDER_CONVERSATION"] {
+        let reason = format!("{limit}_LIMIT_REACHED");
+        assert!(reasons.contains(&reason), "never {reason}: {reasons:?}");
+    }
+    let mut lists: Vec<_> = seen.iter().flat_map(|seen| &seen.lists).collect();
+    let mut folders: Vec<_> = seen.iter().flat_map(|seen| &seen.folders).collect();
+    played.explains(&mut lists, &mut folders, &mut refused);
     for (request, answer) in made {
-        let mut state = states.last().expect("the first").clone();
-        let expected = state.apply(request, answer, &mut deletions);
-        state.keeps_the_limits();
-        states.push(state);
-        let event = events.next_if(|event| event.revision <= answer.revision);
-        let told = event.map(|event| {
-            assert_eq!(
-                event.revision, answer.revision,
-                "{event:?} comes late or twice"
-            );
-            assert_eq!(event.client_id, request.by, "{event:?}");
-            event.change.as_ref().and_then(|change| change.kind.clone())
-        });
+        let revision = answer.revision();
         assert_eq!(
-            told.flatten(),
-            expected,
-            "of {request:?}, answered {answer:?}"
+            revision,
+            played.revision() + 1,
+            "revisions have no gap and no duplicate"
         );
+        let event = events.next_if(|event| event.revision <= revision);
+        if let Some(event) = event {
+            assert_eq!(event.revision, revision, "{event:?} comes late or twice");
+            assert_eq!(
+                event.client_id,
+                *request.clone().fields().client,
+                "{event:?}"
+            );
+        }
+        played.play(request, answer, event);
+        played.explains(&mut lists, &mut folders, &mut refused);
     }
     assert_eq!(events.next(), None, "nothing else has changed");
-    states
-}
-
-/// Every refusal was right when it was decided, and every limit was reached.
-fn check_refusals(deeds: &[Deeds], states: &[State]) {
-    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
-    for refusal in deeds.iter().flat_map(|deeds| &deeds.refused) {
-        let revisions = states.iter().zip(0..=refusal.last);
-        let mut possible = revisions.filter(|(_, revision)| *revision >= refusal.first);
-        assert!(
-            possible.any(|(state, _)| state.justifies(&refusal.request, &refusal.reason)),
-            "there was no reason: {refusal:?}"
-        );
-        *reasons.entry(&refusal.reason).or_default() += 1;
-    }
-    for reason in [
-        "PIN_LIMIT_REACHED",
-        "FOLDER_LIMIT_REACHED",
-        "FOLDER_CONVERSATION_LIMIT_REACHED",
-    ] {
-        assert!(reasons.contains_key(reason), "never {reason}: {reasons:?}");
-    }
-}
-
-/// Every list was that of its revision, and what is there at last is that of the last.
-async fn check_seen(world: &World, states: &[State], seen: &[Seen]) {
-    let at = |revision: u64| &states[usize::try_from(revision).expect("a small number")];
-    for seen in seen {
-        for list in &seen.lists {
-            at(list.revision).shows_list(list);
-        }
-        for folders in &seen.folders {
-            at(folders.revision).shows_folders(&folders.folders);
-        }
-    }
-    let heads = world
-        .heads
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .clone();
-    let state = states.last().expect("the first");
-    for client in &world.replicas {
-        let list = onlookers::list(client).await;
-        let folders = onlookers::list_folders(client).await;
-        let revision = states.len() as u64 - 1;
-        assert_eq!((list.revision, folders.revision), (revision, revision));
-        state.is_listed_as(&list, &heads);
-        state.is_shown_as(&folders.folders, &heads);
-        let request = GetUnreadCountRequest {
-            user_id: USER.to_owned(),
-            filter: None,
-        };
-        let unread = client.conversations.clone().get_unread_count(request).await;
-        let unread = unread.expect("it can be counted").into_inner();
-        assert_eq!(unread.unread_count, state.unread(&heads));
-    }
+    assert!(refused.is_empty(), "there was no reason: {refused:?}");
+    assert!(
+        lists.is_empty() && folders.is_empty(),
+        "of no revision: {lists:?}, {folders:?}"
+    );
+    played
 }

@@ -68,7 +68,7 @@ pub(super) async fn write_to(world: &World, client: &Client, id: &ConversationId
         Id::System(_) => client.send_system(&[USER], "hi").await.remove(0),
         Id::Text(_) => unreachable!("answers have typed IDs"),
     };
-    world.has_sent(id, message.seq);
+    world.has_sent(id, message);
 }
 
 /// Writes to the user until the clients have done their work.

@@ -9,7 +9,7 @@ use crate::{
         found::Found,
         recording::{Call, History},
     },
-    properties::requests::{Answer, Request},
+    properties::requests::Request,
 };
 
 /// The changes that were acknowledged, by user and revision. The first of two that claim the same.
@@ -17,7 +17,7 @@ pub(in crate::history) fn acknowledged(history: &History) -> BTreeMap<(String, u
     let mut changes = BTreeMap::new();
     for call in &history.calls {
         if let Some((request, answer)) = call.changed() {
-            let revision = (user(request), revision(answer));
+            let revision = (user(request), answer.revision());
             changes.entry(revision).or_insert(call);
         }
     }
@@ -30,7 +30,7 @@ pub(super) fn check(history: &History, found: &Found, violations: &mut Violation
     let is_known =
         |at: &(String, u64)| acknowledged.contains_key(at) || memberships.contains_key(at);
     for (request, answer) in history.calls.iter().filter_map(Call::changed) {
-        let at = (user(request), revision(answer));
+        let at = (user(request), answer.revision());
         let first = acknowledged[&at].changed().expect("it was made");
         if first.0 != request {
             let what = format!("{at:?} is that of {:?} and of {request:?}", first.0);
@@ -92,25 +92,4 @@ pub(in crate::history) fn user(request: &Request) -> String {
 /// The ID of the request.
 pub(in crate::history) fn name(request: &Request) -> String {
     request.name().1
-}
-
-/// The revision that was made.
-pub(in crate::history) fn revision(answer: &Answer) -> u64 {
-    match answer {
-        Answer::Delete(answer) => answer.revision,
-        Answer::Clear(answer) => answer.revision,
-        Answer::Restore(answer) => answer.revision,
-        Answer::Read(answer) => answer.revision,
-        Answer::Pin(answer) => answer.revision,
-        Answer::Mute(answer) => answer.revision,
-        Answer::Mark(answer) => answer.revision,
-        Answer::SetCustomData(answer) => answer.revision,
-        Answer::Show(answer) => answer.revision,
-        Answer::CreateFolder(answer) => answer.revision,
-        Answer::DeleteFolder(answer) => answer.revision,
-        Answer::RenameFolder(answer) => answer.revision,
-        Answer::AddToFolder(answer) => answer.revision,
-        Answer::RemoveFromFolder(answer) => answer.revision,
-        Answer::DeleteMatching(answer) => answer.revision,
-    }
 }

@@ -165,7 +165,7 @@ impl<'a> Replay<'a> {
     /// Makes the change in the model as well, as of a moment at which it has this answer.
     fn explain(&mut self, call: &Call) -> Result<(), String> {
         let (request, answer) = call.changed().expect("it was made");
-        let request = &of_these(request, answer);
+        let request = &request.as_answered(answer);
         let ended = call.ended.unwrap_or(Moment::MAX);
         let mut moment = self.model.clone();
         for id in &self.ids {
@@ -193,7 +193,7 @@ impl<'a> Replay<'a> {
         }
         let expected = request.carry_out(&mut moment);
         let expected = expected.map_err(|refusal| format!("{refusal:?}: {request:?}"))?;
-        let (expected, answer) = (comparable(expected), comparable(answer.clone()));
+        let (expected, answer) = (expected.timeless(), answer.clone().timeless());
         if expected != answer {
             return Err(format!(
                 "{request:?}\n    service: {answer:?}\n    model: {expected:?}"
@@ -328,31 +328,4 @@ fn told(answer: &Answer, id: &ConversationId) -> Said {
         result,
         is_in_folder: folder.is_some_and(|folder| folder.conversation_ids.contains(id)),
     }
-}
-
-/// A reading of everything as one of what it has read: it looks for what is unread before its turn
-/// among the user's changes comes.
-fn of_these(request: &Request, answer: &Answer) -> Request {
-    match (request, answer) {
-        (Request::Read(request), Answer::Read(answer)) if request.all => {
-            let mut request = request.clone();
-            request.all = false;
-            let read = answer.results.iter();
-            request.conversation_ids = read
-                .filter_map(|result| result.conversation_id.clone())
-                .collect();
-            Request::Read(request)
-        }
-        _ => request.clone(),
-    }
-}
-
-/// The answer without what the replay cannot know: the time.
-fn comparable(mut answer: Answer) -> Answer {
-    match &mut answer {
-        Answer::Delete(answer) => answer.restorable_until = None,
-        Answer::Clear(answer) => answer.restorable_until = None,
-        _ => {}
-    }
-    answer
 }

@@ -207,9 +207,18 @@ impl Refusal {
             Self::Plan(NotPlanned::Expired) => (Code::FailedPrecondition, "PLAN_EXPIRED"),
             Self::Folder(NotFiled::NoFolder) => (Code::NotFound, "FOLDER_NOT_FOUND"),
             Self::Folder(NotFiled::NameTaken) => (Code::AlreadyExists, "FOLDER_ALREADY_EXISTS"),
+            Self::Folder(NotFiled::TooManyFolders) => {
+                (Code::FailedPrecondition, "FOLDER_LIMIT_REACHED")
+            }
+            Self::Folder(NotFiled::TooManyConversations { .. }) => (
+                Code::FailedPrecondition,
+                "FOLDER_CONVERSATION_LIMIT_REACHED",
+            ),
         };
         let limit = match self {
-            Self::Pins(TooManyPins { limit }) => Some(limit.to_string()),
+            Self::Pins(TooManyPins { limit })
+            | Self::Folder(NotFiled::TooManyConversations { limit }) => Some(limit.to_string()),
+            Self::Folder(NotFiled::TooManyFolders) => Some("20".to_owned()),
             Self::Restoration(_) | Self::Folder(_) | Self::Plan(_) => None,
         };
         let actual = response.map_err(|status| {

@@ -55,6 +55,39 @@ pub(crate) enum Answer {
     DeleteMatching(DeleteMatchingConversationsResponse),
 }
 
+impl Answer {
+    /// The revision that was made.
+    pub(crate) fn revision(&self) -> u64 {
+        match self {
+            Self::Delete(answer) => answer.revision,
+            Self::Clear(answer) => answer.revision,
+            Self::Restore(answer) => answer.revision,
+            Self::Read(answer) => answer.revision,
+            Self::Pin(answer) => answer.revision,
+            Self::Mute(answer) => answer.revision,
+            Self::Mark(answer) => answer.revision,
+            Self::SetCustomData(answer) => answer.revision,
+            Self::Show(answer) => answer.revision,
+            Self::CreateFolder(answer) => answer.revision,
+            Self::DeleteFolder(answer) => answer.revision,
+            Self::RenameFolder(answer) => answer.revision,
+            Self::AddToFolder(answer) => answer.revision,
+            Self::RemoveFromFolder(answer) => answer.revision,
+            Self::DeleteMatching(answer) => answer.revision,
+        }
+    }
+
+    /// The answer without what a model that is told of it afterwards cannot know: the time.
+    pub(crate) fn timeless(mut self) -> Self {
+        match &mut self {
+            Self::Delete(answer) => answer.restorable_until = None,
+            Self::Clear(answer) => answer.restorable_until = None,
+            _ => {}
+        }
+        self
+    }
+}
+
 /// The fields that all requests have, and those that some have.
 pub(crate) struct Fields<'a> {
     pub(crate) user: &'a mut String,
@@ -126,6 +159,23 @@ impl Request {
                 Answer::DeleteMatching(client.delete_matching_conversations(r).await?.into_inner())
             }
         })
+    }
+
+    /// A reading of everything as one of what it has read: it looks for what is unread before its turn among
+    /// the user's changes comes.
+    pub(crate) fn as_answered(&self, answer: &Answer) -> Self {
+        match (self, answer) {
+            (Self::Read(request), Answer::Read(answer)) if request.all => {
+                let mut request = request.clone();
+                request.all = false;
+                let read = answer.results.iter();
+                request.conversation_ids = read
+                    .filter_map(|result| result.conversation_id.clone())
+                    .collect();
+                Self::Read(request)
+            }
+            _ => self.clone(),
+        }
     }
 
     /// The user and the name that they gave it, which may be empty.
