@@ -201,7 +201,7 @@ impl Store {
         &self.rooms.log
     }
 
-    /// What users have.
+    /// The lists of users.
     pub(crate) fn lists(&self) -> &Lists {
         &self.rooms.lists
     }
@@ -236,7 +236,7 @@ impl Store {
         &self.rooms.events
     }
 
-    /// What the background jobs do.
+    /// The work of the background jobs.
     #[must_use]
     pub fn erasure(&self) -> &Erasure {
         &self.rooms.erasure

@@ -1,6 +1,6 @@
 //! Dependencies point one way, as `src/lib.rs` and `src/store/mod.rs` say.
 //!
-//! What is compiled for tests alone may look wherever it likes.
+//! Code that is compiled for tests alone may look wherever it likes.
 
 use std::{
     fs,

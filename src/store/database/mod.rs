@@ -1,5 +1,5 @@
-//! What stands below all statements: connections, transactions and their repetition, the two dialects of SQL,
-//! parameters and rows, and the schema. Nothing here knows what is stored.
+//! Connections, transactions and their repetition, the two dialects of SQL, parameters and rows, and the schema:
+//! all that stands below the statements. Nothing here knows what is stored.
 
 pub(super) mod backup;
 pub(super) mod coalesce;

@@ -168,7 +168,7 @@ impl Statements {
     }
 }
 
-/// What the background jobs do.
+/// The work of the background jobs.
 pub struct Erasure {
     database: Database,
     messages: Messages,

@@ -68,7 +68,7 @@ impl Statements {
     }
 }
 
-/// What users have: their lists, and what of them is hidden.
+/// The lists of users, and what of them is hidden.
 #[derive(Clone)]
 pub(crate) struct Lists {
     database: Database,
