@@ -17,14 +17,15 @@ use std::{
 use tokio::time::timeout;
 
 use crate::support::{
-    databases::{Backend, TestDatabase, on_every_database},
+    databases::{Backend, TestDatabase, on_every_database, on_every_empty_database},
     process::program,
     rows::Rows,
     stage::PATIENCE,
 };
 
+on_every_empty_database!(migrating_makes_the_schema_and_can_be_repeated);
+
 on_every_database!(
-    migrating_makes_the_schema_and_can_be_repeated,
     health_tells_by_its_exit_status_whether_a_server_serves,
     port_zero_takes_a_free_one_for_each_server,
 );

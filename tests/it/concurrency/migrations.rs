@@ -9,14 +9,14 @@ use conversation_service::{
 
 use crate::support::{
     concurrently::concurrently,
-    databases::{TestDatabase, on_every_database},
+    databases::{TestDatabase, on_every_empty_database},
     process::program,
     rows::Rows,
     server::config,
     stage::{Stage, clock_at},
 };
 
-on_every_database!(
+on_every_empty_database!(
     migrations_at_the_same_time_all_succeed,
     processes_that_migrate_at_the_same_time_all_succeed,
     a_schema_of_a_newer_version_is_refused,

@@ -1,15 +1,19 @@
-//! A fresh, empty database for each test, and the macro that runs a test on every kind of database.
+//! A database of its own for each test, and the macros that run a test on every kind of database.
 
 use std::{
     fs,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
     thread,
 };
 
+use conversation_service::store;
 use sea_orm::{ConnectionTrait as _, Database, DbErr};
 use tempfile::TempDir;
 
-use super::{postgres, proxy::Proxy};
+use super::{postgres, proxy::Proxy, server::config};
 
 /// The databases that the service supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +22,7 @@ pub(crate) enum Backend {
     Postgres,
 }
 
-/// An empty database, which is deleted when this is dropped.
+/// A database of a test, which is deleted when this is dropped.
 pub(crate) struct TestDatabase {
     backend: Backend,
     url: String,
@@ -38,7 +42,31 @@ enum Place {
 }
 
 impl TestDatabase {
-    /// Creates a database, or returns `None` when this kind of database is not there, which was said
+    /// A database with today's tables and nothing in them: what a server makes of an empty database when it
+    /// starts. It is a copy, which takes less time than to migrate.
+    pub(crate) async fn migrated(backend: Backend) -> Option<Self> {
+        static SQLITE: OnceLock<Vec<u8>> = OnceLock::new();
+        static POSTGRES: OnceLock<Option<TestDatabase>> = OnceLock::new();
+        match backend {
+            Backend::Sqlite => {
+                let original = SQLITE.get_or_init(|| {
+                    let original = migrate(backend).expect("always there");
+                    fs::read(original.path()).expect("the file is there")
+                });
+                let copy = Self::create(backend).await?;
+                fs::write(copy.path(), original).expect("the file can be made");
+                Some(copy)
+            }
+            // Nobody would drop the original there.
+            Backend::Postgres if postgres::is_shared() => Self::create(backend).await,
+            Backend::Postgres => {
+                let original = POSTGRES.get_or_init(|| migrate(backend));
+                Some(original.as_ref()?.copy().await)
+            }
+        }
+    }
+
+    /// Creates an empty database, or returns `None` when this kind of database is not there, which was said
     /// on standard error.
     pub(crate) async fn create(backend: Backend) -> Option<Self> {
         match backend {
@@ -77,8 +105,7 @@ impl TestDatabase {
         match &self.place {
             Place::Directory { .. } => {
                 let copy = Self::create(Backend::Sqlite).await.expect("always there");
-                let [from, to] = [self, &copy].map(|one| one.url.trim_start_matches("sqlite://"));
-                fs::copy(from, to).expect("the file is there");
+                fs::copy(self.path(), copy.path()).expect("the file is there");
                 copy
             }
             Place::Server { database } => {
@@ -119,6 +146,11 @@ impl TestDatabase {
         (proxy, Self::on_own_postgres(url))
     }
 
+    /// The file of a database on SQLite.
+    fn path(&self) -> &str {
+        self.url.trim_start_matches("sqlite://")
+    }
+
     /// The URL that the service is given to connect to this database.
     pub(crate) fn url(&self) -> &str {
         &self.url
@@ -145,14 +177,13 @@ impl PostgresDatabase {
             std::process::id(),
             COUNT.fetch_add(1, Ordering::Relaxed)
         );
-        // An earlier process with the same ID has left it behind, if it was killed.
-        execute(
-            superuser,
-            &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
-        )
-        .await
-        .expect("a left-over database can be dropped");
-        execute(superuser, &format!("CREATE DATABASE {name} {options}"))
+        let statements = [
+            // An earlier process with the same ID has left it behind, if it was killed.
+            format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
+            // The default strategy writes all that it copies to the log as well, which takes five times as long.
+            format!("CREATE DATABASE {name} STRATEGY FILE_COPY {options}"),
+        ];
+        execute(superuser, &statements)
             .await
             .expect("a database can be created");
         Self { superuser, name }
@@ -169,18 +200,23 @@ impl Drop for PostgresDatabase {
             tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
-                .map(|runtime| runtime.block_on(execute(superuser, &statement)))
+                .map(|runtime| runtime.block_on(execute(superuser, &[statement])))
         });
         let _ = dropping.join();
     }
 }
 
-/// Runs one statement on a connection of its own.
-async fn execute(url: &str, statement: &str) -> Result<(), DbErr> {
+/// Runs statements, one after the other, on a connection of their own.
+async fn execute(url: &str, statements: &[String]) -> Result<(), DbErr> {
     let connection = Database::connect(url).await?;
-    let done = connection.execute_unprepared(statement).await;
+    let mut done = Ok(());
+    for statement in statements {
+        if done.is_ok() {
+            done = connection.execute_unprepared(statement).await.map(drop);
+        }
+    }
     connection.close().await?;
-    done.map(drop)
+    done
 }
 
 /// The URL with its database replaced, user, host and parameters kept.
@@ -196,24 +232,46 @@ fn database_url(url: &str, database: &str) -> String {
     format!("{scheme}://{authority}/{database}{parameters}")
 }
 
+/// Brings an empty database up to date, in a runtime that outlives no test.
+fn migrate(backend: Backend) -> Option<TestDatabase> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime can be built");
+    let migrating = move || {
+        runtime.block_on(async {
+            let database = TestDatabase::create(backend).await?;
+            store::migrate(&config(&database).database)
+                .await
+                .expect("an empty database can be migrated");
+            Some(database)
+        })
+    };
+    // A runtime cannot be blocked on within another.
+    thread::spawn(migrating).join().expect("no panic")
+}
+
 /// Makes a test for each kind of database from `async fn name(database: TestDatabase)`: they are
-/// called `name::sqlite` and `name::postgres`.
+/// called `name::sqlite` and `name::postgres`. The database has today's tables.
 macro_rules! on_every_database {
     ($($name:ident),+ $(,)?) => {
+        $crate::support::databases::on_every_database!(from migrated: $($name),+);
+    };
+    (from $make:ident: $($name:ident),+) => {
         $(
             mod $name {
                 use crate::support::databases::{Backend, TestDatabase};
 
                 #[tokio::test(flavor = "multi_thread")]
                 async fn sqlite() {
-                    if let Some(database) = TestDatabase::create(Backend::Sqlite).await {
+                    if let Some(database) = TestDatabase::$make(Backend::Sqlite).await {
                         super::$name(database).await;
                     }
                 }
 
                 #[tokio::test(flavor = "multi_thread")]
                 async fn postgres() {
-                    if let Some(database) = TestDatabase::create(Backend::Postgres).await {
+                    if let Some(database) = TestDatabase::$make(Backend::Postgres).await {
                         super::$name(database).await;
                     }
                 }
@@ -222,7 +280,14 @@ macro_rules! on_every_database {
     };
 }
 
-pub(crate) use on_every_database;
+/// The same for tests whose database is empty: they see how its tables are made, or make them.
+macro_rules! on_every_empty_database {
+    ($($name:ident),+ $(,)?) => {
+        $crate::support::databases::on_every_database!(from create: $($name),+);
+    };
+}
+
+pub(crate) use {on_every_database, on_every_empty_database};
 
 #[test]
 fn the_database_of_a_url_is_replaced_and_the_rest_is_kept() {

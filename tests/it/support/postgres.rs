@@ -69,6 +69,11 @@ pub(crate) fn superuser_url() -> Option<&'static str> {
         .map(|cluster| cluster.url.as_str())
 }
 
+/// Whether the server is somebody else's, who does not throw it away with the tests.
+pub(crate) fn is_shared() -> bool {
+    env::var_os("TEST_POSTGRES_URL").is_some()
+}
+
 fn find_or_start() -> Option<Cluster> {
     if let Ok(url) = env::var("TEST_POSTGRES_URL") {
         return Some(Cluster { url, _script: None });

@@ -4,12 +4,12 @@ use conversation_service::proto::{RestorationOutcome, change::Kind};
 
 use super::former::{Former, Sql};
 use crate::support::{
-    databases::{TestDatabase, on_every_database},
+    databases::{TestDatabase, on_every_empty_database},
     ids::group,
     rows::Rows,
 };
 
-on_every_database!(
+on_every_empty_database!(
     what_was_deleted_before_joining_again_is_superseded,
     watermarks_of_who_has_joined_again_stand_where_the_membership_begins,
     what_was_undone_since_joining_is_still_restored,
