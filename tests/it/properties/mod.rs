@@ -32,7 +32,7 @@ use world::World;
 const SEED: u64 = 20_231_114;
 
 /// How many operations a run does at least, if `TEST_OPERATIONS` does not say otherwise.
-const OPERATIONS: usize = 10_000;
+const OPERATIONS: usize = 3_000;
 
 /// How many steps a case has at most; on average it has half as many.
 const LONGEST_CASE: usize = 1_200;
