@@ -5,9 +5,9 @@ use std::{env, time::Duration};
 use crate::{stage::Load, support::Outcome};
 
 /// The scenarios that can be asked for by name; `all` is every one of them but `mix`.
-pub const SCENARIOS: [&str; 12] = [
+pub const SCENARIOS: [&str; 13] = [
     "headline", "sqlite", "idle", "history", "naive", "wal", "process", "groups", "messages",
-    "replicas", "curves", "mix",
+    "calls", "replicas", "curves", "mix",
 ];
 
 /// The measurements to make, and how much data to make them on.

@@ -41,6 +41,7 @@
 //! | `process` | the time to start, and resident memory idle and after load |
 //! | `groups` | messages to a group of 10 and of 10,000 |
 //! | `messages` | messages from 1, 16 and 64 callers against the best SQL by hand; 64 callers to one group of 8 and of 10,000 |
+//! | `calls` | each frequent call by itself, a page of a list against the best SQL by hand, a pin against a reading; CPU |
 //! | `replicas` | two replicas on one PostgreSQL against one |
 //! | `curves` | the picture: throughput and latency over concurrency, cost over the length of histories |
 //! | `mix` | any mix of calls by a number of callers, or at a rate; no part of `all` |
@@ -56,7 +57,7 @@
 //! | `--quick` | | 1,000 users, half a second, a scale of 10 |
 //! | `--load` | | IDs and calls in flight of `headline` and `sqlite`, in place of their own: `1x64`, `100x16` |
 //! | `--mix` | some of each | calls of the mix, with their shares |
-//! | `--in-flight` | 16 | callers of the mix |
+//! | `--in-flight` | 16 | callers of the mix and of `calls` |
 //! | `--rate` | 0 | calls of the mix per second, answered or not; 0: each caller waits for its answer |
 //! | `--database` | both | `postgresql` or `sqlite` |
 //! | `--baseline` | | another build of the program |
@@ -86,6 +87,7 @@ mod arguments;
 mod captured;
 mod database;
 mod direct_messages;
+mod direct_pages;
 mod direct_postgres;
 mod direct_sqlite;
 mod drive;
@@ -109,7 +111,7 @@ use std::{fs, path::Path};
 use arguments::Arguments;
 use picture::{Panel, Picture, spelled};
 use report::Report;
-use scenarios::{curves, deletions, groups, history, messages, mix, processes, replicas};
+use scenarios::{calls, curves, deletions, groups, history, messages, mix, processes, replicas};
 use stage::Stage;
 use support::{Outcome, places};
 
@@ -191,6 +193,7 @@ async fn run(scenario: &str, stage: &mut Stage<'_>) -> Outcome<()> {
         "process" => processes::processes(stage).await,
         "groups" => groups::groups(stage).await,
         "messages" => messages::messages(stage).await,
+        "calls" => calls::calls(stage).await,
         "replicas" => replicas::replicas(stage).await,
         "curves" => curves::curves(stage).await,
         "mix" => mix::mix(stage).await,

@@ -161,7 +161,7 @@ impl Mix {
                 "delete100" => MOST,
                 name => {
                     kinds.push(kind);
-                    calls.push(other(name, &supply.people, &mut self.random)?);
+                    calls.push(call(name, &supply.people, &mut self.random)?);
                     continue;
                 }
             };
@@ -207,7 +207,7 @@ impl Mix {
 }
 
 /// A call of a random user, about a random conversation of theirs.
-fn other(name: &str, people: &People, random: &mut StdRng) -> Outcome<Call> {
+pub fn call(name: &str, people: &People, random: &mut StdRng) -> Outcome<Call> {
     let number = random.random_range(0..people.users);
     let user_id = people.user(number);
     let friend = people.friend(number, random.random_range(0..people.conversations));

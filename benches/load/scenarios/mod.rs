@@ -1,5 +1,6 @@
 //! The scenarios to measure, each under its name.
 
+pub mod calls;
 pub mod curves;
 pub mod deletions;
 pub mod groups;

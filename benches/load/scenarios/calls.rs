@@ -1,0 +1,147 @@
+//! The calls that people make most, each by itself: against the other build, and a page of a list against the
+//! best SQL by hand. All have their turns in each run.
+
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+
+use super::mix::call;
+use crate::{
+    direct_pages::Pages,
+    people::{Call, People},
+    report::{self, Target},
+    sample::{Before, Sample, figures},
+    stage::Stage,
+    subject::Subject,
+    support::Outcome,
+};
+
+const PAGE: &str = "list";
+const PIN: &str = "pin";
+const READ: &str = "read";
+const CALLS: [&str; 7] = ["send", PAGE, "unread", READ, "mark", PIN, "clear"];
+
+/// What is measured of one call.
+struct Measured {
+    name: &'static str,
+    /// The calls of one measurement.
+    count: usize,
+    /// By subject.
+    samples: Vec<Vec<Sample>>,
+    /// The floor, if it has one.
+    direct: Vec<Sample>,
+}
+
+/// Everything that is measured of the calls.
+pub async fn calls(stage: &mut Stage<'_>) -> Outcome<()> {
+    let callers = stage.arguments.in_flight;
+    let mut subjects = vec![Subject::services("service", vec![stage.service()?])];
+    if let Some(other) = &stage.baseline {
+        subjects.push(Subject::services("baseline", vec![other.clone()]));
+    }
+    let pages = Pages::connect(&stage.database).await?;
+    let mut random = StdRng::seed_from_u64(3);
+    let mut all = Vec::new();
+    for name in CALLS {
+        // The first calls of a connection are slow: the second measurement counts.
+        let mut count = 20 * callers;
+        for _ in 0..2 {
+            let calls = drawn(name, count, &stage.supply.people, &mut random)?;
+            let pilot = subjects[0].run(&stage.database, calls, callers).await?;
+            let wanted = stage.arguments.duration.as_secs_f64() * pilot.rate();
+            count = (wanted as usize).max(20 * callers);
+        }
+        all.push(Measured {
+            name,
+            count,
+            samples: vec![Vec::new(); subjects.len()],
+            direct: Vec::new(),
+        });
+    }
+    stage.database.settle().await?;
+    for run in 0..stage.arguments.runs {
+        for measured in &mut all {
+            for place in 0..subjects.len() {
+                let index = (run + place) % subjects.len();
+                let people = &stage.supply.people;
+                let calls = drawn(measured.name, measured.count, people, &mut random)?;
+                let sample = subjects[index].run(&stage.database, calls, callers);
+                measured.samples[index].push(sample.await?);
+            }
+            if measured.name == PAGE {
+                let sample = read(stage, &pages, measured.count, callers, &mut random);
+                measured.direct.push(sample.await?);
+            }
+        }
+    }
+    stage.start_over().await?;
+    for measured in &all {
+        show(stage, &subjects, measured);
+    }
+    show_pins(stage, &all);
+    Ok(())
+}
+
+/// Calls of random users, about random conversations of theirs.
+fn drawn(name: &str, count: usize, people: &People, random: &mut StdRng) -> Outcome<Vec<Call>> {
+    (0..count).map(|_| call(name, people, random)).collect()
+}
+
+/// Pages by direct SQL.
+async fn read(
+    stage: &Stage<'_>,
+    pages: &Pages,
+    count: usize,
+    callers: usize,
+    random: &mut StdRng,
+) -> Outcome<Sample> {
+    let people = &stage.supply.people;
+    let users = (0..count).map(|_| people.user(random.random_range(0..people.users)));
+    let users = users.collect();
+    let before = Before::look(&stage.database, Vec::new()).await?;
+    let times = pages.read(users, callers).await?;
+    before.sample(&stage.database, times).await
+}
+
+fn show(stage: &mut Stage<'_>, subjects: &[Subject], measured: &Measured) {
+    let callers = stage.arguments.in_flight;
+    let what = format!(
+        "{}: {}, {callers} in flight",
+        stage.database.place.name, measured.name
+    );
+    report::all_figures(&what, subjects, &measured.samples);
+    let own = figures(&measured.samples[0], Sample::rate);
+    for (subject, samples) in subjects.iter().zip(&measured.samples).skip(1) {
+        let name = format!("{what}: calls/s, service / {}", subject.name);
+        let other = figures(samples, Sample::rate);
+        stage.report.ratio(&name, Target::None, &own, &other);
+    }
+    if !measured.direct.is_empty() {
+        report::figures("direct SQL", &measured.direct);
+        let least = if stage.database.is_postgres() {
+            0.7
+        } else {
+            0.5
+        };
+        let name = format!("{what}: calls/s, service / direct SQL");
+        let direct = figures(&measured.direct, Sample::rate);
+        stage
+            .report
+            .ratio(&name, Target::AtLeast(least), &own, &direct);
+    }
+}
+
+/// A pin may be refused, and reading may not: the ratio says what that costs.
+fn show_pins(stage: &mut Stage<'_>, all: &[Measured]) {
+    let of = |name| {
+        let measured = all.iter().find(|measured| measured.name == name);
+        measured.map_or(Vec::new(), |measured| {
+            figures(&measured.samples[0], Sample::rate)
+        })
+    };
+    let name = format!(
+        "{}: calls/s, pinning / reading, {} in flight",
+        stage.database.place.name, stage.arguments.in_flight
+    );
+    stage
+        .report
+        .ratio(&name, Target::AtLeast(0.6), &of(PIN), &of(READ));
+}
