@@ -7,12 +7,16 @@
 //! Deliberately absent: the database and the transport. `tests/it/fuzz` has both.
 
 mod admission;
+#[cfg(not(test))]
 mod fields;
-mod methods;
-mod texts;
-
 #[cfg(test)]
-mod seeds;
+pub(in crate::grpc) mod fields;
+mod methods;
+#[cfg(test)]
+pub(in crate::grpc) mod seeds;
+mod texts;
+#[cfg(test)]
+pub(in crate::grpc) mod variants;
 
 use std::{collections::BTreeSet, str::from_utf8};
 

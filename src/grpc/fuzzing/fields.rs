@@ -18,8 +18,8 @@ struct Protocol {
     requests: Vec<(String, String)>,
 }
 
-/// The fields of a method's request, and of what lies in them.
-pub(super) struct Fields(&'static str);
+/// The fields of a method's request, and of the messages in it.
+pub(in crate::grpc) struct Fields(&'static str);
 
 impl Protocol {
     fn read() -> Self {
@@ -47,7 +47,7 @@ impl Protocol {
 
 impl Fields {
     /// Of the request of this method.
-    pub(super) fn of_method(method: &str) -> Self {
+    pub(in crate::grpc) fn of_method(method: &str) -> Self {
         let mut requests = PROTOCOL.requests.iter();
         let found = requests.find(|(name, _)| name == method);
         let (_, request) = found.unwrap_or_else(|| panic!("there is no method {method}"));
@@ -91,9 +91,26 @@ fn field(message: &str, name: &str) -> Option<&'static FieldDescriptorProto> {
     message.field.iter().find(|field| field.name() == name)
 }
 
+#[cfg(test)]
+impl Fields {
+    /// Of the messages in this field; `None` if it has other values.
+    pub(super) fn of_field(field: &'static FieldDescriptorProto) -> Option<Self> {
+        let message = field.type_name();
+        PROTOCOL
+            .messages
+            .contains_key(message)
+            .then_some(Self(message))
+    }
+
+    /// All of them, in the order in which they are declared.
+    pub(in crate::grpc) fn all(&self) -> &'static [FieldDescriptorProto] {
+        &PROTOCOL.messages[self.0].field
+    }
+}
+
 /// The names of all methods, in the order of the protocol.
 #[cfg(test)]
-pub(super) fn methods() -> Vec<&'static str> {
+pub(in crate::grpc) fn methods() -> Vec<&'static str> {
     let requests = PROTOCOL.requests.iter();
     requests.map(|(name, _)| name.as_str()).collect()
 }

@@ -11,7 +11,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{METHODS, fields, request, text, texts::KINDS};
+use prost_types::field_descriptor_proto::Type;
+
+use super::{
+    METHODS,
+    fields::{self, Fields},
+    request, text,
+    texts::KINDS,
+    variants::{is_text, number, value, variants},
+};
+
+pub(in crate::grpc) use requests::valid;
 
 /// The file of each seed, without the first byte, which chooses.
 type Seeds = BTreeMap<String, Vec<u8>>;
@@ -86,6 +96,35 @@ fn every_method_has_its_parser_and_a_valid_request() {
         let seed = seeds.get(method);
         let (_, message) = seed.and_then(|seed| seed.split_first()).expect("a seed");
         assert!(matches!(parse(message), Some(Ok(()))), "{method}");
+    }
+}
+
+/// More bytes than any text of a request may have.
+const TOO_LONG: usize = 20_000;
+
+/// No enum has so many values.
+const UNKNOWN_VALUE: u64 = 1_000;
+
+#[test]
+fn every_text_of_a_request_has_a_limit_and_no_unknown_value_is_taken() {
+    for (method, kind, message) in requests::valid() {
+        let (_, parse) = METHODS
+            .into_iter()
+            .find(|(name, _)| *name == method)
+            .expect("it is a method");
+        let wrong = variants(&Fields::of_method(method), &message, &|field, _| {
+            if is_text(field) {
+                vec![value(field, &[b'x'; TOO_LONG])]
+            } else if field.r#type() == Type::Enum {
+                vec![number(field, UNKNOWN_VALUE)]
+            } else {
+                Vec::new()
+            }
+        });
+        for (path, message) in wrong {
+            let parsed = parse(&message).expect("it is a message");
+            assert!(parsed.is_err(), "{method}{kind} takes anything as {path}");
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The digests of requests are those that the log has of them.
 
+mod fields;
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use prost::Message;
 
@@ -27,14 +29,15 @@ fn a_request_has_the_digests_that_were_recorded_of_it() {
         let mut field = || fields.next().expect("a field");
         let (method, request, digest, former) = (field(), field(), field(), field());
         let request = URL_SAFE_NO_PAD.decode(request).expect("base64");
-        let (found, found_former) = digests(method, &request);
+        let (found, found_former) = digests(method, &request).expect("a valid request");
         assert_eq!(URL_SAFE_NO_PAD.encode(found), digest, "{method}");
         let found_former = found_former.map(|former| URL_SAFE_NO_PAD.encode(former));
         assert_eq!(found_former.as_deref().unwrap_or("-"), former, "{method}");
     }
 }
 
-fn digests(method: &str, bytes: &[u8]) -> Digests {
+/// The digests of a request; `None` if it is not valid, or has no `request_id`.
+fn digests(method: &str, bytes: &[u8]) -> Option<Digests> {
     match method {
         "DeleteConversations" => of_user(bytes, delete_conversations::parse, |it| it.0.origin),
         "RestoreConversations" => of_user(bytes, restore_conversations::parse, |it| it.origin),
@@ -63,23 +66,23 @@ fn of_user<M: Message + Default, T>(
     bytes: &[u8],
     parse: impl FnOnce(M, Option<CallerName>) -> Result<T, InvalidRequest>,
     origin: impl FnOnce(T) -> Origin,
-) -> Digests {
+) -> Option<Digests> {
     let request = M::decode(bytes).expect("a message");
-    let parsed = parse(request, None).expect("a valid request");
+    let parsed = parse(request, None).ok()?;
     let RequestKey {
         id: _,
         digest,
         former_digest,
-    } = origin(parsed).request.expect("a request with an ID");
-    (digest.0, Some(former_digest.0))
+    } = origin(parsed).request?;
+    Some((digest.0, Some(former_digest.0)))
 }
 
 fn of_group<M: Message + Default>(
     bytes: &[u8],
     parse: impl FnOnce(M, Option<CallerName>) -> Result<MembershipRequest, InvalidRequest>,
-) -> Digests {
+) -> Option<Digests> {
     let request = M::decode(bytes).expect("a message");
-    let parsed = parse(request, None).expect("a valid request");
-    let GroupRequest { id: _, digest } = parsed.request.expect("a request with an ID");
-    (digest.0, None)
+    let parsed = parse(request, None).ok()?;
+    let GroupRequest { id: _, digest } = parsed.request?;
+    Some((digest.0, None))
 }

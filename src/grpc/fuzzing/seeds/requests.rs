@@ -24,7 +24,7 @@ use crate::proto::{
 type Seed = (&'static str, &'static str, Vec<u8>);
 
 /// Requests that are valid, one for each method.
-pub(super) fn valid() -> Vec<Seed> {
+pub(in crate::grpc) fn valid() -> Vec<Seed> {
     [lists(), matching(), settings(), folders(), feeding()].concat()
 }
 
