@@ -177,13 +177,13 @@ fn friend(number: usize) -> String {
 /// Makes the conversations of a user, and deletes all but those that stay listed, which are made last. The first
 /// of them are in a folder. All of them are read.
 async fn befriend(load: &Channel, user: &'static str, made: usize, listed: usize) -> Outcome<()> {
-    let turns = Arc::new(Semaphore::new(AT_A_TIME));
+    let permits = Arc::new(Semaphore::new(AT_A_TIME));
     let mut making = JoinSet::new();
     for number in (0..made).rev() {
-        let turn = Arc::clone(&turns).acquire_owned().await?;
+        let permit = Arc::clone(&permits).acquire_owned().await?;
         let load = load.clone();
         making.spawn(async move {
-            let _turn = turn;
+            let _permit = permit;
             let arriving = message(&friend(number), user);
             MessageServiceClient::new(load)
                 .send_message(arriving)

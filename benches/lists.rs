@@ -160,13 +160,13 @@ fn conversation(size: usize, number: usize, other: &str) -> ConversationId {
 
 /// Makes the conversations of a user.
 async fn befriend(load: &Channel, size: usize) -> Outcome<()> {
-    let turns = Arc::new(Semaphore::new(AT_A_TIME));
+    let permits = Arc::new(Semaphore::new(AT_A_TIME));
     let mut making = JoinSet::new();
     for number in 0..size {
-        let turn = Arc::clone(&turns).acquire_owned().await?;
+        let permit = Arc::clone(&permits).acquire_owned().await?;
         let load = load.clone();
         making.spawn(async move {
-            let _turn = turn;
+            let _permit = permit;
             if let Some(Id::GroupId(group_id)) = conversation(size, number, "").id {
                 let many = if number.is_multiple_of(100) { MANY } else { 1 };
                 let others = (0..many).map(|other| format!("friend {}", number + other));

@@ -3,7 +3,7 @@
 //!
 //! One server, the real program in a process of its own, is compared with itself. Its peak is the most
 //! deletions of 100 conversations a second that 16, 64 or 128 callers get done if each waits for an answer
-//! before it asks again. The peak is measured anew before each period, since a database has better and
+//! before it asks again. The peak is measured again before each period, since a database has better and
 //! worse minutes. Then as many callers as it takes ask at a fixed rate, four times the peak, without
 //! waiting for answers; each call has a deadline of two seconds. Callers, server and database share the
 //! machine, so what the refusals cost the callers is missing from what gets done; to make that little, they

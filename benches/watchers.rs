@@ -334,10 +334,10 @@ where
     let gate = Arc::new(Semaphore::new(AT_A_TIME));
     let mut calls = JoinSet::new();
     for number in 0..count {
-        let turn = Arc::clone(&gate).acquire_owned().await?;
+        let permit = Arc::clone(&gate).acquire_owned().await?;
         let call = call(channel.clone(), number);
         calls.spawn(async move {
-            let _turn = turn;
+            let _permit = permit;
             tokio::time::timeout(Duration::from_secs(60), call).await?
         });
     }

@@ -70,7 +70,7 @@ pub enum CertificateName {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Callers(Vec<Caller>);
 
-/// Two callers that cannot be told apart.
+/// Two callers that cannot be distinguished.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CallersError {
     /// They have one name.

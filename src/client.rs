@@ -21,7 +21,7 @@
 //! A caller that needs nothing else of this crate takes the feature `client` alone:
 //! `default-features = false, features = ["client"]`. Neither the server nor a database is compiled then.
 //!
-//! With a token and TLS, and for what to do about a refusal:
+//! With a token, TLS, retries, and the reasons of an error:
 //!
 //! ```no_run
 //! use conversation_service::client::{Certificate, Client, ClientTlsConfig, Retry, reason, violations};
@@ -66,10 +66,10 @@
 //! Invariants: no `Debug` form shows a token, and every call but `WatchConversations` and `WatchUsers` has a
 //! deadline.
 //!
-//! Deliberately absent: retries of calls by itself. Whether a call may be made twice depends on its
-//! `request_id` or `client_message_id`, so the caller says so with [`Retry`]. And balancing: the channel connects to one
-//! address. The server closes each connection at `max_connection_age`, and the channel then connects to
-//! whichever address the name gives.
+//! Deliberately absent: automatic retries of calls. Whether a call may be made twice depends on its `request_id`
+//! or `client_message_id`, so the caller asks for it with [`Retry`]. Also absent: load balancing. The channel
+//! connects to one address. The server closes each connection at `max_connection_age`, and the channel then
+//! resolves the name again.
 
 mod conversation_id;
 mod failure;
@@ -229,11 +229,11 @@ impl ClientBuilder {
         self
     }
 
-    /// Gives each call this long, unless the request has a time of its own (`Request::set_timeout`); the
-    /// server is told, and does nothing by halves. `WatchConversations` and `WatchUsers` have all the time they
-    /// need.
+    /// Sets the deadline of each call, unless the request has one of its own (`Request::set_timeout`). The
+    /// server knows it, and rolls back what is not finished by then. `WatchConversations` and `WatchUsers` have
+    /// no deadline.
     ///
-    /// [`DEFAULT_DEADLINE`] otherwise.
+    /// The default is [`DEFAULT_DEADLINE`].
     #[must_use]
     pub const fn deadline(mut self, deadline: Duration) -> Self {
         self.additions.deadline = deadline;

@@ -9,17 +9,17 @@ use crate::{
     health_probe::{ProbeAddress, ProbeFiles},
 };
 
-/// Owns the conversation lists of a chat product's users.
+/// Keeps the conversation lists of a chat product's users, over gRPC
 #[derive(Debug, Parser)]
 #[command(
     name = "conversation-service",
     version,
-    after_help = "Every setting is also a variable (--restore-window is CONVERSATION_RESTORE_WINDOW)\n\
-                  and, but for --config, a key of the TOML file (restore_window = \"24h\"). The command\n\
+    after_help = "Every setting is also an environment variable (--restore-window is CONVERSATION_RESTORE_WINDOW)\n\
+                  and, except for --config, a key of the TOML file (restore_window = \"24h\"). The command\n\
                   line wins over the environment, and the environment over the file.\n\
-                  The services that may call stand in the file alone, each as a table [[callers]] with name,\n\
-                  token_sha256 (one or a list), certificate_name or certificate_common_name, and roles. They,\n\
-                  sync_deletions and log_filter are followed when the file changes.\n\
+                  The services that may call can only be named in the file, each by a table [[callers]] with\n\
+                  name, token_sha256 (one or a list), certificate_name or certificate_common_name, and roles.\n\
+                  Callers, sync_deletions and log_filter are read again when the file changes.\n\
                   OTEL_EXPORTER_OTLP_ENDPOINT says where to send traces [default: none are sent]."
 )]
 pub struct CommandLine {
@@ -34,26 +34,26 @@ pub struct CommandLine {
 /// A command of the program.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Bring the database up to date, then serve; this is also done without a command
+    /// Bring the database up to date, then serve; this is the default
     Serve,
-    /// Bring the database up to date and exit, saying what was done
+    /// Bring the database up to date, print what was done, and exit
     Migrate,
-    /// Run the background jobs once and exit, saying what they have removed
+    /// Run the background jobs once, print what they have removed, and exit
     Purge {
-        /// On SQLite: the clock of this machine has jumped ahead, and is right
+        /// On SQLite: trust the clock of this machine, although it has jumped ahead
         #[arg(long)]
         trust_clock: bool,
     },
-    /// Copy a SQLite database into a new file, also while a server uses it
+    /// Copy a SQLite database into a new file, even while a server uses it
     Backup {
-        /// The file to make; it must not exist
+        /// The file to create; it must not exist
         file: PathBuf,
     },
-    /// To be run once after the database was restored from a backup: every client lists again
+    /// Run this once after restoring the database from a backup, so that every client lists again
     AfterRestore,
-    /// Exit with status 0 if a server serves, for probes
+    /// Check the health of a server, for probes: exit with status 0 if it serves
     Health {
-        /// The server, as host:port, http://… or https://… [default: the address to accept calls on]
+        /// The server, as host:port, http://… or https://… [default: the address of --listen]
         #[arg(long)]
         address: Option<ProbeAddress>,
         /// The files that protect the connection.

@@ -1,4 +1,4 @@
-//! The settings of the service: where each one comes from, and what they come to.
+//! The settings of the service: their sources, and the configuration that results.
 //!
 //! Every setting has one name, spelled three ways: `restore_window = "24h"` in the TOML file,
 //! `CONVERSATION_RESTORE_WINDOW` in the environment, `--restore-window` on the command line. A later
@@ -76,7 +76,7 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// When the background jobs run, and what they keep.
     pub jobs: JobsConfig,
-    /// How long calls in flight may go on after the service was told to stop. Default: 10 seconds.
+    /// How long calls in flight may go on after the signal to stop. Default: 10 seconds.
     pub drain_timeout: Duration,
     /// How log lines are written. Default: text.
     pub log_format: LogFormat,
@@ -164,15 +164,15 @@ pub struct LimitsConfig {
     /// The most connections of one address at once, 1 to 1,000,000; those in excess wait, for a limited
     /// time. A third more is kept for other addresses. Each takes a file descriptor. Default: 1,000.
     pub connections: u32,
-    /// The most calls that one connection has open at once, watches apart, 1 to 1,000,000. Clients are told
-    /// the sum of both numbers, and keep to it by themselves. Default: 1,000.
+    /// The most calls that one connection has open at once, without watches, 1 to 1,000,000. The server announces
+    /// the sum of both numbers to clients, which keep to it. Default: 1,000.
     pub streams_per_connection: u32,
     /// The most watches that one connection has open at once, 1 to 1,000,000; those in excess are refused
     /// (`RESOURCE_EXHAUSTED`, reason `WATCH_LIMIT_REACHED`), so that calls never wait behind watches.
     /// Default: 1,000.
     pub watches_per_connection: u32,
-    /// How long a connection is used for new calls, 1 second to 3650 days; then the client is told to
-    /// make another one, and what is going on goes on. Default: 30 minutes.
+    /// How long a connection takes new calls, 1 second to 3650 days. Then the server asks the client to make
+    /// another one, and only finishes open calls. Default: 30 minutes.
     pub connection_age: Duration,
 }
 

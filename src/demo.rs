@@ -1,16 +1,16 @@
-//! The whole story on a throw-away database: the `demo` command.
+//! The `demo` command: shows the service with real calls on a throw-away database.
 //!
 //! It starts the server that `serve` starts, on a free port of the loopback interface and on a SQLite
 //! database in a temporary directory, and talks to it as any other program would, through the
 //! generated client. The modules: `service` makes the calls, `scenes` is the story, `page` turns
 //! answers into lines.
 //!
-//! - What the story says of the service's data is taken from an answer, so it cannot be wrong.
-//! - It comes out the same every time but for the port: the clock is turned by hand.
-//! - Nothing is left behind: the directory goes with the story, also when that fails. Only a process
-//!   that is killed leaves it.
+//! - The data that it prints comes from the answers of the service, so it cannot be wrong.
+//! - The output is the same every time, except for the port: the demo sets the clock.
+//! - Nothing is left behind: the directory is removed at the end, even after an error. Only a killed process leaves
+//!   it.
 //!
-//! Deliberately absent: settings. The story neither reads nor touches what the service is set to.
+//! Deliberately absent: settings. The demo neither reads nor changes the settings of the service.
 
 mod page;
 mod scenes;
@@ -33,7 +33,7 @@ use service::Service;
 /// When the story begins: a Monday in May 2026.
 const BEGINNING: Timestamp = Timestamp::from_micros(1_778_486_400_000_000);
 
-/// Why the story could not be told to its end.
+/// The reason why the demo stopped before its end.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DemoError {
@@ -64,7 +64,7 @@ impl From<tonic::Status> for DemoError {
 ///
 /// # Errors
 ///
-/// A [`DemoError`] if it cannot be told to its end.
+/// A [`DemoError`] if it stops before its end.
 pub async fn run(out: &mut impl Write) -> Result<(), DemoError> {
     let directory = tempfile::Builder::new()
         .prefix("conversation-service-demo-")

@@ -1,6 +1,6 @@
-//! A service that owns, for every user of a chat product, the list of that user's conversations and
-//! what of each conversation's history the user can still see; above all, one that gets deleting
-//! conversations right.
+//! The conversation lists of a chat product's users: a service that stores messages, and knows for every user
+//! which conversations are listed and how much of each history the user can still read. Its main task is to
+//! delete conversations correctly.
 //!
 //! # The map
 //!
@@ -31,9 +31,9 @@
 //!
 //! 1. Dependencies point one way: `main -> server -> {grpc, jobs, sync, store}`,
 //!    `grpc -> app -> {sync, store, domain}`, `{jobs, sync} -> store -> {config, domain}`, and
-//!    `server -> tls -> access -> domain`, which `grpc` knows as well. The transport knows no SQL, the
-//!    store no protocol. [`metrics`] and [`telemetry`] know neither, and anybody may count and trace.
-//!    `tests/it/arrows.rs` has the whole order, and that of the store's rooms.
+//!    `server -> tls -> access -> domain`; `grpc` uses `access` and `tls` as well. The transport contains no
+//!    SQL, and the store does not know the protocol. [`metrics`] and [`telemetry`] know neither, and every
+//!    module may use them. `tests/it/arrows.rs` checks the whole order, and that of the store's rooms.
 //! 2. Input is parsed once, at the edge. Inside, a [`domain::ConversationId`] is always valid, and
 //!    numbers that could be swapped have types of their own.
 //! 3. There is one [`store::Store`] for both databases. Code asks which one it has in `store::database` alone.
@@ -46,31 +46,30 @@
 //! 8. Every task is tracked and notified when to stop, or has callers that wait for it and ends with the
 //!    last of them. There is no global state but the destination of log lines and of traces, which is a
 //!    process's own; metrics belong to a server.
-//! 9. Every list has a limit and a total order. The work that is done at once has a limit, too: a call
-//!    beyond it is refused (`grpc::limits`), nothing queues up without a bound, and no caller has all of
-//!    it. The data that waits for a peer is bounded in bytes and in time, and the eldest is cut off first
-//!    (`peers`).
+//! 9. Every list has a limit and a total order. So does the work at one time: a call beyond the limit is
+//!    refused (`grpc::limits`), no queue is unbounded, and no caller gets everything. Data that waits for a
+//!    peer is bounded in bytes and in time, and the oldest is cut off first (`peers`).
 //! 10. Neither the content of a message nor a credential ever reaches a log, a trace, a metric, an error or
 //!     a `Debug` form. No ID and no caller's name is a label of a metric.
-//! 11. A service that no caller is known to need is closed: if `grpc::access` does not list it, it cannot
-//!     be called once callers are named.
+//! 11. Access is closed by default: once callers are named, only services that `grpc::access` lists can be
+//!     called.
 //!
 //! # What makes deletion right
 //!
 //! A user's row in `members` holds positions ("watermarks") in the shared log of a conversation: hidden
-//! through, cleared through, read through. Everything a user is shown is derived from them and from the
-//! conversation's head ([`domain::View`]), so nothing can drift, and deleting means moving watermarks,
-//! however long the history is.
+//! through, cleared through, read through. Everything that a user sees is computed from them and from the
+//! conversation's head ([`domain::View`]), so nothing can drift. Deleting moves watermarks, however long the
+//! history is.
 //!
 //! - *No message is lost.* A message gets its position while its head is locked, so positions commit
 //!   in order. A deletion reaches only to a head that it has read before; what commits later has a
 //!   higher position.
-//! - *Watermarks never fall*, but for undoing and showing. They are compared with the row at the moment it is
-//!   written.
+//! - *Watermarks never fall*, except by undoing and showing. A statement compares them with the row while it
+//!   writes it.
 //! - *Staying away is a rule of the row*, beside the watermarks: a deletion sets it in its statement, and the
 //!   user's own message, which writes the row anyway, ends it.
-//! - *Retries are exact.* The change is recorded in the same statement that makes it. The first answer
-//!   is made of what that statement says it has recorded, and every retry is read from there.
+//! - *Retries are exact.* The statement that makes a change also records it. The first answer is made from
+//!   that record, and so is the answer to every retry.
 //! - *One order of changes.* Every change of a user raises the user's revision, which locks the user's
 //!   row until it commits. So revisions have neither gaps nor duplicates, and two changes of one user
 //!   cannot deadlock.
@@ -87,31 +86,30 @@
 //!    of one transaction).
 //! 5. The record of the change becomes the response, now and for every retry.
 //!
-//! When many come at once, `store::database::coalesce` merges their first round trips into one, and their second
-//! ones into another. A request waits for nothing but a free slot, and none fails because of another.
+//! When many requests come at once, `store::database::coalesce` merges their first round trips into one, and
+//! their second ones into another. A request waits only for a free permit, and none fails because of another.
 //!
 //! # Lists of any length
 //!
-//! A user may have 10,000 conversations, and the list is wanted now. It is read from an index of the
-//! user's rows, in list order, as far as the page goes. For that a row has to know when its
-//! conversation was active last, without a message writing a row for each member of a large group:
+//! A user may have 10,000 conversations. A page of the list is read from an index of the user's rows, in list
+//! order, as far as the page goes. For that, a row has to know when its conversation was last active, although
+//! a message must not write a row for each member of a large group:
 //!
 //! - A message copies the new head into the rows of the members where they are few: both sides of a
 //!   one-to-one chat, a system conversation's owner, up to eight members of a group. That is the most
 //!   that a message writes.
 //! - The members of a larger group have no copy. A list reads their rows, which say so, and the heads
-//!   of their groups. Few users are in many large groups; each such group costs a list about what one more
-//!   entry costs.
+//!   of their groups. Each such group costs a list about as much as one more entry. Few users are in many.
 //! - A member who left keeps a copy.
 //!
 //! Why it is right: head and copies change in one transaction that holds the lock of the head, and
-//! joining and leaving hold it too, so a copy is never behind its head. Nothing else is stored that
-//! could be derived: what is listed and what is unread is worked out from the watermarks in the moment
-//! of asking, in the database where there is a copy (`store::lists`) and by [`domain::View`] where there
-//! is none. A page and the user's revision are of one snapshot.
+//! joining and leaving hold it too, so a copy is never behind its head. Nothing else is stored that could be
+//! derived: when a user asks, the list and the unread counts are computed from the watermarks, in the database
+//! if there is a copy (`store::lists`), and otherwise by [`domain::View`]. A page and the user's revision come
+//! from one snapshot.
 //!
-//! A page begins after the place at which the page before ended ([`domain::ListPosition`]), and reads what
-//! it shows and one row more. The token carries that place, the first page's revision and a time, and a
+//! A page begins after the position at which the previous page ended ([`domain::ListPosition`]). It reads the
+//! rows that it shows and one more. The token has that position, the first page's revision and a time, and a
 //! digest of the request. What moved up meanwhile is found by that time: it lies so far back that every
 //! message that was under way at the first page is later (`store::messages::under_way`).
 //!
@@ -142,35 +140,33 @@
 //!
 //! # Undoing, following and erasing
 //!
-//! - *Undo* puts back what a deletion took. That is recorded with the deletion, and with it the deletion
-//!   before; the row of `members` has the revision of the last one alone. So deletions of a conversation
-//!   are a stack, superseded is a revision that is not the last, and undoing is one guarded update.
-//! - *Following*: the record of a change is also the event of it. A watcher reads the log from where it
-//!   is; [`sync`] only tells it when to look, and losing a wake costs time and nothing else. Requests are
-//!   bounded so that no event is larger than a client takes. A stream of many users is one task with one
+//! - *Undo* puts back what a deletion took. The record of a deletion says what it took, and which deletion came
+//!   before; the row of `members` has only the revision of the last one. So the deletions of a conversation
+//!   form a stack, a deletion is superseded if it is not the last, and undoing is one guarded update.
+//! - *Following*: the record of a change is also its event. A watcher reads the log from its last revision on;
+//!   [`sync`] only wakes it, and a lost wake only causes a delay. Requests are bounded so that no event is
+//!   larger than a client accepts. A stream of many users is one task with one
 //!   ear, and its users take turns ([`app::UserWatches`]).
 //! - *Erasing*: a message that lies in no view and in none that undoing could bring back never comes into
 //!   one again, so it can be erased without a lock on views (`store::erasure` has the argument). Its name
 //!   is remembered for as long as it may be delivered again (`store::messages::remembered`).
-//! - *Promises* are recorded with what they were made for: until when a change can be undone, until when
-//!   it is kept. Settings of later go for later changes.
+//! - *Promises* are recorded with the change: until when it can be undone, and until when it is kept. Settings
+//!   that are changed later apply to later changes.
 //!
 //! # When the database is away, slow or full
 //!
 //! - *Away*: `store::database::connections` asks once a second whether the database is there and can be written
 //!   to. While it is not, health says so and nothing waits for it; when it is back, all connections are
 //!   new ones.
-//! - *Slow*: a call ends at its deadline, its statement within two seconds of it, and what it has begun
-//!   is rolled back.
-//! - *Full*: changes are refused, readings go on.
+//! - *Slow*: a call ends at its deadline, its statement ends within two seconds of it and is rolled back.
+//! - *Full*: changes are refused, and reads work.
 //! - *Gone*: a SQLite file that was deleted or replaced is not used any more (`store::database::sqlite_file`).
+//! - *Restored from a backup*: revisions start above all earlier ones
+//!   (`store::users`), so clients do not mistake new changes for lost ones.
+//! - *Its clock jumps*: erasing goes by the time that has really passed ([`jobs::due`]).
 //!
-//! - *Restored from a backup*: revisions begin anew above all that were ever given out
-//!   (`store::users`), so nothing of the lost history is taken for what comes.
-//! - *Its clock jumps*: what is erased goes by the time that has really passed ([`jobs::due`]).
-//!
-//! A caller that is refused in the midst of a change asks again with the same ID and learns what became of
-//! it.
+//! A caller whose call fails in the middle of a change asks again with the same ID, and learns whether the change
+//! was made.
 //!
 //! # When nobody reads the log
 //!

@@ -5,7 +5,7 @@
 //! the server's own failure starts the first; the second follows when the drain timeout has passed,
 //! or at once on a second signal. Stages only advance, and being forced implies draining.
 //!
-//! Why a second stage is needed: tonic stops accepting when it is told to, and then waits for every
+//! Why a second stage is needed: tonic stops accepting when it is notified, and then waits for every
 //! open connection without a limit. A client that holds a stream open, or just does not hang up,
 //! would keep the process alive for ever. [`Shutdown::drain`] therefore drops the server's future
 //! when the stage is forced. Tonic's connections are tasks of their own and outlive that future:
@@ -164,7 +164,7 @@ impl Shutdown {
     /// second forces the stop. Later ones change nothing.
     ///
     /// The signals are caught from before `work` is first polled. From then on none of them kills
-    /// the process, so `work` has to end when it is told to.
+    /// the process, so `work` has to end when it is notified.
     ///
     /// # Errors
     ///
@@ -242,12 +242,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn work_that_ends_when_told_to_is_waited_for() {
+    async fn work_that_ends_when_notified_is_waited_for() {
         let shutdown = Shutdown::new();
-        let told = shutdown.draining();
+        let notified = shutdown.draining();
         let work = async {
             shutdown.begin();
-            told.await;
+            notified.await;
             7
         };
         assert_eq!(shutdown.drain(LONG, work).await, Drained::Completed(7));

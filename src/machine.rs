@@ -48,8 +48,8 @@ fn steady() -> Timestamp {
     Timestamp::from_micros(tv_sec * 1_000_000 + tv_nsec / 1_000)
 }
 
-/// Tells whether the machine was started anew since another reading of the steady clock: then the two
-/// readings have nothing to do with each other. `None` where that cannot be told.
+/// Identifies the boot of this machine. Readings of the steady clock can be compared only within one boot. `None`
+/// where there is no such ID.
 fn boot_id() -> Option<String> {
     let id = std::fs::read_to_string(BOOT_ID).ok()?;
     let id = id.trim();

@@ -2,7 +2,7 @@
 //!
 //! Exit status: 0 when the command did what it was asked to; 1 when it failed at run time; 2 when the
 //! command line or the settings are wrong. With `log_format = "json"` each line on standard output and on
-//! standard error is a JSON object, but for help and for what `demo` tells. Everything else is the library's.
+//! standard error is a JSON object, except for help and the output of `demo`. Everything else is the library's.
 
 use std::{
     env,

@@ -5,12 +5,11 @@
 //! - A file that cannot be used changes nothing, and the log says why, once.
 //! - The file is read like at the start, with the same command line and environment on top of it. So a
 //!   setting that the environment overrides stays overridden.
-//! - A file that is being written is not taken for a finished one: what was read twice in a row counts.
-//! - A file that names no callers any more is refused if there were some: it would let everyone in. That
-//!   takes a restart.
+//! - A file that is being written is not used: its content counts once it was read twice in a row.
+//! - A file that no longer names any callers is refused, because it would let everyone in. That takes a restart.
 //!
-//! Deliberately absent: following any other setting. Those that have changed are named in the log, and are
-//! used from the next start on.
+//! Deliberately absent: following any other setting. The log names those that have changed. They take effect at
+//! the next start.
 
 use std::{sync::Arc, time::Duration};
 

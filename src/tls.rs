@@ -2,14 +2,13 @@
 //! service starts, and again whenever the files change.
 //!
 //! Invariants:
-//! - A connection keeps the certificates that it began with. New ones are for connections that come later,
-//!   so nothing is interrupted.
-//! - Files that cannot be used change nothing: the warning in the log says why, and what was in use
-//!   stays in use.
-//! - Files are compared by what they hold. A time of change is too coarse for files that are replaced
-//!   in quick succession, and says nothing where a link is turned to another directory, as Kubernetes
-//!   does.
-//! - Sessions are not resumed. Every connection shows its certificate anew, so that none outlives the
+//! - A connection keeps the certificates that it began with. New certificates are for new connections, so nothing
+//!   is interrupted.
+//! - Unusable files change nothing: a warning in the log says why, and the server keeps the certificates that it
+//!   has.
+//! - Files are compared by content. The modification time is too coarse for files that are replaced in quick
+//!   succession, and does not change when Kubernetes points a symbolic link to another directory.
+//! - Sessions are not resumed. Every connection shows its certificate again, so that none outlives the
 //!   authority that it came from by more than the connection.
 //! - No message repeats anything of the key's file.
 //!

@@ -78,12 +78,12 @@ pub async fn open(rate: usize, count: usize, call: &Caller) -> Outcome<Times> {
             }
         }
     });
-    let turns = Arc::new(Semaphore::new(MOST_UNDER_WAY));
+    let permits = Arc::new(Semaphore::new(MOST_UNDER_WAY));
     let mut running = JoinSet::new();
     while let Some((number, at)) = when_due.recv().await {
-        let (turns, call) = (Arc::clone(&turns), Arc::clone(call));
+        let (permits, call) = (Arc::clone(&permits), Arc::clone(call));
         running.spawn(async move {
-            let _turn = turns.acquire().await;
+            let _permit = permits.acquire().await;
             let done = call(number, number).await;
             (number, done.map(|()| at.elapsed()))
         });

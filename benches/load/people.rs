@@ -181,7 +181,7 @@ impl Supply {
         self.part(size).next + count <= self.capacity(size)
     }
 
-    /// Begins anew: all conversations are listed again.
+    /// Begins again: all conversations are listed again.
     pub fn reset(&mut self) {
         (self.singles.next, self.batches.next) = (0, 0);
     }

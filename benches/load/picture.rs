@@ -18,7 +18,7 @@ const FOOT: f64 = 12.0;
 const LEGEND: f64 = 44.0;
 const LEGEND_LINE: f64 = 18.0;
 const LEGEND_ENTRY: f64 = 178.0;
-/// More marks than this on an axis could not be told apart.
+/// More marks than this on an axis could not be distinguished.
 const MOST_MARKS: usize = 10;
 
 /// The picture to draw.

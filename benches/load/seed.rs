@@ -13,7 +13,7 @@ use crate::{
 const CHUNK: usize = 10_000;
 
 /// The parts of the statements in which the dialects of the two databases differ.
-struct Tongue {
+struct Dialect {
     /// The heads, from a JSON array of keys, names and times in `$1`. Their position is `$2`.
     heads: &'static str,
     /// The two sides of the conversation `c`.
@@ -27,7 +27,7 @@ struct Tongue {
     order: &'static str,
 }
 
-const POSTGRES: Tongue = Tongue {
+const POSTGRES: Dialect = Dialect {
     heads: "SELECT decode(r ->> 0, 'hex'), r ->> 1, $2, (r ->> 2)::bigint \
             FROM jsonb_array_elements($1::jsonb) AS r",
     first: "split_part(c.canonical_id, chr(10), 2)",
@@ -37,7 +37,7 @@ const POSTGRES: Tongue = Tongue {
     order: "last_time",
 };
 
-const SQLITE: Tongue = Tongue {
+const SQLITE: Dialect = Dialect {
     heads: "SELECT unhex(r.value ->> 0), r.value ->> 1, $2, r.value ->> 2 FROM json_each($1) AS r",
     first: "substr(c.canonical_id, 5, instr(substr(c.canonical_id, 5), char(10)) - 1)",
     second: "substr(c.canonical_id, 5 + instr(substr(c.canonical_id, 5), char(10)))",
@@ -48,7 +48,7 @@ const SQLITE: Tongue = Tongue {
 };
 
 impl Database {
-    fn tongue(&self) -> &'static Tongue {
+    fn dialect(&self) -> &'static Dialect {
         if self.is_postgres() {
             &POSTGRES
         } else {
@@ -65,13 +65,13 @@ impl Database {
         pairs: &[(String, String)],
         messages: usize,
     ) -> Outcome<()> {
-        let Tongue {
+        let Dialect {
             heads,
             first,
             second,
             order,
             ..
-        } = self.tongue();
+        } = self.dialect();
         let messages = i64::try_from(messages)?;
         if !self.is_postgres() {
             // On this connection only: the service and the floors have their own settings.
@@ -120,13 +120,13 @@ impl Database {
 
     /// Writes the messages of the conversations of these people, none of which has any.
     pub async fn write_messages(&self, name: &str, messages: i64) -> Outcome<()> {
-        let Tongue {
+        let Dialect {
             first,
             second,
             content,
             numbers,
             ..
-        } = self.tongue();
+        } = self.dialect();
         self.run(
             &format!(
                 "INSERT INTO messages (conversation_key, seq, sender_user_id, send_time, content) \

@@ -166,7 +166,7 @@ impl<'a> Stage<'a> {
                 self.measure(subject, *load, 4 * load.callers).await?;
             }
         }
-        // PostgreSQL plans anew the statements that it planned for a log of changes that was still empty.
+        // PostgreSQL plans again the statements that it planned for a log of changes that was still empty.
         self.list_again().await?;
         let mut samples = vec![vec![Vec::new(); subjects.len()]; loads.len()];
         for _ in 0..self.arguments.runs {

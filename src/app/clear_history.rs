@@ -1,6 +1,6 @@
 //! Emptying the history of conversations that stay listed.
 
-use super::{App, AppError, DeletionRequest, deletion::take};
+use super::{App, AppError, DeletionRequest, deletion::delete};
 use crate::domain::{Deletion, Taking};
 
 /// Clears histories.
@@ -9,5 +9,5 @@ use crate::domain::{Deletion, Taking};
 ///
 /// [`AppError::RequestIdReused`], or that the database failed.
 pub async fn clear_history(app: &App, request: DeletionRequest) -> Result<Deletion, AppError> {
-    take(app, request, Taking::History).await
+    delete(app, request, Taking::History).await
 }

@@ -1,6 +1,6 @@
 //! Deleting conversations from a user's list.
 
-use super::{App, AppError, DeletionRequest, deletion::take};
+use super::{App, AppError, DeletionRequest, deletion::delete};
 use crate::domain::{Deletion, Taking};
 
 /// The fate of the history when a conversation is deleted.
@@ -22,7 +22,7 @@ pub async fn delete_conversations(
     request: DeletionRequest,
     history: History,
 ) -> Result<Deletion, AppError> {
-    take(app, request, history.taking()).await
+    delete(app, request, history.taking()).await
 }
 
 impl History {

@@ -1,4 +1,4 @@
-//! Deleting what a selector leaves of a user's list, after looking at it or not.
+//! Deleting the conversations of a user's list that match a selector, with or without a plan.
 
 use super::{App, AppError, History, deletion::terms};
 use crate::{

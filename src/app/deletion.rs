@@ -31,7 +31,7 @@ pub struct DeletionRequest {
 /// Two round trips: the newest positions, which say how far a deletion may reach, then one statement on
 /// the user's rows. A message that commits after they were read has a higher position than any of them,
 /// so the deletion cannot hide it.
-pub(super) async fn take(
+pub(super) async fn delete(
     app: &App,
     request: DeletionRequest,
     taking: Taking,

@@ -1,4 +1,4 @@
-//! From stored rows to the entries of a user's list.
+//! Makes the entries of a user's list from stored rows.
 
 use std::collections::HashMap;
 

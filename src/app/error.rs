@@ -1,4 +1,4 @@
-//! Why a use case was not carried out, by what the caller does about it.
+//! The reasons why a use case fails, by what the caller can do about it.
 
 use thiserror::Error;
 

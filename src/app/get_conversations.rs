@@ -17,7 +17,7 @@ pub struct Found {
     pub missing: Vec<ConversationId>,
 }
 
-/// Looks up conversations of `user`. A conversation that is deleted at present is missing.
+/// Looks up conversations of `user`. A deleted conversation is missing.
 ///
 /// # Errors
 ///

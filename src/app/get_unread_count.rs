@@ -1,4 +1,4 @@
-//! How much is unread in a user's list.
+//! Counting the unread messages of a user's list.
 
 use super::{App, AppError, entries::listed};
 use crate::domain::{ListFilter, UnreadTotals, UserId};

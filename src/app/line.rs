@@ -1,7 +1,7 @@
-//! A line of those that wait for their turn while the client reads what came before.
+//! A queue of users that wait until the client has read what was sent before.
 //!
-//! The time that counts is the time for which the client has kept entries waiting. A database that is slow,
-//! or many others in front, make nobody late.
+//! Only the time counts for which the client has kept entries waiting. A slow database, or many other users in
+//! front, make nobody late.
 
 use std::{collections::VecDeque, time::Duration};
 

@@ -37,7 +37,7 @@ pub struct DeletionPage {
     pub next: Option<Revision>,
 }
 
-/// Lists deletions and clearings, newest first, as they stand at present. Two statements at most. A page is
+/// Lists deletions and clearings, newest first, in their present state. Two statements at most. A page is
 /// shorter than asked for where the work for it is bounded; the next one then goes on.
 ///
 /// # Errors

@@ -6,7 +6,7 @@ use crate::{
     store::listed_ids,
 };
 
-/// A user's folders, oldest first, without what is deleted at present; and the revision that they
+/// A user's folders, oldest first, without deleted conversations; and the revision that they
 /// reflect. Two statements.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! Where conversations end at present.
+//! The newest positions of conversations.
 
 use super::{App, AppError};
 use crate::{

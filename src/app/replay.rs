@@ -1,4 +1,4 @@
-//! The next changes of a user, as a watcher is sent them: what every kind of watch reads.
+//! The next changes of a user, in the form in which watchers receive them. Every kind of watch reads them here.
 
 use crate::{
     domain::{ClientId, RecordedChange, Revision, UserId},

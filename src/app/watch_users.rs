@@ -1,15 +1,15 @@
 //! Following many users at once.
 //!
-//! It is the watching of one user, many times over, with what they have in common once: one ear, a bounded
-//! number of reads, one turn after another. A user that does not change is an entry in a map and has no task,
-//! no channel and no timer of its own.
+//! It does for many users what a watch does for one, and shares the rest: one ear, and a bounded number of
+//! reads at a time. A user that does not change is an entry in a map, without a task, a channel or a timer of its
+//! own.
 //!
 //! Invariants:
-//! - What has been read and not been taken is bounded, whatever the users' changes and the caller's pace:
-//!   nothing more is read before it is taken.
-//! - Users take turns. One that has more to replay than is read at once goes to the end of the line.
-//! - A user that has been removed, or added anew, has another [`Listening`], so nothing that was under way for
-//!   it is taken for something else.
+//! - The changes that were read and not yet sent are bounded: nothing more is read before the caller has received
+//!   them, however fast users change and however slowly the caller reads.
+//! - Users take turns. A user with more to replay than is read at once goes to the end of the line.
+//! - A user that was removed, or added again, has another [`Listening`], so entries that were under way are not
+//!   mistaken for new ones.
 
 #[cfg(test)]
 mod tests;
@@ -145,7 +145,7 @@ impl UserWatches {
     }
 
     /// Follows a user from a revision that the client knows, or from now on. One that is followed already is
-    /// followed anew.
+    /// followed from there.
     pub fn add(&mut self, user: UserId, after: Option<Revision>) {
         self.remove(&user);
         let listening = self.ear.listen(user.clone());

@@ -1,4 +1,4 @@
-//! The meaning of a refused call for its caller.
+//! The meaning of a failed call for its caller: reason, violations, delay before a retry.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Beginning a stream anew after it was interrupted.
+//! Beginning a stream again after it was interrupted.
 
 use std::{pin::Pin, time::Duration};
 
@@ -7,7 +7,7 @@ use tonic::{Code, Status};
 
 use super::{reason, retry_delay};
 
-/// The shortest wait before a stream begins anew; it doubles each time in a row.
+/// The shortest wait before a stream starts over; it doubles each time in a row.
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 /// The longest wait, unless the service asks for a longer one.
 const LONGEST_DELAY: Duration = Duration::from_secs(15);

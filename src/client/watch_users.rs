@@ -69,7 +69,7 @@ impl Client {
 }
 
 impl WatchedUsers {
-    /// Follows a user from a revision, or from now on. One that is followed already is followed anew.
+    /// Follows a user from a revision, or from now on. One that is followed already is followed from there.
     pub fn add(&self, user_id: impl Into<String>, after_revision: Option<u64>) {
         self.0.add(user_id.into(), after_revision);
     }

@@ -10,13 +10,13 @@ use crate::{
 };
 
 const ABOUT: &str = "\
-Every setting is a flag, a variable and, but for `--config`, a key of the TOML file: the flag's name with underscores
-(`restore_window = \"24h\"`). [Settings](../settings.md) says which of them wins, and what can be changed while the
-server runs. Callers are in the file only: see [Access](../access.md).
+Every setting is a flag, an environment variable and, except for `--config`, a key of the TOML file: the flag's name
+with underscores (`restore_window = \"24h\"`). [Settings](../settings.md) says which of them wins, and what can be
+changed while the server runs. Callers can only be named in the file: see [Access](../access.md).
 
 A duration is a number with its unit, such as `10s`, `24h` or `1h 30m`, and at most 3650 days. An address is an IP
-address or `localhost`, and a port. A limit (`--max-…`) is a whole number from 1 to 1000000. Where `true` is meant, the
-flag alone is enough. `conversation-service --help` says the same as this page.";
+address or `localhost`, and a port. A limit (`--max-…`) is a whole number from 1 to 1000000. A flag without a
+value means `true`. `conversation-service --help` says the same as this page.";
 
 /// How the help of a setting names its default.
 const DEFAULT: &str = " [default: ";

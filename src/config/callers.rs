@@ -33,7 +33,7 @@ const OF_URI: &str = "://";
 ///
 /// # Errors
 ///
-/// When it is no list of callers, or two of them cannot be told apart.
+/// When it is no list of callers, or two of them cannot be distinguished.
 pub(super) fn parse(file: &str, value: Value) -> Result<Callers, ConfigError> {
     let all = format!("{file}: `{KEY}`");
     let Value::Array(tables) = value else {

@@ -1,8 +1,8 @@
 //! The address of the database, read as the database driver reads it, and safe to log.
 //!
-//! A mistake in the address is found when the settings are read, and nothing of the text stands in the
-//! complaint: an everyday mistake, a password with a `/` that is not percent-encoded, moves the
-//! password to where a host, a port or a parameter is expected. The driver would quote it.
+//! A mistake in the address is found when the settings are read. The message repeats no part of the address:
+//! after a common mistake, a `/` in the password that is not percent-encoded, part of the password is where a
+//! host, a port or a parameter is expected. The driver would quote it.
 
 use std::{fmt, net::IpAddr, str::FromStr};
 

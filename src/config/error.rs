@@ -1,5 +1,5 @@
-//! Why the settings were refused. Every variant says where the mistake stands, and none of them
-//! repeats a value that could be a password.
+//! The mistakes in settings. Every variant says where the mistake is, and none repeats a value that could be a
+//! password.
 
 use std::{
     borrow::Cow,

@@ -45,7 +45,7 @@ pub struct Settings {
 
     /// The server's certificate (PEM), followed by the certificates up to its authority
     ///
-    /// Without it connections are plaintext.
+    /// Without it, connections are plaintext.
     #[arg(long, global = true, value_name = "FILE")]
     pub(super) tls_cert: Option<PathBuf>,
 
@@ -53,13 +53,13 @@ pub struct Settings {
     #[arg(long, global = true, value_name = "FILE")]
     pub(super) tls_key: Option<PathBuf>,
 
-    /// The authorities (PEM) that clients' certificates must come from: makes TLS mutual
+    /// The authorities (PEM) that clients' certificates must come from; turns on mutual TLS
     #[arg(long, global = true, value_name = "FILE")]
     pub(super) tls_client_ca: Option<PathBuf>,
 
     /// Listen beyond loopback although no caller is named [default: false]
     ///
-    /// It has no effect if one is.
+    /// Everyone who can reach the server may then call. It has no effect if callers are named.
     #[arg(long, global = true, value_name = "BOOL", value_parser = switch,
           num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(super) allow_anonymous: Option<bool>,
@@ -71,8 +71,8 @@ pub struct Settings {
 
     /// PostgreSQL itself, if the database URL names a pooler in transaction mode
     ///
-    /// It serves what needs a session: migrations, and notifications of other replicas' changes, which are
-    /// polled for otherwise.
+    /// It is used for migrations, and for notifications of other replicas' changes. Without it, the server
+    /// polls for those.
     #[arg(long, global = true, value_name = "URL")]
     pub(super) database_direct_url: Option<DatabaseUrl>,
 
@@ -96,8 +96,8 @@ pub struct Settings {
 
     /// How long changes are kept, at least `restore_window` [default: 7d]
     ///
-    /// They are kept for retries and for clients that were away. A message that is delivered again is
-    /// recognised for as long.
+    /// They are kept for retries and for clients that were away. Retries of messages are recognised for the
+    /// same time.
     #[arg(long, global = true, value_name = "DURATION", value_parser = change_retention)]
     pub(super) change_retention: Option<Duration>,
 
@@ -124,7 +124,7 @@ pub struct Settings {
     /// The most users of one caller that are followed over `WatchUsers` streams [default: 100000]
     ///
     /// Each takes a few hundred bytes. Others are refused with `WATCH_LIMIT_REACHED`, or with `OVERLOADED`
-    /// where the caller has several streams. A third more is kept for other callers.
+    /// if the caller has several streams. A third more is kept for other callers.
     #[arg(long, global = true, value_name = "NUMBER", value_parser = limit)]
     pub(super) max_watched_users: Option<u32>,
 
@@ -134,10 +134,10 @@ pub struct Settings {
     #[arg(long, global = true, value_name = "NUMBER", value_parser = limit)]
     pub(super) max_connections: Option<u32>,
 
-    /// The most calls open at once on one connection, watches apart [default: 1000]
+    /// The most calls open at once on one connection, without watches [default: 1000]
     ///
-    /// HTTP/2 announces the sum of this limit and of `max_watches_per_connection` to clients, which keep to
-    /// it.
+    /// The server announces the sum of this limit and `max_watches_per_connection` over HTTP/2, and clients keep
+    /// to it.
     #[arg(long, global = true, value_name = "NUMBER", value_parser = limit)]
     pub(super) max_streams_per_connection: Option<u32>,
 
@@ -147,13 +147,13 @@ pub struct Settings {
     #[arg(long, global = true, value_name = "NUMBER", value_parser = limit)]
     pub(super) max_watches_per_connection: Option<u32>,
 
-    /// How long a connection is used for new calls, at least 1s [default: 30m]
+    /// How long a connection takes new calls, at least 1s [default: 30m]
     ///
-    /// Open calls are then finished.
+    /// After that, it only finishes open calls.
     #[arg(long, global = true, value_name = "DURATION", value_parser = connection_age)]
     pub(super) max_connection_age: Option<Duration>,
 
-    /// How long calls in flight may go on after the signal to stop, at most 1h [default: 10s]
+    /// How long calls in flight may last after the signal to stop, at most 1h [default: 10s]
     #[arg(long, global = true, value_name = "DURATION", value_parser = drain_timeout)]
     pub(super) drain_timeout: Option<Duration>,
 
@@ -168,15 +168,15 @@ pub struct Settings {
     #[arg(long, global = true, value_name = "FILTER", value_parser = log_filter)]
     pub(super) log_filter: Option<String>,
 
-    /// The address to give metrics on, at `/metrics`; port 0 takes a free one
+    /// The address to serve metrics on, at `/metrics`; port 0 takes a free one
     ///
-    /// Without it nothing listens.
+    /// Without it, there is no such port.
     #[arg(long, global = true, value_name = "ADDRESS", value_parser = socket_address)]
     pub(super) metrics_listen: Option<SocketAddr>,
 }
 
 impl Settings {
-    /// These settings, and those of `lower` where they set nothing.
+    /// These settings, and those of `lower` for all that these leave out.
     pub(super) fn or(self, lower: Self) -> Self {
         Self {
             config: self.config.or(lower.config),
@@ -212,7 +212,7 @@ impl Settings {
         }
     }
 
-    /// The names of those that are set, as the file spells them.
+    /// The names of the settings that are set, as the file spells them.
     pub(super) fn set(&self) -> Vec<String> {
         let set = [
             ("config", self.config.is_some()),
@@ -260,7 +260,7 @@ impl Settings {
         self.config.as_deref()
     }
 
-    /// The configuration that the settings come to, with the defaults filled in.
+    /// The configuration that results from the settings and the defaults.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Where settings come from: the command line, the environment and the TOML file, and all of them together.
+//! The sources of settings: the command line, the environment and the TOML file, and their combination.
 //!
 //! Each variable and each key is spelled as the flag of the same name and read by the parser of the
 //! command line, one at a time, so that a message can say where the mistake stands.

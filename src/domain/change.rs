@@ -139,9 +139,9 @@ impl ConversationSettings {
 }
 
 impl Change {
-    /// Whether a client can be notified of it. Requests are bounded so that it can, but for two kinds: there
-    /// are readings of old of any number of conversations, and undoing may leave more in folders than may be
-    /// put there.
+    /// Whether it fits into an event. Requests are bounded so that it does, with two exceptions: former versions
+    /// marked any number of conversations read at once, and an undo may leave more conversations in folders than
+    /// may be added.
     #[must_use]
     pub fn fits_an_event(&self) -> bool {
         let bytes: usize = match self {

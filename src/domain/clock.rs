@@ -1,7 +1,7 @@
-//! Points in time, and where they come from.
+//! Points in time, and their source.
 //!
-//! All times that are stored or promised are the database's, so replicas agree even where their own clocks
-//! are wrong. A [`Clock`] knows that time between two answers of the database: see [`Estimate`].
+//! All times that are stored or promised come from the database's clock, so replicas agree even if their own
+//! clocks are wrong. A [`Clock`] estimates that time between two answers of the database: see [`Estimate`].
 
 mod estimate;
 

@@ -1,4 +1,4 @@
-//! Deletions and their undoing: what each is to change, and its results.
+//! Deletions and their undo: requests and results.
 
 use super::{ClientId, ConversationId, Revision, Seq, Timestamp};
 

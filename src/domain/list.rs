@@ -1,14 +1,14 @@
 //! The order of a user's list, and how a listing goes on from page to page.
 //!
-//! A page begins after the place at which the page before ended, in the list as it is by then. A
-//! conversation that keeps its place is therefore listed once, whatever else changes. One that moves up
-//! meanwhile, because a message came, may be missing from the later pages; [`ListFilter::active_since`]
-//! with the listing's [`ListBeginning::as_of`] finds it. One that moves down, because its pin was taken
-//! down, may come again.
+//! A page begins after the position at which the previous page ended, in the list as it is by then. So a
+//! conversation that keeps its position is listed exactly once, whatever else changes. One that moves up
+//! meanwhile, because a message arrived, may be missing from later pages; [`ListFilter::active_since`]
+//! with the listing's [`ListBeginning::as_of`] finds it. One that moves down because it was unpinned may come
+//! twice.
 //!
-//! A pin that is newer than the first page moves nothing: until the listing ends, the conversation stands
-//! where it stands by its activity. Otherwise a conversation that is pinned between two pages would be in
-//! neither of them, and `active_since` would not find it.
+//! A pin that is newer than the first page moves nothing: until the listing ends, the conversation keeps its
+//! position by activity. Otherwise a conversation that is pinned between two pages would be on neither of
+//! them, and `active_since` would not find it.
 
 use std::cmp::Reverse;
 

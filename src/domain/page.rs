@@ -1,4 +1,4 @@
-//! How much of a list is asked for, and given, at once.
+//! The sizes of pages.
 
 use std::fmt;
 
@@ -13,8 +13,8 @@ pub struct PageSizeError {
     pub limit: u16,
 }
 
-/// The most bytes of messages' bodies in one page. Clients of gRPC take answers of up to 4 MiB unless
-/// they are told otherwise; what else there is of 500 items takes less than 1 MiB.
+/// The most bytes of messages' bodies in one page. By default, gRPC clients accept answers of up to 4 MiB. Without
+/// the bodies, 500 items take less than 1 MiB.
 const MOST_BODY_BYTES: usize = 3 * 1024 * 1024;
 
 /// How many of the items fit into a page, by the bytes of their bodies, in order.

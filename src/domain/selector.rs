@@ -1,6 +1,6 @@
-//! Choosing conversations of a user's list to delete, and the plan of what such a deletion would take.
+//! Selectors choose conversations of a user's list to delete. A plan holds the choice, to delete it later.
 //!
-//! The order is that of activity, the oldest first: the list read from its end, as if nothing were pinned.
+//! The order is by activity, the longest inactive first: the list from its end, as if nothing were pinned.
 
 use std::cmp::Reverse;
 
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_pinned_or_unread_is_spared_unless_it_is_included() {
+    fn pinned_and_unread_conversations_are_spared_unless_included() {
         let (read, unread) = (view(HEAD, 0), view(HEAD - 1, 0));
         assert!(chooses(&selector(), &read, false));
         assert!(!chooses(&selector(), &read, true));

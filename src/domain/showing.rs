@@ -1,4 +1,4 @@
-//! Hidden conversations: what there is of each, and showing them again.
+//! Hidden conversations, and showing them again.
 
 use super::{ConversationId, ConversationKind, Revision, Timestamp};
 

@@ -212,7 +212,7 @@ fn recorded(client: Option<&str>, change: Change) -> RecordedChange {
 }
 
 #[test]
-fn a_watcher_is_told_of_what_others_have_changed() {
+fn a_watcher_is_notified_of_what_others_have_changed() {
     let [phone, tablet] = ["phone", "tablet"].map(|client| ClientId::new(client).unwrap());
     let pinned = Change::Pinned(Pinning::Pin, vec![c2c("bob")]);
     let by_phone = recorded(Some("phone"), pinned.clone());
@@ -228,7 +228,7 @@ fn a_watcher_is_told_of_what_others_have_changed() {
 }
 
 #[test]
-fn a_watcher_is_not_told_of_what_changed_nothing() {
+fn a_watcher_is_not_notified_of_a_request_that_changed_nothing() {
     let name = |text| FolderName::new(text).unwrap();
     let data = CustomData::default;
     let (id, one) = (|| c2c("bob"), || vec![c2c("bob")]);
@@ -299,7 +299,7 @@ fn a_reading_fits_an_event_up_to_a_mebibyte_and_everything_else_does() {
 }
 
 #[test]
-fn a_watcher_is_told_of_a_deletion_only_if_it_was_to_be_and_of_every_undo() {
+fn a_watcher_is_notified_of_a_synchronised_deletion_and_of_every_undo() {
     let watermarks = || {
         vec![Watermarks {
             conversation_id: c2c("bob"),

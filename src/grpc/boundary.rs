@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_ends_by_itself_may_not_take_for_ever_and_a_stream_may() {
+    fn a_call_may_not_last_for_ever_and_a_stream_may() {
         let (short, long) = (Duration::from_secs(5), Duration::from_hours(5));
         assert_eq!(deadline(Kind::Change, None), Some(LONGEST_CALL));
         assert_eq!(deadline(Kind::Read, Some(short)), Some(short));

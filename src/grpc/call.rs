@@ -1,10 +1,9 @@
 //! One call as an operator sees it: its span, its metrics, and its line in the log, from the first
-//! byte to the last. A stream ends with its trailers, and any call when its caller is gone.
+//! byte to the last. A stream ends with its trailers, and any call ends when its caller is gone.
 //!
-//! There is one line for each failed call, no louder than it deserves: a caller's mistake is no trouble of
-//! the operator's. Of refusals that repeat themselves only the first has a line ([`super::refusals`]). The
-//! words of the database's driver, which the caller does not get, are in the field `cause`, which
-//! [`super::status`] fills in.
+//! Each failed call has one line. Its level says whose problem it is: a caller's mistake is not the operator's.
+//! If a refusal is repeated, only the first has a line ([`super::refusals`]). The message of the database
+//! driver, which the caller does not receive, is in the field `cause`, which [`super::status`] fills in.
 
 use std::{
     net::IpAddr,
@@ -245,7 +244,7 @@ fn log(status: &Status, reason: Option<&str>, duration: Duration, stage: Stage) 
         Code::Internal | Code::Unknown | Code::DataLoss => {
             tracing::error!(code, reason, error, duration_us, "failed");
         }
-        // Every stream ends so when the server is told to stop.
+        // Every stream ends like this when the server stops.
         Code::Unavailable if reason == Some(status::SHUTTING_DOWN) => {
             tracing::info!(code, reason, error, duration_us, "ended");
         }

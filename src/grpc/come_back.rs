@@ -1,5 +1,5 @@
-//! When the callers that are refused for want of room are asked to come back. Those that were refused at
-//! once do not come back at once.
+//! The delays that refused callers are asked to wait. They are random, so that callers that were refused at the
+//! same time do not all come back at the same time.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub(super) const CALLS: ComeBack = ComeBack {
     after: Duration::from_secs(1),
     within: Duration::from_secs(2),
 };
-/// A gateway that connects anew begins all of its watches at once.
+/// A gateway that connects again begins all of its watches at once.
 pub(super) const WATCHES: ComeBack = ComeBack {
     after: Duration::from_secs(1),
     within: Duration::from_secs(10),

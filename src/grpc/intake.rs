@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_eldest_is_refused_when_too_much_has_arrived_of_too_many() {
+    async fn the_oldest_is_refused_when_too_much_has_arrived_of_too_many() {
         let budget = budget(OVERHEAD + 1500);
         let (first_sender, first) = coming();
         let (second_sender, second) = coming();

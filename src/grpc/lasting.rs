@@ -1,4 +1,5 @@
-//! The body of an answer that is a stream: what is taken for as long as it lasts, and how long that may be.
+//! The body of an answer that is a stream. It holds the stream's permits until the stream ends, and limits how
+//! long that may take.
 
 use std::{
     pin::Pin,

@@ -1,28 +1,26 @@
-//! How much is worked on at once. A call beyond that is refused: a caller that is refused soon can go to
-//! another replica or wait, and one that is left in a queue gives up on it, and its call is worked on in
-//! vain.
+//! The limits of the work at one time. A call beyond them is refused at once: then the caller can try another
+//! replica, or wait. In a queue it would give up before the server gets to its call.
 //!
 //! Invariants:
-//! - A call is worked on once its request has arrived as a whole ([`super::intake`]). Until then it has
-//!   no permit, so requests that never arrive keep nobody out.
-//! - A call that was let in has a permit until its answer is there. A call that finds none is refused at
-//!   once.
-//! - Fewer are worked on than are let in, so that work goes quickly. The others wait for [`PATIENCE`] at
-//!   most: a burst is taken in, a queue that does not get shorter is not. Callers take turns.
-//! - No caller has all permits ([`Shares`]): others find room beside it. A caller is known by its name,
-//!   and where no callers are named, by its address.
-//! - Reads have permits of their own, and fewer: each read is busy from its beginning to its end, and may
-//!   have megabytes in its hands, while changes mostly wait for each other.
-//! - Health and reflection take none of these permits: an operator who looks why nothing goes forward gets
-//!   an answer. Their streams have permits of their own.
-//! - A stream of messages is never whole: each of its messages is bounded ([`super::small_messages`]), and is
-//!   read when there is room for it.
-//! - A watch has a permit while it is set up, like any call, and one of its own kind while it lasts: of
-//!   those of the server, and of those of its connection. HTTP/2 counts calls and watches together, so
-//!   without the latter calls would wait behind watches, see [`crate::server`].
-//! - The part of an answer that has not been read is held in a budget ([`super::sending`]).
+//! - Work on a call begins once its request has arrived completely ([`super::intake`]). Until then the call holds
+//!   no permit, so incomplete requests block nobody.
+//! - An admitted call holds a permit until its answer is there. A call that finds none is refused at once.
+//! - Fewer calls are worked on than are admitted, so that work is fast. The others wait for at most
+//!   [`PATIENCE`]: this absorbs a burst, and refuses a lasting overload. Callers take turns.
+//! - No caller gets all permits ([`Shares`]), so there is room for others. A caller is known by its name or,
+//!   without named callers, by its address.
+//! - Reads have permits of their own, and fewer: a read is busy from beginning to end and may hold megabytes,
+//!   while changes mostly wait for each other.
+//! - Health and reflection use none of these permits, so an operator gets an answer even under overload. Their
+//!   streams have permits of their own.
+//! - A stream of requests never arrives completely. Instead, each of its messages is bounded
+//!   ([`super::small_messages`]), and is read when there is room for it.
+//! - A watch holds a permit like any call while it is set up, and two others while it lasts: one of the server's
+//!   watches, and one of its connection's. HTTP/2 counts calls and watches of a connection together, so without
+//!   the second one calls would wait behind watches (see [`crate::server`]).
+//! - Unread parts of answers are held in a budget ([`super::sending`]).
 //!
-//! How many calls one connection may have open is settled by HTTP/2, see [`crate::server`].
+//! HTTP/2 limits how many calls one connection may have open (see [`crate::server`]).
 
 use std::{
     future::Future,
@@ -209,12 +207,12 @@ impl Limits {
                     }
                     _ => intake::whole(request, MAX_REQUEST_BYTES, requests, come_back).await?,
                 };
-                let _permit = take(&self.let_in, holder.clone(), come_back)?;
-                let turns = match kind {
+                let _admitted = take(&self.let_in, holder.clone(), come_back)?;
+                let permits = match kind {
                     Kind::Change => &self.changes,
                     _ => &self.reads,
                 };
-                let _turn = timeout(PATIENCE, turns.wait(holder))
+                let _permit = timeout(PATIENCE, permits.wait(holder))
                     .await
                     .map_err(|_| come_back.refusal())?;
                 inner.call(request).await

@@ -1,7 +1,7 @@
 //! The answers to requests that are not gRPC: gRPC-Web, Connect, and anything else that a person or a
-//! library sends over HTTP. Each is told, in its own form, what to do instead. The version of HTTP, the
-//! method and the content type are looked at before anything else, as the specification of gRPC over
-//! HTTP/2 asks.
+//! library sends over HTTP. Each answer is in the protocol of the request, and says what to do instead. The
+//! version of HTTP, the method and the content type are checked before anything else, as the specification of
+//! gRPC over HTTP/2 requires.
 //!
 //! Deliberately absent: serving them. A proxy in front of the service translates where that is needed.
 

@@ -1,8 +1,8 @@
-//! Page tokens: where a listing stands, for the eyes of this service only.
+//! Page tokens: the position at which a listing continues, in a form that only this service reads.
 //!
-//! A token is sealed ([`super::sealed`]) with the request that it belongs to, so one that is passed with another
-//! request's arguments is refused. Of the request it carries nothing else, so it is short, whatever is asked for. It
-//! is no secret and proves nothing: whoever may list may list from anywhere.
+//! A token is sealed ([`super::sealed`]) with its request, so it is refused with other arguments. It contains only
+//! a digest of the request, so it is short. It is not secret and gives no rights: a caller that may list may list
+//! from any position.
 
 use std::{cmp::Reverse, fmt};
 

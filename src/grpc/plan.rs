@@ -1,7 +1,7 @@
-//! Plans of deletions: what a deletion would have taken, for the eyes of this service only.
+//! Plans of deletions: the conversations that a deletion would delete, in a form that only this service reads.
 //!
-//! A plan is sealed ([`super::sealed`]), so one that was altered or cut is refused. It can only name what its caller
-//! could delete anyway. It has 24 bytes for each conversation, and so some 32 KB of text at most.
+//! A plan is sealed ([`super::sealed`]), so an altered or truncated one is refused. It can only name conversations
+//! that its caller could delete anyway. It has 24 bytes for each conversation, so at most some 32 KB of text.
 
 use std::{collections::HashSet, fmt};
 

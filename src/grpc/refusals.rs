@@ -1,7 +1,7 @@
-//! The log lines of refused calls, of which there may be as many as strangers like.
+//! The log lines of refused calls. Strangers can cause any number of refusals, so they must not fill the log.
 //!
-//! The first refusal of a kind from a peer is a line of its own; those that follow within an interval are
-//! one line with their number. A fault of the server's own (`INTERNAL`) is no refusal: each has its line.
+//! The first refusal of a kind from a peer has a line of its own. Those that follow within an interval share one
+//! line with their count. A failure of the service itself (`INTERNAL`) is not a refusal: each has its line.
 
 use std::{net::IpAddr, sync::Arc};
 

@@ -1,7 +1,7 @@
-//! Texts that carry what this service will want to know again, through the hands of callers.
+//! Texts that callers keep for this service: page tokens and plans.
 //!
-//! A text begins with a digest of its scope and of what is written in it. So one that was altered or cut, or
-//! that comes back in another scope, is refused. It is no secret and proves nothing.
+//! A text begins with a digest of its scope and its content. So it is refused if it was altered or truncated, or
+//! comes back in another scope. It is not secret and gives no rights.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::digest::{Context, SHA256};

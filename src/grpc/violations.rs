@@ -1,4 +1,4 @@
-//! Collects everything that is wrong with a request, each by its path.
+//! Collects every violation of a request, by its path.
 
 mod fault;
 

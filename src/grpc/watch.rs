@@ -1,4 +1,5 @@
-//! The stream of a watch: what waits for its client, and the status that ends it. Both kinds of watch have it.
+//! The stream of a watch: the entries that wait for its client, and the status that ends it. Both kinds of watch
+//! use it.
 
 use std::{
     future::Future,

@@ -1,5 +1,5 @@
-//! The stream of `WatchUsers`: takes in the caller's messages as fast as there is room for them, and hands over
-//! the users' entries as fast as they are taken.
+//! The stream of `WatchUsers`: reads the caller's messages as fast as there is room for them, and sends the users'
+//! entries as fast as the caller reads.
 
 use std::time::Duration;
 

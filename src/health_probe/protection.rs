@@ -1,13 +1,12 @@
-//! How a probe's connection is protected: which peer it takes for the server, and which certificate it
-//! shows itself.
+//! The protection of a probe's connection: which server certificate it accepts, and which client certificate it
+//! presents.
 //!
-//! A probe that runs beside the server, with the server's settings, needs nothing else. It takes for the
-//! server the peer that holds the key of the certificate that `tls_cert` names, under any name that it asks
-//! for: a probe asks `127.0.0.1`, and no certificate is made out to that. Where clients have to show a
-//! certificate, it shows the same one.
+//! A probe that runs beside the server, with the server's settings, needs no other files. It accepts exactly the
+//! certificate in `tls_cert`, whatever its names: the probe connects to `127.0.0.1`, which is in no
+//! certificate. If clients need a certificate, it presents the same one.
 //!
-//! Any other probe names the authorities, and the server must then have a certificate of theirs for the
-//! name in the address, as for any client.
+//! Any other probe names the authorities. Then the server needs a certificate from one of them for the name in
+//! the address, as for any client.
 
 use std::{path::PathBuf, sync::Arc};
 

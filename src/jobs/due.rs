@@ -1,12 +1,12 @@
-//! The time by which the background jobs go.
+//! The time that the background jobs use.
 //!
-//! Erased messages cannot be brought back, so no estimate is good enough for it. A round asks the database
-//! for its time, and erases nothing where that time cannot be believed:
+//! Erased messages cannot be brought back, so an estimate of the time is not good enough. A round asks the database
+//! for its time, and does not erase by a time that may be wrong:
 //!
 //! - If this machine's wall clock and the database's are far apart, one of them is wrong. The round is
 //!   refused: see [`MOST_SKEW`].
-//! - If the database's clock has jumped ahead, the round goes by the time that has certainly passed:
-//!   nothing is erased before its time, and all is in the end.
+//! - If the database's clock has jumped ahead, the round uses the time that has certainly passed. So nothing is
+//!   erased too early, and everything is erased eventually.
 
 use thiserror::Error;
 

@@ -7,8 +7,8 @@
 //! | trimming | as erasure | changes, names of erased messages, and requests to join and leave groups, that are older than was promised | a log that reaches back as far as was promised |
 //! | vacuuming SQLite | as erasure, but for at most a thousandth of the time; within a day | that something was erased | no erased text in any file |
 //!
-//! All take no input but the time ([`due()`] says which), may run on any number of replicas at once, do a bounded piece of
-//! work at a time, and go on where they, or another replica, have stopped.
+//! All of them depend only on the time (see [`due()`]), may run on any number of replicas at once, work in bounded
+//! batches, and continue where they, or another replica, have stopped.
 
 mod due;
 mod erasure;
@@ -35,7 +35,7 @@ const LONGEST_PAUSE: f64 = 1.25;
 pub struct Schedule {
     /// The time between two rounds.
     pub interval: Duration,
-    /// When SQLite's files are written anew after something was erased.
+    /// When SQLite's files are rewritten after something was erased.
     pub vacuum: Vacuum,
 }
 

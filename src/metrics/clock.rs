@@ -1,4 +1,4 @@
-//! How far the clocks are apart that must agree.
+//! The skew between this machine's clock and the database's.
 
 use std::fmt;
 
@@ -21,7 +21,7 @@ pub(super) fn register(registry: &mut Registry, clock: Clock) {
 
 impl Collector for Clocks {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let figures = [
+        let metrics = [
             (
                 "conversation_clock_skew",
                 "How far this machine's clock is ahead of the database's.",
@@ -29,11 +29,11 @@ impl Collector for Clocks {
             ),
             (
                 "conversation_purge_held_back",
-                "How far the purge goes behind the database's clock, because that has jumped ahead.",
+                "How far the purge stays behind the database's clock after that has jumped ahead.",
                 self.0.held_back().as_secs_f64(),
             ),
         ];
-        for (name, help, value) in figures {
+        for (name, help, value) in metrics {
             let gauge = ConstGauge::new(value);
             gauge.encode(encoder.encode_descriptor(
                 name,

@@ -3,7 +3,7 @@
 //! It is for a scraper in the deployment's own network. It has no secrets, no user's data and no way to
 //! change anything, so unlike the service itself it may listen beyond loopback without being asked twice. A
 //! peer that reaches it can do no harm: at most [`MOST_CONNECTIONS`] are served at a time, each for one
-//! request and a few seconds. When there are more, the eldest is closed: a scraper is done in milliseconds,
+//! request and a few seconds. When there are more, the oldest is closed: a scraper is done in milliseconds,
 //! so it is never the one, and connections that say nothing do not keep it out.
 //!
 //! It goes on until the server has drained, so that the last scrape sees how that went.
@@ -81,9 +81,9 @@ impl MetricsListener {
                     by_age.push_back(connections.spawn(answered));
                     by_age.retain(|connection: &AbortHandle| !connection.is_finished());
                     if by_age.len() > MOST_CONNECTIONS
-                        && let Some(eldest) = by_age.pop_front()
+                        && let Some(oldest) = by_age.pop_front()
                     {
-                        eldest.abort();
+                        oldest.abort();
                     }
                 }
                 Err(error) => {

@@ -8,8 +8,8 @@
 //! | `database` | operations of the store, its connections, and what it has changed |
 //! | `process` | what the operating system says of the process |
 //! | `purge` | the rounds of the background jobs, and what they leave |
-//! | `clock` | how far the clocks are apart that must agree |
-//! | `log` | what the log has lost |
+//! | `clock` | the skew between this machine's clock and the database's |
+//! | `log` | the lines that the log has lost |
 //! | `exposition` | all of it as text |
 //! | `listener` | the port that serves the text |
 //!
@@ -19,8 +19,8 @@
 //! - Metrics belong to a server, not to the process: two servers in one process do not mix theirs. The log
 //!   is the process's, and so is its one metric.
 //! - They are kept whether or not anybody reads them; that costs a few atomic operations a call.
-//! - Its help documents a metric: docs/reference/metrics.md is made of it (`reference`).
-//!   The operations of the store are documented there as well (`reference::operations`).
+//! - The help of a metric is its documentation: docs/reference/metrics.md is generated from it (`reference`), and
+//!   lists the operations of the store as well (`reference::operations`).
 
 mod calls;
 mod clock;

@@ -105,7 +105,7 @@ impl PurgeMetrics {
         registry.register_collector(Box::new(Overdue(Arc::clone(&self.due))));
     }
 
-    /// The next round is expected to end within this time. It begins anew with each call.
+    /// The next round is expected to end within this time. It starts over with each call.
     pub fn expected(&self, within: Duration) {
         let since = Stopwatch::start();
         *lock(&self.due) = Some(Due { since, within });

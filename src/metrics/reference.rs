@@ -19,7 +19,7 @@ use crate::{
 
 const ABOUT: &str = "\
 All metrics of a server, with the help that they have at `/metrics` themselves. [Monitoring](../monitoring.md) says
-how they are read, and [`deploy/`](../../deploy/README.md) has a dashboard, alerts and a runbook that are made of them.";
+how they are read, and [`deploy/`](../../deploy/README.md) has a dashboard, alerts and a runbook that use them.";
 
 const ABOUT_LABELS: &str = "\
 Every label has a bounded set of values. None is an ID, a name of a caller or a text of a user.";

@@ -17,7 +17,7 @@ const ENDS: [&str; 7] = [
     "draining",
 ];
 
-/// Why a user of a `WatchUsers` stream can be followed no longer, but for the caller's wish.
+/// The reasons why a `WatchUsers` stream stops following a user, except that the caller asked for it.
 const USER_ENDS: [&str; 5] = ["invalid", "limit", "list_again", "too_slow", "database"];
 
 /// The metrics of watches.

@@ -1,4 +1,4 @@
-//! An amount that many hold parts of. When it is used up, the eldest holder is cut off.
+//! An amount that many holders share. When it is used up, the oldest holder is cut off.
 
 use std::{
     collections::BTreeMap,
@@ -80,7 +80,7 @@ impl<C: Cut> Budget<C> {
         self.0.patience
     }
 
-    /// Holds `amount`, at the cost of the eldest if that is too much.
+    /// Holds `amount`, at the cost of the oldest if that is too much.
     pub(crate) fn hold(&self, amount: usize, cut: C) -> Held<C> {
         let mut holders = self.holders();
         let rank = holders.insert(Holder {
@@ -97,17 +97,17 @@ impl<C: Cut> Budget<C> {
         }
     }
 
-    /// Cuts off the eldest holder.
-    pub(crate) fn cut_eldest(&self) {
-        let eldest = self.holders().pop_first();
-        self.cut(eldest);
+    /// Cuts off the oldest holder.
+    pub(crate) fn cut_oldest(&self) {
+        let oldest = self.holders().pop_first();
+        self.cut(oldest);
     }
 
-    /// Cuts off the eldest holder of those that `is_one` says.
-    pub(crate) fn cut_eldest_that(&self, is_one: impl Fn(&C) -> bool) {
+    /// Cuts off the oldest holder of those that `is_one` says.
+    pub(crate) fn cut_oldest_that(&self, is_one: impl Fn(&C) -> bool) {
         let mut holders = self.holders();
-        let mut eldest = holders.by_rank.iter();
-        let rank = eldest.find(|(_, holder)| is_one(&holder.cut));
+        let mut oldest = holders.by_rank.iter();
+        let rank = oldest.find(|(_, holder)| is_one(&holder.cut));
         let rank = rank.map(|(rank, _)| *rank);
         let holder = rank.and_then(|rank| holders.remove(rank));
         drop(holders);
@@ -136,8 +136,8 @@ impl<C: Cut> Budget<C> {
         };
         let mut holders = self.holders();
         let mut cut_off = Vec::new();
-        while let Some(eldest) = holders.by_rank.first_entry()
-            && eldest.get().since.elapsed() >= patience
+        while let Some(oldest) = holders.by_rank.first_entry()
+            && oldest.get().since.elapsed() >= patience
         {
             cut_off.extend(holders.pop_first());
         }
@@ -223,13 +223,13 @@ impl<C> Holders<C> {
         Some(holder)
     }
 
-    /// Lets go of the eldest until no more than `limit` is held.
+    /// Lets go of the oldest until no more than `limit` is held.
     fn until_within(&mut self, limit: usize) -> Vec<Holder<C>> {
         let mut cut_off = Vec::new();
         while self.amount > limit
-            && let Some(eldest) = self.pop_first()
+            && let Some(oldest) = self.pop_first()
         {
-            cut_off.push(eldest);
+            cut_off.push(oldest);
         }
         cut_off
     }
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn the_eldest_is_cut_off_when_too_much_is_held() {
+    fn the_oldest_is_cut_off_when_too_much_is_held() {
         let budget = budget(10, None);
         let (first, _held_first) = hold(&budget, 4);
         let (second, held_second) = hold(&budget, 4);
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_has_moved_is_not_the_eldest() {
+    fn one_that_has_moved_is_not_the_oldest() {
         let budget = budget(2, None);
         let (first, held_first) = hold(&budget, 1);
         let (second, _held_second) = hold(&budget, 1);
@@ -308,15 +308,15 @@ mod tests {
     }
 
     #[test]
-    fn the_eldest_can_be_cut_off_whether_or_not_too_much_is_held() {
+    fn the_oldest_can_be_cut_off_whether_or_not_too_much_is_held() {
         let budget = budget(10, None);
         let (first, _held_first) = hold(&budget, 1);
         let (second, _held_second) = hold(&budget, 1);
-        budget.cut_eldest_that(|cut| !cut.is_cancelled());
+        budget.cut_oldest_that(|cut| !cut.is_cancelled());
         assert!(first.is_cancelled() && !second.is_cancelled());
-        budget.cut_eldest();
+        budget.cut_oldest();
         assert!(second.is_cancelled());
-        budget.cut_eldest();
+        budget.cut_oldest();
         assert_eq!(budget.0.cut_off.get(), 2);
     }
 }

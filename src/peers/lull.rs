@@ -1,4 +1,4 @@
-//! Says things at most once in a while, so that what happens often does not fill the log.
+//! Logs an event at most once per interval, so that frequent events do not fill the log.
 
 use std::{
     sync::{Mutex, PoisonError},

@@ -1,12 +1,12 @@
-//! Bounds for what the other ends of connections hold: connections, calls, and bytes. A peer that freezes
-//! does by accident what an attacker does on purpose, so nothing is held for a peer without a bound.
+//! Limits of the connections, calls and bytes that a peer can hold. A peer that hangs does by accident what an
+//! attacker does on purpose, so everything that is held for a peer has a limit.
 //!
-//! Two means do this:
-//! - [`Shares`] divides what is *worked on* among callers. Nobody gets all of it, so others find room.
-//! - [`Budget`] bounds what *waits for a peer* and costs memory: connections that have not said
-//!   anything, requests that have not arrived, answers that are not read. When it is used up, the eldest
-//!   holder is cut off, not the newcomer: a peer that behaves is done in milliseconds and never the eldest.
-//!   So it makes no difference whose peers they are, and nobody can be locked out by holding on.
+//! There are two kinds:
+//! - [`Shares`] divides the *work at one time* among callers. Nobody gets all of it, so others find room.
+//! - [`Budget`] limits the memory that *waits for a peer*: silent connections, incomplete requests, answers that
+//!   are not read. When it is used up, the oldest holder is cut off and not the newest: a peer that behaves is done
+//!   in milliseconds and never the oldest. So it does not matter whose peers they are, and nobody can lock others
+//!   out by holding on.
 //!
 //! A call that is cut off ends with its HTTP/2 stream ([`StreamCut`]); its connection stays, unless the
 //! connection itself is what is stuck.

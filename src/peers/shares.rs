@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
-/// Permits for holders that are told apart by `K`. Clones are one.
+/// Permits for holders that are distinguished by `K`. Clones are one.
 ///
 /// A holder gets another permit while it has fewer than three times as many as are free. So a holder that
 /// is alone gets the number that was asked for; a third more is kept for others, and there is always
@@ -71,25 +71,25 @@ impl<K: Clone + Eq + Hash> Shares<K> {
     /// A permit for `holder`, when it may have another one. Holders take turns; those of one holder come
     /// in their order.
     pub(crate) async fn wait(&self, holder: K) -> Share<K> {
-        let told = {
+        let notified = {
             let mut state = self.state();
             let waits = state.waiting.iter().any(|(waiting, _)| *waiting == holder);
             if !waits && state.has_room_for(&holder) {
                 state.take(holder.clone());
                 None
             } else {
-                let (waiter, told) = oneshot::channel();
+                let (waiter, notified) = oneshot::channel();
                 state.enqueue(&holder, waiter);
-                Some(told)
+                Some(notified)
             }
         };
-        if let Some(told) = told {
+        if let Some(notified) = notified {
             let waiting = Waits {
                 shares: self,
                 holder: &holder,
-                told: Some(told),
+                notified: Some(notified),
             };
-            waiting.until_told().await;
+            waiting.until_notified().await;
         }
         self.share(holder)
     }
@@ -171,24 +171,24 @@ impl<K: Clone + Eq + Hash> Drop for Share<K> {
 struct Waits<'a, K: Clone + Eq + Hash> {
     shares: &'a Shares<K>,
     holder: &'a K,
-    told: Option<oneshot::Receiver<()>>,
+    notified: Option<oneshot::Receiver<()>>,
 }
 
 impl<K: Clone + Eq + Hash> Waits<'_, K> {
-    async fn until_told(mut self) {
-        if let Some(told) = &mut self.told {
+    async fn until_notified(mut self) {
+        if let Some(notified) = &mut self.notified {
             // The sender is dropped only if this is.
-            let _ = told.await;
+            let _ = notified.await;
         }
-        self.told = None;
+        self.notified = None;
     }
 }
 
 impl<K: Clone + Eq + Hash> Drop for Waits<'_, K> {
     fn drop(&mut self) {
-        if let Some(mut told) = self.told.take() {
-            told.close();
-            if told.try_recv().is_ok() {
+        if let Some(mut notified) = self.notified.take() {
+            notified.close();
+            if notified.try_recv().is_ok() {
                 self.shares.give_back(self.holder);
             }
         }
@@ -224,7 +224,7 @@ impl<K: Clone + Eq + Hash> State<K> {
             .find(|(waiting, _)| waiting == holder);
         match known {
             Some((_, waiters)) => {
-                // Those that have given up are mostly the eldest.
+                // Those that have given up are mostly the oldest.
                 while waiters.pop_front_if(|waiter| waiter.is_closed()).is_some() {}
                 waiters.push_back(waiter);
             }
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn those_that_wait_take_turns_by_holder() {
+    fn waiting_holders_take_turns() {
         let shares = Shares::new(1);
         let taken = shares.take("one").expect("it is free");
         let mut context = Context::from_waker(Waker::noop());

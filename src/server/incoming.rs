@@ -3,13 +3,13 @@
 //!
 //! Invariants:
 //! - A connection *arrives* until its preface is there, in a limited time. Those that arrive are limited in
-//!   number; when there are more, the eldest is closed. A client that does its part is done in
+//!   number; when there are more, the oldest is closed. A client that does its part is done in
 //!   milliseconds, so peers that say nothing, or half of it, hold up nobody.
 //! - Then it *opens*, if there is room. Each address has its share, so others find room beside it. Where
-//!   there is none, the eldest connection of the same address over which no call has ever come makes
+//!   there is none, the oldest connection of the same address over which no call has ever come makes
 //!   room; without any, the new one waits, as one that arrives.
-//! - A connection of an older HTTP never opens. Its first request is told what to do instead while it
-//!   arrives, so it has no more time for that, and no more room, than one that says nothing.
+//! - A connection of an older HTTP never opens. Its first request gets an answer that says
+//!   what to do instead. Until then it arrives, so it has no more time and room than a silent connection.
 
 use std::{
     io::{self, ErrorKind},
@@ -105,7 +105,7 @@ impl Incoming {
                     // Trying again at once would find the same, and use a whole processor for it.
                     Err(error) => {
                         tracing::warn!(%error, "cannot accept a connection");
-                        self.entrance.waiting.arriving.cut_eldest();
+                        self.entrance.waiting.arriving.cut_oldest();
                         sleep(PAUSE).await;
                     }
                 },
@@ -212,7 +212,7 @@ impl Entrance {
                  has a share"
             );
         }
-        (self.waiting.unused).cut_eldest_that(|connection| connection.host == host);
+        (self.waiting.unused).cut_oldest_that(|connection| connection.host == host);
         self.shares.wait(host).await
     }
 }

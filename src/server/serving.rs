@@ -1,7 +1,7 @@
 //! Serves connections with HTTP/2, each in a task of its own, until the server drains.
 //!
 //! Why this is not left to tonic's server: that one keeps a connection for as long as its peer likes. Here a
-//! connection that was told to go is closed once no call of it is left, whether or not its peer has heard
+//! connection that was asked to close is closed once no call of it is left, whether or not its peer has heard
 //! of it, a stream whose answer is not read can be cut off, and connections end with this server.
 
 use std::{
@@ -33,7 +33,7 @@ use crate::{
 const KEEPALIVE_INTERVAL: Duration = Duration::from_mins(1);
 /// How long the other end may take to answer.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
-/// How long a connection that was told to go, and has no call left, may take to go by itself.
+/// How long a connection that was asked to close, and has no call left, may take to go by itself.
 const GOODBYE: Duration = Duration::from_secs(1);
 /// How often it is looked at within that time.
 const GLANCES: u32 = 4;
@@ -145,7 +145,7 @@ fn say(ended: hyper::Result<()>) {
     }
 }
 
-/// The calls of one connection: each is told where it comes from.
+/// The calls of one connection: each knows its peer.
 struct Calls<S> {
     inner: TowerToHyperService<S>,
     via: Via,

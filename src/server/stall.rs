@@ -1,5 +1,5 @@
-//! A peer that reads nothing at all: what is written for it piles up, be it answers, refusals or pings. A
-//! connection that could not be written to for a while is closed.
+//! Peers that read nothing at all: answers, refusals and pings pile up for them. A connection that could not be
+//! written to for a while is closed.
 
 use std::{
     io::{self, ErrorKind},

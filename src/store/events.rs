@@ -1,4 +1,4 @@
-//! From the record of a change to the event that the user's clients follow.
+//! Makes events for the user's clients from the records of changes.
 
 use sea_orm::QueryResult;
 

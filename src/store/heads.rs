@@ -1,4 +1,4 @@
-//! The head of each conversation: its newest position, and when that came.
+//! The head of each conversation: its newest position and its time.
 
 use std::{collections::HashMap, sync::Arc};
 

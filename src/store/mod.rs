@@ -34,8 +34,8 @@
 //! | messages that run together | their conversations' | | the conversations', in the order of the users, one of each user |
 //! | joining and leaving | the group's | those whose membership changes | the group's, in the order of the users |
 //!
-//! No use cases can wait for each other in a circle. A use case that waits for a row of a table holds no
-//! row of a later table, so a circle would lie within one table. Heads and rows of `users` are taken in the
+//! Use cases cannot deadlock. A use case that waits for a row of a table holds no row of a later table, so a
+//! circle would have to be within one table. Heads and rows of `users` are taken in the
 //! order of their keys. A use case that holds the row of one user in `members` waits only for rows of the
 //! same or of later users; for one of the same user only as a change of that user, of which there is one at
 //! a time, for it holds the user's lock. Between finding the members of a group and changing them no lock

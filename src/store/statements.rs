@@ -1,9 +1,8 @@
-//! The texts of all statements, room by room: each handle makes its own.
+//! The texts of all statements, by module of the store: each handle makes its own.
 //!
-//! The final texts stand in `statements/sqlite.sql` and `statements/postgresql.sql`, formatted, and SQLite's with
-//! their plans. A test compares them with what is made here; `RENEW_STATEMENTS=yes cargo test --lib statements`
-//! writes them anew. The plans of PostgreSQL depend on its data: the tests of statements look at them where
-//! there is much.
+//! `statements/sqlite.sql` and `statements/postgresql.sql` have the final texts, formatted, and the plans of SQLite. A
+//! test compares them with the texts that are made here; `RENEW_STATEMENTS=yes cargo test --lib statements` writes
+//! them again. The plans of PostgreSQL depend on its data: `tests/it/statements` checks them with much data.
 
 mod written;
 

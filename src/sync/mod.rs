@@ -1,9 +1,9 @@
 //! Wakes the watchers of a user when the user has changed.
 //!
-//! The log in the database is the truth; a wake only says that there is something to read in it. Four
-//! ways lead to one: a change made by this process; a notification from another replica; the slow
-//! poll, which asks the database for the revisions of all watched users and so needs no notifications
-//! at all; and a watcher's own first look. Losing any of the first two costs time and nothing else.
+//! Watchers read the log in the database; a wake only says that there is something to read. Four things wake
+//! a watcher: a change made by this process; a notification from another replica; the slow poll, which asks
+//! the database for the revisions of all watched users and needs no notifications; and the watcher's own first
+//! look. Losing one of the first two only causes a delay.
 //!
 //! Invariant: a watcher subscribes before it looks for the first time, so no change can fall between.
 

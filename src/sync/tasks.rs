@@ -18,16 +18,16 @@ const NOTIFY_PAUSE: Duration = Duration::from_millis(10);
 /// Carries news from and to other replicas, and polls every `poll_interval`. Never ends by itself.
 pub async fn run(store: Store, wakes: Wakes, changed: Changed, poll_interval: Duration) {
     tokio::join!(
-        tell(&store, changed),
+        notify(&store, changed),
         listen(&store, &wakes, poll_interval),
         poll(&store, &wakes, poll_interval),
     );
 }
 
-/// Tells other replicas of this one's changes: the first at once, and what gathers during the pause
+/// Notifies other replicas of this one's changes: of the first at once, and of those during the pause
 /// after it together. So a busy replica sends few notifications, each of which is a transaction; and
 /// none holds up a request.
-async fn tell(store: &Store, mut changed: Changed) {
+async fn notify(store: &Store, mut changed: Changed) {
     let mut gathered = Vec::with_capacity(NOTIFY_BATCH);
     while changed.0.recv_many(&mut gathered, NOTIFY_BATCH).await > 0 {
         let mut users: HashMap<UserId, Revision> = HashMap::new();
@@ -42,7 +42,7 @@ async fn tell(store: &Store, mut changed: Changed) {
     }
 }
 
-/// Hears of other replicas' changes. After a failure it begins anew, one poll interval later.
+/// Hears of other replicas' changes. After a failure it starts over, one poll interval later.
 async fn listen(store: &Store, wakes: &Wakes, pause: Duration) {
     loop {
         match hear(store, wakes).await {

@@ -1,8 +1,8 @@
-//! Log lines of one kind, of which the first is written and the others are counted.
+//! Repeated log lines: the first of a kind is written, and the others are counted.
 //!
-//! A peer that can cause a line can cause a million. The first line of a kind and a number say as much as
-//! all of them, so within an interval only the first is written, and a count at its end. How many kinds are
-//! told apart is bounded, too, since part of a kind is an address.
+//! A peer that can cause one line can cause a million. The first line and a count say as much as all of them. So
+//! within an interval only the first is written, and a count at its end. The number of kinds is bounded, too,
+//! because a kind includes the address of a peer.
 
 use std::{
     collections::HashMap,
@@ -14,7 +14,7 @@ use std::{
 /// How long lines are counted before the count is written.
 pub(crate) const INTERVAL: Duration = Duration::from_secs(10);
 
-/// The most kinds that are told apart within an interval.
+/// The most kinds that are distinguished within an interval.
 const MOST_KINDS: usize = 256;
 
 /// The kinds that have been seen in the present interval.
@@ -33,7 +33,7 @@ struct Seen<K> {
 pub(crate) struct Counted<K> {
     /// Of each kind that came more than once.
     pub(crate) kinds: Vec<(K, u64)>,
-    /// Of all those that were too many to be told apart.
+    /// Of all those that were too many to be distinguished.
     pub(crate) others: u64,
 }
 

@@ -1,6 +1,6 @@
-//! Dependencies point one way, as `src/lib.rs` and `src/store/mod.rs` say.
+//! The dependencies between modules point one way, as `src/lib.rs` and `src/store/mod.rs` say.
 //!
-//! Code that is compiled for tests alone may look wherever it likes.
+//! Code that is compiled only for tests may use any module.
 
 use std::{
     fs,

@@ -25,14 +25,14 @@ const SENDERS: u64 = 4;
 const DELETERS: u64 = 2;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_acknowledged_survives_every_kill_on_sqlite() {
+async fn acknowledged_changes_survive_every_kill_on_sqlite() {
     if let Some(database) = TestDatabase::create(Backend::Sqlite).await {
         kill_again_and_again(&database, KILLS_ON_SQLITE).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_acknowledged_survives_every_kill_on_postgres() {
+async fn acknowledged_changes_survive_every_kill_on_postgres() {
     if let Some(database) = TestDatabase::create(Backend::Postgres).await {
         kill_again_and_again(&database, KILLS_ON_POSTGRES).await;
     }

@@ -1,4 +1,5 @@
-//! The Markdown files: their links lead somewhere, their sessions are true, and the README stays short.
+//! Checks of the Markdown files: their links lead somewhere, their sessions print what they say, and the README
+//! stays short.
 //!
 //! Deliberately absent: following addresses on the network.
 

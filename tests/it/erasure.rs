@@ -1,4 +1,4 @@
-//! Gone means gone (rule 12): what nobody can see or ask back is erased, all of it and nothing else.
+//! Gone means gone (rule 12): exactly the messages that nobody can see or get back are erased.
 
 mod claims;
 mod promises;

@@ -1,35 +1,48 @@
 //! The one integration test binary: everything here talks to the service as a caller would, over a
 //! real connection, on every database that the service supports.
 //!
+//! Foundations:
 //! - [`support`] starts databases, servers and clients;
-//! - [`model`] says what the service must answer, independently of how it is built;
-//! - [`replay`] feeds real conversations through the API and compares every user's view;
-//! - [`properties`] does so for random operations;
-//! - [`conformance`] checks the promises of the contract, one by one, by RPC;
+//! - [`model`] is a second, simple implementation of the rules, to compare the service with.
+//!
+//! The contract:
+//! - [`conformance`] checks its promises one by one, by RPC;
+//! - [`errors`] checks the errors that callers get for wrong requests;
+//! - [`samples`] runs the samples of the API that this one is modelled on;
+//! - [`bounds`] measures the largest answers and events;
+//! - [`erasure`] checks that erased messages are gone, and that no other message is.
+//!
+//! The service against the model:
+//! - [`properties`] runs random operations;
+//! - [`replay`] feeds real chat logs through the API;
 //! - [`convergence`] keeps a copy of a list by following a user's changes;
-//! - [`upgrade`] goes on with what a former version has left;
-//! - [`erasure`] looks for what must be gone, and for what must not;
-//! - [`samples`] does what the samples of the modelled API do;
+//! - [`history`] records calls while processes and networks fail, and checks that the answers can be explained.
+//!
+//! Concurrency and failures:
+//! - [`concurrency`] runs many callers, replicas and migrations at once;
+//! - [`crash`] kills the program at any point of its work;
+//! - [`faults`] makes the database unreachable, slow or full, and fails it over;
+//! - [`hosts`] breaks durability and trust of the database's machine;
 //! - [`clocks`] sets the clocks of machines wrong;
 //! - [`restored`] restores the database from a backup;
-//! - [`bounds`] asks for the largest answers and events that there are;
-//! - [`errors`] checks the errors that callers get when something is wrong;
-//! - [`fuzz`] sends nearly anything, and checks that it is answered and leaves nothing behind;
+//! - [`upgrade`] migrates databases of former versions.
+//!
+//! Untrusted and excessive input:
 //! - [`access`] checks who may call, and how connections are protected;
-//! - [`load`] asks for more than the server is set to do at once;
-//! - [`hostile`] holds what it was not given, beside a caller that behaves;
-//! - [`statements`] counts and explains what the databases are asked;
-//! - [`concurrency`] has many callers, replicas and migrations at once;
-//! - [`postgres`] has PostgreSQL as people set it up: roles, defaults, poolers;
-//! - [`faults`] takes the database away, slows it down, fills it up and fails it over;
-//! - [`hosts`] breaks promises behind its back;
-//! - [`crash`] kills the program in the midst of its work;
-//! - [`history`] has everything done at once while everything fails, and explains what was answered;
-//! - [`deploy`] calls with the client for callers, and checks the files to run the service with;
-//! - [`arrows`] looks at what modules know of each other;
-//! - [`documents`] follows the links of the documents, and [`words`] looks for words to avoid;
-//! - [`command`] starts, sets and stops it as an operator does;
-//! - [`telemetry`] sees of it what an operator sees.
+//! - [`fuzz`] sends malformed and random input;
+//! - [`hostile`] attacks the server beside a caller that behaves;
+//! - [`load`] sends more calls than the server admits.
+//!
+//! The database:
+//! - [`statements`] counts the statements of each call, and checks their plans;
+//! - [`postgres`] uses PostgreSQL with restricted roles, other defaults and a pooler.
+//!
+//! The operator's view, and the repository:
+//! - [`command`] starts, configures and stops the program;
+//! - [`telemetry`] reads its metrics, traces and log;
+//! - [`deploy`] checks the client crate and the files in `deploy/`;
+//! - [`arrows`] checks the dependencies between modules;
+//! - [`documents`] checks the links and sessions of the documents, and [`words`] their terms.
 
 mod access;
 mod arrows;

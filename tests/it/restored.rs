@@ -20,7 +20,7 @@ use crate::support::{
 on_every_database!(
     after_a_restore_every_older_revision_and_page_token_is_answered_with_list_again,
     after_a_restore_what_the_backup_holds_goes_on,
-    whoever_watches_while_an_incarnation_begins_is_told_to_list_again,
+    a_watcher_of_the_former_incarnation_has_to_list_again,
     beginning_an_incarnation_twice_is_harmless_and_a_backup_can_be_restored_twice,
 );
 
@@ -186,7 +186,7 @@ async fn deletion_of(client: &Client) -> Vec<u8> {
     again.await.encode_to_vec()
 }
 
-async fn whoever_watches_while_an_incarnation_begins_is_told_to_list_again(database: TestDatabase) {
+async fn a_watcher_of_the_former_incarnation_has_to_list_again(database: TestDatabase) {
     let mut config = config(&database);
     config.watch.poll_interval = std::time::Duration::from_millis(50);
     let server = TestServer::start_with(config, &TestClock::new()).await;

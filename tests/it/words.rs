@@ -1,5 +1,5 @@
-//! The words of comments and documents: a comment begins with its subject, and a document has the terms of
-//! the glossary in docs/concepts.md.
+//! The words of comments and documents: a comment begins with its subject, and documents use the terms of the
+//! glossary in docs/concepts.md.
 
 use std::{fs, path::Path};
 
@@ -8,14 +8,19 @@ use crate::documents::files_below;
 /// The words that open a clause without a subject, as in "What comes later is not in the copy."
 const HEADLESS: [&str; 6] = ["What", "Who", "Whoever", "Whatever", "Whose", "Whom"];
 
-/// Words that the documents do without, each with what they say instead.
-const SYNONYMS: [(&str, &str); 7] = [
+/// Words that documents and the protocol avoid, each with the term to use.
+const SYNONYMS: [(&str, &str); 12] = [
+    ("anew", "again"),
     ("door", "entry point"),
+    ("eldest", "oldest"),
     ("heartbeat", "bookmark"),
     ("idempotency key", "request ID"),
     ("sweep", "purge"),
+    ("taken down", "unpinned"),
+    ("that of before", "the earlier one"),
     ("told", "notified"),
     ("tongue", "dialect"),
+    ("what was deleted", "deleted conversations"),
     ("whoever", "caller, reader or operator"),
 ];
 
@@ -78,10 +83,10 @@ fn comments_begin_with_their_subject() {
 }
 
 #[test]
-fn documents_have_the_terms_of_the_glossary() {
+fn documents_and_the_protocol_use_the_terms_of_the_glossary() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut documents = files_below(&root.join("docs"), &["md"]);
-    documents.push(root.join("README.md"));
+    let mut documents = files_below(root, &["md"]);
+    documents.extend(files_below(&root.join("proto/conversation"), &["proto"]));
     for path in documents {
         let text = fs::read_to_string(&path).expect("a document is a text");
         let found = synonyms(&text);

@@ -34,7 +34,7 @@ enum Kind {
 
 /// Where messages go.
 enum Audience {
-    /// From one to another of these, who are drawn anew for each message.
+    /// From one to another of these, who are drawn again for each message.
     Friends(People),
     /// To this group, from its members in turn.
     Group { name: String, members: usize },

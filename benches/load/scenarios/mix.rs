@@ -247,7 +247,7 @@ pub fn call(name: &str, people: &People, random: &mut StdRng) -> Outcome<Call> {
                 ..MarkConversationsReadRequest::default()
             },
         ),
-        // Pinned and taken down in turn, so that the limit of pins is not reached.
+        // Pinned and unpinned in turn, so that the limit of pins is not reached.
         "pin" => Call::of(
             "/conversation.v1.ConversationService/PinConversations",
             &PinConversationsRequest {

@@ -1,5 +1,5 @@
-//! Users that take turns while the client reads at any pace: the time that the client lets entries wait is said
-//! by the tests.
+//! Users take turns, at whatever pace the client reads. The tests control the time for which the client lets
+//! entries wait.
 
 use std::time::Duration;
 

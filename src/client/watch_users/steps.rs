@@ -1,7 +1,7 @@
-//! The users that are followed, as they should be, and the messages that make the server follow them.
+//! The users that the caller wants to follow, and the messages that make the server follow them.
 //!
-//! A user waits at most once to be added or removed, so what waits is bounded by the users, however often they
-//! are added and removed.
+//! Each user waits at most once to be added or removed. So the queue is bounded by the number of users, however
+//! often they are added and removed.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -181,7 +181,7 @@ impl State {
 }
 
 impl Steps {
-    /// Begins a stream that adds all users anew. The stream before ends.
+    /// Begins a stream that adds all users again. The stream before ends.
     pub(super) fn begin(shared: &Arc<Shared>) -> Self {
         let mut state = shared.state();
         state.stream += 1;

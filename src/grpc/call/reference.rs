@@ -26,13 +26,14 @@ use crate::{
 
 const ABOUT: &str = "\
 The lines of calls. With `log_format = \"json\"` a line is one flat JSON object. With `text` it has the same fields.
-[Monitoring](../monitoring.md#logs) has an example, and says what the levels mean. Other lines, such as those of the
-start, have fields of their own.";
+[Monitoring](../monitoring.md#logs) has an example, and says what the levels mean. Other lines, such as those at the
+start of the server, have other fields.";
 
 const ABOUT_LINES: &str = "\
-A call that fails has one line. Calls that succeed, and streams that their clients end, have one at `DEBUG`. `failed`
-at `ERROR` is a fault of the service, at `WARN` one of the database or of the load. Refusals of one kind from one peer
-(the same `method`, `code` and `reason`) are one line, and then one with their `count` every 10 seconds.";
+Each failed call has one line. Successful calls, and streams that their clients end, have one at `DEBUG`. `failed` at
+`ERROR` is a failure of the service, at `WARN` one of the database or of the load. If one peer repeats the same refusal
+(the same `method`, `code` and `reason`), the first has a line, and the others share one with their `count` every 10
+seconds.";
 
 const ABOUT_FIELDS: &str = "A field without a value is left out. A value longer than 1 KiB is cut.";
 
@@ -44,7 +45,7 @@ const FIELDS: [(&str, &str); 15] = [
     ("timestamp", "when the line was written, in UTC"),
     (
         "level",
-        "whose trouble it is: `ERROR` the service's, `WARN` the database's or the load's, `INFO` the caller's",
+        "whose problem it is: `ERROR` the service's, `WARN` the database's or the load's, `INFO` the caller's",
     ),
     ("message", "what happened, as above"),
     ("target", "the module that wrote the line"),

@@ -1,4 +1,4 @@
-//! Which fields a request has, read from the description of the protocol.
+//! The fields of requests, read from the descriptors of the protocol.
 
 use std::{collections::HashMap, sync::LazyLock};
 

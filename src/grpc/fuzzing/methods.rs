@@ -1,5 +1,4 @@
-//! Every method with what parses its requests, as its handler does. That none is missing is tested
-//! with the seeds.
+//! Every method with the parser of its requests. A test beside the seeds checks that none is missing.
 
 use prost::Message;
 

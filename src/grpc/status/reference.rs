@@ -1,5 +1,4 @@
-//! The page of the errors: what the protocol says of each reason, and the code and the details of the statuses
-//! that have it.
+//! The page of the errors: the protocol's comment of each reason, with the code and the details of its statuses.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -30,23 +29,22 @@ use crate::{
 };
 
 const ABOUT: &str = "\
-Every error is a `google.rpc.Status` whose details have a `google.rpc.ErrorInfo`, with the `reason` and the domain
-`conversation.v1`, and a `google.rpc.RequestInfo` with the ID of the call, under which the [log](log.md) has it. Some
-have more, as the last column says. Metadata are those of the `ErrorInfo`. The reasons are values of the enums
-`ErrorReason` and `ViolationReason` in [`error.proto`](../../proto/conversation/v1/error.proto).
+Every error is a `google.rpc.Status`. Its details have a `google.rpc.ErrorInfo`, with the `reason` and the domain
+`conversation.v1`, and a `google.rpc.RequestInfo`, with the ID of the call in the [log](log.md). The last column lists
+further details; metadata are those of the `ErrorInfo`. The reasons are values of the enums `ErrorReason` and
+`ViolationReason` in [`error.proto`](../../proto/conversation/v1/error.proto).
 
-The comments of the methods in [`proto/`](../../proto/conversation/v1) say which may answer what. A call that failed
-has changed nothing, or all that it was to change: with the same `request_id` a retry tells which.
-[Retries](../clients.md#retries) says how to wait. An error without a reason comes from the connection and not from the
-service.";
+The comment of each method in [`proto/`](../../proto/conversation/v1) lists its errors. A call that failed has changed
+everything or nothing: a retry with the same `request_id` says which. [Retries](../clients.md#retries) says how long to
+wait. An error without a reason comes from the connection and not from the service.";
 
 const ABOUT_REASONS: &str = "\
 *Retry* says whether the same request may succeed later: *no*, *yes*, or *when `RetryInfo` says*.";
 
 const ABOUT_VIOLATIONS: &str = "\
-`INVALID_REQUEST` and the reused IDs have a `google.rpc.BadRequest`, which names each field that is wrong by its path
-(`conversation_ids[1].group_id`), with a reason and a description. The metadata of the error have the path of the
-first one as `field`, and the values that its description names.";
+`INVALID_REQUEST` and the reasons for reused IDs have a `google.rpc.BadRequest`. It names the path of each wrong field
+(`conversation_ids[1].group_id`), with a reason and a description. The metadata of the error have the path of the first
+one as `field`, and the values in its description.";
 
 /// The values of an enum of the protocol, each with its number and its comment's paragraphs.
 fn values(enumeration: &str) -> Vec<(i32, Vec<String>)> {

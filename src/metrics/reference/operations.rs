@@ -16,7 +16,7 @@ pub(super) const OPERATIONS: &[(&str, &str)] = &[
     ),
     (
         "begin_incarnation",
-        "begins revisions anew after a backup was restored: the command `after-restore`",
+        "makes revisions start above all earlier ones after a backup was restored: the command `after-restore`",
     ),
     (
         "change_folder",
@@ -51,11 +51,11 @@ pub(super) const OPERATIONS: &[(&str, &str)] = &[
     ("erase", "erases messages that nobody can see"),
     (
         "finish_changes",
-        "marks deletions and clearings as seen to by the purge",
+        "marks deletions and clearings that a round of the purge has finished",
     ),
     (
         "finish_conversation",
-        "marks a conversation as seen to by the purge",
+        "marks a conversation that a round of the purge has finished",
     ),
     ("folders", "reads a user's folders and what is in them"),
     (
@@ -156,11 +156,11 @@ pub(super) const OPERATIONS: &[(&str, &str)] = &[
     ("unseen", "finds messages that lie in nobody's view"),
     (
         "vacuum",
-        "writes the SQLite file anew after something was erased",
+        "rewrites the SQLite file after something was erased",
     ),
     (
         "vacuums",
-        "reads or notes when the SQLite file was written anew",
+        "reads or notes when the SQLite file was last rewritten",
     ),
 ];
 

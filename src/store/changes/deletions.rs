@@ -1,9 +1,9 @@
 //! Deleting and clearing, and undoing it: how a user's watermarks move.
 //!
-//! A deletion reaches through a position that the caller has read from the conversation's head before: a
-//! message that commits later has a higher position, so it can never be hidden. Watermarks are only ever
-//! compared with the row as it is when it is written, so they never fall, in whichever order concurrent
-//! requests run. Message rows are not touched.
+//! A deletion reaches up to a position that was read from the conversation's head before. A message that commits
+//! later has a higher position, so the deletion can never hide it. Statements compare watermarks with the row
+//! while they write it, so watermarks never fall, in whichever order concurrent requests run. Message rows are
+//! not touched.
 //!
 //! Undoing is a stack for each conversation. The record of a deletion says what it took, and which deletion
 //! was last before it. The row of `members` has only the revision of the last one (`taken_by`), and undoing
@@ -11,8 +11,8 @@
 //! own: it is one guarded update. Comparing revisions alone tells an undone deletion from a superseded one:
 //! a deletion above `taken_by` has been undone, and so has all that was above it.
 //!
-//! How far an undo of all that can be undone would bring the history back stands in the row, too
-//! (`kept_after`), and up to where deletions can never be undone (`undo_ended`).
+//! The row also says how far undoing everything would bring the history back (`kept_after`), and up to which
+//! revision deletions can no longer be undone (`undo_ended`).
 
 mod detail;
 mod forgetting;

@@ -1,7 +1,7 @@
 //! A copy of a SQLite database, made while it is in use.
 //!
-//! The copy is one consistent state, holds nothing that was deleted, and appears under its name when it is
-//! whole and on disk. Nobody but its owner may read it: it holds what users write to each other.
+//! The copy is consistent, contains no erased data, and appears under its name only when it is complete and on
+//! disk. Only its owner may read it, because it contains the users' messages.
 
 use std::{
     fs::File,

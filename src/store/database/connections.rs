@@ -11,12 +11,11 @@
 //!
 //! The same question asks for the database's time: see [`crate::domain::Clock`].
 //!
-//! Why the connection is beside the pool: those of the pool may all be in use, or wait for a lock. That
-//! is load and no outage.
+//! The connection is not part of the pool, because the connections of the pool may all be in use or wait for a
+//! lock. That is load and not an outage.
 //!
-//! Nobody is locked out for good: the question is asked for as long as the server runs, at once when it
-//! starts, and where nobody asks (the commands that migrate and purge) the database never counts as
-//! away.
+//! No state is final: the question is asked for as long as the server runs, beginning at its start. The commands
+//! that migrate and purge do not ask; for them the database never counts as away.
 //!
 //! SQLite has one writer at a time, and it is always the same connection: each of them keeps pages in
 //! memory, and has to forget them all when another has written.

@@ -1,9 +1,9 @@
 //! The differences between SQLite and PostgreSQL, in one place.
 //!
-//! The statements of the other rooms are written in the dialect that both databases share
-//! (`RETURNING`, `UPDATE … FROM`, `ON CONFLICT`, `CASE`, `$1`). They do not share how a list of rows is
-//! handed over as parameters; [`Dialect::rows`] and [`Dialect::row_values`] do that. The text of a
-//! statement never depends on how many rows there are, so it is prepared once.
+//! The other modules of the store write their statements in the dialect that both databases share
+//! (`RETURNING`, `UPDATE … FROM`, `ON CONFLICT`, `CASE`, `$1`). The databases differ in how a list of rows is
+//! passed as parameters: [`Dialect::rows`] and [`Dialect::row_values`] do that. The text of a statement does
+//! not depend on the number of rows, so it is prepared once.
 
 mod column;
 

@@ -1,8 +1,8 @@
 //! Whether PostgreSQL keeps what it has acknowledged.
 //!
-//! A server may be set up to acknowledge a commit before it is on disk. Then what this service has
-//! acknowledged is lost when the machine fails, and nobody is notified. [`super::session`] sets what a
-//! session can set; the log and a metric report what only the server can.
+//! A PostgreSQL server may be configured to acknowledge commits before they are on disk. If its machine then fails,
+//! changes that this service has acknowledged are lost, and nobody notices. [`super::session`] overrides the
+//! settings that a session can override; the log and a metric report the others.
 
 use sqlx::postgres::PgConnection;
 

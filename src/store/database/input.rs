@@ -1,9 +1,8 @@
 //! Lists of rows that statements take as parameters.
 //!
-//! A struct that is a row of such a list declares each of its columns once, with its name, its type and
-//! where its value comes from. The text of a statement is made of the declaration ([`Shape`]) and its
-//! parameters of the same declaration and the rows ([`Input`]), so the two cannot fall out of step, and
-//! nobody counts parameters.
+//! A struct that is a row of such a list declares each of its columns once, with its name, its type and its value.
+//! The text of a statement comes from this declaration ([`Shape`]), and its parameters come from the declaration
+//! and the rows ([`Input`]). So the two always agree, and nobody counts parameters.
 
 use sea_orm::Value;
 

@@ -1,4 +1,4 @@
-//! Taking what was deleted out of the index that lists are read from.
+//! Moving deleted conversations out of the index that lists are read from.
 //!
 //! Each row of `members` with a copy of the head is in one of two indices: in `members_unlisted` while its newest
 //! message is at most `unlisted_through`, and otherwise in `members_listed`, which lists are read from. What is

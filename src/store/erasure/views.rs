@@ -1,4 +1,4 @@
-//! The messages that lie in nobody's view.
+//! The messages that are in no user's view.
 
 use super::Erasure;
 use crate::{

@@ -1,8 +1,8 @@
 //! A user's hidden conversations.
 //!
-//! They are read from the index of what is unlisted and, passing over what is listed, from the index of lists,
-//! where a conversation that was just deleted still is. The rows of large groups are returned besides, as for a
-//! list: their heads tell.
+//! They are read from the index of unlisted conversations, and from the index of lists, where a conversation that
+//! was just deleted still is; listed ones are skipped there. As for a list, the rows of large groups are returned
+//! as well, because only their heads say whether they are hidden.
 
 use std::{collections::HashMap, iter::once};
 

@@ -1,9 +1,9 @@
-//! A user's list: a page of it, and what is unread in all of it.
+//! A user's list: its pages, and its unread counts.
 //!
-//! Where a user's row has a copy of the conversation's head, the list is read from an index in its
-//! order, as far as the page needs, and unread messages are added up in place. The members of large
-//! groups have no copy; their rows are returned, and the caller reads the heads. The SQL here says of
-//! one row what [`crate::domain::View`] says.
+//! Where a user's row has a copy of the conversation's head, pages are read from an index, in the order of the
+//! list, and unread messages are added up by the statement. The members of large groups have no copy: their
+//! rows are returned, and the caller reads the heads. The SQL here applies the rules of
+//! [`crate::domain::View`] to a row.
 
 pub(super) mod hidden;
 pub(super) mod members;

@@ -1,4 +1,4 @@
-//! The part of a user's list that a selector leaves, the oldest activity first.
+//! The conversations of a user's list that match a selector, the longest inactive first.
 //!
 //! It is read as a list is (see [`crate::store::lists`]): by the index of activity where the user's row has a copy of
 //! the conversation's head, and for the members of large groups from the heads.

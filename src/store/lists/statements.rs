@@ -1,7 +1,7 @@
 //! The statements that read a user's list.
 //!
-//! The rule of what the filter leaves stands once, in [`chosen`]. What differs between the whole list and
-//! a folder is where the rows come from ([`Rows`]).
+//! [`chosen`] has the conditions of the filter, once for all statements. The whole list and a folder differ only
+//! in the source of their rows ([`Rows`]).
 
 use super::{
     members,

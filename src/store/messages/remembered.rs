@@ -1,9 +1,9 @@
-//! The remains of erased messages: they keep a message from being stored again when it is delivered again.
+//! The remains of erased messages, so that a retry does not store a message again.
 //!
-//! A retry is recognised for as long as was promised when the message was sent (rule 9), whether the
-//! message is still there or not. Erasing a message that may still be delivered again leaves its
-//! position and its time here, and a fingerprint of what it said. Sending looks for a name among the
-//! messages and here, in one statement.
+//! A retry is recognised for as long as was promised when the message was sent (rule 9), whether or not the message
+//! still exists. If a retry is still possible when a message is erased, its position, its time and a fingerprint
+//! of its content stay here. Sending looks for the `client_message_id` among the messages and here, in one
+//! statement.
 //!
 //! Erasing holds the lock of the conversation's head while it moves a name from there to here, and a
 //! message is stored under that lock. So the statement that stores a message sees the name in one of the

@@ -1,8 +1,8 @@
-//! How long a message may be under way: from when its time is taken until it can be seen.
+//! How long a message may be under way: from the moment that is its time until readers can see it.
 //!
-//! A reader that has read a list at some moment has seen every message that had been committed by then. A
-//! message that was under way comes later and carries an earlier time. [`settled`] says how far back such a
-//! time can lie, so a reader that asks for what is active since then misses no message.
+//! A reader of a list sees every message that was committed by then. A message that was under way can be seen only
+//! later, but has an earlier time. [`settled`] says how far back such a time can be. So a reader that asks for what
+//! has been active since then misses no message.
 //!
 //! The bound is a sum, because each of its parts can come on top of the others:
 //!

@@ -1,4 +1,4 @@
-//! Which connections come about, and that one that does not holds up no other.
+//! Handshakes: which connections succeed, and that a failing one does not delay others.
 
 use std::net::SocketAddr;
 

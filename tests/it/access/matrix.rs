@@ -102,7 +102,7 @@ const BY_TOKEN: [(&str, Option<&str>, Comes); 5] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_method_is_for_those_who_may_call_it_over_plaintext() {
+async fn every_method_admits_only_its_callers_over_plaintext() {
     let database = sqlite().await;
     let server = server(&database, None).await;
     let channel = connect(server.address(), None).await.expect("it accepts");
@@ -112,7 +112,7 @@ async fn every_method_is_for_those_who_may_call_it_over_plaintext() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_method_is_for_those_who_may_call_it_over_tls() {
+async fn every_method_admits_only_its_callers_over_tls() {
     let database = sqlite().await;
     let authority = Authority::new();
     let files = Files::of(&authority.server());
@@ -127,7 +127,7 @@ async fn every_method_is_for_those_who_may_call_it_over_tls() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_method_is_for_those_who_may_call_it_over_mutual_tls() {
+async fn every_method_admits_only_its_callers_over_mutual_tls() {
     let database = sqlite().await;
     let (authority, clients) = (Authority::new(), Authority::new());
     let files = Files::mutual(&authority.server(), &[&clients]);
@@ -197,7 +197,7 @@ async fn without_callers_everyone_may_call_everything() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_bearer_token_is_refused() {
+async fn anything_but_a_bearer_token_is_refused() {
     let database = sqlite().await;
     let server = server(&database, None).await;
     let channel = connect(server.address(), None).await.expect("it accepts");

@@ -36,7 +36,7 @@ fn message() -> SendMessageRequest {
     }
 }
 
-/// Sends over one connection that cannot be made anew, and counts, until nobody counts with it.
+/// Sends over one connection that cannot be made again, and counts, until nobody counts with it.
 async fn send_over_one(wire: Wire, sent: watch::Sender<usize>) {
     let message = frame(&message().encode_to_vec());
     while !sent.is_closed() {
@@ -181,7 +181,7 @@ async fn until(mut holds: impl AsyncFnMut() -> bool) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_used_changes_nothing_and_is_complained_of_without_its_content() {
+async fn an_unusable_file_changes_nothing_and_the_warning_shows_none_of_its_content() {
     const SECRET: &str = "hunter2hunter2hunter2hunter2";
     let database = sqlite().await;
     let authority = Authority::new();

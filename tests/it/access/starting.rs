@@ -1,4 +1,4 @@
-//! Settings about who may call that stop the start, and those that do not.
+//! Settings of access that the server refuses to start with, and those that it accepts.
 
 use std::process::Command;
 

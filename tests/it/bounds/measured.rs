@@ -1,4 +1,4 @@
-//! How large the answers of each method were.
+//! The sizes of the answers of each method.
 
 use std::collections::{BTreeMap, BTreeSet};
 

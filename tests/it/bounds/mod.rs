@@ -1,10 +1,10 @@
-//! Every answer is received by a client that has not been told to take more than 4 MiB, and every event
-//! has less than 1 MiB: with the largest requests that there are, of a user who has as much as a user may.
+//! The largest answers and events: every answer fits a client's default limit of 4 MiB, and every event is below
+//! 1 MiB. They are measured with the largest possible requests, for a user who has reached every limit.
 //!
-//! - [`world`] is that user, with the longest names of characters that grow when they are escaped;
-//! - [`measured`] knows how large the answers were.
+//! - [`world`] is that user, with the longest names, of characters that grow when they are escaped;
+//! - [`measured`] has the sizes of the answers.
 //!
-//! The server itself says which methods and kinds of events there are, so a new one fails this until it is
+//! The server's reflection lists the methods and kinds of events, so a new one fails these tests until it is
 //! measured, too.
 
 mod measured;

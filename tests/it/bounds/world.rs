@@ -1,4 +1,4 @@
-//! A user who has as much as a user may, of everything that is part of an answer.
+//! A user who has reached every limit of the data in answers.
 
 use std::time::Duration;
 

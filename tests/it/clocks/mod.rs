@@ -1,4 +1,4 @@
-//! Machines whose clocks are wrong: nobody who calls notices, and nothing is erased before its time.
+//! Machines whose clocks are wrong: callers do not notice, and nothing is erased too early.
 //!
 //! - [`replicas`]: several replicas with clocks of their own on one PostgreSQL, whose clock counts;
 //! - [`jumps`]: the clock of the machine that keeps SQLite's file is set while it is used.

@@ -89,7 +89,7 @@ async fn a_replica_25_hours_ahead_promises_dates_and_erases_by_the_databases_tim
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_replica_8_days_behind_was_asked_is_not_trimmed_and_its_retry_does_not_run_again() {
+async fn a_request_to_a_replica_8_days_behind_is_not_trimmed_and_its_retry_does_not_run_again() {
     let Some(database) = TestDatabase::create(Backend::Postgres).await else {
         return;
     };

@@ -1,4 +1,4 @@
-//! Callers and watchers of a server that is told to stop see nothing that looks like a failure.
+//! Draining: callers and watchers of a server that stops see no failure.
 
 use tokio::time::timeout;
 use tonic::{Code, Status, transport::Channel};
@@ -19,7 +19,7 @@ use crate::support::{
 
 on_every_database!(
     calls_in_flight_are_answered_and_watches_end_in_order,
-    whoever_follows_health_is_told_and_holds_nothing_up,
+    a_watcher_of_health_is_notified_and_delays_nothing,
 );
 
 const WATCHERS: usize = 100;
@@ -58,7 +58,7 @@ async fn calls_in_flight_are_answered_and_watches_end_in_order(database: TestDat
     rows.assert_whole().await;
 }
 
-async fn whoever_follows_health_is_told_and_holds_nothing_up(database: TestDatabase) {
+async fn a_watcher_of_health_is_notified_and_delays_nothing(database: TestDatabase) {
     let mut serving = Serving::start(&database, &SLOW_DRAIN);
     let endpoint = Channel::from_shared(format!("http://{}", serving.address));
     let channel = endpoint.expect("a valid URI").connect().await;

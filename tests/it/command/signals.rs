@@ -1,4 +1,4 @@
-//! SIGTERM and SIGINT: what is in flight is finished, and then the program ends.
+//! SIGTERM and SIGINT: the program finishes the calls in flight, and then ends.
 
 use std::time::Duration;
 

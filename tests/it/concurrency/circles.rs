@@ -1,4 +1,4 @@
-//! Use cases that take the same rows never wait for each other in a circle.
+//! Use cases that lock the same rows never deadlock.
 
 use crate::support::{
     concurrently::concurrently,

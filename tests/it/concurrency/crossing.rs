@@ -1,5 +1,5 @@
-//! Everything at once that takes rows of several members or of several conversations, in a database
-//! that sorts names otherwise than by their bytes.
+//! All operations that lock rows of several members or conversations, at once, in a database that does not sort
+//! names by their bytes.
 
 use conversation_service::proto::{
     AddToFolderRequest, ConversationId, CreateFolderRequest, MarkConversationsReadRequest,

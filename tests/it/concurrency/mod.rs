@@ -1,4 +1,4 @@
-//! Many callers at once: nothing that was acknowledged is lost, and nobody is told to try again.
+//! Many callers at once: no acknowledged change is lost, and no call has to be retried.
 
 mod cancelled;
 mod circles;

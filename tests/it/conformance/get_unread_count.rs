@@ -1,4 +1,4 @@
-//! How much is unread: the sum over what is listed, whatever happened before.
+//! Unread counts: they are the sum over the listed conversations, whatever happened before.
 
 use conversation_service::proto::{
     Conversation, ConversationType, GetUnreadCountResponse, ListFilter,
@@ -14,7 +14,7 @@ use crate::support::{
 
 on_every_database!(
     muted_and_system_conversations_are_left_out_of_the_total,
-    what_is_muted_has_a_total_of_its_own_and_system_conversations_have_none,
+    muted_conversations_have_a_total_of_their_own_and_system_ones_have_none,
     the_total_is_of_what_the_filter_leaves,
     ones_own_messages_are_read_and_mark_what_came_before_read,
     the_total_follows_readings_clearings_deletions_and_undoing,
@@ -79,7 +79,7 @@ async fn muted_and_system_conversations_are_left_out_of_the_total(database: Test
     assert_unread(&client, "alice", 5).await;
 }
 
-async fn what_is_muted_has_a_total_of_its_own_and_system_conversations_have_none(
+async fn muted_conversations_have_a_total_of_their_own_and_system_ones_have_none(
     database: TestDatabase,
 ) {
     let Stage { client, .. } = Stage::open(&database).await;

@@ -1,4 +1,4 @@
-//! Groups that cross from eight members to nine, and who comes and goes meanwhile.
+//! Groups that grow from eight members to nine while users join and leave.
 
 use super::{
     get_unread_count::assert_unread,
@@ -12,7 +12,7 @@ use crate::support::{
 
 on_every_database!(
     a_group_that_grows_beyond_eight_looks_the_same_to_everybody,
-    who_comes_and_goes_while_a_group_grows_sees_what_is_theirs,
+    users_who_join_and_leave_while_a_group_grows_see_only_their_messages,
 );
 
 async fn a_group_that_grows_beyond_eight_looks_the_same_to_everybody(database: TestDatabase) {
@@ -81,7 +81,9 @@ async fn a_group_that_grows_beyond_eight_looks_the_same_to_everybody(database: T
     assert_eq!(client.entry("alice", group("crew")).await.last_seq, 6);
 }
 
-async fn who_comes_and_goes_while_a_group_grows_sees_what_is_theirs(database: TestDatabase) {
+async fn users_who_join_and_leave_while_a_group_grows_see_only_their_messages(
+    database: TestDatabase,
+) {
     let Stage { client, clock, .. } = Stage::open(&database).await;
     found(&client, "crew", 7).await;
     say(&client, &clock, "crew").await;

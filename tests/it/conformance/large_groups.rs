@@ -1,7 +1,7 @@
-//! Groups of more than eight members: everybody sees of them what is seen of small ones.
+//! Groups of more than eight members look to their members like small ones.
 //!
-//! Their members' rows have no copy of the head, which is nobody's business but the database's: each
-//! test here would hold as well without that.
+//! Only the database knows the difference: the rows of their members have no copy of the head. The tests here do not
+//! depend on that.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ on_every_database!(
     large_and_small_groups_and_chats_are_listed_counted_and_paged_alike,
     filters_folders_and_pins_find_large_groups,
     all_reads_large_groups_among_the_others,
-    who_left_a_large_group_keeps_what_they_saw,
+    a_user_who_left_a_large_group_keeps_what_they_saw,
     deleting_clearing_and_undoing_work_in_large_groups,
     large_groups_that_keep_their_places_are_listed_once_while_others_move,
 );
@@ -207,7 +207,7 @@ async fn all_reads_large_groups_among_the_others(database: TestDatabase) {
     assert_eq!(partly.await, [ChangeOutcome::Unchanged]);
 }
 
-async fn who_left_a_large_group_keeps_what_they_saw(database: TestDatabase) {
+async fn a_user_who_left_a_large_group_keeps_what_they_saw(database: TestDatabase) {
     let Stage { client, clock, .. } = Stage::open(&database).await;
     found(&client, "crew", 20).await;
     say(&client, &clock, "crew").await;

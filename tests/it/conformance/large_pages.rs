@@ -1,5 +1,4 @@
-//! Pages of large messages are shorter, so that a client takes them that has not been told to take
-//! more than 4 MiB, as none is by itself.
+//! Pages of large messages are shorter, so that they fit a client's default limit of 4 MiB.
 
 use conversation_service::proto::{
     Conversation, ListConversationsRequest, ListMessagesRequest, Message,

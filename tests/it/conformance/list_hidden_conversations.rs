@@ -17,7 +17,7 @@ use crate::support::{
 
 on_every_database!(
     what_is_deleted_is_hidden_until_it_comes_back,
-    each_says_what_it_would_show_and_what_can_be_undone,
+    each_hidden_one_has_its_entry_and_the_deletion_to_undo,
     hidden_ones_are_paged_by_activity_and_by_type,
     a_token_of_another_listing_is_refused,
 );
@@ -59,7 +59,7 @@ async fn what_is_deleted_is_hidden_until_it_comes_back(database: TestDatabase) {
     assert_eq!(client.listed("alice").await, [c2c("bob")]);
 }
 
-async fn each_says_what_it_would_show_and_what_can_be_undone(database: TestDatabase) {
+async fn each_hidden_one_has_its_entry_and_the_deletion_to_undo(database: TestDatabase) {
     let Stage { client, clock, .. } = Stage::open(&database).await;
     say(&client, 3).await;
     client.mute("alice", [c2c("bob")]).await;

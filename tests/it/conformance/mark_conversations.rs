@@ -10,7 +10,7 @@ use crate::support::{
 };
 
 on_every_database!(
-    marks_are_put_on_and_taken_off_one_by_one,
+    marks_are_added_and_removed_one_by_one,
     every_mark_there_is_can_be_carried_at_once,
 );
 
@@ -26,7 +26,7 @@ fn marks(id: ConversationId, outcome: ChangeOutcome, marks: u64) -> MarksResult 
     }
 }
 
-async fn marks_are_put_on_and_taken_off_one_by_one(database: TestDatabase) {
+async fn marks_are_added_and_removed_one_by_one(database: TestDatabase) {
     const TOP: u64 = 1 << 63;
     let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "hi").await;

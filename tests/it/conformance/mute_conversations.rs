@@ -8,7 +8,7 @@ use crate::support::{
     stage::Stage,
 };
 
-on_every_database!(muting_says_of_each_what_became_of_it,);
+on_every_database!(muting_gives_each_conversation_its_outcome,);
 
 const CHANGED: ChangeOutcome = ChangeOutcome::Changed;
 const UNCHANGED: ChangeOutcome = ChangeOutcome::Unchanged;
@@ -21,7 +21,7 @@ fn result(id: ConversationId, outcome: ChangeOutcome) -> ChangeResult {
     }
 }
 
-async fn muting_says_of_each_what_became_of_it(database: TestDatabase) {
+async fn muting_gives_each_conversation_its_outcome(database: TestDatabase) {
     let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "hi").await;
     client.send_system(&["alice"], "news").await;

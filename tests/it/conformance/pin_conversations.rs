@@ -1,4 +1,4 @@
-//! Pins: what can be pinned, in which order it stands, and how many there can be.
+//! Pins: which conversations can be pinned, in which order they are listed, and how many there can be.
 
 use std::time::Duration;
 
@@ -18,11 +18,11 @@ use crate::support::{
 };
 
 on_every_database!(
-    only_what_is_listed_is_pinned_or_taken_down,
+    only_listed_conversations_are_pinned_or_unpinned,
     the_newest_pin_comes_first_and_pinning_again_does_not_move_it,
     fifty_can_be_pinned_and_no_more,
     the_deployment_sets_another_limit,
-    a_limit_that_was_lowered_takes_no_pin_down,
+    a_lower_limit_removes_no_pins,
     undoing_brings_the_pins_back_in_their_old_places,
     undoing_brings_back_as_many_pins_as_there_is_room_for,
     joining_again_drops_the_pin_for_good,
@@ -65,7 +65,7 @@ async fn limited(database: &TestDatabase, limit: u32, clock: &TestClock) -> Test
     TestServer::start_with(config, clock).await
 }
 
-async fn only_what_is_listed_is_pinned_or_taken_down(database: TestDatabase) {
+async fn only_listed_conversations_are_pinned_or_unpinned(database: TestDatabase) {
     let Stage { client, clock, .. } = Stage::open(&database).await;
     client.join("crew", &["alice", "bob"]).await;
     write(&client, &clock, &["bob", "carol", "dora"]).await;
@@ -193,7 +193,7 @@ async fn the_deployment_sets_another_limit(database: TestDatabase) {
     assert_eq!(client.revision("alice").await, 1);
 }
 
-async fn a_limit_that_was_lowered_takes_no_pin_down(database: TestDatabase) {
+async fn a_lower_limit_removes_no_pins(database: TestDatabase) {
     let clock = TestClock::new();
     let server = limited(&database, 3, &clock).await;
     let client = server.client().await;

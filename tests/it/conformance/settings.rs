@@ -10,7 +10,7 @@ use crate::support::{
 };
 
 on_every_database!(
-    what_is_set_while_deleted_applies_when_it_reappears,
+    settings_made_while_deleted_apply_when_it_reappears,
     a_setting_makes_nothing_appear_and_is_not_kept_for_strangers,
     settings_are_the_users_own,
 );
@@ -18,7 +18,7 @@ on_every_database!(
 const CHANGED: ChangeOutcome = ChangeOutcome::Changed;
 const NOT_FOUND: ChangeOutcome = ChangeOutcome::NotFound;
 
-async fn what_is_set_while_deleted_applies_when_it_reappears(database: TestDatabase) {
+async fn settings_made_while_deleted_apply_when_it_reappears(database: TestDatabase) {
     let Stage { client, .. } = Stage::open(&database).await;
     for clear in [true, false] {
         client.send("bob", c2c("alice"), "hi").await;

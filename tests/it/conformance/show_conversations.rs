@@ -17,11 +17,11 @@ use crate::support::{
 
 on_every_database!(
     groups_of_any_size_and_groups_that_were_left_can_be_listed_and_shown,
-    showing_lists_it_with_nothing_unread_but_what_came_since,
-    showing_does_not_bring_back_what_was_cleared,
+    showing_lists_it_with_only_newer_messages_unread,
+    showing_does_not_bring_back_cleared_messages,
     a_deletion_beneath_can_still_be_undone,
     a_group_that_was_joined_again_has_nothing_to_show,
-    showing_is_told_to_the_other_clients,
+    showing_notifies_the_other_clients,
 );
 
 const NEVER: Reappearance = Reappearance::Never;
@@ -72,7 +72,7 @@ async fn groups_of_any_size_and_groups_that_were_left_can_be_listed_and_shown(
     Rows::of(&database).await.assert_whole().await;
 }
 
-async fn showing_lists_it_with_nothing_unread_but_what_came_since(database: TestDatabase) {
+async fn showing_lists_it_with_only_newer_messages_unread(database: TestDatabase) {
     let Stage { client, .. } = Stage::open(&database).await;
     say(&client, 3).await;
     let delete = || client.delete("alice", [c2c("bob")]).clear(false);
@@ -100,7 +100,7 @@ async fn showing_lists_it_with_nothing_unread_but_what_came_since(database: Test
     assert_eq!(client.listed("alice").await, [c2c("bob")]);
 }
 
-async fn showing_does_not_bring_back_what_was_cleared(database: TestDatabase) {
+async fn showing_does_not_bring_back_cleared_messages(database: TestDatabase) {
     let Stage { client, clock, .. } = Stage::open(&database).await;
     say(&client, 3).await;
     client.pin("alice", [c2c("bob")]).await;
@@ -152,7 +152,7 @@ async fn a_group_that_was_joined_again_has_nothing_to_show(database: TestDatabas
     assert_eq!(client.entry("alice", group("crew")).await.unread_count, 1);
 }
 
-async fn showing_is_told_to_the_other_clients(database: TestDatabase) {
+async fn showing_notifies_the_other_clients(database: TestDatabase) {
     let Stage { client, .. } = Stage::open(&database).await;
     say(&client, 3).await;
     client.send("carol", c2c("alice"), "hi").await;

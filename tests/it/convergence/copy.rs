@@ -1,8 +1,8 @@
 //! A client's copy of its user's list, and the check that the server says the same.
 //!
-//! Messages are no changes, so a copy is not told of them, nor that sending marks a conversation read:
-//! a client learns both from the messages themselves. So the newest message of an entry is taken from
-//! the list that it is compared with, and how much is unread is known exactly only when all is quiet.
+//! Messages are not changes, so the stream does not report them, nor that sending marks a conversation read: a
+//! client learns both from the messages themselves. So the check takes the newest message of an entry from the
+//! list that it compares with, and compares unread counts exactly only when nothing is under way.
 
 use std::collections::BTreeMap;
 

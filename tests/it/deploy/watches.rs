@@ -22,7 +22,7 @@ use crate::support::{
 on_every_database!(
     a_watch_goes_on_after_a_restart_without_loss_and_without_repetition,
     many_users_are_followed_after_a_restart_without_loss_and_without_repetition,
-    a_user_that_cannot_be_followed_is_told_and_the_others_go_on,
+    a_user_that_cannot_be_followed_ends_and_the_others_go_on,
 );
 
 const USERS: [&str; 3] = ["alice", "bob", "carol"];
@@ -137,7 +137,7 @@ async fn many_users_are_followed_after_a_restart_without_loss_and_without_repeti
     }
 }
 
-async fn a_user_that_cannot_be_followed_is_told_and_the_others_go_on(database: TestDatabase) {
+async fn a_user_that_cannot_be_followed_ends_and_the_others_go_on(database: TestDatabase) {
     let server = TestServer::start(&database, &TestClock::new()).await;
     let caller = server.client().await;
     let client = Client::connect(format!("http://{}", server.address())).expect("an address");

@@ -49,7 +49,7 @@ async fn notes(client: &Client, count: usize) {
     concurrently(sending).await;
 }
 
-async fn what_a_dead_round_had_claimed_is_taken_over_after_the_lease(database: TestDatabase) {
+async fn claims_of_a_dead_round_are_taken_over_after_the_lease(database: TestDatabase) {
     let clock = TestClock::new();
     let (_, client) = start(&database, &clock).await;
     notes(&client, MANY).await;
@@ -301,7 +301,7 @@ async fn the_purge_command_says_what_it_has_erased(database: TestDatabase) {
 }
 
 on_every_database!(
-    what_a_dead_round_had_claimed_is_taken_over_after_the_lease,
+    claims_of_a_dead_round_are_taken_over_after_the_lease,
     many_rounds_at_once_erase_everything_once,
     joining_again_gives_up_what_was_seen_before,
     however_many_clear_a_group_it_is_looked_at_once,

@@ -37,7 +37,7 @@ async fn start(
     (server, client)
 }
 
-async fn what_can_be_undone_stays_so_under_a_shorter_window_and_retention(database: TestDatabase) {
+async fn a_shorter_window_or_retention_does_not_end_an_earlier_undo(database: TestDatabase) {
     let clock = TestClock::new();
     let (server, client) = start(&database, &clock, WINDOW, WINDOW).await;
     client.send("bob", c2c("alice"), "hi").await;
@@ -162,7 +162,7 @@ async fn a_clearing_is_kept_until_what_it_has_cleared_is_erased(database: TestDa
 }
 
 on_every_database!(
-    what_can_be_undone_stays_so_under_a_shorter_window_and_retention,
+    a_shorter_window_or_retention_does_not_end_an_earlier_undo,
     a_retry_is_known_for_as_long_as_was_promised_and_no_longer,
     a_change_is_kept_while_it_can_be_undone_although_its_retention_is_shorter,
     changes_without_a_promise_are_kept_by_their_age_and_while_they_can_be_undone,

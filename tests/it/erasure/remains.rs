@@ -1,4 +1,4 @@
-//! That of erased messages nothing is left: in no file of SQLite's, in no row of PostgreSQL.
+//! Nothing is left of erased messages, in the files of SQLite or in the rows of PostgreSQL.
 
 use std::{collections::BTreeSet, time::Duration};
 

@@ -82,7 +82,7 @@ fn chats() -> [(ConversationId, Vec<(&'static str, ConversationId)>); 3] {
     ]
 }
 
-async fn an_erased_message_that_is_delivered_again_is_answered_as_before_and_stays_away(
+async fn a_retry_of_an_erased_message_gets_the_first_answer_and_stores_nothing(
     database: TestDatabase,
 ) {
     let clock = TestClock::new();
@@ -256,7 +256,7 @@ async fn deliveries_amid_erasing_are_all_answered_alike(database: TestDatabase) 
 }
 
 on_every_database!(
-    an_erased_message_that_is_delivered_again_is_answered_as_before_and_stays_away,
+    a_retry_of_an_erased_message_gets_the_first_answer_and_stores_nothing,
     an_erased_announcement_comes_back_to_nobody_and_reaches_those_who_never_had_it,
     what_was_promised_when_it_was_sent_holds_under_a_shorter_retention,
     a_message_without_a_promise_is_remembered_by_its_age,

@@ -2,8 +2,8 @@
 //! leaving and joining again, and reading, with two rounds of the background jobs under way all the time
 //! and a clock that jumps.
 //!
-//! Each user does one thing after the other, so they know what they must see: everything from the
-//! lowest position that they have not cleared, or have got back, without a gap.
+//! Each user does one thing after the other, so the user knows what must be visible: everything from the lowest
+//! position that is not cleared, or was restored, without a gap.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

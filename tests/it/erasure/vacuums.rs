@@ -1,5 +1,5 @@
-//! That no erased text stays in SQLite's files, whatever cuts a round short; and that they are not written
-//! anew all the time.
+//! No erased text stays in SQLite's files, even if a round is interrupted. The files are not rewritten more often
+//! than necessary.
 
 use std::{
     process::{Command, Output},

@@ -1,5 +1,5 @@
-//! Readings, settings and folders that are asked for wrongly: each violation is named by its path, and
-//! nothing is changed.
+//! Wrong requests to read, to set and to change folders: each violation is named by its path, and nothing is
+//! changed.
 
 use conversation_service::proto::{
     ConversationId, ConversationType, GetUnreadCountRequest, ListFilter, ListFoldersRequest,
@@ -25,7 +25,7 @@ on_every_database!(
     every_field_of_the_changes_is_checked_and_nothing_is_changed,
     every_change_names_1_to_100_distinct_conversations,
     either_conversations_are_named_to_be_read_or_all_are,
-    only_marks_that_there_are_can_be_put_on_taken_off_or_asked_for,
+    only_existing_marks_can_be_added_removed_or_asked_for,
     every_field_of_a_filter_and_of_the_readings_is_checked,
     a_refusal_by_a_rule_of_the_product_has_its_reason_and_no_more,
 );
@@ -189,7 +189,7 @@ async fn either_conversations_are_named_to_be_read_or_all_are(database: TestData
     read(false, vec![c2c("bob")]).await.expect("one");
 }
 
-async fn only_marks_that_there_are_can_be_put_on_taken_off_or_asked_for(database: TestDatabase) {
+async fn only_existing_marks_can_be_added_removed_or_asked_for(database: TestDatabase) {
     let Stage { client, .. } = Stage::open(&database).await;
     let mark = async |add, remove| {
         let change = client.mark("alice", [c2c("bob")], add, remove);

@@ -1,4 +1,4 @@
-//! Calls whose time is up.
+//! Calls whose deadline has passed.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::support::{
 };
 
 on_every_database!(
-    a_deadline_that_has_passed_is_said_to_have_passed,
+    a_passed_deadline_is_reported_as_such,
     a_deadline_that_is_far_away_changes_nothing,
     a_timeout_that_is_no_timeout_is_ignored,
 );
@@ -46,7 +46,7 @@ fn message() -> SendMessageRequest {
     }
 }
 
-async fn a_deadline_that_has_passed_is_said_to_have_passed(database: TestDatabase) {
+async fn a_passed_deadline_is_reported_as_such(database: TestDatabase) {
     let Stage { client, server, .. } = Stage::open(&database).await;
     let wire = Wire::connect(server.address()).await;
     for timeout in ["0n", "1n", "0S", "0H", "1u", "+0n", "+1n"] {

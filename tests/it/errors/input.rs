@@ -1,4 +1,4 @@
-//! Requests that are well-formed messages and break a rule: each violation is named by its path.
+//! Well-formed requests that break a rule: each violation is named by its path.
 
 use std::fmt::Debug;
 
@@ -21,7 +21,8 @@ use crate::support::{
 };
 
 on_every_database!(
-    every_field_of_the_conversation_requests_is_checked_and_nothing_is_changed,
+    every_field_of_the_deletion_requests_is_checked_and_nothing_is_changed,
+    every_field_of_the_list_requests_is_checked_and_nothing_is_changed,
     every_field_of_the_message_requests_is_checked_and_nothing_is_changed,
     every_field_of_the_group_requests_is_checked_and_nothing_is_changed,
     at_most_twenty_violations_are_named,
@@ -47,7 +48,7 @@ fn owned(texts: &[&str]) -> Vec<String> {
     texts.iter().map(ToString::to_string).collect()
 }
 
-async fn every_field_of_the_conversation_requests_is_checked_and_nothing_is_changed(
+async fn every_field_of_the_deletion_requests_is_checked_and_nothing_is_changed(
     database: TestDatabase,
 ) {
     let Stage { client, .. } = Stage::open(&database).await;
@@ -63,7 +64,10 @@ async fn every_field_of_the_conversation_requests_is_checked_and_nothing_is_chan
             conversation_id: Some(system()),
             seq: 1,
         }],
-        ..DeleteConversationsRequest::default()
+        clear_history: None,
+        sync_to_other_clients: None,
+        reappearance: 3,
+        forget_settings: false,
     };
     check(
         conversations.delete_conversations(request).await,
@@ -71,11 +75,39 @@ async fn every_field_of_the_conversation_requests_is_checked_and_nothing_is_chan
             "user_id",
             "client_id",
             "request_id",
+            "reappearance",
             "conversation_ids[1]",
             "conversation_ids[2].group_id",
             "seen_through[0].conversation_id",
         ],
     );
+    let request = RestoreConversationsRequest {
+        user_id: String::new(),
+        deletion_id: "-1".to_owned(),
+        conversation_ids: vec![group("crew"), nothing, group("crew")],
+        request_id: "1".to_owned(),
+        client_id: " ".to_owned(),
+    };
+    check(
+        conversations.restore_conversations(request).await,
+        &[
+            "user_id",
+            "client_id",
+            "request_id",
+            "deletion_id",
+            "conversation_ids[1]",
+            "conversation_ids[2]",
+        ],
+    );
+    assert_nothing_is_stored(&database).await;
+}
+
+async fn every_field_of_the_list_requests_is_checked_and_nothing_is_changed(
+    database: TestDatabase,
+) {
+    let Stage { client, .. } = Stage::open(&database).await;
+    let mut conversations = client.conversations.clone();
+
     let request = ListConversationsRequest {
         user_id: "a\nb".to_owned(),
         page_size: 501,
@@ -126,21 +158,6 @@ async fn every_field_of_the_conversation_requests_is_checked_and_nothing_is_chan
     check(
         conversations.list_deletions(request).await,
         &["user_id", "page_size", "page_token"],
-    );
-    let request = RestoreConversationsRequest {
-        user_id: String::new(),
-        deletion_id: "-1".to_owned(),
-        conversation_ids: vec![group("crew"), nothing, group("crew")],
-        ..RestoreConversationsRequest::default()
-    };
-    check(
-        conversations.restore_conversations(request).await,
-        &[
-            "user_id",
-            "deletion_id",
-            "conversation_ids[1]",
-            "conversation_ids[2]",
-        ],
     );
     assert_nothing_is_stored(&database).await;
 }

@@ -1,4 +1,4 @@
-//! Errors below the generated client: bytes that are no message, cut frames, unknown methods.
+//! Errors below the generated client: invalid messages, truncated frames, unknown methods.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! There is no room for another row. Readings go on; changes are refused until there is room again.
+//! The disk is full: reads work, and changes are refused until there is room again.
 
 use std::{cell::RefCell, io::Write as _};
 

@@ -1,4 +1,4 @@
-//! The database works, and does not come to an end: statements wait for a lock.
+//! The database is slow: statements wait for a lock.
 
 use std::{
     net::SocketAddr,

@@ -1,4 +1,4 @@
-//! Calls as they go over the wire: a method, headers and a body, each of which may be odd.
+//! Calls as they go over the wire: a method, headers and a body, each of which may be malformed.
 
 use tonic::codegen::http::{HeaderValue, Method, Request, StatusCode};
 

@@ -30,7 +30,7 @@ use crate::support::{
     stage::PATIENCE,
 };
 
-on_every_database!(whatever_is_sent_is_answered_and_leaves_nothing_behind);
+on_every_database!(any_input_is_answered_and_leaves_nothing_behind);
 
 /// Where randomness begins, if `TEST_SEED` does not say otherwise.
 const SEED: u64 = 20_261_124;
@@ -47,7 +47,7 @@ const NEVER: Duration = Duration::from_hours(1);
 /// A user whom nobody but the test watches.
 const SENTINEL: &str = "sentinel";
 
-async fn whatever_is_sent_is_answered_and_leaves_nothing_behind(database: TestDatabase) {
+async fn any_input_is_answered_and_leaves_nothing_behind(database: TestDatabase) {
     let mut config = config(&database);
     config.watch.poll_interval = OFTEN;
     config.drain_timeout = NEVER;

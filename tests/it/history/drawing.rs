@@ -3,7 +3,7 @@
 use conversation_service::proto::{
     AddToFolderRequest, ClearHistoryRequest, ConversationId, CreateFolderRequest,
     DeleteConversationsRequest, DeleteFolderRequest, MarkConversationsReadRequest,
-    MarkConversationsRequest, MuteConversationsRequest, PinConversationsRequest,
+    MarkConversationsRequest, MuteConversationsRequest, PinConversationsRequest, Reappearance,
     RemoveFromFolderRequest, RenameFolderRequest, RestoreConversationsRequest, SeenThrough,
     SendMessageRequest, SendSystemMessageRequest, SetCustomDataRequest,
 };
@@ -117,7 +117,8 @@ impl Drawing {
             request_id: self.name(),
             client_id: self.one_of(&CLIENTS).to_owned(),
             sync_to_other_clients: self.one_of(&[None, Some(true), Some(true), Some(false)]),
-            ..DeleteConversationsRequest::default()
+            reappearance: Reappearance::Unspecified.into(),
+            forget_settings: false,
         }))
     }
 
@@ -177,10 +178,12 @@ impl Drawing {
             }),
             2 => Request::Read(MarkConversationsReadRequest {
                 user_id,
+                conversation_ids: Vec::new(),
                 all: true,
+                seen_through: Vec::new(),
                 request_id,
                 client_id,
-                ..MarkConversationsReadRequest::default()
+                filter: None,
             }),
             3..7 => Request::Pin(PinConversationsRequest {
                 user_id,

@@ -1,7 +1,7 @@
 //! A history checker: callers do everything that users do, at the same time, on two replicas (SQLite:
 //! one process), while the replicas and the database are killed, stopped and cut off, and one more replica
 //! has a clock that is a day wrong. Every call is
-//! taken down with its beginning, its end and its outcome. Afterwards all of it must be explicable.
+//! unpinned with its beginning, its end and its outcome. Afterwards all of it must be explicable.
 //!
 //! - [`recording`]: what was seen; [`drawing`], [`clients`] and [`watchers`]: by whom;
 //! - [`nemesis`]: what happens to the service meanwhile;

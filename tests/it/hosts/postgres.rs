@@ -99,7 +99,7 @@ async fn transactions_have_the_level_they_are_written_for_whatever_is_the_defaul
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_may_lose_what_it_acknowledges_is_told_of() {
+async fn a_server_that_may_lose_acknowledged_changes_is_reported() {
     // The tests' own cluster never waits for its disk.
     let Some(database) = TestDatabase::create(Backend::Postgres).await else {
         return;
@@ -136,7 +136,7 @@ fn impostor() -> (u16, thread::JoinHandle<Vec<u8>>) {
 }
 
 #[test]
-fn an_impostor_beyond_loopback_that_declines_tls_is_told_nothing() {
+fn an_impostor_beyond_loopback_that_declines_tls_learns_nothing() {
     let (port, heard) = impostor();
     // No loopback address, and yet this machine.
     let url = format!("postgres://app:hunter2@0.0.0.0:{port}/chat");
@@ -152,7 +152,7 @@ fn an_impostor_beyond_loopback_that_declines_tls_is_told_nothing() {
 }
 
 #[test]
-fn who_says_that_a_connection_may_be_in_clear_is_warned() {
+fn a_mode_that_allows_plaintext_is_warned_of() {
     let (port, heard) = impostor();
     let url = format!("postgres://app:hunter2@0.0.0.0:{port}/chat?sslmode=prefer");
     let output = program()

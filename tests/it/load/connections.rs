@@ -42,7 +42,7 @@ async fn send(wire: &Wire) -> Status {
 }
 
 #[tokio::test]
-async fn a_connection_is_told_how_many_calls_and_watches_it_may_have_open() {
+async fn a_connection_learns_how_many_calls_and_watches_it_may_have_open() {
     let (_database, server) = serve(|config| {
         config.limits.streams_per_connection = 7;
         config.limits.watches_per_connection = 5;

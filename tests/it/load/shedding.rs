@@ -18,8 +18,8 @@ use crate::support::{
 };
 
 on_every_database!(
-    calls_in_excess_are_refused_at_once_and_those_let_in_are_finished,
-    a_call_whose_turn_does_not_come_is_refused_and_nothing_of_it_is_done,
+    calls_beyond_the_limit_are_refused_at_once_and_admitted_ones_finish,
+    a_call_that_gets_no_permit_is_refused_and_nothing_of_it_is_done,
     a_call_that_is_given_up_leaves_its_place,
     watchers_in_excess_are_refused_until_one_leaves,
 );
@@ -27,7 +27,9 @@ on_every_database!(
 /// How many calls, or watchers, the servers of these tests take.
 const MOST: u32 = 4;
 
-async fn calls_in_excess_are_refused_at_once_and_those_let_in_are_finished(database: TestDatabase) {
+async fn calls_beyond_the_limit_are_refused_at_once_and_admitted_ones_finish(
+    database: TestDatabase,
+) {
     let mut config = config(&database);
     config.limits.requests = MOST;
     let Stage { client, server, .. } = Stage::open_with(config).await;
@@ -94,9 +96,7 @@ async fn assert_is_described(channel: Channel) {
     answer.expect("it is answered").expect("it is answered");
 }
 
-async fn a_call_whose_turn_does_not_come_is_refused_and_nothing_of_it_is_done(
-    database: TestDatabase,
-) {
+async fn a_call_that_gets_no_permit_is_refused_and_nothing_of_it_is_done(database: TestDatabase) {
     /// How many calls are worked on where the pool has few connections.
     const AT_WORK: usize = 64;
     let mut config = config(&database);

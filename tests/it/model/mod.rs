@@ -2,7 +2,7 @@
 //!
 //! The model is written from the contract alone and shares nothing with the service but the protocol's
 //! message types. It keeps every message of every conversation in a plain vector and derives every
-//! answer from the rules, each time anew. It is told when the service stored a message, which is the
+//! answer from the rules, each time again. It is told when the service stored a message, which is the
 //! only thing that it cannot know.
 //!
 //! Every test that needs all of the rules asks this model: `replay`, `properties`, `history`,

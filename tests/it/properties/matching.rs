@@ -103,7 +103,11 @@ impl Chosen {
             },
             forget_settings: self.how.forget,
             limit: self.limit,
-            ..DeleteMatchingConversationsRequest::default()
+            dry_run: false,
+            plan: String::new(),
+            request_id: String::new(),
+            client_id: String::new(),
+            sync_to_other_clients: None,
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Random operations, by few users who therefore meet often, on several replicas that are restarted
-//! now and then, with other settings too: after each of them the service must look as the model does.
+//! Random operations on several replicas, which are sometimes restarted, also with other settings. There are only a few
+//! users, so their operations often meet. After each operation the service must show what the model shows.
 //!
 //! The sequence of [`Step`]s is random, so a failure is shrunk to a short one. The seed is
 //! fixed and stands in every failure, so that a run can be repeated; `TEST_SEED` sets another one and `TEST_OPERATIONS` the least
@@ -44,12 +44,12 @@ const PART: usize = 24;
 const SHRINKING_MILLISECONDS: u32 = 120_000;
 
 #[test]
-fn any_operations_leave_what_the_model_says_on_sqlite() {
+fn random_operations_leave_what_the_model_says_on_sqlite() {
     run(Backend::Sqlite);
 }
 
 #[test]
-fn any_operations_leave_what_the_model_says_on_postgres() {
+fn random_operations_leave_what_the_model_says_on_postgres() {
     run(Backend::Postgres);
 }
 

@@ -1,4 +1,4 @@
-//! Changing requests. Each may be a retry of an earlier one, or pretend to be.
+//! Requests that change something. Each may be a retry of an earlier one, or another request with its ID.
 
 mod expected;
 mod other;
@@ -124,7 +124,8 @@ pub(super) fn deletion(
             Reappearance::default().into()
         },
         forget_settings: how.forget,
-        ..DeleteConversationsRequest::default()
+        client_id: String::new(),
+        sync_to_other_clients: None,
     })
 }
 
@@ -135,7 +136,8 @@ pub(super) fn clearing(model: &Model, user: &str, victims: &[Victim], name: Opti
         conversation_ids: victims.iter().map(|(target, _)| target.id()).collect(),
         request_id: uuid(name),
         seen_through: seen(model, user, victims),
-        ..ClearHistoryRequest::default()
+        client_id: String::new(),
+        sync_to_other_clients: None,
     })
 }
 

@@ -15,7 +15,7 @@ pub(super) enum Event<'a> {
     Noticed(&'a str),
 }
 
-/// The minutes of the logs' clock, which starts anew after twelve hours.
+/// The minutes of the logs' clock, which starts again after twelve hours.
 pub(super) const CLOCK: u64 = 12 * 60;
 
 /// Reads one line; `None` for one that says nothing.

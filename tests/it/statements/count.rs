@@ -1,4 +1,4 @@
-//! How many statements a call runs: the same for one conversation and for a hundred.
+//! The number of statements of a call is the same for one conversation and for a hundred.
 
 use super::{FAMILIES, Observed, recorder, tables, use_everything};
 use crate::support::{

@@ -18,7 +18,7 @@ use crate::support::{
 };
 
 on_every_database!(
-    those_that_wait_are_stored_together_and_answered_as_if_alone,
+    waiting_messages_are_stored_together_and_answered_as_if_alone,
     a_message_that_may_not_be_stored_fails_alone,
     a_message_that_the_database_refuses_fails_alone,
 );
@@ -63,7 +63,7 @@ fn send(client: &Client, request: SendMessageRequest) -> Call<Result<Message, St
     })
 }
 
-async fn those_that_wait_are_stored_together_and_answered_as_if_alone(database: TestDatabase) {
+async fn waiting_messages_are_stored_together_and_answered_as_if_alone(database: TestDatabase) {
     let observed = Observed::open(&database).await;
     let client = &observed.client;
     furnish(client).await;

@@ -1,5 +1,4 @@
-//! The statements behind the API: how many there are, which tables they name, and how the databases
-//! carry them out.
+//! The statements behind the API: how many a call runs, which tables they name, and their plans.
 
 mod among_many;
 mod count;
@@ -221,7 +220,7 @@ async fn use_settings_and_folders(client: &Client) {
             .expect("readable");
     }
     client.unread("alice").await;
-    // Undoing pins, and what would be a pin too many is taken down again.
+    // Undoing pins, and what would be a pin too many is unpinned again.
     let deletion = client.delete("alice", [group("crew")]).await;
     client.send("dora", c2c("alice"), "hi").await;
     client.pin("alice", [c2c("carol"), c2c("dora")]).await;

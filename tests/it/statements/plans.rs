@@ -1,5 +1,4 @@
-//! How the databases carry the statements out when there is much data: by an index, always, and by a plan that is
-//! made once.
+//! The plans of the statements when there is much data: each uses an index, and is planned once.
 
 use std::collections::BTreeMap;
 
@@ -309,7 +308,7 @@ pub(super) fn postgres_type(value: &Value) -> &'static str {
     }
 }
 
-/// SQLite plans a statement anew when a value is given to a parameter that the plan depends on. Of one that changes
+/// SQLite plans a statement again when a value is given to a parameter that the plan depends on. Of one that changes
 /// something this is not looked at.
 fn check_planned_once(connection: &Connection, statement: &Statement) {
     let sql = &statement.sql;

@@ -1,4 +1,4 @@
-//! Records what statements a server runs.
+//! Records the statements that a server runs.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -1,8 +1,7 @@
-//! How many rows a page of a list costs: those that it shows and one more, however long the list is.
+//! A page of a list reads the rows that it shows and one more, however long the list is.
 //!
-//! PostgreSQL tells what it has looked at. There a later page also passes over the row after which it begins,
-//! and over pins where they stand among the others by their activity, which are at most as many as the limit of
-//! pins says.
+//! PostgreSQL reports how many rows it has read. There a later page also reads the row after which it begins, and
+//! skips pinned rows among the others, at most as many as the limit of pins.
 
 use sea_orm::{DbBackend, Statement};
 use serde_json::Value as Json;
@@ -20,7 +19,7 @@ on_every_database!(
     a_page_reads_what_it_shows_and_one_row_more_however_long_the_list_is,
     pins_fill_a_page_before_anything_else_is_read,
     a_page_reads_besides_it_only_the_rows_of_large_groups,
-    what_was_deleted_is_not_read_any_more,
+    deleted_conversations_are_not_read_any_more,
 );
 
 const PAGE: i32 = 50;
@@ -226,7 +225,7 @@ async fn a_page_reads_besides_it_only_the_rows_of_large_groups(database: TestDat
     assert_eq!(second, exactly(&rows, 51 + 3, 1));
 }
 
-async fn what_was_deleted_is_not_read_any_more(database: TestDatabase) {
+async fn deleted_conversations_are_not_read_any_more(database: TestDatabase) {
     const LISTED: usize = 10;
     const DELETED: usize = 1_000;
     let observed = Observed::open(&database).await;

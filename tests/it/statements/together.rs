@@ -16,7 +16,7 @@ use crate::support::{
 };
 
 on_every_database!(
-    those_who_wait_are_carried_out_together_and_answered_as_if_alone,
+    waiting_requests_run_together_and_are_answered_as_if_alone,
     requests_of_one_user_are_carried_out_one_after_the_other,
     a_request_that_fails_does_not_fail_the_others,
     what_was_given_up_while_it_waited_is_not_carried_out,
@@ -134,7 +134,7 @@ pub(super) async fn use_every_kind(observed: &Observed, database: &TestDatabase)
     }
 }
 
-async fn those_who_wait_are_carried_out_together_and_answered_as_if_alone(database: TestDatabase) {
+async fn waiting_requests_run_together_and_are_answered_as_if_alone(database: TestDatabase) {
     let observed = Observed::open(&database).await;
     let client = &observed.client;
     furnish(client).await;

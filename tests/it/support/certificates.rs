@@ -243,7 +243,7 @@ impl Trust {
             .await
     }
 
-    /// A new connection below the client library. It ends when it ends, and never begins anew.
+    /// A new connection below the client library. It ends when it ends, and never starts over.
     pub(crate) async fn stream(&self, address: SocketAddr) -> io::Result<TlsStream<TcpStream>> {
         let mut authorities = RootCertStore::empty();
         authorities

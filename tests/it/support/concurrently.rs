@@ -18,7 +18,7 @@ where
     for (place, future) in futures.into_iter().enumerate() {
         let gate = Arc::clone(&gate);
         tasks.spawn(async move {
-            let _turn = gate
+            let _permit = gate
                 .acquire_owned()
                 .await
                 .expect("the gate is never closed");

@@ -1,4 +1,4 @@
-//! The program with its log lines at hand.
+//! The program, with its log lines.
 
 use std::{
     io::{BufRead as _, BufReader},

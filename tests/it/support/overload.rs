@@ -1,5 +1,4 @@
-//! A server that has as much to do as it takes: messages that cannot be stored for now, one in every
-//! place.
+//! An overloaded server: every permit is held by a message that cannot be stored yet.
 
 use std::{fmt::Display, time::Duration};
 

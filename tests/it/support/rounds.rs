@@ -41,7 +41,7 @@ impl Rounds {
         self
     }
 
-    /// The same as a server runs them by itself: SQLite's files are not written anew all the time.
+    /// The same as a server runs them by itself: SQLite's files are not rewritten all the time.
     pub(crate) fn by_themselves(self) -> Self {
         Self {
             vacuum: Vacuum::InItsTime,

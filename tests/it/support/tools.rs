@@ -1,4 +1,4 @@
-//! Programs that not every machine has.
+//! External programs that a machine may lack.
 
 use std::{env, io::Write as _};
 

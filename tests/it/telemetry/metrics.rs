@@ -358,7 +358,7 @@ async fn what_a_failing_round_leaves_is_measured() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn servers_of_one_process_do_not_mix_their_figures() {
+async fn servers_of_one_process_do_not_mix_their_metrics() {
     let database = TestDatabase::create(Backend::Sqlite).await;
     let database = database.expect("SQLite is always there");
     let clock = TestClock::new();

@@ -22,7 +22,7 @@ use crate::support::{
 
 on_every_database!(
     a_call_continues_its_callers_trace_down_to_the_statements,
-    what_fails_is_marked_and_a_callers_mistake_is_not,
+    failed_spans_are_marked_and_a_callers_mistake_is_not,
     a_watch_is_one_call_with_all_that_it_reads,
 );
 
@@ -191,7 +191,7 @@ async fn traces_are_sent_over_grpc_if_that_is_the_protocol() {
     assert!(status.success());
 }
 
-async fn what_fails_is_marked_and_a_callers_mistake_is_not(database: TestDatabase) {
+async fn failed_spans_are_marked_and_a_callers_mistake_is_not(database: TestDatabase) {
     let collector = Collector::over_http().await;
     let program = start(&database, &collector, &[]);
     let client = program.client().await;

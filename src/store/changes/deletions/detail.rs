@@ -1,6 +1,6 @@
-//! The request of a deletion, beside what became of each conversation: the `detail` of its change.
+//! The `detail` of a deletion's change: what the request asked for, beside the result for each conversation.
 //!
-//! A deletion that asks for nothing special has none, and neither has any of a former version.
+//! A deletion without special requests has none, and neither has a deletion of a former version.
 
 use serde::{Deserialize, Serialize};
 

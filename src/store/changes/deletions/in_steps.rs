@@ -1,5 +1,5 @@
-//! Deletions that look at the conversations before they take anything: to forget settings, or to leave alone what
-//! is not as a plan has shown it.
+//! Deletions that read the conversations before they change anything: to forget settings, or to leave alone
+//! conversations that are not as a plan has shown them.
 
 use std::collections::HashMap;
 

@@ -1,9 +1,9 @@
-//! A user's deletions as they can be listed: read from the log, newest first, each conversation with what
-//! undoing would find of it now.
+//! Listing a user's deletions: they are read from the log, newest first, with what an undo would find now for each
+//! conversation.
 //!
-//! There is no index of deletions: the log is read backwards from where the page before ended, by its
-//! primary key. How much a page reads is bounded three times: by the changes that it looks at, whatever
-//! their kind; by the deletions; and by the bytes of their records.
+//! There is no index of deletions: a page reads the log backwards by its primary key, from the end of the previous
+//! page. Three limits bound a page: the number of changes that it reads, of any kind; the number of deletions;
+//! and the bytes of their records.
 
 use std::collections::HashMap;
 

@@ -1,16 +1,16 @@
-//! Deleting what a selector leaves of a user's list, or what a plan has shown of it.
+//! Deleting the conversations of a user's list that match a selector, or those that a plan has shown.
 //!
-//! One transaction, which takes the user's lock before it looks at anything. So while it chooses, no setting
-//! changes, and the deletion is of the list as it stands between two changes of the user. Messages take no
-//! lock of the user: one that comes after the choice has a higher position, so the deletion cannot hide it.
+//! It is one transaction, which takes the user's lock before it reads anything. So no setting changes while it
+//! chooses, and it deletes from the list as it is between two changes of the user. Messages do not take the user's
+//! lock: a message that arrives after the choice has a higher position, so the deletion cannot hide it.
 //!
-//! A plan names conversations by their keys and how far each went. Whether one is still as the plan showed it
-//! is decided by the statement that deletes it, while it holds the row. A message writes the rows that have a
-//! copy of the head, so there it has come before or comes after, and in the first case nothing is deleted. For
-//! the members of large groups the heads are read as late as can be.
+//! A plan names conversations by their keys, with the newest position of each. The statement that deletes a
+//! conversation compares it with the plan while it holds the row. A message writes the rows that have a copy of
+//! the head, so it comes either before that statement, which then deletes nothing, or after it. For the members
+//! of large groups the heads are read as late as possible.
 //!
-//! A plan is no secret and proves nothing. It can name only what the user has, and its caller could delete that
-//! anyway.
+//! A plan is not secret and gives no rights. It can name only conversations of the user, which its caller could
+//! delete anyway.
 
 use std::collections::HashSet;
 

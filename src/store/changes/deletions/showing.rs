@@ -1,8 +1,8 @@
 //! Showing hidden conversations again.
 //!
-//! It is the only change beside undoing that moves a watermark back, and only `hidden_through`: to just below
-//! the newest position, where the conversation would not be listed otherwise. What was hidden counts as read
-//! from then on. It is not on the stack of deletions: the row says of a deletion beneath what it said before.
+//! Apart from undoing, it is the only change that lowers a watermark, and only `hidden_through`: to just below the
+//! newest position, if the conversation would not be listed otherwise. Hidden messages count as read from then
+//! on. Showing is not on the stack of deletions: the row keeps what it says about the deletion beneath.
 
 use super::Deletions;
 use crate::{

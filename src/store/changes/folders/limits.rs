@@ -1,7 +1,7 @@
 //! The limits of folders, counted while the user's lock is held and after the change was made.
 //!
-//! They are counted only for a change that makes a folder or adds to one: taking out, renaming and removing
-//! go on even beyond a limit.
+//! Only creating a folder and adding to one are counted. Removing conversations, renaming and deleting are
+//! allowed even beyond a limit.
 
 use std::collections::HashSet;
 

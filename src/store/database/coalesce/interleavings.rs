@@ -1,8 +1,8 @@
-//! The coalescer under a scheduler that tries thousands of orders in which its steps can happen, where the
-//! runtime's own shows a few. The scheduler reports a request that is lost for good as a deadlock.
+//! The coalescer under a scheduler that tries thousands of orders of its steps, where the normal runtime shows only
+//! a few. The scheduler reports a lost request as a deadlock.
 //!
-//! The very text of the coalescer is compiled again, on the scheduler's primitives: once as they are, and
-//! once with a mistake in them, which the scheduler has to find.
+//! The source of the coalescer is compiled a second time with the scheduler's primitives: once with correct ones,
+//! and once with a mistake in them, which the scheduler has to find.
 
 mod mistaken;
 mod right;

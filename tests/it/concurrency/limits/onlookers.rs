@@ -1,4 +1,4 @@
-//! Those who look on while the clients work.
+//! Readers that check rows, lists and events while the clients work.
 
 use std::sync::Arc;
 

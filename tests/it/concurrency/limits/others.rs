@@ -1,4 +1,4 @@
-//! Everybody else: they write to the user, and they come and go in the user's groups.
+//! The other users: they write to the user, and join and leave the user's groups.
 
 use std::sync::Arc;
 

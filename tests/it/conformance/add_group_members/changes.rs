@@ -22,8 +22,8 @@ use crate::support::{
 };
 
 on_every_database!(
-    who_joins_or_leaves_gets_a_revision_and_an_event,
-    joining_again_is_told_and_takes_the_group_off_the_list,
+    a_user_who_joins_or_leaves_gets_a_revision_and_an_event,
+    joining_again_makes_an_event_and_takes_the_group_off_the_list,
     joining_again_supersedes_what_was_deleted_before,
     an_undone_deletion_is_not_restored_after_joining_again,
     a_retry_changes_nothing_whatever_came_in_between,
@@ -63,7 +63,7 @@ fn joined(name: &str, head: u64) -> MembershipChanged {
     }
 }
 
-async fn who_joins_or_leaves_gets_a_revision_and_an_event(database: TestDatabase) {
+async fn a_user_who_joins_or_leaves_gets_a_revision_and_an_event(database: TestDatabase) {
     let Stage { client, .. } = Stage::open(&database).await;
     let mut alice = client.follow("alice", "phone", None).await;
     let mut bob = client.follow("bob", "", None).await;
@@ -102,7 +102,7 @@ async fn who_joins_or_leaves_gets_a_revision_and_an_event(database: TestDatabase
     rows.assert_whole().await;
 }
 
-async fn joining_again_is_told_and_takes_the_group_off_the_list(database: TestDatabase) {
+async fn joining_again_makes_an_event_and_takes_the_group_off_the_list(database: TestDatabase) {
     let Stage { client, .. } = Stage::open(&database).await;
     client.join("crew", &["alice", "bob"]).await;
     client.send("bob", group("crew"), "one").await;

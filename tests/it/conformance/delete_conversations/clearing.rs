@@ -9,14 +9,14 @@ use crate::support::{
 };
 
 on_every_database!(
-    not_saying_whether_to_clear_means_clearing,
+    clearing_is_the_default,
     without_clearing_the_history_stays_readable_while_it_is_not_listed,
     a_clearing_deletion_of_a_deleted_conversation_still_clears,
     a_keeping_deletion_does_not_bring_a_cleared_history_back,
     every_kind_of_conversation_is_cleared,
 );
 
-async fn not_saying_whether_to_clear_means_clearing(database: TestDatabase) {
+async fn clearing_is_the_default(database: TestDatabase) {
     let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "hi").await;
     let deletion = client.delete("alice", [c2c("bob")]).await;

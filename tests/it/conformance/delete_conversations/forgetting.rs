@@ -15,9 +15,9 @@ use crate::support::{
 
 on_every_database!(
     settings_go_with_a_deletion_that_forgets_and_stay_with_any_other,
-    what_is_deleted_already_is_forgotten_too_and_what_is_kept_is_not,
+    settings_of_deleted_conversations_are_forgotten_and_of_kept_ones_not,
     undoing_puts_settings_back_where_they_were,
-    what_was_set_since_stays,
+    settings_made_since_stay,
     a_folder_that_was_removed_since_is_not_made_again,
     forgetting_alone_lies_on_the_stack_and_a_repetition_does_not,
     undoing_twice_changes_nothing_more,
@@ -88,7 +88,9 @@ async fn settings_go_with_a_deletion_that_forgets_and_stay_with_any_other(databa
     Rows::of(&database).await.assert_whole().await;
 }
 
-async fn what_is_deleted_already_is_forgotten_too_and_what_is_kept_is_not(database: TestDatabase) {
+async fn settings_of_deleted_conversations_are_forgotten_and_of_kept_ones_not(
+    database: TestDatabase,
+) {
     let Stage { client, .. } = Stage::open(&database).await;
     furnish(&client).await;
     client.delete("alice", [c2c("bob")]).await;
@@ -138,7 +140,7 @@ async fn undoing_puts_settings_back_where_they_were(database: TestDatabase) {
     Rows::of(&database).await.assert_whole().await;
 }
 
-async fn what_was_set_since_stays(database: TestDatabase) {
+async fn settings_made_since_stay(database: TestDatabase) {
     let Stage { client, .. } = Stage::open(&database).await;
     furnish(&client).await;
     let deletion = forget(&client, "bob").await;

@@ -10,7 +10,7 @@ on_every_database!(
     after_a_clearing_deletion_the_history_starts_at_the_new_message,
     after_a_deletion_that_kept_the_history_all_of_it_is_there_again,
     both_sides_delete_and_either_writes_again,
-    ones_own_message_brings_it_back_without_anything_unread,
+    the_users_own_message_brings_it_back_without_anything_unread,
     a_group_comes_back_for_everybody_who_deleted_it,
 );
 
@@ -88,7 +88,7 @@ async fn both_sides_delete_and_either_writes_again(database: TestDatabase) {
     }
 }
 
-async fn ones_own_message_brings_it_back_without_anything_unread(database: TestDatabase) {
+async fn the_users_own_message_brings_it_back_without_anything_unread(database: TestDatabase) {
     let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "one").await;
     client.delete("alice", [c2c("bob")]).await;

@@ -11,7 +11,7 @@ use crate::support::{
 
 on_every_database!(
     deleting_again_says_that_it_was_deleted_before,
-    what_the_user_never_had_is_not_found_and_does_not_appear,
+    a_conversation_that_the_user_never_had_is_not_found_and_does_not_appear,
     a_chat_that_came_back_is_deleted_anew,
     an_older_reach_does_not_lower_a_watermark,
     the_order_of_concurrent_deletions_never_lowers_a_watermark,
@@ -36,7 +36,9 @@ async fn deleting_again_says_that_it_was_deleted_before(database: TestDatabase) 
     assert_ne!(again.deletion_id, first.deletion_id);
 }
 
-async fn what_the_user_never_had_is_not_found_and_does_not_appear(database: TestDatabase) {
+async fn a_conversation_that_the_user_never_had_is_not_found_and_does_not_appear(
+    database: TestDatabase,
+) {
     let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("carol"), "not for alice").await;
     client.join("crew", &["bob"]).await;

@@ -26,7 +26,7 @@ on_every_database!(
     racing_requests_of_one_request_id_let_exactly_one_through,
     a_request_id_belongs_to_one_user,
     any_way_to_write_a_uuid_is_the_same_request_id,
-    what_is_no_uuid_is_refused,
+    anything_but_a_uuid_is_refused,
 );
 
 fn request_id(number: u128) -> String {
@@ -257,7 +257,7 @@ async fn any_way_to_write_a_uuid_is_the_same_request_id(database: TestDatabase) 
     }
 }
 
-async fn what_is_no_uuid_is_refused(database: TestDatabase) {
+async fn anything_but_a_uuid_is_refused(database: TestDatabase) {
     let Stage { client, .. } = Stage::open(&database).await;
     for id in [
         "1",

@@ -13,15 +13,15 @@ use crate::support::{
 };
 
 on_every_database!(
-    what_is_newer_than_what_was_seen_stays_listed_and_unread,
+    messages_newer_than_the_seen_ones_stay_listed_and_unread,
     having_seen_everything_deletes_everything,
     a_number_beyond_the_newest_message_means_the_newest_message,
-    having_seen_nothing_takes_nothing,
+    with_nothing_seen_nothing_is_deleted,
     each_conversation_of_a_request_has_its_own_reach,
     only_conversations_of_the_request_can_be_named_and_only_once,
 );
 
-async fn what_is_newer_than_what_was_seen_stays_listed_and_unread(database: TestDatabase) {
+async fn messages_newer_than_the_seen_ones_stay_listed_and_unread(database: TestDatabase) {
     let Stage { client, .. } = Stage::open(&database).await;
     for _ in 0..5 {
         client.send("bob", c2c("alice"), "hi").await;
@@ -77,7 +77,7 @@ async fn a_number_beyond_the_newest_message_means_the_newest_message(database: T
     );
 }
 
-async fn having_seen_nothing_takes_nothing(database: TestDatabase) {
+async fn with_nothing_seen_nothing_is_deleted(database: TestDatabase) {
     let Stage { client, .. } = Stage::open(&database).await;
     client.send("bob", c2c("alice"), "hi").await;
     let before = client.list_all("alice").await;

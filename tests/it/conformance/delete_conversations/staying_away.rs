@@ -17,12 +17,12 @@ use crate::support::{
 on_every_database!(
     newer_messages_neither_list_it_nor_count_and_can_be_read,
     ones_own_message_lists_it_again,
-    ones_own_message_lists_a_group_of_any_size_again,
+    the_users_own_message_lists_a_group_of_any_size_again,
     a_later_deletion_sets_the_rule_anew,
-    what_seen_through_keeps_listed_follows_the_ordinary_rule,
+    a_conversation_kept_by_seen_through_follows_the_ordinary_rule,
     clearing_leaves_the_rule_alone,
-    undoing_brings_back_the_rule_that_stood_before,
-    undoing_takes_nothing_out_of_the_list,
+    undoing_brings_back_the_earlier_rule,
+    undoing_removes_nothing_from_the_list,
     leaving_and_being_added_again_does_not_end_it,
     what_stays_away_is_in_no_folder_and_cannot_be_pinned,
     a_rule_that_is_not_named_is_refused_and_the_default_may_be_spelled_out,
@@ -95,7 +95,7 @@ async fn ones_own_message_lists_it_again(database: TestDatabase) {
     assert_eq!(stands(&client).await, (true, 1));
 }
 
-async fn ones_own_message_lists_a_group_of_any_size_again(database: TestDatabase) {
+async fn the_users_own_message_lists_a_group_of_any_size_again(database: TestDatabase) {
     let Stage { client, .. } = Stage::open(&database).await;
     let names: Vec<_> = (0..20).map(|number| format!("member {number}")).collect();
     for (name, size) in [("small", 3), ("large", 20)] {
@@ -139,7 +139,7 @@ async fn a_later_deletion_sets_the_rule_anew(database: TestDatabase) {
     assert_eq!(stands(&client).await, (true, 1));
 }
 
-async fn what_seen_through_keeps_listed_follows_the_ordinary_rule(database: TestDatabase) {
+async fn a_conversation_kept_by_seen_through_follows_the_ordinary_rule(database: TestDatabase) {
     let Stage { client, .. } = Stage::open(&database).await;
     say(&client, 3).await;
     let seen = |seq| client.delete("alice", [c2c("bob")]).seen(c2c("bob"), seq);
@@ -173,7 +173,7 @@ async fn clearing_leaves_the_rule_alone(database: TestDatabase) {
     assert_eq!(stands(&client).await, (false, 0));
 }
 
-async fn undoing_brings_back_the_rule_that_stood_before(database: TestDatabase) {
+async fn undoing_brings_back_the_earlier_rule(database: TestDatabase) {
     let Stage { client, .. } = Stage::open(&database).await;
     say(&client, 2).await;
     let delete = || client.delete("alice", [c2c("bob")]).clear(false);
@@ -211,7 +211,7 @@ async fn undoing_brings_back_the_rule_that_stood_before(database: TestDatabase) 
     Rows::of(&database).await.assert_whole().await;
 }
 
-async fn undoing_takes_nothing_out_of_the_list(database: TestDatabase) {
+async fn undoing_removes_nothing_from_the_list(database: TestDatabase) {
     let Stage { client, .. } = Stage::open(&database).await;
     let names: Vec<_> = (0..20).map(|number| format!("member {number}")).collect();
     let members: Vec<_> = names.iter().map(String::as_str).collect();

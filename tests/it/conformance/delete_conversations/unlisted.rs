@@ -19,7 +19,7 @@ on_every_database!(
     undoing_lists_it_again,
     showing_lists_it_again,
     what_came_before_the_background_job_stays_listed,
-    what_stays_away_leaves_the_index_for_good_until_one_writes_oneself,
+    a_conversation_that_stays_away_leaves_the_index_until_its_user_writes,
     a_deletion_that_ends_staying_away_lists_what_was_not_seen,
     a_group_of_which_one_is_a_member_again_is_listed_by_its_next_message,
     what_is_hidden_is_found_before_and_after,
@@ -120,7 +120,7 @@ async fn what_came_before_the_background_job_stays_listed(database: TestDatabase
     scene.assert_listed(2).await;
 }
 
-async fn what_stays_away_leaves_the_index_for_good_until_one_writes_oneself(
+async fn a_conversation_that_stays_away_leaves_the_index_until_its_user_writes(
     database: TestDatabase,
 ) {
     let scene = Scene::open(&database).await;

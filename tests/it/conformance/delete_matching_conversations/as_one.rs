@@ -21,7 +21,7 @@ use crate::support::{
 on_every_database!(
     a_thousand_conversations_are_deleted_and_undone_as_one,
     it_hides_or_clears_as_the_request_says,
-    a_retry_is_answered_as_the_first_time_whatever_has_come_since,
+    a_retry_gets_the_first_answer_whatever_has_come_since,
     the_same_request_in_other_words_is_a_retry_and_another_one_is_refused,
     nothing_that_matches_is_a_deletion_of_nothing,
     other_clients_receive_one_event_and_the_one_that_asked_receives_none,
@@ -69,7 +69,7 @@ async fn it_hides_or_clears_as_the_request_says(database: TestDatabase) {
     }
 }
 
-async fn a_retry_is_answered_as_the_first_time_whatever_has_come_since(database: TestDatabase) {
+async fn a_retry_gets_the_first_answer_whatever_has_come_since(database: TestDatabase) {
     let Stage { client, .. } = Stage::open(&database).await;
     seed::chats(&database, "alice", 30).await;
     let request = || {

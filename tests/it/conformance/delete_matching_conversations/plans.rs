@@ -20,13 +20,13 @@ use crate::{
 };
 
 on_every_database!(
-    looking_changes_nothing_and_shows_what_the_deletion_does,
-    what_comes_to_match_after_the_look_stays,
-    what_has_received_a_message_or_a_setting_since_is_left_alone,
+    a_dry_run_changes_nothing_and_shows_what_the_deletion_does,
+    conversations_that_match_only_since_the_dry_run_stay,
+    conversations_with_a_newer_message_or_setting_are_left_alone,
     a_setting_that_was_taken_back_has_been_received_all_the_same,
     reading_does_not_keep_a_conversation,
-    what_was_deleted_since_is_deleted_already,
-    what_was_shown_again_since_is_left_alone,
+    conversations_deleted_since_are_deleted_already,
+    conversations_shown_again_since_are_left_alone,
     large_groups_of_a_plan_are_kept_if_they_received_a_message,
     limit_and_clear_history_are_as_the_deletion_has_them,
     a_plan_is_for_one_user_and_one_selector_in_whatever_words,
@@ -63,7 +63,7 @@ fn named(expected: &[(&str, DeletionOutcome)]) -> Vec<(String, DeletionOutcome)>
         .collect()
 }
 
-async fn looking_changes_nothing_and_shows_what_the_deletion_does(database: TestDatabase) {
+async fn a_dry_run_changes_nothing_and_shows_what_the_deletion_does(database: TestDatabase) {
     let Stage { client, .. } = Stage::open(&database).await;
     seed::chats(&database, "alice", 1_200).await;
     client.clear_history("alice", [c2c(seed::user(7))]).await;
@@ -88,7 +88,7 @@ async fn looking_changes_nothing_and_shows_what_the_deletion_does(database: Test
     assert_eq!(client.list_all("alice").await, listed[..200]);
 }
 
-async fn what_comes_to_match_after_the_look_stays(database: TestDatabase) {
+async fn conversations_that_match_only_since_the_dry_run_stay(database: TestDatabase) {
     let Stage { client, .. } = Stage::open(&database).await;
     chats(&client, &["bob", "carol"]).await;
     client.pin("alice", [c2c("carol")]).await;
@@ -108,7 +108,7 @@ async fn what_comes_to_match_after_the_look_stays(database: TestDatabase) {
     assert_eq!(listed, [c2c("carol"), c2c("dora")]);
 }
 
-async fn what_has_received_a_message_or_a_setting_since_is_left_alone(database: TestDatabase) {
+async fn conversations_with_a_newer_message_or_setting_are_left_alone(database: TestDatabase) {
     let Stage { client, .. } = Stage::open(&database).await;
     let names = [
         "data",
@@ -215,7 +215,7 @@ async fn reading_does_not_keep_a_conversation(database: TestDatabase) {
     assert_eq!(outcomes(&deleted), [DELETED; 2]);
 }
 
-async fn what_was_deleted_since_is_deleted_already(database: TestDatabase) {
+async fn conversations_deleted_since_are_deleted_already(database: TestDatabase) {
     let Stage { client, .. } = Stage::open(&database).await;
     chats(&client, &["back", "bob", "carol", "restored"]).await;
     let look = client.look("alice", really_everything()).await;
@@ -239,7 +239,7 @@ async fn what_was_deleted_since_is_deleted_already(database: TestDatabase) {
     assert_eq!(client.history("alice", c2c("back")).await.len(), 2);
 }
 
-async fn what_was_shown_again_since_is_left_alone(database: TestDatabase) {
+async fn conversations_shown_again_since_are_left_alone(database: TestDatabase) {
     let Stage { client, .. } = Stage::open(&database).await;
     chats(&client, &["bob", "carol"]).await;
     let look = client.look("alice", really_everything()).await;

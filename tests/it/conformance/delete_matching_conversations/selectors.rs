@@ -22,13 +22,13 @@ use crate::{
 
 on_every_database!(
     the_oldest_active_are_deleted_first_and_as_many_as_the_limit_says,
-    what_is_pinned_or_unread_is_spared_unless_it_is_included,
-    a_filter_leaves_what_it_leaves_of_a_list,
+    pinned_and_unread_conversations_are_spared_unless_included,
+    a_filter_matches_what_it_matches_in_a_list,
     unread_conversations_are_included_where_the_filter_asks_for_them,
-    inactive_is_what_active_since_leaves_out,
+    inactive_conversations_are_those_that_active_since_leaves_out,
     what_is_excluded_stays_by_whichever_form_of_its_id,
     what_is_not_listed_does_not_match,
-    large_groups_match_by_their_heads_and_stand_where_they_stand_by_activity,
+    large_groups_match_by_their_heads_and_are_ordered_by_activity,
     more_than_ten_thousand_are_counted_as_ten_thousand,
 );
 
@@ -80,7 +80,7 @@ async fn the_oldest_active_are_deleted_first_and_as_many_as_the_limit_says(datab
     assert_eq!(client.listed("alice").await, []);
 }
 
-async fn what_is_pinned_or_unread_is_spared_unless_it_is_included(database: TestDatabase) {
+async fn pinned_and_unread_conversations_are_spared_unless_included(database: TestDatabase) {
     let Stage { client, clock, .. } = Stage::open(&database).await;
     chats(&client, &clock, &["plain", "pinned", "unread", "both"]).await;
     client.pin("alice", all_of(&["pinned", "both"])).await;
@@ -107,7 +107,7 @@ async fn what_is_pinned_or_unread_is_spared_unless_it_is_included(database: Test
     assert_eq!(client.listed("alice").await.len(), 3);
 }
 
-async fn a_filter_leaves_what_it_leaves_of_a_list(database: TestDatabase) {
+async fn a_filter_matches_what_it_matches_in_a_list(database: TestDatabase) {
     let Stage { client, clock, .. } = Stage::open(&database).await;
     chats(&client, &clock, &["bob", "carol", "dora"]).await;
     client.join("crew", &["alice", "bob"]).await;
@@ -164,7 +164,7 @@ async fn unread_conversations_are_included_where_the_filter_asks_for_them(databa
     assert_eq!(matched(&deleted), [c2c("carol")]);
 }
 
-async fn inactive_is_what_active_since_leaves_out(database: TestDatabase) {
+async fn inactive_conversations_are_those_that_active_since_leaves_out(database: TestDatabase) {
     let Stage { client, clock, .. } = Stage::open(&database).await;
     chats(&client, &clock, &["bob", "carol", "dora", "eve"]).await;
     found(&client, "large", 12).await;
@@ -228,9 +228,7 @@ async fn what_is_not_listed_does_not_match(database: TestDatabase) {
     assert_eq!((nothing.matched_count, nothing.more), (0, false));
 }
 
-async fn large_groups_match_by_their_heads_and_stand_where_they_stand_by_activity(
-    database: TestDatabase,
-) {
+async fn large_groups_match_by_their_heads_and_are_ordered_by_activity(database: TestDatabase) {
     let Stage { client, clock, .. } = Stage::open(&database).await;
     for name in ["large", "left", "pinned", "unread"] {
         found(&client, name, 12).await;

@@ -13,7 +13,7 @@ use crate::support::{
 
 on_every_database!(
     folders_are_listed_as_they_were_made_and_filled,
-    putting_in_and_taking_out_says_of_each_what_became_of_it,
+    adding_and_removing_gives_each_conversation_its_outcome,
     an_entry_names_its_folders_oldest_first,
     a_renamed_folder_keeps_its_place_and_its_contents,
     a_deleted_folder_is_answered_as_it_was_and_leaves_its_conversations,
@@ -71,7 +71,7 @@ async fn folders_are_listed_as_they_were_made_and_filled(database: TestDatabase)
     assert_eq!(client.folders("alice").await[0], folder("work", order));
 }
 
-async fn putting_in_and_taking_out_says_of_each_what_became_of_it(database: TestDatabase) {
+async fn adding_and_removing_gives_each_conversation_its_outcome(database: TestDatabase) {
     let Stage { client, .. } = Stage::open(&database).await;
     for sender in ["bob", "carol", "dora"] {
         client.send(sender, c2c("alice"), "hi").await;

@@ -18,7 +18,7 @@ use crate::support::{
 on_every_database!(
     a_user_has_at_most_twenty_folders,
     folders_hold_a_thousand_conversations_counting_each_time_one_is_in,
-    what_is_deleted_at_present_counts_in_no_limit,
+    deleted_conversations_count_in_no_limit,
     the_large_groups_of_a_user_count_as_they_are_shown,
     folders_hold_ten_thousand_conversations_shown_or_not,
 );
@@ -132,7 +132,7 @@ async fn full(client: &Client, chats: &[ConversationId]) {
     }
 }
 
-async fn what_is_deleted_at_present_counts_in_no_limit(database: TestDatabase) {
+async fn deleted_conversations_count_in_no_limit(database: TestDatabase) {
     let Stage { client, .. } = Stage::open(&database).await;
     let chats = seed::chats(&database, "alice", 1_102).await;
     full(&client, &chats).await;

@@ -1,4 +1,4 @@
-//! Filters: each leaves what it says, all that are set must hold, and paging goes on within them.
+//! Filters: each has its effect, all conditions that are set must hold, and filtered lists can be paged.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -26,8 +26,8 @@ use crate::{
 on_every_database!(
     filters_combine_and_page_alike_in_pages_of_any_size,
     a_folder_that_does_not_exist_lists_nothing,
-    marks_are_left_out_whichever_of_them_a_conversation_has,
-    what_the_user_has_left_is_found_by_that,
+    without_marks_leaves_out_conversations_with_any_of_the_marks,
+    groups_that_the_user_has_left_are_found_by_membership,
     hundreds_of_conversations_are_filtered_and_each_is_listed_once,
     filtered_pages_skip_nothing_that_keeps_its_place_though_messages_arrive,
 );
@@ -193,7 +193,7 @@ async fn a_folder_that_does_not_exist_lists_nothing(database: TestDatabase) {
     }
 }
 
-async fn marks_are_left_out_whichever_of_them_a_conversation_has(database: TestDatabase) {
+async fn without_marks_leaves_out_conversations_with_any_of_the_marks(database: TestDatabase) {
     let Stage { client, .. } = Stage::open(&database).await;
     for (friend, marks) in [("a", 0), ("b", 1), ("c", 8), ("d", 9), ("e", 1 << 63)] {
         client.send(friend, c2c("alice"), "hi").await;
@@ -224,7 +224,7 @@ async fn marks_are_left_out_whichever_of_them_a_conversation_has(database: TestD
     assert_eq!(client.listed_with("alice", both).await, []);
 }
 
-async fn what_the_user_has_left_is_found_by_that(database: TestDatabase) {
+async fn groups_that_the_user_has_left_are_found_by_membership(database: TestDatabase) {
     let Stage { client, .. } = Stage::open(&database).await;
     let others: Vec<_> = (0..12).map(|number| format!("member {number}")).collect();
     let others: Vec<_> = others.iter().map(String::as_str).collect();

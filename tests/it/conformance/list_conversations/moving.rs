@@ -1,5 +1,5 @@
-//! An entry that keeps its place is listed once, though others move meanwhile; and what has been active since the
-//! listing began tells whoever lists of all that moved.
+//! An entry that keeps its place is listed exactly once while others move. Listing what has been active since the
+//! first page finds all entries that have moved.
 
 use std::time::Duration;
 
@@ -17,10 +17,10 @@ use crate::support::{
 };
 
 on_every_database!(
-    what_keeps_its_place_is_listed_once_while_others_move,
+    a_conversation_that_keeps_its_place_is_listed_once_while_others_move,
     what_moves_while_the_clock_stands_still_is_missed_by_nobody,
     what_moves_after_the_clock_was_turned_back_is_missed_by_nobody,
-    a_message_that_was_under_way_at_the_first_page_is_missed_by_nobody,
+    no_reader_misses_a_message_that_was_under_way_at_the_first_page,
     a_conversation_that_comes_after_the_first_page_is_active_since_then,
     a_conversation_that_is_deleted_between_pages_is_left_out,
 );
@@ -49,7 +49,9 @@ async fn first_page(
     page.expect("readable")
 }
 
-async fn what_keeps_its_place_is_listed_once_while_others_move(database: TestDatabase) {
+async fn a_conversation_that_keeps_its_place_is_listed_once_while_others_move(
+    database: TestDatabase,
+) {
     let Stage { client, clock, .. } = Stage::open(&database).await;
     let users = ["anna", "bob", "carol", "dora", "emma"];
     for user in users {
@@ -96,9 +98,7 @@ async fn what_moves_after_the_clock_was_turned_back_is_missed_by_nobody(database
     assert_eq!(listed, ["carol", "bob"].map(c2c));
 }
 
-async fn a_message_that_was_under_way_at_the_first_page_is_missed_by_nobody(
-    database: TestDatabase,
-) {
+async fn no_reader_misses_a_message_that_was_under_way_at_the_first_page(database: TestDatabase) {
     if is_sqlite(&database) {
         // There, a message holds all others up, so none that took its time later can pass it.
         return;

@@ -15,8 +15,8 @@ use crate::support::{
 };
 
 on_every_database!(
-    what_is_pinned_between_pages_keeps_its_place_and_what_is_taken_down_is_not_missed,
-    what_is_pinned_and_taken_down_in_turn_is_not_missed,
+    a_pin_between_pages_moves_nothing_and_an_unpinned_conversation_is_not_missed,
+    conversations_pinned_and_unpinned_in_turn_are_not_missed,
     a_pin_that_is_deleted_and_brought_back_between_pages_moves_nothing_else,
     paging_among_pins_goes_on_though_messages_arrive,
 );
@@ -97,7 +97,7 @@ async fn toggle(client: &Client, name: &str) {
     }
 }
 
-async fn what_is_pinned_between_pages_keeps_its_place_and_what_is_taken_down_is_not_missed(
+async fn a_pin_between_pages_moves_nothing_and_an_unpinned_conversation_is_not_missed(
     database: TestDatabase,
 ) {
     let Stage { client, clock, .. } = Stage::open(&database).await;
@@ -125,7 +125,7 @@ async fn what_is_pinned_between_pages_keeps_its_place_and_what_is_taken_down_is_
     }
 }
 
-async fn what_is_pinned_and_taken_down_in_turn_is_not_missed(database: TestDatabase) {
+async fn conversations_pinned_and_unpinned_in_turn_are_not_missed(database: TestDatabase) {
     let Stage { client, clock, .. } = Stage::open(&database).await;
     write(&client, &clock).await;
     let whole = client.listed("alice").await;

@@ -16,7 +16,7 @@ use crate::{
 };
 
 on_every_database!(
-    what_has_a_message_at_the_time_or_later_is_active_since_then,
+    a_conversation_with_a_message_at_the_time_or_later_is_active_since_then,
     only_a_message_that_the_user_can_see_makes_a_conversation_active,
     large_groups_are_active_by_their_messages_like_others,
     what_is_unread_is_counted_in_what_is_active_since_a_time,
@@ -45,7 +45,9 @@ async fn now(client: &Client) -> Timestamp {
     page.expect("readable").as_of.expect("a page has a time")
 }
 
-async fn what_has_a_message_at_the_time_or_later_is_active_since_then(database: TestDatabase) {
+async fn a_conversation_with_a_message_at_the_time_or_later_is_active_since_then(
+    database: TestDatabase,
+) {
     let Stage { client, clock, .. } = Stage::open(&database).await;
     let mut times = Vec::new();
     for user in ["anna", "bob", "carol"] {

@@ -299,7 +299,7 @@ async fn without_a_window_a_deletion_has_an_id_and_has_expired(database: TestDat
     assert_eq!(client.deletions("alice", 20, true).await, []);
 }
 
-async fn restorable_only_leaves_what_undoing_would_put_something_back_of(database: TestDatabase) {
+async fn restorable_only_lists_deletions_that_can_put_something_back(database: TestDatabase) {
     let service = Service::start(&database).await;
     let client = &service.client;
     let mut restorable = Vec::new();
@@ -335,7 +335,7 @@ async fn restorable_only_leaves_what_undoing_would_put_something_back_of(databas
 }
 
 /// Every state against what undoing then does.
-async fn undoing_finds_what_was_said(database: TestDatabase) {
+async fn an_undo_finds_the_states_that_were_listed(database: TestDatabase) {
     let service = Service::start(&database).await;
     let client = &service.client;
     let friends: Vec<_> = (0..8).map(|number| format!("friend {number}")).collect();
@@ -393,6 +393,6 @@ on_every_database!(
     states_follow_undoing_and_deleting_again_and_the_end_of_the_window,
     after_joining_again_every_deletion_of_before_is_superseded,
     without_a_window_a_deletion_has_an_id_and_has_expired,
-    restorable_only_leaves_what_undoing_would_put_something_back_of,
-    undoing_finds_what_was_said,
+    restorable_only_lists_deletions_that_can_put_something_back,
+    an_undo_finds_the_states_that_were_listed,
 );

@@ -1,4 +1,4 @@
-//! Reading everything, however much there is: so many conversations a call, until there are no more.
+//! Marking everything read: up to 1000 conversations a call, until there are no more.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ on_every_database!(
     a_retry_of_all_says_again_that_there_are_more,
     exactly_a_thousand_leave_no_more,
     what_was_not_seen_does_not_keep_a_caller_asking,
-    all_of_a_filter_reads_what_the_filter_leaves_and_nothing_else,
+    all_with_a_filter_reads_what_matches_and_nothing_else,
     a_filter_is_read_a_thousand_a_call_until_nothing_of_it_is_left,
     a_filter_is_part_of_the_request_unless_it_says_nothing,
 );
@@ -115,7 +115,7 @@ async fn what_was_not_seen_does_not_keep_a_caller_asking(database: TestDatabase)
     assert_eq!(client.unread("alice").await, 1_100);
 }
 
-async fn all_of_a_filter_reads_what_the_filter_leaves_and_nothing_else(database: TestDatabase) {
+async fn all_with_a_filter_reads_what_matches_and_nothing_else(database: TestDatabase) {
     let Stage { client, clock, .. } = Stage::open(&database).await;
     let others: Vec<_> = (0..12).map(|number| format!("member {number}")).collect();
     let others: Vec<_> = others.iter().map(String::as_str).collect();

@@ -21,7 +21,7 @@ on_every_database!(
     reading_goes_only_as_far_as_was_seen_and_never_backward,
     reading_hides_nothing_and_is_nobody_elses_business,
     what_is_deleted_can_be_read_and_stays_deleted,
-    who_has_left_reads_what_reached_them,
+    a_user_who_left_reads_what_reached_them,
     all_reads_what_is_listed_and_unread_latest_active_first,
     all_goes_only_as_far_as_was_seen,
     all_reads_hundreds_at_once,
@@ -148,7 +148,7 @@ async fn what_is_deleted_can_be_read_and_stays_deleted(database: TestDatabase) {
     assert_eq!(client.entry("alice", c2c("carol")).await.unread_count, 3);
 }
 
-async fn who_has_left_reads_what_reached_them(database: TestDatabase) {
+async fn a_user_who_left_reads_what_reached_them(database: TestDatabase) {
     let Stage { client, .. } = Stage::open(&database).await;
     client.join("crew", &["alice", "bob"]).await;
     client.send("bob", group("crew"), "one").await;

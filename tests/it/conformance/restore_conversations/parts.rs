@@ -138,7 +138,9 @@ async fn each_conversation_of_a_deletion_has_a_stack_of_its_own(database: TestDa
     assert_eq!(service.sight("alice", &all).await, before);
 }
 
-async fn what_is_not_of_the_deletion_is_named_and_nothing_is_restored(database: TestDatabase) {
+async fn conversations_outside_the_deletion_are_named_and_nothing_is_restored(
+    database: TestDatabase,
+) {
     let service = Service::start(&database).await;
     let client = &service.client;
     let all = furnish(&service, &["bob", "carol"]).await;
@@ -211,7 +213,7 @@ async fn the_part_is_part_of_the_request(database: TestDatabase) {
     );
 }
 
-async fn other_clients_are_told_of_the_part_alone(database: TestDatabase) {
+async fn other_clients_are_notified_of_the_restored_part_alone(database: TestDatabase) {
     let service = Service::start(&database).await;
     let client = &service.client;
     let all = furnish(&service, &["bob", "carol"]).await;
@@ -281,8 +283,8 @@ on_every_database!(
     forgotten_settings_come_back_to_the_conversation_that_they_are_of,
     part_of_a_deletion_is_undone_and_the_rest_later,
     each_conversation_of_a_deletion_has_a_stack_of_its_own,
-    what_is_not_of_the_deletion_is_named_and_nothing_is_restored,
+    conversations_outside_the_deletion_are_named_and_nothing_is_restored,
     the_part_is_part_of_the_request,
-    other_clients_are_told_of_the_part_alone,
+    other_clients_are_notified_of_the_restored_part_alone,
     pins_come_back_in_the_order_of_the_request_as_long_as_there_is_room,
 );

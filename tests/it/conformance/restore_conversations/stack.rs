@@ -161,7 +161,7 @@ async fn what_was_read_between_deletions_stays_read(database: TestDatabase) {
     assert_eq!((entry.unread_count, entry.last_seq), (1, 4));
 }
 
-async fn after_joining_again_no_deletion_of_before_can_be_undone(database: TestDatabase) {
+async fn after_joining_again_no_earlier_deletion_can_be_undone(database: TestDatabase) {
     let service = Service::start(&database).await;
     let client = &service.client;
     client.join("g", &["alice", "bob"]).await;
@@ -264,7 +264,7 @@ on_every_database!(
     what_was_undone_is_superseded_while_a_later_deletion_is_in_force,
     a_repetition_that_takes_nothing_is_not_on_the_stack,
     what_was_read_between_deletions_stays_read,
-    after_joining_again_no_deletion_of_before_can_be_undone,
+    after_joining_again_no_earlier_deletion_can_be_undone,
     what_erasing_has_begun_on_is_not_said_to_be_back,
     a_pin_without_room_stays_out_and_the_answer_says_so,
     as_many_pins_come_back_as_there_is_room_for_in_the_order_of_the_deletion,

@@ -35,7 +35,7 @@ async fn undoing_brings_back_list_entry_history_and_unread_count(database: TestD
     }
 }
 
-async fn undoing_a_mixed_batch_says_of_each_what_became_of_it(database: TestDatabase) {
+async fn undoing_a_mixed_batch_gives_each_conversation_its_outcome(database: TestDatabase) {
     let service = Service::start(&database).await;
     let client = &service.client;
     for chat in ["bob", "carol", "dave", "erin"] {
@@ -201,7 +201,7 @@ async fn the_pin_comes_back_unless_it_was_set_anew(database: TestDatabase) {
 
 on_every_database!(
     undoing_brings_back_list_entry_history_and_unread_count,
-    undoing_a_mixed_batch_says_of_each_what_became_of_it,
+    undoing_a_mixed_batch_gives_each_conversation_its_outcome,
     what_was_deleted_again_is_superseded_even_if_it_had_been_undone,
     a_deletion_that_takes_nothing_leaves_the_undo_of_the_one_before,
     messages_and_reads_since_the_deletion_stay_when_it_is_undone,

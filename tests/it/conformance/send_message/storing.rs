@@ -1,4 +1,4 @@
-//! Messages take the next position, once, and reach both sides.
+//! A message is stored once, at the next position, and reaches both sides.
 
 use conversation_service::proto::{
     Message, MessageBody, Payload, SendMessageRequest, message_body::Content,

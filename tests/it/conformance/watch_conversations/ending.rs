@@ -1,4 +1,4 @@
-//! Watchers that do not read, servers that stop, and what is left of those who leave.
+//! The ends of watches: clients that do not read, servers that stop, and clients that leave nothing behind.
 //!
 //! The watched users can be seen from outside: the slow poll asks for exactly these.
 

@@ -16,12 +16,12 @@ use crate::support::{
 };
 
 on_every_database!(
-    the_stream_begins_with_a_bookmark_of_where_it_begins,
-    what_is_newer_than_the_revision_is_replayed_and_then_followed_live,
+    the_stream_begins_with_a_bookmark_of_its_revision,
+    changes_after_the_revision_are_replayed_and_then_followed_live,
     without_a_revision_the_stream_begins_with_what_comes_next,
     a_change_says_who_made_it_when_and_where_it_left_each_conversation,
-    a_client_is_not_told_of_its_own_changes,
-    a_deletion_is_told_of_all_that_the_user_has_and_of_nothing_else,
+    a_client_is_not_notified_of_its_own_changes,
+    the_event_of_a_deletion_names_what_the_user_has_and_nothing_else,
     users_do_not_hear_of_each_other,
     a_message_is_in_the_list_and_is_no_event,
     a_revision_that_is_ahead_is_refused,
@@ -29,7 +29,7 @@ on_every_database!(
     more_changes_than_are_read_at_once_are_replayed_in_order,
 );
 
-async fn the_stream_begins_with_a_bookmark_of_where_it_begins(database: TestDatabase) {
+async fn the_stream_begins_with_a_bookmark_of_its_revision(database: TestDatabase) {
     let server = TestServer::start(&database, &TestClock::new()).await;
     let client = server.client().await;
     let ids = conversations(&client, USER, 1).await;
@@ -46,9 +46,7 @@ async fn the_stream_begins_with_a_bookmark_of_where_it_begins(database: TestData
     assert_eq!((first.revision, is_bookmark(&first)), (0, true));
 }
 
-async fn what_is_newer_than_the_revision_is_replayed_and_then_followed_live(
-    database: TestDatabase,
-) {
+async fn changes_after_the_revision_are_replayed_and_then_followed_live(database: TestDatabase) {
     let server = TestServer::start(&database, &TestClock::new()).await;
     let client = server.client().await;
     for id in conversations(&client, USER, 3).await {
@@ -106,7 +104,7 @@ async fn a_change_says_who_made_it_when_and_where_it_left_each_conversation(
     assert_eq!(cleared.results.len(), event.conversations.len());
 }
 
-async fn a_client_is_not_told_of_its_own_changes(database: TestDatabase) {
+async fn a_client_is_not_notified_of_its_own_changes(database: TestDatabase) {
     let server = TestServer::start(&database, &TestClock::new()).await;
     let client = server.client().await;
     let ids = conversations(&client, USER, 2).await;
@@ -135,7 +133,7 @@ async fn a_client_is_not_told_of_its_own_changes(database: TestDatabase) {
     assert_eq!(phone.change().await.revision, 3);
 }
 
-async fn a_deletion_is_told_of_all_that_the_user_has_and_of_nothing_else(database: TestDatabase) {
+async fn the_event_of_a_deletion_names_what_the_user_has_and_nothing_else(database: TestDatabase) {
     let server = TestServer::start(&database, &TestClock::new()).await;
     let client = server.client().await;
     let ids = conversations(&client, USER, 2).await;

@@ -1,5 +1,5 @@
-//! Changes of old that are too large for an event: reads of any number of conversations. There are none
-//! any more, but a log may have some.
+//! Changes that are too large for an event: former versions marked any number of conversations read at once. A log
+//! may still have such changes.
 
 use tonic::Code;
 
@@ -12,8 +12,8 @@ use crate::support::{
 };
 
 on_every_database!(
-    a_change_that_is_too_large_to_be_told_is_passed_by_listing_again,
-    a_change_of_old_that_is_small_enough_is_told,
+    after_a_change_too_large_for_an_event_the_client_lists_again,
+    an_old_change_that_fits_an_event_is_sent,
     a_retry_of_a_change_that_is_too_large_is_answered_in_part,
 );
 
@@ -35,7 +35,7 @@ async fn as_if_read(database: &TestDatabase, groups: usize) {
     Rows::of(database).await.run(&sql).await;
 }
 
-async fn a_change_that_is_too_large_to_be_told_is_passed_by_listing_again(database: TestDatabase) {
+async fn after_a_change_too_large_for_an_event_the_client_lists_again(database: TestDatabase) {
     let Stage { client, .. } = Stage::open(&database).await;
     let ids = conversations(&client, USER, 2).await;
     client.read_all(USER).await;
@@ -57,7 +57,7 @@ async fn a_change_that_is_too_large_to_be_told_is_passed_by_listing_again(databa
     assert_eq!(watcher.change().await.revision, 4, "nothing was unread");
 }
 
-async fn a_change_of_old_that_is_small_enough_is_told(database: TestDatabase) {
+async fn an_old_change_that_fits_an_event_is_sent(database: TestDatabase) {
     let Stage { client, .. } = Stage::open(&database).await;
     conversations(&client, USER, 2).await;
     client.read_all(USER).await;

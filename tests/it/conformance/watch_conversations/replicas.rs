@@ -79,7 +79,7 @@ async fn a_notification_carries_a_change_to_the_other_replica() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_nothing_can_be_notified_the_slow_poll_carries_changes() {
+async fn without_notifications_the_slow_poll_carries_changes() {
     let Some(database) = TestDatabase::create(Backend::Postgres).await else {
         return;
     };

@@ -23,9 +23,9 @@ on_every_database!(
     each_request_makes_one_event_that_says_what_it_changed,
     a_request_that_changed_nothing_makes_no_event,
     a_retry_of_a_change_makes_no_second_event,
-    reading_all_tells_of_everything_that_was_unread,
-    deletions_and_clearings_tell_whether_a_conversation_is_pinned,
-    undoing_tells_which_pins_have_come_back,
+    the_event_of_reading_all_names_everything_that_was_unread,
+    events_of_deletions_and_clearings_say_whether_a_conversation_is_pinned,
+    the_event_of_an_undo_says_which_pins_are_back,
 );
 
 fn pinned(conversation_ids: Vec<ConversationId>, pinned: bool) -> Kind {
@@ -291,7 +291,7 @@ async fn a_retry_of_a_change_makes_no_second_event(database: TestDatabase) {
     nothing_was_said(&client, &mut [&mut web]).await;
 }
 
-async fn reading_all_tells_of_everything_that_was_unread(database: TestDatabase) {
+async fn the_event_of_reading_all_names_everything_that_was_unread(database: TestDatabase) {
     let clock = TestClock::new();
     let server = TestServer::start(&database, &clock).await;
     let client = server.client().await;
@@ -329,7 +329,9 @@ fn pins(event: Kind) -> Vec<(ConversationId, bool)> {
     conversations.into_iter().map(pin).collect()
 }
 
-async fn deletions_and_clearings_tell_whether_a_conversation_is_pinned(database: TestDatabase) {
+async fn events_of_deletions_and_clearings_say_whether_a_conversation_is_pinned(
+    database: TestDatabase,
+) {
     let (_server, client) = serve(&database).await;
     let ids = conversations(&client, USER, 2).await;
     let (one, other) = (ids[0].clone(), ids[1].clone());
@@ -343,7 +345,7 @@ async fn deletions_and_clearings_tell_whether_a_conversation_is_pinned(database:
     assert_eq!(pins(kind(web.change().await)), expected);
 }
 
-async fn undoing_tells_which_pins_have_come_back(database: TestDatabase) {
+async fn the_event_of_an_undo_says_which_pins_are_back(database: TestDatabase) {
     let mut config = config(&database);
     config.pin_limit = 2;
     let server = TestServer::start_with(config, &TestClock::new()).await;

@@ -1,4 +1,4 @@
-//! The deletions of which the user's other clients are notified, and those of which they are not.
+//! Synchronisation: which deletions notify the user's other clients, and which do not.
 
 use conversation_service::proto::{ConversationId, WatchConversationsResponse, change::Kind};
 
@@ -12,14 +12,14 @@ use crate::support::{
 };
 
 on_every_database!(
-    by_default_other_clients_are_told_of_no_deletion_and_a_fresh_list_is_right,
+    by_default_a_deletion_notifies_no_other_client_and_a_fresh_list_is_right,
     a_setting_turns_synchronisation_on,
     a_request_turns_synchronisation_on,
     a_request_turns_synchronisation_off,
-    restorations_are_always_told,
+    an_undo_always_notifies_the_other_clients,
     a_retry_makes_no_second_event,
-    what_was_kept_to_one_client_is_told_later_by_repeating_it,
-    a_deletion_of_what_was_never_had_is_not_told,
+    repeating_a_deletion_with_synchronisation_notifies_the_other_clients,
+    deleting_unknown_conversations_notifies_nobody,
 );
 
 async fn server(database: &TestDatabase, sync_by_default: bool) -> TestServer {
@@ -52,7 +52,7 @@ fn is_deletion(event: &WatchConversationsResponse, ids: &[ConversationId], clear
     assert_eq!(deleted.deletion_id, event.revision.to_string());
 }
 
-async fn by_default_other_clients_are_told_of_no_deletion_and_a_fresh_list_is_right(
+async fn by_default_a_deletion_notifies_no_other_client_and_a_fresh_list_is_right(
     database: TestDatabase,
 ) {
     let server = server(&database, false).await;
@@ -120,7 +120,7 @@ async fn a_request_turns_synchronisation_off(database: TestDatabase) {
     nothing_was_said(&client, &mut [&mut web]).await;
 }
 
-async fn restorations_are_always_told(database: TestDatabase) {
+async fn an_undo_always_notifies_the_other_clients(database: TestDatabase) {
     let server = server(&database, false).await;
     let client = server.client().await;
     let ids = conversations(&client, USER, 2).await;
@@ -160,7 +160,9 @@ async fn a_retry_makes_no_second_event(database: TestDatabase) {
     nothing_was_said(&client, &mut [&mut web]).await;
 }
 
-async fn what_was_kept_to_one_client_is_told_later_by_repeating_it(database: TestDatabase) {
+async fn repeating_a_deletion_with_synchronisation_notifies_the_other_clients(
+    database: TestDatabase,
+) {
     let server = server(&database, false).await;
     let client = server.client().await;
     let ids = conversations(&client, USER, 3).await;
@@ -190,7 +192,7 @@ async fn what_was_kept_to_one_client_is_told_later_by_repeating_it(database: Tes
     assert_eq!(named(&web.change().await), [ids[2].clone()]);
 }
 
-async fn a_deletion_of_what_was_never_had_is_not_told(database: TestDatabase) {
+async fn deleting_unknown_conversations_notifies_nobody(database: TestDatabase) {
     let server = server(&database, true).await;
     let client = server.client().await;
     conversations(&client, USER, 1).await;

@@ -1,4 +1,4 @@
-//! That each check can fail: a history that is in order, and everything that could be wrong with it.
+//! Each check can fail: these tests break a correct history in every way that a check has to find.
 
 mod example;
 

@@ -1,4 +1,4 @@
-//! How a request becomes another of the same name, and what is the same in other words.
+//! Makes another request with the same `request_id`, or the same request in other words.
 
 use conversation_service::proto::{
     AddToFolderRequest, ClearHistoryRequest, ConversationId, ConversationType,
@@ -149,14 +149,16 @@ impl Request {
                 client_id: r.client_id,
                 sync_to_other_clients: r.sync_to_other_clients,
                 seen_through: r.seen_through,
-                ..DeleteConversationsRequest::default()
+                reappearance: Reappearance::Unspecified.into(),
+                forget_settings: false,
             }),
             Self::Show(r) => Self::Clear(ClearHistoryRequest {
                 user_id: r.user_id,
                 conversation_ids: r.conversation_ids,
                 request_id: r.request_id,
                 client_id: r.client_id,
-                ..ClearHistoryRequest::default()
+                sync_to_other_clients: None,
+                seen_through: Vec::new(),
             }),
             Self::Pin(r) => Self::Mute(MuteConversationsRequest {
                 user_id: r.user_id,

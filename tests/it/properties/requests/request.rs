@@ -1,4 +1,4 @@
-//! Every changing request, how it is sent, and how it is said otherwise.
+//! All requests that change something: sending them, and their common fields.
 
 use conversation_service::proto::{
     AddToFolderRequest, AddToFolderResponse, ClearHistoryRequest, ClearHistoryResponse,

@@ -1,4 +1,4 @@
-//! Looking at what a selector leaves, and the deletions that follow.
+//! Dry runs of selectors, and the deletions by their plans.
 
 use conversation_service::proto::DeleteMatchingConversationsRequest;
 use proptest::sample::Index;

@@ -1,4 +1,4 @@
-//! The coalescer on primitives with a mistake: the turn of a run that has ended is not given back.
+//! The coalescer on primitives with a mistake: a run that ends does not release its permit.
 
 mod primitives {
     pub(super) use super::super::shuttled::{Mutex, MutexGuard, spawn};
