@@ -15,10 +15,8 @@ use std::{
 
 use clap::{CommandFactory, Parser};
 
-use crate::telemetry::LogFormat;
-
 use super::{Config, ConfigError, Settings, callers, error::shown_key};
-use crate::access::Callers;
+use crate::{access::Callers, telemetry::LogFormat};
 
 const PREFIX: &str = "CONVERSATION_";
 

@@ -6,8 +6,7 @@ use clap::Parser;
 use tempfile::NamedTempFile;
 
 use super::{Config, ConfigError, Settings};
-use crate::access::Callers;
-use crate::telemetry::LogFormat;
+use crate::{access::Callers, telemetry::LogFormat};
 
 mod access;
 

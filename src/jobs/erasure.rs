@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use crate::{
     domain::Timestamp,
-    store::{DueChange, DueConversation, Store, StoreError},
+    store::{DueChange, DueConversation, Store, StoreError, unless_inconsistent},
 };
 
 /// How many messages are erased with one statement: it holds SQLite's one writer only briefly.
 const BATCH: u32 = 500;
 /// How long a claim lasts: much longer than seeing to it takes, and soon enough when its holder dies.
 const LEASE: Duration = Duration::from_mins(10);
+/// The consequence of a change that does not parse.
+const KEEPS: &str = "a change that cannot be read keeps what it has cleared";
 /// When nothing was due yet.
 const EVER: Timestamp = Timestamp::from_micros(i64::MIN);
 
@@ -48,7 +50,7 @@ async fn end_undo(store: &Store, now: Timestamp, lease: Timestamp) -> Result<(),
             return Ok(());
         }
         for claim in claims {
-            claimed.extend(unless_inconsistent(claim)?);
+            claimed.extend(unless_inconsistent(claim, KEEPS)?);
         }
         if let Some(last) = claimed.last() {
             from = last.due;
@@ -61,7 +63,7 @@ async fn end_undo(store: &Store, now: Timestamp, lease: Timestamp) -> Result<(),
                 continue;
             };
             let conversations = store.erasure().end_undo(user, changes).await;
-            if let Some(conversations) = unless_inconsistent(conversations)? {
+            if let Some(conversations) = unless_inconsistent(conversations, KEEPS)? {
                 shrunk.extend(conversations);
                 ended.extend(changes);
             }
@@ -69,18 +71,6 @@ async fn end_undo(store: &Store, now: Timestamp, lease: Timestamp) -> Result<(),
         // Not before, and in another transaction: heads are locked before users.
         store.erasure().pass_on(shrunk).await?;
         store.erasure().finish_changes(&ended, lease).await?;
-    }
-}
-
-/// Passes over rows that do not parse: they wait until somebody has mended them, and the others go on.
-fn unless_inconsistent<T>(result: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
-    match result {
-        Ok(value) => Ok(Some(value)),
-        Err(error @ StoreError::Inconsistent { .. }) => {
-            tracing::error!(%error, "a change that cannot be read keeps what it has cleared");
-            Ok(None)
-        }
-        Err(error) => Err(error),
     }
 }
 

@@ -65,7 +65,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::config::DatabaseConfig;
 
-use self::log::kind::StoredKind;
+use self::{changes::Changes, log::kind::StoredKind};
 
 pub use database::{
     Database,
@@ -86,7 +86,7 @@ pub(crate) use {
         folders::{FolderError, Folders},
         settings::{Positioned, Reading, Settings},
     },
-    erasure::{DueChange, DueConversation},
+    erasure::{DueChange, DueConversation, unless_inconsistent},
     events::Events,
     groups::Groups,
     heads::{Head, Heads, Positions},
@@ -145,11 +145,12 @@ impl Store {
         let log = Log::of(&database);
         let lists = Lists::of(&database, &heads);
         let messages = Messages::of(&database);
+        let changes = Changes::of(&database);
         let rooms = Rooms {
             users: Users::of(&database),
-            deletions: Deletions::of(&database, &heads, &log, &lists),
-            settings: Settings::of(&database),
-            folders: Folders::of(&database, &heads, &lists),
+            deletions: Deletions::of(&database, &changes, &heads, &log, &lists),
+            settings: Settings::of(&database, &changes),
+            folders: Folders::of(&database, &changes, &heads, &lists),
             groups: Groups::of(&database),
             events: Events::of(&database),
             erasure: Erasure::of(&database, &messages),

@@ -1,8 +1,9 @@
-//! Incarnations: what keeps the revisions of a restored database apart from those it had before.
+//! The revision of each user: it counts the user's changes, and its row is the lock that they take.
 //!
-//! A backup does not hold the revisions that were given out after it was made. If they were given out
-//! again, for other changes, a client that knows one of them would pass over what it has not seen. So
-//! restoring a backup begins a new incarnation: its base lies above every revision that was ever given out,
+//! A revision is never given out twice, also if the database is restored from a backup. The backup does not
+//! hold the revisions that were given out after it was made. If they were given out again, for other changes,
+//! a client that knows one of them would pass over what it has not seen. So
+//! restoring a backup begins a new *incarnation*: its base lies above every revision that was ever given out,
 //! and every user, known or not, has come to the base at least. Nothing is written to the users' rows for
 //! that; the statements that raise a revision or read one take the base into account, so an incarnation
 //! begins for all users and all replicas at once.

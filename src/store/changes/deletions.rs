@@ -130,13 +130,14 @@ pub(crate) struct Deletions {
 impl Deletions {
     pub(in crate::store) fn of(
         database: &Database,
+        changes: &Changes,
         heads: &Heads,
         log: &Log,
         lists: &Lists,
     ) -> Self {
         Self {
             database: database.clone(),
-            changes: Changes::of(database),
+            changes: changes.clone(),
             heads: heads.clone(),
             log: log.clone(),
             lists: lists.clone(),

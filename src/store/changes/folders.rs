@@ -74,10 +74,15 @@ pub(crate) struct Folders {
 }
 
 impl Folders {
-    pub(in crate::store) fn of(database: &Database, heads: &Heads, lists: &Lists) -> Self {
+    pub(in crate::store) fn of(
+        database: &Database,
+        changes: &Changes,
+        heads: &Heads,
+        lists: &Lists,
+    ) -> Self {
         Self {
             database: database.clone(),
-            changes: Changes::of(database),
+            changes: changes.clone(),
             heads: heads.clone(),
             lists: lists.clone(),
             statements: Statements::new(database.dialect),

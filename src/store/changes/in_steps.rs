@@ -104,11 +104,11 @@ impl Changes {
     pub(in crate::store) async fn apply_one<R>(
         &self,
         transaction: &DatabaseTransaction,
-        statement: &ChangeKind<R>,
+        kind: &ChangeKind<R>,
         change: &Change,
         revision: Revision,
     ) -> Result<(), ChangeError> {
-        let steps = statement.of_rows.steps();
+        let steps = kind.of_rows.steps();
         let revisions = [revision.to_stored()];
         self.apply_all(transaction, steps, &[change], &revisions)
             .await?;
@@ -119,11 +119,11 @@ impl Changes {
     pub(in crate::store) async fn record_applied<R>(
         &self,
         transaction: &DatabaseTransaction,
-        statement: &ChangeKind<R>,
+        kind: &ChangeKind<R>,
         change: &Change,
         revision: Revision,
     ) -> Result<Recorded, StoreError> {
-        let steps = statement.of_rows.steps();
+        let steps = kind.of_rows.steps();
         let revisions = [revision.to_stored()];
         let rows = self
             .database

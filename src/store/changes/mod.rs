@@ -83,12 +83,14 @@ impl Change {
 impl Change {
     /// Its record, now that it was made.
     fn recorded(&self, revision: Revision, results: &str) -> Result<Recorded, StoreError> {
-        Recorded::new(
-            (revision, self.kind),
-            self.restorable_until,
-            (self.conversations.clone(), results),
-            self.detail.clone(),
-        )
+        let recorded = Recorded {
+            revision,
+            kind: self.kind,
+            restorable_until: self.restorable_until,
+            conversations: Vec::new(),
+            detail: self.detail.clone(),
+        };
+        recorded.with_results(self.conversations.clone(), results)
     }
 }
 
@@ -146,33 +148,32 @@ impl Changes {
     pub(in crate::store) async fn change<R: InputRow>(
         &self,
         name: &'static str,
-        statement: &ChangeKind<R>,
+        kind: &ChangeKind<R>,
         change: Change,
         rows: &[R],
     ) -> Result<Recorded, ChangeError> {
         let input = Input::of(&rows.iter());
-        self.change_of_rows(name, &statement.of_rows, Change { input, ..change })
+        self.change_of_rows(name, &kind.of_rows, Change { input, ..change })
             .await
     }
 
     async fn change_of_rows(
         &self,
         name: &'static str,
-        statement: &Arc<OfRows>,
+        kind: &Arc<OfRows>,
         change: Change,
     ) -> Result<Recorded, ChangeError> {
-        debug_assert!(change.input.is_of(&statement.shape), "the rows fit");
+        debug_assert!(change.input.is_of(&kind.shape), "the rows fit");
         let change = Arc::new(change);
         let run = {
-            let (making, statement) = (self.clone(), Arc::clone(statement));
+            let (making, kind) = (self.clone(), Arc::clone(kind));
             move |batch: Vec<Arc<Change>>| {
-                let (making, statement) = (making.clone(), Arc::clone(&statement));
-                async move { making.make(name, &statement, &batch).await }
+                let (making, kind) = (making.clone(), Arc::clone(&kind));
+                async move { making.make(name, &kind, &batch).await }
             }
         };
-        let made = if statement.can_be_together() {
-            let queue = &statement.queue;
-            queue.carry_out(Arc::clone(&change), run).await?
+        let made = if kind.can_be_together() {
+            kind.queue.carry_out(Arc::clone(&change), run).await?
         } else {
             let mut made = run(vec![Arc::clone(&change)]).await?;
             made.pop().ok_or_else(missing)?
@@ -190,13 +191,13 @@ impl Changes {
     async fn make(
         &self,
         name: &'static str,
-        statement: &OfRows,
+        kind: &OfRows,
         batch: &[Arc<Change>],
     ) -> Result<Vec<Made>, ChangeError> {
         let made = self
             .database
             .retrying(name, || async {
-                match (&statement.form, batch) {
+                match (&kind.form, batch) {
                     (Form::OneStatement { alone, .. }, [change]) => {
                         Ok(vec![self.make_alone(alone, change).await?])
                     }

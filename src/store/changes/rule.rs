@@ -46,17 +46,22 @@ pub(in crate::store) struct ResultField<'a> {
     pub(in crate::store) absent: Option<i64>,
 }
 
-/// The statements of one kind of change, whose rows are `R`.
+/// A kind of change: its statements, and the requests for it that wait. `R` is the row that it takes for each
+/// conversation, so a change of this kind cannot be given the rows of another one.
 pub(in crate::store) struct ChangeKind<R> {
+    /// What does not depend on the type of the rows.
     pub(super) of_rows: Arc<OfRows>,
     rows: PhantomData<fn(R)>,
 }
 
-/// The same without the type of the rows: made once from the rule of the kind, with the requests for it
-/// that wait.
+/// A kind of change without the type of its rows, so that what makes changes is compiled once for all kinds.
+/// Made once from the rule of the kind.
 pub(super) struct OfRows {
+    /// The statements.
     pub(super) form: Form,
+    /// The columns of the rows.
     pub(super) shape: Shape,
+    /// The changes that wait to be made together.
     pub(super) queue: Coalescer<Change, Made, ChangeError>,
 }
 

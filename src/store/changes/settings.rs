@@ -233,9 +233,9 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    pub(in crate::store) fn of(database: &Database) -> Self {
+    pub(in crate::store) fn of(database: &Database, changes: &Changes) -> Self {
         Self {
-            changes: Changes::of(database),
+            changes: changes.clone(),
             kinds: Kinds::new(database.dialect),
         }
     }

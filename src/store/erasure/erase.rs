@@ -76,12 +76,9 @@ impl Erasure {
         let values = bounds(unseen, unseen.after, unseen.through);
         let oldest = self.database.statement(statements.oldest, values);
         self.database
-            .retrying("oldest_unseen", || async {
-                let row = self.database.pool().query_one_raw(oldest.clone()).await?;
-                match row {
-                    Some(row) => Row::new("messages", &row).optional_seq("seq"),
-                    None => Ok(None),
-                }
+            .read("oldest_unseen", oldest, |rows| match rows.first() {
+                Some(row) => Row::new("messages", row).optional_seq("seq"),
+                None => Ok(None),
             })
             .await
     }

@@ -168,6 +168,22 @@ impl Statements {
     }
 }
 
+/// Passes over a row that does not parse, so that the others go on: it waits until somebody has mended it.
+/// `consequence` tells the operator what that means meanwhile.
+pub(crate) fn unless_inconsistent<T>(
+    result: Result<T, StoreError>,
+    consequence: &'static str,
+) -> Result<Option<T>, StoreError> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error @ StoreError::Inconsistent { .. }) => {
+            tracing::error!(%error, "{consequence}");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// The work of the background jobs.
 pub struct Erasure {
     database: Database,

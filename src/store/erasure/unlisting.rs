@@ -12,7 +12,7 @@
 
 use sea_orm::{ConnectionTrait as _, QueryResult, Value};
 
-use super::Erasure;
+use super::{Erasure, unless_inconsistent};
 use crate::{
     domain::{ConversationKey, UserId},
     store::{
@@ -29,6 +29,9 @@ use crate::{
 
 /// How many deletions are read at a time.
 const DELETIONS: u16 = 100;
+
+/// The consequence of a deletion that does not parse.
+const STAYS_IN_THE_INDEX: &str = "lists pass over what a change that cannot be read has deleted";
 
 #[cfg_attr(test, derive(serde::Serialize))]
 pub(super) struct Statements {
@@ -78,12 +81,8 @@ impl Erasure {
             let last = Row::new(log::TABLE, last);
             after = (last.get("user_id")?, last.get("revision")?);
             for row in &rows {
-                match unlisting(row) {
-                    Ok(deletion) => self.unlist_conversations(&deletion).await?,
-                    Err(error @ StoreError::Inconsistent { .. }) => {
-                        tracing::error!(%error, "lists pass over what a change that cannot be read has deleted");
-                    }
-                    Err(error) => return Err(error),
+                if let Some(deletion) = unless_inconsistent(unlisting(row), STAYS_IN_THE_INDEX)? {
+                    self.unlist_conversations(&deletion).await?;
                 }
             }
             if rows.len() < usize::from(DELETIONS) {

@@ -88,23 +88,18 @@ pub(in crate::store) fn of_request(user: &str, request: &str) -> String {
 }
 
 impl Recorded {
-    /// A change that was just made: what reading its record would give.
-    pub(in crate::store) fn new(
-        (revision, kind): (Revision, StoredKind),
-        restorable_until: Option<Timestamp>,
-        (conversations, results): (Vec<ConversationId>, &str),
-        detail: Option<String>,
+    /// With these conversations, each with its part of the results as they are stored.
+    pub(in crate::store) fn with_results(
+        self,
+        ids: Vec<ConversationId>,
+        results: &str,
     ) -> Result<Self, StoreError> {
-        let mut recorded = Self {
-            revision,
-            kind,
-            restorable_until,
-            conversations: Vec::new(),
-            detail,
-        };
-        recorded.conversations =
-            with_results(conversations, results).ok_or_else(|| recorded.inconsistent("results"))?;
-        Ok(recorded)
+        let conversations = with_results(ids, results);
+        let conversations = conversations.ok_or_else(|| self.inconsistent("results"))?;
+        Ok(Self {
+            conversations,
+            ..self
+        })
     }
 
     /// Whether the change is a deletion or a clearing.
@@ -208,13 +203,9 @@ impl Log {
         let values = [user.as_str().into(), revision.to_stored().into()];
         let statement = self.database.statement(&self.statements.one, values);
         self.database
-            .retrying("recorded", || async {
-                let row = self
-                    .database
-                    .pool()
-                    .query_one_raw(statement.clone())
-                    .await?;
-                row.map(|row| recorded(&Row::new(TABLE, &row))).transpose()
+            .read("recorded", statement, |rows| {
+                let row = rows.first();
+                row.map(|row| recorded(&Row::new(TABLE, row))).transpose()
             })
             .await
     }

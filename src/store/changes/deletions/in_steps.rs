@@ -45,7 +45,7 @@ impl Deletions {
         let user = &change.origin.user;
         let keys: Vec<_> = rows.iter().map(TargetRow::key).collect();
         let statements = &self.statements;
-        let (had, detail, statement) = match settings {
+        let (had, detail, kind) = match settings {
             Settings::Keep => (HashMap::new(), detail, &statements.delete_in_steps),
             Settings::Forget => {
                 let had = self.forgettable(transaction, user, &keys).await?;
@@ -68,11 +68,11 @@ impl Deletions {
             ..change.clone()
         };
         self.changes
-            .apply_one(transaction, statement, &change, revision)
+            .apply_one(transaction, kind, &change, revision)
             .await?;
         let recorded = self
             .changes
-            .record_applied(transaction, statement, &change, revision)
+            .record_applied(transaction, kind, &change, revision)
             .await?;
         self.unfile(transaction, user, &had, &keys, &recorded)
             .await?;
