@@ -1,12 +1,12 @@
 //! Makes events for the user's clients from the records of changes.
 
-use sea_orm::QueryResult;
+use sea_orm::{FromQueryResult, QueryResult};
 
 use crate::{
     domain::{
         Change, ClientId, ConversationId, FolderName, Marks, Membership, Muting, Pinning,
-        Reappearance, RecordedChange, Revision, Seq, Settings, Synchronisation, Taking, UserId,
-        Watermarks,
+        Reappearance, RecordedChange, Revision, Seq, Settings, Synchronisation, Taking, Timestamp,
+        UserId, Watermarks,
     },
     store::{
         changes::{
@@ -15,8 +15,13 @@ use crate::{
             settings,
         },
         database::{Database, dialect::Dialect, error::StoreError, row::Row},
+        entity::{
+            changes::{self, Column as C},
+            columns,
+            kind::StoredKind,
+        },
         groups,
-        log::{self, CHANGED, RECORDED, Recorded, RecordedConversation, kind::StoredKind},
+        log::{self, CHANGED, RECORDED, Recorded, RecordedConversation},
     },
 };
 
@@ -29,10 +34,23 @@ pub(crate) struct Events {
 /// The changes of a user after a revision.
 pub(in crate::store) fn after(dialect: Dialect) -> String {
     format!(
-        "SELECT {RECORDED}, client_id, changed_at, synced, undoes FROM changes \
-         WHERE user_id = $1 AND revision > $2 ORDER BY revision {}",
-        dialect.limit("$3")
+        "SELECT {columns} FROM changes \
+         WHERE user_id = $1 AND revision > $2 ORDER BY revision {limit}",
+        columns = columns("", RECORDED.into_iter().chain(BESIDE)),
+        limit = dialect.limit("$3")
     )
+}
+
+/// The columns of an event beside its record.
+const BESIDE: [C; 4] = [C::ClientId, C::ChangedAt, C::Synced, C::Undoes];
+
+/// What they hold.
+#[derive(FromQueryResult)]
+struct Beside {
+    client_id: Option<ClientId>,
+    changed_at: Timestamp,
+    synced: Synchronisation,
+    undoes: Option<Revision>,
 }
 
 impl Events {
@@ -66,29 +84,23 @@ impl Events {
 
 /// Reads a row of `changes`.
 fn read(row: &QueryResult) -> Result<RecordedChange, StoreError> {
-    let row = Row::new(log::TABLE, row);
+    let row = Row::of(changes::Entity, row);
     let recorded = log::recorded(&row)?;
-    let client: Option<String> = row.get("client_id")?;
-    let revision = recorded.revision;
+    let beside: Beside = row.read()?;
     Ok(RecordedChange {
-        revision,
-        time: row.time("changed_at")?,
-        client: client
-            .map(|client| ClientId::new(&client).map_err(|_| row.inconsistent("client_id")))
-            .transpose()?,
-        change: change(&row, recorded)?,
+        revision: recorded.revision,
+        time: beside.changed_at,
+        client: beside.client_id.clone(),
+        change: change(&beside, recorded)?,
     })
 }
 
-fn change(row: &Row<'_>, recorded: Recorded) -> Result<Change, StoreError> {
+fn change(beside: &Beside, recorded: Recorded) -> Result<Change, StoreError> {
     let taken = |taking, recorded: Recorded| {
         let detail = Detail::of(&recorded)?;
         Ok::<_, StoreError>(Change::Taken {
             taking,
-            synchronisation: match row.get::<i16>("synced")? {
-                0 => Synchronisation::OriginOnly,
-                _ => Synchronisation::OtherClients,
-            },
+            synchronisation: beside.synced,
             reappearance: detail.reappearance(),
             settings: detail.settings(),
             conversations: watermarks(
@@ -117,7 +129,9 @@ fn change(row: &Row<'_>, recorded: Recorded) -> Result<Change, StoreError> {
         StoredKind::DeleteAndClear => taken(Taking::EntryAndHistory, recorded)?,
         StoredKind::Clear => taken(Taking::History, recorded)?,
         StoredKind::Restore => Change::Restored {
-            deletion: row.revision("undoes")?,
+            deletion: beside
+                .undoes
+                .ok_or_else(|| recorded.inconsistent("undoes"))?,
             settings: deletions::settings_since(&recorded)?,
             conversations: watermarks(
                 recorded,

@@ -20,25 +20,28 @@ use sea_orm::{ConnectionTrait, Value};
 use crate::{
     domain::{
         CanonicalId, ConversationId, ConversationKey, Membership, MembershipRequest,
-        MembershipsChanged, Revision, Timestamp, UserId,
+        MembershipsChanged, Timestamp, UserId,
     },
     store::{
         changes::ChangeError,
         database::{
-            Database, dialect::Column, error::StoreError, observed::DatabaseTransaction, row::Row,
+            Database,
+            dialect::Column,
+            error::StoreError,
+            observed::DatabaseTransaction,
+            row::{Row, read_all},
         },
+        entity::{conversations, kind::StoredKind, members, users},
         heads::{Head, keyed_head},
-        log::{self, kind::StoredKind},
+        log,
         messages::append::COPIES,
+        users::Raised,
     },
 };
 
-use record::Changed;
 pub(in crate::store) use record::recorded_membership;
+use record::{Changed, ChangedRow};
 pub(in crate::store) use statements::Statements;
-
-/// The users whose membership changes, with the revisions that it makes; in the order of the users.
-type Raised = Vec<(UserId, Revision)>;
 
 /// The memberships of groups.
 pub(crate) struct Groups {
@@ -130,7 +133,10 @@ impl Groups {
         }
         Ok(MembershipsChanged {
             count: raised.len(),
-            revisions: raised,
+            revisions: raised
+                .into_iter()
+                .map(|one| (one.user_id, one.revision))
+                .collect(),
         })
     }
 
@@ -154,37 +160,30 @@ impl Groups {
             self.database.statement(&statements.lock_head, [key.into()])
         };
         let row = transaction.query_one_raw(statement).await?;
-        row.map(|row| Ok(keyed_head(&Row::new("conversations", &row))?.1))
+        row.map(|row| Ok(keyed_head(&Row::of(conversations::Entity, &row))?.1))
             .transpose()
     }
 
-    /// Raises the revisions of those of the users whose membership is to change, and takes their locks.
+    /// Raises the revisions of those of the users whose membership is to change, and takes their locks. Returns
+    /// them in the order of the users.
     async fn raise(
         &self,
         transaction: &DatabaseTransaction,
         request: &MembershipRequest,
         key: ConversationKey,
-    ) -> Result<Raised, StoreError> {
+    ) -> Result<Vec<Raised>, StoreError> {
         let statements = &self.statements;
         let sql = match request.membership {
             Membership::Member => &statements.join.raise,
             Membership::Left => &statements.leave.raise,
         };
-        let users = request.users.iter().map(ToString::to_string).collect();
+        let asked = request.users.iter().map(ToString::to_string).collect();
         let mut values = vec![key.to_bytes().into()];
-        values.extend(self.database.dialect.row_values(&[Column::Texts(users)]));
+        values.extend(self.database.dialect.row_values(&[Column::Texts(asked)]));
         let rows = transaction
             .query_all_raw(self.database.statement(sql, values))
             .await?;
-        let mut raised = rows
-            .iter()
-            .map(|row| {
-                let row = Row::new("users", row);
-                let user: String = row.get("user_id")?;
-                let user = UserId::new(&user).map_err(|_| row.inconsistent("user_id"))?;
-                Ok((user, row.revision("revision")?))
-            })
-            .collect::<Result<Raised, StoreError>>()?;
+        let mut raised: Vec<Raised> = read_all(users::Entity, &rows)?;
         raised.sort_unstable();
         Ok(raised)
     }
@@ -194,9 +193,9 @@ impl Groups {
         transaction: &DatabaseTransaction,
         key: ConversationKey,
         head: &Head,
-        raised: &Raised,
+        raised: &[Raised],
     ) -> Result<Vec<Changed>, StoreError> {
-        let is_large = head.is_large || self.grows_large(transaction, key, raised).await?;
+        let is_large = head.is_large.0 || self.grows_large(transaction, key, raised).await?;
         let copy = (!is_large).then_some(head);
         let values = vec![
             key.to_bytes().into(),
@@ -213,7 +212,7 @@ impl Groups {
         transaction: &DatabaseTransaction,
         key: ConversationKey,
         head: &Head,
-        raised: &Raised,
+        raised: &[Raised],
     ) -> Result<Vec<Changed>, StoreError> {
         let values = vec![
             key.to_bytes().into(),
@@ -230,10 +229,10 @@ impl Groups {
         transaction: &DatabaseTransaction,
         sql: &str,
         mut values: Vec<Value>,
-        raised: &Raised,
+        raised: &[Raised],
     ) -> Result<Vec<Changed>, StoreError> {
-        let users = raised.iter().map(|(user, _)| user.to_string()).collect();
-        let revisions = raised.iter().map(|(_, revision)| revision.to_stored());
+        let users = raised.iter().map(|one| one.user_id.to_string()).collect();
+        let revisions = raised.iter().map(|one| one.revision.to_stored());
         values.extend(
             self.database
                 .dialect
@@ -244,15 +243,15 @@ impl Groups {
             .await?;
         let revisions: HashMap<_, _> = raised
             .iter()
-            .map(|(user, revision)| (user.as_str(), *revision))
+            .map(|one| (&one.user_id, one.revision))
             .collect();
         rows.iter()
             .map(|row| {
-                let row = Row::new("members", row);
-                let user: String = row.get("user_id")?;
-                let revision = revisions.get(user.as_str());
+                let row = Row::of(members::Entity, row);
+                let member: ChangedRow = row.read()?;
+                let revision = revisions.get(&member.user_id);
                 let revision = revision.ok_or_else(|| row.inconsistent("user_id"))?;
-                Changed::read(&row, *revision)
+                Ok(Changed::of(member, *revision))
             })
             .collect()
     }
@@ -277,7 +276,7 @@ impl Groups {
             log::conversation_ids(&[group]).into(),
             request.caller.as_ref().map(ToString::to_string).into(),
         ];
-        let users = changed.iter().map(|one| one.user.clone()).collect();
+        let users = changed.iter().map(|one| one.user.to_string()).collect();
         let revisions = changed.iter().map(|one| one.revision.to_stored()).collect();
         let results = changed.iter().map(|one| one.results(head.last_seq));
         values.extend(self.database.dialect.row_values(&[
@@ -295,18 +294,18 @@ impl Groups {
         &self,
         transaction: &DatabaseTransaction,
         key: ConversationKey,
-        joining: &Raised,
+        joining: &[Raised],
     ) -> Result<bool, StoreError> {
         let statements = &self.statements;
         let of_key = |sql: &str| self.database.statement(sql, [key.to_bytes().into()]);
         let rows = transaction.query_all_raw(of_key(&statements.some_members));
-        let mut members = rows
+        let mut known = rows
             .await?
             .iter()
-            .map(|row| Row::new("members", row).get("user_id"))
-            .collect::<Result<HashSet<String>, _>>()?;
-        members.extend(joining.iter().map(|(user, _)| user.to_string()));
-        if members.len() <= COPIES {
+            .map(|row| Row::of(members::Entity, row).get("user_id"))
+            .collect::<Result<HashSet<UserId>, _>>()?;
+        known.extend(joining.iter().map(|one| one.user_id.clone()));
+        if known.len() <= COPIES {
             return Ok(false);
         }
         transaction

@@ -2,21 +2,28 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use sea_orm::{ConnectionTrait, DbErr};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 
 use crate::{
     domain::{CanonicalId, ConversationId, ConversationKey, Seq, Timestamp, UserId},
-    store::database::{
-        Database,
-        coalesce::{Coalescer, Request},
-        dialect::{Column, ColumnType, Dialect},
-        error::StoreError,
-        row::Row,
+    store::{
+        database::{
+            Database,
+            coalesce::{Coalescer, Request},
+            dialect::{Column, ColumnType, Dialect},
+            error::StoreError,
+            row::Row,
+        },
+        entity::{
+            columns,
+            conversations::{self, Column as C},
+            value::{Flag, Json},
+        },
     },
 };
 
 /// The head of a conversation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
 pub(crate) struct Head {
     /// The conversation, as all its members share it.
     pub(crate) canonical_id: CanonicalId,
@@ -25,7 +32,15 @@ pub(crate) struct Head {
     /// When the newest message was stored.
     pub(crate) last_time: Timestamp,
     /// Whether it is a group whose members have no copy of this: see [`crate::store::messages::append`].
-    pub(in crate::store) is_large: bool,
+    pub(in crate::store) is_large: Flag,
+}
+
+/// A head and its key.
+#[derive(FromQueryResult)]
+struct Keyed {
+    conversation_key: ConversationKey,
+    #[sea_orm(nested)]
+    head: Head,
 }
 
 /// Conversations whose newest positions are asked for.
@@ -82,9 +97,9 @@ impl Statements {
         );
         Self {
             heads: format!(
-                "SELECT c.conversation_key, c.canonical_id, c.last_seq, c.last_time, c.is_large \
-                 FROM {rows} CROSS JOIN conversations AS c \
-                 WHERE c.conversation_key = i.conversation_key"
+                "SELECT {} FROM {rows} CROSS JOIN conversations AS c \
+                 WHERE c.conversation_key = i.conversation_key",
+                columns("c.", COLUMNS)
             ),
             // One row, for what a row costs on its way is more than what a position costs to find.
             positions: format!(
@@ -139,7 +154,7 @@ impl Heads {
         let statement = self.database.statement(&self.statements.heads, values);
         let rows = connection.query_all_raw(statement).await?;
         rows.iter()
-            .map(|row| keyed_head(&Row::new("conversations", row)))
+            .map(|row| keyed_head(&Row::of(conversations::Entity, row)))
             .collect()
     }
 
@@ -168,13 +183,12 @@ impl Heads {
                 let statement = self.database.statement(&self.statements.positions, values);
                 let row = self.database.pool().query_one_raw(statement).await?;
                 let row = row.ok_or_else(|| DbErr::RecordNotFound("positions".to_owned()))?;
-                Row::new("conversations", &row).json("positions")
+                let Json(found) = Row::of(conversations::Entity, &row).get("positions")?;
+                Ok::<_, StoreError>(found)
             })
             .await?;
-        let inconsistent = |key: &ConversationKey| StoreError::Inconsistent {
-            table: "conversations",
-            column: "canonical_id",
-            key: key.to_string(),
+        let inconsistent = |key: &ConversationKey| {
+            StoreError::inconsistent(conversations::Entity, "canonical_id", key.to_string())
         };
         let keys = batch.iter().flat_map(|one| &one.keys);
         let mut found = found
@@ -192,21 +206,23 @@ impl Heads {
     }
 }
 
-/// The columns that [`keyed_head`] reads, of `conversations`.
-pub(in crate::store) const COLUMNS: &str =
-    "conversation_key, canonical_id, last_seq, last_time, is_large";
+/// The columns that [`keyed_head`] reads.
+pub(in crate::store) const COLUMNS: [C; 5] = [
+    C::ConversationKey,
+    C::CanonicalId,
+    C::LastSeq,
+    C::LastTime,
+    C::IsLarge,
+];
 
 /// Reads [`COLUMNS`].
 pub(in crate::store) fn keyed_head(row: &Row<'_>) -> Result<(ConversationKey, Head), StoreError> {
-    let key = row.key()?;
-    let head = Head {
-        canonical_id: CanonicalId::from_stored(row.get("canonical_id")?),
-        last_seq: row.seq("last_seq")?,
-        last_time: row.time("last_time")?,
-        is_large: row.get::<i16>("is_large")? != 0,
-    };
-    if ConversationKey::from(&head.canonical_id) != key {
+    let Keyed {
+        conversation_key,
+        head,
+    } = row.read()?;
+    if ConversationKey::from(&head.canonical_id) != conversation_key {
         return Err(row.inconsistent("canonical_id"));
     }
-    Ok((key, head))
+    Ok((conversation_key, head))
 }

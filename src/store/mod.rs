@@ -2,6 +2,7 @@
 //!
 //! | room | what it holds | handle |
 //! |---|---|---|
+//! | `entity` | the tables as sea-orm entities: the schema, with the domain's types | |
 //! | `database` | connections, transactions, dialects, the schema | [`Database`] |
 //! | `users` | a user's revision, and the lock that is taken with it | [`Users`] |
 //! | `heads` | the newest position of each conversation | `Heads` |
@@ -50,6 +51,7 @@
 
 mod changes;
 mod database;
+mod entity;
 mod erasure;
 mod events;
 mod groups;
@@ -65,7 +67,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::config::DatabaseConfig;
 
-use self::{changes::Changes, log::kind::StoredKind};
+use self::{changes::Changes, entity::kind::StoredKind};
 
 pub use database::{
     Database,
@@ -74,6 +76,7 @@ pub use database::{
     migrate::{Migrated, migrate},
     vacuums::Vacuum,
 };
+pub use entity::{Column, Kind, Table, tables};
 pub use erasure::{Erased, Erasure};
 pub use users::Users;
 pub(crate) use {

@@ -14,19 +14,20 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ConnectionTrait, QueryResult};
+use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult};
 
 use crate::{
     domain::{Clock, Revision, UserId},
-    store::database::{
-        Database,
-        dialect::{Column, ColumnType, Dialect},
-        error::StoreError,
-        row::Row,
+    store::{
+        database::{
+            Database,
+            dialect::{Column, ColumnType, Dialect},
+            error::StoreError,
+            row::{Row, read_all},
+        },
+        entity::{incarnations, users},
     },
 };
-
-const TABLE: &str = "incarnations";
 
 /// The base of the present incarnation.
 pub(in crate::store) const BASE: &str = "(SELECT COALESCE(MAX(base), 0) FROM incarnations)";
@@ -37,12 +38,28 @@ pub(in crate::store) const LOCK_USER: &str =
 
 /// The revisions of a user that mean something: what is outside of them belongs to a history that was
 /// given up when a backup was restored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromQueryResult)]
 pub(crate) struct Revisions {
     /// The base of the present incarnation.
     pub(crate) base: Revision,
     /// The user's revision.
+    #[sea_orm(from_alias = "revision")]
     pub(crate) present: Revision,
+}
+
+/// The revisions of one of several users.
+#[derive(FromQueryResult)]
+struct OfUser {
+    user_id: UserId,
+    #[sea_orm(nested)]
+    revisions: Revisions,
+}
+
+/// A user whose revision was raised.
+#[derive(FromQueryResult, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::store) struct Raised {
+    pub(in crate::store) user_id: UserId,
+    pub(in crate::store) revision: Revision,
 }
 
 #[cfg_attr(test, derive(serde::Serialize))]
@@ -94,14 +111,6 @@ pub(in crate::store) fn first() -> String {
 }
 
 impl Revisions {
-    /// Reads the columns `base` and `revision`.
-    pub(in crate::store) fn of(row: &Row<'_>) -> Result<Self, StoreError> {
-        Ok(Self {
-            base: row.revision("base")?,
-            present: row.revision("revision")?,
-        })
-    }
-
     /// Whether the user has been at this revision in the present incarnation.
     pub(crate) fn contain(&self, revision: Revision) -> bool {
         (self.base..=self.present).contains(&revision)
@@ -137,19 +146,14 @@ impl Users {
         &self,
         users: &[UserId],
     ) -> Result<HashMap<UserId, Revisions>, StoreError> {
-        let users = users.iter().map(ToString::to_string).collect();
-        let values = self.database.dialect.row_values(&[Column::Texts(users)]);
+        let asked = users.iter().map(ToString::to_string).collect();
+        let values = self.database.dialect.row_values(&[Column::Texts(asked)]);
         let statement = self.database.statement(&self.statements.revisions, values);
         self.database
             .read("revisions", statement, |rows| {
-                rows.iter()
-                    .map(|row| {
-                        let row = Row::new("users", row);
-                        let user: String = row.get("user_id")?;
-                        let user = UserId::new(&user).map_err(|_| row.inconsistent("user_id"))?;
-                        Ok((user, Revisions::of(&row)?))
-                    })
-                    .collect()
+                let rows: Vec<OfUser> = read_all(users::Entity, rows)?;
+                let of_users = rows.into_iter().map(|row| (row.user_id, row.revisions));
+                Ok(of_users.collect())
             })
             .await
     }
@@ -170,13 +174,9 @@ impl Users {
             // It looks at every user.
             self.database.at_length(&transaction).await?;
             let row = transaction.query_one_raw(begin.clone()).await?;
-            let base = row.map(|row| Row::new(TABLE, &row).revision("base"));
+            let base = row.map(|row| Row::of(incarnations::Entity, &row).get("base"));
             transaction.commit().await?;
-            base.ok_or_else(|| StoreError::Inconsistent {
-                table: TABLE,
-                column: "base",
-                key: "(new)".to_owned(),
-            })?
+            base.ok_or_else(|| StoreError::inconsistent(incarnations::Entity, "base", "(new)"))?
         };
         self.database
             .retrying_at_length("begin_incarnation", || Box::pin(once()))
@@ -187,11 +187,11 @@ impl Users {
 /// The user's revisions in the rows of a statement that returns them beside other columns.
 pub(in crate::store) fn revisions_of(rows: &[QueryResult]) -> Result<Revisions, StoreError> {
     match rows.first() {
-        Some(first) => Revisions::of(&Row::new("users", first)),
-        None => Err(StoreError::Inconsistent {
-            table: "users",
-            column: "revision",
-            key: "(no row)".to_owned(),
-        }),
+        Some(first) => Row::of(users::Entity, first).read(),
+        None => Err(StoreError::inconsistent(
+            users::Entity,
+            "revision",
+            "(no row)",
+        )),
     }
 }

@@ -34,9 +34,9 @@ const MODULES: [&str; 21] = [
     "command_line",
 ];
 /// The rooms of the store, likewise.
-const ROOMS: [&str; 10] = [
-    "database", "users", "heads", "log", "lists", "messages", "changes", "groups", "events",
-    "erasure",
+const ROOMS: [&str; 11] = [
+    "entity", "database", "users", "heads", "log", "lists", "messages", "changes", "groups",
+    "events", "erasure",
 ];
 
 #[test]

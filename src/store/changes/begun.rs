@@ -9,8 +9,14 @@ use crate::{
     domain::{Revision, UserId},
     metrics::DatabaseMetrics,
     store::{
-        database::{error::StoreError, row::Row, transaction::Transaction},
-        log::{self, Recorded, kind::StoredKind},
+        database::{
+            error::StoreError,
+            row::{Row, read_all},
+            transaction::Transaction,
+        },
+        entity::{changes, kind::StoredKind, users},
+        log::{self, Recorded},
+        users::Raised,
     },
 };
 
@@ -18,15 +24,15 @@ use crate::{
 pub(super) struct Begun {
     pub(super) transaction: Transaction,
     /// Of those to be made, by their users.
-    revisions: HashMap<String, Revision>,
+    revisions: HashMap<UserId, Revision>,
     /// The records of those that were made before, by their users.
-    pub(super) earlier: HashMap<String, QueryResult>,
+    pub(super) earlier: HashMap<UserId, QueryResult>,
 }
 
 impl Begun {
     /// The revision that the change of this user makes.
     pub(super) fn revision(&self, user: &UserId) -> Result<Revision, StoreError> {
-        let revision = self.revisions.get(user.as_str());
+        let revision = self.revisions.get(user);
         revision.copied().ok_or_else(missing)
     }
 }
@@ -59,26 +65,24 @@ impl NewChange {
 impl Changes {
     /// Begins a transaction of changes. The users' locks are taken before anything is looked at, so
     /// what is seen has not been changed by others since.
-    pub(super) async fn begin(&self, changes: &[&Change]) -> Result<Begun, StoreError> {
+    pub(super) async fn begin(&self, new: &[&Change]) -> Result<Begun, StoreError> {
         let transaction = self.database.begin().await?;
         let statements = &self.statements;
-        let requests = self.database.dialect.row_values(asked(changes).columns());
+        let requests = self.database.dialect.row_values(asked(new).columns());
         let raise = self.database.statement(&statements.raise, requests.clone());
-        let mut revisions = HashMap::new();
-        for row in transaction.query_all_raw(raise).await? {
-            let row = Row::new("users", &row);
-            revisions.insert(row.get("user_id")?, row.revision("revision")?);
-        }
+        let raised = transaction.query_all_raw(raise).await?;
+        let raised: Vec<Raised> = read_all(users::Entity, &raised)?;
+        let revisions = raised.into_iter().map(|one| (one.user_id, one.revision));
         let mut earlier = HashMap::new();
-        if changes.iter().any(|change| change.origin.request.is_some()) {
+        if new.iter().any(|change| change.origin.request.is_some()) {
             let statement = self.database.statement(&statements.earlier, requests);
             for row in transaction.query_all_raw(statement).await? {
-                earlier.insert(Row::new(log::TABLE, &row).get("user_id")?, row);
+                earlier.insert(Row::of(changes::Entity, &row).get("user_id")?, row);
             }
         }
         Ok(Begun {
             transaction,
-            revisions,
+            revisions: revisions.collect(),
             earlier,
         })
     }
@@ -90,8 +94,8 @@ impl Changes {
     ) -> Result<BegunOne, ChangeError> {
         let begun = self.begin(&[change]).await?;
         let user = &change.origin.user;
-        if let Some(row) = begun.earlier.get(user.as_str()) {
-            let earlier = log::recorded_for(&Row::new(log::TABLE, row), &change.origin)?;
+        if let Some(row) = begun.earlier.get(user) {
+            let earlier = log::recorded_for(&Row::of(changes::Entity, row), &change.origin)?;
             return Ok(BegunOne::Earlier(earlier));
         }
         Ok(BegunOne::New(NewChange {

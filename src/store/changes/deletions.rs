@@ -34,9 +34,10 @@ use crate::{
     store::{
         changes::{ChangeKind, Changes},
         database::{Database, dialect::Dialect, error::StoreError, input::Input},
+        entity::kind::StoredKind,
         heads::Heads,
         lists::Lists,
-        log::{Log, Recorded, kind::StoredKind},
+        log::{Log, Recorded},
     },
 };
 

@@ -27,12 +27,13 @@ use crate::{
             Database, dialect::Column, error::StoreError, observed::DatabaseTransaction, row::Row,
             transaction::AsStoreError,
         },
+        entity::{folder_conversations, folders, kind::StoredKind},
         heads::Heads,
         lists::{
             Lists,
             members::{self, Member, member},
         },
-        log::{CHANGED, NOT_FOUND, Recorded, UNCHANGED, kind::StoredKind},
+        log::{CHANGED, NOT_FOUND, Recorded, UNCHANGED},
         users::revisions_of,
     },
 };
@@ -229,8 +230,8 @@ impl Folders {
         let find = self.database.statement(&self.statements.find, values);
         let row = transaction.query_one_raw(find).await?;
         row.map(|row| {
-            Row::new("folders", &row)
-                .revision("folder_id")
+            Row::of(folders::Entity, &row)
+                .get("folder_id")
                 .map(FolderId)
         })
         .transpose()
@@ -260,7 +261,7 @@ impl Folders {
             .query_all_raw(self.database.statement(sql, values))
             .await?;
         rows.iter()
-            .map(|row| Row::new("folder_conversations", row).key())
+            .map(|row| Row::of(folder_conversations::Entity, row).get("conversation_key"))
             .collect()
     }
 
@@ -330,21 +331,18 @@ impl Folders {
             .statement(&self.statements.all, [user.as_str().into()]);
         self.database
             .read("folders", statement, |rows| {
-                let mut folders: Vec<(FolderName, Vec<Member>)> = Vec::new();
+                let mut all: Vec<(FolderName, Vec<Member>)> = Vec::new();
                 for row in rows {
-                    let folder = Row::new("folders", row);
-                    let Some(name) = folder.get::<Option<String>>("name")? else {
-                        continue;
-                    };
-                    let name = FolderName::new(&name).map_err(|_| folder.inconsistent("name"))?;
-                    if folders.last().is_none_or(|(last, _)| *last != name) {
-                        folders.push((name, Vec::new()));
+                    let name: Option<FolderName> = Row::of(folders::Entity, row).get("name")?;
+                    let Some(name) = name else { continue };
+                    if all.last().is_none_or(|(last, _)| *last != name) {
+                        all.push((name, Vec::new()));
                     }
-                    if let (Some(member), Some((_, members))) = (member(row)?, folders.last_mut()) {
+                    if let (Some(member), Some((_, members))) = (member(row)?, all.last_mut()) {
                         members.push(member);
                     }
                 }
-                Ok((revisions_of(rows)?.present, folders))
+                Ok((revisions_of(rows)?.present, all))
             })
             .await
     }

@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use sea_orm::{ConnectionTrait, QueryResult, Value};
+use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult, Value};
 
 use super::{
     Change, ChangeError, Changes, Made, in_order, missing, now,
@@ -17,9 +17,17 @@ use crate::{
             dialect::Column, error::StoreError, input::Input, observed::DatabaseTransaction,
             row::Row,
         },
-        log::{self, Recorded},
+        entity::{self, members},
+        log::Recorded,
     },
 };
+
+/// The user's pins, and those of them that the change at hand has made.
+#[derive(FromQueryResult)]
+struct Pins {
+    pins: i64,
+    new_pins: i64,
+}
 
 impl Changes {
     /// Makes changes of any number of users.
@@ -30,7 +38,7 @@ impl Changes {
     ) -> Result<Vec<Made>, ChangeError> {
         let mut new = sorted(batch);
         let begun = self.begin(&new).await?;
-        new.retain(|change| !begun.earlier.contains_key(change.origin.user.as_str()));
+        new.retain(|change| !begun.earlier.contains_key(&change.origin.user));
         let revisions: Vec<i64> = new
             .iter()
             .map(|change| Ok(begun.revision(&change.origin.user)?.to_stored()))
@@ -133,7 +141,7 @@ impl Changes {
             .record_all(transaction, steps, &[change], &revisions, rows)
             .await?;
         let row = recorded.first().ok_or_else(missing)?;
-        let results: String = Row::new(log::TABLE, row).get("results")?;
+        let results: String = Row::of(entity::changes::Entity, row).get("results")?;
         change.recorded(revision, &results)
     }
 
@@ -149,8 +157,7 @@ impl Changes {
         let pins = self.database.statement(&self.statements.pins, values());
         let row = transaction.query_one_raw(pins).await;
         let row = row.map_err(StoreError::from)?.ok_or_else(missing)?;
-        let row = Row::new("members", &row);
-        let (pins, new_pins): (i64, i64) = (row.get("pins")?, row.get("new_pins")?);
+        let Pins { pins, new_pins } = Row::of(members::Entity, &row).read()?;
         if new_pins == 0 || pins <= i64::from(change.pin_limit) {
             return Ok(());
         }

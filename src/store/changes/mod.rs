@@ -26,10 +26,10 @@ pub(super) mod settings;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use sea_orm::{ConnectionTrait, QueryResult, Value};
+use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult, Value};
 
 use crate::{
-    domain::{ConversationId, Origin, Revision, Synchronisation, Timestamp},
+    domain::{ConversationId, Origin, Revision, Synchronisation, Timestamp, UserId},
     store::{
         database::{
             Database,
@@ -40,7 +40,8 @@ use crate::{
             row::Row,
             transaction::AsStoreError,
         },
-        log::{self, Recorded, RequestError, kind::StoredKind},
+        entity::{self, kind::StoredKind},
+        log::{self, Recorded, RequestError},
     },
 };
 
@@ -181,7 +182,7 @@ impl Changes {
         match made {
             Made::Now(revision, results) => Ok(change.recorded(revision, &results)?),
             Made::Earlier(row) => Ok(log::recorded_for(
-                &Row::new(log::TABLE, &row),
+                &Row::of(entity::changes::Entity, &row),
                 &change.origin,
             )?),
         }
@@ -295,17 +296,15 @@ impl Changes {
 /// The result of each of these changes.
 fn in_order(
     batch: &[Arc<Change>],
-    mut made: HashMap<String, Made>,
+    mut made: HashMap<UserId, Made>,
 ) -> Result<Vec<Made>, StoreError> {
-    let in_order = batch
-        .iter()
-        .map(|change| made.remove(change.origin.user.as_str()));
+    let in_order = batch.iter().map(|change| made.remove(&change.origin.user));
     in_order.collect::<Option<_>>().ok_or_else(missing)
 }
 
 /// Reads what a single statement returns of a change, with its user.
-fn made(row: QueryResult) -> Result<(String, Made), StoreError> {
-    let of_row = Row::new(log::TABLE, &row);
+fn made(row: QueryResult) -> Result<(UserId, Made), StoreError> {
+    let of_row = Row::of(entity::changes::Entity, &row);
     if of_row.get("is_new")? {
         now(&row)
     } else {
@@ -314,10 +313,17 @@ fn made(row: QueryResult) -> Result<(String, Made), StoreError> {
 }
 
 /// Reads what is returned of a change that was just made, with its user.
-fn now(row: &QueryResult) -> Result<(String, Made), StoreError> {
-    let row = Row::new(log::TABLE, row);
-    let made = Made::Now(row.revision("revision")?, row.get("results")?);
-    Ok((row.get("user_id")?, made))
+fn now(row: &QueryResult) -> Result<(UserId, Made), StoreError> {
+    let news: News = Row::of(entity::changes::Entity, row).read()?;
+    Ok((news.user_id, Made::Now(news.revision, news.results)))
+}
+
+/// What is read of a change that was just made: the rest is known.
+#[derive(FromQueryResult)]
+struct News {
+    user_id: UserId,
+    revision: Revision,
+    results: String,
 }
 
 /// The error for a statement that returned no row although it always returns one.

@@ -5,9 +5,10 @@ use std::{sync::Arc, time::Duration};
 
 use super::Change;
 use crate::{
-    domain::{Revision, Synchronisation, Timestamp},
+    domain::{Revision, Timestamp},
     store::{
         database::input::{Input, InputColumn, InputRow, Shape},
+        entity::value::stored_synchronisation,
         log,
     },
 };
@@ -29,9 +30,8 @@ impl InputRow for Change {
         }),
         InputColumn::integer("kind", |change| i64::from(change.kind as i16)),
         InputColumn::integer("changed_at", |change| change.time.as_micros()),
-        InputColumn::integer("synced", |change| match change.synchronisation {
-            Synchronisation::OriginOnly => 0,
-            Synchronisation::OtherClients => 1,
+        InputColumn::integer("synced", |change| {
+            stored_synchronisation(change.synchronisation).into()
         }),
         InputColumn::optional_integer("restorable_until", |change| {
             change.restorable_until.map(Timestamp::as_micros)

@@ -12,6 +12,7 @@ use crate::store::{
         dialect::{ColumnType, Dialect},
         input::{InputRow, Shape},
     },
+    entity::columns,
     log::{self, RECORDED},
     users,
 };
@@ -135,8 +136,9 @@ impl Statements {
                 raise = users::raise(dialect),
             ),
             earlier: format!(
-                "SELECT c.user_id, {RECORDED} FROM {asked} CROSS JOIN changes AS c \
-                 WHERE {OF_REQUEST}"
+                "SELECT c.user_id, {} FROM {asked} CROSS JOIN changes AS c \
+                 WHERE {OF_REQUEST}",
+                columns("c.", RECORDED)
             ),
             record: format!("{} VALUES ({})", insert(), recorded.parameters()),
             pins: format!(
@@ -241,14 +243,6 @@ fn of_target(sql: &str) -> String {
     sql.replace("{revision}", "i.revision")
 }
 
-fn prefixed(prefix: &str, names: &str) -> String {
-    let names: Vec<_> = names
-        .split(", ")
-        .map(|name| format!("{prefix}{name}"))
-        .collect();
-    names.join(", ")
-}
-
 /// One change, whose own columns are parameters of their own; with a surplus the limit of pins comes behind the
 /// rows.
 ///
@@ -331,17 +325,17 @@ fn together(rule: &ChangeRule<'_>, shape: &Shape) -> String {
              SELECT i.user_id, {recorded} AS results \
              FROM input AS i LEFT JOIN applied AS a USING (ord) GROUP BY i.user_id), \
          recorded AS ( \
-             {insert} SELECT {columns}, b.revision, COALESCE(r.results, '[]') \
+             {insert} SELECT {known}, b.revision, COALESCE(r.results, '[]') \
              FROM asked AS q JOIN raised AS b ON b.user_id = q.user_id \
              LEFT JOIN results AS r ON r.user_id = q.user_id \
              RETURNING {NEWS}) \
          {RECORDED_AND_EARLIER}",
-        recorded_of_c = prefixed("c.", RECORDED),
+        recorded_of_c = columns("c.", RECORDED),
         set = of_target(&rule.set),
         first = users::first(),
         raise = users::raise(Dialect::Postgres),
         insert = insert(),
-        columns = known.names("q."),
+        known = known.names("q."),
     )
 }
 
@@ -374,13 +368,13 @@ fn steps(dialect: Dialect, rule: &ChangeRule<'_>, shape: &Shape) -> Steps {
             of_target(&rule.set),
         ),
         record: format!(
-            "{insert} SELECT {columns}, COALESCE(r.results, '[]') FROM {made} LEFT JOIN \
+            "{insert} SELECT {changes}, COALESCE(r.results, '[]') FROM {made} LEFT JOIN \
                  (SELECT i.user_id, {results} AS results FROM {to_record} LEFT JOIN members AS m \
                   ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key \
                   GROUP BY i.user_id) AS r ON r.user_id = q.user_id \
              RETURNING {NEWS}",
             insert = insert(),
-            columns = changes.names("q."),
+            changes = changes.names("q."),
             results = dialect.json_array_of_arrays(&fields.join(", ")),
         ),
         surplus: rule.surplus,

@@ -23,8 +23,9 @@ use crate::{
             error::StoreError,
             input::{Input, InputColumn, InputRow},
         },
+        entity::kind::StoredKind,
         lists,
-        log::{CHANGED, NOT_FOUND, NOT_LISTED, Recorded, UNCHANGED, kind::StoredKind},
+        log::{CHANGED, NOT_FOUND, NOT_LISTED, Recorded, UNCHANGED},
     },
 };
 

@@ -1,6 +1,8 @@
 //! The errors of the database, by what the caller does about them.
 
-use sea_orm::{DbErr, RuntimeErr};
+use std::borrow::Cow;
+
+use sea_orm::{DbErr, EntityName, RuntimeErr};
 use sqlx::error::DatabaseError;
 use thiserror::Error;
 
@@ -25,7 +27,7 @@ pub enum StoreError {
         /// The table of the row.
         table: &'static str,
         /// The column that does not parse.
-        column: &'static str,
+        column: Cow<'static, str>,
         /// Which row, in hexadecimal or as text.
         key: String,
     },
@@ -41,6 +43,19 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// The error for a `column` of the row `key` that does not hold what the service once wrote there.
+    pub(in crate::store) fn inconsistent(
+        entity: impl EntityName,
+        column: impl Into<Cow<'static, str>>,
+        key: impl Into<String>,
+    ) -> Self {
+        Self::Inconsistent {
+            table: entity.table_name(),
+            column: column.into(),
+            key: key.into(),
+        }
+    }
+
     /// An error on a connection beside the pool. After any such error the database is of no use.
     pub(in crate::store) fn beside_the_pool(error: sqlx::Error) -> Self {
         Self::Unavailable(DbErr::Conn(RuntimeErr::SqlxError(error.into())))

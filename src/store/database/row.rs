@@ -1,101 +1,61 @@
-//! From the values of a row to values of the domain.
+//! From a row to values of the domain.
 //!
+//! What parses is said by the types of the columns (`entity::value`) and of the struct that a row is read into.
 //! A value that does not parse is [`StoreError::Inconsistent`], never a panic: the row was changed by
 //! somebody else, or a disk is failing.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
-use sea_orm::{DbErr, QueryResult, RuntimeErr};
+use sea_orm::{
+    DbErr, EntityName, FromQueryResult, QueryResult, RuntimeErr, TryGetError, TryGetable,
+};
 
 use super::error::StoreError;
-use crate::domain::{ConversationKey, Revision, Seq, Timestamp};
+use crate::store::entity::value::Unparsable;
 
-/// Reads the columns of one row of `table`.
+/// One row of a table.
 pub(in crate::store) struct Row<'a> {
     table: &'static str,
     result: &'a QueryResult,
 }
 
 impl<'a> Row<'a> {
-    pub(in crate::store) const fn new(table: &'static str, result: &'a QueryResult) -> Self {
+    /// A row that is mostly of the table of this entity: so errors name it.
+    pub(in crate::store) fn of(entity: impl EntityName, result: &'a QueryResult) -> Self {
+        Self::of_table(entity.table_name(), result)
+    }
+
+    /// The same of a table without an entity.
+    pub(in crate::store) const fn of_table(table: &'static str, result: &'a QueryResult) -> Self {
         Self { table, result }
     }
 
-    /// The value of a column. One of another type than the service writes, or `NULL` where it writes
-    /// none, is inconsistent like any other.
-    pub(in crate::store) fn get<T: sea_orm::TryGetable>(
-        &self,
-        column: &'static str,
-    ) -> Result<T, StoreError> {
-        let value = self.result.try_get("", column);
-        value.map_err(|error| match error {
-            DbErr::Type(_) | DbErr::TryIntoErr { .. } => self.inconsistent(column),
-            DbErr::Query(RuntimeErr::SqlxError(error))
-                if matches!(*error, sqlx::Error::ColumnDecode { .. }) =>
-            {
-                self.inconsistent(column)
-            }
-            other => other.into(),
-        })
+    /// Reads the columns that `T` has.
+    pub(in crate::store) fn read<T: FromQueryResult>(&self) -> Result<T, StoreError> {
+        let read = T::from_query_result_nullable(self.result, "");
+        read.map_err(|error| self.error(error))
     }
 
-    /// The value of a column of JSON text.
-    pub(in crate::store) fn json<T: serde::de::DeserializeOwned>(
-        &self,
-        column: &'static str,
-    ) -> Result<T, StoreError> {
-        let text: String = self.get(column)?;
-        serde_json::from_str(&text).map_err(|_| self.inconsistent(column))
+    /// Reads one column. A value of another type than the service writes, or `NULL` where it writes none, is
+    /// inconsistent like any other.
+    pub(in crate::store) fn get<T: TryGetable>(&self, column: &str) -> Result<T, StoreError> {
+        let read = self.result.try_get_nullable("", column);
+        read.map_err(|error| self.error(error))
     }
 
-    pub(in crate::store) fn key(&self) -> Result<ConversationKey, StoreError> {
-        let column = "conversation_key";
-        let bytes: Vec<u8> = self.get(column)?;
-        ConversationKey::from_stored(&bytes).ok_or_else(|| self.inconsistent(column))
-    }
-
-    pub(in crate::store) fn seq(&self, column: &'static str) -> Result<Seq, StoreError> {
-        Seq::from_stored(self.get(column)?).ok_or_else(|| self.inconsistent(column))
-    }
-
-    pub(in crate::store) fn optional_seq(
-        &self,
-        column: &'static str,
-    ) -> Result<Option<Seq>, StoreError> {
-        let number: Option<i64> = self.get(column)?;
-        number
-            .map(|number| Seq::from_stored(number).ok_or_else(|| self.inconsistent(column)))
-            .transpose()
-    }
-
-    pub(in crate::store) fn revision(&self, column: &'static str) -> Result<Revision, StoreError> {
-        Revision::from_stored(self.get(column)?).ok_or_else(|| self.inconsistent(column))
-    }
-
-    pub(in crate::store) fn optional_revision(
-        &self,
-        column: &'static str,
-    ) -> Result<Option<Revision>, StoreError> {
-        let number: Option<i64> = self.get(column)?;
-        number
-            .map(|number| Revision::from_stored(number).ok_or_else(|| self.inconsistent(column)))
-            .transpose()
-    }
-
-    pub(in crate::store) fn time(&self, column: &'static str) -> Result<Timestamp, StoreError> {
-        Ok(Timestamp::from_micros(self.get(column)?))
-    }
-
-    pub(in crate::store) fn optional_time(
-        &self,
-        column: &'static str,
-    ) -> Result<Option<Timestamp>, StoreError> {
-        Ok(self.get::<Option<i64>>(column)?.map(Timestamp::from_micros))
+    fn error(&self, error: TryGetError) -> StoreError {
+        match unparsable_column(&error) {
+            Some(column) => self.inconsistent(column),
+            None => DbErr::from(error).into(),
+        }
     }
 
     /// The error for a `column` of this row that does not parse. Names the row by what the statement
     /// returns of its key.
-    pub(in crate::store) fn inconsistent(&self, column: &'static str) -> StoreError {
+    pub(in crate::store) fn inconsistent(
+        &self,
+        column: impl Into<Cow<'static, str>>,
+    ) -> StoreError {
         let mut key = Vec::new();
         if let Ok(user) = self.result.try_get::<String>("", "user_id") {
             key.push(format!("user_id {user}"));
@@ -119,8 +79,38 @@ impl<'a> Row<'a> {
         };
         StoreError::Inconsistent {
             table: self.table,
-            column,
+            column: column.into(),
             key,
         }
     }
+}
+
+/// Reads the columns that `T` has of each of these rows.
+pub(in crate::store) fn read_all<T: FromQueryResult, C: FromIterator<T>>(
+    entity: impl EntityName,
+    rows: &[QueryResult],
+) -> Result<C, StoreError> {
+    rows.iter().map(|row| Row::of(entity, row).read()).collect()
+}
+
+/// The column that does not parse; `None` if the error is another one, such as a column that the statement does
+/// not return.
+fn unparsable_column(error: &TryGetError) -> Option<String> {
+    match error {
+        TryGetError::Null(column) => Some(named(column)),
+        TryGetError::DbErr(DbErr::TryIntoErr { source, .. }) => {
+            let unparsable = source.downcast_ref::<Unparsable>()?;
+            Some(unparsable.0.clone())
+        }
+        TryGetError::DbErr(DbErr::Query(RuntimeErr::SqlxError(error))) => match &**error {
+            sqlx::Error::ColumnDecode { index, .. } => Some(named(index)),
+            _ => None,
+        },
+        TryGetError::DbErr(_) => None,
+    }
+}
+
+/// The name of a column that the driver has put in quotation marks.
+fn named(column: &str) -> String {
+    column.trim_matches('"').to_owned()
 }

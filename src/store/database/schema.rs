@@ -9,7 +9,10 @@ use super::{
     dialect::Dialect,
     migration::{Migrator, TABLE},
 };
-use crate::store::database::{Database, error::StoreError};
+use crate::store::{
+    database::{Database, error::StoreError},
+    entity::tables,
+};
 
 /// Where the record of migrations is, as `search_path` finds it, and what else there is to know before it
 /// is read.
@@ -93,7 +96,7 @@ impl Schema {
         if store.dialect == Dialect::Sqlite {
             return Ok(());
         }
-        let tables: Vec<String> = super::migration::TABLES.map(str::to_owned).to_vec();
+        let tables: Vec<String> = tables().map(|table| table.name.to_owned()).into();
         let statement = store.statement(FORBIDDEN, [tables.into()]);
         let row = store.pool().query_one_raw(statement).await?;
         let Some(row) = row else { return Ok(()) };

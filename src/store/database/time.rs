@@ -10,13 +10,15 @@ use sea_orm::ConnectionTrait;
 use super::{dialect::Dialect, row::Row};
 use crate::{
     domain::{Clock, JUMP, Micros, Timestamp},
-    store::database::{Database, error::StoreError},
+    store::{
+        database::{Database, error::StoreError},
+        entity::machine_clock,
+    },
 };
 
 /// PostgreSQL's time, in microseconds.
 pub(in crate::store) const NOW: &str = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint";
 
-const TABLE: &str = "machine_clock";
 /// From how far apart on what is kept is brought up to date: a clock that is kept at the right time moves
 /// a little all the time.
 const WORTH_WRITING: Micros = 1_000_000;
@@ -39,7 +41,7 @@ impl Database {
                     let asked = clock.ask();
                     let row = self.pool().query_one_raw(now.clone()).await?;
                     let row = row.ok_or_else(|| no_answer("clock_timestamp"))?;
-                    Ok::<_, StoreError>((asked, Row::new("now", &row).time("now")?))
+                    Ok::<_, StoreError>((asked, Row::of_table("now", &row).get("now")?))
                 })
                 .await?
             }
@@ -80,7 +82,7 @@ impl Database {
         let known: Option<Micros> = self
             .retrying("known_clock", || async {
                 let row = self.pool().query_one_raw(known.clone()).await?;
-                row.map(|row| Row::new(TABLE, &row).get("wall_ahead"))
+                row.map(|row| Row::of(machine_clock::Entity, &row).get("wall_ahead"))
                     .transpose()
             })
             .await?;
@@ -122,7 +124,7 @@ impl Database {
 fn no_answer(column: &'static str) -> StoreError {
     StoreError::Inconsistent {
         table: "now",
-        column,
+        column: column.into(),
         key: "(no row)".to_owned(),
     }
 }

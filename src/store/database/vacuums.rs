@@ -95,15 +95,15 @@ impl Database {
             let row = self.pool().query_one_raw(self.statement(STATE, [])).await?;
             let row = row.ok_or_else(|| StoreError::Inconsistent {
                 table: TABLE,
-                column: "erasures",
+                column: "erasures".into(),
                 key: "(the only row)".to_owned(),
             })?;
-            let row = Row::new(TABLE, &row);
+            let row = Row::of_table(TABLE, &row);
             let took: i64 = row.get("took")?;
             Ok(State {
                 erasures: row.get("erasures")?,
                 vacuumed: row.get("vacuumed")?,
-                tried_at: row.time("tried_at")?,
+                tried_at: row.get("tried_at")?,
                 took: Duration::from_micros(u64::try_from(took).unwrap_or_default()),
             })
         })

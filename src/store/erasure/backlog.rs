@@ -5,29 +5,37 @@
 
 use std::time::Duration;
 
-use sea_orm::ConnectionTrait as _;
+use sea_orm::{EntityName as _, FromQueryResult};
 
 use super::Erasure;
 use crate::{
     domain::Timestamp,
     metrics::Backlog,
-    store::database::{error::StoreError, row::Row},
+    store::{
+        database::{error::StoreError, row::Row},
+        entity::{changes, conversations},
+    },
 };
 
 /// How far is counted.
 const MOST: u32 = 10_000;
 
-/// The tables in which something waits to be seen to: see [`crate::store::erasure`].
-const TABLES: [&str; 2] = ["changes", "conversations"];
+/// What waits to be seen to in a table.
+#[derive(FromQueryResult)]
+struct Waiting {
+    due: i64,
+    oldest: Option<Timestamp>,
+}
 
 #[cfg_attr(test, derive(serde::Serialize))]
 pub(super) struct Statements {
+    /// Of each table in which something waits: see [`crate::store::erasure`].
     due: [String; 2],
 }
 
 impl Statements {
     pub(super) fn new() -> Self {
-        let due = |table| {
+        let due = |table: &str| {
             format!(
                 "SELECT COUNT(*) AS due, MIN(erasable_from) AS oldest FROM ( \
                      SELECT erasable_from FROM {table} WHERE erasable_from <= $1 \
@@ -35,7 +43,10 @@ impl Statements {
             )
         };
         Self {
-            due: TABLES.map(due),
+            due: [
+                due(changes::Entity.table_name()),
+                due(conversations::Entity.table_name()),
+            ],
         }
     }
 }
@@ -48,23 +59,19 @@ impl Erasure {
     /// A [`StoreError`] if the database fails.
     pub async fn backlog(&self, now: Timestamp) -> Result<Backlog, StoreError> {
         let mut backlog = Backlog::default();
-        for (table, sql) in TABLES.into_iter().zip(&self.statements.backlog.due) {
+        for sql in &self.statements.backlog.due {
             let statement = self.database.statement(sql, [now.as_micros().into()]);
-            let (due, oldest) = self
+            let waiting: Option<Waiting> = self
                 .database
-                .retrying("backlog", || async {
-                    let row = self
-                        .database
-                        .pool()
-                        .query_one_raw(statement.clone())
-                        .await?;
-                    let Some(row) = row else {
-                        return Ok::<_, StoreError>((0, None));
-                    };
-                    let row = Row::new(table, &row);
-                    Ok((row.get::<i64>("due")?, row.optional_time("oldest")?))
+                .read("backlog", statement, |rows| {
+                    let row = rows.first();
+                    row.map(|row| Row::of(changes::Entity, row).read())
+                        .transpose()
                 })
                 .await?;
+            let Some(Waiting { due, oldest }) = waiting else {
+                continue;
+            };
             backlog.due += due;
             if let Some(oldest) = oldest {
                 let lag = now.as_micros().saturating_sub(oldest.as_micros());

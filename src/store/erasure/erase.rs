@@ -5,7 +5,10 @@ use sea_orm::{ConnectionTrait, Value};
 use super::{Erasure, Unseen};
 use crate::{
     domain::{Seq, Timestamp},
-    store::database::{error::StoreError, row::Row},
+    store::{
+        database::{error::StoreError, row::Row},
+        entity::messages,
+    },
 };
 
 #[cfg_attr(test, derive(serde::Serialize))]
@@ -77,7 +80,7 @@ impl Erasure {
         let oldest = self.database.statement(statements.oldest, values);
         self.database
             .read("oldest_unseen", oldest, |rows| match rows.first() {
-                Some(row) => Row::new("messages", row).optional_seq("seq"),
+                Some(row) => Row::of(messages::Entity, row).get("seq"),
                 None => Ok(None),
             })
             .await

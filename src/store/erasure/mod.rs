@@ -39,7 +39,7 @@ mod undo;
 mod unlisting;
 mod views;
 
-use sea_orm::{ConnectionTrait, QueryResult, Value};
+use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult, Value};
 
 use crate::{
     domain::{ConversationKey, Timestamp, UserId},
@@ -48,8 +48,9 @@ use crate::{
             Database,
             dialect::{Column, ColumnType, Dialect},
             error::StoreError,
-            row::Row,
+            row::{Row, read_all},
         },
+        entity::{changes, columns, conversations},
         log::{self, RECORDED, Recorded},
         messages::Messages,
     },
@@ -82,9 +83,11 @@ pub(crate) struct DueChange {
 }
 
 /// A conversation some of whose views have shrunk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromQueryResult)]
 pub(crate) struct DueConversation {
+    #[sea_orm(from_alias = "conversation_key")]
     pub(crate) key: ConversationKey,
+    #[sea_orm(from_alias = "erasable_from")]
     pub(crate) due: Timestamp,
 }
 
@@ -110,7 +113,7 @@ impl Statements {
     pub(in crate::store) fn new(dialect: Dialect) -> Self {
         use ColumnType::{Integer, Key, Text};
         let skip_locked = dialect.skip_locked();
-        let (changes, _) = dialect.rows("i", 2, &[("user_id", Text), ("revision", Integer)]);
+        let (claimed, _) = dialect.rows("i", 2, &[("user_id", Text), ("revision", Integer)]);
         let (keys, _) = dialect.rows("i", 2, &[("conversation_key", Key)]);
         let (due, _) = dialect.rows("i", 1, &[("conversation_key", Key), ("due", Integer)]);
         let due_from = |table, columns, limit| {
@@ -125,14 +128,14 @@ impl Statements {
         Self {
             due_changes: due_from(
                 "changes",
-                format!("user_id, erasable_from, {RECORDED}"),
+                format!("user_id, erasable_from, {}", columns("", RECORDED)),
                 CHANGES,
             ),
             lease_changes: format!(
-                "UPDATE changes AS c SET erasable_from = $1 FROM {changes} WHERE {of_changes}"
+                "UPDATE changes AS c SET erasable_from = $1 FROM {claimed} WHERE {of_changes}"
             ),
             finish_changes: format!(
-                "UPDATE changes AS c SET erasable_from = NULL FROM {changes} \
+                "UPDATE changes AS c SET erasable_from = NULL FROM {claimed} \
                  WHERE {of_changes} AND c.erasable_from = $1"
             ),
             due_conversations: due_from(
@@ -222,7 +225,7 @@ impl Erasure {
                     return Ok(Vec::new());
                 }
                 let names = rows.iter().map(|row| -> Result<(String, i64), StoreError> {
-                    let row = Row::new(log::TABLE, row);
+                    let row = Row::of(changes::Entity, row);
                     Ok((row.get("user_id")?, row.get("revision")?))
                 });
                 let values = self.of_changes(names.collect::<Result<_, StoreError>>()?, lease);
@@ -308,10 +311,7 @@ impl Erasure {
             .retrying("claim_conversations", || async {
                 let transaction = self.database.begin().await?;
                 let rows = transaction.query_all_raw(due.clone()).await?;
-                let claimed: Vec<_> = rows
-                    .iter()
-                    .map(due_conversation)
-                    .collect::<Result<_, _>>()?;
+                let claimed: Vec<DueConversation> = read_all(conversations::Entity, &rows)?;
                 if !claimed.is_empty() {
                     let keys = claimed.iter().map(|one| one.key).collect();
                     let mut values: Vec<Value> = vec![lease.as_micros().into()];
@@ -345,19 +345,10 @@ impl Erasure {
 }
 
 fn due_change(row: &QueryResult) -> Result<DueChange, StoreError> {
-    let row = Row::new(log::TABLE, row);
-    let user: String = row.get("user_id")?;
+    let row = Row::of(changes::Entity, row);
     Ok(DueChange {
-        user: UserId::new(&user).map_err(|_| row.inconsistent("user_id"))?,
-        due: row.time("erasable_from")?,
+        user: row.get("user_id")?,
+        due: row.get("erasable_from")?,
         recorded: log::recorded(&row)?,
-    })
-}
-
-fn due_conversation(row: &QueryResult) -> Result<DueConversation, StoreError> {
-    let row = Row::new("conversations", row);
-    Ok(DueConversation {
-        key: row.key()?,
-        due: row.time("erasable_from")?,
     })
 }

@@ -8,12 +8,15 @@
 //! before. Beginning at the oldest row each time would pass over all that was removed so far, again and
 //! again, while some long transaction keeps PostgreSQL from forgetting it.
 
-use sea_orm::{ConnectionTrait, Value};
+use sea_orm::{ConnectionTrait, EntityName, FromQueryResult, Value};
 
 use super::Erasure;
 use crate::{
     domain::Timestamp,
-    store::database::{dialect::Dialect, error::StoreError, row::Row},
+    store::{
+        database::{dialect::Dialect, error::StoreError, row::read_all},
+        entity::{changes, erased_messages, group_requests},
+    },
 };
 
 /// How many rows are removed with one statement. Part of its text, so that PostgreSQL knows that they
@@ -69,11 +72,17 @@ impl Statements {
 }
 
 /// The place of a change in the order in which changes are removed.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, FromQueryResult)]
 struct Place {
     time: i64,
-    user: String,
+    user_id: String,
     revision: i64,
+}
+
+/// The time of what was removed.
+#[derive(FromQueryResult)]
+struct At {
+    time: i64,
 }
 
 impl Erasure {
@@ -104,7 +113,7 @@ impl Erasure {
     ) -> Result<u64, StoreError> {
         let mut last = Place {
             time: i64::MIN,
-            user: String::new(),
+            user_id: String::new(),
             revision: 0,
         };
         let mut trimmed = 0;
@@ -112,18 +121,12 @@ impl Erasure {
             let mut values: Vec<Value> = vec![
                 until.into(),
                 last.time.into(),
-                last.user.into(),
+                last.user_id.into(),
                 last.revision.into(),
             ];
             values.extend_from_slice(more);
-            let batch = self.remove("trim_changes", "changes", sql, values, |row| {
-                Ok(Place {
-                    time: row.get("time")?,
-                    user: row.get("user_id")?,
-                    revision: row.get("revision")?,
-                })
-            });
-            let batch = batch.await?;
+            let batch = self.remove("trim_changes", changes::Entity, sql, values);
+            let batch: Vec<Place> = batch.await?;
             let count = batch.len();
             trimmed += count as u64;
             match batch.into_iter().max() {
@@ -136,7 +139,7 @@ impl Erasure {
     /// Forgets the erased messages whose retries need not be recognised any more at `now`.
     pub(crate) async fn trim_erased_messages(&self, now: Timestamp) -> Result<(), StoreError> {
         let sql = &self.statements.trim.erased_messages;
-        self.trim_by_time("trim_erased_messages", "erased_messages", sql, now)
+        self.trim_by_time("trim_erased_messages", erased_messages::Entity, sql, now)
             .await
     }
 
@@ -144,37 +147,35 @@ impl Erasure {
     /// `now`.
     pub(crate) async fn trim_group_requests(&self, now: Timestamp) -> Result<(), StoreError> {
         let sql = &self.statements.trim.group_requests;
-        self.trim_by_time("trim_group_requests", "group_requests", sql, now)
+        self.trim_by_time("trim_group_requests", group_requests::Entity, sql, now)
             .await
     }
 
     async fn trim_by_time(
         &self,
         name: &'static str,
-        table: &'static str,
+        entity: impl EntityName,
         sql: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut last = i64::MIN;
         loop {
             let values = vec![now.as_micros().into(), last.into()];
-            let batch = self.remove(name, table, sql, values, |row| row.get("time"));
-            let batch: Vec<i64> = batch.await?;
-            match batch.iter().max() {
-                Some(time) if batch.len() == usize::from(BATCH) => last = *time,
+            let batch: Vec<At> = self.remove(name, entity, sql, values).await?;
+            match batch.iter().map(|one| one.time).max() {
+                Some(time) if batch.len() == usize::from(BATCH) => last = time,
                 _ => return Ok(()),
             }
         }
     }
 
     /// Removes one batch from a table; returns what was removed, in no order.
-    async fn remove<T>(
+    async fn remove<T: FromQueryResult>(
         &self,
         name: &'static str,
-        table: &'static str,
+        entity: impl EntityName,
         sql: &str,
         values: Vec<Value>,
-        read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
         let statement = self.database.statement(sql, values);
         self.database
@@ -182,7 +183,7 @@ impl Erasure {
                 let transaction = self.database.begin().await?;
                 let rows = transaction.query_all_raw(statement.clone()).await?;
                 transaction.commit().await?;
-                rows.iter().map(|row| read(&Row::new(table, row))).collect()
+                read_all(entity, &rows)
             })
             .await
     }

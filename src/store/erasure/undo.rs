@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use sea_orm::{ConnectionTrait, Value};
+use sea_orm::{ConnectionTrait, FromQueryResult, Value};
 
 use super::{DueChange, DueConversation, Erasure};
 use crate::{
@@ -18,8 +18,9 @@ use crate::{
             dialect::{Column, ColumnType, Dialect},
             error::StoreError,
             observed::DatabaseTransaction,
-            row::Row,
+            row::{Row, read_all},
         },
+        entity::{changes, columns, members},
         log::{self, RECORDED, Recorded},
         users::LOCK_USER,
     },
@@ -56,11 +57,7 @@ impl Statements {
             records: format!(
                 "SELECT {} FROM {revisions} CROSS JOIN changes AS c \
                  WHERE c.user_id = {user} AND c.revision = i.revision",
-                RECORDED
-                    .split(", ")
-                    .map(|column| format!("c.{column}"))
-                    .collect::<Vec<_>>()
-                    .join(", ")
+                columns("c.", RECORDED)
             ),
             end: format!(
                 "UPDATE members AS m SET undo_ended = i.ended, \
@@ -71,6 +68,15 @@ impl Statements {
             ),
         }
     }
+}
+
+/// What the row of `members` says of the deletions that lie on a conversation.
+#[derive(FromQueryResult)]
+struct Top {
+    conversation_key: ConversationKey,
+    taken_by: Option<Revision>,
+    undo_ended: Option<Revision>,
+    cleared_through: Seq,
 }
 
 /// The stack of one conversation, as far as it was walked.
@@ -198,22 +204,19 @@ impl Erasure {
         let stacks = self
             .database
             .statement(&self.statements.undo.stacks, values);
-        let mut found = HashMap::new();
-        for row in transaction.query_all_raw(stacks).await? {
-            let row = Row::new("members", &row);
-            let key = row.key()?;
-            let Some((first_due, _)) = taken.get(&key) else {
-                continue;
-            };
+        let rows = transaction.query_all_raw(stacks).await?;
+        let tops: Vec<Top> = read_all(members::Entity, &rows)?;
+        let stacks = tops.into_iter().filter_map(|top| {
+            let (first_due, _) = taken.get(&top.conversation_key)?;
             let stack = Stack {
-                next: row.optional_revision("taken_by")?,
-                cleared: row.seq("cleared_through")?,
-                ended: row.optional_revision("undo_ended")?.unwrap_or_default(),
+                next: top.taken_by,
+                cleared: top.cleared_through,
+                ended: top.undo_ended.unwrap_or_default(),
                 first_due: *first_due,
             };
-            found.insert(key, stack);
-        }
-        Ok(found)
+            Some((top.conversation_key, stack))
+        });
+        Ok(stacks.collect())
     }
 
     /// Walks down the stacks, all of them at the same time, until something on them is `due`.
@@ -272,7 +275,7 @@ impl Erasure {
         let rows = transaction.query_all_raw(records).await?;
         rows.iter()
             .map(|row| {
-                let recorded = log::recorded(&Row::new(log::TABLE, row))?;
+                let recorded = log::recorded(&Row::of(changes::Entity, row))?;
                 Ok((recorded.revision, recorded))
             })
             .collect()

@@ -21,6 +21,7 @@ use crate::{
             error::StoreError,
             row::Row,
         },
+        entity::{changes, columns},
         lists::LISTED,
         log::{self, RECORDED, Recorded},
         users::LOCK_USER,
@@ -45,9 +46,10 @@ impl Statements {
         let (keys, _) = dialect.rows("i", 2, &[("conversation_key", ColumnType::Key)]);
         Self {
             deletions: format!(
-                "SELECT user_id, {RECORDED} FROM changes \
+                "SELECT user_id, {} FROM changes \
                  WHERE unlists IS NOT NULL AND (user_id, revision) > ($1, $2) \
-                 ORDER BY user_id, revision LIMIT {DELETIONS}"
+                 ORDER BY user_id, revision LIMIT {DELETIONS}",
+                columns("", RECORDED)
             ),
             // In a CASE, or PostgreSQL would believe that the index of what may be listed is for this.
             unlist: format!(
@@ -78,7 +80,7 @@ impl Erasure {
             let Some(last) = rows.last() else {
                 return Ok(());
             };
-            let last = Row::new(log::TABLE, last);
+            let last = Row::of(changes::Entity, last);
             after = (last.get("user_id")?, last.get("revision")?);
             for row in &rows {
                 if let Some(deletion) = unless_inconsistent(unlisting(row), STAYS_IN_THE_INDEX)? {
@@ -142,10 +144,9 @@ impl Erasure {
 }
 
 fn unlisting(row: &QueryResult) -> Result<Unlisting, StoreError> {
-    let row = Row::new(log::TABLE, row);
-    let user: String = row.get("user_id")?;
+    let row = Row::of(changes::Entity, row);
     Ok(Unlisting {
-        user: UserId::new(&user).map_err(|_| row.inconsistent("user_id"))?,
+        user: row.get("user_id")?,
         recorded: log::recorded(&row)?,
     })
 }

@@ -1,5 +1,7 @@
 //! The messages that are in no user's view.
 
+use sea_orm::FromQueryResult;
+
 use super::Erasure;
 use crate::{
     domain::{ConversationKey, Seq},
@@ -7,18 +9,22 @@ use crate::{
         database::{
             dialect::{Column, ColumnType, Dialect},
             error::StoreError,
-            row::Row,
+            row::read_all,
         },
+        entity::members,
         heads::Head,
         lists::members::ANY_KIND,
     },
 };
 
 /// Messages of a conversation that are in nobody's view: after `after`, through `through`.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, FromQueryResult)]
 pub(crate) struct Unseen {
+    #[sea_orm(from_alias = "conversation_key")]
     pub(crate) key: ConversationKey,
+    #[sea_orm(from_alias = "unseen_after")]
     pub(crate) after: Seq,
+    #[sea_orm(from_alias = "unseen_through")]
     pub(crate) through: Seq,
 }
 
@@ -84,18 +90,7 @@ impl Erasure {
             .row_values(&[Column::Keys(keys), Column::Integers(heads)]);
         let statement = self.database.statement(&self.statements.views, values);
         self.database
-            .read("unseen", statement, |rows| {
-                rows.iter()
-                    .map(|row| {
-                        let row = Row::new("members", row);
-                        Ok(Unseen {
-                            key: row.key()?,
-                            after: row.seq("unseen_after")?,
-                            through: row.seq("unseen_through")?,
-                        })
-                    })
-                    .collect()
-            })
+            .read("unseen", statement, |rows| read_all(members::Entity, rows))
             .await
     }
 }

@@ -4,62 +4,80 @@
 //! The request belongs to the conversation and not to any of its users, whose own requests it must not
 //! meet. It is looked for and written while the head is locked, so of two deliveries one comes first.
 
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, FromQueryResult};
 
 use crate::{
     domain::{
-        Change, ConversationKey, GroupRequest, Membership, Revision, Seq, Settings, Timestamp,
-        Watermarks,
+        Change, ConversationKey, GroupRequest, Membership, Reappearance, RequestDigest, Revision,
+        Seq, Settings, Timestamp, UserId, Watermarks,
     },
     store::{
         changes::ChangeError,
         database::{error::StoreError, observed::DatabaseTransaction, row::Row},
+        entity::{
+            group_requests,
+            value::{Flag, reappearance, stored_reappearance},
+        },
         groups::Groups,
-        lists::members,
         log::{CHANGED, Recorded},
     },
 };
 
-/// The table of the requests.
-const TABLE: &str = "group_requests";
-
 /// A user's row as joining or leaving has left it, and the change that it is.
 pub(super) struct Changed {
-    pub(super) user: String,
+    pub(super) user: UserId,
     pub(super) revision: Revision,
-    hidden_through: i64,
-    cleared_through: i64,
+    hidden_through: Seq,
+    cleared_through: Seq,
     is_pinned: bool,
-    stays_away: i16,
+    reappearance: Reappearance,
     /// Whether the user had seen something in an earlier stay.
     pub(super) appeared_before: bool,
 }
 
+/// What the statements of joining and leaving return of it.
+#[derive(FromQueryResult)]
+pub(super) struct ChangedRow {
+    pub(super) user_id: UserId,
+    joined_after: Seq,
+    hidden_through: Seq,
+    cleared_through: Seq,
+    pinned_at: Option<Revision>,
+    stays_away: Reappearance,
+    appeared_before: Flag,
+}
+
+/// What is remembered of a request.
+#[derive(FromQueryResult)]
+struct Remembered {
+    request_digest: RequestDigest,
+    changed_count: i64,
+}
+
 impl Changed {
-    /// Reads what the statements of joining and leaving return.
-    pub(super) fn read(row: &Row<'_>, revision: Revision) -> Result<Self, StoreError> {
+    pub(super) fn of(row: ChangedRow, revision: Revision) -> Self {
         // Rows of old have watermarks below the beginning of their membership.
-        let joined_after: i64 = row.get("joined_after")?;
-        Ok(Self {
-            user: row.get("user_id")?,
+        let joined_after = row.joined_after;
+        Self {
+            user: row.user_id,
             revision,
-            hidden_through: joined_after.max(row.get("hidden_through")?),
-            cleared_through: joined_after.max(row.get("cleared_through")?),
-            is_pinned: row.get::<Option<i64>>("pinned_at")?.is_some(),
-            stays_away: row.get("stays_away")?,
-            appeared_before: row.get::<i16>("appeared_before")? != 0,
-        })
+            hidden_through: joined_after.max(row.hidden_through),
+            cleared_through: joined_after.max(row.cleared_through),
+            is_pinned: row.pinned_at.is_some(),
+            reappearance: row.stays_away,
+            appeared_before: row.appeared_before.0,
+        }
     }
 
     /// Its record, as JSON; [`recorded_membership`] reads it.
     pub(super) fn results(&self, last: Seq) -> String {
         let of_conversation = [
             CHANGED,
-            self.hidden_through,
-            self.cleared_through,
+            self.hidden_through.to_stored(),
+            self.cleared_through.to_stored(),
             i64::from(self.is_pinned),
             last.to_stored(),
-            self.stays_away.into(),
+            stored_reappearance(self.reappearance).into(),
         ];
         serde_json::json!([of_conversation]).to_string()
     }
@@ -91,9 +109,7 @@ pub(in crate::store) fn recorded_membership(
                 cleared_through: Seq::from_stored(cleared_through)?,
                 is_pinned: is_pinned != 0,
                 // The first records ended before it.
-                reappearance: members::reappearance(
-                    further.first().copied().flatten().unwrap_or(0),
-                ),
+                reappearance: reappearance(further.first().copied().flatten().unwrap_or(0)),
                 settings: Settings::Keep,
             },
             last: Seq::from_stored(last)?,
@@ -116,11 +132,12 @@ impl Groups {
         let Some(row) = row.map_err(StoreError::from)? else {
             return Ok(None);
         };
-        let row = Row::new(TABLE, &row);
-        if row.get::<Vec<u8>>("request_digest")? != request.digest.0 {
+        let row = Row::of(group_requests::Entity, &row);
+        let remembered: Remembered = row.read()?;
+        if remembered.request_digest != request.digest {
             return Err(ChangeError::RequestIdReused);
         }
-        let count = usize::try_from(row.get::<i64>("changed_count")?);
+        let count = usize::try_from(remembered.changed_count);
         Ok(Some(count.map_err(|_| row.inconsistent("changed_count"))?))
     }
 

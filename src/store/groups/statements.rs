@@ -4,8 +4,9 @@ use crate::{
     domain::{ConversationKind, Membership},
     store::{
         database::dialect::{ColumnType, Dialect},
+        entity::{columns, value::stored_kind},
         heads::COLUMNS,
-        lists::members::{ANY_KIND, stored_kind},
+        lists::members::ANY_KIND,
         messages::append::COPIES,
         users,
     },
@@ -43,7 +44,7 @@ pub(super) struct Change {
 impl Statements {
     pub(in crate::store) fn new(dialect: Dialect) -> Self {
         use ColumnType::{Integer, Text};
-        let head = format!("RETURNING {COLUMNS}");
+        let head = format!("RETURNING {}", columns("", COLUMNS));
         let rows = |first, columns: &[_]| dialect.rows("i", first, columns).0;
         let raised = |first| rows(first, &[("user_id", Text), ("revision", Integer)]);
         // An expression and no join, so that it is looked up by the whole key, once for each user.

@@ -6,9 +6,11 @@
 
 use std::{collections::HashMap, iter::once};
 
+use sea_orm::FromQueryResult;
+
 use super::{
     LISTED,
-    members::{self, Member, member, stored_kind},
+    members::{self, Member, member},
 };
 use crate::{
     domain::{
@@ -20,10 +22,10 @@ use crate::{
             dialect::{Column, ColumnType, Dialect},
             error::StoreError,
             input::{Input, InputColumn, InputRow, Shape},
-            row::Row,
+            row::{Row, read_all},
         },
+        entity::{self, changes, value::stored_kind},
         lists::{IS_UNLISTED, Lists, MAY_BE_LISTED},
-        log,
         users::{self, BASE, Revisions, revisions_of},
     },
 };
@@ -34,6 +36,20 @@ pub(crate) struct Hidden {
     pub(crate) member: Member,
     /// The last deletion that took something from it, unless its undo has ended for good.
     pub(crate) deletion: Option<Revision>,
+}
+
+/// The deletions that lie on a conversation.
+#[derive(FromQueryResult)]
+struct Taken {
+    taken_by: Option<Revision>,
+    undo_ended: Option<Revision>,
+}
+
+/// A deletion that can be undone.
+#[derive(FromQueryResult)]
+struct Restorable {
+    revision: Revision,
+    restorable_until: Timestamp,
 }
 
 /// The user, the kinds as one mask, the place at which the page begins, and how long it is.
@@ -148,10 +164,12 @@ impl Lists {
                 let mut hidden = Vec::with_capacity(rows.len());
                 for row in rows {
                     let Some(member) = member(row)? else { continue };
-                    let row = Row::new(members::TABLE, row);
-                    let ended = row.optional_revision("undo_ended")?;
-                    let deletion = row.optional_revision("taken_by")?;
-                    let deletion = deletion.filter(|by| ended.is_none_or(|ended| *by > ended));
+                    let Taken {
+                        taken_by,
+                        undo_ended,
+                    } = Row::of(entity::members::Entity, row).read()?;
+                    let can_be_undone = |by: &Revision| undo_ended.is_none_or(|ended| *by > ended);
+                    let deletion = taken_by.filter(can_be_undone);
                     hidden.push(Hidden { member, deletion });
                 }
                 Ok((revisions_of(rows)?, hidden))
@@ -181,12 +199,11 @@ impl Lists {
             .statement(&self.statements.hidden.restorable, values);
         self.database
             .read("restorable", statement, |rows| {
-                rows.iter()
-                    .map(|row| {
-                        let row = Row::new(log::TABLE, row);
-                        Ok((row.revision("revision")?, row.time("restorable_until")?))
-                    })
-                    .collect()
+                let rows: Vec<Restorable> = read_all(changes::Entity, rows)?;
+                let until = rows
+                    .into_iter()
+                    .map(|row| (row.revision, row.restorable_until));
+                Ok(until.collect())
             })
             .await
     }

@@ -2,12 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sea_orm::{ConnectionTrait, QueryResult};
+use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult};
 
 use crate::{
     domain::{
-        ConversationId, ConversationKey, ConversationKind, CustomData, FolderName, Marks,
-        Reappearance, Revision, Seq, Timestamp, UserId, View,
+        ConversationId, ConversationKey, CustomData, FolderName, Marks, Reappearance, Revision,
+        Seq, Timestamp, UserId, View,
     },
     store::{
         database::{
@@ -16,12 +16,15 @@ use crate::{
             observed::DatabaseTransaction,
             row::Row,
         },
+        entity::{
+            self, conversations,
+            members::{self, Column as C},
+            value::{Flag, Json},
+        },
         heads::Head,
         lists::Lists,
     },
 };
-
-pub(in crate::store) const TABLE: &str = "members";
 
 /// True of every row `m`. The index of conversations is of rows of which this holds, so PostgreSQL reads it only
 /// for a statement that says it. One that has the key of a row does not, and goes by the primary key, however
@@ -75,21 +78,41 @@ impl Statements {
     }
 }
 
-const WITHOUT_FOLDERS: [&str; 13] = [
-    "conversation_key",
-    "joined_after",
-    "left_at",
-    "last_seq",
-    "last_time",
-    "hidden_through",
-    "cleared_through",
-    "read_through",
-    "stays_away",
-    "pinned_at",
-    "muted",
-    "marks",
-    "custom_data",
+/// The columns of [`Stored`] but for the folders.
+const WITHOUT_FOLDERS: [C; 13] = [
+    C::ConversationKey,
+    C::JoinedAfter,
+    C::LeftAt,
+    C::LastSeq,
+    C::LastTime,
+    C::HiddenThrough,
+    C::ClearedThrough,
+    C::ReadThrough,
+    C::StaysAway,
+    C::PinnedAt,
+    C::Muted,
+    C::Marks,
+    C::CustomData,
 ];
+
+/// A row as it stands, with the names of its folders beside it.
+#[derive(FromQueryResult)]
+struct Stored {
+    conversation_key: ConversationKey,
+    joined_after: Seq,
+    left_at: Option<Seq>,
+    last_seq: Option<Seq>,
+    last_time: Option<Timestamp>,
+    hidden_through: Seq,
+    cleared_through: Seq,
+    read_through: Seq,
+    stays_away: Reappearance,
+    pinned_at: Option<Revision>,
+    muted: Flag,
+    marks: Marks,
+    custom_data: Option<CustomData>,
+    folders: Json<Vec<[String; 1]>>,
+}
 
 /// The columns that [`member`] reads, of `members AS m`.
 pub(in crate::store) fn columns(dialect: Dialect) -> String {
@@ -115,33 +138,7 @@ pub(in crate::store) fn columns_without_folders(rows: &str) -> String {
 }
 
 fn without_folders(rows: &str) -> String {
-    let columns = WITHOUT_FOLDERS.map(|column| format!("{rows}.{column}"));
-    columns.join(", ")
-}
-
-/// The kind of a conversation as it is stored: one bit, so that several are a mask.
-pub(in crate::store) const fn stored_kind(kind: ConversationKind) -> i16 {
-    match kind {
-        ConversationKind::C2c => 1,
-        ConversationKind::Group => 2,
-        ConversationKind::System => 4,
-    }
-}
-
-/// The rule that is stored as this number.
-pub(in crate::store) const fn reappearance(stays_away: i64) -> Reappearance {
-    match stays_away {
-        0 => Reappearance::OnMessage,
-        _ => Reappearance::Never,
-    }
-}
-
-/// The number that [`reappearance`] reads.
-pub(in crate::store) const fn stored_reappearance(reappearance: Reappearance) -> i16 {
-    match reappearance {
-        Reappearance::OnMessage => 0,
-        Reappearance::Never => 1,
-    }
+    entity::columns(&format!("{rows}."), WITHOUT_FOLDERS)
 }
 
 impl Member {
@@ -167,21 +164,14 @@ impl Member {
         heads: &HashMap<ConversationKey, Head>,
     ) -> Result<ConversationId, StoreError> {
         let head = heads.get(&self.key).ok_or_else(|| self.without_head())?;
-        head.canonical_id
-            .seen_by(user)
-            .ok_or_else(|| StoreError::Inconsistent {
-                table: "conversations",
-                column: "canonical_id",
-                key: self.key.to_string(),
-            })
+        let seen = head.canonical_id.seen_by(user);
+        seen.ok_or_else(|| {
+            StoreError::inconsistent(conversations::Entity, "canonical_id", self.key.to_string())
+        })
     }
 
     fn without_head(&self) -> StoreError {
-        StoreError::Inconsistent {
-            table: TABLE,
-            column: "conversation_key",
-            key: self.key.to_string(),
-        }
+        StoreError::inconsistent(members::Entity, "conversation_key", self.key.to_string())
     }
 }
 
@@ -218,7 +208,9 @@ impl Lists {
             .database
             .statement(&self.statements.members.known, values);
         let rows = transaction.query_all_raw(known).await?;
-        rows.iter().map(|row| Row::new(TABLE, row).key()).collect()
+        rows.iter()
+            .map(|row| Row::of(members::Entity, row).get("conversation_key"))
+            .collect()
     }
 
     /// Those of a user's rows that exist among these conversations.
@@ -260,31 +252,29 @@ pub(in crate::store) fn members(rows: &[QueryResult]) -> Result<Vec<Member>, Sto
 
 /// Reads [`columns`]; `None` where an outer join has found no row.
 pub(in crate::store) fn member(row: &QueryResult) -> Result<Option<Member>, StoreError> {
-    let row = Row::new(TABLE, row);
-    if row.get::<Option<Vec<u8>>>("conversation_key")?.is_none() {
+    let row = Row::of(members::Entity, row);
+    let key: Option<ConversationKey> = row.get("conversation_key")?;
+    if key.is_none() {
         return Ok(None);
     }
-    let latest = row
-        .optional_seq("last_seq")?
-        .zip(row.optional_time("last_time")?);
-    let custom_data = row.get::<Option<Vec<u8>>>("custom_data")?;
-    let folders: Vec<[String; 1]> = row.json("folders")?;
+    let stored: Stored = row.read()?;
+    let latest = stored.last_seq.zip(stored.last_time);
+    let Json(folders) = stored.folders;
     Ok(Some(Member {
-        key: row.key()?,
+        key: stored.conversation_key,
         view: View {
-            joined_after: row.seq("joined_after")?,
-            left_at: row.optional_seq("left_at")?,
-            hidden_through: row.seq("hidden_through")?,
-            cleared_through: row.seq("cleared_through")?,
-            read_through: row.seq("read_through")?,
-            reappearance: reappearance(row.get::<i16>("stays_away")?.into()),
+            joined_after: stored.joined_after,
+            left_at: stored.left_at,
+            hidden_through: stored.hidden_through,
+            cleared_through: stored.cleared_through,
+            read_through: stored.read_through,
+            reappearance: stored.stays_away,
         },
         latest: latest.map(|(seq, time)| Latest { seq, time }),
-        pinned_at: row.optional_revision("pinned_at")?,
-        muted: row.get::<i16>("muted")? != 0,
-        marks: Marks::from_stored(row.get("marks")?),
-        custom_data: CustomData::new(custom_data.unwrap_or_default())
-            .map_err(|_| row.inconsistent("custom_data"))?,
+        pinned_at: stored.pinned_at,
+        muted: stored.muted.0,
+        marks: stored.marks,
+        custom_data: stored.custom_data.unwrap_or_default(),
         folders: folders
             .iter()
             .map(|[name]| FolderName::new(name).map_err(|_| row.inconsistent("folders")))

@@ -13,12 +13,13 @@ mod statements;
 
 use std::{iter::once, sync::Arc};
 
-use sea_orm::{Statement, Value};
+use sea_orm::{FromQueryResult, Statement, Value};
 
 use crate::{
     domain::{ConversationKind, ListFilter, ListPosition, Revision, UnreadTotals, UserId},
     store::{
         database::{Database, dialect::Dialect, error::StoreError, input::Input, row::Row},
+        entity,
         heads::Heads,
         users::{Revisions, revisions_of},
     },
@@ -128,7 +129,9 @@ impl Lists {
         self.database
             .read("unread", statement, |rows| {
                 let counted = match rows.first() {
-                    Some(first) => totals(&Row::new(members::TABLE, first))?,
+                    Some(first) => Row::of(entity::members::Entity, first)
+                        .read::<Counted>()?
+                        .totals(),
                     None => UnreadTotals::default(),
                 };
                 Ok(Unread {
@@ -164,11 +167,20 @@ impl Lists {
     }
 }
 
-fn totals(row: &Row<'_>) -> Result<UnreadTotals, StoreError> {
-    let total = |name| Ok::<_, StoreError>(row.get::<i64>(name)?.unsigned_abs());
-    Ok(UnreadTotals {
-        messages: total("messages")?,
-        conversations: total("conversations")?,
-        muted_messages: total("muted_messages")?,
-    })
+/// Totals as the database adds them up.
+#[derive(FromQueryResult)]
+struct Counted {
+    messages: i64,
+    conversations: i64,
+    muted_messages: i64,
+}
+
+impl Counted {
+    const fn totals(&self) -> UnreadTotals {
+        UnreadTotals {
+            messages: self.messages.unsigned_abs(),
+            conversations: self.conversations.unsigned_abs(),
+            muted_messages: self.muted_messages.unsigned_abs(),
+        }
+    }
 }

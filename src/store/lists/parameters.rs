@@ -1,12 +1,14 @@
 //! The parameters of the statements about a list.
 
-use super::members::stored_kind;
 use crate::{
     domain::{
         ConversationKey, ConversationKind, FolderName, ListFilter, ListPosition, Membership,
         Revision, Selector, Spared, Timestamp, UserId,
     },
-    store::database::input::{InputColumn, InputRow},
+    store::{
+        database::input::{InputColumn, InputRow},
+        entity::value::stored_kind,
+    },
 };
 
 /// The memberships, as bits of a mask.

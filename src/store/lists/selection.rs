@@ -15,6 +15,7 @@ use crate::{
     domain::{ConversationId, ConversationKey, MAX_COUNTED, Selector, UserId, View, place_by_age},
     store::{
         database::{dialect::Column, error::StoreError, input::Input, row::Row},
+        entity,
         lists::Lists,
         users::{Revisions, revisions_of},
     },
@@ -72,7 +73,7 @@ impl Lists {
         let rows = connection.query_all_raw(statement).await?;
         let revisions = revisions_of(&rows)?;
         let counted: i64 = match rows.first() {
-            Some(first) => Row::new(members::TABLE, first).get("matched")?,
+            Some(first) => Row::of(entity::members::Entity, first).get("matched")?,
             None => 0,
         };
         let (with_copy, without_copy): (Vec<_>, Vec<_>) = members::members(&rows)?

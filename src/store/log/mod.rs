@@ -1,25 +1,49 @@
 //! The log of a user's changes: the responses to retries, what can be undone, and the events that
 //! the user's clients follow.
 
-pub(super) mod kind;
-
 use std::{collections::HashMap, sync::Arc};
 
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, FromQueryResult};
 use serde::{Serialize, Serializer};
 use smallvec::SmallVec;
 
 use crate::{
-    domain::{ChangeOutcome, ConversationId, Origin, RequestKey, Revision, Timestamp, UserId},
-    store::database::{Database, error::StoreError, row::Row},
+    domain::{
+        ChangeOutcome, ConversationId, Origin, RequestDigest, RequestKey, Revision, Timestamp,
+        UserId,
+    },
+    store::{
+        database::{Database, error::StoreError, row::Row},
+        entity::{
+            changes::{self, Column as C},
+            columns,
+            kind::StoredKind,
+            value::Json,
+        },
+    },
 };
 
-use self::kind::StoredKind;
-
-pub(in crate::store) const TABLE: &str = "changes";
 /// The columns that [`recorded`] reads.
-pub(in crate::store) const RECORDED: &str =
-    "revision, request_digest, kind, restorable_until, conversations, results, detail";
+pub(in crate::store) const RECORDED: [C; 7] = [
+    C::Revision,
+    C::RequestDigest,
+    C::Kind,
+    C::RestorableUntil,
+    C::Conversations,
+    C::Results,
+    C::Detail,
+];
+
+/// A record as it stands in its row.
+#[derive(FromQueryResult)]
+struct Stored {
+    revision: Revision,
+    kind: StoredKind,
+    restorable_until: Option<Timestamp>,
+    conversations: Json<Vec<String>>,
+    results: String,
+    detail: Option<String>,
+}
 
 /// A change as it is recorded, whether just now or when the request came first.
 #[derive(Debug)]
@@ -74,7 +98,10 @@ pub(in crate::store) struct Statements {
 impl Statements {
     pub(in crate::store) fn new() -> Self {
         Self {
-            one: format!("SELECT {RECORDED} FROM changes WHERE user_id = $1 AND revision = $2"),
+            one: format!(
+                "SELECT {} FROM changes WHERE user_id = $1 AND revision = $2",
+                columns("", RECORDED)
+            ),
             of_request: of_request("$1", "$2"),
         }
     }
@@ -83,7 +110,8 @@ impl Statements {
 /// The change that a user's request of this name has made; both are parameters.
 pub(in crate::store) fn of_request(user: &str, request: &str) -> String {
     format!(
-        "SELECT user_id, {RECORDED} FROM changes WHERE user_id = {user} AND request_id = {request}"
+        "SELECT user_id, {} FROM changes WHERE user_id = {user} AND request_id = {request}",
+        columns("", RECORDED)
     )
 }
 
@@ -158,11 +186,8 @@ impl Recorded {
 
     /// The error for a record whose `column` does not hold what its kind has there.
     pub(in crate::store) fn inconsistent(&self, column: &'static str) -> StoreError {
-        StoreError::Inconsistent {
-            table: TABLE,
-            column,
-            key: format!("(revision {})", self.revision),
-        }
+        let key = format!("(revision {})", self.revision);
+        StoreError::inconsistent(changes::Entity, column, key)
     }
 }
 
@@ -205,7 +230,8 @@ impl Log {
         self.database
             .read("recorded", statement, |rows| {
                 let row = rows.first();
-                row.map(|row| recorded(&Row::new(TABLE, row))).transpose()
+                row.map(|row| recorded(&Row::of(changes::Entity, row)))
+                    .transpose()
             })
             .await
     }
@@ -229,7 +255,7 @@ impl Log {
                 )
             })
             .await?;
-        row.map(|row| recorded_as(&Row::new(TABLE, &row), request))
+        row.map(|row| recorded_as(&Row::of(changes::Entity, &row), request))
             .transpose()
     }
 }
@@ -262,8 +288,8 @@ pub(in crate::store) fn recorded_for(
 
 /// Reads [`RECORDED`], if it was recorded for this request.
 fn recorded_as(row: &Row<'_>, request: RequestKey) -> Result<Recorded, RequestError> {
-    let digest: Option<Vec<u8>> = row.get("request_digest")?;
-    if digest.is_some_and(|digest| request.is_of(&digest)) {
+    let digest: Option<RequestDigest> = row.get("request_digest")?;
+    if digest.is_some_and(|digest| request.is_of(&digest.0)) {
         Ok(recorded(row)?)
     } else {
         Err(RequestError::IdReused)
@@ -272,16 +298,17 @@ fn recorded_as(row: &Row<'_>, request: RequestKey) -> Result<Recorded, RequestEr
 
 /// Reads [`RECORDED`].
 pub(in crate::store) fn recorded(row: &Row<'_>) -> Result<Recorded, StoreError> {
-    let ids: Vec<String> = row.json("conversations")?;
-    let ids: Option<Vec<_>> = ids.iter().map(|id| id.parse().ok()).collect();
-    let results: String = row.get("results")?;
-    let conversations = ids.and_then(|ids| with_results(ids, &results));
+    let stored: Stored = row.read()?;
+    let Json(ids) = stored.conversations;
+    let ids: Option<_> = ids.iter().map(|id| id.parse().ok()).collect();
+    let ids = ids.ok_or_else(|| row.inconsistent("conversations"))?;
+    let conversations = with_results(ids, &stored.results);
     Ok(Recorded {
-        revision: row.revision("revision")?,
-        kind: StoredKind::from_stored(row.get("kind")?).ok_or_else(|| row.inconsistent("kind"))?,
-        restorable_until: row.optional_time("restorable_until")?,
+        revision: stored.revision,
+        kind: stored.kind,
+        restorable_until: stored.restorable_until,
         conversations: conversations.ok_or_else(|| row.inconsistent("results"))?,
-        detail: row.get("detail")?,
+        detail: stored.detail,
     })
 }
 

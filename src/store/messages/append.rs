@@ -16,6 +16,8 @@ mod statements;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use sea_orm::FromQueryResult;
+
 use super::remembered;
 use crate::{
     domain::{
@@ -27,6 +29,7 @@ use crate::{
             coalesce::{Coalescer, Request, Users},
             error::StoreError,
         },
+        entity::conversations,
         messages::Messages,
     },
 };
@@ -79,7 +82,7 @@ pub(crate) enum Audience {
 }
 
 /// Where and when a message was stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromQueryResult)]
 pub(crate) struct Appended {
     /// Its position.
     pub(crate) seq: Seq,
@@ -287,9 +290,5 @@ impl Messages {
 }
 
 fn not_returned(key: &str) -> StoreError {
-    StoreError::Inconsistent {
-        table: "conversations",
-        column: "conversation_key",
-        key: key.to_owned(),
-    }
+    StoreError::inconsistent(conversations::Entity, "conversation_key", key)
 }

@@ -2,17 +2,24 @@
 
 use std::{collections::HashMap, ops::RangeInclusive};
 
-use sea_orm::QueryResult;
+use sea_orm::{FromQueryResult, QueryResult};
 
 use super::Messages;
 use crate::{
     domain::{
         ConversationId, ConversationKey, Message, MessageBody, PayloadType, Seq, Timestamp, UserId,
     },
-    store::database::{
-        dialect::{Column, ColumnType, Dialect},
-        error::StoreError,
-        row::Row,
+    store::{
+        database::{
+            dialect::{Column, ColumnType, Dialect},
+            error::StoreError,
+            row::Row,
+        },
+        entity::{
+            columns,
+            messages::{self, Column as C},
+            value::{Content, Sender},
+        },
     },
 };
 
@@ -38,10 +45,24 @@ impl StoredMessage {
     }
 }
 
-pub(in crate::store) const TABLE: &str = "messages";
-/// The columns that [`message`] reads, of `messages AS m`.
-pub(in crate::store) const COLUMNS: &str =
-    "m.seq, m.sender_user_id, m.send_time, m.payload_type, m.content";
+/// The columns that [`message`] reads.
+pub(in crate::store) const COLUMNS: [C; 5] = [
+    C::Seq,
+    C::SenderUserId,
+    C::SendTime,
+    C::PayloadType,
+    C::Content,
+];
+
+/// What they hold.
+#[derive(FromQueryResult)]
+struct Stored {
+    seq: Seq,
+    sender_user_id: Sender,
+    send_time: Timestamp,
+    payload_type: Option<PayloadType>,
+    content: Content,
+}
 
 #[cfg_attr(test, derive(serde::Serialize))]
 pub(super) struct Statements {
@@ -52,14 +73,15 @@ pub(super) struct Statements {
 impl Statements {
     pub(super) fn new(dialect: Dialect) -> Self {
         use ColumnType::{Integer, Key};
+        let columns = columns("m.", COLUMNS);
         let (positions, _) = dialect.rows("i", 1, &[("conversation_key", Key), ("seq", Integer)]);
         Self {
             at: format!(
-                "SELECT m.conversation_key, {COLUMNS} FROM {positions} CROSS JOIN messages AS m \
+                "SELECT m.conversation_key, {columns} FROM {positions} CROSS JOIN messages AS m \
                  WHERE m.conversation_key = i.conversation_key AND m.seq = i.seq"
             ),
             page: format!(
-                "SELECT {COLUMNS} FROM messages AS m \
+                "SELECT {columns} FROM messages AS m \
                  WHERE m.conversation_key = $1 AND m.seq BETWEEN $2 AND $3 \
                  ORDER BY m.seq DESC {}",
                 dialect.limit("$4")
@@ -89,7 +111,10 @@ impl Messages {
         self.database
             .read("messages_at", statement, |rows| {
                 rows.iter()
-                    .map(|row| Ok((Row::new(TABLE, row).key()?, message(row)?)))
+                    .map(|row| {
+                        let key = Row::of(messages::Entity, row).get("conversation_key")?;
+                        Ok((key, message(row)?))
+                    })
                     .collect()
             })
             .await
@@ -121,22 +146,13 @@ impl Messages {
 
 /// Reads [`COLUMNS`].
 pub(in crate::store) fn message(row: &QueryResult) -> Result<StoredMessage, StoreError> {
-    let row = Row::new(TABLE, row);
-    let sender: String = row.get("sender_user_id")?;
-    let sender = match sender.as_str() {
-        "" => None,
-        text => Some(UserId::new(text).map_err(|_| row.inconsistent("sender_user_id"))?),
-    };
-    let payload_type = row
-        .get::<Option<String>>("payload_type")?
-        .map(|text| PayloadType::new(&text).map_err(|_| row.inconsistent("payload_type")))
-        .transpose()?;
-    let body = MessageBody::new(payload_type, row.get("content")?)
-        .map_err(|_| row.inconsistent("content"))?;
+    let row = Row::of(messages::Entity, row);
+    let stored: Stored = row.read()?;
+    let body = MessageBody::new(stored.payload_type, stored.content.0);
     Ok(StoredMessage {
-        seq: row.seq("seq")?,
-        sender,
-        send_time: row.time("send_time")?,
-        body,
+        seq: stored.seq,
+        sender: stored.sender_user_id.0,
+        send_time: stored.send_time,
+        body: body.map_err(|_| row.inconsistent("content"))?,
     })
 }

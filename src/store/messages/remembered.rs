@@ -10,7 +10,7 @@
 //! two places, even if it was moved after the look-up.
 
 use ring::digest::{Context, SHA256};
-use sea_orm::{ConnectionTrait, QueryResult, Value};
+use sea_orm::{ConnectionTrait, FromQueryResult, Value};
 
 use super::history;
 use crate::{
@@ -20,8 +20,9 @@ use crate::{
             dialect::{Column, ColumnType, Dialect},
             error::StoreError,
             observed::DatabaseTransaction,
-            row::Row,
+            row::read_all,
         },
+        entity::{self, columns},
         messages::Messages,
     },
 };
@@ -34,6 +35,18 @@ pub(in crate::store) struct Remembered {
     seq: i64,
     send_time: i64,
     fingerprint: i64,
+    recognised_until: i64,
+}
+
+/// A message that is to be erased, as it stands: its texts are only passed on.
+#[derive(FromQueryResult)]
+struct Named {
+    sender_user_id: String,
+    client_message_id: String,
+    seq: i64,
+    send_time: i64,
+    payload_type: Option<String>,
+    content: Vec<u8>,
     recognised_until: i64,
 }
 
@@ -59,7 +72,7 @@ impl Statements {
                 ("recognised_until", Integer),
             ],
         );
-        let columns =
+        let remembered =
             "sender_user_id, client_message_id, seq, send_time, fingerprint, recognised_until";
         Self {
             named: format!(
@@ -69,13 +82,13 @@ impl Statements {
                  WHERE m.conversation_key = $1 AND m.seq >= $2 AND m.seq <= $3 \
                  AND m.client_message_id IS NOT NULL \
                  AND COALESCE(m.recognised_until, m.send_time + $4) >= $5",
-                history::COLUMNS
+                columns("m.", history::COLUMNS)
             ),
             lock_head: "UPDATE conversations SET last_seq = last_seq WHERE conversation_key = $1",
             // Another job may be at the same messages.
             remember: format!(
-                "INSERT INTO erased_messages (conversation_key, {columns}) \
-                 SELECT $1, {columns} FROM {rows} WHERE TRUE \
+                "INSERT INTO erased_messages (conversation_key, {remembered}) \
+                 SELECT $1, {remembered} FROM {rows} WHERE TRUE \
                  ON CONFLICT (conversation_key, sender_user_id, client_message_id) DO NOTHING"
             ),
         }
@@ -127,7 +140,8 @@ impl Messages {
             .statement(&self.statements.remembered.named, values);
         self.database
             .read("to_remember", statement, |rows| {
-                rows.iter().map(|row| remembered(key, row)).collect()
+                let named: Vec<Named> = read_all(entity::messages::Entity, rows)?;
+                Ok(named.into_iter().map(|one| remembered(key, one)).collect())
             })
             .await
     }
@@ -165,26 +179,21 @@ impl Messages {
     }
 }
 
-fn remembered(key: ConversationKey, row: &QueryResult) -> Result<Remembered, StoreError> {
-    let row = Row::new(history::TABLE, row);
-    let (sender, client_message_id): (String, String) =
-        (row.get("sender_user_id")?, row.get("client_message_id")?);
-    let (payload_type, content): (Option<String>, Vec<u8>) =
-        (row.get("payload_type")?, row.get("content")?);
-    Ok(Remembered {
-        seq: row.get("seq")?,
-        send_time: row.get("send_time")?,
-        recognised_until: row.get("recognised_until")?,
+fn remembered(key: ConversationKey, named: Named) -> Remembered {
+    Remembered {
+        seq: named.seq,
+        send_time: named.send_time,
+        recognised_until: named.recognised_until,
         fingerprint: fingerprint(
             key,
-            &sender,
-            &client_message_id,
-            payload_type.as_deref(),
-            &content,
+            &named.sender_user_id,
+            &named.client_message_id,
+            named.payload_type.as_deref(),
+            &named.content,
         ),
-        sender,
-        client_message_id,
-    })
+        sender: named.sender_user_id,
+        client_message_id: named.client_message_id,
+    }
 }
 
 #[cfg(test)]

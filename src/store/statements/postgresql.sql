@@ -1,7 +1,15 @@
 -- The statements that the service runs on PostgreSQL.
 
 -- changes.earlier
-SELECT c.user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
+SELECT
+    c.user_id,
+    c.revision,
+    c.request_digest,
+    c.kind,
+    c.restorable_until,
+    c.conversations,
+    c.results,
+    c.detail
 FROM (
     SELECT r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id, r.ord
     FROM unnest($1::text[] COLLATE "C", $2::bytea[], $3::boolean[])

@@ -1,7 +1,15 @@
 -- The statements that the service runs on SQLite, and how it carries them out.
 
 -- changes.earlier
-SELECT c.user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
+SELECT
+    c.user_id,
+    c.revision,
+    c.request_digest,
+    c.kind,
+    c.restorable_until,
+    c.conversations,
+    c.results,
+    c.detail
 FROM (
     SELECT r.key AS ord, r.value ->> 0 AS user_id, unhex(r.value ->> 1) AS request_id
     FROM json_each($1) AS r

@@ -2,6 +2,7 @@
 
 mod among_many;
 mod count;
+mod entities;
 mod messages_together;
 mod operations;
 mod plans;

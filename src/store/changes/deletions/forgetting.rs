@@ -11,7 +11,7 @@
 use std::collections::HashMap;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, FromQueryResult};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -32,9 +32,13 @@ use crate::{
             error::StoreError,
             input::Input,
             observed::DatabaseTransaction,
-            row::Row,
+            row::read_all,
         },
-        lists::members::{self, Member},
+        entity::{
+            members,
+            value::{Flag, Json},
+        },
+        lists::members::Member,
         log::{Recorded, RecordedConversation},
     },
 };
@@ -57,6 +61,16 @@ pub(in crate::store) struct Forgotten {
 
 /// The folder, the revision that has put the conversation in, and its place in that request.
 type Filed = (i64, i64, i64);
+
+/// The same as they stand.
+#[derive(FromQueryResult)]
+struct Present {
+    conversation_key: ConversationKey,
+    muted: Flag,
+    marks: Marks,
+    custom_data: Option<CustomData>,
+    filed: Json<Vec<Filed>>,
+}
 
 /// Texts of the statements.
 #[cfg_attr(test, derive(serde::Serialize))]
@@ -120,16 +134,16 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 }
 
 impl Forgotten {
-    /// Reads a row of [`Statements::settings`]; `None` if there is nothing to forget.
-    fn read(row: &Row<'_>) -> Result<Option<Self>, StoreError> {
-        let data: Option<Vec<u8>> = row.get("custom_data")?;
+    /// `None` if there is nothing to forget.
+    fn of(present: Present) -> Option<Self> {
+        let data = present.custom_data.unwrap_or_default();
         let forgotten = Self {
-            muted: row.get::<i16>("muted")? != 0,
-            marks: row.get("marks")?,
-            data: STANDARD.encode(data.unwrap_or_default()),
-            filed: row.json("filed")?,
+            muted: present.muted.0,
+            marks: present.marks.to_stored(),
+            data: STANDARD.encode(data.as_bytes()),
+            filed: present.filed.0,
         };
-        Ok((!is_default(&forgotten)).then_some(forgotten))
+        (!is_default(&forgotten)).then_some(forgotten)
     }
 
     /// The product's own data; the outer `None` if it does not parse.
@@ -258,14 +272,12 @@ impl Deletions {
         let settings = self
             .database
             .statement(&self.statements.forgetting.settings, values);
-        let mut found = HashMap::new();
-        for row in transaction.query_all_raw(settings).await? {
-            let row = Row::new(members::TABLE, &row);
-            if let Some(forgotten) = Forgotten::read(&row)? {
-                found.insert(row.key()?, forgotten);
-            }
-        }
-        Ok(found)
+        let rows = transaction.query_all_raw(settings).await?;
+        let present: Vec<Present> = read_all(members::Entity, &rows)?;
+        let forgettable = present
+            .into_iter()
+            .filter_map(|one| Some((one.conversation_key, Forgotten::of(one)?)));
+        Ok(forgettable.collect())
     }
 
     /// Puts back into their folders what the deletion has taken from there, if it is going to be undone.

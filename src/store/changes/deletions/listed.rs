@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ConnectionTrait, QueryResult};
+use sea_orm::{FromQueryResult, QueryResult};
 
 use super::{
     detail::Detail,
@@ -27,7 +27,13 @@ use crate::{
             input::{Input, InputColumn, InputRow, Shape},
             row::Row,
         },
-        log::{self, RECORDED, Recorded, kind::StoredKind},
+        entity::{
+            changes::{self, Column as C},
+            columns,
+            kind::StoredKind,
+            members,
+        },
+        log::{self, RECORDED, Recorded},
     },
 };
 
@@ -137,12 +143,7 @@ fn page(dialect: Dialect) -> String {
         .filter(|kind| Recorded::deletes(*kind))
         .map(|kind| (kind as i16).to_string())
         .collect();
-    let columns: Vec<_> = RECORDED
-        .split(", ")
-        .chain(["client_id", "changed_at"])
-        .collect();
-    let of_log: Vec<_> = columns.iter().map(|column| format!("c.{column}")).collect();
-    let of_page: Vec<_> = columns.iter().map(|column| format!("p.{column}")).collect();
+    let listed = || RECORDED.into_iter().chain([C::ClientId, C::ChangedAt]);
     format!(
         "WITH looked_at AS ( \
              SELECT revision, kind, restorable_until FROM changes \
@@ -168,8 +169,8 @@ fn page(dialect: Dialect) -> String {
          ORDER BY p.revision DESC",
         limit = dialect.limit(&length),
         kinds = kinds.join(", "),
-        of_log = of_log.join(", "),
-        of_page = of_page.join(", "),
+        of_log = columns("c.", listed()),
+        of_page = columns("p.", listed()),
         by_whole_key = dialect.after("found.revision", &user),
     )
 }
@@ -257,12 +258,7 @@ impl Deletions {
             .database
             .statement(&self.statements.listed.standings, values);
         self.database
-            .retrying("standings", || async {
-                let rows = self
-                    .database
-                    .pool()
-                    .query_all_raw(statement.clone())
-                    .await?;
+            .read("standings", statement, |rows| {
                 rows.iter().map(standing).collect()
             })
             .await
@@ -328,33 +324,50 @@ impl Listed {
     }
 }
 
+/// What a page tells beside its deletions.
+#[derive(FromQueryResult)]
+struct Overview {
+    /// How many deletions were found, with one that begins the next page.
+    found: i64,
+    /// How many changes were looked at, and the oldest of them.
+    looked_at: i64,
+    oldest: Option<Revision>,
+}
+
+/// What is read of a deletion beside its record.
+#[derive(FromQueryResult)]
+struct Beside {
+    client_id: Option<ClientId>,
+    changed_at: Timestamp,
+}
+
 /// The deletions of a page, and where the next one begins.
 fn read(rows: &[QueryResult]) -> Result<(Vec<Listed>, Option<Revision>), StoreError> {
     let mut listed = Vec::with_capacity(rows.len());
     for row in rows {
-        let row = Row::new(log::TABLE, row);
-        if row.optional_revision("revision")?.is_none() {
+        let row = Row::of(changes::Entity, row);
+        if row.get::<Option<Revision>>("revision")?.is_none() {
             continue;
         }
-        let client: Option<String> = row.get("client_id")?;
+        let Beside {
+            client_id,
+            changed_at,
+        } = row.read()?;
         listed.push(Listed {
             recorded: log::recorded(&row)?,
-            time: row.time("changed_at")?,
-            client: client
-                .map(|client| ClientId::new(&client).map_err(|_| row.inconsistent("client_id")))
-                .transpose()?,
+            time: changed_at,
+            client: client_id,
         });
     }
     let Some(first) = rows.first() else {
         return Ok((listed, None));
     };
-    let overview = Row::new(log::TABLE, first);
-    let count =
-        |name| Ok::<_, StoreError>(usize::try_from(overview.get::<i64>(name)?).unwrap_or(0));
-    let next = if count("found")? > listed.len() {
+    let overview: Overview = Row::of(changes::Entity, first).read()?;
+    let count = |number| usize::try_from(number).unwrap_or(0);
+    let next = if count(overview.found) > listed.len() {
         listed.last().map(|last| last.recorded.revision)
-    } else if count("looked_at")? == MOST_CHANGES {
-        overview.optional_revision("oldest")?
+    } else if count(overview.looked_at) == MOST_CHANGES {
+        overview.oldest
     } else {
         None
     };
@@ -362,13 +375,22 @@ fn read(rows: &[QueryResult]) -> Result<(Vec<Listed>, Option<Revision>), StoreEr
 }
 
 fn standing(row: &QueryResult) -> Result<((ConversationKey, Revision), Standing), StoreError> {
-    let row = Row::new("members", row);
-    let standing = match row.get("standing")? {
+    let row = Row::of(members::Entity, row);
+    let stands: Stands = row.read()?;
+    let standing = match stands.standing {
         BACK => Standing::Back,
         NEXT => Standing::Next,
         ENDED => Standing::Ended,
         BENEATH => Standing::Beneath,
         _ => return Err(row.inconsistent("standing")),
     };
-    Ok(((row.key()?, row.revision("deletion")?), standing))
+    Ok(((stands.conversation_key, stands.deletion), standing))
+}
+
+/// How a conversation stands from which a deletion took something.
+#[derive(FromQueryResult)]
+struct Stands {
+    conversation_key: ConversationKey,
+    deletion: Revision,
+    standing: i64,
 }

@@ -6,7 +6,7 @@
 
 use crate::{
     domain::{Reappearance, Revision, Seq},
-    store::{changes::ResultField, lists::members, log::RecordedConversation},
+    store::{changes::ResultField, entity::value::reappearance, log::RecordedConversation},
 };
 
 /// How a conversation stands after a deletion or its undoing.
@@ -134,7 +134,7 @@ pub(in crate::store) fn before(conversation: &RecordedConversation) -> Option<Op
         cleared_through: Seq::from_stored(cleared?)?,
         pinned_at: revision(pinned_at)?,
         taken_by: revision(taken_by)?,
-        reappearance: further.get(1).copied().flatten().map(members::reappearance),
+        reappearance: further.get(1).copied().flatten().map(reappearance),
     }))
 }
 
@@ -155,7 +155,7 @@ pub(in crate::store) fn reappearance_since_undo(
 /// Former versions knew one rule, and recorded nothing of it.
 fn reappearance_at(conversation: &RecordedConversation, place: usize) -> Reappearance {
     let number = conversation.numbers.get(place).copied().flatten();
-    members::reappearance(number.unwrap_or(0))
+    reappearance(number.unwrap_or(0))
 }
 
 /// Whether the pin of a conversation that was put back was left out.

@@ -15,8 +15,8 @@ use crate::{
             error::StoreError,
             input::{InputColumn, InputRow},
         },
+        entity::value::stored_reappearance,
         heads::Head,
-        lists::members::stored_reappearance,
         log::Recorded,
     },
 };

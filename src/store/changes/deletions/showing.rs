@@ -20,7 +20,8 @@ use crate::{
             error::StoreError,
             input::{InputColumn, InputRow},
         },
-        log::{Recorded, kind::StoredKind},
+        entity::kind::StoredKind,
+        log::Recorded,
     },
 };
 

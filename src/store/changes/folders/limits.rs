@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, FromQueryResult};
 
 use super::FolderError;
 use crate::{
@@ -16,16 +16,25 @@ use crate::{
     store::{
         changes::folders::Folders,
         database::{error::StoreError, observed::DatabaseTransaction, row::Row},
-        lists::members::{TABLE, member},
+        entity::{folder_conversations, folders},
+        lists::members::member,
     },
 };
 
 /// How much a user's folders show.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, FromQueryResult)]
 struct Shown {
+    #[sea_orm(from_alias = "shown")]
     all: i64,
     /// How much of it the change at hand has put in.
     added: i64,
+}
+
+/// How many folders a user has, and how much is in them, deleted or not.
+#[derive(FromQueryResult)]
+struct Counts {
+    folders: i64,
+    conversations: i64,
 }
 
 impl Folders {
@@ -45,9 +54,9 @@ impl Folders {
         let row = transaction.query_one_raw(counts).await;
         let row = row.map_err(StoreError::from)?;
         let Some(row) = row else { return Ok(()) };
-        let row = Row::new("folders", &row);
-        let (folders, filed): (i64, i64) = (row.get("folders")?, row.get("conversations")?);
-        if matches!(action, FolderAction::Create(_)) && folders > i64::from(MAX_FOLDERS) {
+        let counts: Counts = Row::of(folders::Entity, &row).read()?;
+        let filed = counts.conversations;
+        if matches!(action, FolderAction::Create(_)) && counts.folders > i64::from(MAX_FOLDERS) {
             return Err(FolderError::TooMany);
         }
         if added.is_empty() || filed <= i64::from(MAX_FOLDER_CONVERSATIONS) {
@@ -74,19 +83,14 @@ impl Folders {
         let statement = self.database.statement(&self.statements.shown, values);
         let rows = transaction.query_all_raw(statement).await?;
         let mut shown = match rows.first() {
-            Some(first) => {
-                let row = Row::new("folder_conversations", first);
-                Shown {
-                    all: row.get("shown")?,
-                    added: row.get("added")?,
-                }
-            }
+            Some(first) => Row::of(folder_conversations::Entity, first).read()?,
             None => Shown::default(),
         };
         let mut without_copy = Vec::new();
         for row in &rows {
             if let Some(member) = member(row)? {
-                let added_by = Row::new(TABLE, row).revision("added_by")?;
+                let row = Row::of(folder_conversations::Entity, row);
+                let added_by: Revision = row.get("added_by")?;
                 without_copy.push((member, added_by == revision));
             }
         }

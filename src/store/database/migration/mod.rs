@@ -23,21 +23,6 @@ use sea_orm_migration::{
 /// Where the names of the migrations that have run are kept.
 pub(super) const TABLE: &str = "conversation_schema";
 
-/// All tables that serving reads and writes on PostgreSQL. That these are all there are is tested.
-pub(super) const TABLES: [&str; 11] = [
-    "users",
-    "members",
-    "changes",
-    "folders",
-    "folder_conversations",
-    "conversations",
-    "messages",
-    "erased_messages",
-    "group_requests",
-    "incarnations",
-    "machine_clock",
-];
-
 /// All migrations, in order.
 pub(in crate::store) struct Migrator;
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, FromQueryResult};
 
 use super::{
     AppendError, Appended, Audience, Refused,
@@ -15,9 +15,9 @@ use crate::{
             error::StoreError,
             input::{Input, InputColumn, InputRow},
             observed::DatabaseTransaction,
-            row::Row,
+            row::read_all,
         },
-        lists::members::stored_kind,
+        entity::{members, value::stored_kind},
         messages::Messages,
     },
 };
@@ -44,6 +44,13 @@ pub(super) struct Own {
     sender: UserId,
     key: ConversationKey,
     read_through: Seq,
+}
+
+/// A row that messages have reached.
+#[derive(FromQueryResult, PartialEq, Eq, Hash)]
+struct ReachedRow {
+    user_id: UserId,
+    conversation_key: ConversationKey,
 }
 
 impl InputRow for Arrival {
@@ -181,15 +188,15 @@ impl Messages {
         let arrive = self
             .database
             .statement(&self.statements.append.arrive, values);
-        let mut reached = HashSet::new();
-        for row in transaction.query_all_raw(arrive).await? {
-            let row = Row::new("members", &row);
-            reached.insert((row.get::<String>("user_id")?, row.key()?));
-        }
+        let reached = transaction.query_all_raw(arrive).await?;
+        let reached: HashSet<ReachedRow> = read_all(members::Entity, &reached)?;
         let mut refused = Refused::new();
         for (message, _) in messages {
             if let Audience::Group { sender, .. } = &message.append.to
-                && !reached.contains(&(sender.to_string(), message.key))
+                && !reached.contains(&ReachedRow {
+                    user_id: sender.clone(),
+                    conversation_key: message.key,
+                })
             {
                 refused.insert(message.request, AppendError::NotAGroupMember);
             }

@@ -9,7 +9,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use sea_orm::{ConnectionTrait, DbErr, QueryResult, Value};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, QueryResult, Value};
 
 use super::{
     Append, AppendError, Appended, Refused,
@@ -24,11 +24,9 @@ use crate::{
             observed::DatabaseTransaction,
             row::Row,
         },
+        entity::{conversations, messages, value::Flag},
         heads::{Head, keyed_head},
-        messages::{
-            Messages,
-            history::{self, message},
-        },
+        messages::{Messages, history::message},
     },
 };
 
@@ -77,6 +75,17 @@ pub(super) struct Fresh {
 pub(super) struct Places {
     pub(super) placed: Vec<Option<Placed>>,
     pub(super) refused: Refused,
+}
+
+/// The place of a message that was stored now, as the one statement returns it.
+#[derive(FromQueryResult)]
+struct PlacedRow {
+    #[sea_orm(nested)]
+    appended: Appended,
+    canonical_id: CanonicalId,
+    is_large: Flag,
+    /// Whether the head was no longer as the statement saw it.
+    has_waited: bool,
 }
 
 impl Placed {
@@ -171,7 +180,7 @@ impl Incoming {
 
     /// Reads a message that has the name of this one; `None` if it says something else.
     fn earlier(&self, row: &QueryResult) -> Result<Option<Appended>, StoreError> {
-        let of_row = Row::new(history::TABLE, row);
+        let of_row = Row::of(messages::Entity, row);
         let is_same = match of_row.get::<Option<i64>>("fingerprint")? {
             None => message(row)?.body == self.append.body,
             Some(print) => {
@@ -179,10 +188,7 @@ impl Incoming {
                 id.is_some_and(|id| self.append.fingerprint(self.key, id) == print)
             }
         };
-        let appended = Appended {
-            seq: of_row.seq("seq")?,
-            send_time: of_row.time("send_time")?,
-        };
+        let appended: Appended = of_row.read()?;
         Ok(is_same.then_some(appended))
     }
 }
@@ -212,7 +218,7 @@ impl Places {
 
     /// Notes a message that was found by its name.
     fn note(&mut self, incoming: &[Incoming], row: &QueryResult) -> Result<(), StoreError> {
-        let (message, placed) = self.of_row(incoming, &Row::new(history::TABLE, row))?;
+        let (message, placed) = self.of_row(incoming, &Row::of(messages::Entity, row))?;
         let request = message.request;
         match message.earlier(row)? {
             Some(appended) => *placed = Some(Placed::Earlier(appended)),
@@ -262,24 +268,22 @@ impl Messages {
         let mut found = Places::of(incoming);
         let mut overtaken = Vec::new();
         for result in transaction.query_all_raw(place).await? {
-            let row = Row::new("conversations", &result);
+            let row = Row::of(conversations::Entity, &result);
             if row.get("is_earlier")? {
                 found.note(incoming, &result)?;
                 continue;
             }
             let (message, placed) = found.of_row(incoming, &row)?;
-            if row.get::<String>("canonical_id")? != message.canonical_id.as_str() {
+            let now: PlacedRow = row.read()?;
+            if now.canonical_id != message.canonical_id {
                 return Err(row.inconsistent("canonical_id"));
             }
-            if row.get("has_waited")? {
+            if now.has_waited {
                 overtaken.push(message);
             }
             *placed = Some(Placed::Now(Fresh {
-                appended: Appended {
-                    seq: row.seq("seq")?,
-                    send_time: row.time("send_time")?,
-                },
-                in_large_group: row.get::<i16>("is_large")? != 0,
+                appended: now.appended,
+                in_large_group: now.is_large.0,
             }));
         }
         let names = named(overtaken);
@@ -357,7 +361,7 @@ impl Messages {
         let rows = transaction.query_all_raw(raise).await?;
         rows.iter()
             .map(|row| {
-                let row = Row::new("conversations", row);
+                let row = Row::of(conversations::Entity, row);
                 let (key, head) = keyed_head(&row)?;
                 let raise = raises.get(&key);
                 let raise = raise.filter(|raise| raise.canonical_id == head.canonical_id);
@@ -378,7 +382,7 @@ impl Raise {
                 seq,
                 send_time: head.last_time,
             },
-            in_large_group: head.is_large,
+            in_large_group: head.is_large.0,
         })
     }
 }

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::store::{
     database::{dialect::Dialect, input::Shape},
+    entity::columns,
     heads,
     lists::members::ANY_KIND,
     messages::history,
@@ -105,7 +106,7 @@ fn earlier(rows: &str) -> String {
          UNION ALL \
          SELECT i.number, m.seq, m.sender_user_id, m.send_time, NULL, NULL, m.fingerprint \
          FROM {rows} CROSS JOIN erased_messages AS m WHERE {NAMED}",
-        columns = history::COLUMNS,
+        columns = columns("m.", history::COLUMNS),
     )
 }
 
@@ -146,7 +147,7 @@ fn at_once() -> AtOnce {
                                           WHERE c.conversation_key = p.conversation_key), 0) \
              FROM placed AS p",
             earlier = earlier("input AS i"),
-            head = heads::COLUMNS,
+            head = columns("", heads::COLUMNS),
         ),
         erased_since: format!(
             "SELECT 1 AS one FROM {names} CROSS JOIN erased_messages AS m WHERE {NAMED} LIMIT 1"
@@ -165,7 +166,7 @@ fn steps() -> Steps {
             "INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time) \
              SELECT i.conversation_key, i.canonical_id, i.messages, $1 FROM {raises} WHERE TRUE \
              {RAISED} RETURNING {head}",
-            head = heads::COLUMNS,
+            head = columns("", heads::COLUMNS),
         ),
         insert: format!(
             "INSERT INTO messages (conversation_key, seq, sender_user_id, client_message_id, \

@@ -1,6 +1,6 @@
-//! The kinds of change, as the log has them.
+//! The kinds of change.
 
-/// The kinds of change, as they are recorded.
+/// The kinds of change, by the numbers that the log has of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(i16)]
 pub(in crate::store) enum StoredKind {
@@ -78,28 +78,8 @@ impl StoredKind {
         matches!(self, Self::Delete | Self::DeleteAndClear)
     }
 
-    pub(in crate::store) const fn from_stored(number: i16) -> Option<Self> {
-        Some(match number {
-            1 => Self::Delete,
-            2 => Self::DeleteAndClear,
-            3 => Self::Clear,
-            4 => Self::Restore,
-            5 => Self::Read,
-            6 => Self::Pin,
-            7 => Self::Unpin,
-            8 => Self::Mute,
-            9 => Self::Unmute,
-            10 => Self::Mark,
-            11 => Self::SetCustomData,
-            12 => Self::CreateFolder,
-            13 => Self::DeleteFolder,
-            14 => Self::RenameFolder,
-            15 => Self::AddToFolder,
-            16 => Self::RemoveFromFolder,
-            17 => Self::Join,
-            18 => Self::Leave,
-            19 => Self::Show,
-            _ => return None,
-        })
+    /// The kind that is stored as this number.
+    pub(in crate::store) fn from_stored(number: i16) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| *kind as i16 == number)
     }
 }
