@@ -9,7 +9,7 @@
 //! | [`domain`] | the rules, as plain values and pure functions; depends on `std`, and on a hash function |
 //! | [`app`] | the use cases, one file each, named like the RPC |
 //! | [`grpc`] | the transport: parse, run the use case, render; errors to statuses |
-//! | [`store`] | the database: SQLite or PostgreSQL; a room for each subject (all final texts: `src/store/statements/*.sql`), migrations |
+//! | [`store`] | the database: SQLite or PostgreSQL; the tables as entities (`src/store/entity`), a room for each subject (all final texts: `src/store/statements/*.sql`), migrations |
 //! | [`sync`] | wakes the watchers of a user; the database is the truth |
 //! | [`jobs`] | erasing what nobody can see, trimming the log; a table of every job |
 //! | [`server`] | connects, migrates, assembles, accepts connections, serves |

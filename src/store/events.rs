@@ -44,7 +44,7 @@ pub(in crate::store) fn after(dialect: Dialect) -> String {
 /// The columns of an event beside its record.
 const BESIDE: [C; 4] = [C::ClientId, C::ChangedAt, C::Synced, C::Undoes];
 
-/// What they hold.
+/// Their values.
 #[derive(FromQueryResult)]
 struct Beside {
     client_id: Option<ClientId>,

@@ -11,7 +11,7 @@
 //! reaches them.
 
 mod record;
-mod statements;
+pub(in crate::store) mod statements;
 
 use std::collections::{HashMap, HashSet};
 
@@ -32,7 +32,7 @@ use crate::{
             row::{Row, read_all},
         },
         entity::{conversations, kind::StoredKind, members, users},
-        heads::{Head, keyed_head},
+        heads::{self, Head, keyed_head},
         log,
         messages::append::COPIES,
         users::Raised,
@@ -121,10 +121,8 @@ impl Groups {
                 .await?;
             let rejoined = |changed: &Changed| changed.appeared_before;
             if request.membership == Membership::Member && changed.iter().any(rejoined) {
-                let values = [key.to_bytes().into(), now.as_micros().into()];
-                let lost_sight = self.database.statement(&self.statements.lost_sight, values);
-                let lost = transaction.execute_raw(lost_sight).await;
-                lost.map_err(StoreError::from)?;
+                let lost_sight = statements::lost_sight(key, now).exec(transaction);
+                lost_sight.await.map_err(StoreError::from)?;
             }
         }
         if let Some(of_request) = request.request {
@@ -149,15 +147,12 @@ impl Groups {
         id: &CanonicalId,
         now: Timestamp,
     ) -> Result<Option<Head>, StoreError> {
-        let statements = &self.statements;
-        let key = ConversationKey::from(id).to_bytes();
+        let key = ConversationKey::from(id);
         let needs_one = request.membership == Membership::Member || request.request.is_some();
         let statement = if needs_one {
-            let values = [key.into(), id.as_str().into(), now.as_micros().into()];
-            self.database
-                .statement(&statements.lock_or_create_head, values)
+            self.database.built(&heads::lock_or_create(key, id, now))
         } else {
-            self.database.statement(&statements.lock_head, [key.into()])
+            self.database.built(&heads::lock_and_read(key))
         };
         let row = transaction.query_one_raw(statement).await?;
         row.map(|row| Ok(keyed_head(&Row::of(conversations::Entity, &row))?.1))
@@ -296,11 +291,10 @@ impl Groups {
         key: ConversationKey,
         joining: &[Raised],
     ) -> Result<bool, StoreError> {
-        let statements = &self.statements;
-        let of_key = |sql: &str| self.database.statement(sql, [key.to_bytes().into()]);
-        let rows = transaction.query_all_raw(of_key(&statements.some_members));
+        let sql = &self.statements.some_members;
+        let some = self.database.statement(sql, [key.to_bytes().into()]);
+        let rows = transaction.query_all_raw(some).await?;
         let mut known = rows
-            .await?
             .iter()
             .map(|row| Row::of(members::Entity, row).get("user_id"))
             .collect::<Result<HashSet<UserId>, _>>()?;
@@ -308,15 +302,10 @@ impl Groups {
         if known.len() <= COPIES {
             return Ok(false);
         }
-        transaction
-            .query_all_raw(of_key(&statements.lock_members))
-            .await?;
-        transaction
-            .execute_raw(of_key(&statements.make_large))
-            .await?;
-        transaction
-            .execute_raw(of_key(&statements.forget_copies))
-            .await?;
+        let lock = self.database.built(&statements::lock_members(key));
+        transaction.query_all_raw(lock).await?;
+        statements::make_large(key).exec(transaction).await?;
+        statements::forget_copies(key).exec(transaction).await?;
         Ok(true)
     }
 }

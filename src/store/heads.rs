@@ -2,7 +2,11 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait, DbErr, EntityTrait as _, FromQueryResult, Insert,
+    QueryFilter as _, QueryTrait, Set, UpdateMany,
+    sea_query::{Expr, OnConflict, Query, ReturningClause},
+};
 
 use crate::{
     domain::{CanonicalId, ConversationId, ConversationKey, Seq, Timestamp, UserId},
@@ -214,6 +218,47 @@ pub(in crate::store) const COLUMNS: [C; 5] = [
     C::LastTime,
     C::IsLarge,
 ];
+
+/// Locks the head of a conversation, and changes nothing.
+pub(in crate::store) fn lock(key: ConversationKey) -> UpdateMany<conversations::Entity> {
+    conversations::Entity::update_many()
+        .col_expr(C::LastSeq, Expr::col(C::LastSeq))
+        .filter(C::ConversationKey.eq(key))
+}
+
+/// The same; returns [`COLUMNS`].
+pub(in crate::store) fn lock_and_read(key: ConversationKey) -> UpdateMany<conversations::Entity> {
+    let mut lock = lock(key);
+    QueryTrait::query(&mut lock).returning(head());
+    lock
+}
+
+/// The same of a conversation that may have no head yet: it gets one, without a message.
+pub(in crate::store) fn lock_or_create(
+    key: ConversationKey,
+    id: &CanonicalId,
+    now: Timestamp,
+) -> Insert<conversations::ActiveModel> {
+    let new = conversations::ActiveModel {
+        conversation_key: Set(key),
+        canonical_id: Set(id.clone()),
+        last_seq: Set(Seq::ZERO),
+        last_time: Set(now),
+        ..conversations::ActiveModel::default()
+    };
+    let as_it_is = Expr::col((conversations::Entity, C::LastSeq));
+    let mut insert = conversations::Entity::insert(new).on_conflict(
+        OnConflict::column(C::ConversationKey)
+            .value(C::LastSeq, as_it_is)
+            .to_owned(),
+    );
+    QueryTrait::query(&mut insert).returning(head());
+    insert
+}
+
+fn head() -> ReturningClause {
+    Query::returning().columns(COLUMNS)
+}
 
 /// Reads [`COLUMNS`].
 pub(in crate::store) fn keyed_head(row: &Row<'_>) -> Result<(ConversationKey, Head), StoreError> {

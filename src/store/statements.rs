@@ -1,15 +1,17 @@
-//! The texts of all statements, by module of the store: each handle makes its own.
+//! The texts of all statements, by module of the store: each handle makes its own. [`built`] has those that sea-orm
+//! builds.
 //!
 //! `statements/sqlite.sql` and `statements/postgresql.sql` have the final texts, formatted, and the plans of SQLite. A
 //! test compares them with the texts that are made here; `RENEW_STATEMENTS=yes cargo test --lib statements` writes
 //! them again. The plans of PostgreSQL depend on its data: `tests/it/statements` checks them with much data.
 
+mod built;
 mod written;
 
 use super::{
     changes::{self, deletions, folders, settings},
     database::dialect::Dialect,
-    erasure, events, groups, heads, lists, log, messages, users,
+    erasure, events, groups, heads, lists, messages, users,
 };
 
 /// The statements of all rooms.
@@ -17,7 +19,6 @@ use super::{
 struct Statements {
     users: users::Statements,
     heads: heads::Statements,
-    log: log::Statements,
     lists: lists::Statements,
     messages: messages::Statements,
     changes: changes::Statements,
@@ -34,7 +35,6 @@ impl Statements {
         Self {
             users: users::Statements::new(dialect),
             heads: heads::Statements::new(dialect),
-            log: log::Statements::new(),
             lists: lists::Statements::new(dialect),
             messages: messages::Statements::new(dialect),
             changes: changes::Statements::new(dialect),

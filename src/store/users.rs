@@ -14,7 +14,10 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult};
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, FromQueryResult, QueryFilter as _,
+    QueryResult, UpdateMany, sea_query::Expr,
+};
 
 use crate::{
     domain::{Clock, Revision, UserId},
@@ -33,8 +36,12 @@ use crate::{
 pub(in crate::store) const BASE: &str = "(SELECT COALESCE(MAX(base), 0) FROM incarnations)";
 
 /// Takes the lock that every change of the user's rows takes first, and changes nothing.
-pub(in crate::store) const LOCK_USER: &str =
-    "UPDATE users SET revision = revision WHERE user_id = $1";
+pub(in crate::store) fn lock(user: &UserId) -> UpdateMany<users::Entity> {
+    let revision = users::Column::Revision;
+    users::Entity::update_many()
+        .col_expr(revision, Expr::col(revision))
+        .filter(users::Column::UserId.eq(user.clone()))
+}
 
 /// The revisions of a user that mean something: what is outside of them belongs to a history that was
 /// given up when a backup was restored.

@@ -9,11 +9,11 @@
 
 mod limits;
 mod record;
-mod statements;
+pub(in crate::store) mod statements;
 
 use std::collections::HashSet;
 
-use sea_orm::{ConnectionTrait, Value};
+use sea_orm::{ConnectionTrait, Statement, Value};
 
 use super::{BegunOne, Change, ChangeError, settings::plain};
 use crate::{
@@ -153,9 +153,9 @@ impl Folders {
         let mut taken_out = HashSet::new();
         let changed = match action {
             FolderAction::Create(_) => {
-                let values = [name.as_str().into()];
-                self.run(transaction, &self.statements.create, user, folder, values)
-                    .await?;
+                let created =
+                    statements::create(user, folder.0, name).exec_without_returning(transaction);
+                created.await.map_err(StoreError::from)?;
                 self.put(transaction, user, folder, revision, &keys).await?
             }
             FolderAction::Add(_) => self.put(transaction, user, folder, revision, &keys).await?,
@@ -176,21 +176,18 @@ impl Folders {
                 {
                     return Err(FolderError::AlreadyExists);
                 }
-                let values = [new_name.as_str().into()];
-                self.run(transaction, &self.statements.rename, user, folder, values)
-                    .await?;
+                let renamed = statements::rename(user, folder.0, new_name).exec(transaction);
+                renamed.await.map_err(StoreError::from)?;
                 former = Some(name);
                 shown_as = new_name;
                 HashSet::new()
             }
             FolderAction::Delete => {
                 removed = Some(self.contents(transaction, user, folder).await?);
-                let statements = &self.statements;
-                taken_out = self
-                    .run(transaction, &statements.empty, user, folder, [])
-                    .await?;
-                self.run(transaction, &statements.delete, user, folder, [])
-                    .await?;
+                let empty = self.database.built(&statements::empty(user, folder.0));
+                taken_out = self.keys(transaction, empty).await?;
+                let deleted = statements::delete(user, folder.0).exec(transaction);
+                deleted.await.map_err(StoreError::from)?;
                 HashSet::new()
             }
         };
@@ -226,8 +223,7 @@ impl Folders {
         user: &UserId,
         name: &FolderName,
     ) -> Result<Option<FolderId>, StoreError> {
-        let values = [user.as_str().into(), name.as_str().into()];
-        let find = self.database.statement(&self.statements.find, values);
+        let find = self.database.built(&statements::find(user, name));
         let row = transaction.query_one_raw(find).await?;
         row.map(|row| {
             Row::of(folders::Entity, &row)
@@ -248,18 +244,16 @@ impl Folders {
     ) -> Result<HashSet<ConversationKey>, StoreError> {
         let mut values: Vec<Value> = vec![user.as_str().into(), folder.to_stored().into()];
         values.extend(more);
-        self.keys(transaction, sql, values).await
+        let statement = self.database.statement(sql, values);
+        self.keys(transaction, statement).await
     }
 
     async fn keys(
         &self,
         transaction: &DatabaseTransaction,
-        sql: &str,
-        values: Vec<Value>,
+        statement: Statement,
     ) -> Result<HashSet<ConversationKey>, StoreError> {
-        let rows = transaction
-            .query_all_raw(self.database.statement(sql, values))
-            .await?;
+        let rows = transaction.query_all_raw(statement).await?;
         rows.iter()
             .map(|row| Row::of(folder_conversations::Entity, row).get("conversation_key"))
             .collect()

@@ -318,7 +318,7 @@ fn now(row: &QueryResult) -> Result<(UserId, Made), StoreError> {
     Ok((news.user_id, Made::Now(news.revision, news.results)))
 }
 
-/// What is read of a change that was just made: the rest is known.
+/// The news of a change that was just made: the rest is known.
 #[derive(FromQueryResult)]
 struct News {
     user_id: UserId,

@@ -13,7 +13,7 @@ use crate::store::{
         input::{InputRow, Shape},
     },
     entity::columns,
-    log::{self, RECORDED},
+    log::RECORDED,
     users,
 };
 
@@ -50,7 +50,7 @@ pub(in crate::store) struct ResultField<'a> {
 /// A kind of change: its statements, and the requests for it that wait. `R` is the row that it takes for each
 /// conversation, so a change of this kind cannot be given the rows of another one.
 pub(in crate::store) struct ChangeKind<R> {
-    /// What does not depend on the type of the rows.
+    /// The part that does not depend on the type of the rows.
     pub(super) of_rows: Arc<OfRows>,
     rows: PhantomData<fn(R)>,
 }
@@ -269,7 +269,9 @@ fn at_once(rule: &ChangeRule<'_>, shape: &Shape) -> String {
     };
     let (returned, recorded) = results_of_update(rule);
     format!(
-        "WITH earlier AS ({earlier}), \
+        "WITH earlier AS ( \
+             SELECT user_id, {recorded_columns} FROM changes \
+             WHERE user_id = {user} AND request_id = {request}), \
          input AS (SELECT * FROM {rows}), \
          raised AS ( \
              INSERT INTO users (user_id, revision) SELECT {user}, {first} \
@@ -287,7 +289,7 @@ fn at_once(rule: &ChangeRule<'_>, shape: &Shape) -> String {
                  FROM input AS i LEFT JOIN applied AS a USING (ord)) \
              FROM raised AS b RETURNING {NEWS}) \
          {RECORDED_AND_EARLIER}",
-        earlier = log::of_request(&user, &request),
+        recorded_columns = columns("", RECORDED),
         set = of_target(&rule.set),
         first = users::first(),
         raise = users::raise(Dialect::Postgres),

@@ -1,5 +1,6 @@
 //! Connections, transactions and their repetition, the two dialects of SQL, parameters and rows, and the schema:
-//! all that stands below the statements. Nothing here knows what is stored.
+//! all that stands below the statements. Nothing here knows what is stored, but for two rows about the database
+//! itself: the clock of the machine with SQLite's file, and when the file was written anew.
 
 pub(super) mod backup;
 pub(super) mod coalesce;
@@ -18,13 +19,13 @@ pub(super) mod row;
 mod schema;
 mod session;
 mod sqlite_file;
-mod time;
+pub(super) mod time;
 pub(super) mod transaction;
 pub(super) mod vacuums;
 
 use std::{sync::Arc, time::Duration};
 
-use sea_orm::{Statement, Value};
+use sea_orm::{QueryTrait, Statement, Value};
 use tokio::sync::Semaphore;
 
 use crate::{
@@ -160,6 +161,12 @@ impl Database {
         self.connections.close().await
     }
 
+    /// The statement of a query that sea-orm builds.
+    pub(super) fn built(&self, query: &impl QueryTrait) -> Statement {
+        query.build(self.dialect.backend())
+    }
+
+    /// A statement of this text.
     pub(super) fn statement(
         &self,
         sql: &str,

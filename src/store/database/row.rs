@@ -1,6 +1,6 @@
 //! From a row to values of the domain.
 //!
-//! What parses is said by the types of the columns (`entity::value`) and of the struct that a row is read into.
+//! The types of the columns (`entity::value`) and of the struct that a row is read into say what parses.
 //! A value that does not parse is [`StoreError::Inconsistent`], never a panic: the row was changed by
 //! somebody else, or a disk is failing.
 

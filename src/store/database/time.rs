@@ -5,7 +5,9 @@
 //! what is known of the two is kept in the database: the next process that erases notices a jump, be it the
 //! server or a command.
 
-use sea_orm::ConnectionTrait;
+use sea_orm::{
+    ConnectionTrait, DeleteMany, EntityTrait as _, Insert, QuerySelect as _, Select, Set,
+};
 
 use super::{dialect::Dialect, row::Row};
 use crate::{
@@ -22,6 +24,29 @@ pub(in crate::store) const NOW: &str = "(EXTRACT(EPOCH FROM clock_timestamp()) *
 /// From how far apart on what is kept is brought up to date: a clock that is kept at the right time moves
 /// a little all the time.
 const WORTH_WRITING: Micros = 1_000_000;
+
+/// The clock as it is known since this start of the machine.
+pub(in crate::store) fn known(boot_id: &str) -> Select<machine_clock::Entity> {
+    machine_clock::Entity::find_by_id(boot_id)
+        .select_only()
+        .column(machine_clock::Column::WallAhead)
+}
+
+/// Forgets what is known.
+pub(in crate::store) fn forget() -> DeleteMany<machine_clock::Entity> {
+    machine_clock::Entity::delete_many()
+}
+
+/// Keeps what is known now.
+pub(in crate::store) fn keep(
+    boot_id: &str,
+    wall_ahead: Micros,
+) -> Insert<machine_clock::ActiveModel> {
+    machine_clock::Entity::insert(machine_clock::ActiveModel {
+        boot_id: Set(boot_id.to_owned()),
+        wall_ahead: Set(wall_ahead),
+    })
+}
 
 impl Database {
     /// Asks the database for its time, and tells the clock.
@@ -62,8 +87,7 @@ impl Database {
     pub async fn trust_clock(&self) -> Result<(), StoreError> {
         self.retrying("trust_clock", || async {
             let transaction = self.begin().await?;
-            let forget = self.statement("DELETE FROM machine_clock", []);
-            transaction.execute_raw(forget).await?;
+            forget().exec(&*transaction).await?;
             transaction.commit().await
         })
         .await
@@ -75,10 +99,7 @@ impl Database {
         let (Some(boot_id), Some(_)) = (clock.boot_id(), clock.cautious()) else {
             return Ok(());
         };
-        let known = self.statement(
-            "SELECT wall_ahead FROM machine_clock WHERE boot_id = $1",
-            [boot_id.into()],
-        );
+        let known = self.built(&known(boot_id));
         let known: Option<Micros> = self
             .retrying("known_clock", || async {
                 let row = self.pool().query_one_raw(known.clone()).await?;
@@ -108,13 +129,10 @@ impl Database {
     async fn keep(&self, boot_id: &str, wall_ahead: Micros) -> Result<(), StoreError> {
         self.retrying("remember_clock", || async {
             let transaction = self.begin().await?;
-            let forget = self.statement("DELETE FROM machine_clock", []);
-            transaction.execute_raw(forget).await?;
-            let keep = self.statement(
-                "INSERT INTO machine_clock (boot_id, wall_ahead) VALUES ($1, $2)",
-                [boot_id.into(), wall_ahead.into()],
-            );
-            transaction.execute_raw(keep).await?;
+            forget().exec(&*transaction).await?;
+            keep(boot_id, wall_ahead)
+                .exec_without_returning(&*transaction)
+                .await?;
             transaction.commit().await
         })
         .await

@@ -36,7 +36,7 @@ pub(in crate::store) struct Model {
     /// Its conversations, as JSON: an array of their IDs, in the order of the request.
     #[sea_orm(column_type = "Text")]
     pub(in crate::store) conversations: String,
-    /// What became of each of them, as JSON: an array of arrays of numbers, which the kind gives a meaning.
+    /// The result for each of them, as JSON: an array of arrays of numbers, which the kind gives a meaning.
     #[sea_orm(column_type = "Text")]
     pub(in crate::store) results: String,
     /// The data beside the conversations, as the kind has it.

@@ -1,6 +1,6 @@
 //! `members`: each user's view of each conversation. Of the users' family; its shard key is `user_id`.
 //!
-//! What is listed, visible and unread is derived from the positions here and from the conversation's head.
+//! The positions here and the conversation's head are all that tells what is listed, visible and unread.
 
 use sea_orm::entity::prelude::*;
 

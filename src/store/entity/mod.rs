@@ -17,9 +17,9 @@
 //! The columns have the types of the domain (`value` says how each is stored). A test holds the entities and
 //! the migrated schema together, on both databases: see [`Table`].
 //!
-//! What reads or writes one table in a fixed shape is built by sea-orm from these entities; all other
-//! statements are SQL (`docs/decisions/0004-raw-sql.md` says which, and why). Their columns come from here, too,
-//! where there are many of them: see `columns`.
+//! Statements that read or write one table in a fixed shape are built by sea-orm from these entities; all others
+//! are SQL (`docs/decisions/0004-raw-sql.md` says which, and why). Their long lists of columns come from here,
+//! too: see `columns`.
 //!
 //! Deliberately absent: relations, for no statement joins what sea-orm would join; and an entity for `vacuums`,
 //! SQLite's one row about its own file, which has no key.

@@ -38,7 +38,7 @@ impl fmt::Debug for Content {
     }
 }
 
-/// What a column of JSON says.
+/// The value of a column of JSON.
 #[derive(Debug)]
 pub(in crate::store) struct Json<T>(pub(in crate::store) T);
 

@@ -20,7 +20,7 @@ use crate::{
 /// How far is counted.
 const MOST: u32 = 10_000;
 
-/// What waits to be seen to in a table.
+/// The rows of a table that wait to be seen to.
 #[derive(FromQueryResult)]
 struct Waiting {
     due: i64,

@@ -1,30 +1,38 @@
 //! Erasing messages that are in nobody's view, in bounded batches.
 
-use sea_orm::{ConnectionTrait, Value};
+use sea_orm::{
+    ColumnTrait as _, DeleteMany, EntityTrait as _, QueryFilter as _, QuerySelect as _, Select,
+};
 
 use super::{Erasure, Unseen};
 use crate::{
-    domain::{Seq, Timestamp},
+    domain::{ConversationKey, Seq, Timestamp},
     store::{
         database::{error::StoreError, row::Row},
-        entity::messages,
+        entity::messages::{self, Column as C},
     },
 };
 
-#[cfg_attr(test, derive(serde::Serialize))]
-pub(super) struct Statements {
-    oldest: &'static str,
-    erase: &'static str,
+/// The oldest of these messages.
+pub(in crate::store) fn oldest(unseen: Unseen) -> Select<messages::Entity> {
+    messages::Entity::find()
+        .select_only()
+        .column_as(C::Seq.min(), C::Seq)
+        .filter(C::ConversationKey.eq(unseen.key))
+        .filter(C::Seq.gt(unseen.after))
+        .filter(C::Seq.lte(unseen.through))
 }
 
-impl Statements {
-    pub(super) const fn new() -> Self {
-        Self {
-            oldest: "SELECT MIN(seq) AS seq FROM messages \
-                     WHERE conversation_key = $1 AND seq > $2 AND seq <= $3",
-            erase: "DELETE FROM messages WHERE conversation_key = $1 AND seq >= $2 AND seq <= $3",
-        }
-    }
+/// Erases the messages of a conversation from one position through another.
+pub(in crate::store) fn erase(
+    key: ConversationKey,
+    from: Seq,
+    through: Seq,
+) -> DeleteMany<messages::Entity> {
+    messages::Entity::delete_many()
+        .filter(C::ConversationKey.eq(key))
+        .filter(C::Seq.gte(from))
+        .filter(C::Seq.lte(through))
 }
 
 impl Erasure {
@@ -45,10 +53,6 @@ impl Erasure {
             .messages
             .to_remember(unseen.key, (oldest, last), now)
             .await?;
-        let statements = &self.statements.erase;
-        let erase = self
-            .database
-            .statement(statements.erase, bounds(unseen, oldest, last));
         let erased = self
             .database
             .retrying("erase", || async {
@@ -58,8 +62,8 @@ impl Erasure {
                         .remember(&transaction, unseen.key, &named)
                         .await?;
                 }
-                let erased = transaction.execute_raw(erase.clone()).await?;
-                let erased = erased.rows_affected();
+                let erase = erase(unseen.key, oldest, last);
+                let erased = erase.exec(&*transaction).await?.rows_affected;
                 if erased > 0 {
                     self.database.note_erasure(&transaction).await?;
                 }
@@ -75,9 +79,7 @@ impl Erasure {
     }
 
     async fn oldest(&self, unseen: Unseen) -> Result<Option<Seq>, StoreError> {
-        let statements = &self.statements.erase;
-        let values = bounds(unseen, unseen.after, unseen.through);
-        let oldest = self.database.statement(statements.oldest, values);
+        let oldest = self.database.built(&oldest(unseen));
         self.database
             .read("oldest_unseen", oldest, |rows| match rows.first() {
                 Some(row) => Row::of(messages::Entity, row).get("seq"),
@@ -85,12 +87,4 @@ impl Erasure {
             })
             .await
     }
-}
-
-fn bounds(unseen: Unseen, from: Seq, through: Seq) -> [Value; 3] {
-    [
-        unseen.key.to_bytes().into(),
-        from.to_stored().into(),
-        through.to_stored().into(),
-    ]
 }

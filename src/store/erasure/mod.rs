@@ -33,13 +33,16 @@
 //! and again, while some long transaction keeps PostgreSQL from forgetting them.
 
 mod backlog;
-mod erase;
+pub(in crate::store) mod erase;
 mod trim;
 mod undo;
-mod unlisting;
+pub(in crate::store) mod unlisting;
 mod views;
 
-use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult, Value};
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, FromQueryResult, QueryFilter as _,
+    QueryResult, UpdateMany, Value, sea_query::Keyword,
+};
 
 use crate::{
     domain::{ConversationKey, Timestamp, UserId},
@@ -98,12 +101,10 @@ pub(in crate::store) struct Statements {
     finish_changes: String,
     due_conversations: String,
     lease_conversations: String,
-    finish_conversation: &'static str,
     lock_heads: String,
     pass_on: String,
     undo: undo::Statements,
     views: String,
-    erase: erase::Statements,
     trim: trim::Statements,
     unlisting: unlisting::Statements,
     backlog: backlog::Statements,
@@ -147,9 +148,6 @@ impl Statements {
                 "UPDATE conversations AS c SET erasable_from = $1 FROM {keys} \
                  WHERE c.conversation_key = i.conversation_key"
             ),
-            // Not if a view has shrunk meanwhile.
-            finish_conversation: "UPDATE conversations SET erasable_from = NULL \
-                                  WHERE conversation_key = $1 AND erasable_from = $2",
             // In the order in which messages lock them.
             lock_heads: format!(
                 "SELECT c.conversation_key FROM {due} CROSS JOIN conversations AS c \
@@ -163,12 +161,23 @@ impl Statements {
             ),
             undo: undo::Statements::new(dialect),
             views: views::unseen(dialect),
-            erase: erase::Statements::new(),
             trim: trim::Statements::new(dialect),
             unlisting: unlisting::Statements::new(dialect),
             backlog: backlog::Statements::new(),
         }
     }
+}
+
+/// Marks a conversation as seen to, unless a view of it has shrunk since it was claimed.
+pub(in crate::store) fn finish_conversation(
+    key: ConversationKey,
+    lease: Timestamp,
+) -> UpdateMany<conversations::Entity> {
+    use conversations::Column as C;
+    conversations::Entity::update_many()
+        .col_expr(C::ErasableFrom, Keyword::Null.into())
+        .filter(C::ConversationKey.eq(key))
+        .filter(C::ErasableFrom.eq(lease))
 }
 
 /// Passes over a row that does not parse, so that the others go on: it waits until somebody has mended it.
@@ -333,10 +342,7 @@ impl Erasure {
         key: ConversationKey,
         lease: Timestamp,
     ) -> Result<(), StoreError> {
-        let values: [Value; 2] = [key.to_bytes().into(), lease.as_micros().into()];
-        let finish = self
-            .database
-            .statement(self.statements.finish_conversation, values);
+        let finish = self.database.built(&finish_conversation(key, lease));
         self.database
             .execute_one("finish_conversation", finish)
             .await?;

@@ -22,7 +22,7 @@ use crate::{
         },
         entity::{changes, columns, members},
         log::{self, RECORDED, Recorded},
-        users::LOCK_USER,
+        users,
     },
 };
 
@@ -70,7 +70,7 @@ impl Statements {
     }
 }
 
-/// What the row of `members` says of the deletions that lie on a conversation.
+/// The deletions that lie on a conversation, as the row of `members` knows them.
 #[derive(FromQueryResult)]
 struct Top {
     conversation_key: ConversationKey,
@@ -138,11 +138,10 @@ impl Erasure {
             .map(|change| change.recorded.revision)
             .collect();
         let statements = &self.statements.undo;
-        let lock_user = self.database.statement(LOCK_USER, [user.as_str().into()]);
         self.database
             .retrying("end_undo", || async {
                 let transaction = self.database.begin().await?;
-                transaction.execute_raw(lock_user.clone()).await?;
+                users::lock(user).exec(&*transaction).await?;
                 let mut stacks = self.stacks(&transaction, user, &taken).await?;
                 let ended_before: HashMap<_, _> = stacks
                     .iter()

@@ -10,21 +10,27 @@
 //! - what lists a conversation without a newer message sets `unlisted_through` to 0: showing, undoing, and a
 //!   deletion that ends staying away and keeps newer messages listed.
 
-use sea_orm::{ConnectionTrait as _, QueryResult, Value};
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait as _, EntityTrait as _, QueryFilter as _, QueryResult,
+    UpdateMany, Value, sea_query::Keyword,
+};
 
 use super::{Erasure, unless_inconsistent};
 use crate::{
-    domain::{ConversationKey, UserId},
+    domain::{ConversationKey, Revision, UserId},
     store::{
         database::{
             dialect::{Column, ColumnType, Dialect},
             error::StoreError,
             row::Row,
         },
-        entity::{changes, columns},
+        entity::{
+            changes::{self, Column as C},
+            columns,
+        },
         lists::LISTED,
         log::{self, RECORDED, Recorded},
-        users::LOCK_USER,
+        users,
     },
 };
 
@@ -38,7 +44,14 @@ const STAYS_IN_THE_INDEX: &str = "lists pass over what a change that cannot be r
 pub(super) struct Statements {
     deletions: String,
     unlist: String,
-    done: &'static str,
+}
+
+/// Notes that the conversations of a deletion were looked at.
+pub(in crate::store) fn done(user: &UserId, revision: Revision) -> UpdateMany<changes::Entity> {
+    changes::Entity::update_many()
+        .col_expr(C::Unlists, Keyword::Null.into())
+        .filter(C::UserId.eq(user.clone()))
+        .filter(C::Revision.eq(revision))
 }
 
 impl Statements {
@@ -59,7 +72,6 @@ impl Statements {
                      THEN TRUE ELSE FALSE END",
                 user = dialect.after_rows("$1"),
             ),
-            done: "UPDATE changes SET unlists = NULL WHERE user_id = $1 AND revision = $2",
         }
     }
 }
@@ -124,18 +136,13 @@ impl Erasure {
                 .row_values(&[Column::Keys(keys.collect())]),
         );
         let statements = &self.statements.unlisting;
-        let lock_user = self.database.statement(LOCK_USER, [user.as_str().into()]);
         let unlist = self.database.statement(&statements.unlist, values);
-        let revision = recorded.revision.to_stored();
-        let done = self
-            .database
-            .statement(statements.done, [user.as_str().into(), revision.into()]);
         self.database
             .retrying("unlist", || async {
                 let transaction = self.database.begin().await?;
-                transaction.execute_raw(lock_user.clone()).await?;
+                users::lock(user).exec(&*transaction).await?;
                 transaction.execute_raw(unlist.clone()).await?;
-                transaction.execute_raw(done.clone()).await?;
+                done(user, recorded.revision).exec(&*transaction).await?;
                 transaction.commit().await?;
                 Ok::<_, StoreError>(())
             })

@@ -18,7 +18,7 @@ use crate::{
             group_requests,
             value::{Flag, reappearance, stored_reappearance},
         },
-        groups::Groups,
+        groups::{Groups, statements},
         log::{CHANGED, Recorded},
     },
 };
@@ -35,7 +35,7 @@ pub(super) struct Changed {
     pub(super) appeared_before: bool,
 }
 
-/// What the statements of joining and leaving return of it.
+/// The columns of it that joining and leaving return.
 #[derive(FromQueryResult)]
 pub(super) struct ChangedRow {
     pub(super) user_id: UserId,
@@ -47,7 +47,7 @@ pub(super) struct ChangedRow {
     appeared_before: Flag,
 }
 
-/// What is remembered of a request.
+/// The memory of a request.
 #[derive(FromQueryResult)]
 struct Remembered {
     request_digest: RequestDigest,
@@ -126,9 +126,8 @@ impl Groups {
         key: ConversationKey,
         request: GroupRequest,
     ) -> Result<Option<usize>, ChangeError> {
-        let values = [key.to_bytes().into(), request.id.0.to_vec().into()];
-        let statement = self.database.statement(&self.statements.earlier, values);
-        let row = transaction.query_one_raw(statement).await;
+        let earlier = self.database.built(&statements::earlier(key, request));
+        let row = transaction.query_one_raw(earlier).await;
         let Some(row) = row.map_err(StoreError::from)? else {
             return Ok(None);
         };
@@ -150,17 +149,11 @@ impl Groups {
         now: Timestamp,
         count: usize,
     ) -> Result<(), StoreError> {
-        let values = [
-            key.to_bytes().into(),
-            request.id.0.to_vec().into(),
-            request.digest.0.to_vec().into(),
-            now.saturating_add(self.database.retention)
-                .as_micros()
-                .into(),
-            i64::try_from(count).unwrap_or(i64::MAX).into(),
-        ];
-        let statement = self.database.statement(&self.statements.remember, values);
-        transaction.execute_raw(statement).await?;
+        let kept_until = now.saturating_add(self.database.retention);
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        statements::remember(key, request, kept_until, count)
+            .exec_without_returning(transaction)
+            .await?;
         Ok(())
     }
 }

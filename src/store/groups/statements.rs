@@ -1,12 +1,20 @@
 //! The statements that change the members of a group.
 
+use sea_orm::{
+    ColumnTrait as _, EntityTrait as _, Insert, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, Select, Set, UpdateMany,
+    sea_query::{Expr, Keyword},
+};
+
 use crate::{
-    domain::{ConversationKind, Membership},
+    domain::{ConversationKey, ConversationKind, GroupRequest, Membership, Timestamp},
     store::{
         database::dialect::{ColumnType, Dialect},
-        entity::{columns, value::stored_kind},
-        heads::COLUMNS,
-        lists::members::ANY_KIND,
+        entity::{
+            conversations, group_requests, members,
+            value::{Flag, stored_kind},
+        },
+        lists::members::{ANY_KIND, any_kind},
         messages::append::COPIES,
         users,
     },
@@ -15,21 +23,82 @@ use crate::{
 /// The kind of a group's rows.
 const GROUP: i16 = stored_kind(ConversationKind::Group);
 
-/// Their texts.
+/// The memory of a request of this name.
+pub(in crate::store) fn earlier(
+    key: ConversationKey,
+    request: GroupRequest,
+) -> Select<group_requests::Entity> {
+    use group_requests::Column as C;
+    group_requests::Entity::find_by_id((key, request.id))
+        .select_only()
+        .columns([C::RequestDigest, C::ChangedCount])
+}
+
+/// Remembers how many members a request has changed.
+pub(in crate::store) fn remember(
+    key: ConversationKey,
+    request: GroupRequest,
+    kept_until: Timestamp,
+    changed_count: i64,
+) -> Insert<group_requests::ActiveModel> {
+    group_requests::Entity::insert(group_requests::ActiveModel {
+        conversation_key: Set(key),
+        request_id: Set(request.id),
+        request_digest: Set(request.digest),
+        kept_until: Set(kept_until),
+        changed_count: Set(changed_count),
+    })
+}
+
+/// Locks the rows of all members, in the order in which messages and other members' changes take them.
+pub(in crate::store) fn lock_members(key: ConversationKey) -> Select<members::Entity> {
+    use members::Column as C;
+    members::Entity::find()
+        .select_only()
+        .column(C::UserId)
+        .filter(C::ConversationKey.eq(key))
+        .filter(any_kind())
+        .order_by_asc(C::UserId)
+        .lock_exclusive()
+}
+
+/// Makes a group large.
+pub(in crate::store) fn make_large(key: ConversationKey) -> UpdateMany<conversations::Entity> {
+    use conversations::Column as C;
+    conversations::Entity::update_many()
+        .col_expr(C::IsLarge, Expr::value(Flag(true)))
+        .filter(C::ConversationKey.eq(key))
+}
+
+/// Takes the copies of the head from all who are members.
+pub(in crate::store) fn forget_copies(key: ConversationKey) -> UpdateMany<members::Entity> {
+    use members::Column as C;
+    members::Entity::update_many()
+        .col_expr(C::LastSeq, Keyword::Null.into())
+        .col_expr(C::LastTime, Keyword::Null.into())
+        .filter(C::ConversationKey.eq(key))
+        .filter(any_kind())
+        .filter(C::LeftAt.is_null())
+}
+
+/// Notes that somebody no longer sees what was before: some of it may be for nobody now.
+pub(in crate::store) fn lost_sight(
+    key: ConversationKey,
+    now: Timestamp,
+) -> UpdateMany<conversations::Entity> {
+    use conversations::Column as C;
+    conversations::Entity::update_many()
+        .col_expr(C::ErasableFrom, Expr::value(now))
+        .filter(C::ConversationKey.eq(key))
+}
+
+/// The texts of the other statements.
 #[cfg_attr(test, derive(serde::Serialize))]
 pub(in crate::store) struct Statements {
-    pub(super) lock_or_create_head: String,
-    pub(super) lock_head: String,
-    pub(super) earlier: String,
-    pub(super) remember: String,
     pub(super) join: Change,
     pub(super) leave: Change,
     pub(super) some_members: String,
-    pub(super) lock_members: String,
-    pub(super) make_large: String,
-    pub(super) forget_copies: String,
     pub(super) record: String,
-    pub(super) lost_sight: String,
 }
 
 /// The statements that differ between joining and leaving.
@@ -44,7 +113,6 @@ pub(super) struct Change {
 impl Statements {
     pub(in crate::store) fn new(dialect: Dialect) -> Self {
         use ColumnType::{Integer, Text};
-        let head = format!("RETURNING {}", columns("", COLUMNS));
         let rows = |first, columns: &[_]| dialect.rows("i", first, columns).0;
         let raised = |first| rows(first, &[("user_id", Text), ("revision", Integer)]);
         // An expression and no join, so that it is looked up by the whole key, once for each user.
@@ -67,21 +135,6 @@ impl Statements {
         let stands = "RETURNING user_id, joined_after, hidden_through, cleared_through, pinned_at, \
                       appeared_before, stays_away";
         Self {
-            lock_or_create_head: format!(
-                "INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time) \
-                 VALUES ($1, $2, 0, $3) \
-                 ON CONFLICT (conversation_key) DO UPDATE SET last_seq = conversations.last_seq {head}"
-            ),
-            lock_head: format!(
-                "UPDATE conversations SET last_seq = last_seq WHERE conversation_key = $1 {head}"
-            ),
-            earlier: "SELECT request_digest, changed_count FROM group_requests \
-                      WHERE conversation_key = $1 AND request_id = $2"
-                .to_owned(),
-            remember: "INSERT INTO group_requests \
-                           (conversation_key, request_id, request_digest, kept_until, changed_count) \
-                       VALUES ($1, $2, $3, $4, $5)"
-                .to_owned(),
             join: Change {
                 raise: raise(Membership::Member),
                 // Joining again ends the stay before, which is remembered if it showed the user anything.
@@ -126,18 +179,6 @@ impl Statements {
                  WHERE m.conversation_key = $1 AND {ANY_KIND} AND m.left_at IS NULL LIMIT {}",
                 COPIES + 1
             ),
-            // In the order in which messages and other members' changes take them.
-            lock_members: format!(
-                "SELECT m.user_id FROM members AS m \
-                 WHERE m.conversation_key = $1 AND {ANY_KIND} ORDER BY m.user_id {}",
-                dialect.lock()
-            ),
-            make_large: "UPDATE conversations SET is_large = 1 WHERE conversation_key = $1"
-                .to_owned(),
-            forget_copies: format!(
-                "UPDATE members AS m SET last_seq = NULL, last_time = NULL \
-                 WHERE m.conversation_key = $1 AND {ANY_KIND} AND m.left_at IS NULL"
-            ),
             record: format!(
                 "INSERT INTO changes \
                      (user_id, revision, kind, changed_at, kept_until, synced, conversations, results, \
@@ -148,9 +189,6 @@ impl Statements {
                     &[("user_id", Text), ("revision", Integer), ("results", Text)]
                 )
             ),
-            // Somebody no longer sees what was before: some of it may be for nobody now.
-            lost_sight: "UPDATE conversations SET erasable_from = $2 WHERE conversation_key = $1"
-                .to_owned(),
         }
     }
 }

@@ -1,22 +1,24 @@
 //! The log of a user's changes: the responses to retries, what can be undone, and the events that
 //! the user's clients follow.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
-use sea_orm::{ConnectionTrait, FromQueryResult};
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, FromQueryResult, QueryFilter as _,
+    QuerySelect as _, Select,
+};
 use serde::{Serialize, Serializer};
 use smallvec::SmallVec;
 
 use crate::{
     domain::{
-        ChangeOutcome, ConversationId, Origin, RequestDigest, RequestKey, Revision, Timestamp,
-        UserId,
+        ChangeOutcome, ConversationId, Origin, RequestDigest, RequestId, RequestKey, Revision,
+        Timestamp, UserId,
     },
     store::{
         database::{Database, error::StoreError, row::Row},
         entity::{
             changes::{self, Column as C},
-            columns,
             kind::StoredKind,
             value::Json,
         },
@@ -89,30 +91,21 @@ pub(in crate::store) const UNCHANGED: i64 = 2;
 pub(in crate::store) const NOT_FOUND: i64 = 3;
 pub(in crate::store) const NOT_LISTED: i64 = 4;
 
-#[cfg_attr(test, derive(serde::Serialize))]
-pub(in crate::store) struct Statements {
-    one: String,
-    of_request: String,
+/// The change that made this revision of the user.
+pub(in crate::store) fn of_revision(user: &UserId, revision: Revision) -> Select<changes::Entity> {
+    changes::Entity::find_by_id((user.clone(), revision))
+        .select_only()
+        .columns(RECORDED)
 }
 
-impl Statements {
-    pub(in crate::store) fn new() -> Self {
-        Self {
-            one: format!(
-                "SELECT {} FROM changes WHERE user_id = $1 AND revision = $2",
-                columns("", RECORDED)
-            ),
-            of_request: of_request("$1", "$2"),
-        }
-    }
-}
-
-/// The change that a user's request of this name has made; both are parameters.
-pub(in crate::store) fn of_request(user: &str, request: &str) -> String {
-    format!(
-        "SELECT user_id, {} FROM changes WHERE user_id = {user} AND request_id = {request}",
-        columns("", RECORDED)
-    )
+/// The change that a user's request of this name has made.
+pub(in crate::store) fn of_request(user: &UserId, request: RequestId) -> Select<changes::Entity> {
+    changes::Entity::find()
+        .select_only()
+        .column(C::UserId)
+        .columns(RECORDED)
+        .filter(C::UserId.eq(user.clone()))
+        .filter(C::RequestId.eq(request))
 }
 
 impl Recorded {
@@ -208,14 +201,12 @@ impl RecordedConversation {
 #[derive(Clone)]
 pub(crate) struct Log {
     database: Database,
-    statements: Arc<Statements>,
 }
 
 impl Log {
     pub(in crate::store) fn of(database: &Database) -> Self {
         Self {
             database: database.clone(),
-            statements: Arc::new(Statements::new()),
         }
     }
 
@@ -225,8 +216,7 @@ impl Log {
         user: &UserId,
         revision: Revision,
     ) -> Result<Option<Recorded>, StoreError> {
-        let values = [user.as_str().into(), revision.to_stored().into()];
-        let statement = self.database.statement(&self.statements.one, values);
+        let statement = self.database.built(&of_revision(user, revision));
         self.database
             .read("recorded", statement, |rows| {
                 let row = rows.first();
@@ -242,8 +232,7 @@ impl Log {
         user: &UserId,
         request: RequestKey,
     ) -> Result<Option<Recorded>, RequestError> {
-        let values = [user.as_str().into(), request.id.0.to_vec().into()];
-        let statement = self.database.statement(&self.statements.of_request, values);
+        let statement = self.database.built(&of_request(user, request.id));
         let row = self
             .database
             .retrying("recorded_of_request", || async {

@@ -54,7 +54,7 @@ pub(in crate::store) const COLUMNS: [C; 5] = [
     C::Content,
 ];
 
-/// What they hold.
+/// Their values.
 #[derive(FromQueryResult)]
 struct Stored {
     seq: Seq,

@@ -10,9 +10,12 @@
 //! two places, even if it was moved after the look-up.
 
 use ring::digest::{Context, SHA256};
-use sea_orm::{ConnectionTrait, FromQueryResult, Value};
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, ExprTrait as _, FromQueryResult,
+    QueryFilter as _, QuerySelect as _, Select, Value,
+    sea_query::{Expr, Func},
+};
 
-use super::history;
 use crate::{
     domain::{ConversationKey, Seq, Timestamp},
     store::{
@@ -22,7 +25,8 @@ use crate::{
             observed::DatabaseTransaction,
             row::read_all,
         },
-        entity::{self, columns},
+        entity::messages::{self, Column as C},
+        heads,
         messages::Messages,
     },
 };
@@ -52,9 +56,39 @@ struct Named {
 
 #[cfg_attr(test, derive(serde::Serialize))]
 pub(in crate::store) struct Statements {
-    named: String,
-    lock_head: &'static str,
     remember: String,
+}
+
+/// The messages of a conversation, from one position through another, that may be delivered again after `now`.
+/// One that a former version has stored may for this `retention`.
+pub(in crate::store) fn named(
+    key: ConversationKey,
+    (from, through): (Seq, Seq),
+    retention: i64,
+    now: Timestamp,
+) -> Select<messages::Entity> {
+    let recognised_until = || {
+        Func::coalesce([
+            Expr::col(C::RecognisedUntil),
+            Expr::col(C::SendTime).add(retention),
+        ])
+    };
+    messages::Entity::find()
+        .select_only()
+        .columns([
+            C::SenderUserId,
+            C::ClientMessageId,
+            C::Seq,
+            C::SendTime,
+            C::PayloadType,
+            C::Content,
+        ])
+        .expr_as(recognised_until(), "recognised_until")
+        .filter(C::ConversationKey.eq(key))
+        .filter(C::Seq.gte(from))
+        .filter(C::Seq.lte(through))
+        .filter(C::ClientMessageId.is_not_null())
+        .filter(Expr::expr(recognised_until()).gte(now))
 }
 
 impl Statements {
@@ -75,16 +109,6 @@ impl Statements {
         let remembered =
             "sender_user_id, client_message_id, seq, send_time, fingerprint, recognised_until";
         Self {
-            named: format!(
-                "SELECT {}, m.client_message_id, \
-                     COALESCE(m.recognised_until, m.send_time + $4) AS recognised_until \
-                 FROM messages AS m \
-                 WHERE m.conversation_key = $1 AND m.seq >= $2 AND m.seq <= $3 \
-                 AND m.client_message_id IS NOT NULL \
-                 AND COALESCE(m.recognised_until, m.send_time + $4) >= $5",
-                columns("m.", history::COLUMNS)
-            ),
-            lock_head: "UPDATE conversations SET last_seq = last_seq WHERE conversation_key = $1",
             // Another job may be at the same messages.
             remember: format!(
                 "INSERT INTO erased_messages (conversation_key, {remembered}) \
@@ -121,26 +145,19 @@ pub(in crate::store) fn fingerprint(
 }
 
 impl Messages {
-    /// Those of the conversation's messages from `from` through `through` that may be delivered again after `now`.
+    /// Those of the conversation's messages at these positions, the first and the last of them, that may be
+    /// delivered again after `now`.
     pub(in crate::store) async fn to_remember(
         &self,
         key: ConversationKey,
-        (from, through): (Seq, Seq),
+        positions: (Seq, Seq),
         now: Timestamp,
     ) -> Result<Vec<Remembered>, StoreError> {
-        let values: [Value; 5] = [
-            key.to_bytes().into(),
-            from.to_stored().into(),
-            through.to_stored().into(),
-            self.database.retention_micros().into(),
-            now.as_micros().into(),
-        ];
-        let statement = self
-            .database
-            .statement(&self.statements.remembered.named, values);
+        let retention = self.database.retention_micros();
+        let statement = self.database.built(&named(key, positions, retention, now));
         self.database
             .read("to_remember", statement, |rows| {
-                let named: Vec<Named> = read_all(entity::messages::Entity, rows)?;
+                let named: Vec<Named> = read_all(messages::Entity, rows)?;
                 Ok(named.into_iter().map(|one| remembered(key, one)).collect())
             })
             .await
@@ -154,10 +171,7 @@ impl Messages {
         messages: &[Remembered],
     ) -> Result<(), StoreError> {
         let statements = &self.statements.remembered;
-        let lock = self
-            .database
-            .statement(statements.lock_head, [key.to_bytes().into()]);
-        transaction.execute_raw(lock).await?;
+        heads::lock(key).exec(transaction).await?;
         let texts = |of: fn(&Remembered) -> &str| {
             Column::Texts(messages.iter().map(|one| of(one).to_owned()).collect())
         };

@@ -2515,13 +2515,13 @@ LIMIT 16
 FOR UPDATE SKIP LOCKED;
 
 -- erasure.erase.erase
-DELETE FROM messages
-WHERE conversation_key = $1 AND seq >= $2 AND seq <= $3;
+DELETE FROM "messages"
+WHERE "messages"."conversation_key" = $1 AND "messages"."seq" >= $2 AND "messages"."seq" <= $3;
 
 -- erasure.erase.oldest
-SELECT MIN(seq) AS seq
-FROM messages
-WHERE conversation_key = $1 AND seq > $2 AND seq <= $3;
+SELECT MIN("messages"."seq") AS "seq"
+FROM "messages"
+WHERE "messages"."conversation_key" = $1 AND "messages"."seq" > $2 AND "messages"."seq" <= $3;
 
 -- erasure.finish_changes
 UPDATE changes AS c SET
@@ -2534,9 +2534,9 @@ FROM (
 WHERE c.user_id = i.user_id AND c.revision = i.revision AND c.erasable_from = $1;
 
 -- erasure.finish_conversation
-UPDATE conversations SET
-    erasable_from = NULL
-WHERE conversation_key = $1 AND erasable_from = $2;
+UPDATE "conversations" SET
+    "erasable_from" = NULL
+WHERE "conversations"."conversation_key" = $1 AND "conversations"."erasable_from" = $2;
 
 -- erasure.lease_changes
 UPDATE changes AS c SET
@@ -2677,9 +2677,9 @@ ORDER BY user_id, revision
 LIMIT 100;
 
 -- erasure.unlisting.done
-UPDATE changes SET
-    unlists = NULL
-WHERE user_id = $1 AND revision = $2;
+UPDATE "changes" SET
+    "unlists" = NULL
+WHERE "changes"."user_id" = $1 AND "changes"."revision" = $2;
 
 -- erasure.unlisting.unlist
 UPDATE members AS m SET
@@ -2843,22 +2843,22 @@ SELECT
     (SELECT COUNT(*) FROM folder_conversations WHERE user_id = $1) AS conversations;
 
 -- folders.create
-INSERT INTO folders (user_id, folder_id, name)
+INSERT INTO "folders" ("user_id", "folder_id", "name")
 VALUES ($1, $2, $3);
 
 -- folders.delete
-DELETE FROM folders
-WHERE user_id = $1 AND folder_id = $2;
+DELETE FROM "folders"
+WHERE "folders"."user_id" = $1 AND "folders"."folder_id" = $2;
 
 -- folders.empty
-DELETE FROM folder_conversations
-WHERE user_id = $1 AND folder_id = $2
-RETURNING conversation_key;
+DELETE FROM "folder_conversations"
+WHERE "folder_conversations"."user_id" = $1 AND "folder_conversations"."folder_id" = $2
+RETURNING "conversation_key";
 
 -- folders.find
-SELECT folder_id
-FROM folders
-WHERE user_id = $1 AND name = $2;
+SELECT "folders"."folder_id"
+FROM "folders"
+WHERE "folders"."user_id" = $1 AND "folders"."name" = $2;
 
 -- folders.remove
 DELETE FROM folder_conversations
@@ -2876,9 +2876,9 @@ WHERE
 RETURNING conversation_key;
 
 -- folders.rename
-UPDATE folders SET
-    name = $3
-WHERE user_id = $1 AND folder_id = $2;
+UPDATE "folders" SET
+    "name" = $1
+WHERE "folders"."user_id" = $2 AND "folders"."folder_id" = $3;
 
 -- folders.shown
 SELECT t.shown, t.added, p.*
@@ -2931,14 +2931,14 @@ FROM (
 WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
 
 -- groups.earlier
-SELECT request_digest, changed_count
-FROM group_requests
-WHERE conversation_key = $1 AND request_id = $2;
+SELECT "group_requests"."request_digest", "group_requests"."changed_count"
+FROM "group_requests"
+WHERE "group_requests"."conversation_key" = $1 AND "group_requests"."request_id" = $2;
 
 -- groups.forget_copies
-UPDATE members AS m SET
-    last_seq = NULL, last_time = NULL
-WHERE m.conversation_key = $1 AND m.kind > 0 AND m.left_at IS NULL;
+UPDATE "members" SET
+    "last_seq" = NULL, "last_time" = NULL
+WHERE "members"."conversation_key" = $1 AND "members"."kind" > 0 AND "members"."left_at" IS NULL;
 
 -- groups.join.apply
 INSERT INTO
@@ -3019,35 +3019,22 @@ ON CONFLICT (user_id) DO UPDATE SET
     revision = GREATEST(users.revision + 1, excluded.revision)
 RETURNING user_id, revision;
 
--- groups.lock_head
-UPDATE conversations SET
-    last_seq = last_seq
-WHERE conversation_key = $1
-RETURNING conversation_key, canonical_id, last_seq, last_time, is_large;
-
 -- groups.lock_members
-SELECT m.user_id
-FROM members AS m
-WHERE m.conversation_key = $1 AND m.kind > 0
-ORDER BY m.user_id
+SELECT "members"."user_id"
+FROM "members"
+WHERE "members"."conversation_key" = $1 AND "members"."kind" > 0
+ORDER BY "members"."user_id" ASC
 FOR UPDATE;
 
--- groups.lock_or_create_head
-INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time)
-VALUES ($1, $2, 0, $3)
-ON CONFLICT (conversation_key) DO UPDATE SET
-    last_seq = conversations.last_seq
-RETURNING conversation_key, canonical_id, last_seq, last_time, is_large;
-
 -- groups.lost_sight
-UPDATE conversations SET
-    erasable_from = $2
-WHERE conversation_key = $1;
+UPDATE "conversations" SET
+    "erasable_from" = $1
+WHERE "conversations"."conversation_key" = $2;
 
 -- groups.make_large
-UPDATE conversations SET
-    is_large = 1
-WHERE conversation_key = $1;
+UPDATE "conversations" SET
+    "is_large" = $1
+WHERE "conversations"."conversation_key" = $2;
 
 -- groups.record
 INSERT INTO changes (user_id, revision, kind, changed_at, kept_until, synced, conversations, results, caller)
@@ -3059,7 +3046,8 @@ FROM (
 ) AS i;
 
 -- groups.remember
-INSERT INTO group_requests (conversation_key, request_id, request_digest, kept_until, changed_count)
+INSERT INTO
+    "group_requests" ("conversation_key", "request_id", "request_digest", "kept_until", "changed_count")
 VALUES ($1, $2, $3, $4, $5);
 
 -- groups.some_members
@@ -3077,6 +3065,24 @@ FROM (
 ) AS i
     CROSS JOIN conversations AS c
 WHERE c.conversation_key = i.conversation_key;
+
+-- heads.lock
+UPDATE "conversations" SET
+    "last_seq" = "last_seq"
+WHERE "conversations"."conversation_key" = $1;
+
+-- heads.lock_and_read
+UPDATE "conversations" SET
+    "last_seq" = "last_seq"
+WHERE "conversations"."conversation_key" = $1
+RETURNING "conversation_key", "canonical_id", "last_seq", "last_time", "is_large";
+
+-- heads.lock_or_create
+INSERT INTO "conversations" ("conversation_key", "canonical_id", "last_seq", "last_time")
+VALUES ($1, $2, $3, $4)
+ON CONFLICT ("conversation_key") DO UPDATE SET
+    "last_seq" = "conversations"."last_seq"
+RETURNING "conversation_key", "canonical_id", "last_seq", "last_time", "is_large";
 
 -- heads.positions
 SELECT
@@ -3861,14 +3867,29 @@ SELECT
 FROM counted LEFT JOIN without_copy AS p ON TRUE;
 
 -- log.of_request
-SELECT user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
-FROM changes
-WHERE user_id = $1 AND request_id = $2;
+SELECT
+    "changes"."user_id",
+    "changes"."revision",
+    "changes"."request_digest",
+    "changes"."kind",
+    "changes"."restorable_until",
+    "changes"."conversations",
+    "changes"."results",
+    "changes"."detail"
+FROM "changes"
+WHERE "changes"."user_id" = $1 AND "changes"."request_id" = $2;
 
--- log.one
-SELECT revision, request_digest, kind, restorable_until, conversations, results, detail
-FROM changes
-WHERE user_id = $1 AND revision = $2;
+-- log.of_revision
+SELECT
+    "changes"."revision",
+    "changes"."request_digest",
+    "changes"."kind",
+    "changes"."restorable_until",
+    "changes"."conversations",
+    "changes"."results",
+    "changes"."detail"
+FROM "changes"
+WHERE "changes"."user_id" = $1 AND "changes"."revision" = $2;
 
 -- messages.append.arrive
 INSERT INTO members (user_id, conversation_key, kind, read_through, last_seq, last_time)
@@ -4122,27 +4143,22 @@ WHERE m.conversation_key = $1 AND m.seq BETWEEN $2 AND $3
 ORDER BY m.seq DESC
 LIMIT $4 + 0;
 
--- messages.remembered.lock_head
-UPDATE conversations SET
-    last_seq = last_seq
-WHERE conversation_key = $1;
-
 -- messages.remembered.named
 SELECT
-    m.seq,
-    m.sender_user_id,
-    m.send_time,
-    m.payload_type,
-    m.content,
-    m.client_message_id,
-    COALESCE(m.recognised_until, m.send_time + $4) AS recognised_until
-FROM messages AS m
+    "messages"."sender_user_id",
+    "messages"."client_message_id",
+    "messages"."seq",
+    "messages"."send_time",
+    "messages"."payload_type",
+    "messages"."content",
+    COALESCE("recognised_until", "send_time" + $1) AS "recognised_until"
+FROM "messages"
 WHERE
-    m.conversation_key = $1
-    AND m.seq >= $2
-    AND m.seq <= $3
-    AND m.client_message_id IS NOT NULL
-    AND COALESCE(m.recognised_until, m.send_time + $4) >= $5;
+    "messages"."conversation_key" = $2
+    AND "messages"."seq" >= $3
+    AND "messages"."seq" <= $4
+    AND "messages"."client_message_id" IS NOT NULL
+    AND COALESCE("recognised_until", "send_time" + $5) >= $6;
 
 -- messages.remembered.remember
 INSERT INTO
@@ -5978,6 +5994,18 @@ UNION ALL
 SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
 FROM earlier;
 
+-- time.forget
+DELETE FROM "machine_clock";
+
+-- time.keep
+INSERT INTO "machine_clock" ("boot_id", "wall_ahead")
+VALUES ($1, $2);
+
+-- time.known
+SELECT "machine_clock"."wall_ahead"
+FROM "machine_clock"
+WHERE "machine_clock"."boot_id" = $1;
+
 -- users.begin
 INSERT INTO incarnations (base, began_at)
 SELECT
@@ -5994,6 +6022,11 @@ SELECT
     (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
     GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision
 FROM (SELECT $1 AS user_id) AS me LEFT JOIN users AS u ON u.user_id = me.user_id;
+
+-- users.lock
+UPDATE "users" SET
+    "revision" = "revision"
+WHERE "users"."user_id" = $1;
 
 -- users.revisions
 SELECT

@@ -1470,14 +1470,14 @@ LIMIT 16;
 -- SEARCH conversations USING COVERING INDEX conversations_by_erasable_from (erasable_from>? AND erasable_from<?)
 
 -- erasure.erase.erase
-DELETE FROM messages
-WHERE conversation_key = $1 AND seq >= $2 AND seq <= $3;
+DELETE FROM "messages"
+WHERE "messages"."conversation_key" = ? AND "messages"."seq" >= ? AND "messages"."seq" <= ?;
 -- SEARCH messages USING PRIMARY KEY (conversation_key=? AND seq>? AND seq<?)
 
 -- erasure.erase.oldest
-SELECT MIN(seq) AS seq
-FROM messages
-WHERE conversation_key = $1 AND seq > $2 AND seq <= $3;
+SELECT MIN("messages"."seq") AS "seq"
+FROM "messages"
+WHERE "messages"."conversation_key" = ? AND "messages"."seq" > ? AND "messages"."seq" <= ?;
 -- SEARCH messages USING PRIMARY KEY (conversation_key=? AND seq>? AND seq<?)
 
 -- erasure.finish_changes
@@ -1490,9 +1490,9 @@ WHERE c.user_id = i.user_id AND c.revision = i.revision AND c.erasable_from = $1
 -- SCAN r VIRTUAL TABLE INDEX 1:
 
 -- erasure.finish_conversation
-UPDATE conversations SET
-    erasable_from = NULL
-WHERE conversation_key = $1 AND erasable_from = $2;
+UPDATE "conversations" SET
+    "erasable_from" = NULL
+WHERE "conversations"."conversation_key" = ? AND "conversations"."erasable_from" = ?;
 -- SEARCH conversations USING PRIMARY KEY (conversation_key=?)
 
 -- erasure.lease_changes
@@ -1652,9 +1652,9 @@ LIMIT 100;
 -- SEARCH changes USING INDEX changes_that_unlist ((user_id,revision)>(?,?))
 
 -- erasure.unlisting.done
-UPDATE changes SET
-    unlists = NULL
-WHERE user_id = $1 AND revision = $2;
+UPDATE "changes" SET
+    "unlists" = NULL
+WHERE "changes"."user_id" = ? AND "changes"."revision" = ?;
 -- SEARCH changes USING PRIMARY KEY (user_id=? AND revision=?)
 
 -- erasure.unlisting.unlist
@@ -1852,24 +1852,24 @@ SELECT
 --   SEARCH folder_conversations USING COVERING INDEX folder_conversations_by_conversation (user_id=?)
 
 -- folders.create
-INSERT INTO folders (user_id, folder_id, name)
-VALUES ($1, $2, $3);
+INSERT INTO "folders" ("user_id", "folder_id", "name")
+VALUES (?, ?, ?);
 
 -- folders.delete
-DELETE FROM folders
-WHERE user_id = $1 AND folder_id = $2;
+DELETE FROM "folders"
+WHERE "folders"."user_id" = ? AND "folders"."folder_id" = ?;
 -- SEARCH folders USING PRIMARY KEY (user_id=? AND folder_id=?)
 
 -- folders.empty
-DELETE FROM folder_conversations
-WHERE user_id = $1 AND folder_id = $2
-RETURNING conversation_key;
+DELETE FROM "folder_conversations"
+WHERE "folder_conversations"."user_id" = ? AND "folder_conversations"."folder_id" = ?
+RETURNING "conversation_key";
 -- SEARCH folder_conversations USING PRIMARY KEY (user_id=? AND folder_id=?)
 
 -- folders.find
-SELECT folder_id
-FROM folders
-WHERE user_id = $1 AND name = $2;
+SELECT "folders"."folder_id"
+FROM "folders"
+WHERE "folders"."user_id" = ? AND "folders"."name" = ?;
 -- SEARCH folders USING COVERING INDEX folders_by_name (user_id=? AND name=?)
 
 -- folders.remove
@@ -1888,9 +1888,9 @@ RETURNING conversation_key;
 --   CREATE BLOOM FILTER
 
 -- folders.rename
-UPDATE folders SET
-    name = $3
-WHERE user_id = $1 AND folder_id = $2;
+UPDATE "folders" SET
+    "name" = ?
+WHERE "folders"."user_id" = ? AND "folders"."folder_id" = ?;
 -- SEARCH folders USING PRIMARY KEY (user_id=? AND folder_id=?)
 
 -- folders.shown
@@ -1950,16 +1950,16 @@ WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.co
 -- SEARCH m USING COVERING INDEX members_by_conversation (conversation_key=? AND user_id=?)
 
 -- groups.earlier
-SELECT request_digest, changed_count
-FROM group_requests
-WHERE conversation_key = $1 AND request_id = $2;
+SELECT "group_requests"."request_digest", "group_requests"."changed_count"
+FROM "group_requests"
+WHERE "group_requests"."conversation_key" = ? AND "group_requests"."request_id" = ?;
 -- SEARCH group_requests USING PRIMARY KEY (conversation_key=? AND request_id=?)
 
 -- groups.forget_copies
-UPDATE members AS m SET
-    last_seq = NULL, last_time = NULL
-WHERE m.conversation_key = $1 AND m.kind > 0 AND m.left_at IS NULL;
--- SEARCH m USING INDEX members_by_conversation (conversation_key=?)
+UPDATE "members" SET
+    "last_seq" = NULL, "last_time" = NULL
+WHERE "members"."conversation_key" = ? AND "members"."kind" > 0 AND "members"."left_at" IS NULL;
+-- SEARCH members USING INDEX members_by_conversation (conversation_key=?)
 
 -- groups.join.apply
 INSERT INTO
@@ -2042,37 +2042,23 @@ RETURNING user_id, revision;
 --   SEARCH incarnations USING PRIMARY KEY
 -- USE TEMP B-TREE FOR ORDER BY
 
--- groups.lock_head
-UPDATE conversations SET
-    last_seq = last_seq
-WHERE conversation_key = $1
-RETURNING conversation_key, canonical_id, last_seq, last_time, is_large;
--- SEARCH conversations USING PRIMARY KEY (conversation_key=?)
-
 -- groups.lock_members
-SELECT m.user_id
-FROM members AS m
-WHERE m.conversation_key = $1 AND m.kind > 0
-ORDER BY m.user_id;
--- SEARCH m USING INDEX members_by_conversation (conversation_key=?)
-
--- groups.lock_or_create_head
-INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time)
-VALUES ($1, $2, 0, $3)
-ON CONFLICT (conversation_key) DO UPDATE SET
-    last_seq = conversations.last_seq
-RETURNING conversation_key, canonical_id, last_seq, last_time, is_large;
+SELECT "members"."user_id"
+FROM "members"
+WHERE "members"."conversation_key" = ? AND "members"."kind" > 0
+ORDER BY "members"."user_id" ASC;
+-- SEARCH members USING INDEX members_by_conversation (conversation_key=?)
 
 -- groups.lost_sight
-UPDATE conversations SET
-    erasable_from = $2
-WHERE conversation_key = $1;
+UPDATE "conversations" SET
+    "erasable_from" = ?
+WHERE "conversations"."conversation_key" = ?;
 -- SEARCH conversations USING PRIMARY KEY (conversation_key=?)
 
 -- groups.make_large
-UPDATE conversations SET
-    is_large = 1
-WHERE conversation_key = $1;
+UPDATE "conversations" SET
+    "is_large" = ?
+WHERE "conversations"."conversation_key" = ?;
 -- SEARCH conversations USING PRIMARY KEY (conversation_key=?)
 
 -- groups.record
@@ -2085,8 +2071,9 @@ FROM (
 -- SCAN r VIRTUAL TABLE INDEX 1:
 
 -- groups.remember
-INSERT INTO group_requests (conversation_key, request_id, request_digest, kept_until, changed_count)
-VALUES ($1, $2, $3, $4, $5);
+INSERT INTO
+    "group_requests" ("conversation_key", "request_id", "request_digest", "kept_until", "changed_count")
+VALUES (?, ?, ?, ?, ?);
 
 -- groups.some_members
 SELECT m.user_id
@@ -2103,6 +2090,26 @@ FROM
 WHERE c.conversation_key = i.conversation_key;
 -- SCAN r VIRTUAL TABLE INDEX 1:
 -- SEARCH c USING PRIMARY KEY (conversation_key=?)
+
+-- heads.lock
+UPDATE "conversations" SET
+    "last_seq" = "last_seq"
+WHERE "conversations"."conversation_key" = ?;
+-- SEARCH conversations USING PRIMARY KEY (conversation_key=?)
+
+-- heads.lock_and_read
+UPDATE "conversations" SET
+    "last_seq" = "last_seq"
+WHERE "conversations"."conversation_key" = ?
+RETURNING "conversation_key", "canonical_id", "last_seq", "last_time", "is_large";
+-- SEARCH conversations USING PRIMARY KEY (conversation_key=?)
+
+-- heads.lock_or_create
+INSERT INTO "conversations" ("conversation_key", "canonical_id", "last_seq", "last_time")
+VALUES (?, ?, ?, ?)
+ON CONFLICT ("conversation_key") DO UPDATE SET
+    "last_seq" = "conversations"."last_seq"
+RETURNING "conversation_key", "canonical_id", "last_seq", "last_time", "is_large";
 
 -- heads.positions
 SELECT
@@ -3068,15 +3075,30 @@ FROM counted LEFT JOIN without_copy AS p ON TRUE;
 -- SEARCH m USING INDEX members_listed (user_id=? AND last_time=?) LEFT-JOIN
 
 -- log.of_request
-SELECT user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
-FROM changes
-WHERE user_id = $1 AND request_id = $2;
+SELECT
+    "changes"."user_id",
+    "changes"."revision",
+    "changes"."request_digest",
+    "changes"."kind",
+    "changes"."restorable_until",
+    "changes"."conversations",
+    "changes"."results",
+    "changes"."detail"
+FROM "changes"
+WHERE "changes"."user_id" = ? AND "changes"."request_id" = ?;
 -- SEARCH changes USING INDEX changes_by_request_id (user_id=? AND request_id=?)
 
--- log.one
-SELECT revision, request_digest, kind, restorable_until, conversations, results, detail
-FROM changes
-WHERE user_id = $1 AND revision = $2;
+-- log.of_revision
+SELECT
+    "changes"."revision",
+    "changes"."request_digest",
+    "changes"."kind",
+    "changes"."restorable_until",
+    "changes"."conversations",
+    "changes"."results",
+    "changes"."detail"
+FROM "changes"
+WHERE "changes"."user_id" = ? AND "changes"."revision" = ?;
 -- SEARCH changes USING PRIMARY KEY (user_id=? AND revision=?)
 
 -- messages.append.arrive
@@ -3278,29 +3300,23 @@ ORDER BY m.seq DESC
 LIMIT $4 + 0;
 -- SEARCH m USING PRIMARY KEY (conversation_key=? AND seq>? AND seq<?)
 
--- messages.remembered.lock_head
-UPDATE conversations SET
-    last_seq = last_seq
-WHERE conversation_key = $1;
--- SEARCH conversations USING PRIMARY KEY (conversation_key=?)
-
 -- messages.remembered.named
 SELECT
-    m.seq,
-    m.sender_user_id,
-    m.send_time,
-    m.payload_type,
-    m.content,
-    m.client_message_id,
-    COALESCE(m.recognised_until, m.send_time + $4) AS recognised_until
-FROM messages AS m
+    "messages"."sender_user_id",
+    "messages"."client_message_id",
+    "messages"."seq",
+    "messages"."send_time",
+    "messages"."payload_type",
+    "messages"."content",
+    COALESCE("recognised_until", "send_time" + ?) AS "recognised_until"
+FROM "messages"
 WHERE
-    m.conversation_key = $1
-    AND m.seq >= $2
-    AND m.seq <= $3
-    AND m.client_message_id IS NOT NULL
-    AND COALESCE(m.recognised_until, m.send_time + $4) >= $5;
--- SEARCH m USING PRIMARY KEY (conversation_key=? AND seq>? AND seq<?)
+    "messages"."conversation_key" = ?
+    AND "messages"."seq" >= ?
+    AND "messages"."seq" <= ?
+    AND "messages"."client_message_id" IS NOT NULL
+    AND COALESCE("recognised_until", "send_time" + ?) >= ?;
+-- SEARCH messages USING PRIMARY KEY (conversation_key=? AND seq>? AND seq<?)
 
 -- messages.remembered.remember
 INSERT INTO
@@ -4048,6 +4064,19 @@ RETURNING user_id, revision, results;
 -- BLOOM FILTER ON r (user_id=?)
 -- SEARCH r USING AUTOMATIC COVERING INDEX (user_id=?) LEFT-JOIN
 
+-- time.forget
+DELETE FROM "machine_clock";
+
+-- time.keep
+INSERT INTO "machine_clock" ("boot_id", "wall_ahead")
+VALUES (?, ?);
+
+-- time.known
+SELECT "machine_clock"."wall_ahead"
+FROM "machine_clock"
+WHERE "machine_clock"."boot_id" = ?;
+-- SEARCH machine_clock USING PRIMARY KEY (boot_id=?)
+
 -- users.begin
 INSERT INTO incarnations (base, began_at)
 SELECT
@@ -4077,6 +4106,12 @@ FROM (SELECT $1 AS user_id) AS me LEFT JOIN users AS u ON u.user_id = me.user_id
 --   SEARCH incarnations USING PRIMARY KEY
 -- SCALAR SUBQUERY 2
 --   SEARCH incarnations USING PRIMARY KEY
+
+-- users.lock
+UPDATE "users" SET
+    "revision" = "revision"
+WHERE "users"."user_id" = ?;
+-- SEARCH users USING PRIMARY KEY (user_id=?)
 
 -- users.revisions
 SELECT

@@ -7,7 +7,7 @@ use sea_orm_migration::MigratorTrait as _;
 use serde_json::Value as Json;
 use sqlformat::{FormatOptions, Indent, QueryParams};
 
-use super::Statements;
+use super::{Statements, built};
 use crate::{
     reference,
     store::database::{dialect::Dialect, migration::Migrator},
@@ -45,6 +45,8 @@ fn statements(dialect: Dialect) -> Vec<(String, String)> {
     let statements = serde_json::to_value(Statements::new(dialect)).unwrap();
     let mut found = Vec::new();
     collect("", &statements, &mut found);
+    found.extend(built::statements(dialect));
+    found.sort_by(|(one, _), (other, _)| one.split('.').cmp(other.split('.')));
     found
 }
 

@@ -63,7 +63,7 @@ async fn claims_of_a_dead_round_are_taken_over_after_the_lease(database: TestDat
     let doomed = rounds.clone().observed({
         let this_round = Arc::clone(&this_round);
         move |statement| {
-            if statement.sql.starts_with("DELETE FROM messages") {
+            if statement.sql.starts_with("DELETE FROM \"messages\"") {
                 this_round.get().expect("it was set before").abort();
             }
         }

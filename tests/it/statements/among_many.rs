@@ -94,6 +94,7 @@ fn is_by_key(sql: &str) -> bool {
         .iter()
         .any(|word| sql.contains(&format!("{word} m.conversation_key = $1")))
         || sql.contains("WHERE conversation_key = $1")
+        || sql.contains("WHERE \"members\".\"conversation_key\" = $1")
         || sql.contains("m.conversation_key = i.conversation_key AND m.kind > 0")
         || sql.contains("WITH views AS");
     tables(sql).contains("members")

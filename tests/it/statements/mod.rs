@@ -10,6 +10,7 @@ mod recorder;
 mod records;
 mod rows_read;
 mod together;
+mod written;
 
 use std::{collections::BTreeSet, future::Future, time::Duration};
 

@@ -320,8 +320,10 @@ fn check_planned_once(connection: &Connection, statement: &Statement) {
     let values = values.map_or_else(Vec::new, |values| values.0);
     for _ in 0..2 {
         for index in 1..=prepared.parameter_count() {
-            let name = prepared.parameter_name(index).expect("it has a name");
-            let number: usize = name.trim_start_matches('$').parse().expect("a number");
+            // Parameters without a name come in the order of the values.
+            let name = prepared.parameter_name(index);
+            let number = name.map(|name| name.trim_start_matches('$').parse().expect("a number"));
+            let number: usize = number.unwrap_or(index);
             let value = sqlite_value(&values[number - 1]);
             let bound = prepared.raw_bind_parameter(index, value);
             bound.expect("it takes the value");

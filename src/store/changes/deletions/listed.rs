@@ -324,7 +324,7 @@ impl Listed {
     }
 }
 
-/// What a page tells beside its deletions.
+/// The overview of a page beside its deletions.
 #[derive(FromQueryResult)]
 struct Overview {
     /// How many deletions were found, with one that begins the next page.
@@ -334,7 +334,7 @@ struct Overview {
     oldest: Option<Revision>,
 }
 
-/// What is read of a deletion beside its record.
+/// The columns of a deletion beside its record.
 #[derive(FromQueryResult)]
 struct Beside {
     client_id: Option<ClientId>,

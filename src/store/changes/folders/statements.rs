@@ -1,21 +1,80 @@
 //! The statements about folders.
 
+use sea_orm::{
+    ColumnTrait as _, DeleteMany, EntityTrait as _, Insert, QueryFilter as _, QuerySelect as _,
+    QueryTrait, Select, Set, UpdateMany, sea_query::Expr,
+};
+
+use crate::domain::{FolderName, Revision, UserId};
 use crate::store::{
     database::dialect::{ColumnType, Dialect},
+    entity::{
+        folder_conversations,
+        folders::{self, Column as C},
+    },
     lists::{LISTED, members},
     users::{self, BASE},
 };
 
-/// Their texts.
+/// The folder of this name.
+pub(in crate::store) fn find(user: &UserId, name: &FolderName) -> Select<folders::Entity> {
+    folders::Entity::find()
+        .select_only()
+        .column(C::FolderId)
+        .filter(C::UserId.eq(user.clone()))
+        .filter(C::Name.eq(name.clone()))
+}
+
+/// A new folder.
+pub(in crate::store) fn create(
+    user: &UserId,
+    folder: Revision,
+    name: &FolderName,
+) -> Insert<folders::ActiveModel> {
+    folders::Entity::insert(folders::ActiveModel {
+        user_id: Set(user.clone()),
+        folder_id: Set(folder),
+        name: Set(name.clone()),
+    })
+}
+
+/// Another name for a folder.
+pub(in crate::store) fn rename(
+    user: &UserId,
+    folder: Revision,
+    name: &FolderName,
+) -> UpdateMany<folders::Entity> {
+    folders::Entity::update_many()
+        .col_expr(C::Name, Expr::value(name.clone()))
+        .filter(C::UserId.eq(user.clone()))
+        .filter(C::FolderId.eq(folder))
+}
+
+/// Removes a folder.
+pub(in crate::store) fn delete(user: &UserId, folder: Revision) -> DeleteMany<folders::Entity> {
+    folders::Entity::delete_many()
+        .filter(C::UserId.eq(user.clone()))
+        .filter(C::FolderId.eq(folder))
+}
+
+/// Takes everything out of a folder; returns the keys of what was in it.
+pub(in crate::store) fn empty(
+    user: &UserId,
+    folder: Revision,
+) -> DeleteMany<folder_conversations::Entity> {
+    use folder_conversations::Column as C;
+    let mut delete = folder_conversations::Entity::delete_many()
+        .filter(C::UserId.eq(user.clone()))
+        .filter(C::FolderId.eq(folder));
+    QueryTrait::query(&mut delete).returning_col(C::ConversationKey);
+    delete
+}
+
+/// The texts of the other statements.
 #[cfg_attr(test, derive(serde::Serialize))]
 pub(in crate::store) struct Statements {
-    pub(super) find: String,
-    pub(super) create: String,
-    pub(super) rename: String,
     pub(super) add: String,
     pub(super) remove: String,
-    pub(super) delete: String,
-    pub(super) empty: String,
     pub(super) touch: String,
     pub(super) counts: String,
     pub(super) shown: String,
@@ -36,9 +95,6 @@ impl Statements {
         let owner_of_folder = dialect.after("f.ord", "f.user_id");
         let present = users::present(dialect);
         Self {
-            find: "SELECT folder_id FROM folders WHERE user_id = $1 AND name = $2".to_owned(),
-            create: "INSERT INTO folders (user_id, folder_id, name) VALUES ($1, $2, $3)".to_owned(),
-            rename: "UPDATE folders SET name = $3 WHERE user_id = $1 AND folder_id = $2".to_owned(),
             add: format!(
                 "INSERT INTO folder_conversations \
                      (user_id, folder_id, conversation_key, added_by, ord) \
@@ -54,10 +110,6 @@ impl Statements {
                  RETURNING conversation_key",
                 keys(3)
             ),
-            delete: "DELETE FROM folders WHERE user_id = $1 AND folder_id = $2".to_owned(),
-            empty: "DELETE FROM folder_conversations WHERE user_id = $1 AND folder_id = $2 \
-                    RETURNING conversation_key"
-                .to_owned(),
             // A conversation that was put in or taken out has received a setting.
             touch: format!(
                 "UPDATE members AS m SET changed_by = $2 FROM {} \
