@@ -114,3 +114,78 @@ fn unparsable_column(error: &TryGetError) -> Option<String> {
 fn named(column: &str) -> String {
     column.trim_matches('"').to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DbBackend, Statement};
+
+    use super::*;
+    use crate::{
+        domain::{PayloadType, Seq, Timestamp},
+        store::entity::messages,
+    };
+
+    #[derive(Debug, FromQueryResult)]
+    struct Stored {
+        seq: Seq,
+        send_time: Timestamp,
+        payload_type: Option<PayloadType>,
+    }
+
+    /// The row that this statement returns.
+    async fn read(sql: &str) -> Result<Stored, StoreError> {
+        let mut options = ConnectOptions::new("sqlite::memory:");
+        options.max_connections(1).sqlx_logging(false);
+        let database = Database::connect(options).await.unwrap();
+        let statement = Statement::from_string(DbBackend::Sqlite, sql);
+        let row = database.query_one_raw(statement).await.unwrap().unwrap();
+        Row::of(messages::Entity, &row).read()
+    }
+
+    #[tokio::test]
+    async fn a_row_that_parses_is_read() {
+        let stored = read("SELECT 7 AS seq, 8 AS send_time, NULL AS payload_type").await;
+        let stored = stored.unwrap();
+        assert_eq!(stored.seq, Seq::saturating(7));
+        assert_eq!(stored.send_time, Timestamp::from_micros(8));
+        assert_eq!(stored.payload_type, None);
+    }
+
+    #[tokio::test]
+    async fn a_value_that_does_not_parse_is_inconsistent_and_its_column_is_named() {
+        for (sql, expected) in [
+            (
+                "SELECT -1 AS seq, 8 AS send_time, NULL AS payload_type",
+                "seq",
+            ),
+            (
+                "SELECT 7 AS seq, NULL AS send_time, 'text' AS payload_type",
+                "send_time",
+            ),
+            (
+                "SELECT 7 AS seq, 'now' AS send_time, 'text' AS payload_type",
+                "send_time",
+            ),
+            (
+                "SELECT 7 AS seq, 8 AS send_time, '' AS payload_type",
+                "payload_type",
+            ),
+        ] {
+            match read(sql).await {
+                Err(StoreError::Inconsistent { table, column, .. }) => {
+                    assert_eq!((table, &*column), ("messages", expected), "{sql}");
+                }
+                other => panic!("{sql}: {other:?}"),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_column_that_the_statement_does_not_return_is_a_mistake_of_the_service() {
+        let stored = read("SELECT 8 AS send_time, NULL AS payload_type").await;
+        assert!(
+            matches!(stored, Err(StoreError::Statement(_))),
+            "{stored:?}"
+        );
+    }
+}
