@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{App, AppError, positions::positioned};
+use super::{App, AppError};
 use crate::{
     domain::{
         Batch, ConversationId, Deletion, Origin, Reappearance, Seq, Settings, Synchronisation,
@@ -44,7 +44,9 @@ pub(super) async fn delete(
         settings,
         seen_through,
     } = request;
-    let targets = positioned(app, &origin.user, conversations)
+    let heads = app.store.heads();
+    let targets = heads
+        .positions(&origin.user, conversations)
         .await?
         .into_iter()
         .map(

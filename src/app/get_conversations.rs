@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{
     App, AppError,
-    entries::{Conversation, conversations, listed},
+    entries::{Conversation, conversations},
 };
 use crate::domain::{Batch, ConversationId, ConversationKey, UserId};
 
@@ -28,8 +28,7 @@ pub async fn get_conversations(
     ids: Batch<ConversationId>,
 ) -> Result<Found, AppError> {
     let keys: Vec<_> = ids.iter().map(|id| ConversationKey::of(id, user)).collect();
-    let members = app.store.lists().members(user, keys.clone()).await?;
-    let (entries, heads) = listed(&app.store, members).await?;
+    let entries = app.store.lists().listed(user, keys.clone()).await?;
     let mut by_key: HashMap<_, _> = entries
         .into_iter()
         .map(|entry| (entry.member.key, entry))
@@ -42,7 +41,7 @@ pub async fn get_conversations(
         }
     }
     Ok(Found {
-        conversations: conversations(&app.store, user, found, heads).await?,
+        conversations: conversations(&app.store, user, found).await?,
         missing,
     })
 }

@@ -1,6 +1,6 @@
 //! Counting the unread messages of a user's list.
 
-use super::{App, AppError, entries::listed};
+use super::{App, AppError};
 use crate::domain::{ListFilter, UnreadTotals, UserId};
 
 /// Counts unread messages, without system conversations. Two statements at most: what the
@@ -15,9 +15,8 @@ pub async fn get_unread_count(
     filter: &ListFilter,
 ) -> Result<UnreadTotals, AppError> {
     let unread = app.store.lists().unread(user, filter).await?;
-    let (uncounted, _) = listed(&app.store, unread.uncounted).await?;
     let mut totals = unread.counted;
-    for entry in uncounted.iter().filter(|entry| entry.passes(filter)) {
+    for entry in unread.uncounted {
         match entry.unread() {
             0 => {}
             messages if entry.member.muted => totals.muted_messages += messages,

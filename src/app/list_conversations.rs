@@ -2,11 +2,11 @@
 
 use super::{
     App, AppError,
-    entries::{Conversation, Listed, listed, page},
+    entries::{Conversation, page},
 };
 use crate::{
     domain::{ListBeginning, ListCursor, ListFilter, ListPosition, PageSize, Revision, UserId},
-    store::{Part, settled},
+    store::{Entry, Part, settled},
 };
 
 /// Asks for a page of a user's list.
@@ -65,7 +65,7 @@ pub async fn list_conversations(
     };
     // Taken before the list is read, so that it holds of what is read.
     let settled = settled(&app.clock);
-    let (revisions, members) = app.store.lists().page(&user, &filter, &part).await?;
+    let (revisions, entries) = app.store.lists().page(&user, &filter, &part).await?;
     let beginning = beginning.unwrap_or(ListBeginning {
         revision: revisions.present,
         as_of: settled,
@@ -74,15 +74,13 @@ pub async fn list_conversations(
         return Err(AppError::RevisionUnknown);
     }
 
-    let (entries, heads) = listed(&app.store, members).await?;
     let mut placed: Vec<_> = entries
         .into_iter()
-        .filter(|entry| entry.passes(&filter))
         .map(|entry| (position(&entry, pins_through), entry))
         .filter(|(position, _)| after.as_ref().is_none_or(|after| position > after))
         .collect();
     placed.sort_by(|(left, _), (right, _)| left.cmp(right));
-    let (conversations, next) = page(&app.store, &user, placed, page_size, heads).await?;
+    let (conversations, next) = page(&app.store, &user, placed, page_size).await?;
     Ok(ConversationPage {
         conversations,
         next: next.map(|after| ListCursor { beginning, after }),
@@ -91,7 +89,8 @@ pub async fn list_conversations(
 }
 
 /// Where an entry stands in a listing in which pins count through this revision.
-fn position(Listed { member, latest }: &Listed, pins_through: Option<Revision>) -> ListPosition {
+fn position(entry: &Entry, pins_through: Option<Revision>) -> ListPosition {
+    let Entry { member, latest, .. } = entry;
     ListPosition::new(
         member.pinned_at,
         pins_through,

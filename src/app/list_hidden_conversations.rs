@@ -4,14 +4,14 @@ use std::cmp::Reverse;
 
 use super::{
     App, AppError,
-    entries::{Conversation, Listed, page},
+    entries::{Conversation, page},
 };
 use crate::{
     domain::{
         HiddenCursor, HiddenFilter, HiddenPosition, PageSize, Reappearance, Revision, Timestamp,
         UserId,
     },
-    store::Hidden,
+    store::{Entry, Hidden},
 };
 
 /// Asks for a page of what is hidden.
@@ -70,7 +70,7 @@ pub async fn list_hidden_conversations(
     } = request;
     let after = cursor.map(|cursor| cursor.after);
     let limit = page_size.get() + 1;
-    let (revisions, found) = app
+    let (revisions, mut hidden) = app
         .store
         .lists()
         .hidden(&user, &filter, after, limit)
@@ -80,19 +80,9 @@ pub async fn list_hidden_conversations(
         return Err(AppError::RevisionUnknown);
     }
 
-    let without_copy = found.iter().filter(|one| one.member.latest.is_none());
-    let without_copy = without_copy.map(|one| one.member.key).collect();
-    let heads = app.store.heads().of_keys(without_copy).await?;
-    let mut hidden = Vec::with_capacity(found.len());
-    for Hidden { member, deletion } in found {
-        let latest = member.latest_in(&heads)?;
-        if member.view.is_hidden(latest.seq) {
-            hidden.push((Listed { member, latest }, deletion));
-        }
-    }
-    hidden.retain(|(one, _)| after.is_none_or(|after| place(one) > order(after)));
-    hidden.sort_by_key(|(one, _)| place(one));
-    let deletions: Vec<_> = hidden.iter().map(|(_, deletion)| *deletion).collect();
+    hidden.retain(|one| after.is_none_or(|after| place(&one.entry) > order(after)));
+    hidden.sort_by_key(|one| place(&one.entry));
+    let deletions: Vec<_> = hidden.iter().map(|one| one.deletion).collect();
     let shown = deletions.iter().take(page_size.get());
     let taken = shown.copied().flatten().collect();
     let restorable = app
@@ -100,8 +90,9 @@ pub async fn list_hidden_conversations(
         .lists()
         .restorable(&user, taken, app.clock.now())
         .await?;
-    let placed = hidden.into_iter().map(|(one, _)| (position(&one), one));
-    let (conversations, next) = page(&app.store, &user, placed.collect(), page_size, heads).await?;
+    let placed = hidden.into_iter();
+    let placed = placed.map(|Hidden { entry, .. }| (position(&entry), entry));
+    let (conversations, next) = page(&app.store, &user, placed.collect(), page_size).await?;
 
     let hidden = conversations.into_iter().zip(deletions);
     let hidden = hidden.map(|(conversation, deletion)| HiddenConversation {
@@ -117,7 +108,7 @@ pub async fn list_hidden_conversations(
     })
 }
 
-fn position(Listed { member, latest }: &Listed) -> HiddenPosition {
+fn position(Entry { member, latest, .. }: &Entry) -> HiddenPosition {
     HiddenPosition {
         activity: latest.time,
         key: member.key.bytes(),
@@ -129,6 +120,6 @@ fn order(position: HiddenPosition) -> (Reverse<Timestamp>, [u8; 16]) {
     (Reverse(position.activity), position.key)
 }
 
-fn place(one: &Listed) -> (Reverse<Timestamp>, [u8; 16]) {
+fn place(one: &Entry) -> (Reverse<Timestamp>, [u8; 16]) {
     order(position(one))
 }

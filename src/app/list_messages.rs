@@ -43,12 +43,10 @@ pub async fn list_messages(app: &App, request: ListMessages) -> Result<MessagePa
         next: None,
     };
     let key = ConversationKey::of(&conversation_id, &user);
-    let Some(member) = app.store.lists().members(&user, vec![key]).await?.pop() else {
+    let Some((view, head)) = app.store.lists().view(&user, key).await? else {
         return Ok(nothing);
     };
-    let heads = app.store.heads().of_keys(vec![key]).await?;
-    let head = heads.get(&key).map_or(Seq::ZERO, |head| head.last_seq);
-    let Some(visible) = member.view.visible(head) else {
+    let Some(visible) = view.visible(head) else {
         return Ok(nothing);
     };
     let newest = before.map_or(*visible.end(), |before| {

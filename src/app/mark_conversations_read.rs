@@ -2,17 +2,13 @@
 
 use std::{cmp::Reverse, collections::HashMap};
 
-use super::{
-    App, AppError,
-    entries::{Listed, listed, with_heads},
-    positions::positioned,
-};
+use super::{App, AppError};
 use crate::{
     domain::{
         Batch, ConversationId, ConversationKey, ListFilter, MAX_READ, Origin, ReadingChanged,
         Revision, Seq, Timestamp, UserId,
     },
-    store::{Part, Positioned, Reading},
+    store::{Entry, Part, Positioned, Reading},
 };
 
 /// Asks for conversations to be marked read.
@@ -53,7 +49,7 @@ pub async fn mark_conversations_read(
     } = request;
     let mut reading = match which {
         Which::These(ids) => Reading {
-            conversations: positioned(app, &origin.user, ids).await?,
+            conversations: app.store.heads().positions(&origin.user, ids).await?,
             more: false,
         },
         Which::AllUnread(filter) => all_unread(app, &origin.user, filter, &seen_through).await?,
@@ -96,14 +92,13 @@ async fn all_unread(
         pins_through: Some(Revision::saturating(0)),
         limit: MAX_READ + 1 + seen_through.len(),
     };
-    let (_, members) = app.store.lists().page(user, &filter, &part).await?;
-    let (mut entries, heads) = listed(&app.store, members).await?;
-    entries.retain(|entry| entry.passes(&filter));
+    let lists = app.store.lists();
+    let (_, mut entries) = lists.page(user, &filter, &part).await?;
     let seen: HashMap<_, _> = seen_through
         .iter()
         .map(|(id, seen)| (ConversationKey::of(id, user), *seen))
         .collect();
-    let stays = |Listed { member, latest }: &Listed| {
+    let stays = |Entry { member, latest, .. }: &Entry| {
         let seen = seen.get(&member.key);
         seen.is_some_and(|seen| member.view.unread(*seen.min(&latest.seq)) == 0)
     };
@@ -112,21 +107,19 @@ async fn all_unread(
     entries.truncate(MAX_READ);
     entries.sort_by_key(place);
 
-    let heads = with_heads(&app.store, &entries, heads).await?;
-    let conversations = entries.into_iter().map(|Listed { member, latest }| {
-        Ok(Positioned {
-            conversation_id: member.id_in(user, &heads)?,
-            key: member.key,
-            position: latest.seq,
-        })
+    let entries = lists.named(user, entries).await?.into_iter();
+    let conversations = entries.map(|(conversation_id, entry)| Positioned {
+        conversation_id,
+        key: entry.member.key,
+        position: entry.latest.seq,
     });
     Ok(Reading {
-        conversations: conversations.collect::<Result<_, AppError>>()?,
+        conversations: conversations.collect(),
         more,
     })
 }
 
 /// Where it stands among what is unread.
-fn place(entry: &Listed) -> (Reverse<Timestamp>, ConversationKey) {
+fn place(entry: &Entry) -> (Reverse<Timestamp>, ConversationKey) {
     (Reverse(entry.latest.time), entry.member.key)
 }

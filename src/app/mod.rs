@@ -25,7 +25,6 @@ mod mark_conversations_read;
 mod membership;
 mod mute_conversations;
 mod pin_conversations;
-mod positions;
 mod remove_from_folder;
 mod remove_group_members;
 mod rename_folder;

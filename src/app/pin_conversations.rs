@@ -1,6 +1,6 @@
 //! Pinning conversations to the top of the list.
 
-use super::{App, AppError, positions::positioned};
+use super::{App, AppError};
 use crate::domain::{Batch, Changed, ConversationId, Origin, Pinning};
 
 /// Pins or unpins conversations. A conversation that is not listed is left as it is.
@@ -14,7 +14,8 @@ pub async fn pin_conversations(
     conversations: Batch<ConversationId>,
     pinning: Pinning,
 ) -> Result<Changed, AppError> {
-    let conversations = positioned(app, &origin.user, conversations).await?;
+    let heads = app.store.heads();
+    let conversations = heads.positions(&origin.user, conversations).await?;
     let limit = app.policy.pin_limit;
     let pinned = app
         .store

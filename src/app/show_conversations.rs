@@ -1,6 +1,6 @@
 //! Listing hidden conversations again.
 
-use super::{App, AppError, positions::positioned};
+use super::{App, AppError};
 use crate::domain::{Batch, ConversationId, Origin, Shown};
 
 /// Shows conversations. One that is listed is left as it is.
@@ -13,7 +13,8 @@ pub async fn show_conversations(
     origin: Origin,
     conversations: Batch<ConversationId>,
 ) -> Result<Shown, AppError> {
-    let conversations = positioned(app, &origin.user, conversations).await?;
+    let heads = app.store.heads();
+    let conversations = heads.positions(&origin.user, conversations).await?;
     let shown = app
         .store
         .deletions()

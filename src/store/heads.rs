@@ -9,7 +9,7 @@ use sea_orm::{
 };
 
 use crate::{
-    domain::{CanonicalId, ConversationId, ConversationKey, Seq, Timestamp, UserId},
+    domain::{Batch, CanonicalId, ConversationId, ConversationKey, Seq, Timestamp, UserId},
     store::{
         database::{
             Database,
@@ -47,8 +47,19 @@ struct Keyed {
     head: Head,
 }
 
+/// A conversation and a position in it: its newest, or how far it is to be read.
+#[derive(Debug, Clone)]
+pub(crate) struct Positioned {
+    /// The conversation, as its user sees it.
+    pub(crate) conversation_id: ConversationId,
+    /// Its key.
+    pub(crate) key: ConversationKey,
+    /// The position.
+    pub(crate) position: Seq,
+}
+
 /// Conversations whose newest positions are asked for.
-pub(crate) struct Positions {
+struct Positions {
     keys: Vec<ConversationKey>,
     /// The rows of the statement.
     rows: [Column; 2],
@@ -56,7 +67,7 @@ pub(crate) struct Positions {
 
 impl Positions {
     /// Of the conversations that `user` means by these IDs.
-    pub(crate) fn of<'a>(user: &UserId, ids: impl IntoIterator<Item = &'a ConversationId>) -> Self {
+    fn of<'a>(user: &UserId, ids: impl IntoIterator<Item = &'a ConversationId>) -> Self {
         let canonical_ids: Vec<_> = ids.into_iter().map(|id| id.canonical(user)).collect();
         let keys: Vec<_> = canonical_ids.iter().map(ConversationKey::from).collect();
         let canonical_ids = canonical_ids.into_iter().map(CanonicalId::into_text);
@@ -162,20 +173,28 @@ impl Heads {
             .collect()
     }
 
-    /// The newest position of each of these conversations, in their order; zero where there is none.
+    /// These conversations of a user with their newest positions, in their order; zero where there is none.
     /// Calls that ask at the same time are answered together.
     pub(crate) async fn positions(
         &self,
-        positions: Positions,
-    ) -> Result<Vec<(ConversationKey, Seq)>, StoreError> {
-        let positions = Arc::new(positions);
+        user: &UserId,
+        ids: Batch<ConversationId>,
+    ) -> Result<Vec<Positioned>, StoreError> {
+        let positions = Arc::new(Positions::of(user, ids.iter()));
         let heads = self.clone();
         let run = move |batch: Vec<Arc<Positions>>| {
             let heads = heads.clone();
             async move { heads.positions_of(&batch).await }
         };
         let found = self.waiting.carry_out(Arc::clone(&positions), run).await?;
-        Ok(positions.keys.iter().copied().zip(found).collect())
+        let keys = positions.keys.iter().zip(found);
+        let positioned = ids.into_iter().zip(keys);
+        let positioned = positioned.map(|(conversation_id, (key, position))| Positioned {
+            conversation_id,
+            key: *key,
+            position,
+        });
+        Ok(positioned.collect())
     }
 
     async fn positions_of(&self, batch: &[Arc<Positions>]) -> Result<Vec<Vec<Seq>>, StoreError> {

@@ -7,6 +7,7 @@
 //!
 //! A folder keeps what is deleted at present; what it shows, and what its limit counts, leaves that out.
 
+mod all;
 mod limits;
 mod record;
 pub(in crate::store) mod statements;
@@ -29,12 +30,8 @@ use crate::{
         },
         entity::{folder_conversations, folders, kind::StoredKind},
         heads::Heads,
-        lists::{
-            Lists,
-            members::{self, Member, member},
-        },
+        lists::{Lists, members},
         log::{CHANGED, NOT_FOUND, Recorded, UNCHANGED},
-        users::revisions_of,
     },
 };
 
@@ -312,33 +309,6 @@ impl Folders {
         let keys = members.iter().map(|member| member.key).collect();
         let heads = self.heads.through(transaction, keys).await?;
         members::listed_ids(user, &members, &heads)
-    }
-
-    /// A user's folders, oldest first, with the rows of what is in each; and the revision that they
-    /// reflect.
-    pub(crate) async fn all(
-        &self,
-        user: &UserId,
-    ) -> Result<(Revision, Vec<(FolderName, Vec<Member>)>), StoreError> {
-        let statement = self
-            .database
-            .statement(&self.statements.all, [user.as_str().into()]);
-        self.database
-            .read("folders", statement, |rows| {
-                let mut all: Vec<(FolderName, Vec<Member>)> = Vec::new();
-                for row in rows {
-                    let name: Option<FolderName> = Row::of(folders::Entity, row).get("name")?;
-                    let Some(name) = name else { continue };
-                    if all.last().is_none_or(|(last, _)| *last != name) {
-                        all.push((name, Vec::new()));
-                    }
-                    if let (Some(member), Some((_, members))) = (member(row)?, all.last_mut()) {
-                        members.push(member);
-                    }
-                }
-                Ok((revisions_of(rows)?.present, all))
-            })
-            .await
     }
 }
 

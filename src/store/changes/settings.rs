@@ -24,21 +24,11 @@ use crate::{
             input::{Input, InputColumn, InputRow},
         },
         entity::kind::StoredKind,
+        heads::Positioned,
         lists,
         log::{CHANGED, NOT_FOUND, NOT_LISTED, Recorded, UNCHANGED},
     },
 };
-
-/// A conversation to read or pin.
-#[derive(Debug, Clone)]
-pub(crate) struct Positioned {
-    /// The conversation, as its user sees it.
-    pub(crate) conversation_id: ConversationId,
-    /// Its key.
-    pub(crate) key: ConversationKey,
-    /// How far to read it; to pin it, its newest position.
-    pub(crate) position: Seq,
-}
 
 /// Conversations to read.
 #[derive(Debug)]

@@ -10,7 +10,8 @@ use sea_orm::FromQueryResult;
 
 use super::{
     LISTED,
-    members::{self, Member, member},
+    entries::Entry,
+    members::{self, member},
 };
 use crate::{
     domain::{
@@ -30,10 +31,10 @@ use crate::{
     },
 };
 
-/// A hidden conversation; of a large group, one that may be.
+/// A hidden conversation.
 #[derive(Debug)]
 pub(crate) struct Hidden {
-    pub(crate) member: Member,
+    pub(crate) entry: Entry,
     /// The last deletion that took something from it, unless its undo has ended for good.
     pub(crate) deletion: Option<Revision>,
 }
@@ -137,8 +138,8 @@ const LATEST: &str = "9223372036854775807";
 const EARLIEST: &str = "-9223372036854775808";
 
 impl Lists {
-    /// A page of what is hidden, and the user's revisions. Besides the page, in no order, the rows of large
-    /// groups: whether they are hidden and in the page, their heads tell.
+    /// A page of what is hidden, in no order, and the user's revisions. Besides the page, all large groups that are
+    /// hidden: where they stand, their heads tell, which are read in a second statement.
     pub(crate) async fn hidden(
         &self,
         user: &UserId,
@@ -159,9 +160,10 @@ impl Lists {
         };
         let page = Input::of(&once(&page)).into_scalars();
         let statement = self.database.statement(&self.statements.hidden.page, page);
-        self.database
+        let (revisions, members, deletions) = self
+            .database
             .read("hidden", statement, |rows| {
-                let mut hidden = Vec::with_capacity(rows.len());
+                let (mut members, mut deletions) = (Vec::new(), Vec::new());
                 for row in rows {
                     let Some(member) = member(row)? else { continue };
                     let Taken {
@@ -170,11 +172,17 @@ impl Lists {
                     } = Row::of(entity::members::Entity, row).read()?;
                     let can_be_undone = |by: &Revision| undo_ended.is_none_or(|ended| *by > ended);
                     let deletion = taken_by.filter(can_be_undone);
-                    hidden.push(Hidden { member, deletion });
+                    members.push(member);
+                    deletions.push(deletion);
                 }
-                Ok((revisions_of(rows)?, hidden))
+                Ok((revisions_of(rows)?, members, deletions))
             })
-            .await
+            .await?;
+        let entries = self.with_latest(members).await?.into_iter();
+        let hidden = entries.zip(deletions);
+        let hidden = hidden.map(|(entry, deletion)| Hidden { entry, deletion });
+        let hidden = hidden.filter(|one| one.entry.member.view.is_hidden(one.entry.latest.seq));
+        Ok((revisions, hidden.collect()))
     }
 
     /// Those of these deletions that can be undone `now`, and until when.

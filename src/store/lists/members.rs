@@ -185,7 +185,7 @@ impl Member {
 }
 
 /// The conversations of those of a user's rows that are listed, as the user sees them.
-pub(crate) fn listed_ids(
+pub(in crate::store) fn listed_ids(
     user: &UserId,
     members: &[Member],
     heads: &HashMap<ConversationKey, Head>,
@@ -223,7 +223,7 @@ impl Lists {
     }
 
     /// Those of a user's rows that exist among these conversations.
-    pub(crate) async fn members(
+    pub(super) async fn members(
         &self,
         user: &UserId,
         keys: Vec<ConversationKey>,

@@ -5,6 +5,7 @@
 //! rows are returned, and the caller reads the heads. The SQL here applies the rules of
 //! [`crate::domain::View`] to a row.
 
+pub(super) mod entries;
 pub(super) mod hidden;
 pub(super) mod members;
 mod parameters;
@@ -25,7 +26,7 @@ use crate::{
     },
 };
 
-use members::Member;
+use entries::Entry;
 pub(in crate::store) use parameters::{Choice, Chosen};
 use parameters::{InFolder, Place};
 use statements::Scoped;
@@ -47,8 +48,8 @@ pub(crate) struct Part<'a> {
 pub(crate) struct Unread {
     /// The totals where the user's row has a copy of the head.
     pub(crate) counted: UnreadTotals,
-    /// The rows that have none.
-    pub(crate) uncounted: Vec<Member>,
+    /// The entries whose rows have none: those that are listed and that the filter leaves.
+    pub(crate) uncounted: Vec<Entry>,
 }
 
 /// The texts of the statements.
@@ -86,24 +87,26 @@ impl Lists {
         }
     }
 
-    /// Part of what the filter leaves of a user's list, and the user's revisions; it reflects the
-    /// present one. Besides the part, in no order, the rows of large groups: whether they are listed, are
-    /// left by the filter and are in the part, their heads tell.
+    /// Part of what the filter leaves of a user's list, in no order, and the user's revisions; it reflects the
+    /// present one. Besides the part, the entries of all large groups that the filter leaves: where they stand,
+    /// their heads tell, which are read in a second statement.
     pub(crate) async fn page(
         &self,
         user: &UserId,
         filter: &ListFilter,
         part: &Part<'_>,
-    ) -> Result<(Revisions, Vec<Member>), StoreError> {
+    ) -> Result<(Revisions, Vec<Entry>), StoreError> {
         let chosen = Chosen::new(user, filter, &filter.kinds_left());
         let place = Place::new(part.after, part.pins_through, part.limit);
         let asked = Input::of(&once(&chosen)).beside(Input::of(&once(&place)));
         let statement = self.scoped(&self.statements.parts.part, filter, asked);
-        self.database
+        let (revisions, members) = self
+            .database
             .read("list", statement, |rows| {
                 Ok((revisions_of(rows)?, members::members(rows)?))
             })
-            .await
+            .await?;
+        Ok((revisions, self.left_by(filter, members).await?))
     }
 
     /// The unread messages of what the filter leaves of a user's list, without system conversations.
@@ -126,7 +129,8 @@ impl Lists {
         let chosen = Chosen::unread(user, filter, &kinds);
         let asked = Input::of(&once(&chosen));
         let statement = self.scoped(&self.statements.parts.unread, filter, asked);
-        self.database
+        let (counted, uncounted) = self
+            .database
             .read("unread", statement, |rows| {
                 let counted = match rows.first() {
                     Some(first) => Row::of(entity::members::Entity, first)
@@ -134,12 +138,13 @@ impl Lists {
                         .totals(),
                     None => UnreadTotals::default(),
                 };
-                Ok(Unread {
-                    counted,
-                    uncounted: members::members(rows)?,
-                })
+                Ok((counted, members::members(rows)?))
             })
-            .await
+            .await?;
+        Ok(Unread {
+            counted,
+            uncounted: self.left_by(filter, uncounted).await?,
+        })
     }
 
     fn scoped(&self, scoped: &Scoped, filter: &ListFilter, asked: Input) -> Statement {

@@ -11,16 +11,14 @@ use crate::{
         Watermarks,
     },
     store::{
-        changes::{
-            ChangeError, ChangeKind, ChangeRule, ResultField,
-            settings::{Positioned, plain},
-        },
+        changes::{ChangeError, ChangeKind, ChangeRule, ResultField, settings::plain},
         database::{
             dialect::Dialect,
             error::StoreError,
             input::{InputColumn, InputRow},
         },
         entity::kind::StoredKind,
+        heads::Positioned,
         log::Recorded,
     },
 };
