@@ -19,7 +19,7 @@ const PIN: &str = "pin";
 const READ: &str = "read";
 const CALLS: [&str; 7] = ["send", PAGE, "unread", READ, "mark", PIN, "clear"];
 
-/// What is measured of one call.
+/// The measurements of one call.
 struct Measured {
     name: &'static str,
     /// The calls of one measurement.
