@@ -2,13 +2,7 @@
 
 -- changes.earlier
 SELECT
-    c.user_id,
-    c.revision,
-    c.request_digest,
-    c.kind,
-    c.restorable_until,
-    c.conversations,
-    c.results,
+    c.user_id, c.revision, c.request_digest, c.kind, c.restorable_until, c.conversations, c.results,
     c.detail
 FROM (
     SELECT r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id, r.ord
@@ -41,23 +35,8 @@ RETURNING user_id, revision;
 -- changes.record
 INSERT INTO
     changes (
-        user_id,
-        request_id,
-        request_digest,
-        client_id,
-        kind,
-        changed_at,
-        synced,
-        restorable_until,
-        erasable_from,
-        unlists,
-        undoes,
-        conversations,
-        detail,
-        caller,
-        kept_until,
-        revision,
-        results
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, results
     )
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17);
 
@@ -98,15 +77,11 @@ input AS (
     SELECT *
     FROM (
         SELECT
-            uuid_send(r.conversation_key) AS conversation_key,
-            r.head AS head,
-            r.hide_through AS hide_through,
-            r.clear_through AS clear_through,
-            CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away,
-            r.ord
+            uuid_send(r.conversation_key) AS conversation_key, r.head AS head,
+            r.hide_through AS hide_through, r.clear_through AS clear_through,
+            CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away, r.ord
         FROM unnest($16::uuid[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[], $21::boolean[])
-        WITH
-        ORDINALITY AS r(conversation_key, head, hide_through, clear_through, stays_away, has_stays_away, ord)
+        WITH ORDINALITY AS r(conversation_key, head, hide_through, clear_through, stays_away, has_stays_away, ord)
     ) AS i
 ),
 raised AS (
@@ -125,23 +100,12 @@ targets AS MATERIALIZED (
 applied AS (
     UPDATE members AS m SET
         (
-            hidden_through,
-            cleared_through,
-            stays_away,
-            unlisted_through,
-            pinned_at,
-            taken_by,
-            kept_after,
-            prev_hidden_through,
-            prev_cleared_through,
-            prev_stays_away,
-            prev_pinned_at,
+            hidden_through, cleared_through, stays_away, unlisted_through, pinned_at, taken_by,
+            kept_after, prev_hidden_through, prev_cleared_through, prev_stays_away, prev_pinned_at,
             prev_taken_by
         ) = (
             SELECT
-                hidden,
-                CASE WHEN clears THEN clear ELSE m.cleared_through END,
-                away,
+                hidden, CASE WHEN clears THEN clear ELSE m.cleared_through END, away,
                 CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
                 CASE WHEN hides THEN NULL ELSE m.pinned_at END,
                 CASE WHEN takes THEN i.revision ELSE m.taken_by END,
@@ -172,8 +136,7 @@ applied AS (
                                 reach.*,
                                 CASE WHEN hide > m.hidden_through AND hide > m.joined_after THEN hide ELSE m.hidden_through END AS hidden,
                                 hide > m.hidden_through
-                                AND hide > m.joined_after AS hides,
-                                clear > m.cleared_through
+                                AND hide > m.joined_after AS hides, clear > m.cleared_through
                                 AND clear > m.joined_after AS clears
                             FROM (
                                 SELECT
@@ -213,8 +176,7 @@ applied AS (
                     CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
             ) AS stood
         ) AS outcome,
-        m.hidden_through AS hidden_through,
-        m.cleared_through AS cleared_through,
+        m.hidden_through AS hidden_through, m.cleared_through AS cleared_through,
         CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END AS changed,
         CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END AS pinned,
         CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END AS hidden_before,
@@ -227,56 +189,21 @@ applied AS (
 recorded AS (
     INSERT INTO
         changes (
-            user_id,
-            request_id,
-            request_digest,
-            client_id,
-            kind,
-            changed_at,
-            synced,
-            restorable_until,
-            erasable_from,
-            unlists,
-            undoes,
-            conversations,
-            detail,
-            caller,
-            kept_until,
-            revision,
-            results
+            user_id, request_id, request_digest, client_id, kind, changed_at, synced,
+            restorable_until, erasable_from, unlists, undoes, conversations, detail, caller,
+            kept_until, revision, results
         )
     SELECT
-        $1,
-        $2,
-        $3,
-        $4,
-        $5,
-        $6,
-        $7,
-        $8,
-        $9,
-        $10,
-        $11,
-        $12,
-        $13,
-        $14,
-        $15,
-        b.revision,
+        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision,
         (
             SELECT
                 COALESCE(
                     json_agg(
                         json_build_array(
-                            COALESCE(a.outcome, 4),
-                            COALESCE(a.hidden_through, 0),
-                            COALESCE(a.cleared_through, 0),
-                            COALESCE(a.changed, 0),
-                            COALESCE(a.pinned, 0),
-                            a.hidden_before,
-                            a.cleared_before,
-                            a.pinned_before,
-                            a.taken_before,
-                            COALESCE(a.stays_away, 0),
+                            COALESCE(a.outcome, 4), COALESCE(a.hidden_through, 0),
+                            COALESCE(a.cleared_through, 0), COALESCE(a.changed, 0),
+                            COALESCE(a.pinned, 0), a.hidden_before, a.cleared_before,
+                            a.pinned_before, a.taken_before, COALESCE(a.stays_away, 0),
                             a.away_before
                         )
                         ORDER BY i.ord
@@ -290,14 +217,8 @@ recorded AS (
     RETURNING user_id, revision, results
 )
 SELECT
-    TRUE AS is_new,
-    user_id,
-    revision,
-    results,
-    NULL::bytea AS request_digest,
-    NULL::smallint AS kind,
-    NULL::bigint AS restorable_until,
-    NULL::text AS conversations,
+    TRUE AS is_new, user_id, revision, results, NULL::bytea AS request_digest,
+    NULL::smallint AS kind, NULL::bigint AS restorable_until, NULL::text AS conversations,
     NULL::text AS detail
 FROM recorded
 UNION ALL
@@ -310,76 +231,30 @@ asked AS (
     SELECT *
     FROM (
         SELECT
-            r.user_id AS user_id,
-            CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
+            r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
             CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
-            CASE WHEN r.has_client_id THEN r.client_id END AS client_id,
-            r.kind AS kind,
-            r.changed_at AS changed_at,
-            r.synced AS synced,
+            CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
+            r.changed_at AS changed_at, r.synced AS synced,
             CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
             CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
             CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
-            CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
-            r.conversations AS conversations,
+            CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
             CASE WHEN r.has_detail THEN r.detail END AS detail,
-            CASE WHEN r.has_caller THEN r.caller END AS caller,
-            r.kept_until AS kept_until,
-            r.ord
+            CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until, r.ord
         FROM
             unnest(
-                $1::text[] COLLATE "C",
-                $2::bytea[],
-                $3::boolean[],
-                $4::bytea[],
-                $5::boolean[],
-                $6::text[] COLLATE "C",
-                $7::boolean[],
-                $8::bigint[],
-                $9::bigint[],
-                $10::bigint[],
-                $11::bigint[],
-                $12::boolean[],
-                $13::bigint[],
-                $14::boolean[],
-                $15::bigint[],
-                $16::boolean[],
-                $17::bigint[],
-                $18::boolean[],
-                $19::text[] COLLATE "C",
-                $20::text[] COLLATE "C",
-                $21::boolean[],
-                $22::text[] COLLATE "C",
-                $23::boolean[],
+                $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
+                $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
+                $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
+                $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
+                $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
                 $24::bigint[]
             )
-        WITH
-        ORDINALITY AS r(
-            user_id,
-            request_id,
-            has_request_id,
-            request_digest,
-            has_request_digest,
-            client_id,
-            has_client_id,
-            kind,
-            changed_at,
-            synced,
-            restorable_until,
-            has_restorable_until,
-            erasable_from,
-            has_erasable_from,
-            unlists,
-            has_unlists,
-            undoes,
-            has_undoes,
-            conversations,
-            detail,
-            has_detail,
-            caller,
-            has_caller,
-            kept_until,
-            ord
+        WITH ORDINALITY AS r(
+            user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
+            has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
+            erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes,
+            conversations, detail, has_detail, caller, has_caller, kept_until, ord
         )
     ) AS q
 ),
@@ -387,37 +262,21 @@ input AS (
     SELECT *
     FROM (
         SELECT
-            r.user_id AS user_id,
-            uuid_send(r.conversation_key) AS conversation_key,
-            r.head AS head,
-            r.hide_through AS hide_through,
-            r.clear_through AS clear_through,
-            CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away,
-            r.ord
+            r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key, r.head AS head,
+            r.hide_through AS hide_through, r.clear_through AS clear_through,
+            CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away, r.ord
         FROM
             unnest(
-                $25::text[] COLLATE "C",
-                $26::uuid[],
-                $27::bigint[],
-                $28::bigint[],
-                $29::bigint[],
-                $30::bigint[],
-                $31::boolean[]
+                $25::text[] COLLATE "C", $26::uuid[], $27::bigint[], $28::bigint[], $29::bigint[],
+                $30::bigint[], $31::boolean[]
             )
-        WITH
-        ORDINALITY AS r(user_id, conversation_key, head, hide_through, clear_through, stays_away, has_stays_away, ord)
+        WITH ORDINALITY AS r(user_id, conversation_key, head, hide_through, clear_through, stays_away, has_stays_away, ord)
     ) AS i
 ),
 earlier AS (
     SELECT
-        c.user_id,
-        c.revision,
-        c.request_digest,
-        c.kind,
-        c.restorable_until,
-        c.conversations,
-        c.results,
-        c.detail
+        c.user_id, c.revision, c.request_digest, c.kind, c.restorable_until, c.conversations,
+        c.results, c.detail
     FROM asked AS q CROSS JOIN changes AS c
     WHERE c.user_id = q.user_id AND c.request_id = q.request_id
 ),
@@ -440,23 +299,12 @@ targets AS MATERIALIZED (
 applied AS (
     UPDATE members AS m SET
         (
-            hidden_through,
-            cleared_through,
-            stays_away,
-            unlisted_through,
-            pinned_at,
-            taken_by,
-            kept_after,
-            prev_hidden_through,
-            prev_cleared_through,
-            prev_stays_away,
-            prev_pinned_at,
+            hidden_through, cleared_through, stays_away, unlisted_through, pinned_at, taken_by,
+            kept_after, prev_hidden_through, prev_cleared_through, prev_stays_away, prev_pinned_at,
             prev_taken_by
         ) = (
             SELECT
-                hidden,
-                CASE WHEN clears THEN clear ELSE m.cleared_through END,
-                away,
+                hidden, CASE WHEN clears THEN clear ELSE m.cleared_through END, away,
                 CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
                 CASE WHEN hides THEN NULL ELSE m.pinned_at END,
                 CASE WHEN takes THEN i.revision ELSE m.taken_by END,
@@ -487,8 +335,7 @@ applied AS (
                                 reach.*,
                                 CASE WHEN hide > m.hidden_through AND hide > m.joined_after THEN hide ELSE m.hidden_through END AS hidden,
                                 hide > m.hidden_through
-                                AND hide > m.joined_after AS hides,
-                                clear > m.cleared_through
+                                AND hide > m.joined_after AS hides, clear > m.cleared_through
                                 AND clear > m.joined_after AS clears
                             FROM (
                                 SELECT
@@ -528,8 +375,7 @@ applied AS (
                     CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
             ) AS stood
         ) AS outcome,
-        m.hidden_through AS hidden_through,
-        m.cleared_through AS cleared_through,
+        m.hidden_through AS hidden_through, m.cleared_through AS cleared_through,
         CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END AS changed,
         CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END AS pinned,
         CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END AS hidden_before,
@@ -544,17 +390,10 @@ results AS (
         i.user_id,
         json_agg(
             json_build_array(
-                COALESCE(a.outcome, 4),
-                COALESCE(a.hidden_through, 0),
-                COALESCE(a.cleared_through, 0),
-                COALESCE(a.changed, 0),
-                COALESCE(a.pinned, 0),
-                a.hidden_before,
-                a.cleared_before,
-                a.pinned_before,
-                a.taken_before,
-                COALESCE(a.stays_away, 0),
-                a.away_before
+                COALESCE(a.outcome, 4), COALESCE(a.hidden_through, 0),
+                COALESCE(a.cleared_through, 0), COALESCE(a.changed, 0), COALESCE(a.pinned, 0),
+                a.hidden_before, a.cleared_before, a.pinned_before, a.taken_before,
+                COALESCE(a.stays_away, 0), a.away_before
             )
             ORDER BY i.ord
         )::text AS results
@@ -564,42 +403,14 @@ results AS (
 recorded AS (
     INSERT INTO
         changes (
-            user_id,
-            request_id,
-            request_digest,
-            client_id,
-            kind,
-            changed_at,
-            synced,
-            restorable_until,
-            erasable_from,
-            unlists,
-            undoes,
-            conversations,
-            detail,
-            caller,
-            kept_until,
-            revision,
-            results
+            user_id, request_id, request_digest, client_id, kind, changed_at, synced,
+            restorable_until, erasable_from, unlists, undoes, conversations, detail, caller,
+            kept_until, revision, results
         )
     SELECT
-        q.user_id,
-        q.request_id,
-        q.request_digest,
-        q.client_id,
-        q.kind,
-        q.changed_at,
-        q.synced,
-        q.restorable_until,
-        q.erasable_from,
-        q.unlists,
-        q.undoes,
-        q.conversations,
-        q.detail,
-        q.caller,
-        q.kept_until,
-        b.revision,
-        COALESCE(r.results, '[]')
+        q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
+        q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail,
+        q.caller, q.kept_until, b.revision, COALESCE(r.results, '[]')
     FROM
         asked AS q
         JOIN raised AS b ON b.user_id = q.user_id
@@ -607,14 +418,8 @@ recorded AS (
     RETURNING user_id, revision, results
 )
 SELECT
-    TRUE AS is_new,
-    user_id,
-    revision,
-    results,
-    NULL::bytea AS request_digest,
-    NULL::smallint AS kind,
-    NULL::bigint AS restorable_until,
-    NULL::text AS conversations,
+    TRUE AS is_new, user_id, revision, results, NULL::bytea AS request_digest,
+    NULL::smallint AS kind, NULL::bigint AS restorable_until, NULL::text AS conversations,
     NULL::text AS detail
 FROM recorded
 UNION ALL
@@ -624,23 +429,12 @@ FROM earlier;
 -- deletions.delete_in_steps.apply
 UPDATE members AS m SET
     (
-        hidden_through,
-        cleared_through,
-        stays_away,
-        unlisted_through,
-        pinned_at,
-        taken_by,
-        kept_after,
-        prev_hidden_through,
-        prev_cleared_through,
-        prev_stays_away,
-        prev_pinned_at,
+        hidden_through, cleared_through, stays_away, unlisted_through, pinned_at, taken_by,
+        kept_after, prev_hidden_through, prev_cleared_through, prev_stays_away, prev_pinned_at,
         prev_taken_by
     ) = (
         SELECT
-            hidden,
-            CASE WHEN clears THEN clear ELSE m.cleared_through END,
-            away,
+            hidden, CASE WHEN clears THEN clear ELSE m.cleared_through END, away,
             CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
             CASE WHEN hides THEN NULL ELSE m.pinned_at END,
             CASE WHEN takes THEN i.revision ELSE m.taken_by END,
@@ -721,44 +515,20 @@ FROM (
     SELECT *
     FROM (
         SELECT
-            r.revision AS revision,
-            r.user_id AS user_id,
-            uuid_send(r.conversation_key) AS conversation_key,
-            r.head AS head,
-            r.hide_through AS hide_through,
-            r.clear_through AS clear_through,
-            CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away,
-            r.filed AS filed,
-            CASE WHEN r.has_planned_at THEN r.planned_at END AS planned_at,
-            r.ord
+            r.revision AS revision, r.user_id AS user_id,
+            uuid_send(r.conversation_key) AS conversation_key, r.head AS head,
+            r.hide_through AS hide_through, r.clear_through AS clear_through,
+            CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away, r.filed AS filed,
+            CASE WHEN r.has_planned_at THEN r.planned_at END AS planned_at, r.ord
         FROM
             unnest(
-                $1::bigint[],
-                $2::text[] COLLATE "C",
-                $3::uuid[],
-                $4::bigint[],
-                $5::bigint[],
-                $6::bigint[],
-                $7::bigint[],
-                $8::boolean[],
-                $9::bigint[],
-                $10::bigint[],
+                $1::bigint[], $2::text[] COLLATE "C", $3::uuid[], $4::bigint[], $5::bigint[],
+                $6::bigint[], $7::bigint[], $8::boolean[], $9::bigint[], $10::bigint[],
                 $11::boolean[]
             )
-        WITH
-        ORDINALITY AS r(
-            revision,
-            user_id,
-            conversation_key,
-            head,
-            hide_through,
-            clear_through,
-            stays_away,
-            has_stays_away,
-            filed,
-            planned_at,
-            has_planned_at,
-            ord
+        WITH ORDINALITY AS r(
+            revision, user_id, conversation_key, head, hide_through, clear_through, stays_away,
+            has_stays_away, filed, planned_at, has_planned_at, ord
         )
     ) AS i
     ORDER BY user_id, conversation_key
@@ -768,117 +538,40 @@ WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 -- deletions.delete_in_steps.record
 INSERT INTO
     changes (
-        user_id,
-        request_id,
-        request_digest,
-        client_id,
-        kind,
-        changed_at,
-        synced,
-        restorable_until,
-        erasable_from,
-        unlists,
-        undoes,
-        conversations,
-        detail,
-        caller,
-        kept_until,
-        revision,
-        results
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, results
     )
 SELECT
-    q.user_id,
-    q.request_id,
-    q.request_digest,
-    q.client_id,
-    q.kind,
-    q.changed_at,
-    q.synced,
-    q.restorable_until,
-    q.erasable_from,
-    q.unlists,
-    q.undoes,
-    q.conversations,
-    q.detail,
-    q.caller,
-    q.kept_until,
-    q.revision,
-    COALESCE(r.results, '[]')
+    q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
+    q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
+    q.kept_until, q.revision, COALESCE(r.results, '[]')
 FROM (
     SELECT
-        r.user_id AS user_id,
-        CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
+        r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
         CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
-        CASE WHEN r.has_client_id THEN r.client_id END AS client_id,
-        r.kind AS kind,
-        r.changed_at AS changed_at,
-        r.synced AS synced,
+        CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
+        r.changed_at AS changed_at, r.synced AS synced,
         CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
         CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
         CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
-        CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
-        r.conversations AS conversations,
+        CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
         CASE WHEN r.has_detail THEN r.detail END AS detail,
-        CASE WHEN r.has_caller THEN r.caller END AS caller,
-        r.kept_until AS kept_until,
-        r.revision AS revision,
-        r.ord
+        CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until,
+        r.revision AS revision, r.ord
     FROM
         unnest(
-            $1::text[] COLLATE "C",
-            $2::bytea[],
-            $3::boolean[],
-            $4::bytea[],
-            $5::boolean[],
-            $6::text[] COLLATE "C",
-            $7::boolean[],
-            $8::bigint[],
-            $9::bigint[],
-            $10::bigint[],
-            $11::bigint[],
-            $12::boolean[],
-            $13::bigint[],
-            $14::boolean[],
-            $15::bigint[],
-            $16::boolean[],
-            $17::bigint[],
-            $18::boolean[],
-            $19::text[] COLLATE "C",
-            $20::text[] COLLATE "C",
-            $21::boolean[],
-            $22::text[] COLLATE "C",
-            $23::boolean[],
-            $24::bigint[],
-            $25::bigint[]
+            $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
+            $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
+            $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
+            $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
+            $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
+            $24::bigint[], $25::bigint[]
         )
-    WITH
-    ORDINALITY AS r(
-        user_id,
-        request_id,
-        has_request_id,
-        request_digest,
-        has_request_digest,
-        client_id,
-        has_client_id,
-        kind,
-        changed_at,
-        synced,
-        restorable_until,
-        has_restorable_until,
-        erasable_from,
-        has_erasable_from,
-        unlists,
-        has_unlists,
-        undoes,
-        has_undoes,
-        conversations,
-        detail,
-        has_detail,
-        caller,
-        has_caller,
-        kept_until,
-        revision,
-        ord
+    WITH ORDINALITY AS r(
+        user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
+        has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
+        erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes, conversations,
+        detail, has_detail, caller, has_caller, kept_until, revision, ord
     )
 ) AS q
     LEFT JOIN (
@@ -939,44 +632,20 @@ FROM (
             )::text AS results
         FROM (
             SELECT
-                r.revision AS revision,
-                r.user_id AS user_id,
-                uuid_send(r.conversation_key) AS conversation_key,
-                r.head AS head,
-                r.hide_through AS hide_through,
-                r.clear_through AS clear_through,
-                CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away,
-                r.filed AS filed,
-                CASE WHEN r.has_planned_at THEN r.planned_at END AS planned_at,
-                r.ord
+                r.revision AS revision, r.user_id AS user_id,
+                uuid_send(r.conversation_key) AS conversation_key, r.head AS head,
+                r.hide_through AS hide_through, r.clear_through AS clear_through,
+                CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away, r.filed AS filed,
+                CASE WHEN r.has_planned_at THEN r.planned_at END AS planned_at, r.ord
             FROM
                 unnest(
-                    $26::bigint[],
-                    $27::text[] COLLATE "C",
-                    $28::uuid[],
-                    $29::bigint[],
-                    $30::bigint[],
-                    $31::bigint[],
-                    $32::bigint[],
-                    $33::boolean[],
-                    $34::bigint[],
-                    $35::bigint[],
-                    $36::boolean[]
+                    $26::bigint[], $27::text[] COLLATE "C", $28::uuid[], $29::bigint[],
+                    $30::bigint[], $31::bigint[], $32::bigint[], $33::boolean[], $34::bigint[],
+                    $35::bigint[], $36::boolean[]
                 )
-            WITH
-            ORDINALITY AS r(
-                revision,
-                user_id,
-                conversation_key,
-                head,
-                hide_through,
-                clear_through,
-                stays_away,
-                has_stays_away,
-                filed,
-                planned_at,
-                has_planned_at,
-                ord
+            WITH ORDINALITY AS r(
+                revision, user_id, conversation_key, head, hide_through, clear_through, stays_away,
+                has_stays_away, filed, planned_at, has_planned_at, ord
             )
         ) AS i
             LEFT JOIN members AS m ON m.user_id = i.user_id
@@ -988,29 +657,14 @@ RETURNING user_id, revision, results;
 -- deletions.forget.apply
 UPDATE members AS m SET
     (
-        muted,
-        marks,
-        custom_data,
-        hidden_through,
-        cleared_through,
-        stays_away,
-        unlisted_through,
-        pinned_at,
-        taken_by,
-        kept_after,
-        prev_hidden_through,
-        prev_cleared_through,
-        prev_stays_away,
-        prev_pinned_at,
-        prev_taken_by
+        muted, marks, custom_data, hidden_through, cleared_through, stays_away, unlisted_through,
+        pinned_at, taken_by, kept_after, prev_hidden_through, prev_cleared_through, prev_stays_away,
+        prev_pinned_at, prev_taken_by
     ) = (
         SELECT
-            CASE WHEN forgets THEN 0 ELSE m.muted END,
-            CASE WHEN forgets THEN 0 ELSE m.marks END,
-            CASE WHEN forgets THEN NULL ELSE m.custom_data END,
-            hidden,
-            CASE WHEN clears THEN clear ELSE m.cleared_through END,
-            away,
+            CASE WHEN forgets THEN 0 ELSE m.muted END, CASE WHEN forgets THEN 0 ELSE m.marks END,
+            CASE WHEN forgets THEN NULL ELSE m.custom_data END, hidden,
+            CASE WHEN clears THEN clear ELSE m.cleared_through END, away,
             CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
             CASE WHEN hides THEN NULL ELSE m.pinned_at END,
             CASE WHEN takes THEN i.revision ELSE m.taken_by END,
@@ -1102,44 +756,20 @@ FROM (
     SELECT *
     FROM (
         SELECT
-            r.revision AS revision,
-            r.user_id AS user_id,
-            uuid_send(r.conversation_key) AS conversation_key,
-            r.head AS head,
-            r.hide_through AS hide_through,
-            r.clear_through AS clear_through,
-            CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away,
-            r.filed AS filed,
-            CASE WHEN r.has_planned_at THEN r.planned_at END AS planned_at,
-            r.ord
+            r.revision AS revision, r.user_id AS user_id,
+            uuid_send(r.conversation_key) AS conversation_key, r.head AS head,
+            r.hide_through AS hide_through, r.clear_through AS clear_through,
+            CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away, r.filed AS filed,
+            CASE WHEN r.has_planned_at THEN r.planned_at END AS planned_at, r.ord
         FROM
             unnest(
-                $1::bigint[],
-                $2::text[] COLLATE "C",
-                $3::uuid[],
-                $4::bigint[],
-                $5::bigint[],
-                $6::bigint[],
-                $7::bigint[],
-                $8::boolean[],
-                $9::bigint[],
-                $10::bigint[],
+                $1::bigint[], $2::text[] COLLATE "C", $3::uuid[], $4::bigint[], $5::bigint[],
+                $6::bigint[], $7::bigint[], $8::boolean[], $9::bigint[], $10::bigint[],
                 $11::boolean[]
             )
-        WITH
-        ORDINALITY AS r(
-            revision,
-            user_id,
-            conversation_key,
-            head,
-            hide_through,
-            clear_through,
-            stays_away,
-            has_stays_away,
-            filed,
-            planned_at,
-            has_planned_at,
-            ord
+        WITH ORDINALITY AS r(
+            revision, user_id, conversation_key, head, hide_through, clear_through, stays_away,
+            has_stays_away, filed, planned_at, has_planned_at, ord
         )
     ) AS i
     ORDER BY user_id, conversation_key
@@ -1149,117 +779,40 @@ WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 -- deletions.forget.record
 INSERT INTO
     changes (
-        user_id,
-        request_id,
-        request_digest,
-        client_id,
-        kind,
-        changed_at,
-        synced,
-        restorable_until,
-        erasable_from,
-        unlists,
-        undoes,
-        conversations,
-        detail,
-        caller,
-        kept_until,
-        revision,
-        results
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, results
     )
 SELECT
-    q.user_id,
-    q.request_id,
-    q.request_digest,
-    q.client_id,
-    q.kind,
-    q.changed_at,
-    q.synced,
-    q.restorable_until,
-    q.erasable_from,
-    q.unlists,
-    q.undoes,
-    q.conversations,
-    q.detail,
-    q.caller,
-    q.kept_until,
-    q.revision,
-    COALESCE(r.results, '[]')
+    q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
+    q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
+    q.kept_until, q.revision, COALESCE(r.results, '[]')
 FROM (
     SELECT
-        r.user_id AS user_id,
-        CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
+        r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
         CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
-        CASE WHEN r.has_client_id THEN r.client_id END AS client_id,
-        r.kind AS kind,
-        r.changed_at AS changed_at,
-        r.synced AS synced,
+        CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
+        r.changed_at AS changed_at, r.synced AS synced,
         CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
         CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
         CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
-        CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
-        r.conversations AS conversations,
+        CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
         CASE WHEN r.has_detail THEN r.detail END AS detail,
-        CASE WHEN r.has_caller THEN r.caller END AS caller,
-        r.kept_until AS kept_until,
-        r.revision AS revision,
-        r.ord
+        CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until,
+        r.revision AS revision, r.ord
     FROM
         unnest(
-            $1::text[] COLLATE "C",
-            $2::bytea[],
-            $3::boolean[],
-            $4::bytea[],
-            $5::boolean[],
-            $6::text[] COLLATE "C",
-            $7::boolean[],
-            $8::bigint[],
-            $9::bigint[],
-            $10::bigint[],
-            $11::bigint[],
-            $12::boolean[],
-            $13::bigint[],
-            $14::boolean[],
-            $15::bigint[],
-            $16::boolean[],
-            $17::bigint[],
-            $18::boolean[],
-            $19::text[] COLLATE "C",
-            $20::text[] COLLATE "C",
-            $21::boolean[],
-            $22::text[] COLLATE "C",
-            $23::boolean[],
-            $24::bigint[],
-            $25::bigint[]
+            $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
+            $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
+            $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
+            $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
+            $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
+            $24::bigint[], $25::bigint[]
         )
-    WITH
-    ORDINALITY AS r(
-        user_id,
-        request_id,
-        has_request_id,
-        request_digest,
-        has_request_digest,
-        client_id,
-        has_client_id,
-        kind,
-        changed_at,
-        synced,
-        restorable_until,
-        has_restorable_until,
-        erasable_from,
-        has_erasable_from,
-        unlists,
-        has_unlists,
-        undoes,
-        has_undoes,
-        conversations,
-        detail,
-        has_detail,
-        caller,
-        has_caller,
-        kept_until,
-        revision,
-        ord
+    WITH ORDINALITY AS r(
+        user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
+        has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
+        erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes, conversations,
+        detail, has_detail, caller, has_caller, kept_until, revision, ord
     )
 ) AS q
     LEFT JOIN (
@@ -1320,44 +873,20 @@ FROM (
             )::text AS results
         FROM (
             SELECT
-                r.revision AS revision,
-                r.user_id AS user_id,
-                uuid_send(r.conversation_key) AS conversation_key,
-                r.head AS head,
-                r.hide_through AS hide_through,
-                r.clear_through AS clear_through,
-                CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away,
-                r.filed AS filed,
-                CASE WHEN r.has_planned_at THEN r.planned_at END AS planned_at,
-                r.ord
+                r.revision AS revision, r.user_id AS user_id,
+                uuid_send(r.conversation_key) AS conversation_key, r.head AS head,
+                r.hide_through AS hide_through, r.clear_through AS clear_through,
+                CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away, r.filed AS filed,
+                CASE WHEN r.has_planned_at THEN r.planned_at END AS planned_at, r.ord
             FROM
                 unnest(
-                    $26::bigint[],
-                    $27::text[] COLLATE "C",
-                    $28::uuid[],
-                    $29::bigint[],
-                    $30::bigint[],
-                    $31::bigint[],
-                    $32::bigint[],
-                    $33::boolean[],
-                    $34::bigint[],
-                    $35::bigint[],
-                    $36::boolean[]
+                    $26::bigint[], $27::text[] COLLATE "C", $28::uuid[], $29::bigint[],
+                    $30::bigint[], $31::bigint[], $32::bigint[], $33::boolean[], $34::bigint[],
+                    $35::bigint[], $36::boolean[]
                 )
-            WITH
-            ORDINALITY AS r(
-                revision,
-                user_id,
-                conversation_key,
-                head,
-                hide_through,
-                clear_through,
-                stays_away,
-                has_stays_away,
-                filed,
-                planned_at,
-                has_planned_at,
-                ord
+            WITH ORDINALITY AS r(
+                revision, user_id, conversation_key, head, hide_through, clear_through, stays_away,
+                has_stays_away, filed, planned_at, has_planned_at, ord
             )
         ) AS i
             LEFT JOIN members AS m ON m.user_id = i.user_id
@@ -1371,11 +900,8 @@ INSERT INTO folder_conversations (user_id, folder_id, conversation_key, added_by
 SELECT $1, i.folder_id, i.conversation_key, i.added_by, i.place
 FROM (
     SELECT
-        uuid_send(r.conversation_key) AS conversation_key,
-        r.folder_id AS folder_id,
-        r.added_by AS added_by,
-        r.place AS place,
-        r.ord
+        uuid_send(r.conversation_key) AS conversation_key, r.folder_id AS folder_id,
+        r.added_by AS added_by, r.place AS place, r.ord
     FROM unnest($3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[])
     WITH ORDINALITY AS r(conversation_key, folder_id, added_by, place, ord)
 ) AS i
@@ -1391,10 +917,7 @@ ON CONFLICT (user_id, folder_id, conversation_key) DO NOTHING;
 
 -- deletions.forgetting.settings
 SELECT
-    m.conversation_key,
-    m.muted,
-    m.marks,
-    m.custom_data,
+    m.conversation_key, m.muted, m.marks, m.custom_data,
     (
         SELECT COALESCE(json_agg(json_build_array(folder_id, added_by, ord) ORDER BY ord)::text, '[]')
         FROM (
@@ -1443,37 +966,19 @@ found AS (
 ),
 sized AS (
     SELECT
-        c.revision,
-        c.request_digest,
-        c.kind,
-        c.restorable_until,
-        c.conversations,
-        c.results,
-        c.detail,
-        c.client_id,
-        c.changed_at,
+        c.revision, c.request_digest, c.kind, c.restorable_until, c.conversations, c.results,
+        c.detail, c.client_id, c.changed_at,
         octet_length(c.conversations) + octet_length(c.results) AS size
     FROM found CROSS JOIN changes AS c
     WHERE c.user_id = CASE WHEN found.revision >= 0 THEN $1 END AND c.revision = found.revision
 ),
 summed AS (SELECT s.*, SUM(s.size) OVER (ORDER BY s.revision DESC) AS sum FROM sized AS s)
 SELECT
-    o.found,
-    o.looked_at,
-    o.oldest,
-    p.revision,
-    p.request_digest,
-    p.kind,
-    p.restorable_until,
-    p.conversations,
-    p.results,
-    p.detail,
-    p.client_id,
-    p.changed_at
+    o.found, o.looked_at, o.oldest, p.revision, p.request_digest, p.kind, p.restorable_until,
+    p.conversations, p.results, p.detail, p.client_id, p.changed_at
 FROM (
     SELECT
-        (SELECT COUNT(*) FROM found) AS found,
-        (SELECT COUNT(*) FROM looked_at) AS looked_at,
+        (SELECT COUNT(*) FROM found) AS found, (SELECT COUNT(*) FROM looked_at) AS looked_at,
         (SELECT MIN(revision) FROM looked_at) AS oldest
 ) AS o
     LEFT JOIN (SELECT * FROM summed WHERE sum <= 3145728 OR sum = size ORDER BY revision DESC LIMIT $4 + 0) AS p ON TRUE
@@ -1481,8 +986,7 @@ ORDER BY p.revision DESC;
 
 -- deletions.listed.standings
 SELECT
-    i.conversation_key,
-    i.deletion,
+    i.conversation_key, i.deletion,
     CAST(
         CASE
             WHEN i.deletion > COALESCE(m.taken_by, 0)
@@ -1497,10 +1001,8 @@ SELECT
     ) AS standing
 FROM (
     SELECT
-        uuid_send(r.conversation_key) AS conversation_key,
-        r.deletion AS deletion,
-        r.recorded AS recorded,
-        r.ord
+        uuid_send(r.conversation_key) AS conversation_key, r.deletion AS deletion,
+        r.recorded AS recorded, r.ord
     FROM unnest($2::uuid[], $3::bigint[], $4::bigint[])
     WITH ORDINALITY AS r(conversation_key, deletion, recorded, ord)
 ) AS i
@@ -1510,18 +1012,8 @@ WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.co
 -- deletions.restore.apply
 UPDATE members AS m SET
     (
-        muted,
-        marks,
-        custom_data,
-        hidden_through,
-        cleared_through,
-        stays_away,
-        unlisted_through,
-        pinned_at,
-        changed_by,
-        taken_by,
-        kept_after,
-        undo_ended
+        muted, marks, custom_data, hidden_through, cleared_through, stays_away, unlisted_through,
+        pinned_at, changed_by, taken_by, kept_after, undo_ended
     ) = (
         SELECT
             CASE WHEN restores AND i.muted_before = 1 THEN 1 ELSE m.muted END,
@@ -1549,12 +1041,7 @@ UPDATE members AS m SET
             CASE WHEN restores AND i.recorded = 0 THEN i.deletion - 1 ELSE m.undo_ended END
         FROM (
             SELECT
-                hidden,
-                cleared,
-                pin,
-                beneath,
-                restores,
-                restores
+                hidden, cleared, pin, beneath, restores, restores
                 AND pin IS NOT NULL
                 AND m.pinned_at IS NULL AS repins
             FROM (
@@ -1573,71 +1060,30 @@ FROM (
     SELECT *
     FROM (
         SELECT
-            r.revision AS revision,
-            r.user_id AS user_id,
+            r.revision AS revision, r.user_id AS user_id,
             uuid_send(r.conversation_key) AS conversation_key,
-            CASE WHEN r.has_deletion THEN r.deletion END AS deletion,
-            r.recorded AS recorded,
+            CASE WHEN r.has_deletion THEN r.deletion END AS deletion, r.recorded AS recorded,
             CASE WHEN r.has_hidden_before THEN r.hidden_before END AS hidden_before,
             CASE WHEN r.has_cleared_before THEN r.cleared_before END AS cleared_before,
             CASE WHEN r.has_pinned_before THEN r.pinned_before END AS pinned_before,
             CASE WHEN r.has_taken_before THEN r.taken_before END AS taken_before,
             CASE WHEN r.has_away_before THEN r.away_before END AS away_before,
-            CASE WHEN r.has_head THEN r.head END AS head,
-            r.muted_before AS muted_before,
+            CASE WHEN r.has_head THEN r.head END AS head, r.muted_before AS muted_before,
             r.marks_before AS marks_before,
-            CASE WHEN r.has_data_before THEN r.data_before END AS data_before,
-            r.ord
+            CASE WHEN r.has_data_before THEN r.data_before END AS data_before, r.ord
         FROM
             unnest(
-                $1::bigint[],
-                $2::text[] COLLATE "C",
-                $3::uuid[],
-                $4::bigint[],
-                $5::boolean[],
-                $6::bigint[],
-                $7::bigint[],
-                $8::boolean[],
-                $9::bigint[],
-                $10::boolean[],
-                $11::bigint[],
-                $12::boolean[],
-                $13::bigint[],
-                $14::boolean[],
-                $15::bigint[],
-                $16::boolean[],
-                $17::bigint[],
-                $18::boolean[],
-                $19::bigint[],
-                $20::bigint[],
-                $21::bytea[],
-                $22::boolean[]
+                $1::bigint[], $2::text[] COLLATE "C", $3::uuid[], $4::bigint[], $5::boolean[],
+                $6::bigint[], $7::bigint[], $8::boolean[], $9::bigint[], $10::boolean[],
+                $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
+                $16::boolean[], $17::bigint[], $18::boolean[], $19::bigint[], $20::bigint[],
+                $21::bytea[], $22::boolean[]
             )
-        WITH
-        ORDINALITY AS r(
-            revision,
-            user_id,
-            conversation_key,
-            deletion,
-            has_deletion,
-            recorded,
-            hidden_before,
-            has_hidden_before,
-            cleared_before,
-            has_cleared_before,
-            pinned_before,
-            has_pinned_before,
-            taken_before,
-            has_taken_before,
-            away_before,
-            has_away_before,
-            head,
-            has_head,
-            muted_before,
-            marks_before,
-            data_before,
-            has_data_before,
-            ord
+        WITH ORDINALITY AS r(
+            revision, user_id, conversation_key, deletion, has_deletion, recorded, hidden_before,
+            has_hidden_before, cleared_before, has_cleared_before, pinned_before, has_pinned_before,
+            taken_before, has_taken_before, away_before, has_away_before, head, has_head,
+            muted_before, marks_before, data_before, has_data_before, ord
         )
     ) AS i
     ORDER BY user_id, conversation_key
@@ -1656,64 +1102,27 @@ input AS (
     FROM (
         SELECT
             uuid_send(r.conversation_key) AS conversation_key,
-            CASE WHEN r.has_deletion THEN r.deletion END AS deletion,
-            r.recorded AS recorded,
+            CASE WHEN r.has_deletion THEN r.deletion END AS deletion, r.recorded AS recorded,
             CASE WHEN r.has_hidden_before THEN r.hidden_before END AS hidden_before,
             CASE WHEN r.has_cleared_before THEN r.cleared_before END AS cleared_before,
             CASE WHEN r.has_pinned_before THEN r.pinned_before END AS pinned_before,
             CASE WHEN r.has_taken_before THEN r.taken_before END AS taken_before,
             CASE WHEN r.has_away_before THEN r.away_before END AS away_before,
-            CASE WHEN r.has_head THEN r.head END AS head,
-            r.muted_before AS muted_before,
+            CASE WHEN r.has_head THEN r.head END AS head, r.muted_before AS muted_before,
             r.marks_before AS marks_before,
-            CASE WHEN r.has_data_before THEN r.data_before END AS data_before,
-            r.ord
+            CASE WHEN r.has_data_before THEN r.data_before END AS data_before, r.ord
         FROM
             unnest(
-                $16::uuid[],
-                $17::bigint[],
-                $18::boolean[],
-                $19::bigint[],
-                $20::bigint[],
-                $21::boolean[],
-                $22::bigint[],
-                $23::boolean[],
-                $24::bigint[],
-                $25::boolean[],
-                $26::bigint[],
-                $27::boolean[],
-                $28::bigint[],
-                $29::boolean[],
-                $30::bigint[],
-                $31::boolean[],
-                $32::bigint[],
-                $33::bigint[],
-                $34::bytea[],
-                $35::boolean[]
+                $16::uuid[], $17::bigint[], $18::boolean[], $19::bigint[], $20::bigint[],
+                $21::boolean[], $22::bigint[], $23::boolean[], $24::bigint[], $25::boolean[],
+                $26::bigint[], $27::boolean[], $28::bigint[], $29::boolean[], $30::bigint[],
+                $31::boolean[], $32::bigint[], $33::bigint[], $34::bytea[], $35::boolean[]
             )
-        WITH
-        ORDINALITY AS r(
-            conversation_key,
-            deletion,
-            has_deletion,
-            recorded,
-            hidden_before,
-            has_hidden_before,
-            cleared_before,
-            has_cleared_before,
-            pinned_before,
-            has_pinned_before,
-            taken_before,
-            has_taken_before,
-            away_before,
-            has_away_before,
-            head,
-            has_head,
-            muted_before,
-            marks_before,
-            data_before,
-            has_data_before,
-            ord
+        WITH ORDINALITY AS r(
+            conversation_key, deletion, has_deletion, recorded, hidden_before, has_hidden_before,
+            cleared_before, has_cleared_before, pinned_before, has_pinned_before, taken_before,
+            has_taken_before, away_before, has_away_before, head, has_head, muted_before,
+            marks_before, data_before, has_data_before, ord
         )
     ) AS i
 ),
@@ -1736,18 +1145,8 @@ targets AS MATERIALIZED (
 applied AS (
     UPDATE members AS m SET
         (
-            muted,
-            marks,
-            custom_data,
-            hidden_through,
-            cleared_through,
-            stays_away,
-            unlisted_through,
-            pinned_at,
-            changed_by,
-            taken_by,
-            kept_after,
-            undo_ended
+            muted, marks, custom_data, hidden_through, cleared_through, stays_away,
+            unlisted_through, pinned_at, changed_by, taken_by, kept_after, undo_ended
         ) = (
             SELECT
                 CASE WHEN restores AND i.muted_before = 1 THEN 1 ELSE m.muted END,
@@ -1775,12 +1174,7 @@ applied AS (
                 CASE WHEN restores AND i.recorded = 0 THEN i.deletion - 1 ELSE m.undo_ended END
             FROM (
                 SELECT
-                    hidden,
-                    cleared,
-                    pin,
-                    beneath,
-                    restores,
-                    restores
+                    hidden, cleared, pin, beneath, restores, restores
                     AND pin IS NOT NULL
                     AND m.pinned_at IS NULL AS repins
                 FROM (
@@ -1805,8 +1199,7 @@ applied AS (
             AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
             ELSE 2
         END AS outcome,
-        m.hidden_through AS hidden_through,
-        m.cleared_through AS cleared_through,
+        m.hidden_through AS hidden_through, m.cleared_through AS cleared_through,
         CASE
             WHEN i.deletion > COALESCE(m.taken_by, 0)
             AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
@@ -1819,52 +1212,20 @@ applied AS (
 recorded AS (
     INSERT INTO
         changes (
-            user_id,
-            request_id,
-            request_digest,
-            client_id,
-            kind,
-            changed_at,
-            synced,
-            restorable_until,
-            erasable_from,
-            unlists,
-            undoes,
-            conversations,
-            detail,
-            caller,
-            kept_until,
-            revision,
-            results
+            user_id, request_id, request_digest, client_id, kind, changed_at, synced,
+            restorable_until, erasable_from, unlists, undoes, conversations, detail, caller,
+            kept_until, revision, results
         )
     SELECT
-        $1,
-        $2,
-        $3,
-        $4,
-        $5,
-        $6,
-        $7,
-        $8,
-        $9,
-        $10,
-        $11,
-        $12,
-        $13,
-        $14,
-        $15,
-        b.revision,
+        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision,
         (
             SELECT
                 COALESCE(
                     json_agg(
                         json_build_array(
-                            COALESCE(a.outcome, 3),
-                            COALESCE(a.hidden_through, 0),
-                            COALESCE(a.cleared_through, 0),
-                            COALESCE(a.changed, 0),
-                            COALESCE(a.pinned, 0),
-                            COALESCE(a.pin_left_out, 0),
+                            COALESCE(a.outcome, 3), COALESCE(a.hidden_through, 0),
+                            COALESCE(a.cleared_through, 0), COALESCE(a.changed, 0),
+                            COALESCE(a.pinned, 0), COALESCE(a.pin_left_out, 0),
                             COALESCE(a.stays_away, 0)
                         )
                         ORDER BY i.ord
@@ -1878,14 +1239,8 @@ recorded AS (
     RETURNING user_id, revision, results
 )
 SELECT
-    TRUE AS is_new,
-    user_id,
-    revision,
-    results,
-    NULL::bytea AS request_digest,
-    NULL::smallint AS kind,
-    NULL::bigint AS restorable_until,
-    NULL::text AS conversations,
+    TRUE AS is_new, user_id, revision, results, NULL::bytea AS request_digest,
+    NULL::smallint AS kind, NULL::bigint AS restorable_until, NULL::text AS conversations,
     NULL::text AS detail
 FROM recorded
 UNION ALL
@@ -1895,117 +1250,40 @@ FROM earlier;
 -- deletions.restore.record
 INSERT INTO
     changes (
-        user_id,
-        request_id,
-        request_digest,
-        client_id,
-        kind,
-        changed_at,
-        synced,
-        restorable_until,
-        erasable_from,
-        unlists,
-        undoes,
-        conversations,
-        detail,
-        caller,
-        kept_until,
-        revision,
-        results
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, results
     )
 SELECT
-    q.user_id,
-    q.request_id,
-    q.request_digest,
-    q.client_id,
-    q.kind,
-    q.changed_at,
-    q.synced,
-    q.restorable_until,
-    q.erasable_from,
-    q.unlists,
-    q.undoes,
-    q.conversations,
-    q.detail,
-    q.caller,
-    q.kept_until,
-    q.revision,
-    COALESCE(r.results, '[]')
+    q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
+    q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
+    q.kept_until, q.revision, COALESCE(r.results, '[]')
 FROM (
     SELECT
-        r.user_id AS user_id,
-        CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
+        r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
         CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
-        CASE WHEN r.has_client_id THEN r.client_id END AS client_id,
-        r.kind AS kind,
-        r.changed_at AS changed_at,
-        r.synced AS synced,
+        CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
+        r.changed_at AS changed_at, r.synced AS synced,
         CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
         CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
         CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
-        CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
-        r.conversations AS conversations,
+        CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
         CASE WHEN r.has_detail THEN r.detail END AS detail,
-        CASE WHEN r.has_caller THEN r.caller END AS caller,
-        r.kept_until AS kept_until,
-        r.revision AS revision,
-        r.ord
+        CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until,
+        r.revision AS revision, r.ord
     FROM
         unnest(
-            $1::text[] COLLATE "C",
-            $2::bytea[],
-            $3::boolean[],
-            $4::bytea[],
-            $5::boolean[],
-            $6::text[] COLLATE "C",
-            $7::boolean[],
-            $8::bigint[],
-            $9::bigint[],
-            $10::bigint[],
-            $11::bigint[],
-            $12::boolean[],
-            $13::bigint[],
-            $14::boolean[],
-            $15::bigint[],
-            $16::boolean[],
-            $17::bigint[],
-            $18::boolean[],
-            $19::text[] COLLATE "C",
-            $20::text[] COLLATE "C",
-            $21::boolean[],
-            $22::text[] COLLATE "C",
-            $23::boolean[],
-            $24::bigint[],
-            $25::bigint[]
+            $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
+            $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
+            $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
+            $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
+            $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
+            $24::bigint[], $25::bigint[]
         )
-    WITH
-    ORDINALITY AS r(
-        user_id,
-        request_id,
-        has_request_id,
-        request_digest,
-        has_request_digest,
-        client_id,
-        has_client_id,
-        kind,
-        changed_at,
-        synced,
-        restorable_until,
-        has_restorable_until,
-        erasable_from,
-        has_erasable_from,
-        unlists,
-        has_unlists,
-        undoes,
-        has_undoes,
-        conversations,
-        detail,
-        has_detail,
-        caller,
-        has_caller,
-        kept_until,
-        revision,
-        ord
+    WITH ORDINALITY AS r(
+        user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
+        has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
+        erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes, conversations,
+        detail, has_detail, caller, has_caller, kept_until, revision, ord
     )
 ) AS q
     LEFT JOIN (
@@ -2043,71 +1321,30 @@ FROM (
             )::text AS results
         FROM (
             SELECT
-                r.revision AS revision,
-                r.user_id AS user_id,
+                r.revision AS revision, r.user_id AS user_id,
                 uuid_send(r.conversation_key) AS conversation_key,
-                CASE WHEN r.has_deletion THEN r.deletion END AS deletion,
-                r.recorded AS recorded,
+                CASE WHEN r.has_deletion THEN r.deletion END AS deletion, r.recorded AS recorded,
                 CASE WHEN r.has_hidden_before THEN r.hidden_before END AS hidden_before,
                 CASE WHEN r.has_cleared_before THEN r.cleared_before END AS cleared_before,
                 CASE WHEN r.has_pinned_before THEN r.pinned_before END AS pinned_before,
                 CASE WHEN r.has_taken_before THEN r.taken_before END AS taken_before,
                 CASE WHEN r.has_away_before THEN r.away_before END AS away_before,
-                CASE WHEN r.has_head THEN r.head END AS head,
-                r.muted_before AS muted_before,
+                CASE WHEN r.has_head THEN r.head END AS head, r.muted_before AS muted_before,
                 r.marks_before AS marks_before,
-                CASE WHEN r.has_data_before THEN r.data_before END AS data_before,
-                r.ord
+                CASE WHEN r.has_data_before THEN r.data_before END AS data_before, r.ord
             FROM
                 unnest(
-                    $26::bigint[],
-                    $27::text[] COLLATE "C",
-                    $28::uuid[],
-                    $29::bigint[],
-                    $30::boolean[],
-                    $31::bigint[],
-                    $32::bigint[],
-                    $33::boolean[],
-                    $34::bigint[],
-                    $35::boolean[],
-                    $36::bigint[],
-                    $37::boolean[],
-                    $38::bigint[],
-                    $39::boolean[],
-                    $40::bigint[],
-                    $41::boolean[],
-                    $42::bigint[],
-                    $43::boolean[],
-                    $44::bigint[],
-                    $45::bigint[],
-                    $46::bytea[],
-                    $47::boolean[]
+                    $26::bigint[], $27::text[] COLLATE "C", $28::uuid[], $29::bigint[],
+                    $30::boolean[], $31::bigint[], $32::bigint[], $33::boolean[], $34::bigint[],
+                    $35::boolean[], $36::bigint[], $37::boolean[], $38::bigint[], $39::boolean[],
+                    $40::bigint[], $41::boolean[], $42::bigint[], $43::boolean[], $44::bigint[],
+                    $45::bigint[], $46::bytea[], $47::boolean[]
                 )
-            WITH
-            ORDINALITY AS r(
-                revision,
-                user_id,
-                conversation_key,
-                deletion,
-                has_deletion,
-                recorded,
-                hidden_before,
-                has_hidden_before,
-                cleared_before,
-                has_cleared_before,
-                pinned_before,
-                has_pinned_before,
-                taken_before,
-                has_taken_before,
-                away_before,
-                has_away_before,
-                head,
-                has_head,
-                muted_before,
-                marks_before,
-                data_before,
-                has_data_before,
-                ord
+            WITH ORDINALITY AS r(
+                revision, user_id, conversation_key, deletion, has_deletion, recorded,
+                hidden_before, has_hidden_before, cleared_before, has_cleared_before, pinned_before,
+                has_pinned_before, taken_before, has_taken_before, away_before, has_away_before,
+                head, has_head, muted_before, marks_before, data_before, has_data_before, ord
             )
         ) AS i
             LEFT JOIN members AS m ON m.user_id = i.user_id
@@ -2173,57 +1410,25 @@ applied AS (
             WHEN COALESCE(m.last_seq, i.head) <= m.joined_after THEN 3
             ELSE 2
         END AS outcome,
-        m.hidden_through AS hidden_through,
-        m.cleared_through AS cleared_through,
+        m.hidden_through AS hidden_through, m.cleared_through AS cleared_through,
         m.read_through AS read_through
 ),
 recorded AS (
     INSERT INTO
         changes (
-            user_id,
-            request_id,
-            request_digest,
-            client_id,
-            kind,
-            changed_at,
-            synced,
-            restorable_until,
-            erasable_from,
-            unlists,
-            undoes,
-            conversations,
-            detail,
-            caller,
-            kept_until,
-            revision,
-            results
+            user_id, request_id, request_digest, client_id, kind, changed_at, synced,
+            restorable_until, erasable_from, unlists, undoes, conversations, detail, caller,
+            kept_until, revision, results
         )
     SELECT
-        $1,
-        $2,
-        $3,
-        $4,
-        $5,
-        $6,
-        $7,
-        $8,
-        $9,
-        $10,
-        $11,
-        $12,
-        $13,
-        $14,
-        $15,
-        b.revision,
+        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision,
         (
             SELECT
                 COALESCE(
                     json_agg(
                         json_build_array(
-                            COALESCE(a.outcome, 3),
-                            COALESCE(a.hidden_through, 0),
-                            COALESCE(a.cleared_through, 0),
-                            COALESCE(a.read_through, 0)
+                            COALESCE(a.outcome, 3), COALESCE(a.hidden_through, 0),
+                            COALESCE(a.cleared_through, 0), COALESCE(a.read_through, 0)
                         )
                         ORDER BY i.ord
                     )::text,
@@ -2236,14 +1441,8 @@ recorded AS (
     RETURNING user_id, revision, results
 )
 SELECT
-    TRUE AS is_new,
-    user_id,
-    revision,
-    results,
-    NULL::bytea AS request_digest,
-    NULL::smallint AS kind,
-    NULL::bigint AS restorable_until,
-    NULL::text AS conversations,
+    TRUE AS is_new, user_id, revision, results, NULL::bytea AS request_digest,
+    NULL::smallint AS kind, NULL::bigint AS restorable_until, NULL::text AS conversations,
     NULL::text AS detail
 FROM recorded
 UNION ALL
@@ -2256,76 +1455,30 @@ asked AS (
     SELECT *
     FROM (
         SELECT
-            r.user_id AS user_id,
-            CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
+            r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
             CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
-            CASE WHEN r.has_client_id THEN r.client_id END AS client_id,
-            r.kind AS kind,
-            r.changed_at AS changed_at,
-            r.synced AS synced,
+            CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
+            r.changed_at AS changed_at, r.synced AS synced,
             CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
             CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
             CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
-            CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
-            r.conversations AS conversations,
+            CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
             CASE WHEN r.has_detail THEN r.detail END AS detail,
-            CASE WHEN r.has_caller THEN r.caller END AS caller,
-            r.kept_until AS kept_until,
-            r.ord
+            CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until, r.ord
         FROM
             unnest(
-                $1::text[] COLLATE "C",
-                $2::bytea[],
-                $3::boolean[],
-                $4::bytea[],
-                $5::boolean[],
-                $6::text[] COLLATE "C",
-                $7::boolean[],
-                $8::bigint[],
-                $9::bigint[],
-                $10::bigint[],
-                $11::bigint[],
-                $12::boolean[],
-                $13::bigint[],
-                $14::boolean[],
-                $15::bigint[],
-                $16::boolean[],
-                $17::bigint[],
-                $18::boolean[],
-                $19::text[] COLLATE "C",
-                $20::text[] COLLATE "C",
-                $21::boolean[],
-                $22::text[] COLLATE "C",
-                $23::boolean[],
+                $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
+                $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
+                $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
+                $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
+                $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
                 $24::bigint[]
             )
-        WITH
-        ORDINALITY AS r(
-            user_id,
-            request_id,
-            has_request_id,
-            request_digest,
-            has_request_digest,
-            client_id,
-            has_client_id,
-            kind,
-            changed_at,
-            synced,
-            restorable_until,
-            has_restorable_until,
-            erasable_from,
-            has_erasable_from,
-            unlists,
-            has_unlists,
-            undoes,
-            has_undoes,
-            conversations,
-            detail,
-            has_detail,
-            caller,
-            has_caller,
-            kept_until,
-            ord
+        WITH ORDINALITY AS r(
+            user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
+            has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
+            erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes,
+            conversations, detail, has_detail, caller, has_caller, kept_until, ord
         )
     ) AS q
 ),
@@ -2339,14 +1492,8 @@ input AS (
 ),
 earlier AS (
     SELECT
-        c.user_id,
-        c.revision,
-        c.request_digest,
-        c.kind,
-        c.restorable_until,
-        c.conversations,
-        c.results,
-        c.detail
+        c.user_id, c.revision, c.request_digest, c.kind, c.restorable_until, c.conversations,
+        c.results, c.detail
     FROM asked AS q CROSS JOIN changes AS c
     WHERE c.user_id = q.user_id AND c.request_id = q.request_id
 ),
@@ -2395,8 +1542,7 @@ applied AS (
             WHEN COALESCE(m.last_seq, i.head) <= m.joined_after THEN 3
             ELSE 2
         END AS outcome,
-        m.hidden_through AS hidden_through,
-        m.cleared_through AS cleared_through,
+        m.hidden_through AS hidden_through, m.cleared_through AS cleared_through,
         m.read_through AS read_through
 ),
 results AS (
@@ -2404,10 +1550,8 @@ results AS (
         i.user_id,
         json_agg(
             json_build_array(
-                COALESCE(a.outcome, 3),
-                COALESCE(a.hidden_through, 0),
-                COALESCE(a.cleared_through, 0),
-                COALESCE(a.read_through, 0)
+                COALESCE(a.outcome, 3), COALESCE(a.hidden_through, 0),
+                COALESCE(a.cleared_through, 0), COALESCE(a.read_through, 0)
             )
             ORDER BY i.ord
         )::text AS results
@@ -2417,42 +1561,14 @@ results AS (
 recorded AS (
     INSERT INTO
         changes (
-            user_id,
-            request_id,
-            request_digest,
-            client_id,
-            kind,
-            changed_at,
-            synced,
-            restorable_until,
-            erasable_from,
-            unlists,
-            undoes,
-            conversations,
-            detail,
-            caller,
-            kept_until,
-            revision,
-            results
+            user_id, request_id, request_digest, client_id, kind, changed_at, synced,
+            restorable_until, erasable_from, unlists, undoes, conversations, detail, caller,
+            kept_until, revision, results
         )
     SELECT
-        q.user_id,
-        q.request_id,
-        q.request_digest,
-        q.client_id,
-        q.kind,
-        q.changed_at,
-        q.synced,
-        q.restorable_until,
-        q.erasable_from,
-        q.unlists,
-        q.undoes,
-        q.conversations,
-        q.detail,
-        q.caller,
-        q.kept_until,
-        b.revision,
-        COALESCE(r.results, '[]')
+        q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
+        q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail,
+        q.caller, q.kept_until, b.revision, COALESCE(r.results, '[]')
     FROM
         asked AS q
         JOIN raised AS b ON b.user_id = q.user_id
@@ -2460,14 +1576,8 @@ recorded AS (
     RETURNING user_id, revision, results
 )
 SELECT
-    TRUE AS is_new,
-    user_id,
-    revision,
-    results,
-    NULL::bytea AS request_digest,
-    NULL::smallint AS kind,
-    NULL::bigint AS restorable_until,
-    NULL::text AS conversations,
+    TRUE AS is_new, user_id, revision, results, NULL::bytea AS request_digest,
+    NULL::smallint AS kind, NULL::bigint AS restorable_until, NULL::text AS conversations,
     NULL::text AS detail
 FROM recorded
 UNION ALL
@@ -2491,15 +1601,8 @@ FROM (
 
 -- erasure.due_changes
 SELECT
-    user_id,
-    erasable_from,
-    revision,
-    request_digest,
-    kind,
-    restorable_until,
-    conversations,
-    results,
-    detail
+    user_id, erasable_from, revision, request_digest, kind, restorable_until, conversations,
+    results, detail
 FROM changes
 WHERE erasable_from >= $1 AND erasable_from <= $2
 ORDER BY erasable_from
@@ -2642,8 +1745,7 @@ RETURNING kept_until AS time;
 
 -- erasure.undo.end
 UPDATE members AS m SET
-    undo_ended = i.ended,
-    taken_by = CASE WHEN m.taken_by > i.ended THEN m.taken_by END,
+    undo_ended = i.ended, taken_by = CASE WHEN m.taken_by > i.ended THEN m.taken_by END,
     kept_after = CASE WHEN i.cleared < m.cleared_through THEN i.cleared END
 FROM (
     SELECT uuid_send(r.conversation_key) AS conversation_key, r.ended AS ended, r.cleared AS cleared, r.ord
@@ -2707,11 +1809,9 @@ views AS (
         upper_end
     FROM (
         SELECT
-            m.conversation_key,
-            m.joined_after,
+            m.conversation_key, m.joined_after,
             LEAST(
-                m.cleared_through,
-                COALESCE(m.kept_after, m.cleared_through),
+                m.cleared_through, COALESCE(m.kept_after, m.cleared_through),
                 CASE
                     WHEN m.taken_by > COALESCE(m.undo_ended, 0) THEN COALESCE(m.prev_cleared_through, m.cleared_through)
                     ELSE m.cleared_through
@@ -2731,8 +1831,7 @@ views AS (
 visible AS (SELECT * FROM views WHERE upper_end > lower_end),
 covered AS (
     SELECT
-        conversation_key,
-        lower_end,
+        conversation_key, lower_end,
         COALESCE(
             MAX(upper_end) OVER (PARTITION BY conversation_key ORDER BY lower_end ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
             0
@@ -2755,17 +1854,8 @@ WHERE i.head > COALESCE(t.upper_end, 0);
 
 -- events
 SELECT
-    revision,
-    request_digest,
-    kind,
-    restorable_until,
-    conversations,
-    results,
-    detail,
-    client_id,
-    changed_at,
-    synced,
-    undoes
+    revision, request_digest, kind, restorable_until, conversations, results, detail, client_id,
+    changed_at, synced, undoes
 FROM changes
 WHERE user_id = $1 AND revision > $2
 ORDER BY revision
@@ -2788,21 +1878,9 @@ RETURNING conversation_key;
 SELECT
     (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
     GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
-    d.name,
-    m.conversation_key,
-    m.joined_after,
-    m.left_at,
-    m.last_seq,
-    m.last_time,
-    m.hidden_through,
-    m.cleared_through,
-    m.read_through,
-    m.stays_away,
-    m.pinned_at,
-    m.muted,
-    m.marks,
-    m.custom_data,
-    '[]' AS folders
+    d.name, m.conversation_key, m.joined_after, m.left_at, m.last_seq, m.last_time,
+    m.hidden_through, m.cleared_through, m.read_through, m.stays_away, m.pinned_at, m.muted,
+    m.marks, m.custom_data, '[]' AS folders
 FROM
     (SELECT $1 AS user_id) AS me
     LEFT JOIN users AS u ON u.user_id = me.user_id
@@ -2815,19 +1893,8 @@ ORDER BY d.folder_id, f.added_by, f.ord;
 
 -- folders.contents
 SELECT
-    m.conversation_key,
-    m.joined_after,
-    m.left_at,
-    m.last_seq,
-    m.last_time,
-    m.hidden_through,
-    m.cleared_through,
-    m.read_through,
-    m.stays_away,
-    m.pinned_at,
-    m.muted,
-    m.marks,
-    m.custom_data,
+    m.conversation_key, m.joined_after, m.left_at, m.last_seq, m.last_time, m.hidden_through,
+    m.cleared_through, m.read_through, m.stays_away, m.pinned_at, m.muted, m.marks, m.custom_data,
     '[]' AS folders
 FROM folder_conversations AS f CROSS JOIN members AS m
 WHERE
@@ -2896,21 +1963,9 @@ FROM (
 ) AS t
     LEFT JOIN (
         SELECT
-            f.added_by,
-            m.conversation_key,
-            m.joined_after,
-            m.left_at,
-            m.last_seq,
-            m.last_time,
-            m.hidden_through,
-            m.cleared_through,
-            m.read_through,
-            m.stays_away,
-            m.pinned_at,
-            m.muted,
-            m.marks,
-            m.custom_data,
-            '[]' AS folders
+            f.added_by, m.conversation_key, m.joined_after, m.left_at, m.last_seq, m.last_time,
+            m.hidden_through, m.cleared_through, m.read_through, m.stays_away, m.pinned_at, m.muted,
+            m.marks, m.custom_data, '[]' AS folders
         FROM folder_conversations AS f
             CROSS JOIN members AS m
         WHERE
@@ -2943,15 +1998,8 @@ WHERE "members"."conversation_key" = $1 AND "members"."kind" > 0 AND "members"."
 -- groups.join.apply
 INSERT INTO
     members (
-        user_id,
-        conversation_key,
-        kind,
-        joined_after,
-        hidden_through,
-        cleared_through,
-        last_seq,
-        last_time,
-        undo_ended
+        user_id, conversation_key, kind, joined_after, hidden_through, cleared_through, last_seq,
+        last_time, undo_ended
     )
 SELECT i.user_id, $1, 2, $2, $2, $2, $3, $4, i.revision
 FROM (
@@ -2963,15 +2011,9 @@ WHERE TRUE
 ORDER BY i.user_id
 ON CONFLICT (user_id, conversation_key) DO UPDATE SET
     appeared_before = CASE WHEN members.left_at > members.joined_after THEN 1 ELSE members.appeared_before END,
-    joined_after = excluded.joined_after,
-    left_at = NULL,
-    hidden_through = excluded.hidden_through,
-    cleared_through = excluded.cleared_through,
-    last_seq = excluded.last_seq,
-    last_time = excluded.last_time,
-    pinned_at = NULL,
-    taken_by = NULL,
-    kept_after = NULL,
+    joined_after = excluded.joined_after, left_at = NULL, hidden_through = excluded.hidden_through,
+    cleared_through = excluded.cleared_through, last_seq = excluded.last_seq,
+    last_time = excluded.last_time, pinned_at = NULL, taken_by = NULL, kept_after = NULL,
     undo_ended = excluded.undo_ended
 RETURNING user_id, joined_after, hidden_through, cleared_through, pinned_at, appeared_before, stays_away;
 
@@ -3150,21 +2192,9 @@ hidden AS (
 SELECT
     (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
     GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
-    p.taken_by,
-    p.undo_ended,
-    p.conversation_key,
-    p.joined_after,
-    p.left_at,
-    p.last_seq,
-    p.last_time,
-    p.hidden_through,
-    p.cleared_through,
-    p.read_through,
-    p.stays_away,
-    p.pinned_at,
-    p.muted,
-    p.marks,
-    p.custom_data,
+    p.taken_by, p.undo_ended, p.conversation_key, p.joined_after, p.left_at, p.last_seq,
+    p.last_time, p.hidden_through, p.cleared_through, p.read_through, p.stays_away, p.pinned_at,
+    p.muted, p.marks, p.custom_data,
     (
         SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
         FROM (
@@ -3195,19 +2225,8 @@ WHERE
 
 -- lists.members.by_keys
 SELECT
-    m.conversation_key,
-    m.joined_after,
-    m.left_at,
-    m.last_seq,
-    m.last_time,
-    m.hidden_through,
-    m.cleared_through,
-    m.read_through,
-    m.stays_away,
-    m.pinned_at,
-    m.muted,
-    m.marks,
-    m.custom_data,
+    m.conversation_key, m.joined_after, m.left_at, m.last_seq, m.last_time, m.hidden_through,
+    m.cleared_through, m.read_through, m.stays_away, m.pinned_at, m.muted, m.marks, m.custom_data,
     (
         SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
         FROM (
@@ -3306,19 +2325,8 @@ rest AS (
 SELECT
     (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
     GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
-    p.conversation_key,
-    p.joined_after,
-    p.left_at,
-    p.last_seq,
-    p.last_time,
-    p.hidden_through,
-    p.cleared_through,
-    p.read_through,
-    p.stays_away,
-    p.pinned_at,
-    p.muted,
-    p.marks,
-    p.custom_data,
+    p.conversation_key, p.joined_after, p.left_at, p.last_seq, p.last_time, p.hidden_through,
+    p.cleared_through, p.read_through, p.stays_away, p.pinned_at, p.muted, p.marks, p.custom_data,
     (
         SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
         FROM (
@@ -3449,19 +2457,8 @@ rest AS (
 SELECT
     (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
     GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
-    p.conversation_key,
-    p.joined_after,
-    p.left_at,
-    p.last_seq,
-    p.last_time,
-    p.hidden_through,
-    p.cleared_through,
-    p.read_through,
-    p.stays_away,
-    p.pinned_at,
-    p.muted,
-    p.marks,
-    p.custom_data,
+    p.conversation_key, p.joined_after, p.left_at, p.last_seq, p.last_time, p.hidden_through,
+    p.cleared_through, p.read_through, p.stays_away, p.pinned_at, p.muted, p.marks, p.custom_data,
     (
         SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
         FROM (
@@ -3556,21 +2553,9 @@ without_copy AS (
 SELECT
     (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
     GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
-    (SELECT COUNT(*) FROM matching) AS matched,
-    p.conversation_key,
-    p.joined_after,
-    p.left_at,
-    p.last_seq,
-    p.last_time,
-    p.hidden_through,
-    p.cleared_through,
-    p.read_through,
-    p.stays_away,
-    p.pinned_at,
-    p.muted,
-    p.marks,
-    p.custom_data,
-    '[]' AS folders
+    (SELECT COUNT(*) FROM matching) AS matched, p.conversation_key, p.joined_after, p.left_at,
+    p.last_seq, p.last_time, p.hidden_through, p.cleared_through, p.read_through, p.stays_away,
+    p.pinned_at, p.muted, p.marks, p.custom_data, '[]' AS folders
 FROM
     (SELECT $1 AS user_id) AS me
     LEFT JOIN users AS u ON u.user_id = me.user_id
@@ -3670,21 +2655,9 @@ without_copy AS (
 SELECT
     (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
     GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
-    (SELECT COUNT(*) FROM matching) AS matched,
-    p.conversation_key,
-    p.joined_after,
-    p.left_at,
-    p.last_seq,
-    p.last_time,
-    p.hidden_through,
-    p.cleared_through,
-    p.read_through,
-    p.stays_away,
-    p.pinned_at,
-    p.muted,
-    p.marks,
-    p.custom_data,
-    '[]' AS folders
+    (SELECT COUNT(*) FROM matching) AS matched, p.conversation_key, p.joined_after, p.left_at,
+    p.last_seq, p.last_time, p.hidden_through, p.cleared_through, p.read_through, p.stays_away,
+    p.pinned_at, p.muted, p.marks, p.custom_data, '[]' AS folders
 FROM
     (SELECT $1 AS user_id) AS me
     LEFT JOIN users AS u ON u.user_id = me.user_id
@@ -3748,23 +2721,9 @@ counted AS (
 ),
 without_copy AS (SELECT entry.* FROM filed AS entry WHERE entry.last_time IS NULL)
 SELECT
-    counted.messages,
-    counted.muted_messages,
-    counted.conversations,
-    p.conversation_key,
-    p.joined_after,
-    p.left_at,
-    p.last_seq,
-    p.last_time,
-    p.hidden_through,
-    p.cleared_through,
-    p.read_through,
-    p.stays_away,
-    p.pinned_at,
-    p.muted,
-    p.marks,
-    p.custom_data,
-    '[]' AS folders
+    counted.messages, counted.muted_messages, counted.conversations, p.conversation_key,
+    p.joined_after, p.left_at, p.last_seq, p.last_time, p.hidden_through, p.cleared_through,
+    p.read_through, p.stays_away, p.pinned_at, p.muted, p.marks, p.custom_data, '[]' AS folders
 FROM counted LEFT JOIN without_copy AS p ON TRUE;
 
 -- lists.parts.unread.whole
@@ -3847,47 +2806,22 @@ without_copy AS (
     WHERE entry.last_time IS NULL
 )
 SELECT
-    counted.messages,
-    counted.muted_messages,
-    counted.conversations,
-    p.conversation_key,
-    p.joined_after,
-    p.left_at,
-    p.last_seq,
-    p.last_time,
-    p.hidden_through,
-    p.cleared_through,
-    p.read_through,
-    p.stays_away,
-    p.pinned_at,
-    p.muted,
-    p.marks,
-    p.custom_data,
-    '[]' AS folders
+    counted.messages, counted.muted_messages, counted.conversations, p.conversation_key,
+    p.joined_after, p.left_at, p.last_seq, p.last_time, p.hidden_through, p.cleared_through,
+    p.read_through, p.stays_away, p.pinned_at, p.muted, p.marks, p.custom_data, '[]' AS folders
 FROM counted LEFT JOIN without_copy AS p ON TRUE;
 
 -- log.of_request
 SELECT
-    "changes"."user_id",
-    "changes"."revision",
-    "changes"."request_digest",
-    "changes"."kind",
-    "changes"."restorable_until",
-    "changes"."conversations",
-    "changes"."results",
-    "changes"."detail"
+    "changes"."user_id", "changes"."revision", "changes"."request_digest", "changes"."kind",
+    "changes"."restorable_until", "changes"."conversations", "changes"."results", "changes"."detail"
 FROM "changes"
 WHERE "changes"."user_id" = $1 AND "changes"."request_id" = $2;
 
 -- log.of_revision
 SELECT
-    "changes"."revision",
-    "changes"."request_digest",
-    "changes"."kind",
-    "changes"."restorable_until",
-    "changes"."conversations",
-    "changes"."results",
-    "changes"."detail"
+    "changes"."revision", "changes"."request_digest", "changes"."kind",
+    "changes"."restorable_until", "changes"."conversations", "changes"."results", "changes"."detail"
 FROM "changes"
 WHERE "changes"."user_id" = $1 AND "changes"."revision" = $2;
 
@@ -3898,13 +2832,8 @@ FROM (
     SELECT i.user_id, i.conversation_key, i.kind, i.read_through, i.last_seq, i.last_time
     FROM (
         SELECT
-            r.user_id AS user_id,
-            uuid_send(r.conversation_key) AS conversation_key,
-            r.kind AS kind,
-            r.read_through AS read_through,
-            r.last_seq AS last_seq,
-            r.last_time AS last_time,
-            r.ord
+            r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key, r.kind AS kind,
+            r.read_through AS read_through, r.last_seq AS last_seq, r.last_time AS last_time, r.ord
         FROM unnest($1::text[] COLLATE "C", $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
         WITH ORDINALITY AS r(user_id, conversation_key, kind, read_through, last_seq, last_time, ord)
     ) AS i
@@ -3912,20 +2841,16 @@ FROM (
     SELECT m.user_id, m.conversation_key, m.kind, COALESCE(o.read_through, 0), i.last_seq, i.last_time
     FROM (
         SELECT
-            uuid_send(r.conversation_key) AS conversation_key,
-            r.last_seq AS last_seq,
-            r.last_time AS last_time,
-            r.ord
+            uuid_send(r.conversation_key) AS conversation_key, r.last_seq AS last_seq,
+            r.last_time AS last_time, r.ord
         FROM unnest($7::uuid[], $8::bigint[], $9::bigint[])
         WITH ORDINALITY AS r(conversation_key, last_seq, last_time, ord)
     ) AS i
         CROSS JOIN members AS m
         LEFT JOIN (
             SELECT
-                r.user_id AS user_id,
-                uuid_send(r.conversation_key) AS conversation_key,
-                r.read_through AS read_through,
-                r.ord
+                r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key,
+                r.read_through AS read_through, r.ord
             FROM unnest($10::text[] COLLATE "C", $11::uuid[], $12::bigint[])
             WITH ORDINALITY AS r(user_id, conversation_key, read_through, ord)
         ) AS o ON o.user_id = m.user_id
@@ -3936,10 +2861,8 @@ FROM (
     SELECT m.user_id, m.conversation_key, m.kind, i.read_through, NULL, NULL
     FROM (
         SELECT
-            r.user_id AS user_id,
-            uuid_send(r.conversation_key) AS conversation_key,
-            r.read_through AS read_through,
-            r.ord
+            r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key,
+            r.read_through AS read_through, r.ord
         FROM unnest($13::text[] COLLATE "C", $14::uuid[], $15::bigint[])
         WITH ORDINALITY AS r(user_id, conversation_key, read_through, ord)
     ) AS i
@@ -3960,22 +2883,18 @@ ON CONFLICT (user_id, conversation_key) DO UPDATE SET
         AND excluded.read_through = 0 THEN COALESCE(excluded.last_seq, members.unlisted_through)
         ELSE members.unlisted_through
     END,
-    last_seq = excluded.last_seq,
-    last_time = excluded.last_time
+    last_seq = excluded.last_seq, last_time = excluded.last_time
 RETURNING user_id, conversation_key;
 
 -- messages.append.placing.erased_since
 SELECT 1 AS one
 FROM (
     SELECT
-        r.number AS number,
-        uuid_send(r.conversation_key) AS conversation_key,
+        r.number AS number, uuid_send(r.conversation_key) AS conversation_key,
         r.sender_user_id AS sender_user_id,
-        CASE WHEN r.has_client_message_id THEN r.client_message_id END AS client_message_id,
-        r.ord
+        CASE WHEN r.has_client_message_id THEN r.client_message_id END AS client_message_id, r.ord
     FROM unnest($1::bigint[], $2::uuid[], $3::text[] COLLATE "C", $4::text[] COLLATE "C", $5::boolean[])
-    WITH
-    ORDINALITY AS r(number, conversation_key, sender_user_id, client_message_id, has_client_message_id, ord)
+    WITH ORDINALITY AS r(number, conversation_key, sender_user_id, client_message_id, has_client_message_id, ord)
 ) AS i
     CROSS JOIN erased_messages AS m
 WHERE
@@ -3990,40 +2909,20 @@ input AS (
     SELECT *
     FROM (
         SELECT
-            r.number AS number,
-            uuid_send(r.conversation_key) AS conversation_key,
-            r.canonical_id AS canonical_id,
-            r.sender_user_id AS sender_user_id,
+            r.number AS number, uuid_send(r.conversation_key) AS conversation_key,
+            r.canonical_id AS canonical_id, r.sender_user_id AS sender_user_id,
             CASE WHEN r.has_client_message_id THEN r.client_message_id END AS client_message_id,
             CASE WHEN r.has_payload_type THEN r.payload_type END AS payload_type,
-            CASE WHEN r.has_content THEN r.content END AS content,
-            r.ord
+            CASE WHEN r.has_content THEN r.content END AS content, r.ord
         FROM
             unnest(
-                $3::bigint[],
-                $4::uuid[],
-                $5::text[] COLLATE "C",
-                $6::text[] COLLATE "C",
-                $7::text[] COLLATE "C",
-                $8::boolean[],
-                $9::text[] COLLATE "C",
-                $10::boolean[],
-                $11::bytea[],
-                $12::boolean[]
+                $3::bigint[], $4::uuid[], $5::text[] COLLATE "C", $6::text[] COLLATE "C",
+                $7::text[] COLLATE "C", $8::boolean[], $9::text[] COLLATE "C", $10::boolean[],
+                $11::bytea[], $12::boolean[]
             )
-        WITH
-        ORDINALITY AS r(
-            number,
-            conversation_key,
-            canonical_id,
-            sender_user_id,
-            client_message_id,
-            has_client_message_id,
-            payload_type,
-            has_payload_type,
-            content,
-            has_content,
-            ord
+        WITH ORDINALITY AS r(
+            number, conversation_key, canonical_id, sender_user_id, client_message_id,
+            has_client_message_id, payload_type, has_payload_type, content, has_content, ord
         )
     ) AS i
 ),
@@ -4067,62 +2966,28 @@ raised AS (
 ),
 placed AS (
     SELECT
-        f.*,
-        r.last_seq - c.messages AS seq_before,
-        r.last_seq - c.messages + f.place AS seq,
-        r.last_time AS send_time,
-        r.canonical_id AS raised_id,
-        r.is_large
+        f.*, r.last_seq - c.messages AS seq_before, r.last_seq - c.messages + f.place AS seq,
+        r.last_time AS send_time, r.canonical_id AS raised_id, r.is_large
     FROM fresh AS f JOIN counted AS c USING (conversation_key) JOIN raised AS r USING (conversation_key)
 ),
 stored AS (
     INSERT INTO
         messages (
-            conversation_key,
-            seq,
-            sender_user_id,
-            client_message_id,
-            send_time,
-            payload_type,
-            content,
-            recognised_until
+            conversation_key, seq, sender_user_id, client_message_id, send_time, payload_type,
+            content, recognised_until
         )
     SELECT
-        conversation_key,
-        seq,
-        sender_user_id,
-        client_message_id,
-        send_time,
-        payload_type,
-        content,
+        conversation_key, seq, sender_user_id, client_message_id, send_time, payload_type, content,
         CASE WHEN client_message_id IS NOT NULL THEN send_time + $2 END
     FROM placed
 )
 SELECT
-    TRUE AS is_earlier,
-    number,
-    seq,
-    send_time,
-    sender_user_id,
-    payload_type,
-    content,
-    fingerprint,
-    NULL AS canonical_id,
-    NULL::smallint AS is_large,
-    FALSE AS has_waited
+    TRUE AS is_earlier, number, seq, send_time, sender_user_id, payload_type, content, fingerprint,
+    NULL AS canonical_id, NULL::smallint AS is_large, FALSE AS has_waited
 FROM earlier
 UNION ALL
 SELECT
-    FALSE,
-    p.number,
-    p.seq,
-    p.send_time,
-    NULL,
-    NULL,
-    NULL,
-    NULL,
-    p.raised_id,
-    p.is_large,
+    FALSE, p.number, p.seq, p.send_time, NULL, NULL, NULL, NULL, p.raised_id, p.is_large,
     p.seq_before > COALESCE((SELECT c.last_seq FROM conversations AS c WHERE c.conversation_key = p.conversation_key), 0)
 FROM placed AS p;
 
@@ -4145,12 +3010,8 @@ LIMIT $4 + 0;
 
 -- messages.remembered.named
 SELECT
-    "messages"."sender_user_id",
-    "messages"."client_message_id",
-    "messages"."seq",
-    "messages"."send_time",
-    "messages"."payload_type",
-    "messages"."content",
+    "messages"."sender_user_id", "messages"."client_message_id", "messages"."seq",
+    "messages"."send_time", "messages"."payload_type", "messages"."content",
     COALESCE("recognised_until", "send_time" + $1) AS "recognised_until"
 FROM "messages"
 WHERE
@@ -4166,24 +3027,15 @@ INSERT INTO
 SELECT $1, sender_user_id, client_message_id, seq, send_time, fingerprint, recognised_until
 FROM (
     SELECT
-        r.sender_user_id AS sender_user_id,
-        r.client_message_id AS client_message_id,
-        r.seq AS seq,
-        r.send_time AS send_time,
-        r.fingerprint AS fingerprint,
-        r.recognised_until AS recognised_until,
-        r.ord
+        r.sender_user_id AS sender_user_id, r.client_message_id AS client_message_id, r.seq AS seq,
+        r.send_time AS send_time, r.fingerprint AS fingerprint,
+        r.recognised_until AS recognised_until, r.ord
     FROM
         unnest(
-            $2::text[] COLLATE "C",
-            $3::text[] COLLATE "C",
-            $4::bigint[],
-            $5::bigint[],
-            $6::bigint[],
-            $7::bigint[]
+            $2::text[] COLLATE "C", $3::text[] COLLATE "C", $4::bigint[], $5::bigint[],
+            $6::bigint[], $7::bigint[]
         )
-    WITH
-    ORDINALITY AS r(sender_user_id, client_message_id, seq, send_time, fingerprint, recognised_until, ord)
+    WITH ORDINALITY AS r(sender_user_id, client_message_id, seq, send_time, fingerprint, recognised_until, ord)
 ) AS i
 WHERE TRUE
 ON CONFLICT (conversation_key, sender_user_id, client_message_id) DO NOTHING;
@@ -4200,8 +3052,7 @@ input AS (
     FROM (
         SELECT
             uuid_send(r.conversation_key) AS conversation_key,
-            CASE WHEN r.has_custom_data THEN r.custom_data END AS custom_data,
-            r.ord
+            CASE WHEN r.has_custom_data THEN r.custom_data END AS custom_data, r.ord
         FROM unnest($16::uuid[], $17::bytea[], $18::boolean[])
         WITH ORDINALITY AS r(conversation_key, custom_data, has_custom_data, ord)
     ) AS i
@@ -4230,41 +3081,12 @@ applied AS (
 recorded AS (
     INSERT INTO
         changes (
-            user_id,
-            request_id,
-            request_digest,
-            client_id,
-            kind,
-            changed_at,
-            synced,
-            restorable_until,
-            erasable_from,
-            unlists,
-            undoes,
-            conversations,
-            detail,
-            caller,
-            kept_until,
-            revision,
-            results
+            user_id, request_id, request_digest, client_id, kind, changed_at, synced,
+            restorable_until, erasable_from, unlists, undoes, conversations, detail, caller,
+            kept_until, revision, results
         )
     SELECT
-        $1,
-        $2,
-        $3,
-        $4,
-        $5,
-        $6,
-        $7,
-        $8,
-        $9,
-        $10,
-        $11,
-        $12,
-        $13,
-        $14,
-        $15,
-        b.revision,
+        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision,
         (
             SELECT COALESCE(json_agg(json_build_array(COALESCE(a.outcome, 3)) ORDER BY i.ord)::text, '[]')
             FROM input AS i
@@ -4274,14 +3096,8 @@ recorded AS (
     RETURNING user_id, revision, results
 )
 SELECT
-    TRUE AS is_new,
-    user_id,
-    revision,
-    results,
-    NULL::bytea AS request_digest,
-    NULL::smallint AS kind,
-    NULL::bigint AS restorable_until,
-    NULL::text AS conversations,
+    TRUE AS is_new, user_id, revision, results, NULL::bytea AS request_digest,
+    NULL::smallint AS kind, NULL::bigint AS restorable_until, NULL::text AS conversations,
     NULL::text AS detail
 FROM recorded
 UNION ALL
@@ -4294,76 +3110,30 @@ asked AS (
     SELECT *
     FROM (
         SELECT
-            r.user_id AS user_id,
-            CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
+            r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
             CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
-            CASE WHEN r.has_client_id THEN r.client_id END AS client_id,
-            r.kind AS kind,
-            r.changed_at AS changed_at,
-            r.synced AS synced,
+            CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
+            r.changed_at AS changed_at, r.synced AS synced,
             CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
             CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
             CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
-            CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
-            r.conversations AS conversations,
+            CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
             CASE WHEN r.has_detail THEN r.detail END AS detail,
-            CASE WHEN r.has_caller THEN r.caller END AS caller,
-            r.kept_until AS kept_until,
-            r.ord
+            CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until, r.ord
         FROM
             unnest(
-                $1::text[] COLLATE "C",
-                $2::bytea[],
-                $3::boolean[],
-                $4::bytea[],
-                $5::boolean[],
-                $6::text[] COLLATE "C",
-                $7::boolean[],
-                $8::bigint[],
-                $9::bigint[],
-                $10::bigint[],
-                $11::bigint[],
-                $12::boolean[],
-                $13::bigint[],
-                $14::boolean[],
-                $15::bigint[],
-                $16::boolean[],
-                $17::bigint[],
-                $18::boolean[],
-                $19::text[] COLLATE "C",
-                $20::text[] COLLATE "C",
-                $21::boolean[],
-                $22::text[] COLLATE "C",
-                $23::boolean[],
+                $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
+                $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
+                $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
+                $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
+                $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
                 $24::bigint[]
             )
-        WITH
-        ORDINALITY AS r(
-            user_id,
-            request_id,
-            has_request_id,
-            request_digest,
-            has_request_digest,
-            client_id,
-            has_client_id,
-            kind,
-            changed_at,
-            synced,
-            restorable_until,
-            has_restorable_until,
-            erasable_from,
-            has_erasable_from,
-            unlists,
-            has_unlists,
-            undoes,
-            has_undoes,
-            conversations,
-            detail,
-            has_detail,
-            caller,
-            has_caller,
-            kept_until,
-            ord
+        WITH ORDINALITY AS r(
+            user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
+            has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
+            erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes,
+            conversations, detail, has_detail, caller, has_caller, kept_until, ord
         )
     ) AS q
 ),
@@ -4371,24 +3141,16 @@ input AS (
     SELECT *
     FROM (
         SELECT
-            r.user_id AS user_id,
-            uuid_send(r.conversation_key) AS conversation_key,
-            CASE WHEN r.has_custom_data THEN r.custom_data END AS custom_data,
-            r.ord
+            r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key,
+            CASE WHEN r.has_custom_data THEN r.custom_data END AS custom_data, r.ord
         FROM unnest($25::text[] COLLATE "C", $26::uuid[], $27::bytea[], $28::boolean[])
         WITH ORDINALITY AS r(user_id, conversation_key, custom_data, has_custom_data, ord)
     ) AS i
 ),
 earlier AS (
     SELECT
-        c.user_id,
-        c.revision,
-        c.request_digest,
-        c.kind,
-        c.restorable_until,
-        c.conversations,
-        c.results,
-        c.detail
+        c.user_id, c.revision, c.request_digest, c.kind, c.restorable_until, c.conversations,
+        c.results, c.detail
     FROM asked AS q CROSS JOIN changes AS c
     WHERE c.user_id = q.user_id AND c.request_id = q.request_id
 ),
@@ -4424,42 +3186,14 @@ results AS (
 recorded AS (
     INSERT INTO
         changes (
-            user_id,
-            request_id,
-            request_digest,
-            client_id,
-            kind,
-            changed_at,
-            synced,
-            restorable_until,
-            erasable_from,
-            unlists,
-            undoes,
-            conversations,
-            detail,
-            caller,
-            kept_until,
-            revision,
-            results
+            user_id, request_id, request_digest, client_id, kind, changed_at, synced,
+            restorable_until, erasable_from, unlists, undoes, conversations, detail, caller,
+            kept_until, revision, results
         )
     SELECT
-        q.user_id,
-        q.request_id,
-        q.request_digest,
-        q.client_id,
-        q.kind,
-        q.changed_at,
-        q.synced,
-        q.restorable_until,
-        q.erasable_from,
-        q.unlists,
-        q.undoes,
-        q.conversations,
-        q.detail,
-        q.caller,
-        q.kept_until,
-        b.revision,
-        COALESCE(r.results, '[]')
+        q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
+        q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail,
+        q.caller, q.kept_until, b.revision, COALESCE(r.results, '[]')
     FROM
         asked AS q
         JOIN raised AS b ON b.user_id = q.user_id
@@ -4467,14 +3201,8 @@ recorded AS (
     RETURNING user_id, revision, results
 )
 SELECT
-    TRUE AS is_new,
-    user_id,
-    revision,
-    results,
-    NULL::bytea AS request_digest,
-    NULL::smallint AS kind,
-    NULL::bigint AS restorable_until,
-    NULL::text AS conversations,
+    TRUE AS is_new, user_id, revision, results, NULL::bytea AS request_digest,
+    NULL::smallint AS kind, NULL::bigint AS restorable_until, NULL::text AS conversations,
     NULL::text AS detail
 FROM recorded
 UNION ALL
@@ -4523,41 +3251,12 @@ applied AS (
 recorded AS (
     INSERT INTO
         changes (
-            user_id,
-            request_id,
-            request_digest,
-            client_id,
-            kind,
-            changed_at,
-            synced,
-            restorable_until,
-            erasable_from,
-            unlists,
-            undoes,
-            conversations,
-            detail,
-            caller,
-            kept_until,
-            revision,
-            results
+            user_id, request_id, request_digest, client_id, kind, changed_at, synced,
+            restorable_until, erasable_from, unlists, undoes, conversations, detail, caller,
+            kept_until, revision, results
         )
     SELECT
-        $1,
-        $2,
-        $3,
-        $4,
-        $5,
-        $6,
-        $7,
-        $8,
-        $9,
-        $10,
-        $11,
-        $12,
-        $13,
-        $14,
-        $15,
-        b.revision,
+        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision,
         (
             SELECT
                 COALESCE(
@@ -4571,14 +3270,8 @@ recorded AS (
     RETURNING user_id, revision, results
 )
 SELECT
-    TRUE AS is_new,
-    user_id,
-    revision,
-    results,
-    NULL::bytea AS request_digest,
-    NULL::smallint AS kind,
-    NULL::bigint AS restorable_until,
-    NULL::text AS conversations,
+    TRUE AS is_new, user_id, revision, results, NULL::bytea AS request_digest,
+    NULL::smallint AS kind, NULL::bigint AS restorable_until, NULL::text AS conversations,
     NULL::text AS detail
 FROM recorded
 UNION ALL
@@ -4591,76 +3284,30 @@ asked AS (
     SELECT *
     FROM (
         SELECT
-            r.user_id AS user_id,
-            CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
+            r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
             CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
-            CASE WHEN r.has_client_id THEN r.client_id END AS client_id,
-            r.kind AS kind,
-            r.changed_at AS changed_at,
-            r.synced AS synced,
+            CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
+            r.changed_at AS changed_at, r.synced AS synced,
             CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
             CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
             CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
-            CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
-            r.conversations AS conversations,
+            CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
             CASE WHEN r.has_detail THEN r.detail END AS detail,
-            CASE WHEN r.has_caller THEN r.caller END AS caller,
-            r.kept_until AS kept_until,
-            r.ord
+            CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until, r.ord
         FROM
             unnest(
-                $1::text[] COLLATE "C",
-                $2::bytea[],
-                $3::boolean[],
-                $4::bytea[],
-                $5::boolean[],
-                $6::text[] COLLATE "C",
-                $7::boolean[],
-                $8::bigint[],
-                $9::bigint[],
-                $10::bigint[],
-                $11::bigint[],
-                $12::boolean[],
-                $13::bigint[],
-                $14::boolean[],
-                $15::bigint[],
-                $16::boolean[],
-                $17::bigint[],
-                $18::boolean[],
-                $19::text[] COLLATE "C",
-                $20::text[] COLLATE "C",
-                $21::boolean[],
-                $22::text[] COLLATE "C",
-                $23::boolean[],
+                $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
+                $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
+                $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
+                $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
+                $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
                 $24::bigint[]
             )
-        WITH
-        ORDINALITY AS r(
-            user_id,
-            request_id,
-            has_request_id,
-            request_digest,
-            has_request_digest,
-            client_id,
-            has_client_id,
-            kind,
-            changed_at,
-            synced,
-            restorable_until,
-            has_restorable_until,
-            erasable_from,
-            has_erasable_from,
-            unlists,
-            has_unlists,
-            undoes,
-            has_undoes,
-            conversations,
-            detail,
-            has_detail,
-            caller,
-            has_caller,
-            kept_until,
-            ord
+        WITH ORDINALITY AS r(
+            user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
+            has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
+            erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes,
+            conversations, detail, has_detail, caller, has_caller, kept_until, ord
         )
     ) AS q
 ),
@@ -4668,25 +3315,16 @@ input AS (
     SELECT *
     FROM (
         SELECT
-            r.user_id AS user_id,
-            uuid_send(r.conversation_key) AS conversation_key,
-            r.added AS added,
-            r.removed AS removed,
-            r.ord
+            r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key,
+            r.added AS added, r.removed AS removed, r.ord
         FROM unnest($25::text[] COLLATE "C", $26::uuid[], $27::bigint[], $28::bigint[])
         WITH ORDINALITY AS r(user_id, conversation_key, added, removed, ord)
     ) AS i
 ),
 earlier AS (
     SELECT
-        c.user_id,
-        c.revision,
-        c.request_digest,
-        c.kind,
-        c.restorable_until,
-        c.conversations,
-        c.results,
-        c.detail
+        c.user_id, c.revision, c.request_digest, c.kind, c.restorable_until, c.conversations,
+        c.results, c.detail
     FROM asked AS q CROSS JOIN changes AS c
     WHERE c.user_id = q.user_id AND c.request_id = q.request_id
 ),
@@ -4727,42 +3365,14 @@ results AS (
 recorded AS (
     INSERT INTO
         changes (
-            user_id,
-            request_id,
-            request_digest,
-            client_id,
-            kind,
-            changed_at,
-            synced,
-            restorable_until,
-            erasable_from,
-            unlists,
-            undoes,
-            conversations,
-            detail,
-            caller,
-            kept_until,
-            revision,
-            results
+            user_id, request_id, request_digest, client_id, kind, changed_at, synced,
+            restorable_until, erasable_from, unlists, undoes, conversations, detail, caller,
+            kept_until, revision, results
         )
     SELECT
-        q.user_id,
-        q.request_id,
-        q.request_digest,
-        q.client_id,
-        q.kind,
-        q.changed_at,
-        q.synced,
-        q.restorable_until,
-        q.erasable_from,
-        q.unlists,
-        q.undoes,
-        q.conversations,
-        q.detail,
-        q.caller,
-        q.kept_until,
-        b.revision,
-        COALESCE(r.results, '[]')
+        q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
+        q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail,
+        q.caller, q.kept_until, b.revision, COALESCE(r.results, '[]')
     FROM
         asked AS q
         JOIN raised AS b ON b.user_id = q.user_id
@@ -4770,14 +3380,8 @@ recorded AS (
     RETURNING user_id, revision, results
 )
 SELECT
-    TRUE AS is_new,
-    user_id,
-    revision,
-    results,
-    NULL::bytea AS request_digest,
-    NULL::smallint AS kind,
-    NULL::bigint AS restorable_until,
-    NULL::text AS conversations,
+    TRUE AS is_new, user_id, revision, results, NULL::bytea AS request_digest,
+    NULL::smallint AS kind, NULL::bigint AS restorable_until, NULL::text AS conversations,
     NULL::text AS detail
 FROM recorded
 UNION ALL
@@ -4823,41 +3427,12 @@ applied AS (
 recorded AS (
     INSERT INTO
         changes (
-            user_id,
-            request_id,
-            request_digest,
-            client_id,
-            kind,
-            changed_at,
-            synced,
-            restorable_until,
-            erasable_from,
-            unlists,
-            undoes,
-            conversations,
-            detail,
-            caller,
-            kept_until,
-            revision,
-            results
+            user_id, request_id, request_digest, client_id, kind, changed_at, synced,
+            restorable_until, erasable_from, unlists, undoes, conversations, detail, caller,
+            kept_until, revision, results
         )
     SELECT
-        $1,
-        $2,
-        $3,
-        $4,
-        $5,
-        $6,
-        $7,
-        $8,
-        $9,
-        $10,
-        $11,
-        $12,
-        $13,
-        $14,
-        $15,
-        b.revision,
+        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision,
         (
             SELECT COALESCE(json_agg(json_build_array(COALESCE(a.outcome, 3)) ORDER BY i.ord)::text, '[]')
             FROM input AS i
@@ -4867,14 +3442,8 @@ recorded AS (
     RETURNING user_id, revision, results
 )
 SELECT
-    TRUE AS is_new,
-    user_id,
-    revision,
-    results,
-    NULL::bytea AS request_digest,
-    NULL::smallint AS kind,
-    NULL::bigint AS restorable_until,
-    NULL::text AS conversations,
+    TRUE AS is_new, user_id, revision, results, NULL::bytea AS request_digest,
+    NULL::smallint AS kind, NULL::bigint AS restorable_until, NULL::text AS conversations,
     NULL::text AS detail
 FROM recorded
 UNION ALL
@@ -4887,76 +3456,30 @@ asked AS (
     SELECT *
     FROM (
         SELECT
-            r.user_id AS user_id,
-            CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
+            r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
             CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
-            CASE WHEN r.has_client_id THEN r.client_id END AS client_id,
-            r.kind AS kind,
-            r.changed_at AS changed_at,
-            r.synced AS synced,
+            CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
+            r.changed_at AS changed_at, r.synced AS synced,
             CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
             CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
             CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
-            CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
-            r.conversations AS conversations,
+            CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
             CASE WHEN r.has_detail THEN r.detail END AS detail,
-            CASE WHEN r.has_caller THEN r.caller END AS caller,
-            r.kept_until AS kept_until,
-            r.ord
+            CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until, r.ord
         FROM
             unnest(
-                $1::text[] COLLATE "C",
-                $2::bytea[],
-                $3::boolean[],
-                $4::bytea[],
-                $5::boolean[],
-                $6::text[] COLLATE "C",
-                $7::boolean[],
-                $8::bigint[],
-                $9::bigint[],
-                $10::bigint[],
-                $11::bigint[],
-                $12::boolean[],
-                $13::bigint[],
-                $14::boolean[],
-                $15::bigint[],
-                $16::boolean[],
-                $17::bigint[],
-                $18::boolean[],
-                $19::text[] COLLATE "C",
-                $20::text[] COLLATE "C",
-                $21::boolean[],
-                $22::text[] COLLATE "C",
-                $23::boolean[],
+                $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
+                $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
+                $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
+                $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
+                $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
                 $24::bigint[]
             )
-        WITH
-        ORDINALITY AS r(
-            user_id,
-            request_id,
-            has_request_id,
-            request_digest,
-            has_request_digest,
-            client_id,
-            has_client_id,
-            kind,
-            changed_at,
-            synced,
-            restorable_until,
-            has_restorable_until,
-            erasable_from,
-            has_erasable_from,
-            unlists,
-            has_unlists,
-            undoes,
-            has_undoes,
-            conversations,
-            detail,
-            has_detail,
-            caller,
-            has_caller,
-            kept_until,
-            ord
+        WITH ORDINALITY AS r(
+            user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
+            has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
+            erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes,
+            conversations, detail, has_detail, caller, has_caller, kept_until, ord
         )
     ) AS q
 ),
@@ -4970,14 +3493,8 @@ input AS (
 ),
 earlier AS (
     SELECT
-        c.user_id,
-        c.revision,
-        c.request_digest,
-        c.kind,
-        c.restorable_until,
-        c.conversations,
-        c.results,
-        c.detail
+        c.user_id, c.revision, c.request_digest, c.kind, c.restorable_until, c.conversations,
+        c.results, c.detail
     FROM asked AS q CROSS JOIN changes AS c
     WHERE c.user_id = q.user_id AND c.request_id = q.request_id
 ),
@@ -5013,42 +3530,14 @@ results AS (
 recorded AS (
     INSERT INTO
         changes (
-            user_id,
-            request_id,
-            request_digest,
-            client_id,
-            kind,
-            changed_at,
-            synced,
-            restorable_until,
-            erasable_from,
-            unlists,
-            undoes,
-            conversations,
-            detail,
-            caller,
-            kept_until,
-            revision,
-            results
+            user_id, request_id, request_digest, client_id, kind, changed_at, synced,
+            restorable_until, erasable_from, unlists, undoes, conversations, detail, caller,
+            kept_until, revision, results
         )
     SELECT
-        q.user_id,
-        q.request_id,
-        q.request_digest,
-        q.client_id,
-        q.kind,
-        q.changed_at,
-        q.synced,
-        q.restorable_until,
-        q.erasable_from,
-        q.unlists,
-        q.undoes,
-        q.conversations,
-        q.detail,
-        q.caller,
-        q.kept_until,
-        b.revision,
-        COALESCE(r.results, '[]')
+        q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
+        q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail,
+        q.caller, q.kept_until, b.revision, COALESCE(r.results, '[]')
     FROM
         asked AS q
         JOIN raised AS b ON b.user_id = q.user_id
@@ -5056,14 +3545,8 @@ recorded AS (
     RETURNING user_id, revision, results
 )
 SELECT
-    TRUE AS is_new,
-    user_id,
-    revision,
-    results,
-    NULL::bytea AS request_digest,
-    NULL::smallint AS kind,
-    NULL::bigint AS restorable_until,
-    NULL::text AS conversations,
+    TRUE AS is_new, user_id, revision, results, NULL::bytea AS request_digest,
+    NULL::smallint AS kind, NULL::bigint AS restorable_until, NULL::text AS conversations,
     NULL::text AS detail
 FROM recorded
 UNION ALL
@@ -5090,11 +3573,8 @@ FROM (
     SELECT *
     FROM (
         SELECT
-            r.revision AS revision,
-            r.user_id AS user_id,
-            uuid_send(r.conversation_key) AS conversation_key,
-            r.position AS position,
-            r.ord
+            r.revision AS revision, r.user_id AS user_id,
+            uuid_send(r.conversation_key) AS conversation_key, r.position AS position, r.ord
         FROM unnest($1::bigint[], $2::text[] COLLATE "C", $3::uuid[], $4::bigint[])
         WITH ORDINALITY AS r(revision, user_id, conversation_key, position, ord)
     ) AS i
@@ -5166,41 +3646,12 @@ applied AS (
 recorded AS (
     INSERT INTO
         changes (
-            user_id,
-            request_id,
-            request_digest,
-            client_id,
-            kind,
-            changed_at,
-            synced,
-            restorable_until,
-            erasable_from,
-            unlists,
-            undoes,
-            conversations,
-            detail,
-            caller,
-            kept_until,
-            revision,
-            results
+            user_id, request_id, request_digest, client_id, kind, changed_at, synced,
+            restorable_until, erasable_from, unlists, undoes, conversations, detail, caller,
+            kept_until, revision, results
         )
     SELECT
-        $1,
-        $2,
-        $3,
-        $4,
-        $5,
-        $6,
-        $7,
-        $8,
-        $9,
-        $10,
-        $11,
-        $12,
-        $13,
-        $14,
-        $15,
-        b.revision,
+        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision,
         (
             SELECT COALESCE(json_agg(json_build_array(COALESCE(a.outcome, 3)) ORDER BY i.ord)::text, '[]')
             FROM input AS i
@@ -5210,14 +3661,8 @@ recorded AS (
     RETURNING user_id, revision, results
 )
 SELECT
-    TRUE AS is_new,
-    user_id,
-    revision,
-    results,
-    NULL::bytea AS request_digest,
-    NULL::smallint AS kind,
-    NULL::bigint AS restorable_until,
-    NULL::text AS conversations,
+    TRUE AS is_new, user_id, revision, results, NULL::bytea AS request_digest,
+    NULL::smallint AS kind, NULL::bigint AS restorable_until, NULL::text AS conversations,
     NULL::text AS detail
 FROM recorded
 UNION ALL
@@ -5227,117 +3672,40 @@ FROM earlier;
 -- settings.pin.record
 INSERT INTO
     changes (
-        user_id,
-        request_id,
-        request_digest,
-        client_id,
-        kind,
-        changed_at,
-        synced,
-        restorable_until,
-        erasable_from,
-        unlists,
-        undoes,
-        conversations,
-        detail,
-        caller,
-        kept_until,
-        revision,
-        results
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, results
     )
 SELECT
-    q.user_id,
-    q.request_id,
-    q.request_digest,
-    q.client_id,
-    q.kind,
-    q.changed_at,
-    q.synced,
-    q.restorable_until,
-    q.erasable_from,
-    q.unlists,
-    q.undoes,
-    q.conversations,
-    q.detail,
-    q.caller,
-    q.kept_until,
-    q.revision,
-    COALESCE(r.results, '[]')
+    q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
+    q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
+    q.kept_until, q.revision, COALESCE(r.results, '[]')
 FROM (
     SELECT
-        r.user_id AS user_id,
-        CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
+        r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
         CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
-        CASE WHEN r.has_client_id THEN r.client_id END AS client_id,
-        r.kind AS kind,
-        r.changed_at AS changed_at,
-        r.synced AS synced,
+        CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
+        r.changed_at AS changed_at, r.synced AS synced,
         CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
         CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
         CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
-        CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
-        r.conversations AS conversations,
+        CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
         CASE WHEN r.has_detail THEN r.detail END AS detail,
-        CASE WHEN r.has_caller THEN r.caller END AS caller,
-        r.kept_until AS kept_until,
-        r.revision AS revision,
-        r.ord
+        CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until,
+        r.revision AS revision, r.ord
     FROM
         unnest(
-            $1::text[] COLLATE "C",
-            $2::bytea[],
-            $3::boolean[],
-            $4::bytea[],
-            $5::boolean[],
-            $6::text[] COLLATE "C",
-            $7::boolean[],
-            $8::bigint[],
-            $9::bigint[],
-            $10::bigint[],
-            $11::bigint[],
-            $12::boolean[],
-            $13::bigint[],
-            $14::boolean[],
-            $15::bigint[],
-            $16::boolean[],
-            $17::bigint[],
-            $18::boolean[],
-            $19::text[] COLLATE "C",
-            $20::text[] COLLATE "C",
-            $21::boolean[],
-            $22::text[] COLLATE "C",
-            $23::boolean[],
-            $24::bigint[],
-            $25::bigint[]
+            $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
+            $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
+            $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
+            $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
+            $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
+            $24::bigint[], $25::bigint[]
         )
-    WITH
-    ORDINALITY AS r(
-        user_id,
-        request_id,
-        has_request_id,
-        request_digest,
-        has_request_digest,
-        client_id,
-        has_client_id,
-        kind,
-        changed_at,
-        synced,
-        restorable_until,
-        has_restorable_until,
-        erasable_from,
-        has_erasable_from,
-        unlists,
-        has_unlists,
-        undoes,
-        has_undoes,
-        conversations,
-        detail,
-        has_detail,
-        caller,
-        has_caller,
-        kept_until,
-        revision,
-        ord
+    WITH ORDINALITY AS r(
+        user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
+        has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
+        erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes, conversations,
+        detail, has_detail, caller, has_caller, kept_until, revision, ord
     )
 ) AS q
     LEFT JOIN (
@@ -5362,11 +3730,8 @@ FROM (
             )::text AS results
         FROM (
             SELECT
-                r.revision AS revision,
-                r.user_id AS user_id,
-                uuid_send(r.conversation_key) AS conversation_key,
-                r.position AS position,
-                r.ord
+                r.revision AS revision, r.user_id AS user_id,
+                uuid_send(r.conversation_key) AS conversation_key, r.position AS position, r.ord
             FROM unnest($26::bigint[], $27::text[] COLLATE "C", $28::uuid[], $29::bigint[])
             WITH ORDINALITY AS r(revision, user_id, conversation_key, position, ord)
         ) AS i
@@ -5421,41 +3786,12 @@ applied AS (
 recorded AS (
     INSERT INTO
         changes (
-            user_id,
-            request_id,
-            request_digest,
-            client_id,
-            kind,
-            changed_at,
-            synced,
-            restorable_until,
-            erasable_from,
-            unlists,
-            undoes,
-            conversations,
-            detail,
-            caller,
-            kept_until,
-            revision,
-            results
+            user_id, request_id, request_digest, client_id, kind, changed_at, synced,
+            restorable_until, erasable_from, unlists, undoes, conversations, detail, caller,
+            kept_until, revision, results
         )
     SELECT
-        $1,
-        $2,
-        $3,
-        $4,
-        $5,
-        $6,
-        $7,
-        $8,
-        $9,
-        $10,
-        $11,
-        $12,
-        $13,
-        $14,
-        $15,
-        b.revision,
+        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision,
         (
             SELECT
                 COALESCE(
@@ -5469,14 +3805,8 @@ recorded AS (
     RETURNING user_id, revision, results
 )
 SELECT
-    TRUE AS is_new,
-    user_id,
-    revision,
-    results,
-    NULL::bytea AS request_digest,
-    NULL::smallint AS kind,
-    NULL::bigint AS restorable_until,
-    NULL::text AS conversations,
+    TRUE AS is_new, user_id, revision, results, NULL::bytea AS request_digest,
+    NULL::smallint AS kind, NULL::bigint AS restorable_until, NULL::text AS conversations,
     NULL::text AS detail
 FROM recorded
 UNION ALL
@@ -5489,76 +3819,30 @@ asked AS (
     SELECT *
     FROM (
         SELECT
-            r.user_id AS user_id,
-            CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
+            r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
             CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
-            CASE WHEN r.has_client_id THEN r.client_id END AS client_id,
-            r.kind AS kind,
-            r.changed_at AS changed_at,
-            r.synced AS synced,
+            CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
+            r.changed_at AS changed_at, r.synced AS synced,
             CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
             CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
             CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
-            CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
-            r.conversations AS conversations,
+            CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
             CASE WHEN r.has_detail THEN r.detail END AS detail,
-            CASE WHEN r.has_caller THEN r.caller END AS caller,
-            r.kept_until AS kept_until,
-            r.ord
+            CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until, r.ord
         FROM
             unnest(
-                $1::text[] COLLATE "C",
-                $2::bytea[],
-                $3::boolean[],
-                $4::bytea[],
-                $5::boolean[],
-                $6::text[] COLLATE "C",
-                $7::boolean[],
-                $8::bigint[],
-                $9::bigint[],
-                $10::bigint[],
-                $11::bigint[],
-                $12::boolean[],
-                $13::bigint[],
-                $14::boolean[],
-                $15::bigint[],
-                $16::boolean[],
-                $17::bigint[],
-                $18::boolean[],
-                $19::text[] COLLATE "C",
-                $20::text[] COLLATE "C",
-                $21::boolean[],
-                $22::text[] COLLATE "C",
-                $23::boolean[],
+                $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
+                $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
+                $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
+                $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
+                $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
                 $24::bigint[]
             )
-        WITH
-        ORDINALITY AS r(
-            user_id,
-            request_id,
-            has_request_id,
-            request_digest,
-            has_request_digest,
-            client_id,
-            has_client_id,
-            kind,
-            changed_at,
-            synced,
-            restorable_until,
-            has_restorable_until,
-            erasable_from,
-            has_erasable_from,
-            unlists,
-            has_unlists,
-            undoes,
-            has_undoes,
-            conversations,
-            detail,
-            has_detail,
-            caller,
-            has_caller,
-            kept_until,
-            ord
+        WITH ORDINALITY AS r(
+            user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
+            has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
+            erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes,
+            conversations, detail, has_detail, caller, has_caller, kept_until, ord
         )
     ) AS q
 ),
@@ -5566,24 +3850,16 @@ input AS (
     SELECT *
     FROM (
         SELECT
-            r.user_id AS user_id,
-            uuid_send(r.conversation_key) AS conversation_key,
-            r.position AS position,
-            r.ord
+            r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key,
+            r.position AS position, r.ord
         FROM unnest($25::text[] COLLATE "C", $26::uuid[], $27::bigint[])
         WITH ORDINALITY AS r(user_id, conversation_key, position, ord)
     ) AS i
 ),
 earlier AS (
     SELECT
-        c.user_id,
-        c.revision,
-        c.request_digest,
-        c.kind,
-        c.restorable_until,
-        c.conversations,
-        c.results,
-        c.detail
+        c.user_id, c.revision, c.request_digest, c.kind, c.restorable_until, c.conversations,
+        c.results, c.detail
     FROM asked AS q CROSS JOIN changes AS c
     WHERE c.user_id = q.user_id AND c.request_id = q.request_id
 ),
@@ -5627,42 +3903,14 @@ results AS (
 recorded AS (
     INSERT INTO
         changes (
-            user_id,
-            request_id,
-            request_digest,
-            client_id,
-            kind,
-            changed_at,
-            synced,
-            restorable_until,
-            erasable_from,
-            unlists,
-            undoes,
-            conversations,
-            detail,
-            caller,
-            kept_until,
-            revision,
-            results
+            user_id, request_id, request_digest, client_id, kind, changed_at, synced,
+            restorable_until, erasable_from, unlists, undoes, conversations, detail, caller,
+            kept_until, revision, results
         )
     SELECT
-        q.user_id,
-        q.request_id,
-        q.request_digest,
-        q.client_id,
-        q.kind,
-        q.changed_at,
-        q.synced,
-        q.restorable_until,
-        q.erasable_from,
-        q.unlists,
-        q.undoes,
-        q.conversations,
-        q.detail,
-        q.caller,
-        q.kept_until,
-        b.revision,
-        COALESCE(r.results, '[]')
+        q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
+        q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail,
+        q.caller, q.kept_until, b.revision, COALESCE(r.results, '[]')
     FROM
         asked AS q
         JOIN raised AS b ON b.user_id = q.user_id
@@ -5670,14 +3918,8 @@ recorded AS (
     RETURNING user_id, revision, results
 )
 SELECT
-    TRUE AS is_new,
-    user_id,
-    revision,
-    results,
-    NULL::bytea AS request_digest,
-    NULL::smallint AS kind,
-    NULL::bigint AS restorable_until,
-    NULL::text AS conversations,
+    TRUE AS is_new, user_id, revision, results, NULL::bytea AS request_digest,
+    NULL::smallint AS kind, NULL::bigint AS restorable_until, NULL::text AS conversations,
     NULL::text AS detail
 FROM recorded
 UNION ALL
@@ -5733,41 +3975,12 @@ applied AS (
 recorded AS (
     INSERT INTO
         changes (
-            user_id,
-            request_id,
-            request_digest,
-            client_id,
-            kind,
-            changed_at,
-            synced,
-            restorable_until,
-            erasable_from,
-            unlists,
-            undoes,
-            conversations,
-            detail,
-            caller,
-            kept_until,
-            revision,
-            results
+            user_id, request_id, request_digest, client_id, kind, changed_at, synced,
+            restorable_until, erasable_from, unlists, undoes, conversations, detail, caller,
+            kept_until, revision, results
         )
     SELECT
-        $1,
-        $2,
-        $3,
-        $4,
-        $5,
-        $6,
-        $7,
-        $8,
-        $9,
-        $10,
-        $11,
-        $12,
-        $13,
-        $14,
-        $15,
-        b.revision,
+        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision,
         (
             SELECT COALESCE(json_agg(json_build_array(COALESCE(a.outcome, 3)) ORDER BY i.ord)::text, '[]')
             FROM input AS i
@@ -5777,14 +3990,8 @@ recorded AS (
     RETURNING user_id, revision, results
 )
 SELECT
-    TRUE AS is_new,
-    user_id,
-    revision,
-    results,
-    NULL::bytea AS request_digest,
-    NULL::smallint AS kind,
-    NULL::bigint AS restorable_until,
-    NULL::text AS conversations,
+    TRUE AS is_new, user_id, revision, results, NULL::bytea AS request_digest,
+    NULL::smallint AS kind, NULL::bigint AS restorable_until, NULL::text AS conversations,
     NULL::text AS detail
 FROM recorded
 UNION ALL
@@ -5797,76 +4004,30 @@ asked AS (
     SELECT *
     FROM (
         SELECT
-            r.user_id AS user_id,
-            CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
+            r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
             CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
-            CASE WHEN r.has_client_id THEN r.client_id END AS client_id,
-            r.kind AS kind,
-            r.changed_at AS changed_at,
-            r.synced AS synced,
+            CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
+            r.changed_at AS changed_at, r.synced AS synced,
             CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
             CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
             CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
-            CASE WHEN r.has_undoes THEN r.undoes END AS undoes,
-            r.conversations AS conversations,
+            CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
             CASE WHEN r.has_detail THEN r.detail END AS detail,
-            CASE WHEN r.has_caller THEN r.caller END AS caller,
-            r.kept_until AS kept_until,
-            r.ord
+            CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until, r.ord
         FROM
             unnest(
-                $1::text[] COLLATE "C",
-                $2::bytea[],
-                $3::boolean[],
-                $4::bytea[],
-                $5::boolean[],
-                $6::text[] COLLATE "C",
-                $7::boolean[],
-                $8::bigint[],
-                $9::bigint[],
-                $10::bigint[],
-                $11::bigint[],
-                $12::boolean[],
-                $13::bigint[],
-                $14::boolean[],
-                $15::bigint[],
-                $16::boolean[],
-                $17::bigint[],
-                $18::boolean[],
-                $19::text[] COLLATE "C",
-                $20::text[] COLLATE "C",
-                $21::boolean[],
-                $22::text[] COLLATE "C",
-                $23::boolean[],
+                $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
+                $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
+                $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
+                $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
+                $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
                 $24::bigint[]
             )
-        WITH
-        ORDINALITY AS r(
-            user_id,
-            request_id,
-            has_request_id,
-            request_digest,
-            has_request_digest,
-            client_id,
-            has_client_id,
-            kind,
-            changed_at,
-            synced,
-            restorable_until,
-            has_restorable_until,
-            erasable_from,
-            has_erasable_from,
-            unlists,
-            has_unlists,
-            undoes,
-            has_undoes,
-            conversations,
-            detail,
-            has_detail,
-            caller,
-            has_caller,
-            kept_until,
-            ord
+        WITH ORDINALITY AS r(
+            user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
+            has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
+            erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes,
+            conversations, detail, has_detail, caller, has_caller, kept_until, ord
         )
     ) AS q
 ),
@@ -5874,24 +4035,16 @@ input AS (
     SELECT *
     FROM (
         SELECT
-            r.user_id AS user_id,
-            uuid_send(r.conversation_key) AS conversation_key,
-            r.position AS position,
-            r.ord
+            r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key,
+            r.position AS position, r.ord
         FROM unnest($25::text[] COLLATE "C", $26::uuid[], $27::bigint[])
         WITH ORDINALITY AS r(user_id, conversation_key, position, ord)
     ) AS i
 ),
 earlier AS (
     SELECT
-        c.user_id,
-        c.revision,
-        c.request_digest,
-        c.kind,
-        c.restorable_until,
-        c.conversations,
-        c.results,
-        c.detail
+        c.user_id, c.revision, c.request_digest, c.kind, c.restorable_until, c.conversations,
+        c.results, c.detail
     FROM asked AS q CROSS JOIN changes AS c
     WHERE c.user_id = q.user_id AND c.request_id = q.request_id
 ),
@@ -5937,42 +4090,14 @@ results AS (
 recorded AS (
     INSERT INTO
         changes (
-            user_id,
-            request_id,
-            request_digest,
-            client_id,
-            kind,
-            changed_at,
-            synced,
-            restorable_until,
-            erasable_from,
-            unlists,
-            undoes,
-            conversations,
-            detail,
-            caller,
-            kept_until,
-            revision,
-            results
+            user_id, request_id, request_digest, client_id, kind, changed_at, synced,
+            restorable_until, erasable_from, unlists, undoes, conversations, detail, caller,
+            kept_until, revision, results
         )
     SELECT
-        q.user_id,
-        q.request_id,
-        q.request_digest,
-        q.client_id,
-        q.kind,
-        q.changed_at,
-        q.synced,
-        q.restorable_until,
-        q.erasable_from,
-        q.unlists,
-        q.undoes,
-        q.conversations,
-        q.detail,
-        q.caller,
-        q.kept_until,
-        b.revision,
-        COALESCE(r.results, '[]')
+        q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
+        q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail,
+        q.caller, q.kept_until, b.revision, COALESCE(r.results, '[]')
     FROM
         asked AS q
         JOIN raised AS b ON b.user_id = q.user_id
@@ -5980,14 +4105,8 @@ recorded AS (
     RETURNING user_id, revision, results
 )
 SELECT
-    TRUE AS is_new,
-    user_id,
-    revision,
-    results,
-    NULL::bytea AS request_digest,
-    NULL::smallint AS kind,
-    NULL::bigint AS restorable_until,
-    NULL::text AS conversations,
+    TRUE AS is_new, user_id, revision, results, NULL::bytea AS request_digest,
+    NULL::smallint AS kind, NULL::bigint AS restorable_until, NULL::text AS conversations,
     NULL::text AS detail
 FROM recorded
 UNION ALL
@@ -6010,8 +4129,7 @@ WHERE "machine_clock"."boot_id" = $1;
 INSERT INTO incarnations (base, began_at)
 SELECT
     GREATEST(
-        $1,
-        (SELECT COALESCE(MAX(revision), 0) FROM users) + 1,
+        $1, (SELECT COALESCE(MAX(revision), 0) FROM users) + 1,
         (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
     ),
     $1
@@ -6030,8 +4148,7 @@ WHERE "users"."user_id" = $1;
 
 -- users.revisions
 SELECT
-    i.user_id,
-    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
+    i.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
     GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision
 FROM (
     SELECT r.user_id AS user_id, r.ord

@@ -2,13 +2,7 @@
 
 -- changes.earlier
 SELECT
-    c.user_id,
-    c.revision,
-    c.request_digest,
-    c.kind,
-    c.restorable_until,
-    c.conversations,
-    c.results,
+    c.user_id, c.revision, c.request_digest, c.kind, c.restorable_until, c.conversations, c.results,
     c.detail
 FROM (
     SELECT r.key AS ord, r.value ->> 0 AS user_id, unhex(r.value ->> 1) AS request_id
@@ -48,23 +42,8 @@ RETURNING user_id, revision;
 -- changes.record
 INSERT INTO
     changes (
-        user_id,
-        request_id,
-        request_digest,
-        client_id,
-        kind,
-        changed_at,
-        synced,
-        restorable_until,
-        erasable_from,
-        unlists,
-        undoes,
-        conversations,
-        detail,
-        caller,
-        kept_until,
-        revision,
-        results
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, results
     )
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17);
 
@@ -103,23 +82,12 @@ WHERE
 -- deletions.delete.apply
 UPDATE members AS m SET
     (
-        hidden_through,
-        cleared_through,
-        stays_away,
-        unlisted_through,
-        pinned_at,
-        taken_by,
-        kept_after,
-        prev_hidden_through,
-        prev_cleared_through,
-        prev_stays_away,
-        prev_pinned_at,
+        hidden_through, cleared_through, stays_away, unlisted_through, pinned_at, taken_by,
+        kept_after, prev_hidden_through, prev_cleared_through, prev_stays_away, prev_pinned_at,
         prev_taken_by
     ) = (
         SELECT
-            hidden,
-            CASE WHEN clears THEN clear ELSE m.cleared_through END,
-            away,
+            hidden, CASE WHEN clears THEN clear ELSE m.cleared_through END, away,
             CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
             CASE WHEN hides THEN NULL ELSE m.pinned_at END,
             CASE WHEN takes THEN i.revision ELSE m.taken_by END,
@@ -150,8 +118,7 @@ UPDATE members AS m SET
                             reach.*,
                             CASE WHEN hide > m.hidden_through AND hide > m.joined_after THEN hide ELSE m.hidden_through END AS hidden,
                             hide > m.hidden_through
-                            AND hide > m.joined_after AS hides,
-                            clear > m.cleared_through
+                            AND hide > m.joined_after AS hides, clear > m.cleared_through
                             AND clear > m.joined_after AS clears
                         FROM (
                             SELECT
@@ -168,13 +135,9 @@ FROM (
     SELECT *
     FROM (
         SELECT
-            r.key AS ord,
-            r.value ->> 0 AS revision,
-            r.value ->> 1 AS user_id,
-            unhex(r.value ->> 2) AS conversation_key,
-            r.value ->> 3 AS head,
-            r.value ->> 4 AS hide_through,
-            r.value ->> 5 AS clear_through,
+            r.key AS ord, r.value ->> 0 AS revision, r.value ->> 1 AS user_id,
+            unhex(r.value ->> 2) AS conversation_key, r.value ->> 3 AS head,
+            r.value ->> 4 AS hide_through, r.value ->> 5 AS clear_through,
             r.value ->> 6 AS stays_away
         FROM json_each($1) AS r
     ) AS i
@@ -192,61 +155,21 @@ WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 -- deletions.delete.record
 INSERT INTO
     changes (
-        user_id,
-        request_id,
-        request_digest,
-        client_id,
-        kind,
-        changed_at,
-        synced,
-        restorable_until,
-        erasable_from,
-        unlists,
-        undoes,
-        conversations,
-        detail,
-        caller,
-        kept_until,
-        revision,
-        results
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, results
     )
 SELECT
-    q.user_id,
-    q.request_id,
-    q.request_digest,
-    q.client_id,
-    q.kind,
-    q.changed_at,
-    q.synced,
-    q.restorable_until,
-    q.erasable_from,
-    q.unlists,
-    q.undoes,
-    q.conversations,
-    q.detail,
-    q.caller,
-    q.kept_until,
-    q.revision,
-    COALESCE(r.results, '[]')
+    q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
+    q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
+    q.kept_until, q.revision, COALESCE(r.results, '[]')
 FROM (
     SELECT
-        r.key AS ord,
-        r.value ->> 0 AS user_id,
-        unhex(r.value ->> 1) AS request_id,
-        unhex(r.value ->> 2) AS request_digest,
-        r.value ->> 3 AS client_id,
-        r.value ->> 4 AS kind,
-        r.value ->> 5 AS changed_at,
-        r.value ->> 6 AS synced,
-        r.value ->> 7 AS restorable_until,
-        r.value ->> 8 AS erasable_from,
-        r.value ->> 9 AS unlists,
-        r.value ->> 10 AS undoes,
-        r.value ->> 11 AS conversations,
-        r.value ->> 12 AS detail,
-        r.value ->> 13 AS caller,
-        r.value ->> 14 AS kept_until,
-        r.value ->> 15 AS revision
+        r.key AS ord, r.value ->> 0 AS user_id, unhex(r.value ->> 1) AS request_id,
+        unhex(r.value ->> 2) AS request_digest, r.value ->> 3 AS client_id, r.value ->> 4 AS kind,
+        r.value ->> 5 AS changed_at, r.value ->> 6 AS synced, r.value ->> 7 AS restorable_until,
+        r.value ->> 8 AS erasable_from, r.value ->> 9 AS unlists, r.value ->> 10 AS undoes,
+        r.value ->> 11 AS conversations, r.value ->> 12 AS detail, r.value ->> 13 AS caller,
+        r.value ->> 14 AS kept_until, r.value ->> 15 AS revision
     FROM json_each($1) AS r
 ) AS q
     LEFT JOIN (
@@ -295,13 +218,9 @@ FROM (
             ) AS results
         FROM (
             SELECT
-                r.key AS ord,
-                r.value ->> 0 AS revision,
-                r.value ->> 1 AS user_id,
-                unhex(r.value ->> 2) AS conversation_key,
-                r.value ->> 3 AS head,
-                r.value ->> 4 AS hide_through,
-                r.value ->> 5 AS clear_through,
+                r.key AS ord, r.value ->> 0 AS revision, r.value ->> 1 AS user_id,
+                unhex(r.value ->> 2) AS conversation_key, r.value ->> 3 AS head,
+                r.value ->> 4 AS hide_through, r.value ->> 5 AS clear_through,
                 r.value ->> 6 AS stays_away
             FROM json_each($2) AS r
         ) AS i
@@ -326,23 +245,12 @@ RETURNING user_id, revision, results;
 -- deletions.delete_in_steps.apply
 UPDATE members AS m SET
     (
-        hidden_through,
-        cleared_through,
-        stays_away,
-        unlisted_through,
-        pinned_at,
-        taken_by,
-        kept_after,
-        prev_hidden_through,
-        prev_cleared_through,
-        prev_stays_away,
-        prev_pinned_at,
+        hidden_through, cleared_through, stays_away, unlisted_through, pinned_at, taken_by,
+        kept_after, prev_hidden_through, prev_cleared_through, prev_stays_away, prev_pinned_at,
         prev_taken_by
     ) = (
         SELECT
-            hidden,
-            CASE WHEN clears THEN clear ELSE m.cleared_through END,
-            away,
+            hidden, CASE WHEN clears THEN clear ELSE m.cleared_through END, away,
             CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
             CASE WHEN hides THEN NULL ELSE m.pinned_at END,
             CASE WHEN takes THEN i.revision ELSE m.taken_by END,
@@ -423,16 +331,10 @@ FROM (
     SELECT *
     FROM (
         SELECT
-            r.key AS ord,
-            r.value ->> 0 AS revision,
-            r.value ->> 1 AS user_id,
-            unhex(r.value ->> 2) AS conversation_key,
-            r.value ->> 3 AS head,
-            r.value ->> 4 AS hide_through,
-            r.value ->> 5 AS clear_through,
-            r.value ->> 6 AS stays_away,
-            r.value ->> 7 AS filed,
-            r.value ->> 8 AS planned_at
+            r.key AS ord, r.value ->> 0 AS revision, r.value ->> 1 AS user_id,
+            unhex(r.value ->> 2) AS conversation_key, r.value ->> 3 AS head,
+            r.value ->> 4 AS hide_through, r.value ->> 5 AS clear_through,
+            r.value ->> 6 AS stays_away, r.value ->> 7 AS filed, r.value ->> 8 AS planned_at
         FROM json_each($1) AS r
     ) AS i
     ORDER BY user_id, conversation_key
@@ -449,61 +351,21 @@ WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 -- deletions.delete_in_steps.record
 INSERT INTO
     changes (
-        user_id,
-        request_id,
-        request_digest,
-        client_id,
-        kind,
-        changed_at,
-        synced,
-        restorable_until,
-        erasable_from,
-        unlists,
-        undoes,
-        conversations,
-        detail,
-        caller,
-        kept_until,
-        revision,
-        results
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, results
     )
 SELECT
-    q.user_id,
-    q.request_id,
-    q.request_digest,
-    q.client_id,
-    q.kind,
-    q.changed_at,
-    q.synced,
-    q.restorable_until,
-    q.erasable_from,
-    q.unlists,
-    q.undoes,
-    q.conversations,
-    q.detail,
-    q.caller,
-    q.kept_until,
-    q.revision,
-    COALESCE(r.results, '[]')
+    q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
+    q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
+    q.kept_until, q.revision, COALESCE(r.results, '[]')
 FROM (
     SELECT
-        r.key AS ord,
-        r.value ->> 0 AS user_id,
-        unhex(r.value ->> 1) AS request_id,
-        unhex(r.value ->> 2) AS request_digest,
-        r.value ->> 3 AS client_id,
-        r.value ->> 4 AS kind,
-        r.value ->> 5 AS changed_at,
-        r.value ->> 6 AS synced,
-        r.value ->> 7 AS restorable_until,
-        r.value ->> 8 AS erasable_from,
-        r.value ->> 9 AS unlists,
-        r.value ->> 10 AS undoes,
-        r.value ->> 11 AS conversations,
-        r.value ->> 12 AS detail,
-        r.value ->> 13 AS caller,
-        r.value ->> 14 AS kept_until,
-        r.value ->> 15 AS revision
+        r.key AS ord, r.value ->> 0 AS user_id, unhex(r.value ->> 1) AS request_id,
+        unhex(r.value ->> 2) AS request_digest, r.value ->> 3 AS client_id, r.value ->> 4 AS kind,
+        r.value ->> 5 AS changed_at, r.value ->> 6 AS synced, r.value ->> 7 AS restorable_until,
+        r.value ->> 8 AS erasable_from, r.value ->> 9 AS unlists, r.value ->> 10 AS undoes,
+        r.value ->> 11 AS conversations, r.value ->> 12 AS detail, r.value ->> 13 AS caller,
+        r.value ->> 14 AS kept_until, r.value ->> 15 AS revision
     FROM json_each($1) AS r
 ) AS q
     LEFT JOIN (
@@ -564,16 +426,10 @@ FROM (
             ) AS results
         FROM (
             SELECT
-                r.key AS ord,
-                r.value ->> 0 AS revision,
-                r.value ->> 1 AS user_id,
-                unhex(r.value ->> 2) AS conversation_key,
-                r.value ->> 3 AS head,
-                r.value ->> 4 AS hide_through,
-                r.value ->> 5 AS clear_through,
-                r.value ->> 6 AS stays_away,
-                r.value ->> 7 AS filed,
-                r.value ->> 8 AS planned_at
+                r.key AS ord, r.value ->> 0 AS revision, r.value ->> 1 AS user_id,
+                unhex(r.value ->> 2) AS conversation_key, r.value ->> 3 AS head,
+                r.value ->> 4 AS hide_through, r.value ->> 5 AS clear_through,
+                r.value ->> 6 AS stays_away, r.value ->> 7 AS filed, r.value ->> 8 AS planned_at
             FROM json_each($2) AS r
         ) AS i
             LEFT JOIN members AS m ON m.user_id = i.user_id
@@ -597,29 +453,14 @@ RETURNING user_id, revision, results;
 -- deletions.forget.apply
 UPDATE members AS m SET
     (
-        muted,
-        marks,
-        custom_data,
-        hidden_through,
-        cleared_through,
-        stays_away,
-        unlisted_through,
-        pinned_at,
-        taken_by,
-        kept_after,
-        prev_hidden_through,
-        prev_cleared_through,
-        prev_stays_away,
-        prev_pinned_at,
-        prev_taken_by
+        muted, marks, custom_data, hidden_through, cleared_through, stays_away, unlisted_through,
+        pinned_at, taken_by, kept_after, prev_hidden_through, prev_cleared_through, prev_stays_away,
+        prev_pinned_at, prev_taken_by
     ) = (
         SELECT
-            CASE WHEN forgets THEN 0 ELSE m.muted END,
-            CASE WHEN forgets THEN 0 ELSE m.marks END,
-            CASE WHEN forgets THEN NULL ELSE m.custom_data END,
-            hidden,
-            CASE WHEN clears THEN clear ELSE m.cleared_through END,
-            away,
+            CASE WHEN forgets THEN 0 ELSE m.muted END, CASE WHEN forgets THEN 0 ELSE m.marks END,
+            CASE WHEN forgets THEN NULL ELSE m.custom_data END, hidden,
+            CASE WHEN clears THEN clear ELSE m.cleared_through END, away,
             CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
             CASE WHEN hides THEN NULL ELSE m.pinned_at END,
             CASE WHEN takes THEN i.revision ELSE m.taken_by END,
@@ -711,16 +552,10 @@ FROM (
     SELECT *
     FROM (
         SELECT
-            r.key AS ord,
-            r.value ->> 0 AS revision,
-            r.value ->> 1 AS user_id,
-            unhex(r.value ->> 2) AS conversation_key,
-            r.value ->> 3 AS head,
-            r.value ->> 4 AS hide_through,
-            r.value ->> 5 AS clear_through,
-            r.value ->> 6 AS stays_away,
-            r.value ->> 7 AS filed,
-            r.value ->> 8 AS planned_at
+            r.key AS ord, r.value ->> 0 AS revision, r.value ->> 1 AS user_id,
+            unhex(r.value ->> 2) AS conversation_key, r.value ->> 3 AS head,
+            r.value ->> 4 AS hide_through, r.value ->> 5 AS clear_through,
+            r.value ->> 6 AS stays_away, r.value ->> 7 AS filed, r.value ->> 8 AS planned_at
         FROM json_each($1) AS r
     ) AS i
     ORDER BY user_id, conversation_key
@@ -737,61 +572,21 @@ WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 -- deletions.forget.record
 INSERT INTO
     changes (
-        user_id,
-        request_id,
-        request_digest,
-        client_id,
-        kind,
-        changed_at,
-        synced,
-        restorable_until,
-        erasable_from,
-        unlists,
-        undoes,
-        conversations,
-        detail,
-        caller,
-        kept_until,
-        revision,
-        results
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, results
     )
 SELECT
-    q.user_id,
-    q.request_id,
-    q.request_digest,
-    q.client_id,
-    q.kind,
-    q.changed_at,
-    q.synced,
-    q.restorable_until,
-    q.erasable_from,
-    q.unlists,
-    q.undoes,
-    q.conversations,
-    q.detail,
-    q.caller,
-    q.kept_until,
-    q.revision,
-    COALESCE(r.results, '[]')
+    q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
+    q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
+    q.kept_until, q.revision, COALESCE(r.results, '[]')
 FROM (
     SELECT
-        r.key AS ord,
-        r.value ->> 0 AS user_id,
-        unhex(r.value ->> 1) AS request_id,
-        unhex(r.value ->> 2) AS request_digest,
-        r.value ->> 3 AS client_id,
-        r.value ->> 4 AS kind,
-        r.value ->> 5 AS changed_at,
-        r.value ->> 6 AS synced,
-        r.value ->> 7 AS restorable_until,
-        r.value ->> 8 AS erasable_from,
-        r.value ->> 9 AS unlists,
-        r.value ->> 10 AS undoes,
-        r.value ->> 11 AS conversations,
-        r.value ->> 12 AS detail,
-        r.value ->> 13 AS caller,
-        r.value ->> 14 AS kept_until,
-        r.value ->> 15 AS revision
+        r.key AS ord, r.value ->> 0 AS user_id, unhex(r.value ->> 1) AS request_id,
+        unhex(r.value ->> 2) AS request_digest, r.value ->> 3 AS client_id, r.value ->> 4 AS kind,
+        r.value ->> 5 AS changed_at, r.value ->> 6 AS synced, r.value ->> 7 AS restorable_until,
+        r.value ->> 8 AS erasable_from, r.value ->> 9 AS unlists, r.value ->> 10 AS undoes,
+        r.value ->> 11 AS conversations, r.value ->> 12 AS detail, r.value ->> 13 AS caller,
+        r.value ->> 14 AS kept_until, r.value ->> 15 AS revision
     FROM json_each($1) AS r
 ) AS q
     LEFT JOIN (
@@ -852,16 +647,10 @@ FROM (
             ) AS results
         FROM (
             SELECT
-                r.key AS ord,
-                r.value ->> 0 AS revision,
-                r.value ->> 1 AS user_id,
-                unhex(r.value ->> 2) AS conversation_key,
-                r.value ->> 3 AS head,
-                r.value ->> 4 AS hide_through,
-                r.value ->> 5 AS clear_through,
-                r.value ->> 6 AS stays_away,
-                r.value ->> 7 AS filed,
-                r.value ->> 8 AS planned_at
+                r.key AS ord, r.value ->> 0 AS revision, r.value ->> 1 AS user_id,
+                unhex(r.value ->> 2) AS conversation_key, r.value ->> 3 AS head,
+                r.value ->> 4 AS hide_through, r.value ->> 5 AS clear_through,
+                r.value ->> 6 AS stays_away, r.value ->> 7 AS filed, r.value ->> 8 AS planned_at
             FROM json_each($2) AS r
         ) AS i
             LEFT JOIN members AS m ON m.user_id = i.user_id
@@ -887,11 +676,8 @@ INSERT INTO folder_conversations (user_id, folder_id, conversation_key, added_by
 SELECT $1, i.folder_id, i.conversation_key, i.added_by, i.place
 FROM (
     SELECT
-        r.key AS ord,
-        unhex(r.value ->> 0) AS conversation_key,
-        r.value ->> 1 AS folder_id,
-        r.value ->> 2 AS added_by,
-        r.value ->> 3 AS place
+        r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS folder_id,
+        r.value ->> 2 AS added_by, r.value ->> 3 AS place
     FROM json_each($3) AS r
 ) AS i
 WHERE (
@@ -910,10 +696,7 @@ ON CONFLICT (user_id, folder_id, conversation_key) DO NOTHING;
 
 -- deletions.forgetting.settings
 SELECT
-    m.conversation_key,
-    m.muted,
-    m.marks,
-    m.custom_data,
+    m.conversation_key, m.muted, m.marks, m.custom_data,
     (
         SELECT json_group_array(json_array(folder_id, added_by, ord))
         FROM (
@@ -970,37 +753,19 @@ found AS (
 ),
 sized AS (
     SELECT
-        c.revision,
-        c.request_digest,
-        c.kind,
-        c.restorable_until,
-        c.conversations,
-        c.results,
-        c.detail,
-        c.client_id,
-        c.changed_at,
+        c.revision, c.request_digest, c.kind, c.restorable_until, c.conversations, c.results,
+        c.detail, c.client_id, c.changed_at,
         octet_length(c.conversations) + octet_length(c.results) AS size
     FROM found CROSS JOIN changes AS c
     WHERE c.user_id = CASE WHEN found.revision >= 0 THEN $1 END AND c.revision = found.revision
 ),
 summed AS (SELECT s.*, SUM(s.size) OVER (ORDER BY s.revision DESC) AS sum FROM sized AS s)
 SELECT
-    o.found,
-    o.looked_at,
-    o.oldest,
-    p.revision,
-    p.request_digest,
-    p.kind,
-    p.restorable_until,
-    p.conversations,
-    p.results,
-    p.detail,
-    p.client_id,
-    p.changed_at
+    o.found, o.looked_at, o.oldest, p.revision, p.request_digest, p.kind, p.restorable_until,
+    p.conversations, p.results, p.detail, p.client_id, p.changed_at
 FROM (
     SELECT
-        (SELECT COUNT(*) FROM found) AS found,
-        (SELECT COUNT(*) FROM looked_at) AS looked_at,
+        (SELECT COUNT(*) FROM found) AS found, (SELECT COUNT(*) FROM looked_at) AS looked_at,
         (SELECT MIN(revision) FROM looked_at) AS oldest
 ) AS o
     LEFT JOIN (SELECT * FROM summed WHERE sum <= 3145728 OR sum = size ORDER BY revision DESC LIMIT $4 + 0) AS p ON TRUE
@@ -1032,8 +797,7 @@ ORDER BY p.revision DESC;
 
 -- deletions.listed.standings
 SELECT
-    i.conversation_key,
-    i.deletion,
+    i.conversation_key, i.deletion,
     CAST(
         CASE
             WHEN i.deletion > COALESCE(m.taken_by, 0)
@@ -1048,9 +812,7 @@ SELECT
     ) AS standing
 FROM (
     SELECT
-        r.key AS ord,
-        unhex(r.value ->> 0) AS conversation_key,
-        r.value ->> 1 AS deletion,
+        r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS deletion,
         r.value ->> 2 AS recorded
     FROM json_each($2) AS r
 ) AS i
@@ -1062,18 +824,8 @@ WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.co
 -- deletions.restore.apply
 UPDATE members AS m SET
     (
-        muted,
-        marks,
-        custom_data,
-        hidden_through,
-        cleared_through,
-        stays_away,
-        unlisted_through,
-        pinned_at,
-        changed_by,
-        taken_by,
-        kept_after,
-        undo_ended
+        muted, marks, custom_data, hidden_through, cleared_through, stays_away, unlisted_through,
+        pinned_at, changed_by, taken_by, kept_after, undo_ended
     ) = (
         SELECT
             CASE WHEN restores AND i.muted_before = 1 THEN 1 ELSE m.muted END,
@@ -1101,12 +853,7 @@ UPDATE members AS m SET
             CASE WHEN restores AND i.recorded = 0 THEN i.deletion - 1 ELSE m.undo_ended END
         FROM (
             SELECT
-                hidden,
-                cleared,
-                pin,
-                beneath,
-                restores,
-                restores
+                hidden, cleared, pin, beneath, restores, restores
                 AND pin IS NOT NULL
                 AND m.pinned_at IS NULL AS repins
             FROM (
@@ -1125,20 +872,12 @@ FROM (
     SELECT *
     FROM (
         SELECT
-            r.key AS ord,
-            r.value ->> 0 AS revision,
-            r.value ->> 1 AS user_id,
-            unhex(r.value ->> 2) AS conversation_key,
-            r.value ->> 3 AS deletion,
-            r.value ->> 4 AS recorded,
-            r.value ->> 5 AS hidden_before,
-            r.value ->> 6 AS cleared_before,
-            r.value ->> 7 AS pinned_before,
-            r.value ->> 8 AS taken_before,
-            r.value ->> 9 AS away_before,
-            r.value ->> 10 AS head,
-            r.value ->> 11 AS muted_before,
-            r.value ->> 12 AS marks_before,
+            r.key AS ord, r.value ->> 0 AS revision, r.value ->> 1 AS user_id,
+            unhex(r.value ->> 2) AS conversation_key, r.value ->> 3 AS deletion,
+            r.value ->> 4 AS recorded, r.value ->> 5 AS hidden_before,
+            r.value ->> 6 AS cleared_before, r.value ->> 7 AS pinned_before,
+            r.value ->> 8 AS taken_before, r.value ->> 9 AS away_before, r.value ->> 10 AS head,
+            r.value ->> 11 AS muted_before, r.value ->> 12 AS marks_before,
             unhex(r.value ->> 13) AS data_before
         FROM json_each($1) AS r
     ) AS i
@@ -1156,61 +895,21 @@ WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 -- deletions.restore.record
 INSERT INTO
     changes (
-        user_id,
-        request_id,
-        request_digest,
-        client_id,
-        kind,
-        changed_at,
-        synced,
-        restorable_until,
-        erasable_from,
-        unlists,
-        undoes,
-        conversations,
-        detail,
-        caller,
-        kept_until,
-        revision,
-        results
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, results
     )
 SELECT
-    q.user_id,
-    q.request_id,
-    q.request_digest,
-    q.client_id,
-    q.kind,
-    q.changed_at,
-    q.synced,
-    q.restorable_until,
-    q.erasable_from,
-    q.unlists,
-    q.undoes,
-    q.conversations,
-    q.detail,
-    q.caller,
-    q.kept_until,
-    q.revision,
-    COALESCE(r.results, '[]')
+    q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
+    q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
+    q.kept_until, q.revision, COALESCE(r.results, '[]')
 FROM (
     SELECT
-        r.key AS ord,
-        r.value ->> 0 AS user_id,
-        unhex(r.value ->> 1) AS request_id,
-        unhex(r.value ->> 2) AS request_digest,
-        r.value ->> 3 AS client_id,
-        r.value ->> 4 AS kind,
-        r.value ->> 5 AS changed_at,
-        r.value ->> 6 AS synced,
-        r.value ->> 7 AS restorable_until,
-        r.value ->> 8 AS erasable_from,
-        r.value ->> 9 AS unlists,
-        r.value ->> 10 AS undoes,
-        r.value ->> 11 AS conversations,
-        r.value ->> 12 AS detail,
-        r.value ->> 13 AS caller,
-        r.value ->> 14 AS kept_until,
-        r.value ->> 15 AS revision
+        r.key AS ord, r.value ->> 0 AS user_id, unhex(r.value ->> 1) AS request_id,
+        unhex(r.value ->> 2) AS request_digest, r.value ->> 3 AS client_id, r.value ->> 4 AS kind,
+        r.value ->> 5 AS changed_at, r.value ->> 6 AS synced, r.value ->> 7 AS restorable_until,
+        r.value ->> 8 AS erasable_from, r.value ->> 9 AS unlists, r.value ->> 10 AS undoes,
+        r.value ->> 11 AS conversations, r.value ->> 12 AS detail, r.value ->> 13 AS caller,
+        r.value ->> 14 AS kept_until, r.value ->> 15 AS revision
     FROM json_each($1) AS r
 ) AS q
     LEFT JOIN (
@@ -1248,20 +947,12 @@ FROM (
             ) AS results
         FROM (
             SELECT
-                r.key AS ord,
-                r.value ->> 0 AS revision,
-                r.value ->> 1 AS user_id,
-                unhex(r.value ->> 2) AS conversation_key,
-                r.value ->> 3 AS deletion,
-                r.value ->> 4 AS recorded,
-                r.value ->> 5 AS hidden_before,
-                r.value ->> 6 AS cleared_before,
-                r.value ->> 7 AS pinned_before,
-                r.value ->> 8 AS taken_before,
-                r.value ->> 9 AS away_before,
-                r.value ->> 10 AS head,
-                r.value ->> 11 AS muted_before,
-                r.value ->> 12 AS marks_before,
+                r.key AS ord, r.value ->> 0 AS revision, r.value ->> 1 AS user_id,
+                unhex(r.value ->> 2) AS conversation_key, r.value ->> 3 AS deletion,
+                r.value ->> 4 AS recorded, r.value ->> 5 AS hidden_before,
+                r.value ->> 6 AS cleared_before, r.value ->> 7 AS pinned_before,
+                r.value ->> 8 AS taken_before, r.value ->> 9 AS away_before, r.value ->> 10 AS head,
+                r.value ->> 11 AS muted_before, r.value ->> 12 AS marks_before,
                 unhex(r.value ->> 13) AS data_before
             FROM json_each($2) AS r
         ) AS i
@@ -1303,11 +994,8 @@ FROM (
     SELECT *
     FROM (
         SELECT
-            r.key AS ord,
-            r.value ->> 0 AS revision,
-            r.value ->> 1 AS user_id,
-            unhex(r.value ->> 2) AS conversation_key,
-            r.value ->> 3 AS head
+            r.key AS ord, r.value ->> 0 AS revision, r.value ->> 1 AS user_id,
+            unhex(r.value ->> 2) AS conversation_key, r.value ->> 3 AS head
         FROM json_each($1) AS r
     ) AS i
     ORDER BY user_id, conversation_key
@@ -1324,61 +1012,21 @@ WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 -- deletions.show.record
 INSERT INTO
     changes (
-        user_id,
-        request_id,
-        request_digest,
-        client_id,
-        kind,
-        changed_at,
-        synced,
-        restorable_until,
-        erasable_from,
-        unlists,
-        undoes,
-        conversations,
-        detail,
-        caller,
-        kept_until,
-        revision,
-        results
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, results
     )
 SELECT
-    q.user_id,
-    q.request_id,
-    q.request_digest,
-    q.client_id,
-    q.kind,
-    q.changed_at,
-    q.synced,
-    q.restorable_until,
-    q.erasable_from,
-    q.unlists,
-    q.undoes,
-    q.conversations,
-    q.detail,
-    q.caller,
-    q.kept_until,
-    q.revision,
-    COALESCE(r.results, '[]')
+    q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
+    q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
+    q.kept_until, q.revision, COALESCE(r.results, '[]')
 FROM (
     SELECT
-        r.key AS ord,
-        r.value ->> 0 AS user_id,
-        unhex(r.value ->> 1) AS request_id,
-        unhex(r.value ->> 2) AS request_digest,
-        r.value ->> 3 AS client_id,
-        r.value ->> 4 AS kind,
-        r.value ->> 5 AS changed_at,
-        r.value ->> 6 AS synced,
-        r.value ->> 7 AS restorable_until,
-        r.value ->> 8 AS erasable_from,
-        r.value ->> 9 AS unlists,
-        r.value ->> 10 AS undoes,
-        r.value ->> 11 AS conversations,
-        r.value ->> 12 AS detail,
-        r.value ->> 13 AS caller,
-        r.value ->> 14 AS kept_until,
-        r.value ->> 15 AS revision
+        r.key AS ord, r.value ->> 0 AS user_id, unhex(r.value ->> 1) AS request_id,
+        unhex(r.value ->> 2) AS request_digest, r.value ->> 3 AS client_id, r.value ->> 4 AS kind,
+        r.value ->> 5 AS changed_at, r.value ->> 6 AS synced, r.value ->> 7 AS restorable_until,
+        r.value ->> 8 AS erasable_from, r.value ->> 9 AS unlists, r.value ->> 10 AS undoes,
+        r.value ->> 11 AS conversations, r.value ->> 12 AS detail, r.value ->> 13 AS caller,
+        r.value ->> 14 AS kept_until, r.value ->> 15 AS revision
     FROM json_each($1) AS r
 ) AS q
     LEFT JOIN (
@@ -1402,11 +1050,8 @@ FROM (
             ) AS results
         FROM (
             SELECT
-                r.key AS ord,
-                r.value ->> 0 AS revision,
-                r.value ->> 1 AS user_id,
-                unhex(r.value ->> 2) AS conversation_key,
-                r.value ->> 3 AS head
+                r.key AS ord, r.value ->> 0 AS revision, r.value ->> 1 AS user_id,
+                unhex(r.value ->> 2) AS conversation_key, r.value ->> 3 AS head
             FROM json_each($2) AS r
         ) AS i
             LEFT JOIN members AS m ON m.user_id = i.user_id
@@ -1446,15 +1091,8 @@ FROM (
 
 -- erasure.due_changes
 SELECT
-    user_id,
-    erasable_from,
-    revision,
-    request_digest,
-    kind,
-    restorable_until,
-    conversations,
-    results,
-    detail
+    user_id, erasable_from, revision, request_digest, kind, restorable_until, conversations,
+    results, detail
 FROM changes
 WHERE erasable_from >= $1 AND erasable_from <= $2
 ORDER BY erasable_from
@@ -1610,14 +1248,11 @@ RETURNING kept_until AS time;
 
 -- erasure.undo.end
 UPDATE members AS m SET
-    undo_ended = i.ended,
-    taken_by = CASE WHEN m.taken_by > i.ended THEN m.taken_by END,
+    undo_ended = i.ended, taken_by = CASE WHEN m.taken_by > i.ended THEN m.taken_by END,
     kept_after = CASE WHEN i.cleared < m.cleared_through THEN i.cleared END
 FROM (
     SELECT
-        r.key AS ord,
-        unhex(r.value ->> 0) AS conversation_key,
-        r.value ->> 1 AS ended,
+        r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS ended,
         r.value ->> 2 AS cleared
     FROM json_each($2) AS r
 ) AS i
@@ -1681,11 +1316,9 @@ views AS (
         upper_end
     FROM (
         SELECT
-            m.conversation_key,
-            m.joined_after,
+            m.conversation_key, m.joined_after,
             MIN(
-                m.cleared_through,
-                COALESCE(m.kept_after, m.cleared_through),
+                m.cleared_through, COALESCE(m.kept_after, m.cleared_through),
                 CASE
                     WHEN m.taken_by > COALESCE(m.undo_ended, 0) THEN COALESCE(m.prev_cleared_through, m.cleared_through)
                     ELSE m.cleared_through
@@ -1704,8 +1337,7 @@ views AS (
 visible AS (SELECT * FROM views WHERE upper_end > lower_end),
 covered AS (
     SELECT
-        conversation_key,
-        lower_end,
+        conversation_key, lower_end,
         COALESCE(
             MAX(upper_end) OVER (PARTITION BY conversation_key ORDER BY lower_end ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
             0
@@ -1744,17 +1376,8 @@ WHERE i.head > COALESCE(t.upper_end, 0);
 
 -- events
 SELECT
-    revision,
-    request_digest,
-    kind,
-    restorable_until,
-    conversations,
-    results,
-    detail,
-    client_id,
-    changed_at,
-    synced,
-    undoes
+    revision, request_digest, kind, restorable_until, conversations, results, detail, client_id,
+    changed_at, synced, undoes
 FROM changes
 WHERE user_id = $1 AND revision > $2
 ORDER BY revision
@@ -1777,21 +1400,9 @@ RETURNING conversation_key;
 SELECT
     (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
     MAX(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
-    d.name,
-    m.conversation_key,
-    m.joined_after,
-    m.left_at,
-    m.last_seq,
-    m.last_time,
-    m.hidden_through,
-    m.cleared_through,
-    m.read_through,
-    m.stays_away,
-    m.pinned_at,
-    m.muted,
-    m.marks,
-    m.custom_data,
-    '[]' AS folders
+    d.name, m.conversation_key, m.joined_after, m.left_at, m.last_seq, m.last_time,
+    m.hidden_through, m.cleared_through, m.read_through, m.stays_away, m.pinned_at, m.muted,
+    m.marks, m.custom_data, '[]' AS folders
 FROM
     (SELECT $1 AS user_id) AS me
     LEFT JOIN users AS u ON u.user_id = me.user_id
@@ -1816,19 +1427,8 @@ ORDER BY d.folder_id, f.added_by, f.ord;
 
 -- folders.contents
 SELECT
-    m.conversation_key,
-    m.joined_after,
-    m.left_at,
-    m.last_seq,
-    m.last_time,
-    m.hidden_through,
-    m.cleared_through,
-    m.read_through,
-    m.stays_away,
-    m.pinned_at,
-    m.muted,
-    m.marks,
-    m.custom_data,
+    m.conversation_key, m.joined_after, m.left_at, m.last_seq, m.last_time, m.hidden_through,
+    m.cleared_through, m.read_through, m.stays_away, m.pinned_at, m.muted, m.marks, m.custom_data,
     '[]' AS folders
 FROM folder_conversations AS f CROSS JOIN members AS m
 WHERE
@@ -1909,21 +1509,9 @@ FROM (
 ) AS t
     LEFT JOIN (
         SELECT
-            f.added_by,
-            m.conversation_key,
-            m.joined_after,
-            m.left_at,
-            m.last_seq,
-            m.last_time,
-            m.hidden_through,
-            m.cleared_through,
-            m.read_through,
-            m.stays_away,
-            m.pinned_at,
-            m.muted,
-            m.marks,
-            m.custom_data,
-            '[]' AS folders
+            f.added_by, m.conversation_key, m.joined_after, m.left_at, m.last_seq, m.last_time,
+            m.hidden_through, m.cleared_through, m.read_through, m.stays_away, m.pinned_at, m.muted,
+            m.marks, m.custom_data, '[]' AS folders
         FROM folder_conversations AS f
             CROSS JOIN members AS m
         WHERE
@@ -1964,15 +1552,8 @@ WHERE "members"."conversation_key" = ? AND "members"."kind" > 0 AND "members"."l
 -- groups.join.apply
 INSERT INTO
     members (
-        user_id,
-        conversation_key,
-        kind,
-        joined_after,
-        hidden_through,
-        cleared_through,
-        last_seq,
-        last_time,
-        undo_ended
+        user_id, conversation_key, kind, joined_after, hidden_through, cleared_through, last_seq,
+        last_time, undo_ended
     )
 SELECT i.user_id, $1, 2, $2, $2, $2, $3, $4, i.revision
 FROM
@@ -1981,15 +1562,9 @@ WHERE TRUE
 ORDER BY i.user_id
 ON CONFLICT (user_id, conversation_key) DO UPDATE SET
     appeared_before = CASE WHEN members.left_at > members.joined_after THEN 1 ELSE members.appeared_before END,
-    joined_after = excluded.joined_after,
-    left_at = NULL,
-    hidden_through = excluded.hidden_through,
-    cleared_through = excluded.cleared_through,
-    last_seq = excluded.last_seq,
-    last_time = excluded.last_time,
-    pinned_at = NULL,
-    taken_by = NULL,
-    kept_after = NULL,
+    joined_after = excluded.joined_after, left_at = NULL, hidden_through = excluded.hidden_through,
+    cleared_through = excluded.cleared_through, last_seq = excluded.last_seq,
+    last_time = excluded.last_time, pinned_at = NULL, taken_by = NULL, kept_after = NULL,
     undo_ended = excluded.undo_ended
 RETURNING user_id, joined_after, hidden_through, cleared_through, pinned_at, appeared_before, stays_away;
 -- SCAN r VIRTUAL TABLE INDEX 1:
@@ -2179,21 +1754,9 @@ hidden AS (
 SELECT
     (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
     MAX(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
-    p.taken_by,
-    p.undo_ended,
-    p.conversation_key,
-    p.joined_after,
-    p.left_at,
-    p.last_seq,
-    p.last_time,
-    p.hidden_through,
-    p.cleared_through,
-    p.read_through,
-    p.stays_away,
-    p.pinned_at,
-    p.muted,
-    p.marks,
-    p.custom_data,
+    p.taken_by, p.undo_ended, p.conversation_key, p.joined_after, p.left_at, p.last_seq,
+    p.last_time, p.hidden_through, p.cleared_through, p.read_through, p.stays_away, p.pinned_at,
+    p.muted, p.marks, p.custom_data,
     (
         SELECT json_group_array(json_array(name))
         FROM (
@@ -2263,19 +1826,8 @@ WHERE
 
 -- lists.members.by_keys
 SELECT
-    m.conversation_key,
-    m.joined_after,
-    m.left_at,
-    m.last_seq,
-    m.last_time,
-    m.hidden_through,
-    m.cleared_through,
-    m.read_through,
-    m.stays_away,
-    m.pinned_at,
-    m.muted,
-    m.marks,
-    m.custom_data,
+    m.conversation_key, m.joined_after, m.left_at, m.last_seq, m.last_time, m.hidden_through,
+    m.cleared_through, m.read_through, m.stays_away, m.pinned_at, m.muted, m.marks, m.custom_data,
     (
         SELECT json_group_array(json_array(name))
         FROM (
@@ -2382,19 +1934,8 @@ rest AS (
 SELECT
     (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
     MAX(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
-    p.conversation_key,
-    p.joined_after,
-    p.left_at,
-    p.last_seq,
-    p.last_time,
-    p.hidden_through,
-    p.cleared_through,
-    p.read_through,
-    p.stays_away,
-    p.pinned_at,
-    p.muted,
-    p.marks,
-    p.custom_data,
+    p.conversation_key, p.joined_after, p.left_at, p.last_seq, p.last_time, p.hidden_through,
+    p.cleared_through, p.read_through, p.stays_away, p.pinned_at, p.muted, p.marks, p.custom_data,
     (
         SELECT json_group_array(json_array(name))
         FROM (
@@ -2566,19 +2107,8 @@ rest AS (
 SELECT
     (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
     MAX(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
-    p.conversation_key,
-    p.joined_after,
-    p.left_at,
-    p.last_seq,
-    p.last_time,
-    p.hidden_through,
-    p.cleared_through,
-    p.read_through,
-    p.stays_away,
-    p.pinned_at,
-    p.muted,
-    p.marks,
-    p.custom_data,
+    p.conversation_key, p.joined_after, p.left_at, p.last_seq, p.last_time, p.hidden_through,
+    p.cleared_through, p.read_through, p.stays_away, p.pinned_at, p.muted, p.marks, p.custom_data,
     (
         SELECT json_group_array(json_array(name))
         FROM (
@@ -2699,21 +2229,9 @@ without_copy AS (
 SELECT
     (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
     MAX(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
-    (SELECT COUNT(*) FROM matching) AS matched,
-    p.conversation_key,
-    p.joined_after,
-    p.left_at,
-    p.last_seq,
-    p.last_time,
-    p.hidden_through,
-    p.cleared_through,
-    p.read_through,
-    p.stays_away,
-    p.pinned_at,
-    p.muted,
-    p.marks,
-    p.custom_data,
-    '[]' AS folders
+    (SELECT COUNT(*) FROM matching) AS matched, p.conversation_key, p.joined_after, p.left_at,
+    p.last_seq, p.last_time, p.hidden_through, p.cleared_through, p.read_through, p.stays_away,
+    p.pinned_at, p.muted, p.marks, p.custom_data, '[]' AS folders
 FROM
     (SELECT $1 AS user_id) AS me
     LEFT JOIN users AS u ON u.user_id = me.user_id
@@ -2837,21 +2355,9 @@ without_copy AS (
 SELECT
     (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
     MAX(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
-    (SELECT COUNT(*) FROM matching) AS matched,
-    p.conversation_key,
-    p.joined_after,
-    p.left_at,
-    p.last_seq,
-    p.last_time,
-    p.hidden_through,
-    p.cleared_through,
-    p.read_through,
-    p.stays_away,
-    p.pinned_at,
-    p.muted,
-    p.marks,
-    p.custom_data,
-    '[]' AS folders
+    (SELECT COUNT(*) FROM matching) AS matched, p.conversation_key, p.joined_after, p.left_at,
+    p.last_seq, p.last_time, p.hidden_through, p.cleared_through, p.read_through, p.stays_away,
+    p.pinned_at, p.muted, p.marks, p.custom_data, '[]' AS folders
 FROM
     (SELECT $1 AS user_id) AS me
     LEFT JOIN users AS u ON u.user_id = me.user_id
@@ -2942,23 +2448,9 @@ counted AS (
 ),
 without_copy AS (SELECT entry.* FROM filed AS entry WHERE entry.last_time IS NULL)
 SELECT
-    counted.messages,
-    counted.muted_messages,
-    counted.conversations,
-    p.conversation_key,
-    p.joined_after,
-    p.left_at,
-    p.last_seq,
-    p.last_time,
-    p.hidden_through,
-    p.cleared_through,
-    p.read_through,
-    p.stays_away,
-    p.pinned_at,
-    p.muted,
-    p.marks,
-    p.custom_data,
-    '[]' AS folders
+    counted.messages, counted.muted_messages, counted.conversations, p.conversation_key,
+    p.joined_after, p.left_at, p.last_seq, p.last_time, p.hidden_through, p.cleared_through,
+    p.read_through, p.stays_away, p.pinned_at, p.muted, p.marks, p.custom_data, '[]' AS folders
 FROM counted LEFT JOIN without_copy AS p ON TRUE;
 -- CO-ROUTINE counted
 --   SEARCH d USING COVERING INDEX folders_by_name (user_id=? AND name=?)
@@ -3051,23 +2543,9 @@ without_copy AS (
     WHERE entry.last_time IS NULL
 )
 SELECT
-    counted.messages,
-    counted.muted_messages,
-    counted.conversations,
-    p.conversation_key,
-    p.joined_after,
-    p.left_at,
-    p.last_seq,
-    p.last_time,
-    p.hidden_through,
-    p.cleared_through,
-    p.read_through,
-    p.stays_away,
-    p.pinned_at,
-    p.muted,
-    p.marks,
-    p.custom_data,
-    '[]' AS folders
+    counted.messages, counted.muted_messages, counted.conversations, p.conversation_key,
+    p.joined_after, p.left_at, p.last_seq, p.last_time, p.hidden_through, p.cleared_through,
+    p.read_through, p.stays_away, p.pinned_at, p.muted, p.marks, p.custom_data, '[]' AS folders
 FROM counted LEFT JOIN without_copy AS p ON TRUE;
 -- CO-ROUTINE counted
 --   SEARCH m USING INDEX members_listed (user_id=? AND last_time>?)
@@ -3076,27 +2554,16 @@ FROM counted LEFT JOIN without_copy AS p ON TRUE;
 
 -- log.of_request
 SELECT
-    "changes"."user_id",
-    "changes"."revision",
-    "changes"."request_digest",
-    "changes"."kind",
-    "changes"."restorable_until",
-    "changes"."conversations",
-    "changes"."results",
-    "changes"."detail"
+    "changes"."user_id", "changes"."revision", "changes"."request_digest", "changes"."kind",
+    "changes"."restorable_until", "changes"."conversations", "changes"."results", "changes"."detail"
 FROM "changes"
 WHERE "changes"."user_id" = ? AND "changes"."request_id" = ?;
 -- SEARCH changes USING INDEX changes_by_request_id (user_id=? AND request_id=?)
 
 -- log.of_revision
 SELECT
-    "changes"."revision",
-    "changes"."request_digest",
-    "changes"."kind",
-    "changes"."restorable_until",
-    "changes"."conversations",
-    "changes"."results",
-    "changes"."detail"
+    "changes"."revision", "changes"."request_digest", "changes"."kind",
+    "changes"."restorable_until", "changes"."conversations", "changes"."results", "changes"."detail"
 FROM "changes"
 WHERE "changes"."user_id" = ? AND "changes"."revision" = ?;
 -- SEARCH changes USING PRIMARY KEY (user_id=? AND revision=?)
@@ -3108,12 +2575,8 @@ FROM (
     SELECT i.user_id, i.conversation_key, i.kind, i.read_through, i.last_seq, i.last_time
     FROM (
         SELECT
-            r.key AS ord,
-            r.value ->> 0 AS user_id,
-            unhex(r.value ->> 1) AS conversation_key,
-            r.value ->> 2 AS kind,
-            r.value ->> 3 AS read_through,
-            r.value ->> 4 AS last_seq,
+            r.key AS ord, r.value ->> 0 AS user_id, unhex(r.value ->> 1) AS conversation_key,
+            r.value ->> 2 AS kind, r.value ->> 3 AS read_through, r.value ->> 4 AS last_seq,
             r.value ->> 5 AS last_time
         FROM json_each($1) AS r
     ) AS i
@@ -3121,18 +2584,14 @@ FROM (
     SELECT m.user_id, m.conversation_key, m.kind, COALESCE(o.read_through, 0), i.last_seq, i.last_time
     FROM (
         SELECT
-            r.key AS ord,
-            unhex(r.value ->> 0) AS conversation_key,
-            r.value ->> 1 AS last_seq,
+            r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS last_seq,
             r.value ->> 2 AS last_time
         FROM json_each($2) AS r
     ) AS i
         CROSS JOIN members AS m
         LEFT JOIN (
             SELECT
-                r.key AS ord,
-                r.value ->> 0 AS user_id,
-                unhex(r.value ->> 1) AS conversation_key,
+                r.key AS ord, r.value ->> 0 AS user_id, unhex(r.value ->> 1) AS conversation_key,
                 r.value ->> 2 AS read_through
             FROM json_each($3) AS r
         ) AS o ON o.user_id = m.user_id
@@ -3143,9 +2602,7 @@ FROM (
     SELECT m.user_id, m.conversation_key, m.kind, i.read_through, NULL, NULL
     FROM (
         SELECT
-            r.key AS ord,
-            r.value ->> 0 AS user_id,
-            unhex(r.value ->> 1) AS conversation_key,
+            r.key AS ord, r.value ->> 0 AS user_id, unhex(r.value ->> 1) AS conversation_key,
             r.value ->> 2 AS read_through
         FROM json_each($4) AS r
     ) AS i
@@ -3166,8 +2623,7 @@ ON CONFLICT (user_id, conversation_key) DO UPDATE SET
         AND excluded.read_through = 0 THEN COALESCE(excluded.last_seq, members.unlisted_through)
         ELSE members.unlisted_through
     END,
-    last_seq = excluded.last_seq,
-    last_time = excluded.last_time
+    last_seq = excluded.last_seq, last_time = excluded.last_time
 RETURNING user_id, conversation_key;
 -- CO-ROUTINE reached
 --   COMPOUND QUERY
@@ -3187,11 +2643,8 @@ RETURNING user_id, conversation_key;
 SELECT i.number, m.seq, m.sender_user_id, m.send_time, m.payload_type, m.content, NULL AS fingerprint
 FROM (
     SELECT
-        r.key AS ord,
-        r.value ->> 0 AS number,
-        unhex(r.value ->> 1) AS conversation_key,
-        r.value ->> 2 AS sender_user_id,
-        r.value ->> 3 AS client_message_id
+        r.key AS ord, r.value ->> 0 AS number, unhex(r.value ->> 1) AS conversation_key,
+        r.value ->> 2 AS sender_user_id, r.value ->> 3 AS client_message_id
     FROM json_each($1) AS r
 ) AS i
     CROSS JOIN messages AS m
@@ -3203,11 +2656,8 @@ UNION ALL
 SELECT i.number, m.seq, m.sender_user_id, m.send_time, NULL, NULL, m.fingerprint
 FROM (
     SELECT
-        r.key AS ord,
-        r.value ->> 0 AS number,
-        unhex(r.value ->> 1) AS conversation_key,
-        r.value ->> 2 AS sender_user_id,
-        r.value ->> 3 AS client_message_id
+        r.key AS ord, r.value ->> 0 AS number, unhex(r.value ->> 1) AS conversation_key,
+        r.value ->> 2 AS sender_user_id, r.value ->> 3 AS client_message_id
     FROM json_each($1) AS r
 ) AS i
     CROSS JOIN erased_messages AS m
@@ -3226,36 +2676,18 @@ WHERE
 -- messages.append.placing.insert
 INSERT INTO
     messages (
-        conversation_key,
-        seq,
-        sender_user_id,
-        client_message_id,
-        send_time,
-        payload_type,
-        content,
+        conversation_key, seq, sender_user_id, client_message_id, send_time, payload_type, content,
         recognised_until
     )
 SELECT
-    i.conversation_key,
-    i.seq,
-    i.sender_user_id,
-    i.client_message_id,
-    i.send_time,
-    i.payload_type,
-    i.content,
-    CASE WHEN i.client_message_id IS NOT NULL THEN i.send_time + $1 END
+    i.conversation_key, i.seq, i.sender_user_id, i.client_message_id, i.send_time, i.payload_type,
+    i.content, CASE WHEN i.client_message_id IS NOT NULL THEN i.send_time + $1 END
 FROM (
     SELECT
-        r.key AS ord,
-        r.value ->> 0 AS number,
-        unhex(r.value ->> 1) AS conversation_key,
-        r.value ->> 2 AS canonical_id,
-        r.value ->> 3 AS sender_user_id,
-        r.value ->> 4 AS client_message_id,
-        r.value ->> 5 AS payload_type,
-        unhex(r.value ->> 6) AS content,
-        r.value ->> 7 AS seq,
-        r.value ->> 8 AS send_time
+        r.key AS ord, r.value ->> 0 AS number, unhex(r.value ->> 1) AS conversation_key,
+        r.value ->> 2 AS canonical_id, r.value ->> 3 AS sender_user_id,
+        r.value ->> 4 AS client_message_id, r.value ->> 5 AS payload_type,
+        unhex(r.value ->> 6) AS content, r.value ->> 7 AS seq, r.value ->> 8 AS send_time
     FROM json_each($2) AS r
 ) AS i;
 -- SCAN r VIRTUAL TABLE INDEX 1:
@@ -3265,9 +2697,7 @@ INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time)
 SELECT i.conversation_key, i.canonical_id, i.messages, $1
 FROM (
     SELECT
-        r.key AS ord,
-        unhex(r.value ->> 0) AS conversation_key,
-        r.value ->> 1 AS canonical_id,
+        r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS canonical_id,
         r.value ->> 2 AS messages
     FROM json_each($2) AS r
 ) AS i
@@ -3302,12 +2732,8 @@ LIMIT $4 + 0;
 
 -- messages.remembered.named
 SELECT
-    "messages"."sender_user_id",
-    "messages"."client_message_id",
-    "messages"."seq",
-    "messages"."send_time",
-    "messages"."payload_type",
-    "messages"."content",
+    "messages"."sender_user_id", "messages"."client_message_id", "messages"."seq",
+    "messages"."send_time", "messages"."payload_type", "messages"."content",
     COALESCE("recognised_until", "send_time" + ?) AS "recognised_until"
 FROM "messages"
 WHERE
@@ -3324,12 +2750,8 @@ INSERT INTO
 SELECT $1, sender_user_id, client_message_id, seq, send_time, fingerprint, recognised_until
 FROM (
     SELECT
-        r.key AS ord,
-        r.value ->> 0 AS sender_user_id,
-        r.value ->> 1 AS client_message_id,
-        r.value ->> 2 AS seq,
-        r.value ->> 3 AS send_time,
-        r.value ->> 4 AS fingerprint,
+        r.key AS ord, r.value ->> 0 AS sender_user_id, r.value ->> 1 AS client_message_id,
+        r.value ->> 2 AS seq, r.value ->> 3 AS send_time, r.value ->> 4 AS fingerprint,
         r.value ->> 5 AS recognised_until
     FROM json_each($2) AS r
 ) AS i
@@ -3345,11 +2767,8 @@ FROM (
     SELECT *
     FROM (
         SELECT
-            r.key AS ord,
-            r.value ->> 0 AS revision,
-            r.value ->> 1 AS user_id,
-            unhex(r.value ->> 2) AS conversation_key,
-            unhex(r.value ->> 3) AS custom_data
+            r.key AS ord, r.value ->> 0 AS revision, r.value ->> 1 AS user_id,
+            unhex(r.value ->> 2) AS conversation_key, unhex(r.value ->> 3) AS custom_data
         FROM json_each($1) AS r
     ) AS i
     ORDER BY user_id, conversation_key
@@ -3362,61 +2781,21 @@ WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 -- settings.custom_data.record
 INSERT INTO
     changes (
-        user_id,
-        request_id,
-        request_digest,
-        client_id,
-        kind,
-        changed_at,
-        synced,
-        restorable_until,
-        erasable_from,
-        unlists,
-        undoes,
-        conversations,
-        detail,
-        caller,
-        kept_until,
-        revision,
-        results
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, results
     )
 SELECT
-    q.user_id,
-    q.request_id,
-    q.request_digest,
-    q.client_id,
-    q.kind,
-    q.changed_at,
-    q.synced,
-    q.restorable_until,
-    q.erasable_from,
-    q.unlists,
-    q.undoes,
-    q.conversations,
-    q.detail,
-    q.caller,
-    q.kept_until,
-    q.revision,
-    COALESCE(r.results, '[]')
+    q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
+    q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
+    q.kept_until, q.revision, COALESCE(r.results, '[]')
 FROM (
     SELECT
-        r.key AS ord,
-        r.value ->> 0 AS user_id,
-        unhex(r.value ->> 1) AS request_id,
-        unhex(r.value ->> 2) AS request_digest,
-        r.value ->> 3 AS client_id,
-        r.value ->> 4 AS kind,
-        r.value ->> 5 AS changed_at,
-        r.value ->> 6 AS synced,
-        r.value ->> 7 AS restorable_until,
-        r.value ->> 8 AS erasable_from,
-        r.value ->> 9 AS unlists,
-        r.value ->> 10 AS undoes,
-        r.value ->> 11 AS conversations,
-        r.value ->> 12 AS detail,
-        r.value ->> 13 AS caller,
-        r.value ->> 14 AS kept_until,
-        r.value ->> 15 AS revision
+        r.key AS ord, r.value ->> 0 AS user_id, unhex(r.value ->> 1) AS request_id,
+        unhex(r.value ->> 2) AS request_digest, r.value ->> 3 AS client_id, r.value ->> 4 AS kind,
+        r.value ->> 5 AS changed_at, r.value ->> 6 AS synced, r.value ->> 7 AS restorable_until,
+        r.value ->> 8 AS erasable_from, r.value ->> 9 AS unlists, r.value ->> 10 AS undoes,
+        r.value ->> 11 AS conversations, r.value ->> 12 AS detail, r.value ->> 13 AS caller,
+        r.value ->> 14 AS kept_until, r.value ->> 15 AS revision
     FROM json_each($1) AS r
 ) AS q
     LEFT JOIN (
@@ -3428,11 +2807,8 @@ FROM (
             ) AS results
         FROM (
             SELECT
-                r.key AS ord,
-                r.value ->> 0 AS revision,
-                r.value ->> 1 AS user_id,
-                unhex(r.value ->> 2) AS conversation_key,
-                unhex(r.value ->> 3) AS custom_data
+                r.key AS ord, r.value ->> 0 AS revision, r.value ->> 1 AS user_id,
+                unhex(r.value ->> 2) AS conversation_key, unhex(r.value ->> 3) AS custom_data
             FROM json_each($2) AS r
         ) AS i
             LEFT JOIN members AS m ON m.user_id = i.user_id
@@ -3460,11 +2836,8 @@ FROM (
     SELECT *
     FROM (
         SELECT
-            r.key AS ord,
-            r.value ->> 0 AS revision,
-            r.value ->> 1 AS user_id,
-            unhex(r.value ->> 2) AS conversation_key,
-            r.value ->> 3 AS added,
+            r.key AS ord, r.value ->> 0 AS revision, r.value ->> 1 AS user_id,
+            unhex(r.value ->> 2) AS conversation_key, r.value ->> 3 AS added,
             r.value ->> 4 AS removed
         FROM json_each($1) AS r
     ) AS i
@@ -3478,61 +2851,21 @@ WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 -- settings.mark.record
 INSERT INTO
     changes (
-        user_id,
-        request_id,
-        request_digest,
-        client_id,
-        kind,
-        changed_at,
-        synced,
-        restorable_until,
-        erasable_from,
-        unlists,
-        undoes,
-        conversations,
-        detail,
-        caller,
-        kept_until,
-        revision,
-        results
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, results
     )
 SELECT
-    q.user_id,
-    q.request_id,
-    q.request_digest,
-    q.client_id,
-    q.kind,
-    q.changed_at,
-    q.synced,
-    q.restorable_until,
-    q.erasable_from,
-    q.unlists,
-    q.undoes,
-    q.conversations,
-    q.detail,
-    q.caller,
-    q.kept_until,
-    q.revision,
-    COALESCE(r.results, '[]')
+    q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
+    q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
+    q.kept_until, q.revision, COALESCE(r.results, '[]')
 FROM (
     SELECT
-        r.key AS ord,
-        r.value ->> 0 AS user_id,
-        unhex(r.value ->> 1) AS request_id,
-        unhex(r.value ->> 2) AS request_digest,
-        r.value ->> 3 AS client_id,
-        r.value ->> 4 AS kind,
-        r.value ->> 5 AS changed_at,
-        r.value ->> 6 AS synced,
-        r.value ->> 7 AS restorable_until,
-        r.value ->> 8 AS erasable_from,
-        r.value ->> 9 AS unlists,
-        r.value ->> 10 AS undoes,
-        r.value ->> 11 AS conversations,
-        r.value ->> 12 AS detail,
-        r.value ->> 13 AS caller,
-        r.value ->> 14 AS kept_until,
-        r.value ->> 15 AS revision
+        r.key AS ord, r.value ->> 0 AS user_id, unhex(r.value ->> 1) AS request_id,
+        unhex(r.value ->> 2) AS request_digest, r.value ->> 3 AS client_id, r.value ->> 4 AS kind,
+        r.value ->> 5 AS changed_at, r.value ->> 6 AS synced, r.value ->> 7 AS restorable_until,
+        r.value ->> 8 AS erasable_from, r.value ->> 9 AS unlists, r.value ->> 10 AS undoes,
+        r.value ->> 11 AS conversations, r.value ->> 12 AS detail, r.value ->> 13 AS caller,
+        r.value ->> 14 AS kept_until, r.value ->> 15 AS revision
     FROM json_each($1) AS r
 ) AS q
     LEFT JOIN (
@@ -3547,11 +2880,8 @@ FROM (
             ) AS results
         FROM (
             SELECT
-                r.key AS ord,
-                r.value ->> 0 AS revision,
-                r.value ->> 1 AS user_id,
-                unhex(r.value ->> 2) AS conversation_key,
-                r.value ->> 3 AS added,
+                r.key AS ord, r.value ->> 0 AS revision, r.value ->> 1 AS user_id,
+                unhex(r.value ->> 2) AS conversation_key, r.value ->> 3 AS added,
                 r.value ->> 4 AS removed
             FROM json_each($2) AS r
         ) AS i
@@ -3577,11 +2907,8 @@ FROM (
     SELECT *
     FROM (
         SELECT
-            r.key AS ord,
-            r.value ->> 0 AS revision,
-            r.value ->> 1 AS user_id,
-            unhex(r.value ->> 2) AS conversation_key,
-            r.value ->> 3 AS muted
+            r.key AS ord, r.value ->> 0 AS revision, r.value ->> 1 AS user_id,
+            unhex(r.value ->> 2) AS conversation_key, r.value ->> 3 AS muted
         FROM json_each($1) AS r
     ) AS i
     ORDER BY user_id, conversation_key
@@ -3594,61 +2921,21 @@ WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 -- settings.mute.record
 INSERT INTO
     changes (
-        user_id,
-        request_id,
-        request_digest,
-        client_id,
-        kind,
-        changed_at,
-        synced,
-        restorable_until,
-        erasable_from,
-        unlists,
-        undoes,
-        conversations,
-        detail,
-        caller,
-        kept_until,
-        revision,
-        results
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, results
     )
 SELECT
-    q.user_id,
-    q.request_id,
-    q.request_digest,
-    q.client_id,
-    q.kind,
-    q.changed_at,
-    q.synced,
-    q.restorable_until,
-    q.erasable_from,
-    q.unlists,
-    q.undoes,
-    q.conversations,
-    q.detail,
-    q.caller,
-    q.kept_until,
-    q.revision,
-    COALESCE(r.results, '[]')
+    q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
+    q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
+    q.kept_until, q.revision, COALESCE(r.results, '[]')
 FROM (
     SELECT
-        r.key AS ord,
-        r.value ->> 0 AS user_id,
-        unhex(r.value ->> 1) AS request_id,
-        unhex(r.value ->> 2) AS request_digest,
-        r.value ->> 3 AS client_id,
-        r.value ->> 4 AS kind,
-        r.value ->> 5 AS changed_at,
-        r.value ->> 6 AS synced,
-        r.value ->> 7 AS restorable_until,
-        r.value ->> 8 AS erasable_from,
-        r.value ->> 9 AS unlists,
-        r.value ->> 10 AS undoes,
-        r.value ->> 11 AS conversations,
-        r.value ->> 12 AS detail,
-        r.value ->> 13 AS caller,
-        r.value ->> 14 AS kept_until,
-        r.value ->> 15 AS revision
+        r.key AS ord, r.value ->> 0 AS user_id, unhex(r.value ->> 1) AS request_id,
+        unhex(r.value ->> 2) AS request_digest, r.value ->> 3 AS client_id, r.value ->> 4 AS kind,
+        r.value ->> 5 AS changed_at, r.value ->> 6 AS synced, r.value ->> 7 AS restorable_until,
+        r.value ->> 8 AS erasable_from, r.value ->> 9 AS unlists, r.value ->> 10 AS undoes,
+        r.value ->> 11 AS conversations, r.value ->> 12 AS detail, r.value ->> 13 AS caller,
+        r.value ->> 14 AS kept_until, r.value ->> 15 AS revision
     FROM json_each($1) AS r
 ) AS q
     LEFT JOIN (
@@ -3660,11 +2947,8 @@ FROM (
             ) AS results
         FROM (
             SELECT
-                r.key AS ord,
-                r.value ->> 0 AS revision,
-                r.value ->> 1 AS user_id,
-                unhex(r.value ->> 2) AS conversation_key,
-                r.value ->> 3 AS muted
+                r.key AS ord, r.value ->> 0 AS revision, r.value ->> 1 AS user_id,
+                unhex(r.value ->> 2) AS conversation_key, r.value ->> 3 AS muted
             FROM json_each($2) AS r
         ) AS i
             LEFT JOIN members AS m ON m.user_id = i.user_id
@@ -3701,11 +2985,8 @@ FROM (
     SELECT *
     FROM (
         SELECT
-            r.key AS ord,
-            r.value ->> 0 AS revision,
-            r.value ->> 1 AS user_id,
-            unhex(r.value ->> 2) AS conversation_key,
-            r.value ->> 3 AS position
+            r.key AS ord, r.value ->> 0 AS revision, r.value ->> 1 AS user_id,
+            unhex(r.value ->> 2) AS conversation_key, r.value ->> 3 AS position
         FROM json_each($1) AS r
     ) AS i
     ORDER BY user_id, conversation_key
@@ -3718,61 +2999,21 @@ WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 -- settings.pin.record
 INSERT INTO
     changes (
-        user_id,
-        request_id,
-        request_digest,
-        client_id,
-        kind,
-        changed_at,
-        synced,
-        restorable_until,
-        erasable_from,
-        unlists,
-        undoes,
-        conversations,
-        detail,
-        caller,
-        kept_until,
-        revision,
-        results
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, results
     )
 SELECT
-    q.user_id,
-    q.request_id,
-    q.request_digest,
-    q.client_id,
-    q.kind,
-    q.changed_at,
-    q.synced,
-    q.restorable_until,
-    q.erasable_from,
-    q.unlists,
-    q.undoes,
-    q.conversations,
-    q.detail,
-    q.caller,
-    q.kept_until,
-    q.revision,
-    COALESCE(r.results, '[]')
+    q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
+    q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
+    q.kept_until, q.revision, COALESCE(r.results, '[]')
 FROM (
     SELECT
-        r.key AS ord,
-        r.value ->> 0 AS user_id,
-        unhex(r.value ->> 1) AS request_id,
-        unhex(r.value ->> 2) AS request_digest,
-        r.value ->> 3 AS client_id,
-        r.value ->> 4 AS kind,
-        r.value ->> 5 AS changed_at,
-        r.value ->> 6 AS synced,
-        r.value ->> 7 AS restorable_until,
-        r.value ->> 8 AS erasable_from,
-        r.value ->> 9 AS unlists,
-        r.value ->> 10 AS undoes,
-        r.value ->> 11 AS conversations,
-        r.value ->> 12 AS detail,
-        r.value ->> 13 AS caller,
-        r.value ->> 14 AS kept_until,
-        r.value ->> 15 AS revision
+        r.key AS ord, r.value ->> 0 AS user_id, unhex(r.value ->> 1) AS request_id,
+        unhex(r.value ->> 2) AS request_digest, r.value ->> 3 AS client_id, r.value ->> 4 AS kind,
+        r.value ->> 5 AS changed_at, r.value ->> 6 AS synced, r.value ->> 7 AS restorable_until,
+        r.value ->> 8 AS erasable_from, r.value ->> 9 AS unlists, r.value ->> 10 AS undoes,
+        r.value ->> 11 AS conversations, r.value ->> 12 AS detail, r.value ->> 13 AS caller,
+        r.value ->> 14 AS kept_until, r.value ->> 15 AS revision
     FROM json_each($1) AS r
 ) AS q
     LEFT JOIN (
@@ -3797,11 +3038,8 @@ FROM (
             ) AS results
         FROM (
             SELECT
-                r.key AS ord,
-                r.value ->> 0 AS revision,
-                r.value ->> 1 AS user_id,
-                unhex(r.value ->> 2) AS conversation_key,
-                r.value ->> 3 AS position
+                r.key AS ord, r.value ->> 0 AS revision, r.value ->> 1 AS user_id,
+                unhex(r.value ->> 2) AS conversation_key, r.value ->> 3 AS position
             FROM json_each($2) AS r
         ) AS i
             LEFT JOIN members AS m ON m.user_id = i.user_id
@@ -3832,11 +3070,8 @@ FROM (
     SELECT *
     FROM (
         SELECT
-            r.key AS ord,
-            r.value ->> 0 AS revision,
-            r.value ->> 1 AS user_id,
-            unhex(r.value ->> 2) AS conversation_key,
-            r.value ->> 3 AS position
+            r.key AS ord, r.value ->> 0 AS revision, r.value ->> 1 AS user_id,
+            unhex(r.value ->> 2) AS conversation_key, r.value ->> 3 AS position
         FROM json_each($1) AS r
     ) AS i
     ORDER BY user_id, conversation_key
@@ -3849,61 +3084,21 @@ WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 -- settings.read.record
 INSERT INTO
     changes (
-        user_id,
-        request_id,
-        request_digest,
-        client_id,
-        kind,
-        changed_at,
-        synced,
-        restorable_until,
-        erasable_from,
-        unlists,
-        undoes,
-        conversations,
-        detail,
-        caller,
-        kept_until,
-        revision,
-        results
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, results
     )
 SELECT
-    q.user_id,
-    q.request_id,
-    q.request_digest,
-    q.client_id,
-    q.kind,
-    q.changed_at,
-    q.synced,
-    q.restorable_until,
-    q.erasable_from,
-    q.unlists,
-    q.undoes,
-    q.conversations,
-    q.detail,
-    q.caller,
-    q.kept_until,
-    q.revision,
-    COALESCE(r.results, '[]')
+    q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
+    q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
+    q.kept_until, q.revision, COALESCE(r.results, '[]')
 FROM (
     SELECT
-        r.key AS ord,
-        r.value ->> 0 AS user_id,
-        unhex(r.value ->> 1) AS request_id,
-        unhex(r.value ->> 2) AS request_digest,
-        r.value ->> 3 AS client_id,
-        r.value ->> 4 AS kind,
-        r.value ->> 5 AS changed_at,
-        r.value ->> 6 AS synced,
-        r.value ->> 7 AS restorable_until,
-        r.value ->> 8 AS erasable_from,
-        r.value ->> 9 AS unlists,
-        r.value ->> 10 AS undoes,
-        r.value ->> 11 AS conversations,
-        r.value ->> 12 AS detail,
-        r.value ->> 13 AS caller,
-        r.value ->> 14 AS kept_until,
-        r.value ->> 15 AS revision
+        r.key AS ord, r.value ->> 0 AS user_id, unhex(r.value ->> 1) AS request_id,
+        unhex(r.value ->> 2) AS request_digest, r.value ->> 3 AS client_id, r.value ->> 4 AS kind,
+        r.value ->> 5 AS changed_at, r.value ->> 6 AS synced, r.value ->> 7 AS restorable_until,
+        r.value ->> 8 AS erasable_from, r.value ->> 9 AS unlists, r.value ->> 10 AS undoes,
+        r.value ->> 11 AS conversations, r.value ->> 12 AS detail, r.value ->> 13 AS caller,
+        r.value ->> 14 AS kept_until, r.value ->> 15 AS revision
     FROM json_each($1) AS r
 ) AS q
     LEFT JOIN (
@@ -3918,11 +3113,8 @@ FROM (
             ) AS results
         FROM (
             SELECT
-                r.key AS ord,
-                r.value ->> 0 AS revision,
-                r.value ->> 1 AS user_id,
-                unhex(r.value ->> 2) AS conversation_key,
-                r.value ->> 3 AS position
+                r.key AS ord, r.value ->> 0 AS revision, r.value ->> 1 AS user_id,
+                unhex(r.value ->> 2) AS conversation_key, r.value ->> 3 AS position
             FROM json_each($2) AS r
         ) AS i
             LEFT JOIN members AS m ON m.user_id = i.user_id
@@ -3947,11 +3139,8 @@ FROM (
     SELECT *
     FROM (
         SELECT
-            r.key AS ord,
-            r.value ->> 0 AS revision,
-            r.value ->> 1 AS user_id,
-            unhex(r.value ->> 2) AS conversation_key,
-            r.value ->> 3 AS position
+            r.key AS ord, r.value ->> 0 AS revision, r.value ->> 1 AS user_id,
+            unhex(r.value ->> 2) AS conversation_key, r.value ->> 3 AS position
         FROM json_each($1) AS r
     ) AS i
     ORDER BY user_id, conversation_key
@@ -3964,61 +3153,21 @@ WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 -- settings.unpin.record
 INSERT INTO
     changes (
-        user_id,
-        request_id,
-        request_digest,
-        client_id,
-        kind,
-        changed_at,
-        synced,
-        restorable_until,
-        erasable_from,
-        unlists,
-        undoes,
-        conversations,
-        detail,
-        caller,
-        kept_until,
-        revision,
-        results
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, results
     )
 SELECT
-    q.user_id,
-    q.request_id,
-    q.request_digest,
-    q.client_id,
-    q.kind,
-    q.changed_at,
-    q.synced,
-    q.restorable_until,
-    q.erasable_from,
-    q.unlists,
-    q.undoes,
-    q.conversations,
-    q.detail,
-    q.caller,
-    q.kept_until,
-    q.revision,
-    COALESCE(r.results, '[]')
+    q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
+    q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
+    q.kept_until, q.revision, COALESCE(r.results, '[]')
 FROM (
     SELECT
-        r.key AS ord,
-        r.value ->> 0 AS user_id,
-        unhex(r.value ->> 1) AS request_id,
-        unhex(r.value ->> 2) AS request_digest,
-        r.value ->> 3 AS client_id,
-        r.value ->> 4 AS kind,
-        r.value ->> 5 AS changed_at,
-        r.value ->> 6 AS synced,
-        r.value ->> 7 AS restorable_until,
-        r.value ->> 8 AS erasable_from,
-        r.value ->> 9 AS unlists,
-        r.value ->> 10 AS undoes,
-        r.value ->> 11 AS conversations,
-        r.value ->> 12 AS detail,
-        r.value ->> 13 AS caller,
-        r.value ->> 14 AS kept_until,
-        r.value ->> 15 AS revision
+        r.key AS ord, r.value ->> 0 AS user_id, unhex(r.value ->> 1) AS request_id,
+        unhex(r.value ->> 2) AS request_digest, r.value ->> 3 AS client_id, r.value ->> 4 AS kind,
+        r.value ->> 5 AS changed_at, r.value ->> 6 AS synced, r.value ->> 7 AS restorable_until,
+        r.value ->> 8 AS erasable_from, r.value ->> 9 AS unlists, r.value ->> 10 AS undoes,
+        r.value ->> 11 AS conversations, r.value ->> 12 AS detail, r.value ->> 13 AS caller,
+        r.value ->> 14 AS kept_until, r.value ->> 15 AS revision
     FROM json_each($1) AS r
 ) AS q
     LEFT JOIN (
@@ -4043,11 +3192,8 @@ FROM (
             ) AS results
         FROM (
             SELECT
-                r.key AS ord,
-                r.value ->> 0 AS revision,
-                r.value ->> 1 AS user_id,
-                unhex(r.value ->> 2) AS conversation_key,
-                r.value ->> 3 AS position
+                r.key AS ord, r.value ->> 0 AS revision, r.value ->> 1 AS user_id,
+                unhex(r.value ->> 2) AS conversation_key, r.value ->> 3 AS position
             FROM json_each($2) AS r
         ) AS i
             LEFT JOIN members AS m ON m.user_id = i.user_id
@@ -4081,8 +3227,7 @@ WHERE "machine_clock"."boot_id" = ?;
 INSERT INTO incarnations (base, began_at)
 SELECT
     MAX(
-        $1,
-        (SELECT COALESCE(MAX(revision), 0) FROM users) + 1,
+        $1, (SELECT COALESCE(MAX(revision), 0) FROM users) + 1,
         (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
     ),
     $1
@@ -4115,8 +3260,7 @@ WHERE "users"."user_id" = ?;
 
 -- users.revisions
 SELECT
-    i.user_id,
-    (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
+    i.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
     MAX(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision
 FROM
     (SELECT r.key AS ord, r.value ->> 0 AS user_id FROM json_each($1) AS r) AS i
