@@ -24,6 +24,8 @@ async fn app(files: &TempDir) -> App {
     let mut config = Config::default();
     let url = format!("sqlite://{}", files.path().join("test.db").display());
     config.database.url = url.parse().expect("the URL of a file");
+    // Reads come one after the other, so turns can be seen in the order of the entries.
+    config.database.pool_size = 1;
     let store = store::connect(&config.database).await;
     let store = store.expect("the file can be opened");
     store
