@@ -3,7 +3,7 @@
 use super::AppError;
 use crate::{
     domain::{self, ListEntry, Message, PageSize, UserId},
-    store::{Entry, Store},
+    store::{Entry, Shown, Store},
 };
 
 /// An entry of a user's list with its newest visible message.
@@ -21,18 +21,13 @@ pub(super) async fn conversations(
     user: &UserId,
     entries: Vec<Entry>,
 ) -> Result<Vec<Conversation>, AppError> {
-    let named = store.lists().named(user, entries).await?;
-    let newest = named
-        .iter()
-        .filter_map(|(_, Entry { member, latest, .. })| {
-            Some((member.key, *member.view.visible(latest.seq)?.end()))
-        });
-    let mut messages = store.messages().at(newest.collect()).await?;
-    let conversations = named.into_iter().map(|(conversation_id, entry)| {
-        let Entry { member, latest, .. } = entry;
-        let last_message = messages
-            .remove(&member.key)
-            .map(|message| message.seen_as(conversation_id.clone()));
+    let shown = store.messages().shown(user, entries).await?;
+    let conversations = shown.into_iter().map(|shown| {
+        let Shown {
+            conversation_id,
+            last_message,
+            entry: Entry { member, latest, .. },
+        } = shown;
         let entry = ListEntry {
             conversation_id,
             view: member.view,

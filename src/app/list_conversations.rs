@@ -34,7 +34,7 @@ pub struct ConversationPage {
 }
 
 /// Lists conversations: pinned first, then by latest activity. A page is shorter than asked for where
-/// its messages would make the answer too large. Four statements at most, whatever the number of
+/// its messages would make the answer too large. Three statements at most, whatever the number of
 /// conversations. What is read is the page and one row more, which tells whether there is another page;
 /// and the user's large groups with their heads, because only the heads tell where they stand. No message
 /// is read but those that the page shows.

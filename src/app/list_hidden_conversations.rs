@@ -51,7 +51,7 @@ pub struct HiddenConversation {
     pub is_cleared: bool,
 }
 
-/// Lists what is hidden: by latest activity, newest first. Five statements at most, whatever the number of
+/// Lists what is hidden: by latest activity, newest first. Four statements at most, whatever the number of
 /// conversations.
 ///
 /// # Errors

@@ -98,6 +98,7 @@ pub(crate) use {
     messages::{
         Messages,
         append::{Append, AppendError, Audience},
+        history::Shown,
         under_way::settled,
     },
     users::Revisions,

@@ -74,12 +74,12 @@ pub(super) const OPERATIONS: &[(&str, &str)] = &[
     ("mark", "changes the marks of conversations"),
     ("members", "reads a user's rows of given conversations"),
     ("message_page", "reads a page of a history"),
-    (
-        "messages_at",
-        "reads the messages at given positions, for the last messages of a page",
-    ),
     ("migrate", "brings the schema up to date"),
     ("mute", "mutes or unmutes conversations"),
+    (
+        "newest",
+        "reads the heads and newest messages of a page of conversations",
+    ),
     (
         "notify",
         "notifies other replicas of changes, on PostgreSQL",

@@ -122,7 +122,7 @@ impl Statements {
                  LEFT JOIN users AS u ON u.user_id = me.user_id \
                  LEFT JOIN (SELECT * FROM without_copy UNION ALL SELECT * FROM hidden) AS p ON TRUE",
                 present = users::present(dialect),
-                columns = members::columns_of(dialect, "p"),
+                columns = members::columns(dialect, "p", &user),
             ),
             restorable: format!(
                 "SELECT c.revision, c.restorable_until FROM {revisions} CROSS JOIN changes AS c \

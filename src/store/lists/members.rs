@@ -72,7 +72,7 @@ pub(in crate::store) struct Statements {
 impl Statements {
     pub(in crate::store) fn new(dialect: Dialect) -> Self {
         let (rows, _) = dialect.rows("i", 2, &[("conversation_key", ColumnType::Key)]);
-        let columns = columns(dialect);
+        let columns = columns(dialect, "m", "$1");
         let user = dialect.after_rows("$1");
         Self {
             by_keys: format!(
@@ -123,13 +123,9 @@ struct Stored {
     folders: Json<Vec<[String; 1]>>,
 }
 
-/// The columns that [`member`] reads, of `members AS m`.
-pub(in crate::store) fn columns(dialect: Dialect) -> String {
-    columns_of(dialect, "m")
-}
-
-/// The same of rows of `members` that have another name.
-pub(in crate::store) fn columns_of(dialect: Dialect, rows: &str) -> String {
+/// The columns that [`member`] reads, of rows of `members` that are called `rows` and belong to the user of the
+/// parameter `user`. Whether the user has folders at all is looked up once, and not for each row.
+pub(in crate::store) fn columns(dialect: Dialect, rows: &str, user: &str) -> String {
     let folders = dialect.json_rows(
         &["name"],
         &format!(
@@ -138,7 +134,11 @@ pub(in crate::store) fn columns_of(dialect: Dialect, rows: &str) -> String {
               AND d.user_id = f.user_id AND d.folder_id = f.folder_id) AS names"
         ),
     );
-    format!("{}, {folders} AS folders", without_folders(rows))
+    format!(
+        "{}, CASE WHEN EXISTS (SELECT 1 FROM folders AS own WHERE own.user_id = {user}) \
+         THEN {folders} ELSE '[]' END AS folders",
+        without_folders(rows)
+    )
 }
 
 /// The same for a reader that does not look at the folders.

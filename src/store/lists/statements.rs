@@ -201,7 +201,7 @@ fn part(dialect: Dialect, shape: &Shape, rows: &Rows) -> String {
         by_pin = rows.by("members_pinned"),
         by_activity = rows.by("members_listed"),
         present = users::present(dialect),
-        columns = members::columns_of(dialect, "p"),
+        columns = members::columns(dialect, "p", &user),
     )
 }
 

@@ -16,10 +16,12 @@ use crate::{
             row::Row,
         },
         entity::{
-            columns,
+            self, conversations,
             messages::{self, Column as C},
             value::{Content, Sender},
         },
+        heads::{self, keyed_head},
+        lists::entries::Entry,
     },
 };
 
@@ -64,21 +66,33 @@ struct Stored {
     content: Content,
 }
 
+/// An entry of a user's list as the user sees it.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    pub(crate) conversation_id: ConversationId,
+    /// The newest message that the user can see.
+    pub(crate) last_message: Option<Message>,
+    pub(crate) entry: Entry,
+}
+
 #[cfg_attr(test, derive(serde::Serialize))]
 pub(super) struct Statements {
-    at: String,
+    newest: String,
     page: String,
 }
 
 impl Statements {
     pub(super) fn new(dialect: Dialect) -> Self {
         use ColumnType::{Integer, Key};
-        let columns = columns("m.", COLUMNS);
+        let columns = entity::columns("m.", COLUMNS);
         let (positions, _) = dialect.rows("i", 1, &[("conversation_key", Key), ("seq", Integer)]);
         Self {
-            at: format!(
-                "SELECT m.conversation_key, {columns} FROM {positions} CROSS JOIN messages AS m \
-                 WHERE m.conversation_key = i.conversation_key AND m.seq = i.seq"
+            newest: format!(
+                "SELECT {heads}, {columns} FROM {positions} CROSS JOIN conversations AS c \
+                 LEFT JOIN messages AS m \
+                     ON m.conversation_key = c.conversation_key AND m.seq = i.seq \
+                 WHERE c.conversation_key = i.conversation_key",
+                heads = entity::columns("c.", heads::COLUMNS)
             ),
             page: format!(
                 "SELECT {columns} FROM messages AS m \
@@ -91,33 +105,56 @@ impl Statements {
 }
 
 impl Messages {
-    /// The messages at these positions, as far as they exist.
-    pub(crate) async fn at(
+    /// These entries of a user's list as the user sees them. One statement reads the heads, which have the
+    /// conversations' IDs, and the newest messages.
+    pub(crate) async fn shown(
         &self,
-        positions: Vec<(ConversationKey, Seq)>,
-    ) -> Result<HashMap<ConversationKey, StoredMessage>, StoreError> {
-        if positions.is_empty() {
-            return Ok(HashMap::new());
+        user: &UserId,
+        entries: Vec<Entry>,
+    ) -> Result<Vec<Shown>, StoreError> {
+        if entries.is_empty() {
+            return Ok(Vec::new());
         }
-        let (keys, seqs): (Vec<_>, Vec<_>) = positions
-            .into_iter()
-            .map(|(key, seq)| (key, seq.to_stored()))
-            .unzip();
+        let newest = |Entry { member, latest, .. }: &Entry| {
+            let visible = member.view.visible(latest.seq);
+            // No message has this position.
+            let newest = visible.map_or(Seq::ZERO, |visible| *visible.end());
+            (member.key, newest.to_stored())
+        };
+        let (keys, seqs): (Vec<_>, Vec<_>) = entries.iter().map(newest).unzip();
         let values = self
             .database
             .dialect
             .row_values(&[Column::Keys(keys), Column::Integers(seqs)]);
-        let statement = self.database.statement(&self.statements.history.at, values);
-        self.database
-            .read("messages_at", statement, |rows| {
-                rows.iter()
-                    .map(|row| {
-                        let key = Row::of(messages::Entity, row).get("conversation_key")?;
-                        Ok((key, message(row)?))
-                    })
-                    .collect()
+        let statement = self
+            .database
+            .statement(&self.statements.history.newest, values);
+        let (heads, mut messages) = self
+            .database
+            .read("newest", statement, |rows| {
+                let (mut heads, mut messages) = (HashMap::new(), HashMap::new());
+                for row in rows {
+                    let (key, head) = keyed_head(&Row::of(conversations::Entity, row))?;
+                    heads.insert(key, head);
+                    let seq: Option<Seq> = Row::of(messages::Entity, row).get("seq")?;
+                    if seq.is_some() {
+                        messages.insert(key, message(row)?);
+                    }
+                }
+                Ok((heads, messages))
             })
-            .await
+            .await?;
+        let shown = entries.into_iter().map(|entry| {
+            let conversation_id = entry.member.id_in(user, &heads)?;
+            let last_message = messages.remove(&entry.member.key);
+            Ok(Shown {
+                last_message: last_message
+                    .map(|one: StoredMessage| one.seen_as(conversation_id.clone())),
+                conversation_id,
+                entry,
+            })
+        });
+        shown.collect()
     }
 
     /// At most `limit` messages of a conversation within `range`, newest first.

@@ -2195,19 +2195,22 @@ SELECT
     p.taken_by, p.undo_ended, p.conversation_key, p.joined_after, p.left_at, p.last_seq,
     p.last_time, p.hidden_through, p.cleared_through, p.read_through, p.stays_away, p.pinned_at,
     p.muted, p.marks, p.custom_data,
-    (
-        SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
-        FROM (
-            SELECT d.folder_id AS ord, d.name
-            FROM folder_conversations AS f
-                CROSS JOIN folders AS d
-            WHERE
-                f.user_id = p.user_id
-                AND f.conversation_key = p.conversation_key
-                AND d.user_id = f.user_id
-                AND d.folder_id = f.folder_id
-        ) AS names
-    ) AS folders
+    CASE
+        WHEN EXISTS (SELECT 1 FROM folders AS own WHERE own.user_id = $1) THEN (
+            SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
+            FROM (
+                SELECT d.folder_id AS ord, d.name
+                FROM folder_conversations AS f
+                    CROSS JOIN folders AS d
+                WHERE
+                    f.user_id = p.user_id
+                    AND f.conversation_key = p.conversation_key
+                    AND d.user_id = f.user_id
+                    AND d.folder_id = f.folder_id
+            ) AS names
+        )
+        ELSE '[]'
+    END AS folders
 FROM
     (SELECT $1 AS user_id) AS me
     LEFT JOIN users AS u ON u.user_id = me.user_id
@@ -2227,19 +2230,22 @@ WHERE
 SELECT
     m.conversation_key, m.joined_after, m.left_at, m.last_seq, m.last_time, m.hidden_through,
     m.cleared_through, m.read_through, m.stays_away, m.pinned_at, m.muted, m.marks, m.custom_data,
-    (
-        SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
-        FROM (
-            SELECT d.folder_id AS ord, d.name
-            FROM folder_conversations AS f
-                CROSS JOIN folders AS d
-            WHERE
-                f.user_id = m.user_id
-                AND f.conversation_key = m.conversation_key
-                AND d.user_id = f.user_id
-                AND d.folder_id = f.folder_id
-        ) AS names
-    ) AS folders
+    CASE
+        WHEN EXISTS (SELECT 1 FROM folders AS own WHERE own.user_id = $1) THEN (
+            SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
+            FROM (
+                SELECT d.folder_id AS ord, d.name
+                FROM folder_conversations AS f
+                    CROSS JOIN folders AS d
+                WHERE
+                    f.user_id = m.user_id
+                    AND f.conversation_key = m.conversation_key
+                    AND d.user_id = f.user_id
+                    AND d.folder_id = f.folder_id
+            ) AS names
+        )
+        ELSE '[]'
+    END AS folders
 FROM (
     SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
     FROM unnest($2::uuid[])
@@ -2327,19 +2333,22 @@ SELECT
     GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
     p.conversation_key, p.joined_after, p.left_at, p.last_seq, p.last_time, p.hidden_through,
     p.cleared_through, p.read_through, p.stays_away, p.pinned_at, p.muted, p.marks, p.custom_data,
-    (
-        SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
-        FROM (
-            SELECT d.folder_id AS ord, d.name
-            FROM folder_conversations AS f
-                CROSS JOIN folders AS d
-            WHERE
-                f.user_id = p.user_id
-                AND f.conversation_key = p.conversation_key
-                AND d.user_id = f.user_id
-                AND d.folder_id = f.folder_id
-        ) AS names
-    ) AS folders
+    CASE
+        WHEN EXISTS (SELECT 1 FROM folders AS own WHERE own.user_id = $1) THEN (
+            SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
+            FROM (
+                SELECT d.folder_id AS ord, d.name
+                FROM folder_conversations AS f
+                    CROSS JOIN folders AS d
+                WHERE
+                    f.user_id = p.user_id
+                    AND f.conversation_key = p.conversation_key
+                    AND d.user_id = f.user_id
+                    AND d.folder_id = f.folder_id
+            ) AS names
+        )
+        ELSE '[]'
+    END AS folders
 FROM
     (SELECT $1 AS user_id) AS me
     LEFT JOIN users AS u ON u.user_id = me.user_id
@@ -2459,19 +2468,22 @@ SELECT
     GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
     p.conversation_key, p.joined_after, p.left_at, p.last_seq, p.last_time, p.hidden_through,
     p.cleared_through, p.read_through, p.stays_away, p.pinned_at, p.muted, p.marks, p.custom_data,
-    (
-        SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
-        FROM (
-            SELECT d.folder_id AS ord, d.name
-            FROM folder_conversations AS f
-                CROSS JOIN folders AS d
-            WHERE
-                f.user_id = p.user_id
-                AND f.conversation_key = p.conversation_key
-                AND d.user_id = f.user_id
-                AND d.folder_id = f.folder_id
-        ) AS names
-    ) AS folders
+    CASE
+        WHEN EXISTS (SELECT 1 FROM folders AS own WHERE own.user_id = $1) THEN (
+            SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
+            FROM (
+                SELECT d.folder_id AS ord, d.name
+                FROM folder_conversations AS f
+                    CROSS JOIN folders AS d
+                WHERE
+                    f.user_id = p.user_id
+                    AND f.conversation_key = p.conversation_key
+                    AND d.user_id = f.user_id
+                    AND d.folder_id = f.folder_id
+            ) AS names
+        )
+        ELSE '[]'
+    END AS folders
 FROM
     (SELECT $1 AS user_id) AS me
     LEFT JOIN users AS u ON u.user_id = me.user_id
@@ -2991,15 +3003,19 @@ SELECT
     p.seq_before > COALESCE((SELECT c.last_seq FROM conversations AS c WHERE c.conversation_key = p.conversation_key), 0)
 FROM placed AS p;
 
--- messages.history.at
-SELECT m.conversation_key, m.seq, m.sender_user_id, m.send_time, m.payload_type, m.content
+-- messages.history.newest
+SELECT
+    c.conversation_key, c.canonical_id, c.last_seq, c.last_time, c.is_large, m.seq,
+    m.sender_user_id, m.send_time, m.payload_type, m.content
 FROM (
     SELECT uuid_send(r.conversation_key) AS conversation_key, r.seq AS seq, r.ord
     FROM unnest($1::uuid[], $2::bigint[])
     WITH ORDINALITY AS r(conversation_key, seq, ord)
 ) AS i
-    CROSS JOIN messages AS m
-WHERE m.conversation_key = i.conversation_key AND m.seq = i.seq;
+    CROSS JOIN conversations AS c
+    LEFT JOIN messages AS m ON m.conversation_key = c.conversation_key
+    AND m.seq = i.seq
+WHERE c.conversation_key = i.conversation_key;
 
 -- messages.history.page
 SELECT m.seq, m.sender_user_id, m.send_time, m.payload_type, m.content

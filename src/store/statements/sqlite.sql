@@ -1757,23 +1757,26 @@ SELECT
     p.taken_by, p.undo_ended, p.conversation_key, p.joined_after, p.left_at, p.last_seq,
     p.last_time, p.hidden_through, p.cleared_through, p.read_through, p.stays_away, p.pinned_at,
     p.muted, p.marks, p.custom_data,
-    (
-        SELECT json_group_array(json_array(name))
-        FROM (
-            SELECT *
+    CASE
+        WHEN EXISTS (SELECT 1 FROM folders AS own WHERE own.user_id = $1) THEN (
+            SELECT json_group_array(json_array(name))
             FROM (
-                SELECT d.folder_id AS ord, d.name
-                FROM folder_conversations AS f
-                    CROSS JOIN folders AS d
-                WHERE
-                    f.user_id = p.user_id
-                    AND f.conversation_key = p.conversation_key
-                    AND d.user_id = f.user_id
-                    AND d.folder_id = f.folder_id
-            ) AS names
-            ORDER BY ord
+                SELECT *
+                FROM (
+                    SELECT d.folder_id AS ord, d.name
+                    FROM folder_conversations AS f
+                        CROSS JOIN folders AS d
+                    WHERE
+                        f.user_id = p.user_id
+                        AND f.conversation_key = p.conversation_key
+                        AND d.user_id = f.user_id
+                        AND d.folder_id = f.folder_id
+                ) AS names
+                ORDER BY ord
+            )
         )
-    ) AS folders
+        ELSE '[]'
+    END AS folders
 FROM
     (SELECT $1 AS user_id) AS me
     LEFT JOIN users AS u ON u.user_id = me.user_id
@@ -1805,12 +1808,14 @@ FROM
 --   SEARCH incarnations USING PRIMARY KEY
 -- SCALAR SUBQUERY 8
 --   SEARCH incarnations USING PRIMARY KEY
--- CORRELATED SCALAR SUBQUERY 11
---   CO-ROUTINE (subquery-10)
+-- SCALAR SUBQUERY 9
+--   SEARCH own USING COVERING INDEX folders_by_name (user_id=?)
+-- CORRELATED SCALAR SUBQUERY 12
+--   CO-ROUTINE (subquery-11)
 --     SEARCH f USING COVERING INDEX folder_conversations_by_conversation (user_id=? AND conversation_key=?)
 --     SEARCH d USING PRIMARY KEY (user_id=? AND folder_id=?)
 --     USE TEMP B-TREE FOR ORDER BY
---   SCAN (subquery-10)
+--   SCAN (subquery-11)
 
 -- lists.hidden.restorable
 SELECT c.revision, c.restorable_until
@@ -1828,35 +1833,40 @@ WHERE
 SELECT
     m.conversation_key, m.joined_after, m.left_at, m.last_seq, m.last_time, m.hidden_through,
     m.cleared_through, m.read_through, m.stays_away, m.pinned_at, m.muted, m.marks, m.custom_data,
-    (
-        SELECT json_group_array(json_array(name))
-        FROM (
-            SELECT *
+    CASE
+        WHEN EXISTS (SELECT 1 FROM folders AS own WHERE own.user_id = $1) THEN (
+            SELECT json_group_array(json_array(name))
             FROM (
-                SELECT d.folder_id AS ord, d.name
-                FROM folder_conversations AS f
-                    CROSS JOIN folders AS d
-                WHERE
-                    f.user_id = m.user_id
-                    AND f.conversation_key = m.conversation_key
-                    AND d.user_id = f.user_id
-                    AND d.folder_id = f.folder_id
-            ) AS names
-            ORDER BY ord
+                SELECT *
+                FROM (
+                    SELECT d.folder_id AS ord, d.name
+                    FROM folder_conversations AS f
+                        CROSS JOIN folders AS d
+                    WHERE
+                        f.user_id = m.user_id
+                        AND f.conversation_key = m.conversation_key
+                        AND d.user_id = f.user_id
+                        AND d.folder_id = f.folder_id
+                ) AS names
+                ORDER BY ord
+            )
         )
-    ) AS folders
+        ELSE '[]'
+    END AS folders
 FROM
     (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($2) AS r) AS i
     CROSS JOIN members AS m
 WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
 -- SCAN r VIRTUAL TABLE INDEX 1:
 -- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
--- CORRELATED SCALAR SUBQUERY 3
---   CO-ROUTINE (subquery-2)
+-- SCALAR SUBQUERY 1
+--   SEARCH own USING COVERING INDEX folders_by_name (user_id=?)
+-- CORRELATED SCALAR SUBQUERY 4
+--   CO-ROUTINE (subquery-3)
 --     SEARCH f USING COVERING INDEX folder_conversations_by_conversation (user_id=? AND conversation_key=?)
 --     SEARCH d USING PRIMARY KEY (user_id=? AND folder_id=?)
 --     USE TEMP B-TREE FOR ORDER BY
---   SCAN (subquery-2)
+--   SCAN (subquery-3)
 
 -- lists.members.known
 SELECT m.conversation_key
@@ -1936,23 +1946,26 @@ SELECT
     MAX(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
     p.conversation_key, p.joined_after, p.left_at, p.last_seq, p.last_time, p.hidden_through,
     p.cleared_through, p.read_through, p.stays_away, p.pinned_at, p.muted, p.marks, p.custom_data,
-    (
-        SELECT json_group_array(json_array(name))
-        FROM (
-            SELECT *
+    CASE
+        WHEN EXISTS (SELECT 1 FROM folders AS own WHERE own.user_id = $1) THEN (
+            SELECT json_group_array(json_array(name))
             FROM (
-                SELECT d.folder_id AS ord, d.name
-                FROM folder_conversations AS f
-                    CROSS JOIN folders AS d
-                WHERE
-                    f.user_id = p.user_id
-                    AND f.conversation_key = p.conversation_key
-                    AND d.user_id = f.user_id
-                    AND d.folder_id = f.folder_id
-            ) AS names
-            ORDER BY ord
+                SELECT *
+                FROM (
+                    SELECT d.folder_id AS ord, d.name
+                    FROM folder_conversations AS f
+                        CROSS JOIN folders AS d
+                    WHERE
+                        f.user_id = p.user_id
+                        AND f.conversation_key = p.conversation_key
+                        AND d.user_id = f.user_id
+                        AND d.folder_id = f.folder_id
+                ) AS names
+                ORDER BY ord
+            )
         )
-    ) AS folders
+        ELSE '[]'
+    END AS folders
 FROM
     (SELECT $1 AS user_id) AS me
     LEFT JOIN users AS u ON u.user_id = me.user_id
@@ -1988,12 +2001,14 @@ FROM
 --   SEARCH incarnations USING PRIMARY KEY
 -- SCALAR SUBQUERY 7
 --   SEARCH incarnations USING PRIMARY KEY
--- CORRELATED SCALAR SUBQUERY 10
---   CO-ROUTINE (subquery-9)
+-- SCALAR SUBQUERY 8
+--   SEARCH own USING COVERING INDEX folders_by_name (user_id=?)
+-- CORRELATED SCALAR SUBQUERY 11
+--   CO-ROUTINE (subquery-10)
 --     SEARCH f USING COVERING INDEX folder_conversations_by_conversation (user_id=? AND conversation_key=?)
 --     SEARCH d USING PRIMARY KEY (user_id=? AND folder_id=?)
 --     USE TEMP B-TREE FOR ORDER BY
---   SCAN (subquery-9)
+--   SCAN (subquery-10)
 
 -- lists.parts.part.whole
 WITH
@@ -2109,23 +2124,26 @@ SELECT
     MAX(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
     p.conversation_key, p.joined_after, p.left_at, p.last_seq, p.last_time, p.hidden_through,
     p.cleared_through, p.read_through, p.stays_away, p.pinned_at, p.muted, p.marks, p.custom_data,
-    (
-        SELECT json_group_array(json_array(name))
-        FROM (
-            SELECT *
+    CASE
+        WHEN EXISTS (SELECT 1 FROM folders AS own WHERE own.user_id = $1) THEN (
+            SELECT json_group_array(json_array(name))
             FROM (
-                SELECT d.folder_id AS ord, d.name
-                FROM folder_conversations AS f
-                    CROSS JOIN folders AS d
-                WHERE
-                    f.user_id = p.user_id
-                    AND f.conversation_key = p.conversation_key
-                    AND d.user_id = f.user_id
-                    AND d.folder_id = f.folder_id
-            ) AS names
-            ORDER BY ord
+                SELECT *
+                FROM (
+                    SELECT d.folder_id AS ord, d.name
+                    FROM folder_conversations AS f
+                        CROSS JOIN folders AS d
+                    WHERE
+                        f.user_id = p.user_id
+                        AND f.conversation_key = p.conversation_key
+                        AND d.user_id = f.user_id
+                        AND d.folder_id = f.folder_id
+                ) AS names
+                ORDER BY ord
+            )
         )
-    ) AS folders
+        ELSE '[]'
+    END AS folders
 FROM
     (SELECT $1 AS user_id) AS me
     LEFT JOIN users AS u ON u.user_id = me.user_id
@@ -2154,12 +2172,14 @@ FROM
 --   SEARCH incarnations USING PRIMARY KEY
 -- SCALAR SUBQUERY 9
 --   SEARCH incarnations USING PRIMARY KEY
--- CORRELATED SCALAR SUBQUERY 12
---   CO-ROUTINE (subquery-11)
+-- SCALAR SUBQUERY 10
+--   SEARCH own USING COVERING INDEX folders_by_name (user_id=?)
+-- CORRELATED SCALAR SUBQUERY 13
+--   CO-ROUTINE (subquery-12)
 --     SEARCH f USING COVERING INDEX folder_conversations_by_conversation (user_id=? AND conversation_key=?)
 --     SEARCH d USING PRIMARY KEY (user_id=? AND folder_id=?)
 --     USE TEMP B-TREE FOR ORDER BY
---   SCAN (subquery-11)
+--   SCAN (subquery-12)
 
 -- lists.parts.selection.folder
 WITH
@@ -2711,16 +2731,21 @@ ON CONFLICT (conversation_key) DO UPDATE SET
 RETURNING conversation_key, canonical_id, last_seq, last_time, is_large;
 -- SCAN r VIRTUAL TABLE INDEX 1:
 
--- messages.history.at
-SELECT m.conversation_key, m.seq, m.sender_user_id, m.send_time, m.payload_type, m.content
+-- messages.history.newest
+SELECT
+    c.conversation_key, c.canonical_id, c.last_seq, c.last_time, c.is_large, m.seq,
+    m.sender_user_id, m.send_time, m.payload_type, m.content
 FROM (
     SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS seq
     FROM json_each($1) AS r
 ) AS i
-    CROSS JOIN messages AS m
-WHERE m.conversation_key = i.conversation_key AND m.seq = i.seq;
+    CROSS JOIN conversations AS c
+    LEFT JOIN messages AS m ON m.conversation_key = c.conversation_key
+    AND m.seq = i.seq
+WHERE c.conversation_key = i.conversation_key;
 -- SCAN r VIRTUAL TABLE INDEX 1:
--- SEARCH m USING PRIMARY KEY (conversation_key=? AND seq=?)
+-- SEARCH c USING PRIMARY KEY (conversation_key=?)
+-- SEARCH m USING PRIMARY KEY (conversation_key=? AND seq=?) LEFT-JOIN
 
 -- messages.history.page
 SELECT m.seq, m.sender_user_id, m.send_time, m.payload_type, m.content
