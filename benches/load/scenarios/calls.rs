@@ -57,19 +57,9 @@ pub async fn calls(stage: &mut Stage<'_>) -> Outcome<()> {
         });
     }
     stage.database.settle().await?;
-    for run in 0..stage.arguments.runs {
+    for _ in 0..stage.arguments.runs {
         for measured in &mut all {
-            for place in 0..subjects.len() {
-                let index = (run + place) % subjects.len();
-                let people = &stage.supply.people;
-                let calls = drawn(measured.name, measured.count, people, &mut random)?;
-                let sample = subjects[index].run(&stage.database, calls, callers);
-                measured.samples[index].push(sample.await?);
-            }
-            if measured.name == PAGE {
-                let sample = read(stage, &pages, measured.count, callers, &mut random);
-                measured.direct.push(sample.await?);
-            }
+            measured.run(stage, &subjects, &pages, &mut random).await?;
         }
     }
     stage.start_over().await?;
@@ -78,6 +68,35 @@ pub async fn calls(stage: &mut Stage<'_>) -> Outcome<()> {
     }
     show_pins(stage, &all);
     Ok(())
+}
+
+impl Measured {
+    /// One run: each subject has two turns, and is once the first and once the last.
+    async fn run(
+        &mut self,
+        stage: &Stage<'_>,
+        subjects: &[Subject],
+        pages: &Pages,
+        random: &mut StdRng,
+    ) -> Outcome<()> {
+        let callers = stage.arguments.in_flight;
+        let count = self.count / 2;
+        let mut run = vec![Sample::default(); subjects.len()];
+        let to_and_fro = (0..subjects.len()).chain((0..subjects.len()).rev());
+        for index in to_and_fro {
+            let calls = drawn(self.name, count, &stage.supply.people, random)?;
+            let sample = subjects[index].run(&stage.database, calls, callers);
+            run[index].add(sample.await?);
+        }
+        for (sample, samples) in run.into_iter().zip(&mut self.samples) {
+            samples.push(sample);
+        }
+        if self.name == PAGE {
+            let sample = read(stage, pages, self.count, callers, random);
+            self.direct.push(sample.await?);
+        }
+        Ok(())
+    }
 }
 
 /// Calls of random users, about random conversations of theirs.
