@@ -2,7 +2,7 @@
 //!
 //! Where a user's row has a copy of the conversation's head, pages are read from an index, in the order of the
 //! list, and unread messages are added up by the statement. The members of large groups have no copy: their
-//! rows are returned, and the caller reads the heads. The SQL here applies the rules of
+//! rows are returned as well, and [`entries`] reads the heads. The SQL here applies the rules of
 //! [`crate::domain::View`] to a row.
 
 pub(super) mod entries;
