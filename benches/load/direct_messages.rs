@@ -12,8 +12,8 @@ use rusqlite::params;
 use sqlx::PgPool;
 
 use crate::{
-    database::Database,
-    direct_postgres, direct_sqlite,
+    direct::Direct,
+    direct_sqlite,
     drive::{self, Caller, Times},
     support::Outcome,
 };
@@ -68,23 +68,7 @@ const SQLITE_MEMBERS: &str = "INSERT INTO members AS m (user_id, conversation_ke
          read_through = MAX(m.read_through, excluded.read_through), \
          last_seq = excluded.last_seq, last_time = excluded.last_time";
 
-#[derive(Clone)]
-pub enum Direct {
-    Postgres(PgPool),
-    /// The file.
-    Sqlite(String),
-}
-
 impl Direct {
-    pub async fn connect(database: &Database) -> Outcome<Self> {
-        let url = &database.place.url;
-        Ok(if database.is_postgres() {
-            Self::Postgres(direct_postgres::pool(url).await?)
-        } else {
-            Self::Sqlite(direct_sqlite::file(url)?)
-        })
-    }
-
     /// Stores the messages, from so many callers.
     pub async fn store(&self, messages: Vec<Stored>, callers: usize) -> Outcome<Times> {
         match self {

@@ -17,14 +17,15 @@ use rusqlite::params;
 use sqlx::{PgPool, Row as _};
 
 use crate::{
-    database::Database,
-    direct_postgres, direct_sqlite,
+    direct::Direct,
+    direct_sqlite,
     drive::{self, Caller, Times},
     process,
     support::Outcome,
 };
 
-const POSTGRES_ROWS: &str = "\
+/// Both databases take it.
+const ROWS: &str = "\
     SELECT conversation_key, last_seq, last_time, hidden_through, cleared_through, read_through, pinned_at, muted, \
         marks, custom_data \
     FROM members WHERE user_id = $1 AND (last_seq IS NULL OR last_seq > unlisted_through) \
@@ -40,36 +41,14 @@ const POSTGRES_HEADS: &str = "\
     FROM unnest($1::bytea[]) AS i(conversation_key) CROSS JOIN conversations AS c \
     WHERE c.conversation_key = i.conversation_key";
 
-const SQLITE_ROWS: &str = "\
-    SELECT conversation_key, last_seq, last_time, hidden_through, cleared_through, read_through, pinned_at, muted, \
-        marks, custom_data \
-    FROM members WHERE user_id = ?1 AND (last_seq IS NULL OR last_seq > unlisted_through) \
-    ORDER BY last_time DESC, conversation_key LIMIT 51";
-
 const SQLITE_MESSAGE: &str = "\
     SELECT sender_user_id, send_time, payload_type, content FROM messages WHERE conversation_key = ?1 AND seq = ?2";
 
 const SQLITE_HEAD: &str = "SELECT canonical_id FROM conversations WHERE conversation_key = ?1";
 
-#[derive(Clone)]
-pub enum Pages {
-    Postgres(PgPool),
-    /// The file.
-    Sqlite(String),
-}
-
-impl Pages {
-    pub async fn connect(database: &Database) -> Outcome<Self> {
-        let url = &database.place.url;
-        Ok(if database.is_postgres() {
-            Self::Postgres(direct_postgres::pool(url).await?)
-        } else {
-            Self::Sqlite(direct_sqlite::file(url)?)
-        })
-    }
-
+impl Direct {
     /// Reads the first page of each of these users, for so many callers.
-    pub async fn read(&self, users: Vec<String>, callers: usize) -> Outcome<Times> {
+    pub async fn read_pages(&self, users: Vec<String>, callers: usize) -> Outcome<Times> {
         let (count, users) = (users.len(), Arc::new(users));
         match self {
             Self::Postgres(pool) => {
@@ -102,10 +81,7 @@ impl Pages {
 }
 
 async fn in_postgres(pool: &PgPool, user: &str) -> Outcome<()> {
-    let rows = sqlx::query(POSTGRES_ROWS)
-        .bind(user)
-        .fetch_all(pool)
-        .await?;
+    let rows = sqlx::query(ROWS).bind(user).fetch_all(pool).await?;
     let (mut keys, mut seqs) = (Vec::new(), Vec::new());
     for row in &rows {
         keys.push(row.try_get::<Vec<u8>, _>(0)?);
@@ -123,7 +99,7 @@ async fn in_postgres(pool: &PgPool, user: &str) -> Outcome<()> {
 /// Reads pages until there are no more users.
 fn in_sqlite(file: &str, users: &[String], next: &AtomicUsize) -> Outcome<Times> {
     let connection = direct_sqlite::open(file)?;
-    let mut rows = connection.prepare(SQLITE_ROWS)?;
+    let mut rows = connection.prepare(ROWS)?;
     let mut message = connection.prepare(SQLITE_MESSAGE)?;
     let mut head = connection.prepare(SQLITE_HEAD)?;
     let mut times = Times::default();

@@ -86,6 +86,7 @@
 mod arguments;
 mod captured;
 mod database;
+mod direct;
 mod direct_messages;
 mod direct_pages;
 mod direct_postgres;

@@ -5,7 +5,7 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
 use super::mix::call;
 use crate::{
-    direct_pages::Pages,
+    direct::Direct,
     people::{Call, People},
     report::{self, Target},
     sample::{Before, Sample, figures},
@@ -37,7 +37,7 @@ pub async fn calls(stage: &mut Stage<'_>) -> Outcome<()> {
     if let Some(other) = &stage.baseline {
         subjects.push(Subject::services("baseline", vec![other.clone()]));
     }
-    let pages = Pages::connect(&stage.database).await?;
+    let direct = Direct::connect(&stage.database).await?;
     let mut random = StdRng::seed_from_u64(3);
     let mut all = Vec::new();
     for name in CALLS {
@@ -59,7 +59,7 @@ pub async fn calls(stage: &mut Stage<'_>) -> Outcome<()> {
     stage.database.settle().await?;
     for _ in 0..stage.arguments.runs {
         for measured in &mut all {
-            measured.run(stage, &subjects, &pages, &mut random).await?;
+            measured.run(stage, &subjects, &direct, &mut random).await?;
         }
     }
     stage.start_over().await?;
@@ -76,7 +76,7 @@ impl Measured {
         &mut self,
         stage: &Stage<'_>,
         subjects: &[Subject],
-        pages: &Pages,
+        direct: &Direct,
         random: &mut StdRng,
     ) -> Outcome<()> {
         let callers = stage.arguments.in_flight;
@@ -92,7 +92,7 @@ impl Measured {
             samples.push(sample);
         }
         if self.name == PAGE {
-            let sample = read(stage, pages, self.count, callers, random);
+            let sample = read(stage, direct, self.count, callers, random);
             self.direct.push(sample.await?);
         }
         Ok(())
@@ -107,7 +107,7 @@ fn drawn(name: &str, count: usize, people: &People, random: &mut StdRng) -> Outc
 /// Pages by direct SQL.
 async fn read(
     stage: &Stage<'_>,
-    pages: &Pages,
+    direct: &Direct,
     count: usize,
     callers: usize,
     random: &mut StdRng,
@@ -116,7 +116,7 @@ async fn read(
     let users = (0..count).map(|_| people.user(random.random_range(0..people.users)));
     let users = users.collect();
     let before = Before::look(&stage.database, Vec::new()).await?;
-    let times = pages.read(users, callers).await?;
+    let times = direct.read_pages(users, callers).await?;
     before.sample(&stage.database, times).await
 }
 

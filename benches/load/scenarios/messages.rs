@@ -5,7 +5,8 @@ use std::{sync::Arc, time::Duration};
 
 use super::groups::{found, member};
 use crate::{
-    direct_messages::{Direct, Stored},
+    direct::Direct,
+    direct_messages::Stored,
     drive,
     people::{Call, People, group, sending, stored, user_id},
     report::{self, Target},
