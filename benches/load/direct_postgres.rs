@@ -49,8 +49,10 @@ impl DirectPostgres {
 
     /// A deletion.
     pub async fn delete(&self, call: &Call) -> Outcome<()> {
+        let keys = call.keys.iter().map(|key| key.as_bytes().as_slice());
+        let keys: Vec<_> = keys.collect();
         let positions = sqlx::query(self.positions)
-            .bind(&call.keys)
+            .bind(&keys)
             .bind(&call.canonical_ids);
         let positions = positions.fetch_one(&self.pool).await?;
         let heads: Vec<i64> = serde_json::from_str(positions.try_get("positions")?)?;
@@ -72,12 +74,11 @@ impl DirectPostgres {
             .bind(None::<String>)
             .bind(None::<String>)
             .bind(now.saturating_add(RETENTION).as_micros())
-            .bind(&call.keys)
+            .bind(&keys)
             .bind(&heads)
             .bind(&heads)
             .bind(&heads)
-            .bind(vec![0_i64; heads.len()])
-            .bind(vec![true; heads.len()]);
+            .bind(vec![Some(0_i64); heads.len()]);
         let recorded = take.fetch_one(&self.pool).await?;
         recorded.try_get::<String, _>("results")?;
         Ok(())

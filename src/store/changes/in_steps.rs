@@ -153,8 +153,8 @@ impl Changes {
         change: &Change,
         revision: i64,
     ) -> Result<(), ChangeError> {
-        let values = || [change.origin.user.as_str().into(), revision.into()];
-        let pins = self.database.statement(&self.statements.pins, values());
+        let values = [change.origin.user.as_str().into(), revision.into()];
+        let pins = self.database.statement(&self.statements.pins, values);
         let row = transaction.query_one_raw(pins).await;
         let row = row.map_err(StoreError::from)?.ok_or_else(missing)?;
         let Pins { pins, new_pins } = Row::of(members::Entity, &row).read()?;
@@ -165,20 +165,26 @@ impl Changes {
             Surplus::Refused => Err(ChangeError::PinLimitReached(change.pin_limit)),
             Surplus::LeftOut => {
                 let room = i64::from(change.pin_limit) - (pins - new_pins);
-                let keys = change.conversations.iter();
-                let keys = keys.map(|id| ConversationKey::of(id, &change.origin.user));
-                let mut values = Vec::from(values());
-                values.push(room.into());
-                values.extend(
-                    self.database
-                        .dialect
-                        .row_values(&[Column::Keys(keys.collect())]),
-                );
-                let unpin = self.database.statement(&self.statements.unpin, values);
-                let unpinned = transaction.execute_raw(unpin).await;
-                unpinned.map_err(StoreError::from)?;
-                Ok(())
+                Ok(self.unpin(transaction, change, revision, room).await?)
             }
         }
+    }
+
+    /// Leaves only so many of the pins that a change has made, in its order.
+    async fn unpin(
+        &self,
+        transaction: &DatabaseTransaction,
+        change: &Change,
+        revision: i64,
+        room: i64,
+    ) -> Result<(), StoreError> {
+        let user = &change.origin.user;
+        let keys = change.conversations.iter();
+        let keys = keys.map(|id| ConversationKey::of(id, user)).collect();
+        let mut values = vec![user.as_str().into(), revision.into(), room.into()];
+        values.extend(self.database.dialect.row_values(&[Column::Keys(keys)]));
+        let unpin = self.database.statement(&self.statements.unpin, values);
+        transaction.execute_raw(unpin).await?;
+        Ok(())
     }
 }

@@ -173,7 +173,7 @@ impl Changes {
                 async move { making.make(name, &kind, &batch).await }
             }
         };
-        let made = if kind.can_be_together() {
+        let made = if kind.is_coalesced() {
             kind.queue.carry_out(Arc::clone(&change), run).await?
         } else {
             let mut made = run(vec![Arc::clone(&change)]).await?;
@@ -347,6 +347,13 @@ impl AsStoreError for ChangeError {
         match self {
             Self::RequestIdReused | Self::PinLimitReached(_) => None,
             Self::Store(error) => Some(error),
+        }
+    }
+
+    fn is_refusal(&self) -> bool {
+        match self {
+            Self::RequestIdReused | Self::PinLimitReached(_) => true,
+            Self::Store(error) => error.is_refusal(),
         }
     }
 }

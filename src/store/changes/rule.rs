@@ -209,12 +209,12 @@ impl OfRows {
         }
     }
 
-    /// Whether it can make changes of several users at once. A kind of change that may be refused cannot: a
-    /// refused change would have to be left out of the others.
-    pub(super) const fn can_be_together(&self) -> bool {
+    /// Whether changes of several users are to be made at once. Not where each is one statement by itself and
+    /// several of them are not.
+    pub(super) const fn is_coalesced(&self) -> bool {
         match &self.form {
             Form::OneStatement { .. } => true,
-            Form::Steps(steps) => steps.surplus.is_none(),
+            Form::Steps(steps) => steps.at_once.is_none(),
         }
     }
 }

@@ -119,7 +119,7 @@ struct Rule<'a> {
 
 impl Kinds {
     pub(in crate::store) fn new(dialect: Dialect) -> Self {
-        let position = within_membership("i.position");
+        let position = within_membership(dialect, "i.position");
         let seen = dialect.greatest(&["m.read_through", "m.joined_after"]);
         let listed = lists::listed(&position);
         let marks = "((m.marks | i.added) & ~i.removed)";

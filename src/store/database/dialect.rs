@@ -112,30 +112,23 @@ impl Dialect {
     ) -> (String, usize) {
         match self {
             Self::Postgres => {
-                let (mut arrays, mut names, mut values) = (Vec::new(), Vec::new(), Vec::new());
-                let mut next = first;
-                for (name, kind) in columns {
-                    for (array, of_array) in kind.arrays(name) {
-                        arrays.push(format!("${next}::{array}"));
-                        names.push(of_array);
-                        next += 1;
-                    }
-                    values.push(format!("{} AS {name}", kind.arrived(name)));
-                }
+                let arrays = (first..).zip(columns);
+                let arrays =
+                    arrays.map(|(number, (_, kind))| format!("${number}::{}", kind.array()));
+                let names: Vec<_> = columns.iter().map(|(name, _)| *name).collect();
                 let sql = format!(
-                    "(SELECT {}, r.ord FROM unnest({}) WITH ORDINALITY AS r({}, ord)) AS {alias}",
-                    values.join(", "),
-                    arrays.join(", "),
+                    "unnest({}) WITH ORDINALITY AS {alias}({}, ord)",
+                    arrays.collect::<Vec<_>>().join(", "),
                     names.join(", "),
                 );
-                (sql, next)
+                (sql, first + columns.len())
             }
             Self::Sqlite => {
                 let fields: Vec<_> = columns
                     .iter()
                     .enumerate()
                     .map(|(index, (name, kind))| match kind {
-                        ColumnType::Key | ColumnType::OptionalBytes => {
+                        ColumnType::Key | ColumnType::Bytes | ColumnType::OptionalBytes => {
                             format!("unhex(r.value ->> {index}) AS {name}")
                         }
                         ColumnType::Integer
@@ -156,7 +149,7 @@ impl Dialect {
     /// The parameters for [`Dialect::rows`]. All columns have the same length.
     pub(in crate::store) fn row_values(self, columns: &[Column]) -> Vec<Value> {
         match self {
-            Self::Postgres => columns.iter().flat_map(Column::to_arrays).collect(),
+            Self::Postgres => columns.iter().map(Column::to_array).collect(),
             Self::Sqlite => {
                 let length = columns.first().map_or(0, Column::len);
                 let mut json = String::from("[");
@@ -192,6 +185,16 @@ impl Dialect {
             Self::Postgres => "LEAST",
         };
         format!("{function}({})", numbers.join(", "))
+    }
+
+    /// The lesser of two numbers; the second where the first is NULL.
+    pub(in crate::store) fn least_there_is(self, optional: &str, number: &str) -> String {
+        match self {
+            Self::Sqlite => {
+                format!("(CASE WHEN {optional} < {number} THEN {optional} ELSE {number} END)")
+            }
+            Self::Postgres => format!("LEAST({optional}, {number})"),
+        }
     }
 
     /// The clause that makes a `SELECT` lock its rows, in their order. SQLite has one writer at a time.

@@ -26,6 +26,7 @@ enum ValueOf<R> {
     Key(fn(&R) -> ConversationKey),
     Integer(fn(&R) -> i64),
     Text(fn(&R) -> String),
+    Bytes(fn(&R) -> Vec<u8>),
     OptionalInteger(fn(&R) -> Option<i64>),
     OptionalText(fn(&R) -> Option<String>),
     OptionalBytes(fn(&R) -> Option<Vec<u8>>),
@@ -58,6 +59,11 @@ impl<R> InputColumn<R> {
         Self { name, value }
     }
 
+    pub(in crate::store) const fn bytes(name: &'static str, value: fn(&R) -> Vec<u8>) -> Self {
+        let value = ValueOf::Bytes(value);
+        Self { name, value }
+    }
+
     pub(in crate::store) const fn optional_integer(
         name: &'static str,
         value: fn(&R) -> Option<i64>,
@@ -87,6 +93,7 @@ impl<R> InputColumn<R> {
             ValueOf::Key(_) => ColumnType::Key,
             ValueOf::Integer(_) => ColumnType::Integer,
             ValueOf::Text(_) => ColumnType::Text,
+            ValueOf::Bytes(_) => ColumnType::Bytes,
             ValueOf::OptionalInteger(_) => ColumnType::OptionalInteger,
             ValueOf::OptionalText(_) => ColumnType::OptionalText,
             ValueOf::OptionalBytes(_) => ColumnType::OptionalBytes,
@@ -101,6 +108,7 @@ impl<R> InputColumn<R> {
             ValueOf::Key(value) => Column::Keys(rows.map(value).collect()),
             ValueOf::Integer(value) => Column::Integers(rows.map(value).collect()),
             ValueOf::Text(value) => Column::Texts(rows.map(value).collect()),
+            ValueOf::Bytes(value) => Column::Bytes(rows.map(value).collect()),
             ValueOf::OptionalInteger(value) => Column::OptionalIntegers(rows.map(value).collect()),
             ValueOf::OptionalText(value) => Column::OptionalTexts(rows.map(value).collect()),
             ValueOf::OptionalBytes(value) => Column::OptionalBytes(rows.map(value).collect()),

@@ -39,6 +39,11 @@ pub(in crate::store) type Turn = OwnedSemaphorePermit;
 /// An error of a use case that may be, or hold, an error of the store.
 pub(in crate::store) trait AsStoreError {
     fn as_store_error(&self) -> Option<&StoreError>;
+
+    /// Whether nothing was done.
+    fn is_refusal(&self) -> bool {
+        self.as_store_error().is_some_and(StoreError::is_refusal)
+    }
 }
 
 impl Database {

@@ -4,12 +4,8 @@
 SELECT
     c.user_id, c.revision, c.request_digest, c.kind, c.restorable_until, c.conversations, c.results,
     c.detail
-FROM (
-    SELECT r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id, r.ord
-    FROM unnest($1::text[] COLLATE "C", $2::bytea[], $3::boolean[])
-    WITH ORDINALITY AS r(user_id, request_id, has_request_id, ord)
-) AS q
-    CROSS JOIN changes AS c
+FROM unnest($1::text[] COLLATE "C", $2::bytea[])
+WITH ORDINALITY AS q(user_id, request_id, ord) CROSS JOIN changes AS c
 WHERE c.user_id = q.user_id AND c.request_id = q.request_id;
 
 -- changes.pins
@@ -20,11 +16,8 @@ WHERE user_id = $1 AND pinned_at IS NOT NULL;
 -- changes.raise
 INSERT INTO users (user_id, revision)
 SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
-FROM (
-    SELECT r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id, r.ord
-    FROM unnest($1::text[] COLLATE "C", $2::bytea[], $3::boolean[])
-    WITH ORDINALITY AS r(user_id, request_id, has_request_id, ord)
-) AS q
+FROM unnest($1::text[] COLLATE "C", $2::bytea[])
+WITH ORDINALITY AS q(user_id, request_id, ord)
 WHERE
     NOT EXISTS (SELECT 1 FROM changes AS c WHERE c.user_id = q.user_id AND c.request_id = q.request_id)
 ORDER BY q.user_id
@@ -50,13 +43,9 @@ WHERE
         SELECT conversation_key
         FROM (
             SELECT m.conversation_key, ROW_NUMBER() OVER (ORDER BY i.ord) AS place
-            FROM
-                members AS m
-                CROSS JOIN (
-                    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-                    FROM unnest($4::uuid[])
-                    WITH ORDINALITY AS r(conversation_key, ord)
-                ) AS i
+            FROM members AS m
+                CROSS JOIN unnest($4::bytea[])
+            WITH ORDINALITY AS i(conversation_key, ord)
             WHERE
                 m.user_id = $1
                 AND m.pinned_at IS NOT NULL
@@ -75,14 +64,8 @@ earlier AS (
 ),
 input AS (
     SELECT *
-    FROM (
-        SELECT
-            uuid_send(r.conversation_key) AS conversation_key, r.head AS head,
-            r.hide_through AS hide_through, r.clear_through AS clear_through,
-            CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away, r.ord
-        FROM unnest($16::uuid[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[], $21::boolean[])
-        WITH ORDINALITY AS r(conversation_key, head, hide_through, clear_through, stays_away, has_stays_away, ord)
-    ) AS i
+    FROM unnest($16::bytea[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[])
+    WITH ORDINALITY AS i(conversation_key, head, hide_through, clear_through, stays_away, ord)
 ),
 raised AS (
     INSERT INTO users (user_id, revision)
@@ -116,37 +99,33 @@ applied AS (
                 CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
                 CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
             FROM (
-                SELECT ruled.*, hides
-                    OR clears OR away <> m.stays_away AS takes
+                SELECT *, (hides OR clears OR away <> m.stays_away) AS takes
                 FROM (
-                    SELECT hiding.*
+                    SELECT
+                        reached.*,
+                        CASE
+                            WHEN i.stays_away IS NULL
+                            OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
+                            WHEN m.stays_away = 0
+                            AND last > hidden
+                            AND last > m.joined_after THEN 0
+                            ELSE i.stays_away
+                        END AS away
                     FROM (
                         SELECT
-                            reached.*,
-                            CASE
-                                WHEN i.stays_away IS NULL
-                                OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
-                                WHEN m.stays_away = 0
-                                AND last > hidden
-                                AND last > m.joined_after THEN 0
-                                ELSE i.stays_away
-                            END AS away
+                            reach.*,
+                            CASE WHEN hide > m.hidden_through AND hide > m.joined_after THEN hide ELSE m.hidden_through END AS hidden,
+                            hide > m.hidden_through
+                            AND hide > m.joined_after AS hides, clear > m.cleared_through
+                            AND clear > m.joined_after AS clears
                         FROM (
                             SELECT
-                                reach.*,
-                                CASE WHEN hide > m.hidden_through AND hide > m.joined_after THEN hide ELSE m.hidden_through END AS hidden,
-                                hide > m.hidden_through
-                                AND hide > m.joined_after AS hides, clear > m.cleared_through
-                                AND clear > m.joined_after AS clears
-                            FROM (
-                                SELECT
-                                    (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
-                                    (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
-                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
-                            ) AS reach
-                        ) AS reached
-                    ) AS hiding
-                ) AS ruled
+                                LEAST(m.left_at, i.hide_through) AS hide,
+                                LEAST(m.left_at, i.clear_through) AS clear,
+                                LEAST(m.left_at, i.head) AS last
+                        ) AS reach
+                    ) AS reached
+                ) AS hiding
             ) AS rule
         )
     FROM targets AS i
@@ -161,17 +140,12 @@ applied AS (
                 OR last <= m.joined_after THEN 2
                 WHEN away_before = 1
                 AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
-                WHEN (
-                    CASE
-                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
-                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
-                    END
-                ) < last THEN 3
+                WHEN LEAST(m.left_at, GREATEST(i.hide_through, i.clear_through)) < last THEN 3
                 ELSE 1
             END
             FROM (
                 SELECT
-                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
+                    LEAST(m.left_at, i.head) AS last,
                     CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
                     CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
             ) AS stood
@@ -229,49 +203,22 @@ FROM earlier;
 WITH
 asked AS (
     SELECT *
-    FROM (
-        SELECT
-            r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
-            CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
-            CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
-            r.changed_at AS changed_at, r.synced AS synced,
-            CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
-            CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
-            CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
-            CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
-            CASE WHEN r.has_detail THEN r.detail END AS detail,
-            CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until, r.ord
-        FROM
-            unnest(
-                $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
-                $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
-                $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
-                $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
-                $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
-                $24::bigint[]
-            )
-        WITH ORDINALITY AS r(
-            user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
-            has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
-            erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes,
-            conversations, detail, has_detail, caller, has_caller, kept_until, ord
+    FROM
+        unnest(
+            $1::text[] COLLATE "C", $2::bytea[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[],
+            $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
+            $12::text[] COLLATE "C", $13::text[] COLLATE "C", $14::text[] COLLATE "C", $15::bigint[]
         )
-    ) AS q
+    WITH ORDINALITY AS q(
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, ord
+    )
 ),
 input AS (
     SELECT *
-    FROM (
-        SELECT
-            r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key, r.head AS head,
-            r.hide_through AS hide_through, r.clear_through AS clear_through,
-            CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away, r.ord
-        FROM
-            unnest(
-                $25::text[] COLLATE "C", $26::uuid[], $27::bigint[], $28::bigint[], $29::bigint[],
-                $30::bigint[], $31::boolean[]
-            )
-        WITH ORDINALITY AS r(user_id, conversation_key, head, hide_through, clear_through, stays_away, has_stays_away, ord)
-    ) AS i
+    FROM
+        unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[], $19::bigint[], $20::bigint[], $21::bigint[])
+    WITH ORDINALITY AS i(user_id, conversation_key, head, hide_through, clear_through, stays_away, ord)
 ),
 earlier AS (
     SELECT
@@ -315,37 +262,33 @@ applied AS (
                 CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
                 CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
             FROM (
-                SELECT ruled.*, hides
-                    OR clears OR away <> m.stays_away AS takes
+                SELECT *, (hides OR clears OR away <> m.stays_away) AS takes
                 FROM (
-                    SELECT hiding.*
+                    SELECT
+                        reached.*,
+                        CASE
+                            WHEN i.stays_away IS NULL
+                            OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
+                            WHEN m.stays_away = 0
+                            AND last > hidden
+                            AND last > m.joined_after THEN 0
+                            ELSE i.stays_away
+                        END AS away
                     FROM (
                         SELECT
-                            reached.*,
-                            CASE
-                                WHEN i.stays_away IS NULL
-                                OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
-                                WHEN m.stays_away = 0
-                                AND last > hidden
-                                AND last > m.joined_after THEN 0
-                                ELSE i.stays_away
-                            END AS away
+                            reach.*,
+                            CASE WHEN hide > m.hidden_through AND hide > m.joined_after THEN hide ELSE m.hidden_through END AS hidden,
+                            hide > m.hidden_through
+                            AND hide > m.joined_after AS hides, clear > m.cleared_through
+                            AND clear > m.joined_after AS clears
                         FROM (
                             SELECT
-                                reach.*,
-                                CASE WHEN hide > m.hidden_through AND hide > m.joined_after THEN hide ELSE m.hidden_through END AS hidden,
-                                hide > m.hidden_through
-                                AND hide > m.joined_after AS hides, clear > m.cleared_through
-                                AND clear > m.joined_after AS clears
-                            FROM (
-                                SELECT
-                                    (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
-                                    (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
-                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
-                            ) AS reach
-                        ) AS reached
-                    ) AS hiding
-                ) AS ruled
+                                LEAST(m.left_at, i.hide_through) AS hide,
+                                LEAST(m.left_at, i.clear_through) AS clear,
+                                LEAST(m.left_at, i.head) AS last
+                        ) AS reach
+                    ) AS reached
+                ) AS hiding
             ) AS rule
         )
     FROM targets AS i
@@ -360,17 +303,12 @@ applied AS (
                 OR last <= m.joined_after THEN 2
                 WHEN away_before = 1
                 AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
-                WHEN (
-                    CASE
-                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
-                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
-                    END
-                ) < last THEN 3
+                WHEN LEAST(m.left_at, GREATEST(i.hide_through, i.clear_through)) < last THEN 3
                 ELSE 1
             END
             FROM (
                 SELECT
-                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
+                    LEAST(m.left_at, i.head) AS last,
                     CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
                     CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
             ) AS stood
@@ -445,92 +383,79 @@ UPDATE members AS m SET
             CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
             CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
         FROM (
-            SELECT ruled.*, hides
-                OR clears OR away <> m.stays_away AS takes
+            SELECT *, (hides OR clears OR away <> m.stays_away) AS takes
             FROM (
-                SELECT hiding.*
+                SELECT
+                    reached.*,
+                    CASE
+                        WHEN NOT (
+                            i.planned_at IS NULL
+                            OR (
+                                COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
+                                AND COALESCE(m.changed_by, 0) <= i.planned_at
+                            )
+                        )
+                        OR i.stays_away IS NULL
+                        OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
+                        WHEN m.stays_away = 0
+                        AND last > hidden
+                        AND last > m.joined_after THEN 0
+                        ELSE i.stays_away
+                    END AS away
                 FROM (
                     SELECT
-                        reached.*,
+                        reach.*,
                         CASE
-                            WHEN NOT (
+                            WHEN (
                                 i.planned_at IS NULL
                                 OR (
-                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                )
-                            )
-                            OR i.stays_away IS NULL
-                            OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
-                            WHEN m.stays_away = 0
-                            AND last > hidden
-                            AND last > m.joined_after THEN 0
-                            ELSE i.stays_away
-                        END AS away
-                    FROM (
-                        SELECT
-                            reach.*,
-                            CASE
-                                WHEN (
-                                    i.planned_at IS NULL
-                                    OR (
-                                        COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                        AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                    )
-                                )
-                                AND hide > m.hidden_through
-                                AND hide > m.joined_after THEN hide
-                                ELSE m.hidden_through
-                            END AS hidden,
-                            (
-                                i.planned_at IS NULL
-                                OR (
-                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                    COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
                                     AND COALESCE(m.changed_by, 0) <= i.planned_at
                                 )
                             )
                             AND hide > m.hidden_through
-                            AND hide > m.joined_after AS hides,
-                            (
-                                i.planned_at IS NULL
-                                OR (
-                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                )
+                            AND hide > m.joined_after THEN hide
+                            ELSE m.hidden_through
+                        END AS hidden,
+                        (
+                            i.planned_at IS NULL
+                            OR (
+                                COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
+                                AND COALESCE(m.changed_by, 0) <= i.planned_at
                             )
-                            AND clear > m.cleared_through
-                            AND clear > m.joined_after AS clears
-                        FROM (
-                            SELECT
-                                (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
-                                (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
-                                (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
-                        ) AS reach
-                    ) AS reached
-                ) AS hiding
-            ) AS ruled
+                        )
+                        AND hide > m.hidden_through
+                        AND hide > m.joined_after AS hides,
+                        (
+                            i.planned_at IS NULL
+                            OR (
+                                COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
+                                AND COALESCE(m.changed_by, 0) <= i.planned_at
+                            )
+                        )
+                        AND clear > m.cleared_through
+                        AND clear > m.joined_after AS clears
+                    FROM (
+                        SELECT
+                            LEAST(m.left_at, i.hide_through) AS hide,
+                            LEAST(m.left_at, i.clear_through) AS clear,
+                            LEAST(m.left_at, i.head) AS last
+                    ) AS reach
+                ) AS reached
+            ) AS hiding
         ) AS rule
     )
 FROM (
     SELECT *
-    FROM (
-        SELECT
-            r.revision AS revision, r.user_id AS user_id,
-            uuid_send(r.conversation_key) AS conversation_key, r.head AS head,
-            r.hide_through AS hide_through, r.clear_through AS clear_through,
-            CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away, r.filed AS filed,
-            CASE WHEN r.has_planned_at THEN r.planned_at END AS planned_at, r.ord
-        FROM
-            unnest(
-                $1::bigint[], $2::text[] COLLATE "C", $3::uuid[], $4::bigint[], $5::bigint[],
-                $6::bigint[], $7::bigint[], $8::boolean[], $9::bigint[], $10::bigint[],
-                $11::boolean[]
-            )
-        WITH ORDINALITY AS r(
-            revision, user_id, conversation_key, head, hide_through, clear_through, stays_away,
-            has_stays_away, filed, planned_at, has_planned_at, ord
+    FROM
+        unnest(
+            $1::bigint[], $2::text[] COLLATE "C", $3::bytea[], $4::bigint[], $5::bigint[],
+            $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[]
         )
-    ) AS i
+    WITH ORDINALITY AS i(
+        revision, user_id, conversation_key, head, hide_through, clear_through, stays_away, filed,
+        planned_at, ord
+    )
     ORDER BY user_id, conversation_key
 ) AS i
 WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
@@ -545,113 +470,78 @@ SELECT
     q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
     q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
     q.kept_until, q.revision, COALESCE(r.results, '[]')
-FROM (
+FROM
+    unnest(
+        $1::text[] COLLATE "C", $2::bytea[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[],
+        $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
+        $12::text[] COLLATE "C", $13::text[] COLLATE "C", $14::text[] COLLATE "C", $15::bigint[],
+        $16::bigint[]
+    )
+WITH ORDINALITY AS q(
+    user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+    erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, ord
+) LEFT JOIN (
     SELECT
-        r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
-        CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
-        CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
-        r.changed_at AS changed_at, r.synced AS synced,
-        CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
-        CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
-        CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
-        CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
-        CASE WHEN r.has_detail THEN r.detail END AS detail,
-        CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until,
-        r.revision AS revision, r.ord
+        i.user_id,
+        json_agg(
+            json_build_array(
+                CASE
+                    WHEN m.user_id IS NULL THEN 4
+                    ELSE (
+                        SELECT CASE
+                            WHEN m.appeared_before = 0
+                            AND last <= m.joined_after THEN 4
+                            WHEN NOT (
+                                i.planned_at IS NULL
+                                OR (
+                                    COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
+                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                )
+                            ) THEN CASE
+                                WHEN COALESCE(m.last_seq, i.head) > m.hidden_through
+                                AND COALESCE(m.last_seq, i.head) > m.joined_after
+                                AND m.stays_away = 0 THEN 5
+                                ELSE 6
+                            END
+                            WHEN last <= hidden_before
+                            OR last <= m.joined_after THEN 2
+                            WHEN away_before = 1
+                            AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+                            WHEN LEAST(m.left_at, GREATEST(i.hide_through, i.clear_through)) < last THEN 3
+                            ELSE 1
+                        END
+                        FROM (
+                            SELECT
+                                LEAST(m.left_at, i.head) AS last,
+                                CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
+                                CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
+                        ) AS stood
+                    )
+                END,
+                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
+                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
+                CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END END,
+                CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
+                CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END,
+                CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END,
+                CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END,
+                CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END,
+                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END,
+                CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END
+            )
+            ORDER BY i.ord
+        )::text AS results
     FROM
         unnest(
-            $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
-            $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
-            $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
-            $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
-            $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
-            $24::bigint[], $25::bigint[]
+            $17::bigint[], $18::text[] COLLATE "C", $19::bytea[], $20::bigint[], $21::bigint[],
+            $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[]
         )
-    WITH ORDINALITY AS r(
-        user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
-        has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
-        erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes, conversations,
-        detail, has_detail, caller, has_caller, kept_until, revision, ord
-    )
-) AS q
-    LEFT JOIN (
-        SELECT
-            i.user_id,
-            json_agg(
-                json_build_array(
-                    CASE
-                        WHEN m.user_id IS NULL THEN 4
-                        ELSE (
-                            SELECT CASE
-                                WHEN m.appeared_before = 0
-                                AND last <= m.joined_after THEN 4
-                                WHEN NOT (
-                                    i.planned_at IS NULL
-                                    OR (
-                                        COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                        AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                    )
-                                ) THEN CASE
-                                    WHEN COALESCE(m.last_seq, i.head) > m.hidden_through
-                                    AND COALESCE(m.last_seq, i.head) > m.joined_after
-                                    AND m.stays_away = 0 THEN 5
-                                    ELSE 6
-                                END
-                                WHEN last <= hidden_before
-                                OR last <= m.joined_after THEN 2
-                                WHEN away_before = 1
-                                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
-                                WHEN (
-                                    CASE
-                                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
-                                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
-                                    END
-                                ) < last THEN 3
-                                ELSE 1
-                            END
-                            FROM (
-                                SELECT
-                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
-                                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
-                                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
-                            ) AS stood
-                        )
-                    END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END
-                )
-                ORDER BY i.ord
-            )::text AS results
-        FROM (
-            SELECT
-                r.revision AS revision, r.user_id AS user_id,
-                uuid_send(r.conversation_key) AS conversation_key, r.head AS head,
-                r.hide_through AS hide_through, r.clear_through AS clear_through,
-                CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away, r.filed AS filed,
-                CASE WHEN r.has_planned_at THEN r.planned_at END AS planned_at, r.ord
-            FROM
-                unnest(
-                    $26::bigint[], $27::text[] COLLATE "C", $28::uuid[], $29::bigint[],
-                    $30::bigint[], $31::bigint[], $32::bigint[], $33::boolean[], $34::bigint[],
-                    $35::bigint[], $36::boolean[]
-                )
-            WITH ORDINALITY AS r(
-                revision, user_id, conversation_key, head, hide_through, clear_through, stays_away,
-                has_stays_away, filed, planned_at, has_planned_at, ord
-            )
-        ) AS i
-            LEFT JOIN members AS m ON m.user_id = i.user_id
-            AND m.conversation_key = i.conversation_key
-        GROUP BY i.user_id
-    ) AS r ON r.user_id = q.user_id
+    WITH ORDINALITY AS i(
+        revision, user_id, conversation_key, head, hide_through, clear_through, stays_away, filed,
+        planned_at, ord
+    ) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key
+    GROUP BY i.user_id
+) AS r ON r.user_id = q.user_id
 RETURNING user_id, revision, results;
 
 -- deletions.forget.apply
@@ -675,15 +565,14 @@ UPDATE members AS m SET
             CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
             CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
         FROM (
-            SELECT ruled.*, hides
-                OR clears OR away <> m.stays_away OR forgets AS takes
+            SELECT *, (forgets OR hides OR clears OR away <> m.stays_away) AS takes
             FROM (
                 SELECT
                     hiding.*,
                     (
                         i.planned_at IS NULL
                         OR (
-                            COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                            COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
                             AND COALESCE(m.changed_by, 0) <= i.planned_at
                         )
                     )
@@ -697,7 +586,7 @@ UPDATE members AS m SET
                             WHEN NOT (
                                 i.planned_at IS NULL
                                 OR (
-                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                    COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
                                     AND COALESCE(m.changed_by, 0) <= i.planned_at
                                 )
                             )
@@ -715,7 +604,7 @@ UPDATE members AS m SET
                                 WHEN (
                                     i.planned_at IS NULL
                                     OR (
-                                        COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                        COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
                                         AND COALESCE(m.changed_by, 0) <= i.planned_at
                                     )
                                 )
@@ -726,7 +615,7 @@ UPDATE members AS m SET
                             (
                                 i.planned_at IS NULL
                                 OR (
-                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                    COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
                                     AND COALESCE(m.changed_by, 0) <= i.planned_at
                                 )
                             )
@@ -735,7 +624,7 @@ UPDATE members AS m SET
                             (
                                 i.planned_at IS NULL
                                 OR (
-                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                    COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
                                     AND COALESCE(m.changed_by, 0) <= i.planned_at
                                 )
                             )
@@ -743,35 +632,26 @@ UPDATE members AS m SET
                             AND clear > m.joined_after AS clears
                         FROM (
                             SELECT
-                                (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
-                                (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
-                                (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
+                                LEAST(m.left_at, i.hide_through) AS hide,
+                                LEAST(m.left_at, i.clear_through) AS clear,
+                                LEAST(m.left_at, i.head) AS last
                         ) AS reach
                     ) AS reached
                 ) AS hiding
-            ) AS ruled
+            ) AS forgetting
         ) AS rule
     )
 FROM (
     SELECT *
-    FROM (
-        SELECT
-            r.revision AS revision, r.user_id AS user_id,
-            uuid_send(r.conversation_key) AS conversation_key, r.head AS head,
-            r.hide_through AS hide_through, r.clear_through AS clear_through,
-            CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away, r.filed AS filed,
-            CASE WHEN r.has_planned_at THEN r.planned_at END AS planned_at, r.ord
-        FROM
-            unnest(
-                $1::bigint[], $2::text[] COLLATE "C", $3::uuid[], $4::bigint[], $5::bigint[],
-                $6::bigint[], $7::bigint[], $8::boolean[], $9::bigint[], $10::bigint[],
-                $11::boolean[]
-            )
-        WITH ORDINALITY AS r(
-            revision, user_id, conversation_key, head, hide_through, clear_through, stays_away,
-            has_stays_away, filed, planned_at, has_planned_at, ord
+    FROM
+        unnest(
+            $1::bigint[], $2::text[] COLLATE "C", $3::bytea[], $4::bigint[], $5::bigint[],
+            $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[]
         )
-    ) AS i
+    WITH ORDINALITY AS i(
+        revision, user_id, conversation_key, head, hide_through, clear_through, stays_away, filed,
+        planned_at, ord
+    )
     ORDER BY user_id, conversation_key
 ) AS i
 WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
@@ -786,125 +666,85 @@ SELECT
     q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
     q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
     q.kept_until, q.revision, COALESCE(r.results, '[]')
-FROM (
+FROM
+    unnest(
+        $1::text[] COLLATE "C", $2::bytea[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[],
+        $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
+        $12::text[] COLLATE "C", $13::text[] COLLATE "C", $14::text[] COLLATE "C", $15::bigint[],
+        $16::bigint[]
+    )
+WITH ORDINALITY AS q(
+    user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+    erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, ord
+) LEFT JOIN (
     SELECT
-        r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
-        CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
-        CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
-        r.changed_at AS changed_at, r.synced AS synced,
-        CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
-        CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
-        CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
-        CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
-        CASE WHEN r.has_detail THEN r.detail END AS detail,
-        CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until,
-        r.revision AS revision, r.ord
+        i.user_id,
+        json_agg(
+            json_build_array(
+                CASE
+                    WHEN m.user_id IS NULL THEN 4
+                    ELSE (
+                        SELECT CASE
+                            WHEN m.appeared_before = 0
+                            AND last <= m.joined_after THEN 4
+                            WHEN NOT (
+                                i.planned_at IS NULL
+                                OR (
+                                    COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
+                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                )
+                            ) THEN CASE
+                                WHEN COALESCE(m.last_seq, i.head) > m.hidden_through
+                                AND COALESCE(m.last_seq, i.head) > m.joined_after
+                                AND m.stays_away = 0 THEN 5
+                                ELSE 6
+                            END
+                            WHEN last <= hidden_before
+                            OR last <= m.joined_after THEN 2
+                            WHEN away_before = 1
+                            AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+                            WHEN LEAST(m.left_at, GREATEST(i.hide_through, i.clear_through)) < last THEN 3
+                            ELSE 1
+                        END
+                        FROM (
+                            SELECT
+                                LEAST(m.left_at, i.head) AS last,
+                                CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
+                                CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
+                        ) AS stood
+                    )
+                END,
+                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
+                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
+                CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END END,
+                CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
+                CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END,
+                CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END,
+                CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END,
+                CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END,
+                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END,
+                CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END
+            )
+            ORDER BY i.ord
+        )::text AS results
     FROM
         unnest(
-            $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
-            $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
-            $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
-            $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
-            $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
-            $24::bigint[], $25::bigint[]
+            $17::bigint[], $18::text[] COLLATE "C", $19::bytea[], $20::bigint[], $21::bigint[],
+            $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[]
         )
-    WITH ORDINALITY AS r(
-        user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
-        has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
-        erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes, conversations,
-        detail, has_detail, caller, has_caller, kept_until, revision, ord
-    )
-) AS q
-    LEFT JOIN (
-        SELECT
-            i.user_id,
-            json_agg(
-                json_build_array(
-                    CASE
-                        WHEN m.user_id IS NULL THEN 4
-                        ELSE (
-                            SELECT CASE
-                                WHEN m.appeared_before = 0
-                                AND last <= m.joined_after THEN 4
-                                WHEN NOT (
-                                    i.planned_at IS NULL
-                                    OR (
-                                        COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                        AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                    )
-                                ) THEN CASE
-                                    WHEN COALESCE(m.last_seq, i.head) > m.hidden_through
-                                    AND COALESCE(m.last_seq, i.head) > m.joined_after
-                                    AND m.stays_away = 0 THEN 5
-                                    ELSE 6
-                                END
-                                WHEN last <= hidden_before
-                                OR last <= m.joined_after THEN 2
-                                WHEN away_before = 1
-                                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
-                                WHEN (
-                                    CASE
-                                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
-                                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
-                                    END
-                                ) < last THEN 3
-                                ELSE 1
-                            END
-                            FROM (
-                                SELECT
-                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
-                                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
-                                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
-                            ) AS stood
-                        )
-                    END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END
-                )
-                ORDER BY i.ord
-            )::text AS results
-        FROM (
-            SELECT
-                r.revision AS revision, r.user_id AS user_id,
-                uuid_send(r.conversation_key) AS conversation_key, r.head AS head,
-                r.hide_through AS hide_through, r.clear_through AS clear_through,
-                CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away, r.filed AS filed,
-                CASE WHEN r.has_planned_at THEN r.planned_at END AS planned_at, r.ord
-            FROM
-                unnest(
-                    $26::bigint[], $27::text[] COLLATE "C", $28::uuid[], $29::bigint[],
-                    $30::bigint[], $31::bigint[], $32::bigint[], $33::boolean[], $34::bigint[],
-                    $35::bigint[], $36::boolean[]
-                )
-            WITH ORDINALITY AS r(
-                revision, user_id, conversation_key, head, hide_through, clear_through, stays_away,
-                has_stays_away, filed, planned_at, has_planned_at, ord
-            )
-        ) AS i
-            LEFT JOIN members AS m ON m.user_id = i.user_id
-            AND m.conversation_key = i.conversation_key
-        GROUP BY i.user_id
-    ) AS r ON r.user_id = q.user_id
+    WITH ORDINALITY AS i(
+        revision, user_id, conversation_key, head, hide_through, clear_through, stays_away, filed,
+        planned_at, ord
+    ) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key
+    GROUP BY i.user_id
+) AS r ON r.user_id = q.user_id
 RETURNING user_id, revision, results;
 
 -- deletions.forgetting.refile
 INSERT INTO folder_conversations (user_id, folder_id, conversation_key, added_by, ord)
 SELECT $1, i.folder_id, i.conversation_key, i.added_by, i.place
-FROM (
-    SELECT
-        uuid_send(r.conversation_key) AS conversation_key, r.folder_id AS folder_id,
-        r.added_by AS added_by, r.place AS place, r.ord
-    FROM unnest($3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[])
-    WITH ORDINALITY AS r(conversation_key, folder_id, added_by, place, ord)
-) AS i
+FROM unnest($3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[])
+WITH ORDINALITY AS i(conversation_key, folder_id, added_by, place, ord)
 WHERE (
     SELECT m.taken_by = $2
         AND m.taken_by > COALESCE(m.undo_ended, 0)
@@ -927,26 +767,15 @@ SELECT
                 AND f.conversation_key = m.conversation_key
         ) AS entries
     ) AS filed
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-    FROM unnest($2::uuid[])
-    WITH ORDINALITY AS r(conversation_key, ord)
-) AS i
-    CROSS JOIN members AS m
+FROM unnest($2::bytea[])
+WITH ORDINALITY AS i(conversation_key, ord) CROSS JOIN members AS m
 WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
 
 -- deletions.forgetting.unfile
 DELETE FROM folder_conversations
 WHERE
     user_id = $1
-    AND conversation_key IN (
-        SELECT i.conversation_key
-        FROM (
-            SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-            FROM unnest($2::uuid[])
-            WITH ORDINALITY AS r(conversation_key, ord)
-        ) AS i
-    );
+    AND conversation_key IN (SELECT i.conversation_key FROM unnest($2::bytea[]) WITH ORDINALITY AS i(conversation_key, ord));
 
 -- deletions.listed.page
 WITH
@@ -999,14 +828,8 @@ SELECT
             ELSE 4
         END AS bigint
     ) AS standing
-FROM (
-    SELECT
-        uuid_send(r.conversation_key) AS conversation_key, r.deletion AS deletion,
-        r.recorded AS recorded, r.ord
-    FROM unnest($2::uuid[], $3::bigint[], $4::bigint[])
-    WITH ORDINALITY AS r(conversation_key, deletion, recorded, ord)
-) AS i
-    CROSS JOIN members AS m
+FROM unnest($2::bytea[], $3::bigint[], $4::bigint[])
+WITH ORDINALITY AS i(conversation_key, deletion, recorded, ord) CROSS JOIN members AS m
 WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
 
 -- deletions.restore.apply
@@ -1058,34 +881,16 @@ UPDATE members AS m SET
     )
 FROM (
     SELECT *
-    FROM (
-        SELECT
-            r.revision AS revision, r.user_id AS user_id,
-            uuid_send(r.conversation_key) AS conversation_key,
-            CASE WHEN r.has_deletion THEN r.deletion END AS deletion, r.recorded AS recorded,
-            CASE WHEN r.has_hidden_before THEN r.hidden_before END AS hidden_before,
-            CASE WHEN r.has_cleared_before THEN r.cleared_before END AS cleared_before,
-            CASE WHEN r.has_pinned_before THEN r.pinned_before END AS pinned_before,
-            CASE WHEN r.has_taken_before THEN r.taken_before END AS taken_before,
-            CASE WHEN r.has_away_before THEN r.away_before END AS away_before,
-            CASE WHEN r.has_head THEN r.head END AS head, r.muted_before AS muted_before,
-            r.marks_before AS marks_before,
-            CASE WHEN r.has_data_before THEN r.data_before END AS data_before, r.ord
-        FROM
-            unnest(
-                $1::bigint[], $2::text[] COLLATE "C", $3::uuid[], $4::bigint[], $5::boolean[],
-                $6::bigint[], $7::bigint[], $8::boolean[], $9::bigint[], $10::boolean[],
-                $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
-                $16::boolean[], $17::bigint[], $18::boolean[], $19::bigint[], $20::bigint[],
-                $21::bytea[], $22::boolean[]
-            )
-        WITH ORDINALITY AS r(
-            revision, user_id, conversation_key, deletion, has_deletion, recorded, hidden_before,
-            has_hidden_before, cleared_before, has_cleared_before, pinned_before, has_pinned_before,
-            taken_before, has_taken_before, away_before, has_away_before, head, has_head,
-            muted_before, marks_before, data_before, has_data_before, ord
+    FROM
+        unnest(
+            $1::bigint[], $2::text[] COLLATE "C", $3::bytea[], $4::bigint[], $5::bigint[],
+            $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
+            $12::bigint[], $13::bigint[], $14::bytea[]
         )
-    ) AS i
+    WITH ORDINALITY AS i(
+        revision, user_id, conversation_key, deletion, recorded, hidden_before, cleared_before,
+        pinned_before, taken_before, away_before, head, muted_before, marks_before, data_before, ord
+    )
     ORDER BY user_id, conversation_key
 ) AS i
 WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
@@ -1099,39 +904,22 @@ earlier AS (
 ),
 input AS (
     SELECT *
-    FROM (
-        SELECT
-            uuid_send(r.conversation_key) AS conversation_key,
-            CASE WHEN r.has_deletion THEN r.deletion END AS deletion, r.recorded AS recorded,
-            CASE WHEN r.has_hidden_before THEN r.hidden_before END AS hidden_before,
-            CASE WHEN r.has_cleared_before THEN r.cleared_before END AS cleared_before,
-            CASE WHEN r.has_pinned_before THEN r.pinned_before END AS pinned_before,
-            CASE WHEN r.has_taken_before THEN r.taken_before END AS taken_before,
-            CASE WHEN r.has_away_before THEN r.away_before END AS away_before,
-            CASE WHEN r.has_head THEN r.head END AS head, r.muted_before AS muted_before,
-            r.marks_before AS marks_before,
-            CASE WHEN r.has_data_before THEN r.data_before END AS data_before, r.ord
-        FROM
-            unnest(
-                $16::uuid[], $17::bigint[], $18::boolean[], $19::bigint[], $20::bigint[],
-                $21::boolean[], $22::bigint[], $23::boolean[], $24::bigint[], $25::boolean[],
-                $26::bigint[], $27::boolean[], $28::bigint[], $29::boolean[], $30::bigint[],
-                $31::boolean[], $32::bigint[], $33::bigint[], $34::bytea[], $35::boolean[]
-            )
-        WITH ORDINALITY AS r(
-            conversation_key, deletion, has_deletion, recorded, hidden_before, has_hidden_before,
-            cleared_before, has_cleared_before, pinned_before, has_pinned_before, taken_before,
-            has_taken_before, away_before, has_away_before, head, has_head, muted_before,
-            marks_before, data_before, has_data_before, ord
+    FROM
+        unnest(
+            $16::bytea[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[], $21::bigint[],
+            $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[], $26::bigint[], $27::bytea[]
         )
-    ) AS i
+    WITH ORDINALITY AS i(
+        conversation_key, deletion, recorded, hidden_before, cleared_before, pinned_before,
+        taken_before, away_before, head, muted_before, marks_before, data_before, ord
+    )
 ),
 raised AS (
     INSERT INTO users (user_id, revision)
     SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
     WHERE
         NOT EXISTS (SELECT 1 FROM earlier)
-        AND (SELECT COUNT(*) FROM members WHERE user_id = $1 AND pinned_at IS NOT NULL) + (SELECT COUNT(*) FROM input) <= $36
+        AND (SELECT COUNT(*) FROM members WHERE user_id = $1 AND pinned_at IS NOT NULL) + (SELECT COUNT(*) FROM input) <= $28
     ON CONFLICT (user_id) DO UPDATE SET
         revision = GREATEST(users.revision + 1, excluded.revision)
     WHERE users.revision = (SELECT revision FROM users WHERE user_id = $1)
@@ -1257,100 +1045,61 @@ SELECT
     q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
     q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
     q.kept_until, q.revision, COALESCE(r.results, '[]')
-FROM (
+FROM
+    unnest(
+        $1::text[] COLLATE "C", $2::bytea[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[],
+        $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
+        $12::text[] COLLATE "C", $13::text[] COLLATE "C", $14::text[] COLLATE "C", $15::bigint[],
+        $16::bigint[]
+    )
+WITH ORDINALITY AS q(
+    user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+    erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, ord
+) LEFT JOIN (
     SELECT
-        r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
-        CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
-        CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
-        r.changed_at AS changed_at, r.synced AS synced,
-        CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
-        CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
-        CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
-        CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
-        CASE WHEN r.has_detail THEN r.detail END AS detail,
-        CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until,
-        r.revision AS revision, r.ord
+        i.user_id,
+        json_agg(
+            json_build_array(
+                CASE
+                    WHEN m.user_id IS NULL THEN 3
+                    ELSE CASE
+                        WHEN i.deletion IS NULL THEN 3
+                        WHEN i.deletion > COALESCE(m.taken_by, 0)
+                        AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
+                        ELSE 2
+                    END
+                END,
+                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
+                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
+                CASE
+                    WHEN m.user_id IS NULL THEN 0
+                    ELSE CASE
+                        WHEN i.deletion > COALESCE(m.taken_by, 0)
+                        AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
+                        ELSE 0
+                    END
+                END,
+                CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
+                CASE
+                    WHEN m.user_id IS NULL THEN 0
+                    ELSE CASE WHEN m.changed_by = i.revision AND m.pinned_at IS NULL THEN 1 ELSE 0 END
+                END,
+                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END
+            )
+            ORDER BY i.ord
+        )::text AS results
     FROM
         unnest(
-            $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
-            $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
-            $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
-            $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
-            $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
-            $24::bigint[], $25::bigint[]
+            $17::bigint[], $18::text[] COLLATE "C", $19::bytea[], $20::bigint[], $21::bigint[],
+            $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[], $26::bigint[],
+            $27::bigint[], $28::bigint[], $29::bigint[], $30::bytea[]
         )
-    WITH ORDINALITY AS r(
-        user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
-        has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
-        erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes, conversations,
-        detail, has_detail, caller, has_caller, kept_until, revision, ord
-    )
-) AS q
-    LEFT JOIN (
-        SELECT
-            i.user_id,
-            json_agg(
-                json_build_array(
-                    CASE
-                        WHEN m.user_id IS NULL THEN 3
-                        ELSE CASE
-                            WHEN i.deletion IS NULL THEN 3
-                            WHEN i.deletion > COALESCE(m.taken_by, 0)
-                            AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
-                            ELSE 2
-                        END
-                    END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
-                    CASE
-                        WHEN m.user_id IS NULL THEN 0
-                        ELSE CASE
-                            WHEN i.deletion > COALESCE(m.taken_by, 0)
-                            AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
-                            ELSE 0
-                        END
-                    END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
-                    CASE
-                        WHEN m.user_id IS NULL THEN 0
-                        ELSE CASE WHEN m.changed_by = i.revision AND m.pinned_at IS NULL THEN 1 ELSE 0 END
-                    END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END
-                )
-                ORDER BY i.ord
-            )::text AS results
-        FROM (
-            SELECT
-                r.revision AS revision, r.user_id AS user_id,
-                uuid_send(r.conversation_key) AS conversation_key,
-                CASE WHEN r.has_deletion THEN r.deletion END AS deletion, r.recorded AS recorded,
-                CASE WHEN r.has_hidden_before THEN r.hidden_before END AS hidden_before,
-                CASE WHEN r.has_cleared_before THEN r.cleared_before END AS cleared_before,
-                CASE WHEN r.has_pinned_before THEN r.pinned_before END AS pinned_before,
-                CASE WHEN r.has_taken_before THEN r.taken_before END AS taken_before,
-                CASE WHEN r.has_away_before THEN r.away_before END AS away_before,
-                CASE WHEN r.has_head THEN r.head END AS head, r.muted_before AS muted_before,
-                r.marks_before AS marks_before,
-                CASE WHEN r.has_data_before THEN r.data_before END AS data_before, r.ord
-            FROM
-                unnest(
-                    $26::bigint[], $27::text[] COLLATE "C", $28::uuid[], $29::bigint[],
-                    $30::boolean[], $31::bigint[], $32::bigint[], $33::boolean[], $34::bigint[],
-                    $35::boolean[], $36::bigint[], $37::boolean[], $38::bigint[], $39::boolean[],
-                    $40::bigint[], $41::boolean[], $42::bigint[], $43::boolean[], $44::bigint[],
-                    $45::bigint[], $46::bytea[], $47::boolean[]
-                )
-            WITH ORDINALITY AS r(
-                revision, user_id, conversation_key, deletion, has_deletion, recorded,
-                hidden_before, has_hidden_before, cleared_before, has_cleared_before, pinned_before,
-                has_pinned_before, taken_before, has_taken_before, away_before, has_away_before,
-                head, has_head, muted_before, marks_before, data_before, has_data_before, ord
-            )
-        ) AS i
-            LEFT JOIN members AS m ON m.user_id = i.user_id
-            AND m.conversation_key = i.conversation_key
-        GROUP BY i.user_id
-    ) AS r ON r.user_id = q.user_id
+    WITH ORDINALITY AS i(
+        revision, user_id, conversation_key, deletion, recorded, hidden_before, cleared_before,
+        pinned_before, taken_before, away_before, head, muted_before, marks_before, data_before, ord
+    ) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key
+    GROUP BY i.user_id
+) AS r ON r.user_id = q.user_id
 RETURNING user_id, revision, results;
 
 -- deletions.show.alone
@@ -1362,11 +1111,8 @@ earlier AS (
 ),
 input AS (
     SELECT *
-    FROM (
-        SELECT uuid_send(r.conversation_key) AS conversation_key, r.head AS head, r.ord
-        FROM unnest($16::uuid[], $17::bigint[])
-        WITH ORDINALITY AS r(conversation_key, head, ord)
-    ) AS i
+    FROM unnest($16::bytea[], $17::bigint[])
+    WITH ORDINALITY AS i(conversation_key, head, ord)
 ),
 raised AS (
     INSERT INTO users (user_id, revision)
@@ -1453,42 +1199,21 @@ FROM earlier;
 WITH
 asked AS (
     SELECT *
-    FROM (
-        SELECT
-            r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
-            CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
-            CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
-            r.changed_at AS changed_at, r.synced AS synced,
-            CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
-            CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
-            CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
-            CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
-            CASE WHEN r.has_detail THEN r.detail END AS detail,
-            CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until, r.ord
-        FROM
-            unnest(
-                $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
-                $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
-                $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
-                $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
-                $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
-                $24::bigint[]
-            )
-        WITH ORDINALITY AS r(
-            user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
-            has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
-            erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes,
-            conversations, detail, has_detail, caller, has_caller, kept_until, ord
+    FROM
+        unnest(
+            $1::text[] COLLATE "C", $2::bytea[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[],
+            $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
+            $12::text[] COLLATE "C", $13::text[] COLLATE "C", $14::text[] COLLATE "C", $15::bigint[]
         )
-    ) AS q
+    WITH ORDINALITY AS q(
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, ord
+    )
 ),
 input AS (
     SELECT *
-    FROM (
-        SELECT r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key, r.head AS head, r.ord
-        FROM unnest($25::text[] COLLATE "C", $26::uuid[], $27::bigint[])
-        WITH ORDINALITY AS r(user_id, conversation_key, head, ord)
-    ) AS i
+    FROM unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[])
+    WITH ORDINALITY AS i(user_id, conversation_key, head, ord)
 ),
 earlier AS (
     SELECT
@@ -1629,11 +1354,8 @@ WHERE "messages"."conversation_key" = $1 AND "messages"."seq" > $2 AND "messages
 -- erasure.finish_changes
 UPDATE changes AS c SET
     erasable_from = NULL
-FROM (
-    SELECT r.user_id AS user_id, r.revision AS revision, r.ord
-    FROM unnest($2::text[] COLLATE "C", $3::bigint[])
-    WITH ORDINALITY AS r(user_id, revision, ord)
-) AS i
+FROM unnest($2::text[] COLLATE "C", $3::bigint[])
+WITH ORDINALITY AS i(user_id, revision, ord)
 WHERE c.user_id = i.user_id AND c.revision = i.revision AND c.erasable_from = $1;
 
 -- erasure.finish_conversation
@@ -1644,31 +1366,21 @@ WHERE "conversations"."conversation_key" = $1 AND "conversations"."erasable_from
 -- erasure.lease_changes
 UPDATE changes AS c SET
     erasable_from = $1
-FROM (
-    SELECT r.user_id AS user_id, r.revision AS revision, r.ord
-    FROM unnest($2::text[] COLLATE "C", $3::bigint[])
-    WITH ORDINALITY AS r(user_id, revision, ord)
-) AS i
+FROM unnest($2::text[] COLLATE "C", $3::bigint[])
+WITH ORDINALITY AS i(user_id, revision, ord)
 WHERE c.user_id = i.user_id AND c.revision = i.revision;
 
 -- erasure.lease_conversations
 UPDATE conversations AS c SET
     erasable_from = $1
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-    FROM unnest($2::uuid[])
-    WITH ORDINALITY AS r(conversation_key, ord)
-) AS i
+FROM unnest($2::bytea[])
+WITH ORDINALITY AS i(conversation_key, ord)
 WHERE c.conversation_key = i.conversation_key;
 
 -- erasure.lock_heads
 SELECT c.conversation_key
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.due AS due, r.ord
-    FROM unnest($1::uuid[], $2::bigint[])
-    WITH ORDINALITY AS r(conversation_key, due, ord)
-) AS i
-    CROSS JOIN conversations AS c
+FROM unnest($1::bytea[], $2::bigint[])
+WITH ORDINALITY AS i(conversation_key, due, ord) CROSS JOIN conversations AS c
 WHERE c.conversation_key = i.conversation_key AND (c.erasable_from IS NULL OR c.erasable_from > i.due)
 ORDER BY c.conversation_key
 FOR UPDATE;
@@ -1676,11 +1388,8 @@ FOR UPDATE;
 -- erasure.pass_on
 UPDATE conversations AS c SET
     erasable_from = i.due
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.due AS due, r.ord
-    FROM unnest($1::uuid[], $2::bigint[])
-    WITH ORDINALITY AS r(conversation_key, due, ord)
-) AS i
+FROM unnest($1::bytea[], $2::bigint[])
+WITH ORDINALITY AS i(conversation_key, due, ord)
 WHERE c.conversation_key = i.conversation_key AND (c.erasable_from IS NULL OR c.erasable_from > i.due);
 
 -- erasure.trim.changes
@@ -1747,28 +1456,20 @@ RETURNING kept_until AS time;
 UPDATE members AS m SET
     undo_ended = i.ended, taken_by = CASE WHEN m.taken_by > i.ended THEN m.taken_by END,
     kept_after = CASE WHEN i.cleared < m.cleared_through THEN i.cleared END
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ended AS ended, r.cleared AS cleared, r.ord
-    FROM unnest($2::uuid[], $3::bigint[], $4::bigint[])
-    WITH ORDINALITY AS r(conversation_key, ended, cleared, ord)
-) AS i
+FROM unnest($2::bytea[], $3::bigint[], $4::bigint[])
+WITH ORDINALITY AS i(conversation_key, ended, cleared, ord)
 WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
 
 -- erasure.undo.records
 SELECT c.revision, c.request_digest, c.kind, c.restorable_until, c.conversations, c.results, c.detail
-FROM
-    (SELECT r.revision AS revision, r.ord FROM unnest($2::bigint[]) WITH ORDINALITY AS r(revision, ord)) AS i
-    CROSS JOIN changes AS c
+FROM unnest($2::bigint[])
+WITH ORDINALITY AS i(revision, ord) CROSS JOIN changes AS c
 WHERE c.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND c.revision = i.revision;
 
 -- erasure.undo.stacks
 SELECT m.conversation_key, m.taken_by, m.undo_ended, m.cleared_through
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-    FROM unnest($2::uuid[])
-    WITH ORDINALITY AS r(conversation_key, ord)
-) AS i
-    CROSS JOIN members AS m
+FROM unnest($2::bytea[])
+WITH ORDINALITY AS i(conversation_key, ord) CROSS JOIN members AS m
 WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
 
 -- erasure.unlisting.deletions
@@ -1786,11 +1487,8 @@ WHERE "changes"."user_id" = $1 AND "changes"."revision" = $2;
 -- erasure.unlisting.unlist
 UPDATE members AS m SET
     unlisted_through = m.last_seq
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-    FROM unnest($2::uuid[])
-    WITH ORDINALITY AS r(conversation_key, ord)
-) AS i
+FROM unnest($2::bytea[])
+WITH ORDINALITY AS i(conversation_key, ord)
 WHERE
     m.user_id = CASE WHEN i.ord >= 0 THEN $1 END
     AND m.conversation_key = i.conversation_key
@@ -1818,11 +1516,8 @@ views AS (
                 END
             ) AS readable_after,
             CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END AS upper_end
-        FROM (
-            SELECT uuid_send(r.conversation_key) AS conversation_key, r.head AS head, r.ord
-            FROM unnest($1::uuid[], $2::bigint[])
-            WITH ORDINALITY AS r(conversation_key, head, ord)
-        ) AS i
+        FROM unnest($1::bytea[], $2::bigint[])
+        WITH ORDINALITY AS i(conversation_key, head, ord)
             CROSS JOIN members AS m
         WHERE m.conversation_key = i.conversation_key
             AND m.kind > 0
@@ -1844,12 +1539,8 @@ FROM covered
 WHERE lower_end > through
 UNION ALL
 SELECT i.conversation_key, COALESCE(t.upper_end, 0), i.head
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.head AS head, r.ord
-    FROM unnest($1::uuid[], $2::bigint[])
-    WITH ORDINALITY AS r(conversation_key, head, ord)
-) AS i
-    LEFT JOIN tops AS t ON t.conversation_key = i.conversation_key
+FROM unnest($1::bytea[], $2::bigint[])
+WITH ORDINALITY AS i(conversation_key, head, ord) LEFT JOIN tops AS t ON t.conversation_key = i.conversation_key
 WHERE i.head > COALESCE(t.upper_end, 0);
 
 -- events
@@ -1864,12 +1555,8 @@ LIMIT $3 + 0;
 -- folders.add
 INSERT INTO folder_conversations (user_id, folder_id, conversation_key, added_by, ord)
 SELECT $1, $2, i.conversation_key, $3, i.ord
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-    FROM unnest($4::uuid[])
-    WITH ORDINALITY AS r(conversation_key, ord)
-) AS i
-    CROSS JOIN members AS m
+FROM unnest($4::bytea[])
+WITH ORDINALITY AS i(conversation_key, ord) CROSS JOIN members AS m
 WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key
 ON CONFLICT (user_id, folder_id, conversation_key) DO NOTHING
 RETURNING conversation_key;
@@ -1932,14 +1619,7 @@ DELETE FROM folder_conversations
 WHERE
     user_id = $1
     AND folder_id = $2
-    AND conversation_key IN (
-        SELECT i.conversation_key
-        FROM (
-            SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-            FROM unnest($3::uuid[])
-            WITH ORDINALITY AS r(conversation_key, ord)
-        ) AS i
-    )
+    AND conversation_key IN (SELECT i.conversation_key FROM unnest($3::bytea[]) WITH ORDINALITY AS i(conversation_key, ord))
 RETURNING conversation_key;
 
 -- folders.rename
@@ -1978,11 +1658,8 @@ FROM (
 -- folders.touch
 UPDATE members AS m SET
     changed_by = $2
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-    FROM unnest($3::uuid[])
-    WITH ORDINALITY AS r(conversation_key, ord)
-) AS i
+FROM unnest($3::bytea[])
+WITH ORDINALITY AS i(conversation_key, ord)
 WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
 
 -- groups.earlier
@@ -2002,11 +1679,8 @@ INSERT INTO
         last_time, undo_ended
     )
 SELECT i.user_id, $1, 2, $2, $2, $2, $3, $4, i.revision
-FROM (
-    SELECT r.user_id AS user_id, r.revision AS revision, r.ord
-    FROM unnest($5::text[] COLLATE "C", $6::bigint[])
-    WITH ORDINALITY AS r(user_id, revision, ord)
-) AS i
+FROM unnest($5::text[] COLLATE "C", $6::bigint[])
+WITH ORDINALITY AS i(user_id, revision, ord)
 WHERE TRUE
 ORDER BY i.user_id
 ON CONFLICT (user_id, conversation_key) DO UPDATE SET
@@ -2020,11 +1694,8 @@ RETURNING user_id, joined_after, hidden_through, cleared_through, pinned_at, app
 -- groups.join.raise
 INSERT INTO users (user_id, revision)
 SELECT i.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
-FROM (
-    SELECT r.user_id AS user_id, r.ord
-    FROM unnest($2::text[] COLLATE "C")
-    WITH ORDINALITY AS r(user_id, ord)
-) AS i
+FROM unnest($2::text[] COLLATE "C")
+WITH ORDINALITY AS i(user_id, ord)
 WHERE
     (SELECT m.left_at IS NULL FROM members AS m WHERE m.user_id = i.user_id AND m.conversation_key = $1) IS NOT TRUE
 ORDER BY i.user_id
@@ -2035,11 +1706,8 @@ RETURNING user_id, revision;
 -- groups.leave.apply
 INSERT INTO members (user_id, conversation_key, left_at, last_seq, last_time)
 SELECT i.user_id, $1, $2, $2, $3
-FROM (
-    SELECT r.user_id AS user_id, r.revision AS revision, r.ord
-    FROM unnest($4::text[] COLLATE "C", $5::bigint[])
-    WITH ORDINALITY AS r(user_id, revision, ord)
-) AS i
+FROM unnest($4::text[] COLLATE "C", $5::bigint[])
+WITH ORDINALITY AS i(user_id, revision, ord)
 WHERE TRUE
 ORDER BY i.user_id
 ON CONFLICT (user_id, conversation_key) DO UPDATE SET
@@ -2049,11 +1717,8 @@ RETURNING user_id, joined_after, hidden_through, cleared_through, pinned_at, app
 -- groups.leave.raise
 INSERT INTO users (user_id, revision)
 SELECT i.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
-FROM (
-    SELECT r.user_id AS user_id, r.ord
-    FROM unnest($2::text[] COLLATE "C")
-    WITH ORDINALITY AS r(user_id, ord)
-) AS i
+FROM unnest($2::text[] COLLATE "C")
+WITH ORDINALITY AS i(user_id, ord)
 WHERE
     (SELECT m.left_at IS NULL FROM members AS m WHERE m.user_id = i.user_id AND m.conversation_key = $1) IS TRUE
 ORDER BY i.user_id
@@ -2081,11 +1746,8 @@ WHERE "conversations"."conversation_key" = $2;
 -- groups.record
 INSERT INTO changes (user_id, revision, kind, changed_at, kept_until, synced, conversations, results, caller)
 SELECT i.user_id, i.revision, $1, $2, $3, 1, $4, i.results, $5
-FROM (
-    SELECT r.user_id AS user_id, r.revision AS revision, r.results AS results, r.ord
-    FROM unnest($6::text[] COLLATE "C", $7::bigint[], $8::text[] COLLATE "C")
-    WITH ORDINALITY AS r(user_id, revision, results, ord)
-) AS i;
+FROM unnest($6::text[] COLLATE "C", $7::bigint[], $8::text[] COLLATE "C")
+WITH ORDINALITY AS i(user_id, revision, results, ord);
 
 -- groups.remember
 INSERT INTO
@@ -2100,12 +1762,8 @@ LIMIT 9;
 
 -- heads.heads
 SELECT c.conversation_key, c.canonical_id, c.last_seq, c.last_time, c.is_large
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-    FROM unnest($1::uuid[])
-    WITH ORDINALITY AS r(conversation_key, ord)
-) AS i
-    CROSS JOIN conversations AS c
+FROM unnest($1::bytea[])
+WITH ORDINALITY AS i(conversation_key, ord) CROSS JOIN conversations AS c
 WHERE c.conversation_key = i.conversation_key;
 
 -- heads.lock
@@ -2129,12 +1787,8 @@ RETURNING "conversation_key", "canonical_id", "last_seq", "last_time", "is_large
 -- heads.positions
 SELECT
     json_agg(CASE WHEN c.canonical_id <> i.canonical_id THEN -1 ELSE COALESCE(c.last_seq, 0) END ORDER BY i.ord)::text AS positions
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.canonical_id AS canonical_id, r.ord
-    FROM unnest($1::uuid[], $2::text[] COLLATE "C")
-    WITH ORDINALITY AS r(conversation_key, canonical_id, ord)
-) AS i
-    LEFT JOIN conversations AS c ON c.conversation_key = i.conversation_key;
+FROM unnest($1::bytea[], $2::text[] COLLATE "C")
+WITH ORDINALITY AS i(conversation_key, canonical_id, ord) LEFT JOIN conversations AS c ON c.conversation_key = i.conversation_key;
 
 -- lists.hidden.page
 WITH
@@ -2218,9 +1872,8 @@ FROM
 
 -- lists.hidden.restorable
 SELECT c.revision, c.restorable_until
-FROM
-    (SELECT r.revision AS revision, r.ord FROM unnest($3::bigint[]) WITH ORDINALITY AS r(revision, ord)) AS i
-    CROSS JOIN changes AS c
+FROM unnest($3::bigint[])
+WITH ORDINALITY AS i(revision, ord) CROSS JOIN changes AS c
 WHERE
     c.user_id = CASE WHEN i.ord >= 0 THEN $1 END
     AND c.revision = i.revision
@@ -2246,22 +1899,14 @@ SELECT
         )
         ELSE '[]'
     END AS folders
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-    FROM unnest($2::uuid[])
-    WITH ORDINALITY AS r(conversation_key, ord)
-) AS i
-    CROSS JOIN members AS m
+FROM unnest($2::bytea[])
+WITH ORDINALITY AS i(conversation_key, ord) CROSS JOIN members AS m
 WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
 
 -- lists.members.known
 SELECT m.conversation_key
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-    FROM unnest($2::uuid[])
-    WITH ORDINALITY AS r(conversation_key, ord)
-) AS i
-    CROSS JOIN members AS m
+FROM unnest($2::bytea[])
+WITH ORDINALITY AS i(conversation_key, ord) CROSS JOIN members AS m
 WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
 
 -- lists.parts.part.folder
@@ -2528,14 +2173,7 @@ matching AS (
             WHEN ($9 = 1 OR entry.last_seq <= entry.read_through OR entry.last_seq <= entry.cleared_through)
             AND ($10 IS NULL OR entry.last_time < $10 OR entry.last_seq <= entry.cleared_through)
             AND ($8 = 1 OR entry.pinned_at IS NULL)
-            AND entry.conversation_key NOT IN (
-                SELECT x.conversation_key
-                FROM (
-                    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-                    FROM unnest($13::uuid[])
-                    WITH ORDINALITY AS r(conversation_key, ord)
-                ) AS x
-            ) THEN TRUE
+            AND entry.conversation_key NOT IN (SELECT x.conversation_key FROM unnest($13::bytea[]) WITH ORDINALITY AS x(conversation_key, ord)) THEN TRUE
             ELSE FALSE
         END
     ORDER BY entry.last_time, entry.conversation_key DESC
@@ -2553,14 +2191,7 @@ without_copy AS (
     WHERE
         entry.last_time IS NULL
         AND ($8 = 1 OR entry.pinned_at IS NULL)
-        AND entry.conversation_key NOT IN (
-            SELECT x.conversation_key
-            FROM (
-                SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-                FROM unnest($13::uuid[])
-                WITH ORDINALITY AS r(conversation_key, ord)
-            ) AS x
-        )
+        AND entry.conversation_key NOT IN (SELECT x.conversation_key FROM unnest($13::bytea[]) WITH ORDINALITY AS x(conversation_key, ord))
 )
 SELECT
     (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
@@ -2607,14 +2238,7 @@ matching AS (
             WHEN ($9 = 1 OR entry.last_seq <= entry.read_through OR entry.last_seq <= entry.cleared_through)
             AND ($10 IS NULL OR entry.last_time < $10 OR entry.last_seq <= entry.cleared_through)
             AND ($8 = 1 OR entry.pinned_at IS NULL)
-            AND entry.conversation_key NOT IN (
-                SELECT x.conversation_key
-                FROM (
-                    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-                    FROM unnest($12::uuid[])
-                    WITH ORDINALITY AS r(conversation_key, ord)
-                ) AS x
-            ) THEN TRUE
+            AND entry.conversation_key NOT IN (SELECT x.conversation_key FROM unnest($12::bytea[]) WITH ORDINALITY AS x(conversation_key, ord)) THEN TRUE
             ELSE FALSE
         END
     ORDER BY entry.last_time, entry.conversation_key DESC
@@ -2655,14 +2279,7 @@ without_copy AS (
     WHERE
         entry.last_time IS NULL
         AND ($8 = 1 OR entry.pinned_at IS NULL)
-        AND entry.conversation_key NOT IN (
-            SELECT x.conversation_key
-            FROM (
-                SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-                FROM unnest($12::uuid[])
-                WITH ORDINALITY AS r(conversation_key, ord)
-            ) AS x
-        )
+        AND entry.conversation_key NOT IN (SELECT x.conversation_key FROM unnest($12::bytea[]) WITH ORDINALITY AS x(conversation_key, ord))
 )
 SELECT
     (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
@@ -2842,42 +2459,23 @@ INSERT INTO members (user_id, conversation_key, kind, read_through, last_seq, la
 SELECT user_id, conversation_key, kind, read_through, last_seq, last_time
 FROM (
     SELECT i.user_id, i.conversation_key, i.kind, i.read_through, i.last_seq, i.last_time
-    FROM (
-        SELECT
-            r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key, r.kind AS kind,
-            r.read_through AS read_through, r.last_seq AS last_seq, r.last_time AS last_time, r.ord
-        FROM unnest($1::text[] COLLATE "C", $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
-        WITH ORDINALITY AS r(user_id, conversation_key, kind, read_through, last_seq, last_time, ord)
-    ) AS i
+    FROM
+        unnest($1::text[] COLLATE "C", $2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
+    WITH ORDINALITY AS i(user_id, conversation_key, kind, read_through, last_seq, last_time, ord)
     UNION ALL
     SELECT m.user_id, m.conversation_key, m.kind, COALESCE(o.read_through, 0), i.last_seq, i.last_time
-    FROM (
-        SELECT
-            uuid_send(r.conversation_key) AS conversation_key, r.last_seq AS last_seq,
-            r.last_time AS last_time, r.ord
-        FROM unnest($7::uuid[], $8::bigint[], $9::bigint[])
-        WITH ORDINALITY AS r(conversation_key, last_seq, last_time, ord)
-    ) AS i
-        CROSS JOIN members AS m
-        LEFT JOIN (
-            SELECT
-                r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key,
-                r.read_through AS read_through, r.ord
-            FROM unnest($10::text[] COLLATE "C", $11::uuid[], $12::bigint[])
-            WITH ORDINALITY AS r(user_id, conversation_key, read_through, ord)
-        ) AS o ON o.user_id = m.user_id
-        AND o.conversation_key = m.conversation_key
+    FROM unnest($7::bytea[], $8::bigint[], $9::bigint[])
+    WITH ORDINALITY AS i(conversation_key, last_seq, last_time, ord)
+    CROSS JOIN members AS m
+    LEFT JOIN unnest($10::text[] COLLATE "C", $11::bytea[], $12::bigint[])
+    WITH ORDINALITY AS o(user_id, conversation_key, read_through, ord) ON o.user_id = m.user_id
+    AND o.conversation_key = m.conversation_key
     WHERE m.conversation_key = i.conversation_key
         AND m.kind > 0 AND m.left_at IS NULL
     UNION ALL
     SELECT m.user_id, m.conversation_key, m.kind, i.read_through, NULL, NULL
-    FROM (
-        SELECT
-            r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key,
-            r.read_through AS read_through, r.ord
-        FROM unnest($13::text[] COLLATE "C", $14::uuid[], $15::bigint[])
-        WITH ORDINALITY AS r(user_id, conversation_key, read_through, ord)
-    ) AS i
+    FROM unnest($13::text[] COLLATE "C", $14::bytea[], $15::bigint[])
+    WITH ORDINALITY AS i(user_id, conversation_key, read_through, ord)
         CROSS JOIN members AS m
     WHERE m.user_id = i.user_id
         AND m.conversation_key = i.conversation_key AND m.left_at IS NULL
@@ -2900,15 +2498,8 @@ RETURNING user_id, conversation_key;
 
 -- messages.append.placing.erased_since
 SELECT 1 AS one
-FROM (
-    SELECT
-        r.number AS number, uuid_send(r.conversation_key) AS conversation_key,
-        r.sender_user_id AS sender_user_id,
-        CASE WHEN r.has_client_message_id THEN r.client_message_id END AS client_message_id, r.ord
-    FROM unnest($1::bigint[], $2::uuid[], $3::text[] COLLATE "C", $4::text[] COLLATE "C", $5::boolean[])
-    WITH ORDINALITY AS r(number, conversation_key, sender_user_id, client_message_id, has_client_message_id, ord)
-) AS i
-    CROSS JOIN erased_messages AS m
+FROM unnest($1::bigint[], $2::bytea[], $3::text[] COLLATE "C", $4::text[] COLLATE "C")
+WITH ORDINALITY AS i(number, conversation_key, sender_user_id, client_message_id, ord) CROSS JOIN erased_messages AS m
 WHERE
     m.conversation_key = i.conversation_key
     AND m.sender_user_id = i.sender_user_id
@@ -2919,24 +2510,15 @@ LIMIT 1;
 WITH
 input AS (
     SELECT *
-    FROM (
-        SELECT
-            r.number AS number, uuid_send(r.conversation_key) AS conversation_key,
-            r.canonical_id AS canonical_id, r.sender_user_id AS sender_user_id,
-            CASE WHEN r.has_client_message_id THEN r.client_message_id END AS client_message_id,
-            CASE WHEN r.has_payload_type THEN r.payload_type END AS payload_type,
-            CASE WHEN r.has_content THEN r.content END AS content, r.ord
-        FROM
-            unnest(
-                $3::bigint[], $4::uuid[], $5::text[] COLLATE "C", $6::text[] COLLATE "C",
-                $7::text[] COLLATE "C", $8::boolean[], $9::text[] COLLATE "C", $10::boolean[],
-                $11::bytea[], $12::boolean[]
-            )
-        WITH ORDINALITY AS r(
-            number, conversation_key, canonical_id, sender_user_id, client_message_id,
-            has_client_message_id, payload_type, has_payload_type, content, has_content, ord
+    FROM
+        unnest(
+            $3::bigint[], $4::bytea[], $5::text[] COLLATE "C", $6::text[] COLLATE "C",
+            $7::text[] COLLATE "C", $8::text[] COLLATE "C", $9::bytea[]
         )
-    ) AS i
+    WITH ORDINALITY AS i(
+        number, conversation_key, canonical_id, sender_user_id, client_message_id, payload_type,
+        content, ord
+    )
 ),
 earlier AS (
     SELECT i.number, m.seq, m.sender_user_id, m.send_time, m.payload_type, m.content, NULL AS fingerprint
@@ -3007,14 +2589,8 @@ FROM placed AS p;
 SELECT
     c.conversation_key, c.canonical_id, c.last_seq, c.last_time, c.is_large, m.seq,
     m.sender_user_id, m.send_time, m.payload_type, m.content
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.seq AS seq, r.ord
-    FROM unnest($1::uuid[], $2::bigint[])
-    WITH ORDINALITY AS r(conversation_key, seq, ord)
-) AS i
-    CROSS JOIN conversations AS c
-    LEFT JOIN messages AS m ON m.conversation_key = c.conversation_key
-    AND m.seq = i.seq
+FROM unnest($1::bytea[], $2::bigint[])
+WITH ORDINALITY AS i(conversation_key, seq, ord) CROSS JOIN conversations AS c LEFT JOIN messages AS m ON m.conversation_key = c.conversation_key AND m.seq = i.seq
 WHERE c.conversation_key = i.conversation_key;
 
 -- messages.history.page
@@ -3041,18 +2617,12 @@ WHERE
 INSERT INTO
     erased_messages (conversation_key, sender_user_id, client_message_id, seq, send_time, fingerprint, recognised_until)
 SELECT $1, sender_user_id, client_message_id, seq, send_time, fingerprint, recognised_until
-FROM (
-    SELECT
-        r.sender_user_id AS sender_user_id, r.client_message_id AS client_message_id, r.seq AS seq,
-        r.send_time AS send_time, r.fingerprint AS fingerprint,
-        r.recognised_until AS recognised_until, r.ord
-    FROM
-        unnest(
-            $2::text[] COLLATE "C", $3::text[] COLLATE "C", $4::bigint[], $5::bigint[],
-            $6::bigint[], $7::bigint[]
-        )
-    WITH ORDINALITY AS r(sender_user_id, client_message_id, seq, send_time, fingerprint, recognised_until, ord)
-) AS i
+FROM
+    unnest(
+        $2::text[] COLLATE "C", $3::text[] COLLATE "C", $4::bigint[], $5::bigint[], $6::bigint[],
+        $7::bigint[]
+    )
+WITH ORDINALITY AS i(sender_user_id, client_message_id, seq, send_time, fingerprint, recognised_until, ord)
 WHERE TRUE
 ON CONFLICT (conversation_key, sender_user_id, client_message_id) DO NOTHING;
 
@@ -3065,13 +2635,8 @@ earlier AS (
 ),
 input AS (
     SELECT *
-    FROM (
-        SELECT
-            uuid_send(r.conversation_key) AS conversation_key,
-            CASE WHEN r.has_custom_data THEN r.custom_data END AS custom_data, r.ord
-        FROM unnest($16::uuid[], $17::bytea[], $18::boolean[])
-        WITH ORDINALITY AS r(conversation_key, custom_data, has_custom_data, ord)
-    ) AS i
+    FROM unnest($16::bytea[], $17::bytea[])
+    WITH ORDINALITY AS i(conversation_key, custom_data, ord)
 ),
 raised AS (
     INSERT INTO users (user_id, revision)
@@ -3124,44 +2689,21 @@ FROM earlier;
 WITH
 asked AS (
     SELECT *
-    FROM (
-        SELECT
-            r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
-            CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
-            CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
-            r.changed_at AS changed_at, r.synced AS synced,
-            CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
-            CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
-            CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
-            CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
-            CASE WHEN r.has_detail THEN r.detail END AS detail,
-            CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until, r.ord
-        FROM
-            unnest(
-                $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
-                $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
-                $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
-                $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
-                $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
-                $24::bigint[]
-            )
-        WITH ORDINALITY AS r(
-            user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
-            has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
-            erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes,
-            conversations, detail, has_detail, caller, has_caller, kept_until, ord
+    FROM
+        unnest(
+            $1::text[] COLLATE "C", $2::bytea[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[],
+            $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
+            $12::text[] COLLATE "C", $13::text[] COLLATE "C", $14::text[] COLLATE "C", $15::bigint[]
         )
-    ) AS q
+    WITH ORDINALITY AS q(
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, ord
+    )
 ),
 input AS (
     SELECT *
-    FROM (
-        SELECT
-            r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key,
-            CASE WHEN r.has_custom_data THEN r.custom_data END AS custom_data, r.ord
-        FROM unnest($25::text[] COLLATE "C", $26::uuid[], $27::bytea[], $28::boolean[])
-        WITH ORDINALITY AS r(user_id, conversation_key, custom_data, has_custom_data, ord)
-    ) AS i
+    FROM unnest($16::text[] COLLATE "C", $17::bytea[], $18::bytea[])
+    WITH ORDINALITY AS i(user_id, conversation_key, custom_data, ord)
 ),
 earlier AS (
     SELECT
@@ -3234,11 +2776,8 @@ earlier AS (
 ),
 input AS (
     SELECT *
-    FROM (
-        SELECT uuid_send(r.conversation_key) AS conversation_key, r.added AS added, r.removed AS removed, r.ord
-        FROM unnest($16::uuid[], $17::bigint[], $18::bigint[])
-        WITH ORDINALITY AS r(conversation_key, added, removed, ord)
-    ) AS i
+    FROM unnest($16::bytea[], $17::bigint[], $18::bigint[])
+    WITH ORDINALITY AS i(conversation_key, added, removed, ord)
 ),
 raised AS (
     INSERT INTO users (user_id, revision)
@@ -3298,44 +2837,21 @@ FROM earlier;
 WITH
 asked AS (
     SELECT *
-    FROM (
-        SELECT
-            r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
-            CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
-            CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
-            r.changed_at AS changed_at, r.synced AS synced,
-            CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
-            CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
-            CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
-            CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
-            CASE WHEN r.has_detail THEN r.detail END AS detail,
-            CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until, r.ord
-        FROM
-            unnest(
-                $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
-                $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
-                $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
-                $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
-                $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
-                $24::bigint[]
-            )
-        WITH ORDINALITY AS r(
-            user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
-            has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
-            erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes,
-            conversations, detail, has_detail, caller, has_caller, kept_until, ord
+    FROM
+        unnest(
+            $1::text[] COLLATE "C", $2::bytea[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[],
+            $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
+            $12::text[] COLLATE "C", $13::text[] COLLATE "C", $14::text[] COLLATE "C", $15::bigint[]
         )
-    ) AS q
+    WITH ORDINALITY AS q(
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, ord
+    )
 ),
 input AS (
     SELECT *
-    FROM (
-        SELECT
-            r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key,
-            r.added AS added, r.removed AS removed, r.ord
-        FROM unnest($25::text[] COLLATE "C", $26::uuid[], $27::bigint[], $28::bigint[])
-        WITH ORDINALITY AS r(user_id, conversation_key, added, removed, ord)
-    ) AS i
+    FROM unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[], $19::bigint[])
+    WITH ORDINALITY AS i(user_id, conversation_key, added, removed, ord)
 ),
 earlier AS (
     SELECT
@@ -3413,11 +2929,8 @@ earlier AS (
 ),
 input AS (
     SELECT *
-    FROM (
-        SELECT uuid_send(r.conversation_key) AS conversation_key, r.muted AS muted, r.ord
-        FROM unnest($16::uuid[], $17::bigint[])
-        WITH ORDINALITY AS r(conversation_key, muted, ord)
-    ) AS i
+    FROM unnest($16::bytea[], $17::bigint[])
+    WITH ORDINALITY AS i(conversation_key, muted, ord)
 ),
 raised AS (
     INSERT INTO users (user_id, revision)
@@ -3470,42 +2983,21 @@ FROM earlier;
 WITH
 asked AS (
     SELECT *
-    FROM (
-        SELECT
-            r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
-            CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
-            CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
-            r.changed_at AS changed_at, r.synced AS synced,
-            CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
-            CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
-            CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
-            CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
-            CASE WHEN r.has_detail THEN r.detail END AS detail,
-            CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until, r.ord
-        FROM
-            unnest(
-                $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
-                $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
-                $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
-                $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
-                $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
-                $24::bigint[]
-            )
-        WITH ORDINALITY AS r(
-            user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
-            has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
-            erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes,
-            conversations, detail, has_detail, caller, has_caller, kept_until, ord
+    FROM
+        unnest(
+            $1::text[] COLLATE "C", $2::bytea[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[],
+            $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
+            $12::text[] COLLATE "C", $13::text[] COLLATE "C", $14::text[] COLLATE "C", $15::bigint[]
         )
-    ) AS q
+    WITH ORDINALITY AS q(
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, ord
+    )
 ),
 input AS (
     SELECT *
-    FROM (
-        SELECT r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key, r.muted AS muted, r.ord
-        FROM unnest($25::text[] COLLATE "C", $26::uuid[], $27::bigint[])
-        WITH ORDINALITY AS r(user_id, conversation_key, muted, ord)
-    ) AS i
+    FROM unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[])
+    WITH ORDINALITY AS i(user_id, conversation_key, muted, ord)
 ),
 earlier AS (
     SELECT
@@ -3573,27 +3065,22 @@ FROM earlier;
 UPDATE members AS m SET
     pinned_at = CASE
         WHEN m.pinned_at IS NULL
-        AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
-        AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
+        AND LEAST(m.left_at, i.position) > m.hidden_through
+        AND LEAST(m.left_at, i.position) > m.joined_after
         AND m.stays_away = 0 THEN i.revision
         ELSE m.pinned_at
     END,
     changed_by = CASE
         WHEN m.pinned_at IS NULL
-        AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
-        AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
+        AND LEAST(m.left_at, i.position) > m.hidden_through
+        AND LEAST(m.left_at, i.position) > m.joined_after
         AND m.stays_away = 0 THEN i.revision
         ELSE m.changed_by
     END
 FROM (
     SELECT *
-    FROM (
-        SELECT
-            r.revision AS revision, r.user_id AS user_id,
-            uuid_send(r.conversation_key) AS conversation_key, r.position AS position, r.ord
-        FROM unnest($1::bigint[], $2::text[] COLLATE "C", $3::uuid[], $4::bigint[])
-        WITH ORDINALITY AS r(revision, user_id, conversation_key, position, ord)
-    ) AS i
+    FROM unnest($1::bigint[], $2::text[] COLLATE "C", $3::bytea[], $4::bigint[])
+    WITH ORDINALITY AS i(revision, user_id, conversation_key, position, ord)
     ORDER BY user_id, conversation_key
 ) AS i
 WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
@@ -3607,11 +3094,8 @@ earlier AS (
 ),
 input AS (
     SELECT *
-    FROM (
-        SELECT uuid_send(r.conversation_key) AS conversation_key, r.position AS position, r.ord
-        FROM unnest($16::uuid[], $17::bigint[])
-        WITH ORDINALITY AS r(conversation_key, position, ord)
-    ) AS i
+    FROM unnest($16::bytea[], $17::bigint[])
+    WITH ORDINALITY AS i(conversation_key, position, ord)
 ),
 raised AS (
     INSERT INTO users (user_id, revision)
@@ -3633,15 +3117,15 @@ applied AS (
     UPDATE members AS m SET
         pinned_at = CASE
             WHEN m.pinned_at IS NULL
-            AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
-            AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
+            AND LEAST(m.left_at, i.position) > m.hidden_through
+            AND LEAST(m.left_at, i.position) > m.joined_after
             AND m.stays_away = 0 THEN i.revision
             ELSE m.pinned_at
         END,
         changed_by = CASE
             WHEN m.pinned_at IS NULL
-            AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
-            AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
+            AND LEAST(m.left_at, i.position) > m.hidden_through
+            AND LEAST(m.left_at, i.position) > m.joined_after
             AND m.stays_away = 0 THEN i.revision
             ELSE m.changed_by
         END
@@ -3652,8 +3136,8 @@ applied AS (
         CASE
             WHEN m.changed_by = i.revision THEN 1
             WHEN NOT (
-                (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
-                AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
+                LEAST(m.left_at, i.position) > m.hidden_through
+                AND LEAST(m.left_at, i.position) > m.joined_after
                 AND m.stays_away = 0
             ) THEN 4
             ELSE 2
@@ -3695,66 +3179,40 @@ SELECT
     q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
     q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
     q.kept_until, q.revision, COALESCE(r.results, '[]')
-FROM (
-    SELECT
-        r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
-        CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
-        CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
-        r.changed_at AS changed_at, r.synced AS synced,
-        CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
-        CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
-        CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
-        CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
-        CASE WHEN r.has_detail THEN r.detail END AS detail,
-        CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until,
-        r.revision AS revision, r.ord
-    FROM
-        unnest(
-            $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
-            $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
-            $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
-            $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
-            $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
-            $24::bigint[], $25::bigint[]
-        )
-    WITH ORDINALITY AS r(
-        user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
-        has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
-        erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes, conversations,
-        detail, has_detail, caller, has_caller, kept_until, revision, ord
+FROM
+    unnest(
+        $1::text[] COLLATE "C", $2::bytea[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[],
+        $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
+        $12::text[] COLLATE "C", $13::text[] COLLATE "C", $14::text[] COLLATE "C", $15::bigint[],
+        $16::bigint[]
     )
-) AS q
-    LEFT JOIN (
-        SELECT
-            i.user_id,
-            json_agg(
-                json_build_array(
-                    CASE
-                        WHEN m.user_id IS NULL THEN 3
-                        ELSE CASE
-                            WHEN m.changed_by = i.revision THEN 1
-                            WHEN NOT (
-                                (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
-                                AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
-                                AND m.stays_away = 0
-                            ) THEN 4
-                            ELSE 2
-                        END
+WITH ORDINALITY AS q(
+    user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+    erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, ord
+) LEFT JOIN (
+    SELECT
+        i.user_id,
+        json_agg(
+            json_build_array(
+                CASE
+                    WHEN m.user_id IS NULL THEN 3
+                    ELSE CASE
+                        WHEN m.changed_by = i.revision THEN 1
+                        WHEN NOT (
+                            LEAST(m.left_at, i.position) > m.hidden_through
+                            AND LEAST(m.left_at, i.position) > m.joined_after
+                            AND m.stays_away = 0
+                        ) THEN 4
+                        ELSE 2
                     END
-                )
-                ORDER BY i.ord
-            )::text AS results
-        FROM (
-            SELECT
-                r.revision AS revision, r.user_id AS user_id,
-                uuid_send(r.conversation_key) AS conversation_key, r.position AS position, r.ord
-            FROM unnest($26::bigint[], $27::text[] COLLATE "C", $28::uuid[], $29::bigint[])
-            WITH ORDINALITY AS r(revision, user_id, conversation_key, position, ord)
-        ) AS i
-            LEFT JOIN members AS m ON m.user_id = i.user_id
-            AND m.conversation_key = i.conversation_key
-        GROUP BY i.user_id
-    ) AS r ON r.user_id = q.user_id
+                END
+            )
+            ORDER BY i.ord
+        )::text AS results
+    FROM unnest($17::bigint[], $18::text[] COLLATE "C", $19::bytea[], $20::bigint[])
+    WITH ORDINALITY AS i(revision, user_id, conversation_key, position, ord) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key
+    GROUP BY i.user_id
+) AS r ON r.user_id = q.user_id
 RETURNING user_id, revision, results;
 
 -- settings.read.alone
@@ -3766,11 +3224,8 @@ earlier AS (
 ),
 input AS (
     SELECT *
-    FROM (
-        SELECT uuid_send(r.conversation_key) AS conversation_key, r.position AS position, r.ord
-        FROM unnest($16::uuid[], $17::bigint[])
-        WITH ORDINALITY AS r(conversation_key, position, ord)
-    ) AS i
+    FROM unnest($16::bytea[], $17::bigint[])
+    WITH ORDINALITY AS i(conversation_key, position, ord)
 ),
 raised AS (
     INSERT INTO users (user_id, revision)
@@ -3788,11 +3243,11 @@ targets AS MATERIALIZED (
 applied AS (
     UPDATE members AS m SET
         read_through = CASE
-            WHEN (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > GREATEST(m.read_through, m.joined_after) THEN (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END)
+            WHEN LEAST(m.left_at, i.position) > GREATEST(m.read_through, m.joined_after) THEN LEAST(m.left_at, i.position)
             ELSE m.read_through
         END,
         read_by = CASE
-            WHEN (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > GREATEST(m.read_through, m.joined_after) THEN i.revision
+            WHEN LEAST(m.left_at, i.position) > GREATEST(m.read_through, m.joined_after) THEN i.revision
             ELSE m.read_by
         END
     FROM targets AS i
@@ -3833,44 +3288,21 @@ FROM earlier;
 WITH
 asked AS (
     SELECT *
-    FROM (
-        SELECT
-            r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
-            CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
-            CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
-            r.changed_at AS changed_at, r.synced AS synced,
-            CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
-            CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
-            CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
-            CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
-            CASE WHEN r.has_detail THEN r.detail END AS detail,
-            CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until, r.ord
-        FROM
-            unnest(
-                $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
-                $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
-                $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
-                $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
-                $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
-                $24::bigint[]
-            )
-        WITH ORDINALITY AS r(
-            user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
-            has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
-            erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes,
-            conversations, detail, has_detail, caller, has_caller, kept_until, ord
+    FROM
+        unnest(
+            $1::text[] COLLATE "C", $2::bytea[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[],
+            $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
+            $12::text[] COLLATE "C", $13::text[] COLLATE "C", $14::text[] COLLATE "C", $15::bigint[]
         )
-    ) AS q
+    WITH ORDINALITY AS q(
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, ord
+    )
 ),
 input AS (
     SELECT *
-    FROM (
-        SELECT
-            r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key,
-            r.position AS position, r.ord
-        FROM unnest($25::text[] COLLATE "C", $26::uuid[], $27::bigint[])
-        WITH ORDINALITY AS r(user_id, conversation_key, position, ord)
-    ) AS i
+    FROM unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[])
+    WITH ORDINALITY AS i(user_id, conversation_key, position, ord)
 ),
 earlier AS (
     SELECT
@@ -3898,11 +3330,11 @@ targets AS MATERIALIZED (
 applied AS (
     UPDATE members AS m SET
         read_through = CASE
-            WHEN (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > GREATEST(m.read_through, m.joined_after) THEN (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END)
+            WHEN LEAST(m.left_at, i.position) > GREATEST(m.read_through, m.joined_after) THEN LEAST(m.left_at, i.position)
             ELSE m.read_through
         END,
         read_by = CASE
-            WHEN (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > GREATEST(m.read_through, m.joined_after) THEN i.revision
+            WHEN LEAST(m.left_at, i.position) > GREATEST(m.read_through, m.joined_after) THEN i.revision
             ELSE m.read_by
         END
     FROM targets AS i
@@ -3951,11 +3383,8 @@ earlier AS (
 ),
 input AS (
     SELECT *
-    FROM (
-        SELECT uuid_send(r.conversation_key) AS conversation_key, r.position AS position, r.ord
-        FROM unnest($16::uuid[], $17::bigint[])
-        WITH ORDINALITY AS r(conversation_key, position, ord)
-    ) AS i
+    FROM unnest($16::bytea[], $17::bigint[])
+    WITH ORDINALITY AS i(conversation_key, position, ord)
 ),
 raised AS (
     INSERT INTO users (user_id, revision)
@@ -3981,8 +3410,8 @@ applied AS (
         CASE
             WHEN m.changed_by = i.revision THEN 1
             WHEN NOT (
-                (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
-                AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
+                LEAST(m.left_at, i.position) > m.hidden_through
+                AND LEAST(m.left_at, i.position) > m.joined_after
                 AND m.stays_away = 0
             ) THEN 4
             ELSE 2
@@ -4018,44 +3447,21 @@ FROM earlier;
 WITH
 asked AS (
     SELECT *
-    FROM (
-        SELECT
-            r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
-            CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
-            CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
-            r.changed_at AS changed_at, r.synced AS synced,
-            CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
-            CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
-            CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
-            CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
-            CASE WHEN r.has_detail THEN r.detail END AS detail,
-            CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until, r.ord
-        FROM
-            unnest(
-                $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
-                $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
-                $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
-                $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
-                $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
-                $24::bigint[]
-            )
-        WITH ORDINALITY AS r(
-            user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
-            has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
-            erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes,
-            conversations, detail, has_detail, caller, has_caller, kept_until, ord
+    FROM
+        unnest(
+            $1::text[] COLLATE "C", $2::bytea[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[],
+            $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
+            $12::text[] COLLATE "C", $13::text[] COLLATE "C", $14::text[] COLLATE "C", $15::bigint[]
         )
-    ) AS q
+    WITH ORDINALITY AS q(
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, ord
+    )
 ),
 input AS (
     SELECT *
-    FROM (
-        SELECT
-            r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key,
-            r.position AS position, r.ord
-        FROM unnest($25::text[] COLLATE "C", $26::uuid[], $27::bigint[])
-        WITH ORDINALITY AS r(user_id, conversation_key, position, ord)
-    ) AS i
+    FROM unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[])
+    WITH ORDINALITY AS i(user_id, conversation_key, position, ord)
 ),
 earlier AS (
     SELECT
@@ -4091,8 +3497,8 @@ applied AS (
         CASE
             WHEN m.changed_by = i.revision THEN 1
             WHEN NOT (
-                (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
-                AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
+                LEAST(m.left_at, i.position) > m.hidden_through
+                AND LEAST(m.left_at, i.position) > m.joined_after
                 AND m.stays_away = 0
             ) THEN 4
             ELSE 2
@@ -4166,9 +3572,5 @@ WHERE "users"."user_id" = $1;
 SELECT
     i.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
     GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision
-FROM (
-    SELECT r.user_id AS user_id, r.ord
-    FROM unnest($1::text[] COLLATE "C")
-    WITH ORDINALITY AS r(user_id, ord)
-) AS i
-    LEFT JOIN users AS u ON u.user_id = i.user_id;
+FROM unnest($1::text[] COLLATE "C")
+WITH ORDINALITY AS i(user_id, ord) LEFT JOIN users AS u ON u.user_id = i.user_id;

@@ -98,37 +98,33 @@ UPDATE members AS m SET
             CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
             CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
         FROM (
-            SELECT ruled.*, hides
-                OR clears OR away <> m.stays_away AS takes
+            SELECT *, (hides OR clears OR away <> m.stays_away) AS takes
             FROM (
-                SELECT hiding.*
+                SELECT
+                    reached.*,
+                    CASE
+                        WHEN i.stays_away IS NULL
+                        OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
+                        WHEN m.stays_away = 0
+                        AND last > hidden
+                        AND last > m.joined_after THEN 0
+                        ELSE i.stays_away
+                    END AS away
                 FROM (
                     SELECT
-                        reached.*,
-                        CASE
-                            WHEN i.stays_away IS NULL
-                            OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
-                            WHEN m.stays_away = 0
-                            AND last > hidden
-                            AND last > m.joined_after THEN 0
-                            ELSE i.stays_away
-                        END AS away
+                        reach.*,
+                        CASE WHEN hide > m.hidden_through AND hide > m.joined_after THEN hide ELSE m.hidden_through END AS hidden,
+                        hide > m.hidden_through
+                        AND hide > m.joined_after AS hides, clear > m.cleared_through
+                        AND clear > m.joined_after AS clears
                     FROM (
                         SELECT
-                            reach.*,
-                            CASE WHEN hide > m.hidden_through AND hide > m.joined_after THEN hide ELSE m.hidden_through END AS hidden,
-                            hide > m.hidden_through
-                            AND hide > m.joined_after AS hides, clear > m.cleared_through
-                            AND clear > m.joined_after AS clears
-                        FROM (
-                            SELECT
-                                (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
-                                (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
-                                (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
-                        ) AS reach
-                    ) AS reached
-                ) AS hiding
-            ) AS ruled
+                            (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
+                            (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
+                            (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
+                    ) AS reach
+                ) AS reached
+            ) AS hiding
         ) AS rule
     )
 FROM (
@@ -146,7 +142,7 @@ FROM (
 WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 -- SCAN r VIRTUAL TABLE INDEX 1:
 -- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
--- CORRELATED SCALAR SUBQUERY 6
+-- CORRELATED SCALAR SUBQUERY 5
 --   CO-ROUTINE reach
 --     SCAN CONSTANT ROW
 --   SCAN reach
@@ -189,8 +185,8 @@ FROM (
                                 AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
                                 WHEN (
                                     CASE
-                                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
-                                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
+                                        WHEN m.left_at < MAX(i.hide_through, i.clear_through) THEN m.left_at
+                                        ELSE MAX(i.hide_through, i.clear_through)
                                     END
                                 ) < last THEN 3
                                 ELSE 1
@@ -261,44 +257,30 @@ UPDATE members AS m SET
             CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
             CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
         FROM (
-            SELECT ruled.*, hides
-                OR clears OR away <> m.stays_away AS takes
+            SELECT *, (hides OR clears OR away <> m.stays_away) AS takes
             FROM (
-                SELECT hiding.*
+                SELECT
+                    reached.*,
+                    CASE
+                        WHEN NOT (
+                            i.planned_at IS NULL
+                            OR (
+                                COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                AND COALESCE(m.changed_by, 0) <= i.planned_at
+                            )
+                        )
+                        OR i.stays_away IS NULL
+                        OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
+                        WHEN m.stays_away = 0
+                        AND last > hidden
+                        AND last > m.joined_after THEN 0
+                        ELSE i.stays_away
+                    END AS away
                 FROM (
                     SELECT
-                        reached.*,
+                        reach.*,
                         CASE
-                            WHEN NOT (
-                                i.planned_at IS NULL
-                                OR (
-                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                )
-                            )
-                            OR i.stays_away IS NULL
-                            OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
-                            WHEN m.stays_away = 0
-                            AND last > hidden
-                            AND last > m.joined_after THEN 0
-                            ELSE i.stays_away
-                        END AS away
-                    FROM (
-                        SELECT
-                            reach.*,
-                            CASE
-                                WHEN (
-                                    i.planned_at IS NULL
-                                    OR (
-                                        COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                        AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                    )
-                                )
-                                AND hide > m.hidden_through
-                                AND hide > m.joined_after THEN hide
-                                ELSE m.hidden_through
-                            END AS hidden,
-                            (
+                            WHEN (
                                 i.planned_at IS NULL
                                 OR (
                                     COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
@@ -306,25 +288,35 @@ UPDATE members AS m SET
                                 )
                             )
                             AND hide > m.hidden_through
-                            AND hide > m.joined_after AS hides,
-                            (
-                                i.planned_at IS NULL
-                                OR (
-                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                )
+                            AND hide > m.joined_after THEN hide
+                            ELSE m.hidden_through
+                        END AS hidden,
+                        (
+                            i.planned_at IS NULL
+                            OR (
+                                COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                AND COALESCE(m.changed_by, 0) <= i.planned_at
                             )
-                            AND clear > m.cleared_through
-                            AND clear > m.joined_after AS clears
-                        FROM (
-                            SELECT
-                                (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
-                                (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
-                                (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
-                        ) AS reach
-                    ) AS reached
-                ) AS hiding
-            ) AS ruled
+                        )
+                        AND hide > m.hidden_through
+                        AND hide > m.joined_after AS hides,
+                        (
+                            i.planned_at IS NULL
+                            OR (
+                                COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                AND COALESCE(m.changed_by, 0) <= i.planned_at
+                            )
+                        )
+                        AND clear > m.cleared_through
+                        AND clear > m.joined_after AS clears
+                    FROM (
+                        SELECT
+                            (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
+                            (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
+                            (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
+                    ) AS reach
+                ) AS reached
+            ) AS hiding
         ) AS rule
     )
 FROM (
@@ -342,7 +334,7 @@ FROM (
 WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 -- SCAN r VIRTUAL TABLE INDEX 1:
 -- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
--- CORRELATED SCALAR SUBQUERY 6
+-- CORRELATED SCALAR SUBQUERY 5
 --   CO-ROUTINE reach
 --     SCAN CONSTANT ROW
 --   SCAN reach
@@ -397,8 +389,8 @@ FROM (
                                 AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
                                 WHEN (
                                     CASE
-                                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
-                                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
+                                        WHEN m.left_at < MAX(i.hide_through, i.clear_through) THEN m.left_at
+                                        ELSE MAX(i.hide_through, i.clear_through)
                                     END
                                 ) < last THEN 3
                                 ELSE 1
@@ -471,8 +463,7 @@ UPDATE members AS m SET
             CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
             CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
         FROM (
-            SELECT ruled.*, hides
-                OR clears OR away <> m.stays_away OR forgets AS takes
+            SELECT *, (forgets OR hides OR clears OR away <> m.stays_away) AS takes
             FROM (
                 SELECT
                     hiding.*,
@@ -545,7 +536,7 @@ UPDATE members AS m SET
                         ) AS reach
                     ) AS reached
                 ) AS hiding
-            ) AS ruled
+            ) AS forgetting
         ) AS rule
     )
 FROM (
@@ -618,8 +609,8 @@ FROM (
                                 AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
                                 WHEN (
                                     CASE
-                                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
-                                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
+                                        WHEN m.left_at < MAX(i.hide_through, i.clear_through) THEN m.left_at
+                                        ELSE MAX(i.hide_through, i.clear_through)
                                     END
                                 ) < last THEN 3
                                 ELSE 1

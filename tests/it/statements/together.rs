@@ -3,6 +3,7 @@
 
 use std::pin::Pin;
 
+use conversation_service::proto::ConversationId;
 use tokio::task::JoinSet;
 use tonic::{Code, Status};
 use uuid::Uuid;
@@ -10,7 +11,9 @@ use uuid::Uuid;
 use super::Observed;
 use crate::support::{
     client::{AnyChange, Client},
+    concurrently::concurrently,
     databases::{TestDatabase, on_every_database},
+    errors::reason,
     ids::c2c,
     rows::{Rows, is_sqlite},
 };
@@ -19,6 +22,7 @@ on_every_database!(
     waiting_requests_run_together_and_are_answered_as_if_alone,
     requests_of_one_user_are_carried_out_one_after_the_other,
     a_request_that_fails_does_not_fail_the_others,
+    a_pin_beyond_the_limit_does_not_fail_the_others,
     what_was_given_up_while_it_waited_is_not_carried_out,
 );
 
@@ -75,13 +79,17 @@ async fn furnish(client: &Client) {
     }
 }
 
+/// One chat of a user, or several.
+fn chats(number: usize) -> Vec<ConversationId> {
+    let friends = 0..=number % 3;
+    friends
+        .map(|friend| c2c(format!("friend {friend} of {number}")))
+        .collect()
+}
+
 /// A user's change of the given kind, of one chat or of several.
 fn change(client: &Client, kind: usize, number: usize) -> Box<dyn AnyChange> {
-    let user = user(number);
-    let friends = 0..=number % 3;
-    let ids: Vec<_> = friends
-        .map(|friend| c2c(format!("friend {friend} of {number}")))
-        .collect();
+    let (user, ids) = (user(number), chats(number));
     match kind {
         0 => Box::new(client.delete(&user, ids)),
         1 => Box::new(client.read(&user, ids)),
@@ -246,6 +254,36 @@ async fn a_request_that_fails_does_not_fail_the_others(database: TestDatabase) {
         assert_eq!(client.revision(&user(number)).await, expected);
     }
     rows.assert_whole().await;
+}
+
+async fn a_pin_beyond_the_limit_does_not_fail_the_others(database: TestDatabase) {
+    let observed = Observed::open_with_pins(&database, 2).await;
+    let client = &observed.client;
+    furnish(client).await;
+    let pins = (0..USERS)
+        .map(|number| -> Box<dyn AnyChange> { Box::new(client.pin(&user(number), chats(number))) });
+    // On PostgreSQL pins do not wait for each other: so many would take all connections.
+    let answers = if is_sqlite(&database) {
+        at_once(&observed, &database, pins.collect()).await
+    } else {
+        concurrently(pins.map(|pin| pin.bytes())).await
+    };
+    for (number, answer) in answers.into_iter().enumerate() {
+        let count = chats(number).len();
+        let fits = count <= 2;
+        match answer {
+            Ok(_) => assert!(fits, "{number}"),
+            Err(status) => {
+                assert!(!fits, "{number}: {status}");
+                assert_eq!(reason(&status), "PIN_LIMIT_REACHED");
+            }
+        }
+        assert_eq!(client.revision(&user(number)).await, u64::from(fits));
+        let list = client.list_all(&user(number)).await;
+        let pinned = list.iter().filter(|entry| entry.pinned).count();
+        assert_eq!(pinned, if fits { count } else { 0 });
+    }
+    Rows::of(&database).await.assert_whole().await;
 }
 
 async fn what_was_given_up_while_it_waited_is_not_carried_out(database: TestDatabase) {

@@ -38,8 +38,8 @@ pub(super) const IS_BACK: &str = "i.deletion > COALESCE(m.taken_by, 0) AND i.del
      COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END)";
 
 /// A position, as far as it has reached the user: nothing beyond the end of a membership has.
-pub(in crate::store) fn within_membership(position: &str) -> String {
-    format!("(CASE WHEN m.left_at < {position} THEN m.left_at ELSE {position} END)")
+pub(in crate::store) fn within_membership(dialect: Dialect, position: &str) -> String {
+    dialect.least_there_is("m.left_at", position)
 }
 
 /// The rule of deletions and clearings. `head` is the conversation's newest position, `hide_through`
@@ -52,7 +52,7 @@ pub(in crate::store) fn within_membership(position: &str) -> String {
 /// A conversation that the deletion keeps listed, because it reaches only as far as the user had seen, does not stay away.
 /// One that stays away already is not listed by newer messages, so a deletion that leaves it away keeps none.
 pub(super) fn delete(dialect: Dialect) -> ChangeKind<TargetRow> {
-    let (set, outcome) = taking(Settings::Keep, None);
+    let (set, outcome) = taking(dialect, Settings::Keep, None);
     ChangeKind::new(
         dialect,
         &ChangeRule {
@@ -76,12 +76,12 @@ pub(super) fn forget(dialect: Dialect) -> ChangeKind<SteppedRow> {
 }
 
 fn in_steps(dialect: Dialect, settings: Settings) -> ChangeKind<SteppedRow> {
-    let last = within_membership("i.head");
+    let last = within_membership(dialect, "i.head");
     let as_planned = format!(
         "(i.planned_at IS NULL OR (COALESCE(m.last_seq, {last}) = i.hide_through \
           AND COALESCE(m.changed_by, 0) <= i.planned_at))"
     );
-    let (set, outcome) = taking(settings, Some(&as_planned));
+    let (set, outcome) = taking(dialect, settings, Some(&as_planned));
     let rule = ChangeRule {
         set,
         results: &taken_fields(&outcome, NOT_FOUND),
@@ -91,7 +91,7 @@ fn in_steps(dialect: Dialect, settings: Settings) -> ChangeKind<SteppedRow> {
 }
 
 /// The changes of a deletion, `only_if` this holds, and its outcome.
-fn taking(settings: Settings, only_if: Option<&str>) -> (String, String) {
+fn taking(dialect: Dialect, settings: Settings, only_if: Option<&str>) -> (String, String) {
     let (takes_if, leaves_if, left_alone) = match only_if {
         None => (String::new(), String::new(), String::new()),
         Some(holds) => (
@@ -103,24 +103,41 @@ fn taking(settings: Settings, only_if: Option<&str>) -> (String, String) {
             ),
         ),
     };
-    let (settings, forgotten, forgets, takes) = match settings {
-        Settings::Keep => ("", "", String::new(), ""),
+    let [hide, clear, last] = ["i.hide_through", "i.clear_through", "i.head"]
+        .map(|position| within_membership(dialect, position));
+    let reached = format!(
+        "(SELECT reach.*, \
+                 CASE WHEN {takes_if}hide > m.hidden_through AND hide > m.joined_after \
+                      THEN hide ELSE m.hidden_through END AS hidden, \
+                 {takes_if}hide > m.hidden_through AND hide > m.joined_after AS hides, \
+                 {takes_if}clear > m.cleared_through AND clear > m.joined_after AS clears \
+          FROM (SELECT {hide} AS hide, {clear} AS clear, {last} AS last) AS reach) AS reached"
+    );
+    let hiding = format!(
+        "(SELECT reached.*, \
+                 CASE WHEN {leaves_if}i.stays_away IS NULL \
+                           OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away \
+                      WHEN m.stays_away = 0 AND last > hidden AND last > m.joined_after THEN 0 \
+                      ELSE i.stays_away END AS away \
+          FROM {reached}) AS hiding"
+    );
+    let (settings, forgotten, ruled, takes) = match settings {
+        Settings::Keep => ("", "", hiding, ""),
         Settings::Forget => (
             "muted, marks, custom_data, ",
             "CASE WHEN forgets THEN 0 ELSE m.muted END, \
              CASE WHEN forgets THEN 0 ELSE m.marks END, \
              CASE WHEN forgets THEN NULL ELSE m.custom_data END, ",
             format!(
-                ", {takes_if}(m.appeared_before <> 0 OR last > m.joined_after) \
-                   AND NOT (away = 0 AND last > hidden AND last > m.joined_after) \
-                   AND (m.muted <> 0 OR m.marks <> 0 OR m.custom_data IS NOT NULL OR i.filed = 1) AS forgets"
+                "(SELECT hiding.*, {takes_if}(m.appeared_before <> 0 OR last > m.joined_after) \
+                         AND NOT (away = 0 AND last > hidden AND last > m.joined_after) \
+                         AND (m.muted <> 0 OR m.marks <> 0 OR m.custom_data IS NOT NULL OR i.filed = 1) \
+                         AS forgets \
+                  FROM {hiding}) AS forgetting"
             ),
-            " OR forgets",
+            "forgets OR ",
         ),
     };
-    let hide = within_membership("i.hide_through");
-    let clear = within_membership("i.clear_through");
-    let last = within_membership("i.head");
     let set = format!(
         "({settings}hidden_through, cleared_through, stays_away, unlisted_through, pinned_at, taken_by, kept_after, \
           prev_hidden_through, prev_cleared_through, prev_stays_away, prev_pinned_at, prev_taken_by) = ( \
@@ -136,28 +153,12 @@ fn taking(settings: Settings, only_if: Option<&str>) -> (String, String) {
                    CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END, \
                    CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END, \
                    CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END \
-            FROM (SELECT ruled.*, hides OR clears OR away <> m.stays_away{takes} AS takes \
-                  FROM (SELECT hiding.*{forgets} \
-                        FROM (SELECT reached.*, \
-                                     CASE WHEN {leaves_if}i.stays_away IS NULL \
-                                               OR (m.appeared_before = 0 AND last <= m.joined_after) \
-                                          THEN m.stays_away \
-                                          WHEN m.stays_away = 0 AND last > hidden AND last > m.joined_after \
-                                          THEN 0 \
-                                          ELSE i.stays_away END AS away \
-                              FROM (SELECT reach.*, \
-                                           CASE WHEN {takes_if}hide > m.hidden_through AND hide > m.joined_after \
-                                                THEN hide ELSE m.hidden_through END AS hidden, \
-                                           {takes_if}hide > m.hidden_through AND hide > m.joined_after AS hides, \
-                                           {takes_if}clear > m.cleared_through AND clear > m.joined_after AS clears \
-                                    FROM (SELECT {hide} AS hide, {clear} AS clear, {last} AS last) AS reach \
-                                   ) AS reached) AS hiding) AS ruled) AS rule)"
+            FROM (SELECT *, ({takes}hides OR clears OR away <> m.stays_away) AS takes FROM {ruled}) AS rule)"
     );
 
     // The update has put the row as it was into the columns prev_…, unless it took nothing.
-    let reach = within_membership(
-        "(CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)",
-    );
+    let furthest = dialect.greatest(&["i.hide_through", "i.clear_through"]);
+    let reach = within_membership(dialect, &furthest);
     let outcome = format!(
         "(SELECT CASE WHEN m.appeared_before = 0 AND last <= m.joined_after THEN {NOT_FOUND} \
                       {left_alone}\

@@ -280,8 +280,7 @@ where
             Vec::new()
         }
         Err(error) => {
-            let nothing_done = error.as_store_error().is_some_and(StoreError::is_refusal);
-            if batch.len() > 1 && nothing_done {
+            if batch.len() > 1 && error.is_refusal() {
                 return batch;
             }
             for queued in batch {

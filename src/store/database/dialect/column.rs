@@ -6,7 +6,6 @@ use sea_orm::{
     Value,
     sea_query::{ArrayType, ValueType},
 };
-use uuid::Uuid;
 
 use crate::domain::ConversationKey;
 
@@ -16,6 +15,7 @@ pub(in crate::store) enum Column {
     Keys(Vec<ConversationKey>),
     Integers(Vec<i64>),
     Texts(Vec<String>),
+    Bytes(Vec<Vec<u8>>),
     OptionalIntegers(Vec<Option<i64>>),
     OptionalTexts(Vec<Option<String>>),
     OptionalBytes(Vec<Option<Vec<u8>>>),
@@ -27,46 +27,22 @@ pub(in crate::store) enum ColumnType {
     Key,
     Integer,
     Text,
+    Bytes,
     OptionalInteger,
     OptionalText,
     OptionalBytes,
 }
 
 impl ColumnType {
-    /// The types of the arrays by which a column named `name` comes to PostgreSQL, each with its name.
-    /// The driver has no arrays with NULLs: beside an optional column's values there is another array,
-    /// of which of them are there.
+    /// The type of the array by which such a column comes to PostgreSQL.
     ///
     /// Text is sorted as in the tables, by its bytes and not as the database would: rows are locked in
     /// the order of such a list as well as in that of a table, and that has to be one order.
-    pub(super) fn arrays(self, name: &str) -> Vec<(&'static str, String)> {
-        let array = match self {
-            Self::Key => "uuid[]",
-            Self::OptionalBytes => "bytea[]",
+    pub(super) const fn array(self) -> &'static str {
+        match self {
+            Self::Key | Self::Bytes | Self::OptionalBytes => "bytea[]",
             Self::Integer | Self::OptionalInteger => "bigint[]",
             Self::Text | Self::OptionalText => "text[] COLLATE \"C\"",
-        };
-        let mut arrays = vec![(array, name.to_owned())];
-        if self.is_optional() {
-            arrays.push(("boolean[]", format!("has_{name}")));
-        }
-        arrays
-    }
-
-    /// The value of such a column of the row `r`. A key, which is as long as a UUID, comes as one: the
-    /// driver copies it without an allocation of its own.
-    pub(super) fn arrived(self, name: &str) -> String {
-        match self {
-            Self::Key => format!("uuid_send(r.{name})"),
-            _ if self.is_optional() => format!("CASE WHEN r.has_{name} THEN r.{name} END"),
-            _ => format!("r.{name}"),
-        }
-    }
-
-    const fn is_optional(self) -> bool {
-        match self {
-            Self::Key | Self::Integer | Self::Text => false,
-            Self::OptionalInteger | Self::OptionalText | Self::OptionalBytes => true,
         }
     }
 }
@@ -77,6 +53,7 @@ impl Column {
             Self::Keys(_) => ColumnType::Key,
             Self::Integers(_) => ColumnType::Integer,
             Self::Texts(_) => ColumnType::Text,
+            Self::Bytes(_) => ColumnType::Bytes,
             Self::OptionalIntegers(_) => ColumnType::OptionalInteger,
             Self::OptionalTexts(_) => ColumnType::OptionalText,
             Self::OptionalBytes(_) => ColumnType::OptionalBytes,
@@ -88,6 +65,7 @@ impl Column {
             Self::Keys(keys) => keys.len(),
             Self::Integers(integers) => integers.len(),
             Self::Texts(texts) => texts.len(),
+            Self::Bytes(bytes) => bytes.len(),
             Self::OptionalIntegers(integers) => integers.len(),
             Self::OptionalTexts(texts) => texts.len(),
             Self::OptionalBytes(bytes) => bytes.len(),
@@ -113,6 +91,7 @@ impl Column {
             (Self::Keys(all), Self::Keys(more)) => all.extend_from_slice(more),
             (Self::Integers(all), Self::Integers(more)) => all.extend_from_slice(more),
             (Self::Texts(all), Self::Texts(more)) => all.extend_from_slice(more),
+            (Self::Bytes(all), Self::Bytes(more)) => all.extend_from_slice(more),
             (Self::OptionalIntegers(all), Self::OptionalIntegers(more)) => {
                 all.extend_from_slice(more);
             }
@@ -128,6 +107,7 @@ impl Column {
             Self::Keys(keys) => only(keys).map(ConversationKey::to_bytes).into(),
             Self::Integers(integers) => only(integers).into(),
             Self::Texts(texts) => only(texts).into(),
+            Self::Bytes(bytes) => only(bytes).into(),
             Self::OptionalIntegers(integers) => only(integers).flatten().into(),
             Self::OptionalTexts(texts) => only(texts).flatten().into(),
             Self::OptionalBytes(bytes) => only(bytes).flatten().into(),
@@ -144,29 +124,28 @@ impl Column {
             },
             Self::Texts(texts) => write!(json, "{}", serde_json::json!(texts[row])),
             Self::OptionalTexts(texts) => write!(json, "{}", serde_json::json!(texts[row])),
+            Self::Bytes(bytes) => write!(json, "\"{}\"", hex(&bytes[row])),
             Self::OptionalBytes(bytes) => match &bytes[row] {
-                Some(bytes) => {
-                    json.push('"');
-                    bytes
-                        .iter()
-                        .try_for_each(|byte| write!(json, "{byte:02x}"))
-                        .map(|()| json.push('"'))
-                }
+                Some(bytes) => write!(json, "\"{}\"", hex(bytes)),
                 None => write!(json, "null"),
             },
         };
         debug_assert!(written.is_ok(), "a text can be written to");
     }
 
-    /// The values of [`ColumnType::arrays`].
-    pub(super) fn to_arrays(&self) -> Vec<Value> {
+    /// The array by which the column comes to PostgreSQL. The driver has no arrays with NULLs, so an optional
+    /// column is the text of one, which its type in the statement makes PostgreSQL read.
+    pub(super) fn to_array(&self) -> Value {
         match self {
-            Self::Keys(keys) => vec![array(keys.iter().map(|key| Uuid::from_bytes(key.bytes())))],
-            Self::Integers(integers) => vec![array(integers.iter().copied())],
-            Self::Texts(texts) => vec![array(texts.iter().cloned())],
-            Self::OptionalIntegers(integers) => optional(integers),
-            Self::OptionalTexts(texts) => optional(texts),
-            Self::OptionalBytes(bytes) => optional(bytes),
+            Self::Keys(keys) => array(keys.iter().map(|key| key.bytes().to_vec())),
+            Self::Integers(integers) => array(integers.iter().copied()),
+            Self::Texts(texts) => array(texts.iter().cloned()),
+            Self::Bytes(bytes) => array(bytes.iter().cloned()),
+            Self::OptionalIntegers(integers) => text_of_array(integers, ToString::to_string),
+            Self::OptionalTexts(texts) => text_of_array(texts, |text| quoted(text)),
+            Self::OptionalBytes(bytes) => {
+                text_of_array(bytes, |bytes| format!("\"\\\\x{}\"", hex(bytes)))
+            }
         }
     }
 }
@@ -177,12 +156,27 @@ fn only<T>(items: Vec<T>) -> Option<T> {
     items.into_iter().next()
 }
 
-/// The values, with any in the place of those that are not there, and which are there.
-fn optional<T: Clone + Default + Into<Value> + ValueType>(items: &[Option<T>]) -> Vec<Value> {
-    vec![
-        array(items.iter().map(|item| item.clone().unwrap_or_default())),
-        array(items.iter().map(Option::is_some)),
-    ]
+/// PostgreSQL's text of an array, with each item as `write` has it.
+fn text_of_array<T>(items: &[Option<T>], write: impl Fn(&T) -> String) -> Value {
+    let items = items.iter().map(|item| match item {
+        Some(item) => write(item),
+        None => "NULL".to_owned(),
+    });
+    format!("{{{}}}", items.collect::<Vec<_>>().join(",")).into()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut hex = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        let written = write!(hex, "{byte:02x}");
+        debug_assert!(written.is_ok(), "a text can be written to");
+    }
+    hex
+}
+
+/// A text as an item of [`text_of_array`].
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', r"\\").replace('"', "\\\""))
 }
 
 fn array<T: Into<Value> + ValueType>(items: impl IntoIterator<Item = T>) -> Value {
@@ -203,15 +197,25 @@ mod tests {
             Column::OptionalTexts(vec![None, Some(String::new())]),
             Column::OptionalBytes(vec![None, Some(Vec::new())]),
         ];
-        for column in &columns {
-            let arrays = column.to_arrays();
-            assert_eq!(arrays.len(), column.kind().arrays("x").len());
-            assert_eq!(arrays[1], array([false, true]));
+        let arrays = [
+            "{NULL,-9223372036854775808}",
+            "{NULL,\"\"}",
+            "{NULL,\"\\\\x\"}",
+        ];
+        for (column, of_postgres) in columns.iter().zip(arrays) {
+            assert_eq!(column.to_array(), of_postgres.into());
             let mut json = String::new();
             column.write_json(0, &mut json);
             column.write_json(1, &mut json);
             let least = ["null-9223372036854775808", "null\"\""];
             assert!(least.contains(&json.as_str()), "{json}");
         }
+    }
+
+    #[test]
+    fn what_has_a_meaning_in_the_text_of_an_array_is_an_item_like_others() {
+        let texts = ["NULL", "{a,b}", "\"", "\\", " "].map(|text| Some(text.to_owned()));
+        let array = Column::OptionalTexts(Vec::from(texts)).to_array();
+        assert_eq!(array, r#"{"NULL","{a,b}","\"","\\"," "}"#.into());
     }
 }

@@ -116,9 +116,7 @@ impl InputRow for Incoming {
             let payload_type = message.append.body.payload_type();
             payload_type.map(PayloadType::as_str).map(str::to_owned)
         }),
-        InputColumn::optional_bytes("content", |message| {
-            Some(message.append.body.content().to_vec())
-        }),
+        InputColumn::bytes("content", |message| message.append.body.content().to_vec()),
     ];
 }
 
