@@ -29,7 +29,6 @@ mod support;
 
 use std::{
     process::Command,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -41,12 +40,11 @@ use conversation_service::proto::{
     message_service_client::MessageServiceClient,
 };
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
-use support::{Outcome, Place, Service, argument, c2c, deletion, message, percentile, places};
-use tokio::{sync::Semaphore, task::JoinSet};
+use support::{
+    Outcome, Place, Service, argument, c2c, deletion, friend, message, percentile, places,
+};
 use tonic::{Response, Status, transport::Channel};
 
-/// Calls under way at a time while the conversations are made.
-const AT_A_TIME: usize = 16;
 /// The conversations that stay listed beside those that are deleted.
 const LEFT: usize = 10;
 const FOLDER: &str = "folder";
@@ -170,30 +168,10 @@ async fn measure(
     Ok(())
 }
 
-fn friend(number: usize) -> String {
-    format!("friend {number}")
-}
-
 /// Makes the conversations of a user, and deletes all but those that stay listed, which are made last. The first
 /// of them are in a folder. All of them are read.
 async fn befriend(load: &Channel, user: &'static str, made: usize, listed: usize) -> Outcome<()> {
-    let permits = Arc::new(Semaphore::new(AT_A_TIME));
-    let mut making = JoinSet::new();
-    for number in (0..made).rev() {
-        let permit = Arc::clone(&permits).acquire_owned().await?;
-        let load = load.clone();
-        making.spawn(async move {
-            let _permit = permit;
-            let arriving = message(&friend(number), user);
-            MessageServiceClient::new(load)
-                .send_message(arriving)
-                .await?;
-            Outcome::Ok(())
-        });
-    }
-    while let Some(made) = making.join_next().await {
-        made??;
-    }
+    support::befriend(load, user, made).await?;
     let mut conversations = ConversationServiceClient::new(load.clone());
     let user_id = user.to_owned();
     conversations

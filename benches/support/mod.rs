@@ -15,10 +15,14 @@ use std::{
 
 use conversation_service::proto::{
     ConversationId, DeleteConversationsRequest, MessageBody, SendMessageRequest,
-    conversation_id::Id, message_body::Content,
+    conversation_id::Id, message_body::Content, message_service_client::MessageServiceClient,
 };
 use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection};
+use tokio::{sync::Semaphore, task::JoinSet};
 use tonic::transport::{Channel, Endpoint};
+
+/// Messages under way at a time while conversations are made.
+const AT_A_TIME: usize = 16;
 
 pub type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -178,6 +182,32 @@ pub fn message(sender: &str, to: &str) -> SendMessageRequest {
         }),
         client_message_id: String::new(),
     }
+}
+
+pub fn friend(number: usize) -> String {
+    format!("friend {number}")
+}
+
+/// Has a message of each of so many friends arrive, those of the last ones first.
+pub async fn befriend(load: &Channel, user: &'static str, friends: usize) -> Outcome<()> {
+    let permits = Arc::new(Semaphore::new(AT_A_TIME));
+    let mut making = JoinSet::new();
+    for number in (0..friends).rev() {
+        let permit = Arc::clone(&permits).acquire_owned().await?;
+        let load = load.clone();
+        making.spawn(async move {
+            let _permit = permit;
+            let arriving = message(&friend(number), user);
+            MessageServiceClient::new(load)
+                .send_message(arriving)
+                .await?;
+            Outcome::Ok(())
+        });
+    }
+    while let Some(made) = making.join_next().await {
+        made??;
+    }
+    Ok(())
 }
 
 pub fn deletion(
