@@ -134,8 +134,9 @@
 //! # Joining and leaving
 //!
 //! Joining and leaving a group is a change of each user concerned, made by the group's caller: one
-//! transaction locks the head, raises the revisions of all users whose membership changes, moves their rows
-//! and records a change for each ([`store`] says why this order of locks has no circle). The request itself
+//! transaction locks the head, notes with the group who is a member now, raises the revisions of all users whose
+//! membership changes, moves their rows and records a change for each ([`store`] says why this order of locks has no
+//! circle). A message asks the group alone who may send and whom it reaches. The request itself
 //! is remembered with the group (`store::groups`).
 //!
 //! # Undoing, following and erasing

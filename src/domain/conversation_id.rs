@@ -40,6 +40,15 @@ pub enum ConversationKind {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CanonicalId(String);
 
+/// The users who have a view of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Parties {
+    /// Both sides of a one-to-one chat, who may be the same user, or the owner of a system conversation.
+    These(Vec<UserId>),
+    /// Everybody who is or was a member of the group, which its ID does not say.
+    Members,
+}
+
 /// Why a text is not the text form of a conversation ID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConversationIdError {
@@ -115,6 +124,27 @@ impl CanonicalId {
     #[must_use]
     pub fn into_text(self) -> String {
         self.0
+    }
+
+    /// The users who have a view of this conversation; `None` if the text is malformed.
+    #[must_use]
+    pub fn parties(&self) -> Option<Parties> {
+        let mut parts = self.0.split(SEPARATOR);
+        let (prefix, first) = (parts.next()?, parts.next()?);
+        if prefix == GROUP_PREFIX {
+            let group = GroupId::new(first).ok()?;
+            return (Self::of_group(&group) == *self).then_some(Parties::Members);
+        }
+        let first = UserId::new(first).ok()?;
+        self.seen_by(&first)?;
+        let mut users = vec![first];
+        for second in parts {
+            let second = UserId::new(second).ok()?;
+            if !users.contains(&second) {
+                users.push(second);
+            }
+        }
+        Some(Parties::These(users))
     }
 
     /// How `user` sees this conversation; `None` if the text is malformed or the user is no side of
@@ -232,15 +262,27 @@ mod tests {
             shared.seen_by(&alice),
             Some(ConversationId::C2c(bob.clone()))
         );
-        assert_eq!(shared.seen_by(&bob), Some(ConversationId::C2c(alice)));
+        assert_eq!(
+            shared.seen_by(&bob),
+            Some(ConversationId::C2c(alice.clone()))
+        );
         assert_eq!(shared.seen_by(&user("carol")), None);
+        assert_eq!(shared.parties(), Some(Parties::These(vec![alice, bob])));
+    }
+
+    #[test]
+    fn the_parties_of_a_group_are_its_members() {
+        let group = CanonicalId::of_group(&GroupId::new("crew").expect("a valid group ID"));
+        assert_eq!(group.parties(), Some(Parties::Members));
     }
 
     #[test]
     fn a_chat_with_oneself_has_a_canonical_id_too() {
         let alice = user("alice");
         let own = ConversationId::C2c(alice.clone());
-        assert_eq!(own.canonical(&alice).seen_by(&alice), Some(own));
+        let canonical = own.canonical(&alice);
+        assert_eq!(canonical.seen_by(&alice), Some(own));
+        assert_eq!(canonical.parties(), Some(Parties::These(vec![alice])));
     }
 
     #[test]
@@ -250,6 +292,7 @@ mod tests {
         assert_ne!(of_alice, ConversationId::System.canonical(&bob));
         assert_eq!(of_alice.seen_by(&alice), Some(ConversationId::System));
         assert_eq!(of_alice.seen_by(&bob), None);
+        assert_eq!(of_alice.parties(), Some(Parties::These(vec![alice])));
     }
 
     #[test]
@@ -264,11 +307,9 @@ mod tests {
             "GROUP\na\nb",
             "X\na",
         ] {
-            assert_eq!(
-                CanonicalId::from_stored(text.to_owned()).seen_by(&user("a")),
-                None,
-                "{text:?}"
-            );
+            let stored = CanonicalId::from_stored(text.to_owned());
+            assert_eq!(stored.seen_by(&user("a")), None, "{text:?}");
+            assert_eq!(stored.parties(), None, "{text:?}");
         }
     }
 }

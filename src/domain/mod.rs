@@ -28,7 +28,9 @@ mod view;
 pub use batch::{Batch, BatchError};
 pub use change::{Change, ConversationSettings, MAX_EVENT_BYTES, RecordedChange, Watermarks};
 pub use clock::{Asked, Clock, JUMP, MOST_SKEW, ManualClock, Micros, Readings, Timestamp, Told};
-pub use conversation_id::{CanonicalId, ConversationId, ConversationIdError, ConversationKind};
+pub use conversation_id::{
+    CanonicalId, ConversationId, ConversationIdError, ConversationKind, Parties,
+};
 pub use deletion::{
     ConversationDeletion, Deletion, DeletionOutcome, DeletionState, ListedDeletion,
     MatchingDeletion, Reappearance, Restoration, RestorationOutcome, RestoredConversation,

@@ -22,16 +22,14 @@ pub(super) async fn run_once(store: &Store, now: Timestamp) -> Result<u64, Store
     end_undo(store, now, lease).await?;
     let (mut from, mut erased) = (EVER, 0);
     loop {
-        let claimed = store
-            .erasure()
-            .claim_conversations(from, now, lease)
-            .await?;
-        let Some(last) = claimed.last() else {
+        let erasure = store.erasure();
+        let claims = erasure.claim_conversations(from, now, lease).await?;
+        let Some(claims) = claims else {
             return Ok(erased);
         };
-        from = last.due;
-        erased += erase(store, &claimed, now).await?;
-        for conversation in claimed {
+        from = claims.last;
+        erased += erase(store, &claims.claimed, now).await?;
+        for conversation in claims.claimed {
             store
                 .erasure()
                 .finish_conversation(conversation.key, lease)
@@ -46,14 +44,12 @@ async fn end_undo(store: &Store, now: Timestamp, lease: Timestamp) -> Result<(),
     loop {
         let mut claimed: Vec<DueChange> = Vec::new();
         let claims = store.erasure().claim_changes(from, now, lease).await?;
-        if claims.is_empty() {
+        let Some(claims) = claims else {
             return Ok(());
-        }
-        for claim in claims {
+        };
+        from = claims.last;
+        for claim in claims.claimed {
             claimed.extend(unless_inconsistent(claim, KEEPS)?);
-        }
-        if let Some(last) = claimed.last() {
-            from = last.due;
         }
         claimed.sort_by(|one, other| one.user.cmp(&other.user));
         let mut shrunk: Vec<DueConversation> = Vec::new();

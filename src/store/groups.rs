@@ -1,10 +1,11 @@
 //! The members of a group chat: the bounds of each member's view.
 //!
 //! Joining and leaving hold the lock of the group's head, so that a membership begins and ends between
-//! two messages and never in the midst of one. Each is a change of every user whose membership it
-//! changes: it takes their locks after the head's, raises their revisions, changes their rows and records
-//! one change for each, in one transaction. Nobody's membership changes without the head's lock, so what
-//! was found under it stays true.
+//! two messages and never in the midst of one. One transaction writes both sides. With the group it notes who
+//! is a member now (`group_members`), which tells whose membership changes. For each of these users it is a
+//! change: it takes their locks after the head's, raises their revisions, changes their rows in `members` and
+//! records one change for each. Nobody's membership changes without the head's lock, so what was found under it
+//! stays true.
 //!
 //! A group that gets more members than [`COPIES`] is large from then on, and its members lose their copies
 //! of the head: see [`crate::store::messages::append`]. A member who has left has a copy for good, since nothing newer
@@ -13,9 +14,9 @@
 mod record;
 pub(in crate::store) mod statements;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use sea_orm::{ConnectionTrait, Value};
+use sea_orm::{ConnectionTrait, QueryResult, Value};
 
 use crate::{
     domain::{
@@ -31,7 +32,7 @@ use crate::{
             observed::DatabaseTransaction,
             row::{Row, read_all},
         },
-        entity::{conversations, kind::StoredKind, members, users},
+        entity::{conversations, group_members, kind::StoredKind, users},
         heads::{self, Head, keyed_head},
         log,
         messages::append::COPIES,
@@ -39,8 +40,8 @@ use crate::{
     },
 };
 
+use record::Changed;
 pub(in crate::store) use record::recorded_membership;
-use record::{Changed, ChangedRow};
 pub(in crate::store) use statements::Statements;
 
 /// The memberships of groups.
@@ -111,11 +112,12 @@ impl Groups {
                 return Ok(MembershipsChanged { count, ..nothing });
             }
         }
-        let raised = self.raise(transaction, request, key).await?;
-        if !raised.is_empty() {
-            let changed = match request.membership {
-                Membership::Member => self.join(transaction, key, &head, &raised).await?,
-                Membership::Left => self.leave(transaction, key, &head, &raised).await?,
+        let users = self.note(transaction, request, key).await?;
+        let mut changed = Vec::new();
+        if !users.is_empty() {
+            changed = match request.membership {
+                Membership::Member => self.join(transaction, key, &head, users).await?,
+                Membership::Left => self.leave(transaction, key, &head, users).await?,
             };
             self.record_members(transaction, request, kind, now, &head, &changed)
                 .await?;
@@ -126,14 +128,14 @@ impl Groups {
             }
         }
         if let Some(of_request) = request.request {
-            self.remember_members(transaction, key, of_request, now, raised.len())
+            self.remember_members(transaction, key, of_request, now, changed.len())
                 .await?;
         }
         Ok(MembershipsChanged {
-            count: raised.len(),
-            revisions: raised
+            count: changed.len(),
+            revisions: changed
                 .into_iter()
-                .map(|one| (one.user_id, one.revision))
+                .map(|one| (one.user, one.revision))
                 .collect(),
         })
     }
@@ -150,37 +152,31 @@ impl Groups {
         let key = ConversationKey::from(id);
         let needs_one = request.membership == Membership::Member || request.request.is_some();
         let statement = if needs_one {
-            self.database.built(&heads::lock_or_create(key, id, now))
+            self.database
+                .built(&heads::lock_or_create_group(key, id, now))
         } else {
-            self.database.built(&heads::lock_and_read(key))
+            self.database.built(&heads::lock_group(key))
         };
         let row = transaction.query_one_raw(statement).await?;
         row.map(|row| Ok(keyed_head(&Row::of(conversations::Entity, &row))?.1))
             .transpose()
     }
 
-    /// Raises the revisions of those of the users whose membership is to change, and takes their locks. Returns
-    /// them in the order of the users.
-    async fn raise(
+    /// Notes with the group who is a member now. Returns the users for whom that is new.
+    async fn note(
         &self,
         transaction: &DatabaseTransaction,
         request: &MembershipRequest,
         key: ConversationKey,
-    ) -> Result<Vec<Raised>, StoreError> {
+    ) -> Result<Vec<UserId>, StoreError> {
         let statements = &self.statements;
         let sql = match request.membership {
-            Membership::Member => &statements.join.raise,
-            Membership::Left => &statements.leave.raise,
+            Membership::Member => &statements.join.note,
+            Membership::Left => &statements.leave.note,
         };
-        let asked = request.users.iter().map(ToString::to_string).collect();
-        let mut values = vec![key.to_bytes().into()];
-        values.extend(self.database.dialect.row_values(&[Column::Texts(asked)]));
-        let rows = transaction
-            .query_all_raw(self.database.statement(sql, values))
-            .await?;
-        let mut raised: Vec<Raised> = read_all(users::Entity, &rows)?;
-        raised.sort_unstable();
-        Ok(raised)
+        let values = self.of_users(key, request.users.iter());
+        let note = self.database.statement(sql, values);
+        users_of(&transaction.query_all_raw(note).await?)
     }
 
     async fn join(
@@ -188,9 +184,17 @@ impl Groups {
         transaction: &DatabaseTransaction,
         key: ConversationKey,
         head: &Head,
-        raised: &[Raised],
+        joining: Vec<UserId>,
     ) -> Result<Vec<Changed>, StoreError> {
-        let is_large = head.is_large.0 || self.grows_large(transaction, key, raised).await?;
+        let mut having_copies = Vec::new();
+        let mut is_large = head.is_large.0;
+        if !is_large {
+            let members = self.members_of_small(transaction, key).await?;
+            if members.len() > COPIES {
+                statements::make_large(key).exec(transaction).await?;
+                (is_large, having_copies) = (true, members);
+            }
+        }
         let copy = (!is_large).then_some(head);
         let values = vec![
             key.to_bytes().into(),
@@ -198,8 +202,13 @@ impl Groups {
             copy.map(|head| head.last_seq.to_stored()).into(),
             copy.map(|head| head.last_time.as_micros()).into(),
         ];
-        let sql = &self.statements.join.apply;
-        self.apply(transaction, sql, values, raised).await
+        let change = Changing {
+            statements: &self.statements.join,
+            values,
+            users: joining,
+            key,
+        };
+        self.change_rows(transaction, change, &having_copies).await
     }
 
     async fn leave(
@@ -207,48 +216,81 @@ impl Groups {
         transaction: &DatabaseTransaction,
         key: ConversationKey,
         head: &Head,
-        raised: &[Raised],
+        leaving: Vec<UserId>,
     ) -> Result<Vec<Changed>, StoreError> {
         let values = vec![
             key.to_bytes().into(),
             head.last_seq.to_stored().into(),
             head.last_time.as_micros().into(),
         ];
-        let sql = &self.statements.leave.apply;
-        self.apply(transaction, sql, values, raised).await
+        let change = Changing {
+            statements: &self.statements.leave,
+            values,
+            users: leaving,
+            key,
+        };
+        self.change_rows(transaction, change, &[]).await
     }
 
-    /// Runs a statement on the rows of these users.
-    async fn apply(
+    /// Raises the revisions of the users, takes their copies of the head from others, and changes the users' rows.
+    async fn change_rows(
         &self,
         transaction: &DatabaseTransaction,
-        sql: &str,
-        mut values: Vec<Value>,
-        raised: &[Raised],
+        change: Changing<'_>,
+        having_copies: &[UserId],
     ) -> Result<Vec<Changed>, StoreError> {
-        let users = raised.iter().map(|one| one.user_id.to_string()).collect();
+        let Changing {
+            statements,
+            mut values,
+            users,
+            key,
+        } = change;
+        let names = || Column::Texts(users.iter().map(ToString::to_string).collect());
+        let dialect = self.database.dialect;
+        if let Some(at_once) = statements
+            .at_once
+            .as_ref()
+            .filter(|_| having_copies.is_empty())
+        {
+            values.extend(dialect.row_values(&[names()]));
+            let at_once = self.database.statement(at_once, values);
+            let rows = transaction.query_all_raw(at_once).await?;
+            return rows.iter().map(Changed::of_its_own).collect();
+        }
+        let raise = dialect.row_values(&[names()]);
+        let raise = self.database.statement(&self.statements.raise, raise);
+        let rows = transaction.query_all_raw(raise).await?;
+        let raised: Vec<Raised> = read_all(users::Entity, &rows)?;
+        if !having_copies.is_empty() {
+            let forget = self.of_users(key, having_copies.iter());
+            let sql = &self.statements.forget_copies;
+            let forget = self.database.statement(sql, forget);
+            transaction.execute_raw(forget).await?;
+        }
         let revisions = raised.iter().map(|one| one.revision.to_stored());
-        values.extend(
-            self.database
-                .dialect
-                .row_values(&[Column::Texts(users), Column::Integers(revisions.collect())]),
-        );
-        let rows = transaction
-            .query_all_raw(self.database.statement(sql, values))
-            .await?;
-        let revisions: HashMap<_, _> = raised
-            .iter()
-            .map(|one| (&one.user_id, one.revision))
-            .collect();
+        values.extend(dialect.row_values(&[
+            Column::Texts(raised.iter().map(|one| one.user_id.to_string()).collect()),
+            Column::Integers(revisions.collect()),
+        ]));
+        let apply = self.database.statement(&statements.apply, values);
+        let rows = transaction.query_all_raw(apply).await?;
+        let revisions = raised.into_iter().map(|one| (one.user_id, one.revision));
+        let revisions: HashMap<_, _> = revisions.collect();
         rows.iter()
-            .map(|row| {
-                let row = Row::of(members::Entity, row);
-                let member: ChangedRow = row.read()?;
-                let revision = revisions.get(&member.user_id);
-                let revision = revision.ok_or_else(|| row.inconsistent("user_id"))?;
-                Ok(Changed::of(member, *revision))
-            })
+            .map(|row| Changed::of_these(row, &revisions))
             .collect()
+    }
+
+    /// The parameters of a statement on these users' rows that belong to a group.
+    fn of_users<'a>(
+        &self,
+        key: ConversationKey,
+        users: impl Iterator<Item = &'a UserId>,
+    ) -> Vec<Value> {
+        let users = Column::Texts(users.map(ToString::to_string).collect());
+        let mut values = vec![key.to_bytes().into()];
+        values.extend(self.database.dialect.row_values(&[users]));
+        values
     }
 
     /// Records a change for each user.
@@ -284,28 +326,29 @@ impl Groups {
         Ok(())
     }
 
-    /// Makes a group large if it is going to have too many members.
-    async fn grows_large(
+    /// All members of a group that was small until now, those included who are about to join.
+    async fn members_of_small(
         &self,
         transaction: &DatabaseTransaction,
         key: ConversationKey,
-        joining: &[Raised],
-    ) -> Result<bool, StoreError> {
-        let sql = &self.statements.some_members;
+    ) -> Result<Vec<UserId>, StoreError> {
+        let sql = &self.statements.members_of_small;
         let some = self.database.statement(sql, [key.to_bytes().into()]);
-        let rows = transaction.query_all_raw(some).await?;
-        let mut known = rows
-            .iter()
-            .map(|row| Row::of(members::Entity, row).get("user_id"))
-            .collect::<Result<HashSet<UserId>, _>>()?;
-        known.extend(joining.iter().map(|one| one.user_id.clone()));
-        if known.len() <= COPIES {
-            return Ok(false);
-        }
-        let lock = self.database.built(&statements::lock_members(key));
-        transaction.query_all_raw(lock).await?;
-        statements::make_large(key).exec(transaction).await?;
-        statements::forget_copies(key).exec(transaction).await?;
-        Ok(true)
+        users_of(&transaction.query_all_raw(some).await?)
     }
+}
+
+/// A change of the rows of some users.
+struct Changing<'a> {
+    statements: &'a statements::Change,
+    /// The parameters before those of the users.
+    values: Vec<Value>,
+    users: Vec<UserId>,
+    key: ConversationKey,
+}
+
+fn users_of(rows: &[QueryResult]) -> Result<Vec<UserId>, StoreError> {
+    rows.iter()
+        .map(|row| Row::of(group_members::Entity, row).get("user_id"))
+        .collect()
 }

@@ -3,8 +3,8 @@
 use std::{collections::HashMap, sync::Arc};
 
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, DbErr, EntityTrait as _, FromQueryResult, Insert,
-    QueryFilter as _, QueryTrait, Set, UpdateMany,
+    ColumnTrait as _, ConnectionTrait, DbErr, EntityTrait as _, ExprTrait as _, FromQueryResult,
+    Insert, QueryFilter as _, QueryTrait, Set, UpdateMany,
     sea_query::{Expr, OnConflict, Query, ReturningClause},
 };
 
@@ -245,15 +245,17 @@ pub(in crate::store) fn lock(key: ConversationKey) -> UpdateMany<conversations::
         .filter(C::ConversationKey.eq(key))
 }
 
-/// The same; returns [`COLUMNS`].
-pub(in crate::store) fn lock_and_read(key: ConversationKey) -> UpdateMany<conversations::Entity> {
-    let mut lock = lock(key);
+/// Locks the head of a group whose members may change, and notes that they may; returns [`COLUMNS`].
+pub(in crate::store) fn lock_group(key: ConversationKey) -> UpdateMany<conversations::Entity> {
+    let mut lock = conversations::Entity::update_many()
+        .col_expr(C::MembershipChanges, one_more())
+        .filter(C::ConversationKey.eq(key));
     QueryTrait::query(&mut lock).returning(head());
     lock
 }
 
-/// The same of a conversation that may have no head yet: it gets one, without a message.
-pub(in crate::store) fn lock_or_create(
+/// The same of a group that may have no head yet: it gets one, without a message.
+pub(in crate::store) fn lock_or_create_group(
     key: ConversationKey,
     id: &CanonicalId,
     now: Timestamp,
@@ -263,16 +265,20 @@ pub(in crate::store) fn lock_or_create(
         canonical_id: Set(id.clone()),
         last_seq: Set(Seq::ZERO),
         last_time: Set(now),
+        membership_changes: Set(1),
         ..conversations::ActiveModel::default()
     };
-    let as_it_is = Expr::col((conversations::Entity, C::LastSeq));
     let mut insert = conversations::Entity::insert(new).on_conflict(
         OnConflict::column(C::ConversationKey)
-            .value(C::LastSeq, as_it_is)
+            .value(C::MembershipChanges, one_more())
             .to_owned(),
     );
     QueryTrait::query(&mut insert).returning(head());
     insert
+}
+
+fn one_more() -> Expr {
+    Expr::col((conversations::Entity, C::MembershipChanges)).add(1_i64)
 }
 
 fn head() -> ReturningClause {

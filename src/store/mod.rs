@@ -18,8 +18,9 @@
 //!
 //! The tables form two families that no statement joins: those of a user (`users`, `members`,
 //! `changes`, `folders`, `folder_conversations`) lead with `user_id`, those of a conversation
-//! (`conversations`, `messages`, `erased_messages`, `group_requests`) with `conversation_key`. That is what lets
-//! the data be spread over machines.
+//! (`conversations`, `messages`, `erased_messages`, `group_members`, `group_requests`) with `conversation_key`.
+//! That is what lets the data be spread over machines. Every statement names that column, so it asks no more shards
+//! than it has users or conversations; only the background jobs look for work over all of them.
 //!
 //! Order of locks: the head of a conversation, then rows of `users`, then rows of `members`; several rows
 //! of one table in the order of their keys, by their bytes, as the tables sort text and the lists of the
@@ -31,20 +32,22 @@
 //! | changes that run together | | those of their users | those of their users, in the order of the users |
 //! | ending the undo of a deletion | | its user's | that user's |
 //! | unlisting what was deleted | | its user's | that user's |
+//! | claiming and passing on what is to be erased | those of a batch | | |
 //! | erasing | its conversation's | | |
 //! | messages that run together | their conversations' | | the conversations', in the order of the users, one of each user |
-//! | joining and leaving | the group's | those whose membership changes | the group's, in the order of the users |
+//! | joining and leaving | the group's | those whose membership changes | theirs, in the order of the users |
+//! | making a group large | the group's | those who join | all the group's, in the order of the users |
 //!
 //! Use cases cannot deadlock. A use case that waits for a row of a table holds no row of a later table, so a
 //! circle would have to be within one table. Heads and rows of `users` are taken in the
 //! order of their keys. A use case that holds the row of one user in `members` waits only for rows of the
 //! same or of later users; for one of the same user only as a change of that user, of which there is one at
-//! a time, for it holds the user's lock. Between finding the members of a group and changing them no lock
-//! on `members` is needed: nobody's membership changes without the head's lock.
+//! a time, for it holds the user's lock. `group_members` is written under the head's lock alone, so nobody's
+//! membership changes between finding the members of a group and changing their rows.
 //!
 //! A small table is an exception: PostgreSQL may read it as it lies, whatever the order of a change's rows.
-//! Changes that run together may come to wait there for a message in a circle, which PostgreSQL ends after a
-//! second, and the service tries again.
+//! Changes that run together, and claims of several conversations, may come to wait there for a message in a circle,
+//! which PostgreSQL ends after a second, and the service tries again.
 //!
 //! Deliberately absent: caches, and any reading of a row to decide in the service what a statement could
 //! decide while it holds the row.

@@ -6,3 +6,4 @@ mod remains;
 mod remembered;
 mod traffic;
 mod vacuums;
+mod views;

@@ -73,6 +73,10 @@ pub(super) const OPERATIONS: &[(&str, &str)] = &[
     ("list", "reads a page of a user's list"),
     ("mark", "changes the marks of conversations"),
     ("members", "reads a user's rows of given conversations"),
+    (
+        "members_of_group",
+        "reads who is or was a member of a group, for erasing",
+    ),
     ("message_page", "reads a page of a history"),
     ("migrate", "brings the schema up to date"),
     ("mute", "mutes or unmutes conversations"),
@@ -153,7 +157,10 @@ pub(super) const OPERATIONS: &[(&str, &str)] = &[
         "takes the conversations of a deletion out of the index of lists",
     ),
     ("unread", "adds up a user's unread messages"),
-    ("unseen", "finds messages that lie in nobody's view"),
+    (
+        "unseen",
+        "reads users' views of conversations, to find messages that lie in none",
+    ),
     (
         "vacuum",
         "rewrites the SQLite file after something was erased",

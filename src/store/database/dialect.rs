@@ -92,15 +92,6 @@ impl Dialect {
         }
     }
 
-    /// The clause that makes a `SELECT` lock its rows and pass over those that others have locked. SQLite
-    /// has one writer at a time, so no other has locked any.
-    pub(in crate::store) const fn skip_locked(self) -> &'static str {
-        match self {
-            Self::Sqlite => "",
-            Self::Postgres => "FOR UPDATE SKIP LOCKED",
-        }
-    }
-
     /// A table expression named `alias` for a list of rows that is passed as parameters from `$first`
     /// on. It has the named columns and `ord`, which rises in the order of the list. The second value
     /// is the number of the next free parameter.
@@ -169,6 +160,18 @@ impl Dialect {
         }
     }
 
+    /// A condition on a column of texts: its value is one of those that are passed as [`Dialect::row_values`] of one
+    /// column, from `$first` on. Beside the other columns of a key, an index is searched by the whole key, however
+    /// few rows the database believes to have the others.
+    pub(in crate::store) fn is_among(self, column: &str, first: usize) -> String {
+        match self {
+            Self::Postgres => format!("{column} = ANY(${first}::text[])"),
+            Self::Sqlite => {
+                format!("{column} IN (SELECT r.value ->> 0 FROM json_each(${first}) AS r)")
+            }
+        }
+    }
+
     /// The greatest of these numbers, none of which is NULL.
     pub(in crate::store) fn greatest(self, numbers: &[&str]) -> String {
         let function = match self {
@@ -194,14 +197,6 @@ impl Dialect {
                 format!("(CASE WHEN {optional} < {number} THEN {optional} ELSE {number} END)")
             }
             Self::Postgres => format!("LEAST({optional}, {number})"),
-        }
-    }
-
-    /// The clause that makes a `SELECT` lock its rows, in their order. SQLite has one writer at a time.
-    pub(in crate::store) const fn lock(self) -> &'static str {
-        match self {
-            Self::Sqlite => "",
-            Self::Postgres => "FOR UPDATE",
         }
     }
 

@@ -22,6 +22,8 @@ pub(in crate::store) struct Model {
     pub(in crate::store) last_time: Timestamp,
     /// Whether it is a group whose members have no copy of the head.
     pub(in crate::store) is_large: Flag,
+    /// Rises whenever somebody may have joined or left the group: see `store::messages::append`.
+    pub(in crate::store) membership_changes: i64,
     /// Since when some message may lie in nobody's view; NULL once that was looked at. A job that is at it has
     /// moved this into the future.
     pub(in crate::store) erasable_from: Option<Timestamp>,

@@ -10,6 +10,7 @@
 //! | [`conversations`] | the head of a conversation | conversations | `conversation_key` |
 //! | [`messages`] | a message | conversations | `conversation_key` |
 //! | [`erased_messages`] | the name of an erased message | conversations | `conversation_key` |
+//! | [`group_members`] | a user who is or was a member of a group | conversations | `conversation_key` |
 //! | [`group_requests`] | a request to join or leave a group | conversations | `conversation_key` |
 //! | [`incarnations`] | a restoration of the database | neither | |
 //! | [`machine_clock`] | the clock of the machine with SQLite's file | neither | |
@@ -29,6 +30,7 @@ pub(in crate::store) mod conversations;
 pub(in crate::store) mod erased_messages;
 pub(in crate::store) mod folder_conversations;
 pub(in crate::store) mod folders;
+pub(in crate::store) mod group_members;
 pub(in crate::store) mod group_requests;
 pub(in crate::store) mod incarnations;
 pub(in crate::store) mod kind;
@@ -80,7 +82,7 @@ pub enum Kind {
 
 /// All tables that serving reads and writes on PostgreSQL. SQLite has `vacuums` besides.
 #[must_use]
-pub fn tables() -> [Table; 11] {
+pub fn tables() -> [Table; 12] {
     [
         table(users::Entity),
         table(members::Entity),
@@ -90,6 +92,7 @@ pub fn tables() -> [Table; 11] {
         table(conversations::Entity),
         table(messages::Entity),
         table(erased_messages::Entity),
+        table(group_members::Entity),
         table(group_requests::Entity),
         table(incarnations::Entity),
         table(machine_clock::Entity),

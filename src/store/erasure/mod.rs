@@ -20,6 +20,11 @@
 //! - *Leaving* sets the upper end to the head. *Joining*, also again, begins a view at the head, which is
 //!   not below the one that was read before.
 //!
+//! So the views of a conversation need not be of one moment. They are read one after the other, from shards that
+//! know nothing of each other, and a position that was in no view when that view was read is in none for good. No
+//! view is missing: the users of a conversation stand in its ID or in `group_members`, which is read after the head
+//! and loses nobody, and whoever joins later begins at that head or above.
+//!
 //! Two queues stand in `erasable_from`, each in its order:
 //!
 //! - A *change* that cleared something waits until it cannot be undone any more. Its claim ends its undo
@@ -27,21 +32,26 @@
 //! - A *conversation* some of whose views have shrunk, by that or by joining again, waits for one look
 //!   at all of them (see [`views`]), however often that has happened since the last one.
 //!
-//! Claiming moves `erasable_from` into the future: another job leaves it alone, and takes it over if this
-//! one dies. A view that shrinks meanwhile moves it back, so it is looked at again. Each claim goes on from
+//! Due rows are looked for without a lock, and a bounded number of them is claimed by their keys. Claiming moves
+//! `erasable_from` into the future if it is still as it was read, so of several jobs one gets each row: another job
+//! leaves it alone, and takes it over if this one dies. A view that shrinks meanwhile moves it back, so it is looked at
+//! again. Each claim goes on from
 //! the last one of its round: beginning at the oldest each time would pass over all claims before, again
 //! and again, while some long transaction keeps PostgreSQL from forgetting them.
 
 mod backlog;
 pub(in crate::store) mod erase;
+mod seen;
 mod trim;
 mod undo;
 pub(in crate::store) mod unlisting;
 mod views;
 
+use std::collections::HashSet;
+
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, EntityTrait as _, FromQueryResult, QueryFilter as _,
-    QueryResult, UpdateMany, Value, sea_query::Keyword,
+    QueryResult, Statement, UpdateMany, Value, sea_query::Keyword,
 };
 
 use crate::{
@@ -63,9 +73,9 @@ pub(in crate::store) use views::Unseen;
 
 /// How many changes are claimed at a time.
 const CHANGES: u16 = 100;
-/// How many conversations are claimed at a time: all members of each are looked at in one statement.
+/// How many conversations are claimed at a time.
 const CONVERSATIONS: u16 = 16;
-/// How many heads are locked at a time to pass conversations on.
+/// How many conversations are passed on at a time, in the order in which messages lock their heads.
 const HEADS: usize = 100;
 
 /// The numbers of rows that one round of the background jobs has removed.
@@ -94,17 +104,25 @@ pub(crate) struct DueConversation {
     pub(crate) due: Timestamp,
 }
 
+/// The part of a queue that one job has claimed.
+#[derive(Debug)]
+pub(crate) struct Claims<T> {
+    /// Those that no other job has claimed first.
+    pub(crate) claimed: Vec<T>,
+    /// Since when the last one of the queue that was looked at has been due.
+    pub(crate) last: Timestamp,
+}
+
 #[cfg_attr(test, derive(serde::Serialize))]
 pub(in crate::store) struct Statements {
     due_changes: String,
-    lease_changes: String,
+    claim_changes: String,
     finish_changes: String,
     due_conversations: String,
-    lease_conversations: String,
-    lock_heads: String,
+    claim_conversations: String,
     pass_on: String,
     undo: undo::Statements,
-    views: String,
+    views: views::Statements,
     trim: trim::Statements,
     unlisting: unlisting::Statements,
     backlog: backlog::Statements,
@@ -113,54 +131,55 @@ pub(in crate::store) struct Statements {
 impl Statements {
     pub(in crate::store) fn new(dialect: Dialect) -> Self {
         use ColumnType::{Integer, Key, Text};
-        let skip_locked = dialect.skip_locked();
-        let (claimed, _) = dialect.rows("i", 2, &[("user_id", Text), ("revision", Integer)]);
-        let (keys, _) = dialect.rows("i", 2, &[("conversation_key", Key)]);
-        let (due, _) = dialect.rows("i", 1, &[("conversation_key", Key), ("due", Integer)]);
+        let named = [("user_id", Text), ("revision", Integer)];
+        let (claimed, _) = dialect.rows("i", 2, &named);
+        let [user_id, revision] = named;
+        let (changes, _) = dialect.rows("i", 2, &[user_id, revision, ("due", Integer)]);
+        let conversations = [("conversation_key", Key), ("due", Integer)];
+        let (due, _) = dialect.rows("i", 1, &conversations);
+        let (conversations, _) = dialect.rows("i", 2, &conversations);
         let due_from = |table, columns, limit| {
             format!(
                 "SELECT {columns} FROM {table} \
                  WHERE erasable_from >= $1 AND erasable_from <= $2 \
-                 ORDER BY erasable_from LIMIT {limit} {skip_locked}"
+                 ORDER BY erasable_from LIMIT {limit}"
             )
         };
-        let of_changes = "c.user_id = i.user_id AND c.revision = i.revision";
-        let waits_longer = "(c.erasable_from IS NULL OR c.erasable_from > i.due)";
         Self {
             due_changes: due_from(
                 "changes",
                 format!("user_id, erasable_from, {}", columns("", RECORDED)),
                 CHANGES,
             ),
-            lease_changes: format!(
-                "UPDATE changes AS c SET erasable_from = $1 FROM {claimed} WHERE {of_changes}"
+            // In a CASE, or SQLite would believe that the index of what is due is for this.
+            claim_changes: format!(
+                "UPDATE changes SET erasable_from = $1 FROM {changes} \
+                 WHERE changes.user_id = i.user_id AND changes.revision = i.revision \
+                 AND CASE WHEN changes.erasable_from = i.due THEN TRUE ELSE FALSE END \
+                 RETURNING changes.user_id, changes.revision"
             ),
             finish_changes: format!(
                 "UPDATE changes AS c SET erasable_from = NULL FROM {claimed} \
-                 WHERE {of_changes} AND c.erasable_from = $1"
+                 WHERE c.user_id = i.user_id AND c.revision = i.revision AND c.erasable_from = $1"
             ),
             due_conversations: due_from(
                 "conversations",
                 "conversation_key, erasable_from".to_owned(),
                 CONVERSATIONS,
             ),
-            lease_conversations: format!(
-                "UPDATE conversations AS c SET erasable_from = $1 FROM {keys} \
-                 WHERE c.conversation_key = i.conversation_key"
-            ),
-            // In the order in which messages lock them.
-            lock_heads: format!(
-                "SELECT c.conversation_key FROM {due} CROSS JOIN conversations AS c \
-                 WHERE c.conversation_key = i.conversation_key AND {waits_longer} \
-                 ORDER BY c.conversation_key {}",
-                dialect.lock()
+            claim_conversations: format!(
+                "UPDATE conversations SET erasable_from = $1 FROM {conversations} \
+                 WHERE conversations.conversation_key = i.conversation_key \
+                 AND CASE WHEN conversations.erasable_from = i.due THEN TRUE ELSE FALSE END \
+                 RETURNING conversations.conversation_key"
             ),
             pass_on: format!(
                 "UPDATE conversations AS c SET erasable_from = i.due FROM {due} \
-                 WHERE c.conversation_key = i.conversation_key AND {waits_longer}"
+                 WHERE c.conversation_key = i.conversation_key \
+                 AND (c.erasable_from IS NULL OR c.erasable_from > i.due)"
             ),
             undo: undo::Statements::new(dialect),
-            views: views::unseen(dialect),
+            views: views::Statements::new(dialect),
             trim: trim::Statements::new(dialect),
             unlisting: unlisting::Statements::new(dialect),
             backlog: backlog::Statements::new(),
@@ -213,37 +232,66 @@ impl Erasure {
     }
 
     /// Claims the oldest changes that are due at `now` and have been since `from` or later, until `lease`;
-    /// a bounded number of them. One that does not parse is claimed, too, so that it keeps no other one
-    /// back.
+    /// a bounded number of them. `None` if there is none. One that does not parse is claimed, too, so that it keeps
+    /// no other one back.
     pub(crate) async fn claim_changes(
         &self,
         from: Timestamp,
         now: Timestamp,
         lease: Timestamp,
-    ) -> Result<Vec<Result<DueChange, StoreError>>, StoreError> {
+    ) -> Result<Option<Claims<Result<DueChange, StoreError>>>, StoreError> {
         let statements = &self.statements;
-        let due = self.database.statement(
-            &statements.due_changes,
-            [from.as_micros().into(), now.as_micros().into()],
-        );
+        let due = self.due(&statements.due_changes, from, now);
         self.database
             .retrying("claim_changes", || async {
-                let transaction = self.database.begin().await?;
-                let rows = transaction.query_all_raw(due.clone()).await?;
-                if rows.is_empty() {
-                    return Ok(Vec::new());
+                let rows = self.database.pool().query_all_raw(due.clone()).await?;
+                let mut due: Vec<DueName> = read_all(changes::Entity, &rows)?;
+                let Some(last) = due.last().map(|one| one.due) else {
+                    return Ok(None);
+                };
+                due.sort_unstable();
+                let claim = self.claim_of(due, lease);
+                let claim = self.claim(&statements.claim_changes, claim).await?;
+                let names: HashSet<Name> = read_all(changes::Entity, &claim)?;
+                let mut claimed = Vec::with_capacity(names.len());
+                for row in &rows {
+                    if names.contains(&Row::of(changes::Entity, row).read()?) {
+                        claimed.push(due_change(row));
+                    }
                 }
-                let names = rows.iter().map(|row| -> Result<(String, i64), StoreError> {
-                    let row = Row::of(changes::Entity, row);
-                    Ok((row.get("user_id")?, row.get("revision")?))
-                });
-                let values = self.of_changes(names.collect::<Result<_, StoreError>>()?, lease);
-                let claim = self.database.statement(&statements.lease_changes, values);
-                transaction.execute_raw(claim).await?;
-                transaction.commit().await?;
-                Ok::<_, StoreError>(rows.iter().map(due_change).collect())
+                Ok(Some(Claims { claimed, last }))
             })
             .await
+    }
+
+    fn due(&self, sql: &str, from: Timestamp, now: Timestamp) -> Statement {
+        let values = [from.as_micros().into(), now.as_micros().into()];
+        self.database.statement(sql, values)
+    }
+
+    fn claim_of(&self, due: Vec<DueName>, lease: Timestamp) -> Vec<Value> {
+        let (mut users, mut revisions, mut times) = (Vec::new(), Vec::new(), Vec::new());
+        for one in due {
+            users.push(one.name.user_id);
+            revisions.push(one.name.revision);
+            times.push(one.due.as_micros());
+        }
+        let mut values: Vec<Value> = vec![lease.as_micros().into()];
+        values.extend(self.database.dialect.row_values(&[
+            Column::Texts(users),
+            Column::Integers(revisions),
+            Column::Integers(times),
+        ]));
+        values
+    }
+
+    /// Claims rows by moving on those that are still as they were read.
+    async fn claim(&self, sql: &str, values: Vec<Value>) -> Result<Vec<QueryResult>, StoreError> {
+        let transaction = self.database.begin().await?;
+        let claim = self.database.statement(sql, values);
+        let claimed = transaction.query_all_raw(claim).await?;
+        transaction.commit().await?;
+        Ok(claimed)
     }
 
     /// Marks changes that were claimed until `lease` as seen to.
@@ -279,27 +327,10 @@ impl Erasure {
     pub(crate) async fn pass_on(&self, mut due: Vec<DueConversation>) -> Result<(), StoreError> {
         due.sort_unstable_by_key(|one| (one.key, one.due));
         due.dedup_by_key(|one| one.key);
-        let statements = &self.statements;
         for due in due.chunks(HEADS) {
-            let values = self.database.dialect.row_values(&[
-                Column::Keys(due.iter().map(|one| one.key).collect()),
-                Column::Integers(due.iter().map(|one| one.due.as_micros()).collect()),
-            ]);
-            let lock_heads = self
-                .database
-                .statement(&statements.lock_heads, values.clone());
-            let pass_on = self.database.statement(&statements.pass_on, values);
-            self.database
-                .retrying("pass_on", || async {
-                    let transaction = self.database.begin().await?;
-                    let locked = transaction.query_all_raw(lock_heads.clone()).await?;
-                    if !locked.is_empty() {
-                        transaction.execute_raw(pass_on.clone()).await?;
-                        transaction.commit().await?;
-                    }
-                    Ok::<_, StoreError>(())
-                })
-                .await?;
+            let values = self.of_conversations(due);
+            let pass_on = self.database.statement(&self.statements.pass_on, values);
+            self.database.execute_one("pass_on", pass_on).await?;
         }
         Ok(())
     }
@@ -310,30 +341,36 @@ impl Erasure {
         from: Timestamp,
         now: Timestamp,
         lease: Timestamp,
-    ) -> Result<Vec<DueConversation>, StoreError> {
+    ) -> Result<Option<Claims<DueConversation>>, StoreError> {
         let statements = &self.statements;
-        let due = self.database.statement(
-            &statements.due_conversations,
-            [from.as_micros().into(), now.as_micros().into()],
-        );
+        let due = self.due(&statements.due_conversations, from, now);
         self.database
             .retrying("claim_conversations", || async {
-                let transaction = self.database.begin().await?;
-                let rows = transaction.query_all_raw(due.clone()).await?;
-                let claimed: Vec<DueConversation> = read_all(conversations::Entity, &rows)?;
-                if !claimed.is_empty() {
-                    let keys = claimed.iter().map(|one| one.key).collect();
-                    let mut values: Vec<Value> = vec![lease.as_micros().into()];
-                    values.extend(self.database.dialect.row_values(&[Column::Keys(keys)]));
-                    let claim = self
-                        .database
-                        .statement(&statements.lease_conversations, values);
-                    transaction.execute_raw(claim).await?;
-                    transaction.commit().await?;
-                }
-                Ok::<_, StoreError>(claimed)
+                let rows = self.database.pool().query_all_raw(due.clone()).await?;
+                let mut due: Vec<DueConversation> = read_all(conversations::Entity, &rows)?;
+                let Some(last) = due.last().map(|one| one.due) else {
+                    return Ok(None);
+                };
+                // In the order in which messages lock them.
+                due.sort_unstable_by_key(|one| one.key);
+                let mut values: Vec<Value> = vec![lease.as_micros().into()];
+                values.extend(self.of_conversations(&due));
+                let claimed = self.claim(&statements.claim_conversations, values).await?;
+                let keys = claimed.iter();
+                let keys =
+                    keys.map(|row| Row::of(conversations::Entity, row).get("conversation_key"));
+                let keys: HashSet<ConversationKey> = keys.collect::<Result<_, _>>()?;
+                due.retain(|one| keys.contains(&one.key));
+                Ok(Some(Claims { claimed: due, last }))
             })
             .await
+    }
+
+    fn of_conversations(&self, due: &[DueConversation]) -> Vec<Value> {
+        self.database.dialect.row_values(&[
+            Column::Keys(due.iter().map(|one| one.key).collect()),
+            Column::Integers(due.iter().map(|one| one.due.as_micros()).collect()),
+        ])
     }
 
     /// Marks a conversation that was claimed until `lease` as seen to.
@@ -348,6 +385,22 @@ impl Erasure {
             .await?;
         Ok(())
     }
+}
+
+/// The primary key of a change, as it stands: also of one that does not parse.
+#[derive(FromQueryResult, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Name {
+    user_id: String,
+    revision: i64,
+}
+
+/// A change that is due, and since when.
+#[derive(FromQueryResult, PartialEq, Eq, PartialOrd, Ord)]
+struct DueName {
+    #[sea_orm(nested)]
+    name: Name,
+    #[sea_orm(from_alias = "erasable_from")]
+    due: Timestamp,
 }
 
 fn due_change(row: &QueryResult) -> Result<DueChange, StoreError> {

@@ -4,7 +4,9 @@
 //! The request belongs to the conversation and not to any of its users, whose own requests it must not
 //! meet. It is looked for and written while the head is locked, so of two deliveries one comes first.
 
-use sea_orm::{ConnectionTrait, FromQueryResult};
+use std::collections::HashMap;
+
+use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult};
 
 use crate::{
     domain::{
@@ -15,7 +17,7 @@ use crate::{
         changes::ChangeError,
         database::{error::StoreError, observed::DatabaseTransaction, row::Row},
         entity::{
-            group_requests,
+            group_requests, members, users,
             value::{Flag, reappearance, stored_reappearance},
         },
         groups::{Groups, statements},
@@ -37,8 +39,8 @@ pub(super) struct Changed {
 
 /// The columns of it that joining and leaving return.
 #[derive(FromQueryResult)]
-pub(super) struct ChangedRow {
-    pub(super) user_id: UserId,
+struct ChangedRow {
+    user_id: UserId,
     joined_after: Seq,
     hidden_through: Seq,
     cleared_through: Seq,
@@ -55,7 +57,25 @@ struct Remembered {
 }
 
 impl Changed {
-    pub(super) fn of(row: ChangedRow, revision: Revision) -> Self {
+    /// Of a row that comes with the revision.
+    pub(super) fn of_its_own(row: &QueryResult) -> Result<Self, StoreError> {
+        let revision = Row::of(users::Entity, row).get("revision")?;
+        Ok(Self::of(Row::of(members::Entity, row).read()?, revision))
+    }
+
+    /// Of a row whose revision is among these.
+    pub(super) fn of_these(
+        row: &QueryResult,
+        revisions: &HashMap<UserId, Revision>,
+    ) -> Result<Self, StoreError> {
+        let row = Row::of(members::Entity, row);
+        let member: ChangedRow = row.read()?;
+        let revision = revisions.get(&member.user_id);
+        let revision = revision.ok_or_else(|| row.inconsistent("user_id"))?;
+        Ok(Self::of(member, *revision))
+    }
+
+    fn of(row: ChangedRow, revision: Revision) -> Self {
         // Rows of old have watermarks below the beginning of their membership.
         let joined_after = row.joined_after;
         Self {

@@ -1,20 +1,19 @@
 //! The statements that change the members of a group.
 
 use sea_orm::{
-    ColumnTrait as _, EntityTrait as _, Insert, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, Select, Set, UpdateMany,
-    sea_query::{Expr, Keyword},
+    ColumnTrait as _, EntityTrait as _, Insert, QueryFilter as _, QuerySelect as _, Select, Set,
+    UpdateMany, sea_query::Expr,
 };
 
 use crate::{
-    domain::{ConversationKey, ConversationKind, GroupRequest, Membership, Timestamp},
+    domain::{Batch, ConversationKey, ConversationKind, GroupRequest, Timestamp},
     store::{
         database::dialect::{ColumnType, Dialect},
         entity::{
-            conversations, group_requests, members,
+            columns, conversations, group_requests,
+            members::Column as C,
             value::{Flag, stored_kind},
         },
-        lists::members::{ANY_KIND, any_kind},
         messages::append::COPIES,
         users,
     },
@@ -50,35 +49,12 @@ pub(in crate::store) fn remember(
     })
 }
 
-/// Locks the rows of all members, in the order in which messages and other members' changes take them.
-pub(in crate::store) fn lock_members(key: ConversationKey) -> Select<members::Entity> {
-    use members::Column as C;
-    members::Entity::find()
-        .select_only()
-        .column(C::UserId)
-        .filter(C::ConversationKey.eq(key))
-        .filter(any_kind())
-        .order_by_asc(C::UserId)
-        .lock_exclusive()
-}
-
 /// Makes a group large.
 pub(in crate::store) fn make_large(key: ConversationKey) -> UpdateMany<conversations::Entity> {
     use conversations::Column as C;
     conversations::Entity::update_many()
         .col_expr(C::IsLarge, Expr::value(Flag(true)))
         .filter(C::ConversationKey.eq(key))
-}
-
-/// Takes the copies of the head from all who are members.
-pub(in crate::store) fn forget_copies(key: ConversationKey) -> UpdateMany<members::Entity> {
-    use members::Column as C;
-    members::Entity::update_many()
-        .col_expr(C::LastSeq, Keyword::Null.into())
-        .col_expr(C::LastTime, Keyword::Null.into())
-        .filter(C::ConversationKey.eq(key))
-        .filter(any_kind())
-        .filter(C::LeftAt.is_null())
 }
 
 /// Notes that somebody no longer sees what was before: some of it may be for nobody now.
@@ -97,87 +73,74 @@ pub(in crate::store) fn lost_sight(
 pub(in crate::store) struct Statements {
     pub(super) join: Change,
     pub(super) leave: Change,
-    pub(super) some_members: String,
+    /// Raises the revisions of the users whose membership changes.
+    pub(super) raise: String,
+    /// All members of a group that was small before the last ones joined.
+    pub(super) members_of_small: String,
+    /// Takes the copies of the head from these users, who are all that have one or are about to get one.
+    pub(super) forget_copies: String,
     pub(super) record: String,
 }
 
 /// The statements that differ between joining and leaving.
 #[cfg_attr(test, derive(serde::Serialize))]
 pub(super) struct Change {
-    /// Raises the revisions of those of the users whose membership changes.
-    pub(super) raise: String,
-    /// Changes their rows, which are all those that it finds, and returns how they stand since.
+    /// Notes with the group who is a member now, and returns the users for whom that is new.
+    pub(super) note: String,
+    /// Changes the users' rows, and returns how they stand since.
     pub(super) apply: String,
+    /// Raises the revisions as well, where that can be one statement.
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
+    pub(super) at_once: Option<String>,
 }
+
+/// The columns that joining and leaving return of a user's row.
+const STANDS: [C; 7] = [
+    C::UserId,
+    C::JoinedAfter,
+    C::HiddenThrough,
+    C::ClearedThrough,
+    C::PinnedAt,
+    C::AppearedBefore,
+    C::StaysAway,
+];
 
 impl Statements {
     pub(in crate::store) fn new(dialect: Dialect) -> Self {
         use ColumnType::{Integer, Text};
         let rows = |first, columns: &[_]| dialect.rows("i", first, columns).0;
-        let raised = |first| rows(first, &[("user_id", Text), ("revision", Integer)]);
-        // An expression and no join, so that it is looked up by the whole key, once for each user.
-        let raise = |membership| {
-            let changes = match membership {
-                Membership::Member => "IS NOT TRUE",
-                Membership::Left => "IS TRUE",
-            };
-            format!(
-                "INSERT INTO users (user_id, revision) SELECT i.user_id, {first} FROM {} \
-                 WHERE (SELECT m.left_at IS NULL FROM members AS m \
-                        WHERE m.user_id = i.user_id AND m.conversation_key = $1) {changes} \
-                 ORDER BY i.user_id \
-                 {raise} RETURNING user_id, revision",
-                rows(2, &[("user_id", Text)]),
-                first = users::first(),
-                raise = users::raise(dialect),
-            )
-        };
-        let stands = "RETURNING user_id, joined_after, hidden_through, cleared_through, pinned_at, \
-                      appeared_before, stays_away";
+        let (users, _) = dialect.rows("i", 2, &[("user_id", Text)]);
         Self {
             join: Change {
-                raise: raise(Membership::Member),
-                // Joining again ends the stay before, which is remembered if it showed the user anything.
-                // The history begins at the head, which no watermark is beyond. The conversation leaves the
-                // list until the next message, and so loses its pin. What stays away goes on staying away.
-                // Deletions from before can be undone no more.
-                apply: format!(
-                    "INSERT INTO members (user_id, conversation_key, kind, joined_after, \
-                         hidden_through, cleared_through, last_seq, last_time, undo_ended) \
-                     SELECT i.user_id, $1, {GROUP}, $2, $2, $2, $3, $4, i.revision FROM {} \
-                     WHERE TRUE ORDER BY i.user_id \
-                     ON CONFLICT (user_id, conversation_key) DO UPDATE SET \
-                         appeared_before = CASE WHEN members.left_at > members.joined_after THEN 1 \
-                                           ELSE members.appeared_before END, \
-                         joined_after = excluded.joined_after, left_at = NULL, \
-                         hidden_through = excluded.hidden_through, \
-                         cleared_through = excluded.cleared_through, \
-                         last_seq = excluded.last_seq, last_time = excluded.last_time, \
-                         pinned_at = NULL, taken_by = NULL, kept_after = NULL, \
-                         undo_ended = excluded.undo_ended \
-                     {stands}",
-                    raised(5)
+                note: format!(
+                    "INSERT INTO group_members (conversation_key, user_id, is_member) \
+                     SELECT $1, i.user_id, 1 FROM {users} WHERE TRUE ORDER BY i.user_id \
+                     ON CONFLICT (conversation_key, user_id) DO UPDATE SET is_member = 1 \
+                     WHERE group_members.is_member = 0 RETURNING user_id"
                 ),
+                apply: join(&changing(dialect, 5)),
+                at_once: at_once(dialect, 5, join),
             },
             leave: Change {
-                raise: raise(Membership::Left),
-                // An insertion that always conflicts: it locks the rows in order, which an update does
-                // not promise.
-                apply: format!(
-                    "INSERT INTO members (user_id, conversation_key, left_at, last_seq, last_time) \
-                     SELECT i.user_id, $1, $2, $2, $3 FROM {} WHERE TRUE ORDER BY i.user_id \
-                     ON CONFLICT (user_id, conversation_key) DO UPDATE SET \
-                         left_at = excluded.left_at, \
-                         last_seq = excluded.last_seq, last_time = excluded.last_time \
-                     {stands}",
-                    raised(4)
+                note: format!(
+                    "UPDATE group_members SET is_member = 0 \
+                     WHERE conversation_key = $1 AND {} AND is_member = 1 RETURNING user_id",
+                    dialect.is_among("user_id", 2)
                 ),
+                apply: leave(&changing(dialect, 4)),
+                at_once: at_once(dialect, 4, leave),
             },
-            // Enough to tell whether there are too many.
-            some_members: format!(
-                "SELECT m.user_id FROM members AS m \
-                 WHERE m.conversation_key = $1 AND {ANY_KIND} AND m.left_at IS NULL LIMIT {}",
-                COPIES + 1
+            raise: raise(dialect, 1),
+            members_of_small: format!(
+                "SELECT g.user_id FROM group_members AS g \
+                 WHERE g.conversation_key = $1 AND g.is_member = 1 LIMIT {}",
+                COPIES + Batch::MAX
+            ),
+            // In the order of the users, and also of those who are about to join: their rows are changed next.
+            forget_copies: format!(
+                "INSERT INTO members (user_id, conversation_key, kind) \
+                 SELECT i.user_id, $1, {GROUP} FROM {users} WHERE TRUE ORDER BY i.user_id \
+                 ON CONFLICT (user_id, conversation_key) DO UPDATE SET last_seq = NULL, last_time = NULL"
             ),
             record: format!(
                 "INSERT INTO changes \
@@ -191,4 +154,72 @@ impl Statements {
             ),
         }
     }
+}
+
+/// The users whose membership changes, with their revisions since.
+fn changing(dialect: Dialect, first: usize) -> String {
+    let columns = [
+        ("user_id", ColumnType::Text),
+        ("revision", ColumnType::Integer),
+    ];
+    dialect.rows("i", first, &columns).0
+}
+
+fn raise(dialect: Dialect, first: usize) -> String {
+    format!(
+        "INSERT INTO users (user_id, revision) SELECT i.user_id, {first_revision} FROM {users} \
+         WHERE TRUE ORDER BY i.user_id {raise} RETURNING user_id, revision",
+        first_revision = users::first(),
+        users = dialect.rows("i", first, &[("user_id", ColumnType::Text)]).0,
+        raise = users::raise(dialect),
+    )
+}
+
+/// Joining again ends the stay before, which is remembered if it showed the user anything. The history begins at
+/// the head, which no watermark is beyond. The conversation leaves the list until the next message, and so loses
+/// its pin. What stays away goes on staying away. Deletions from before can be undone no more.
+fn join(changing: &str) -> String {
+    format!(
+        "INSERT INTO members (user_id, conversation_key, kind, joined_after, \
+             hidden_through, cleared_through, last_seq, last_time, undo_ended) \
+         SELECT i.user_id, $1, {GROUP}, $2, $2, $2, $3, $4, i.revision FROM {changing} \
+         WHERE TRUE ORDER BY i.user_id \
+         ON CONFLICT (user_id, conversation_key) DO UPDATE SET \
+             appeared_before = CASE WHEN members.left_at > members.joined_after THEN 1 \
+                               ELSE members.appeared_before END, \
+             joined_after = excluded.joined_after, left_at = NULL, \
+             hidden_through = excluded.hidden_through, \
+             cleared_through = excluded.cleared_through, \
+             last_seq = excluded.last_seq, last_time = excluded.last_time, \
+             pinned_at = NULL, taken_by = NULL, kept_after = NULL, \
+             undo_ended = excluded.undo_ended \
+         RETURNING {}",
+        columns("", STANDS)
+    )
+}
+
+/// An insertion that always conflicts: it locks the rows in order, which an update does not promise.
+fn leave(changing: &str) -> String {
+    format!(
+        "INSERT INTO members (user_id, conversation_key, left_at, last_seq, last_time) \
+         SELECT i.user_id, $1, $2, $2, $3 FROM {changing} WHERE TRUE ORDER BY i.user_id \
+         ON CONFLICT (user_id, conversation_key) DO UPDATE SET \
+             left_at = excluded.left_at, \
+             last_seq = excluded.last_seq, last_time = excluded.last_time \
+         RETURNING {}",
+        columns("", STANDS)
+    )
+}
+
+/// The same, which raises the revisions first: sorting them takes all their locks before the first row's.
+fn at_once(dialect: Dialect, first: usize, apply: fn(&str) -> String) -> Option<String> {
+    dialect.changes_in_one_statement().then(|| {
+        format!(
+            "WITH raised AS ({raise}), applied AS ({apply}) \
+             SELECT {stands}, r.revision FROM applied AS a JOIN raised AS r ON r.user_id = a.user_id",
+            raise = raise(dialect, first),
+            apply = apply("raised AS i"),
+            stands = columns("a.", STANDS),
+        )
+    })
 }

@@ -2,10 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, ExprTrait as _, FromQueryResult, QueryResult,
-    sea_query::Expr,
-};
+use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult};
 
 use crate::{
     domain::{
@@ -28,17 +25,6 @@ use crate::{
         lists::Lists,
     },
 };
-
-/// True of every row `m`. The index of conversations is of rows of which this holds, so PostgreSQL reads it only
-/// for a statement that says it. One that has the key of a row does not, and goes by the primary key, however
-/// few rows the conversation is believed to have.
-pub(in crate::store) const ANY_KIND: &str = "m.kind > 0";
-
-/// The same, for a query that sea-orm builds. No parameter: a plan that is made once for all values would not know
-/// that the index is for it.
-pub(in crate::store) fn any_kind() -> Expr {
-    C::Kind.into_expr().gt(Expr::Constant(0_i16.into()))
-}
 
 /// A user's row of one conversation.
 #[derive(Debug, Clone)]

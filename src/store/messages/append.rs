@@ -7,7 +7,8 @@
 //!
 //! Messages that come at once are stored in one transaction ([`crate::store::database::coalesce`]), also several of one
 //! conversation, which take consecutive positions. So a busy group is not bound to one commit a message.
-//! A transaction has two sides: the conversations' ([`placing`]) and the users' ([`arrival`]). A message
+//! A transaction has two sides: the conversations' ([`placing`]), which also says who may send and who gets a
+//! copy, and the users' ([`arrival`]), whose rows are written by their whole keys. A message
 //! that may not be stored fails alone: the transaction is rolled back and run again without it.
 
 mod arrival;
@@ -21,8 +22,8 @@ use sea_orm::FromQueryResult;
 use super::remembered;
 use crate::{
     domain::{
-        Batch, CanonicalId, ClientMessageId, Clock, ConversationId, ConversationKey, GroupId,
-        MessageBody, PayloadType, Seq, Timestamp, UserId,
+        Batch, CanonicalId, ClientMessageId, Clock, ConversationId, ConversationKey,
+        ConversationKind, GroupId, MessageBody, PayloadType, Seq, Timestamp, UserId,
     },
     store::{
         database::{
@@ -171,6 +172,14 @@ impl Audience {
         }
     }
 
+    const fn kind(&self) -> ConversationKind {
+        match self {
+            Self::C2c { .. } => ConversationKind::C2c,
+            Self::Group { .. } => ConversationKind::Group,
+            Self::System { .. } => ConversationKind::System,
+        }
+    }
+
     /// The sender as it is stored: empty for the system.
     fn stored_sender(&self) -> &str {
         match self {
@@ -260,20 +269,16 @@ impl Messages {
         }
         let transaction = self.database.begin().await?;
         let found = self.place(&transaction, incoming, clock.now()).await?;
-        let mut refused = found.refused;
-        let mut fresh = 0;
-        if refused.is_empty() {
-            let arriving: Vec<_> = incoming
-                .iter()
-                .zip(&found.placed)
-                .filter_map(|(message, placed)| Some((message, placed.as_ref()?.fresh()?)))
-                .collect();
-            fresh = arriving.len();
-            refused = self.arrive(&transaction, &arriving).await?;
+        if !found.refused.is_empty() {
+            return Ok(Tried::Refused(found.refused));
         }
-        if !refused.is_empty() {
-            return Ok(Tried::Refused(refused));
-        }
+        let arriving: Vec<_> = incoming
+            .iter()
+            .zip(&found.placed)
+            .filter_map(|(message, placed)| Some((message, placed.as_ref()?.fresh()?)))
+            .collect();
+        let fresh = arriving.len();
+        self.arrive(&transaction, &arriving, &found.members).await?;
         // Retries alone have changed nothing.
         if fresh > 0 {
             transaction.commit().await?;

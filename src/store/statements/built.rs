@@ -40,10 +40,10 @@ pub(super) fn statements(dialect: Dialect) -> Vec<(String, String)> {
     built.add("time.keep", &time::keep("boot", 0));
     built.add("users.lock", &users::lock(user));
     built.add("heads.lock", &heads::lock(key));
-    built.add("heads.lock_and_read", &heads::lock_and_read(key));
+    built.add("heads.lock_group", &heads::lock_group(key));
     built.add(
-        "heads.lock_or_create",
-        &heads::lock_or_create(key, group, time),
+        "heads.lock_or_create_group",
+        &heads::lock_or_create_group(key, group, time),
     );
     built.add("log.of_revision", &log::of_revision(user, revision));
     built.add("log.of_request", &log::of_request(user, request.id));
@@ -58,9 +58,7 @@ pub(super) fn statements(dialect: Dialect) -> Vec<(String, String)> {
     built.add("folders.empty", &folders::empty(user, revision));
     built.add("groups.earlier", &groups::earlier(key, request));
     built.add("groups.remember", &groups::remember(key, request, time, 0));
-    built.add("groups.lock_members", &groups::lock_members(key));
     built.add("groups.make_large", &groups::make_large(key));
-    built.add("groups.forget_copies", &groups::forget_copies(key));
     built.add("groups.lost_sight", &groups::lost_sight(key, time));
     built.add(
         "erasure.finish_conversation",

@@ -4,8 +4,12 @@
 SELECT
     c.user_id, c.revision, c.request_digest, c.kind, c.restorable_until, c.conversations, c.results,
     c.detail
-FROM unnest($1::text[] COLLATE "C", $2::bytea[])
-WITH ORDINALITY AS q(user_id, request_id, ord) CROSS JOIN changes AS c
+FROM (
+    SELECT r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id, r.ord
+    FROM unnest($1::text[] COLLATE "C", $2::bytea[], $3::boolean[])
+    WITH ORDINALITY AS r(user_id, request_id, has_request_id, ord)
+) AS q
+    CROSS JOIN changes AS c
 WHERE c.user_id = q.user_id AND c.request_id = q.request_id;
 
 -- changes.pins
@@ -16,8 +20,11 @@ WHERE user_id = $1 AND pinned_at IS NOT NULL;
 -- changes.raise
 INSERT INTO users (user_id, revision)
 SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
-FROM unnest($1::text[] COLLATE "C", $2::bytea[])
-WITH ORDINALITY AS q(user_id, request_id, ord)
+FROM (
+    SELECT r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id, r.ord
+    FROM unnest($1::text[] COLLATE "C", $2::bytea[], $3::boolean[])
+    WITH ORDINALITY AS r(user_id, request_id, has_request_id, ord)
+) AS q
 WHERE
     NOT EXISTS (SELECT 1 FROM changes AS c WHERE c.user_id = q.user_id AND c.request_id = q.request_id)
 ORDER BY q.user_id
@@ -43,9 +50,13 @@ WHERE
         SELECT conversation_key
         FROM (
             SELECT m.conversation_key, ROW_NUMBER() OVER (ORDER BY i.ord) AS place
-            FROM members AS m
-                CROSS JOIN unnest($4::bytea[])
-            WITH ORDINALITY AS i(conversation_key, ord)
+            FROM
+                members AS m
+                CROSS JOIN (
+                    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+                    FROM unnest($4::uuid[])
+                    WITH ORDINALITY AS r(conversation_key, ord)
+                ) AS i
             WHERE
                 m.user_id = $1
                 AND m.pinned_at IS NOT NULL
@@ -64,8 +75,14 @@ earlier AS (
 ),
 input AS (
     SELECT *
-    FROM unnest($16::bytea[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[])
-    WITH ORDINALITY AS i(conversation_key, head, hide_through, clear_through, stays_away, ord)
+    FROM (
+        SELECT
+            uuid_send(r.conversation_key) AS conversation_key, r.head AS head,
+            r.hide_through AS hide_through, r.clear_through AS clear_through,
+            CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away, r.ord
+        FROM unnest($16::uuid[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[], $21::boolean[])
+        WITH ORDINALITY AS r(conversation_key, head, hide_through, clear_through, stays_away, has_stays_away, ord)
+    ) AS i
 ),
 raised AS (
     INSERT INTO users (user_id, revision)
@@ -99,33 +116,37 @@ applied AS (
                 CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
                 CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
             FROM (
-                SELECT *, (hides OR clears OR away <> m.stays_away) AS takes
+                SELECT ruled.*, hides
+                    OR clears OR away <> m.stays_away AS takes
                 FROM (
-                    SELECT
-                        reached.*,
-                        CASE
-                            WHEN i.stays_away IS NULL
-                            OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
-                            WHEN m.stays_away = 0
-                            AND last > hidden
-                            AND last > m.joined_after THEN 0
-                            ELSE i.stays_away
-                        END AS away
+                    SELECT hiding.*
                     FROM (
                         SELECT
-                            reach.*,
-                            CASE WHEN hide > m.hidden_through AND hide > m.joined_after THEN hide ELSE m.hidden_through END AS hidden,
-                            hide > m.hidden_through
-                            AND hide > m.joined_after AS hides, clear > m.cleared_through
-                            AND clear > m.joined_after AS clears
+                            reached.*,
+                            CASE
+                                WHEN i.stays_away IS NULL
+                                OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
+                                WHEN m.stays_away = 0
+                                AND last > hidden
+                                AND last > m.joined_after THEN 0
+                                ELSE i.stays_away
+                            END AS away
                         FROM (
                             SELECT
-                                LEAST(m.left_at, i.hide_through) AS hide,
-                                LEAST(m.left_at, i.clear_through) AS clear,
-                                LEAST(m.left_at, i.head) AS last
-                        ) AS reach
-                    ) AS reached
-                ) AS hiding
+                                reach.*,
+                                CASE WHEN hide > m.hidden_through AND hide > m.joined_after THEN hide ELSE m.hidden_through END AS hidden,
+                                hide > m.hidden_through
+                                AND hide > m.joined_after AS hides, clear > m.cleared_through
+                                AND clear > m.joined_after AS clears
+                            FROM (
+                                SELECT
+                                    (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
+                                    (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
+                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
+                            ) AS reach
+                        ) AS reached
+                    ) AS hiding
+                ) AS ruled
             ) AS rule
         )
     FROM targets AS i
@@ -140,12 +161,17 @@ applied AS (
                 OR last <= m.joined_after THEN 2
                 WHEN away_before = 1
                 AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
-                WHEN LEAST(m.left_at, GREATEST(i.hide_through, i.clear_through)) < last THEN 3
+                WHEN (
+                    CASE
+                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
+                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
+                    END
+                ) < last THEN 3
                 ELSE 1
             END
             FROM (
                 SELECT
-                    LEAST(m.left_at, i.head) AS last,
+                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
                     CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
                     CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
             ) AS stood
@@ -203,22 +229,49 @@ FROM earlier;
 WITH
 asked AS (
     SELECT *
-    FROM
-        unnest(
-            $1::text[] COLLATE "C", $2::bytea[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[],
-            $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
-            $12::text[] COLLATE "C", $13::text[] COLLATE "C", $14::text[] COLLATE "C", $15::bigint[]
+    FROM (
+        SELECT
+            r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
+            CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
+            CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
+            r.changed_at AS changed_at, r.synced AS synced,
+            CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
+            CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
+            CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
+            CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
+            CASE WHEN r.has_detail THEN r.detail END AS detail,
+            CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until, r.ord
+        FROM
+            unnest(
+                $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
+                $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
+                $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
+                $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
+                $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
+                $24::bigint[]
+            )
+        WITH ORDINALITY AS r(
+            user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
+            has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
+            erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes,
+            conversations, detail, has_detail, caller, has_caller, kept_until, ord
         )
-    WITH ORDINALITY AS q(
-        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
-        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, ord
-    )
+    ) AS q
 ),
 input AS (
     SELECT *
-    FROM
-        unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[], $19::bigint[], $20::bigint[], $21::bigint[])
-    WITH ORDINALITY AS i(user_id, conversation_key, head, hide_through, clear_through, stays_away, ord)
+    FROM (
+        SELECT
+            r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key, r.head AS head,
+            r.hide_through AS hide_through, r.clear_through AS clear_through,
+            CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away, r.ord
+        FROM
+            unnest(
+                $25::text[] COLLATE "C", $26::uuid[], $27::bigint[], $28::bigint[], $29::bigint[],
+                $30::bigint[], $31::boolean[]
+            )
+        WITH ORDINALITY AS r(user_id, conversation_key, head, hide_through, clear_through, stays_away, has_stays_away, ord)
+    ) AS i
 ),
 earlier AS (
     SELECT
@@ -262,33 +315,37 @@ applied AS (
                 CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
                 CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
             FROM (
-                SELECT *, (hides OR clears OR away <> m.stays_away) AS takes
+                SELECT ruled.*, hides
+                    OR clears OR away <> m.stays_away AS takes
                 FROM (
-                    SELECT
-                        reached.*,
-                        CASE
-                            WHEN i.stays_away IS NULL
-                            OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
-                            WHEN m.stays_away = 0
-                            AND last > hidden
-                            AND last > m.joined_after THEN 0
-                            ELSE i.stays_away
-                        END AS away
+                    SELECT hiding.*
                     FROM (
                         SELECT
-                            reach.*,
-                            CASE WHEN hide > m.hidden_through AND hide > m.joined_after THEN hide ELSE m.hidden_through END AS hidden,
-                            hide > m.hidden_through
-                            AND hide > m.joined_after AS hides, clear > m.cleared_through
-                            AND clear > m.joined_after AS clears
+                            reached.*,
+                            CASE
+                                WHEN i.stays_away IS NULL
+                                OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
+                                WHEN m.stays_away = 0
+                                AND last > hidden
+                                AND last > m.joined_after THEN 0
+                                ELSE i.stays_away
+                            END AS away
                         FROM (
                             SELECT
-                                LEAST(m.left_at, i.hide_through) AS hide,
-                                LEAST(m.left_at, i.clear_through) AS clear,
-                                LEAST(m.left_at, i.head) AS last
-                        ) AS reach
-                    ) AS reached
-                ) AS hiding
+                                reach.*,
+                                CASE WHEN hide > m.hidden_through AND hide > m.joined_after THEN hide ELSE m.hidden_through END AS hidden,
+                                hide > m.hidden_through
+                                AND hide > m.joined_after AS hides, clear > m.cleared_through
+                                AND clear > m.joined_after AS clears
+                            FROM (
+                                SELECT
+                                    (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
+                                    (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
+                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
+                            ) AS reach
+                        ) AS reached
+                    ) AS hiding
+                ) AS ruled
             ) AS rule
         )
     FROM targets AS i
@@ -303,12 +360,17 @@ applied AS (
                 OR last <= m.joined_after THEN 2
                 WHEN away_before = 1
                 AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
-                WHEN LEAST(m.left_at, GREATEST(i.hide_through, i.clear_through)) < last THEN 3
+                WHEN (
+                    CASE
+                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
+                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
+                    END
+                ) < last THEN 3
                 ELSE 1
             END
             FROM (
                 SELECT
-                    LEAST(m.left_at, i.head) AS last,
+                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
                     CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
                     CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
             ) AS stood
@@ -383,79 +445,92 @@ UPDATE members AS m SET
             CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
             CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
         FROM (
-            SELECT *, (hides OR clears OR away <> m.stays_away) AS takes
+            SELECT ruled.*, hides
+                OR clears OR away <> m.stays_away AS takes
             FROM (
-                SELECT
-                    reached.*,
-                    CASE
-                        WHEN NOT (
-                            i.planned_at IS NULL
-                            OR (
-                                COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
-                                AND COALESCE(m.changed_by, 0) <= i.planned_at
-                            )
-                        )
-                        OR i.stays_away IS NULL
-                        OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
-                        WHEN m.stays_away = 0
-                        AND last > hidden
-                        AND last > m.joined_after THEN 0
-                        ELSE i.stays_away
-                    END AS away
+                SELECT hiding.*
                 FROM (
                     SELECT
-                        reach.*,
+                        reached.*,
                         CASE
-                            WHEN (
+                            WHEN NOT (
                                 i.planned_at IS NULL
                                 OR (
-                                    COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
+                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                )
+                            )
+                            OR i.stays_away IS NULL
+                            OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
+                            WHEN m.stays_away = 0
+                            AND last > hidden
+                            AND last > m.joined_after THEN 0
+                            ELSE i.stays_away
+                        END AS away
+                    FROM (
+                        SELECT
+                            reach.*,
+                            CASE
+                                WHEN (
+                                    i.planned_at IS NULL
+                                    OR (
+                                        COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                        AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                    )
+                                )
+                                AND hide > m.hidden_through
+                                AND hide > m.joined_after THEN hide
+                                ELSE m.hidden_through
+                            END AS hidden,
+                            (
+                                i.planned_at IS NULL
+                                OR (
+                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
                                     AND COALESCE(m.changed_by, 0) <= i.planned_at
                                 )
                             )
                             AND hide > m.hidden_through
-                            AND hide > m.joined_after THEN hide
-                            ELSE m.hidden_through
-                        END AS hidden,
-                        (
-                            i.planned_at IS NULL
-                            OR (
-                                COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
-                                AND COALESCE(m.changed_by, 0) <= i.planned_at
+                            AND hide > m.joined_after AS hides,
+                            (
+                                i.planned_at IS NULL
+                                OR (
+                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                )
                             )
-                        )
-                        AND hide > m.hidden_through
-                        AND hide > m.joined_after AS hides,
-                        (
-                            i.planned_at IS NULL
-                            OR (
-                                COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
-                                AND COALESCE(m.changed_by, 0) <= i.planned_at
-                            )
-                        )
-                        AND clear > m.cleared_through
-                        AND clear > m.joined_after AS clears
-                    FROM (
-                        SELECT
-                            LEAST(m.left_at, i.hide_through) AS hide,
-                            LEAST(m.left_at, i.clear_through) AS clear,
-                            LEAST(m.left_at, i.head) AS last
-                    ) AS reach
-                ) AS reached
-            ) AS hiding
+                            AND clear > m.cleared_through
+                            AND clear > m.joined_after AS clears
+                        FROM (
+                            SELECT
+                                (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
+                                (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
+                                (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
+                        ) AS reach
+                    ) AS reached
+                ) AS hiding
+            ) AS ruled
         ) AS rule
     )
 FROM (
     SELECT *
-    FROM
-        unnest(
-            $1::bigint[], $2::text[] COLLATE "C", $3::bytea[], $4::bigint[], $5::bigint[],
-            $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[]
+    FROM (
+        SELECT
+            r.revision AS revision, r.user_id AS user_id,
+            uuid_send(r.conversation_key) AS conversation_key, r.head AS head,
+            r.hide_through AS hide_through, r.clear_through AS clear_through,
+            CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away, r.filed AS filed,
+            CASE WHEN r.has_planned_at THEN r.planned_at END AS planned_at, r.ord
+        FROM
+            unnest(
+                $1::bigint[], $2::text[] COLLATE "C", $3::uuid[], $4::bigint[], $5::bigint[],
+                $6::bigint[], $7::bigint[], $8::boolean[], $9::bigint[], $10::bigint[],
+                $11::boolean[]
+            )
+        WITH ORDINALITY AS r(
+            revision, user_id, conversation_key, head, hide_through, clear_through, stays_away,
+            has_stays_away, filed, planned_at, has_planned_at, ord
         )
-    WITH ORDINALITY AS i(
-        revision, user_id, conversation_key, head, hide_through, clear_through, stays_away, filed,
-        planned_at, ord
-    )
+    ) AS i
     ORDER BY user_id, conversation_key
 ) AS i
 WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
@@ -470,78 +545,113 @@ SELECT
     q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
     q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
     q.kept_until, q.revision, COALESCE(r.results, '[]')
-FROM
-    unnest(
-        $1::text[] COLLATE "C", $2::bytea[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[],
-        $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
-        $12::text[] COLLATE "C", $13::text[] COLLATE "C", $14::text[] COLLATE "C", $15::bigint[],
-        $16::bigint[]
-    )
-WITH ORDINALITY AS q(
-    user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
-    erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, ord
-) LEFT JOIN (
+FROM (
     SELECT
-        i.user_id,
-        json_agg(
-            json_build_array(
-                CASE
-                    WHEN m.user_id IS NULL THEN 4
-                    ELSE (
-                        SELECT CASE
-                            WHEN m.appeared_before = 0
-                            AND last <= m.joined_after THEN 4
-                            WHEN NOT (
-                                i.planned_at IS NULL
-                                OR (
-                                    COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
-                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                )
-                            ) THEN CASE
-                                WHEN COALESCE(m.last_seq, i.head) > m.hidden_through
-                                AND COALESCE(m.last_seq, i.head) > m.joined_after
-                                AND m.stays_away = 0 THEN 5
-                                ELSE 6
-                            END
-                            WHEN last <= hidden_before
-                            OR last <= m.joined_after THEN 2
-                            WHEN away_before = 1
-                            AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
-                            WHEN LEAST(m.left_at, GREATEST(i.hide_through, i.clear_through)) < last THEN 3
-                            ELSE 1
-                        END
-                        FROM (
-                            SELECT
-                                LEAST(m.left_at, i.head) AS last,
-                                CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
-                                CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
-                        ) AS stood
-                    )
-                END,
-                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
-                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
-                CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END END,
-                CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
-                CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END,
-                CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END,
-                CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END,
-                CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END,
-                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END,
-                CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END
-            )
-            ORDER BY i.ord
-        )::text AS results
+        r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
+        CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
+        CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
+        r.changed_at AS changed_at, r.synced AS synced,
+        CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
+        CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
+        CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
+        CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
+        CASE WHEN r.has_detail THEN r.detail END AS detail,
+        CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until,
+        r.revision AS revision, r.ord
     FROM
         unnest(
-            $17::bigint[], $18::text[] COLLATE "C", $19::bytea[], $20::bigint[], $21::bigint[],
-            $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[]
+            $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
+            $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
+            $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
+            $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
+            $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
+            $24::bigint[], $25::bigint[]
         )
-    WITH ORDINALITY AS i(
-        revision, user_id, conversation_key, head, hide_through, clear_through, stays_away, filed,
-        planned_at, ord
-    ) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key
-    GROUP BY i.user_id
-) AS r ON r.user_id = q.user_id
+    WITH ORDINALITY AS r(
+        user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
+        has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
+        erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes, conversations,
+        detail, has_detail, caller, has_caller, kept_until, revision, ord
+    )
+) AS q
+    LEFT JOIN (
+        SELECT
+            i.user_id,
+            json_agg(
+                json_build_array(
+                    CASE
+                        WHEN m.user_id IS NULL THEN 4
+                        ELSE (
+                            SELECT CASE
+                                WHEN m.appeared_before = 0
+                                AND last <= m.joined_after THEN 4
+                                WHEN NOT (
+                                    i.planned_at IS NULL
+                                    OR (
+                                        COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                        AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                    )
+                                ) THEN CASE
+                                    WHEN COALESCE(m.last_seq, i.head) > m.hidden_through
+                                    AND COALESCE(m.last_seq, i.head) > m.joined_after
+                                    AND m.stays_away = 0 THEN 5
+                                    ELSE 6
+                                END
+                                WHEN last <= hidden_before
+                                OR last <= m.joined_after THEN 2
+                                WHEN away_before = 1
+                                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+                                WHEN (
+                                    CASE
+                                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
+                                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
+                                    END
+                                ) < last THEN 3
+                                ELSE 1
+                            END
+                            FROM (
+                                SELECT
+                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
+                                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
+                                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
+                            ) AS stood
+                        )
+                    END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END
+                )
+                ORDER BY i.ord
+            )::text AS results
+        FROM (
+            SELECT
+                r.revision AS revision, r.user_id AS user_id,
+                uuid_send(r.conversation_key) AS conversation_key, r.head AS head,
+                r.hide_through AS hide_through, r.clear_through AS clear_through,
+                CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away, r.filed AS filed,
+                CASE WHEN r.has_planned_at THEN r.planned_at END AS planned_at, r.ord
+            FROM
+                unnest(
+                    $26::bigint[], $27::text[] COLLATE "C", $28::uuid[], $29::bigint[],
+                    $30::bigint[], $31::bigint[], $32::bigint[], $33::boolean[], $34::bigint[],
+                    $35::bigint[], $36::boolean[]
+                )
+            WITH ORDINALITY AS r(
+                revision, user_id, conversation_key, head, hide_through, clear_through, stays_away,
+                has_stays_away, filed, planned_at, has_planned_at, ord
+            )
+        ) AS i
+            LEFT JOIN members AS m ON m.user_id = i.user_id
+            AND m.conversation_key = i.conversation_key
+        GROUP BY i.user_id
+    ) AS r ON r.user_id = q.user_id
 RETURNING user_id, revision, results;
 
 -- deletions.forget.apply
@@ -565,14 +675,15 @@ UPDATE members AS m SET
             CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
             CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
         FROM (
-            SELECT *, (forgets OR hides OR clears OR away <> m.stays_away) AS takes
+            SELECT ruled.*, hides
+                OR clears OR away <> m.stays_away OR forgets AS takes
             FROM (
                 SELECT
                     hiding.*,
                     (
                         i.planned_at IS NULL
                         OR (
-                            COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
+                            COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
                             AND COALESCE(m.changed_by, 0) <= i.planned_at
                         )
                     )
@@ -586,7 +697,7 @@ UPDATE members AS m SET
                             WHEN NOT (
                                 i.planned_at IS NULL
                                 OR (
-                                    COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
+                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
                                     AND COALESCE(m.changed_by, 0) <= i.planned_at
                                 )
                             )
@@ -604,7 +715,7 @@ UPDATE members AS m SET
                                 WHEN (
                                     i.planned_at IS NULL
                                     OR (
-                                        COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
+                                        COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
                                         AND COALESCE(m.changed_by, 0) <= i.planned_at
                                     )
                                 )
@@ -615,7 +726,7 @@ UPDATE members AS m SET
                             (
                                 i.planned_at IS NULL
                                 OR (
-                                    COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
+                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
                                     AND COALESCE(m.changed_by, 0) <= i.planned_at
                                 )
                             )
@@ -624,7 +735,7 @@ UPDATE members AS m SET
                             (
                                 i.planned_at IS NULL
                                 OR (
-                                    COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
+                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
                                     AND COALESCE(m.changed_by, 0) <= i.planned_at
                                 )
                             )
@@ -632,26 +743,35 @@ UPDATE members AS m SET
                             AND clear > m.joined_after AS clears
                         FROM (
                             SELECT
-                                LEAST(m.left_at, i.hide_through) AS hide,
-                                LEAST(m.left_at, i.clear_through) AS clear,
-                                LEAST(m.left_at, i.head) AS last
+                                (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
+                                (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
+                                (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
                         ) AS reach
                     ) AS reached
                 ) AS hiding
-            ) AS forgetting
+            ) AS ruled
         ) AS rule
     )
 FROM (
     SELECT *
-    FROM
-        unnest(
-            $1::bigint[], $2::text[] COLLATE "C", $3::bytea[], $4::bigint[], $5::bigint[],
-            $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[]
+    FROM (
+        SELECT
+            r.revision AS revision, r.user_id AS user_id,
+            uuid_send(r.conversation_key) AS conversation_key, r.head AS head,
+            r.hide_through AS hide_through, r.clear_through AS clear_through,
+            CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away, r.filed AS filed,
+            CASE WHEN r.has_planned_at THEN r.planned_at END AS planned_at, r.ord
+        FROM
+            unnest(
+                $1::bigint[], $2::text[] COLLATE "C", $3::uuid[], $4::bigint[], $5::bigint[],
+                $6::bigint[], $7::bigint[], $8::boolean[], $9::bigint[], $10::bigint[],
+                $11::boolean[]
+            )
+        WITH ORDINALITY AS r(
+            revision, user_id, conversation_key, head, hide_through, clear_through, stays_away,
+            has_stays_away, filed, planned_at, has_planned_at, ord
         )
-    WITH ORDINALITY AS i(
-        revision, user_id, conversation_key, head, hide_through, clear_through, stays_away, filed,
-        planned_at, ord
-    )
+    ) AS i
     ORDER BY user_id, conversation_key
 ) AS i
 WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
@@ -666,85 +786,125 @@ SELECT
     q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
     q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
     q.kept_until, q.revision, COALESCE(r.results, '[]')
-FROM
-    unnest(
-        $1::text[] COLLATE "C", $2::bytea[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[],
-        $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
-        $12::text[] COLLATE "C", $13::text[] COLLATE "C", $14::text[] COLLATE "C", $15::bigint[],
-        $16::bigint[]
-    )
-WITH ORDINALITY AS q(
-    user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
-    erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, ord
-) LEFT JOIN (
+FROM (
     SELECT
-        i.user_id,
-        json_agg(
-            json_build_array(
-                CASE
-                    WHEN m.user_id IS NULL THEN 4
-                    ELSE (
-                        SELECT CASE
-                            WHEN m.appeared_before = 0
-                            AND last <= m.joined_after THEN 4
-                            WHEN NOT (
-                                i.planned_at IS NULL
-                                OR (
-                                    COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
-                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                )
-                            ) THEN CASE
-                                WHEN COALESCE(m.last_seq, i.head) > m.hidden_through
-                                AND COALESCE(m.last_seq, i.head) > m.joined_after
-                                AND m.stays_away = 0 THEN 5
-                                ELSE 6
-                            END
-                            WHEN last <= hidden_before
-                            OR last <= m.joined_after THEN 2
-                            WHEN away_before = 1
-                            AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
-                            WHEN LEAST(m.left_at, GREATEST(i.hide_through, i.clear_through)) < last THEN 3
-                            ELSE 1
-                        END
-                        FROM (
-                            SELECT
-                                LEAST(m.left_at, i.head) AS last,
-                                CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
-                                CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
-                        ) AS stood
-                    )
-                END,
-                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
-                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
-                CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END END,
-                CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
-                CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END,
-                CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END,
-                CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END,
-                CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END,
-                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END,
-                CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END
-            )
-            ORDER BY i.ord
-        )::text AS results
+        r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
+        CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
+        CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
+        r.changed_at AS changed_at, r.synced AS synced,
+        CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
+        CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
+        CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
+        CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
+        CASE WHEN r.has_detail THEN r.detail END AS detail,
+        CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until,
+        r.revision AS revision, r.ord
     FROM
         unnest(
-            $17::bigint[], $18::text[] COLLATE "C", $19::bytea[], $20::bigint[], $21::bigint[],
-            $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[]
+            $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
+            $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
+            $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
+            $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
+            $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
+            $24::bigint[], $25::bigint[]
         )
-    WITH ORDINALITY AS i(
-        revision, user_id, conversation_key, head, hide_through, clear_through, stays_away, filed,
-        planned_at, ord
-    ) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key
-    GROUP BY i.user_id
-) AS r ON r.user_id = q.user_id
+    WITH ORDINALITY AS r(
+        user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
+        has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
+        erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes, conversations,
+        detail, has_detail, caller, has_caller, kept_until, revision, ord
+    )
+) AS q
+    LEFT JOIN (
+        SELECT
+            i.user_id,
+            json_agg(
+                json_build_array(
+                    CASE
+                        WHEN m.user_id IS NULL THEN 4
+                        ELSE (
+                            SELECT CASE
+                                WHEN m.appeared_before = 0
+                                AND last <= m.joined_after THEN 4
+                                WHEN NOT (
+                                    i.planned_at IS NULL
+                                    OR (
+                                        COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                        AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                    )
+                                ) THEN CASE
+                                    WHEN COALESCE(m.last_seq, i.head) > m.hidden_through
+                                    AND COALESCE(m.last_seq, i.head) > m.joined_after
+                                    AND m.stays_away = 0 THEN 5
+                                    ELSE 6
+                                END
+                                WHEN last <= hidden_before
+                                OR last <= m.joined_after THEN 2
+                                WHEN away_before = 1
+                                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+                                WHEN (
+                                    CASE
+                                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
+                                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
+                                    END
+                                ) < last THEN 3
+                                ELSE 1
+                            END
+                            FROM (
+                                SELECT
+                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
+                                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
+                                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
+                            ) AS stood
+                        )
+                    END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END,
+                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END
+                )
+                ORDER BY i.ord
+            )::text AS results
+        FROM (
+            SELECT
+                r.revision AS revision, r.user_id AS user_id,
+                uuid_send(r.conversation_key) AS conversation_key, r.head AS head,
+                r.hide_through AS hide_through, r.clear_through AS clear_through,
+                CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away, r.filed AS filed,
+                CASE WHEN r.has_planned_at THEN r.planned_at END AS planned_at, r.ord
+            FROM
+                unnest(
+                    $26::bigint[], $27::text[] COLLATE "C", $28::uuid[], $29::bigint[],
+                    $30::bigint[], $31::bigint[], $32::bigint[], $33::boolean[], $34::bigint[],
+                    $35::bigint[], $36::boolean[]
+                )
+            WITH ORDINALITY AS r(
+                revision, user_id, conversation_key, head, hide_through, clear_through, stays_away,
+                has_stays_away, filed, planned_at, has_planned_at, ord
+            )
+        ) AS i
+            LEFT JOIN members AS m ON m.user_id = i.user_id
+            AND m.conversation_key = i.conversation_key
+        GROUP BY i.user_id
+    ) AS r ON r.user_id = q.user_id
 RETURNING user_id, revision, results;
 
 -- deletions.forgetting.refile
 INSERT INTO folder_conversations (user_id, folder_id, conversation_key, added_by, ord)
 SELECT $1, i.folder_id, i.conversation_key, i.added_by, i.place
-FROM unnest($3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[])
-WITH ORDINALITY AS i(conversation_key, folder_id, added_by, place, ord)
+FROM (
+    SELECT
+        uuid_send(r.conversation_key) AS conversation_key, r.folder_id AS folder_id,
+        r.added_by AS added_by, r.place AS place, r.ord
+    FROM unnest($3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[])
+    WITH ORDINALITY AS r(conversation_key, folder_id, added_by, place, ord)
+) AS i
 WHERE (
     SELECT m.taken_by = $2
         AND m.taken_by > COALESCE(m.undo_ended, 0)
@@ -767,15 +927,26 @@ SELECT
                 AND f.conversation_key = m.conversation_key
         ) AS entries
     ) AS filed
-FROM unnest($2::bytea[])
-WITH ORDINALITY AS i(conversation_key, ord) CROSS JOIN members AS m
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+    FROM unnest($2::uuid[])
+    WITH ORDINALITY AS r(conversation_key, ord)
+) AS i
+    CROSS JOIN members AS m
 WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
 
 -- deletions.forgetting.unfile
 DELETE FROM folder_conversations
 WHERE
     user_id = $1
-    AND conversation_key IN (SELECT i.conversation_key FROM unnest($2::bytea[]) WITH ORDINALITY AS i(conversation_key, ord));
+    AND conversation_key IN (
+        SELECT i.conversation_key
+        FROM (
+            SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+            FROM unnest($2::uuid[])
+            WITH ORDINALITY AS r(conversation_key, ord)
+        ) AS i
+    );
 
 -- deletions.listed.page
 WITH
@@ -828,8 +999,14 @@ SELECT
             ELSE 4
         END AS bigint
     ) AS standing
-FROM unnest($2::bytea[], $3::bigint[], $4::bigint[])
-WITH ORDINALITY AS i(conversation_key, deletion, recorded, ord) CROSS JOIN members AS m
+FROM (
+    SELECT
+        uuid_send(r.conversation_key) AS conversation_key, r.deletion AS deletion,
+        r.recorded AS recorded, r.ord
+    FROM unnest($2::uuid[], $3::bigint[], $4::bigint[])
+    WITH ORDINALITY AS r(conversation_key, deletion, recorded, ord)
+) AS i
+    CROSS JOIN members AS m
 WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
 
 -- deletions.restore.apply
@@ -881,16 +1058,34 @@ UPDATE members AS m SET
     )
 FROM (
     SELECT *
-    FROM
-        unnest(
-            $1::bigint[], $2::text[] COLLATE "C", $3::bytea[], $4::bigint[], $5::bigint[],
-            $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
-            $12::bigint[], $13::bigint[], $14::bytea[]
+    FROM (
+        SELECT
+            r.revision AS revision, r.user_id AS user_id,
+            uuid_send(r.conversation_key) AS conversation_key,
+            CASE WHEN r.has_deletion THEN r.deletion END AS deletion, r.recorded AS recorded,
+            CASE WHEN r.has_hidden_before THEN r.hidden_before END AS hidden_before,
+            CASE WHEN r.has_cleared_before THEN r.cleared_before END AS cleared_before,
+            CASE WHEN r.has_pinned_before THEN r.pinned_before END AS pinned_before,
+            CASE WHEN r.has_taken_before THEN r.taken_before END AS taken_before,
+            CASE WHEN r.has_away_before THEN r.away_before END AS away_before,
+            CASE WHEN r.has_head THEN r.head END AS head, r.muted_before AS muted_before,
+            r.marks_before AS marks_before,
+            CASE WHEN r.has_data_before THEN r.data_before END AS data_before, r.ord
+        FROM
+            unnest(
+                $1::bigint[], $2::text[] COLLATE "C", $3::uuid[], $4::bigint[], $5::boolean[],
+                $6::bigint[], $7::bigint[], $8::boolean[], $9::bigint[], $10::boolean[],
+                $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
+                $16::boolean[], $17::bigint[], $18::boolean[], $19::bigint[], $20::bigint[],
+                $21::bytea[], $22::boolean[]
+            )
+        WITH ORDINALITY AS r(
+            revision, user_id, conversation_key, deletion, has_deletion, recorded, hidden_before,
+            has_hidden_before, cleared_before, has_cleared_before, pinned_before, has_pinned_before,
+            taken_before, has_taken_before, away_before, has_away_before, head, has_head,
+            muted_before, marks_before, data_before, has_data_before, ord
         )
-    WITH ORDINALITY AS i(
-        revision, user_id, conversation_key, deletion, recorded, hidden_before, cleared_before,
-        pinned_before, taken_before, away_before, head, muted_before, marks_before, data_before, ord
-    )
+    ) AS i
     ORDER BY user_id, conversation_key
 ) AS i
 WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
@@ -904,22 +1099,39 @@ earlier AS (
 ),
 input AS (
     SELECT *
-    FROM
-        unnest(
-            $16::bytea[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[], $21::bigint[],
-            $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[], $26::bigint[], $27::bytea[]
+    FROM (
+        SELECT
+            uuid_send(r.conversation_key) AS conversation_key,
+            CASE WHEN r.has_deletion THEN r.deletion END AS deletion, r.recorded AS recorded,
+            CASE WHEN r.has_hidden_before THEN r.hidden_before END AS hidden_before,
+            CASE WHEN r.has_cleared_before THEN r.cleared_before END AS cleared_before,
+            CASE WHEN r.has_pinned_before THEN r.pinned_before END AS pinned_before,
+            CASE WHEN r.has_taken_before THEN r.taken_before END AS taken_before,
+            CASE WHEN r.has_away_before THEN r.away_before END AS away_before,
+            CASE WHEN r.has_head THEN r.head END AS head, r.muted_before AS muted_before,
+            r.marks_before AS marks_before,
+            CASE WHEN r.has_data_before THEN r.data_before END AS data_before, r.ord
+        FROM
+            unnest(
+                $16::uuid[], $17::bigint[], $18::boolean[], $19::bigint[], $20::bigint[],
+                $21::boolean[], $22::bigint[], $23::boolean[], $24::bigint[], $25::boolean[],
+                $26::bigint[], $27::boolean[], $28::bigint[], $29::boolean[], $30::bigint[],
+                $31::boolean[], $32::bigint[], $33::bigint[], $34::bytea[], $35::boolean[]
+            )
+        WITH ORDINALITY AS r(
+            conversation_key, deletion, has_deletion, recorded, hidden_before, has_hidden_before,
+            cleared_before, has_cleared_before, pinned_before, has_pinned_before, taken_before,
+            has_taken_before, away_before, has_away_before, head, has_head, muted_before,
+            marks_before, data_before, has_data_before, ord
         )
-    WITH ORDINALITY AS i(
-        conversation_key, deletion, recorded, hidden_before, cleared_before, pinned_before,
-        taken_before, away_before, head, muted_before, marks_before, data_before, ord
-    )
+    ) AS i
 ),
 raised AS (
     INSERT INTO users (user_id, revision)
     SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
     WHERE
         NOT EXISTS (SELECT 1 FROM earlier)
-        AND (SELECT COUNT(*) FROM members WHERE user_id = $1 AND pinned_at IS NOT NULL) + (SELECT COUNT(*) FROM input) <= $28
+        AND (SELECT COUNT(*) FROM members WHERE user_id = $1 AND pinned_at IS NOT NULL) + (SELECT COUNT(*) FROM input) <= $36
     ON CONFLICT (user_id) DO UPDATE SET
         revision = GREATEST(users.revision + 1, excluded.revision)
     WHERE users.revision = (SELECT revision FROM users WHERE user_id = $1)
@@ -1045,61 +1257,100 @@ SELECT
     q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
     q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
     q.kept_until, q.revision, COALESCE(r.results, '[]')
-FROM
-    unnest(
-        $1::text[] COLLATE "C", $2::bytea[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[],
-        $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
-        $12::text[] COLLATE "C", $13::text[] COLLATE "C", $14::text[] COLLATE "C", $15::bigint[],
-        $16::bigint[]
-    )
-WITH ORDINALITY AS q(
-    user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
-    erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, ord
-) LEFT JOIN (
+FROM (
     SELECT
-        i.user_id,
-        json_agg(
-            json_build_array(
-                CASE
-                    WHEN m.user_id IS NULL THEN 3
-                    ELSE CASE
-                        WHEN i.deletion IS NULL THEN 3
-                        WHEN i.deletion > COALESCE(m.taken_by, 0)
-                        AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
-                        ELSE 2
-                    END
-                END,
-                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
-                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
-                CASE
-                    WHEN m.user_id IS NULL THEN 0
-                    ELSE CASE
-                        WHEN i.deletion > COALESCE(m.taken_by, 0)
-                        AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
-                        ELSE 0
-                    END
-                END,
-                CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
-                CASE
-                    WHEN m.user_id IS NULL THEN 0
-                    ELSE CASE WHEN m.changed_by = i.revision AND m.pinned_at IS NULL THEN 1 ELSE 0 END
-                END,
-                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END
-            )
-            ORDER BY i.ord
-        )::text AS results
+        r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
+        CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
+        CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
+        r.changed_at AS changed_at, r.synced AS synced,
+        CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
+        CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
+        CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
+        CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
+        CASE WHEN r.has_detail THEN r.detail END AS detail,
+        CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until,
+        r.revision AS revision, r.ord
     FROM
         unnest(
-            $17::bigint[], $18::text[] COLLATE "C", $19::bytea[], $20::bigint[], $21::bigint[],
-            $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[], $26::bigint[],
-            $27::bigint[], $28::bigint[], $29::bigint[], $30::bytea[]
+            $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
+            $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
+            $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
+            $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
+            $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
+            $24::bigint[], $25::bigint[]
         )
-    WITH ORDINALITY AS i(
-        revision, user_id, conversation_key, deletion, recorded, hidden_before, cleared_before,
-        pinned_before, taken_before, away_before, head, muted_before, marks_before, data_before, ord
-    ) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key
-    GROUP BY i.user_id
-) AS r ON r.user_id = q.user_id
+    WITH ORDINALITY AS r(
+        user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
+        has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
+        erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes, conversations,
+        detail, has_detail, caller, has_caller, kept_until, revision, ord
+    )
+) AS q
+    LEFT JOIN (
+        SELECT
+            i.user_id,
+            json_agg(
+                json_build_array(
+                    CASE
+                        WHEN m.user_id IS NULL THEN 3
+                        ELSE CASE
+                            WHEN i.deletion IS NULL THEN 3
+                            WHEN i.deletion > COALESCE(m.taken_by, 0)
+                            AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
+                            ELSE 2
+                        END
+                    END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
+                    CASE
+                        WHEN m.user_id IS NULL THEN 0
+                        ELSE CASE
+                            WHEN i.deletion > COALESCE(m.taken_by, 0)
+                            AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
+                            ELSE 0
+                        END
+                    END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
+                    CASE
+                        WHEN m.user_id IS NULL THEN 0
+                        ELSE CASE WHEN m.changed_by = i.revision AND m.pinned_at IS NULL THEN 1 ELSE 0 END
+                    END,
+                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END
+                )
+                ORDER BY i.ord
+            )::text AS results
+        FROM (
+            SELECT
+                r.revision AS revision, r.user_id AS user_id,
+                uuid_send(r.conversation_key) AS conversation_key,
+                CASE WHEN r.has_deletion THEN r.deletion END AS deletion, r.recorded AS recorded,
+                CASE WHEN r.has_hidden_before THEN r.hidden_before END AS hidden_before,
+                CASE WHEN r.has_cleared_before THEN r.cleared_before END AS cleared_before,
+                CASE WHEN r.has_pinned_before THEN r.pinned_before END AS pinned_before,
+                CASE WHEN r.has_taken_before THEN r.taken_before END AS taken_before,
+                CASE WHEN r.has_away_before THEN r.away_before END AS away_before,
+                CASE WHEN r.has_head THEN r.head END AS head, r.muted_before AS muted_before,
+                r.marks_before AS marks_before,
+                CASE WHEN r.has_data_before THEN r.data_before END AS data_before, r.ord
+            FROM
+                unnest(
+                    $26::bigint[], $27::text[] COLLATE "C", $28::uuid[], $29::bigint[],
+                    $30::boolean[], $31::bigint[], $32::bigint[], $33::boolean[], $34::bigint[],
+                    $35::boolean[], $36::bigint[], $37::boolean[], $38::bigint[], $39::boolean[],
+                    $40::bigint[], $41::boolean[], $42::bigint[], $43::boolean[], $44::bigint[],
+                    $45::bigint[], $46::bytea[], $47::boolean[]
+                )
+            WITH ORDINALITY AS r(
+                revision, user_id, conversation_key, deletion, has_deletion, recorded,
+                hidden_before, has_hidden_before, cleared_before, has_cleared_before, pinned_before,
+                has_pinned_before, taken_before, has_taken_before, away_before, has_away_before,
+                head, has_head, muted_before, marks_before, data_before, has_data_before, ord
+            )
+        ) AS i
+            LEFT JOIN members AS m ON m.user_id = i.user_id
+            AND m.conversation_key = i.conversation_key
+        GROUP BY i.user_id
+    ) AS r ON r.user_id = q.user_id
 RETURNING user_id, revision, results;
 
 -- deletions.show.alone
@@ -1111,8 +1362,11 @@ earlier AS (
 ),
 input AS (
     SELECT *
-    FROM unnest($16::bytea[], $17::bigint[])
-    WITH ORDINALITY AS i(conversation_key, head, ord)
+    FROM (
+        SELECT uuid_send(r.conversation_key) AS conversation_key, r.head AS head, r.ord
+        FROM unnest($16::uuid[], $17::bigint[])
+        WITH ORDINALITY AS r(conversation_key, head, ord)
+    ) AS i
 ),
 raised AS (
     INSERT INTO users (user_id, revision)
@@ -1199,21 +1453,42 @@ FROM earlier;
 WITH
 asked AS (
     SELECT *
-    FROM
-        unnest(
-            $1::text[] COLLATE "C", $2::bytea[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[],
-            $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
-            $12::text[] COLLATE "C", $13::text[] COLLATE "C", $14::text[] COLLATE "C", $15::bigint[]
+    FROM (
+        SELECT
+            r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
+            CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
+            CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
+            r.changed_at AS changed_at, r.synced AS synced,
+            CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
+            CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
+            CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
+            CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
+            CASE WHEN r.has_detail THEN r.detail END AS detail,
+            CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until, r.ord
+        FROM
+            unnest(
+                $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
+                $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
+                $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
+                $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
+                $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
+                $24::bigint[]
+            )
+        WITH ORDINALITY AS r(
+            user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
+            has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
+            erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes,
+            conversations, detail, has_detail, caller, has_caller, kept_until, ord
         )
-    WITH ORDINALITY AS q(
-        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
-        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, ord
-    )
+    ) AS q
 ),
 input AS (
     SELECT *
-    FROM unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[])
-    WITH ORDINALITY AS i(user_id, conversation_key, head, ord)
+    FROM (
+        SELECT r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key, r.head AS head, r.ord
+        FROM unnest($25::text[] COLLATE "C", $26::uuid[], $27::bigint[])
+        WITH ORDINALITY AS r(user_id, conversation_key, head, ord)
+    ) AS i
 ),
 earlier AS (
     SELECT
@@ -1324,6 +1599,33 @@ FROM (
     LIMIT 10000
 ) AS waiting;
 
+-- erasure.claim_changes
+UPDATE changes SET
+    erasable_from = $1
+FROM (
+    SELECT r.user_id AS user_id, r.revision AS revision, r.due AS due, r.ord
+    FROM unnest($2::text[] COLLATE "C", $3::bigint[], $4::bigint[])
+    WITH ORDINALITY AS r(user_id, revision, due, ord)
+) AS i
+WHERE
+    changes.user_id = i.user_id
+    AND changes.revision = i.revision
+    AND CASE WHEN changes.erasable_from = i.due THEN TRUE ELSE FALSE END
+RETURNING changes.user_id, changes.revision;
+
+-- erasure.claim_conversations
+UPDATE conversations SET
+    erasable_from = $1
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.due AS due, r.ord
+    FROM unnest($2::uuid[], $3::bigint[])
+    WITH ORDINALITY AS r(conversation_key, due, ord)
+) AS i
+WHERE
+    conversations.conversation_key = i.conversation_key
+    AND CASE WHEN conversations.erasable_from = i.due THEN TRUE ELSE FALSE END
+RETURNING conversations.conversation_key;
+
 -- erasure.due_changes
 SELECT
     user_id, erasable_from, revision, request_digest, kind, restorable_until, conversations,
@@ -1331,16 +1633,14 @@ SELECT
 FROM changes
 WHERE erasable_from >= $1 AND erasable_from <= $2
 ORDER BY erasable_from
-LIMIT 100
-FOR UPDATE SKIP LOCKED;
+LIMIT 100;
 
 -- erasure.due_conversations
 SELECT conversation_key, erasable_from
 FROM conversations
 WHERE erasable_from >= $1 AND erasable_from <= $2
 ORDER BY erasable_from
-LIMIT 16
-FOR UPDATE SKIP LOCKED;
+LIMIT 16;
 
 -- erasure.erase.erase
 DELETE FROM "messages"
@@ -1354,8 +1654,11 @@ WHERE "messages"."conversation_key" = $1 AND "messages"."seq" > $2 AND "messages
 -- erasure.finish_changes
 UPDATE changes AS c SET
     erasable_from = NULL
-FROM unnest($2::text[] COLLATE "C", $3::bigint[])
-WITH ORDINALITY AS i(user_id, revision, ord)
+FROM (
+    SELECT r.user_id AS user_id, r.revision AS revision, r.ord
+    FROM unnest($2::text[] COLLATE "C", $3::bigint[])
+    WITH ORDINALITY AS r(user_id, revision, ord)
+) AS i
 WHERE c.user_id = i.user_id AND c.revision = i.revision AND c.erasable_from = $1;
 
 -- erasure.finish_conversation
@@ -1363,113 +1666,127 @@ UPDATE "conversations" SET
     "erasable_from" = NULL
 WHERE "conversations"."conversation_key" = $1 AND "conversations"."erasable_from" = $2;
 
--- erasure.lease_changes
-UPDATE changes AS c SET
-    erasable_from = $1
-FROM unnest($2::text[] COLLATE "C", $3::bigint[])
-WITH ORDINALITY AS i(user_id, revision, ord)
-WHERE c.user_id = i.user_id AND c.revision = i.revision;
-
--- erasure.lease_conversations
-UPDATE conversations AS c SET
-    erasable_from = $1
-FROM unnest($2::bytea[])
-WITH ORDINALITY AS i(conversation_key, ord)
-WHERE c.conversation_key = i.conversation_key;
-
--- erasure.lock_heads
-SELECT c.conversation_key
-FROM unnest($1::bytea[], $2::bigint[])
-WITH ORDINALITY AS i(conversation_key, due, ord) CROSS JOIN conversations AS c
-WHERE c.conversation_key = i.conversation_key AND (c.erasable_from IS NULL OR c.erasable_from > i.due)
-ORDER BY c.conversation_key
-FOR UPDATE;
-
 -- erasure.pass_on
 UPDATE conversations AS c SET
     erasable_from = i.due
-FROM unnest($1::bytea[], $2::bigint[])
-WITH ORDINALITY AS i(conversation_key, due, ord)
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.due AS due, r.ord
+    FROM unnest($1::uuid[], $2::bigint[])
+    WITH ORDINALITY AS r(conversation_key, due, ord)
+) AS i
 WHERE c.conversation_key = i.conversation_key AND (c.erasable_from IS NULL OR c.erasable_from > i.due);
 
--- erasure.trim.changes
+-- erasure.trim.changes.due
+SELECT kept_until AS time, user_id, revision
+FROM changes
+WHERE (kept_until, user_id, revision) > ($2, $3, $4) AND kept_until < $1 AND erasable_from IS NULL
+ORDER BY kept_until, user_id, revision
+LIMIT 200;
+
+-- erasure.trim.changes.remove
 DELETE FROM changes
 WHERE
     (user_id, revision) IN (
-        SELECT user_id, revision
-        FROM changes
-        WHERE (kept_until, user_id, revision) > ($2, $3, $4)
-            AND kept_until < $1 AND erasable_from IS NULL
-        ORDER BY kept_until, user_id, revision
-        LIMIT 200
-        FOR UPDATE SKIP LOCKED
-    )
-RETURNING kept_until AS time, user_id, revision;
+        SELECT i.user_id, i.revision
+        FROM (
+            SELECT r.user_id AS user_id, r.revision AS revision, r.ord
+            FROM unnest($1::text[] COLLATE "C", $2::bigint[])
+            WITH ORDINALITY AS r(user_id, revision, ord)
+        ) AS i
+    );
 
--- erasure.trim.changes_without_promise
+-- erasure.trim.changes_without_promise.due
+SELECT changed_at AS time, user_id, revision
+FROM changes
+WHERE
+    (changed_at, user_id, revision) > ($2, $3, $4)
+    AND changed_at < $1
+    AND erasable_from IS NULL
+    AND kept_until IS NULL
+    AND (restorable_until IS NULL OR restorable_until < $5)
+ORDER BY changed_at, user_id, revision
+LIMIT 200;
+
+-- erasure.trim.changes_without_promise.remove
 DELETE FROM changes
 WHERE
     (user_id, revision) IN (
-        SELECT user_id, revision
-        FROM changes
-        WHERE
-            (changed_at, user_id, revision) > ($2, $3, $4)
-            AND changed_at < $1
-            AND erasable_from IS NULL
-            AND kept_until IS NULL
-            AND (restorable_until IS NULL OR restorable_until < $5)
-        ORDER BY changed_at, user_id, revision
-        LIMIT 200
-        FOR UPDATE SKIP LOCKED
-    )
-RETURNING changed_at AS time, user_id, revision;
+        SELECT i.user_id, i.revision
+        FROM (
+            SELECT r.user_id AS user_id, r.revision AS revision, r.ord
+            FROM unnest($1::text[] COLLATE "C", $2::bigint[])
+            WITH ORDINALITY AS r(user_id, revision, ord)
+        ) AS i
+    );
 
--- erasure.trim.erased_messages
+-- erasure.trim.erased_messages.due
+SELECT recognised_until AS time, conversation_key, sender_user_id, client_message_id
+FROM erased_messages
+WHERE recognised_until >= $2 AND recognised_until < $1
+ORDER BY recognised_until
+LIMIT 200;
+
+-- erasure.trim.erased_messages.remove
 DELETE FROM erased_messages
 WHERE
     (conversation_key, sender_user_id, client_message_id) IN (
-        SELECT conversation_key, sender_user_id, client_message_id
-        FROM erased_messages
-        WHERE recognised_until >= $2
-            AND recognised_until < $1
-        ORDER BY recognised_until
-        LIMIT 200
-        FOR UPDATE SKIP LOCKED
-    )
-RETURNING recognised_until AS time;
+        SELECT i.conversation_key, i.sender_user_id, i.client_message_id
+        FROM (
+            SELECT
+                uuid_send(r.conversation_key) AS conversation_key,
+                r.sender_user_id AS sender_user_id, r.client_message_id AS client_message_id, r.ord
+            FROM unnest($1::uuid[], $2::text[] COLLATE "C", $3::text[] COLLATE "C")
+            WITH ORDINALITY AS r(conversation_key, sender_user_id, client_message_id, ord)
+        ) AS i
+    );
 
--- erasure.trim.group_requests
+-- erasure.trim.group_requests.due
+SELECT kept_until AS time, conversation_key, request_id
+FROM group_requests
+WHERE kept_until >= $2 AND kept_until < $1
+ORDER BY kept_until
+LIMIT 200;
+
+-- erasure.trim.group_requests.remove
 DELETE FROM group_requests
 WHERE
     (conversation_key, request_id) IN (
-        SELECT conversation_key, request_id
-        FROM group_requests
-        WHERE kept_until >= $2
-            AND kept_until < $1
-        ORDER BY kept_until
-        LIMIT 200
-        FOR UPDATE SKIP LOCKED
-    )
-RETURNING kept_until AS time;
+        SELECT i.conversation_key, i.request_id
+        FROM (
+            SELECT
+                uuid_send(r.conversation_key) AS conversation_key,
+                CASE WHEN r.has_request_id THEN r.request_id END AS request_id, r.ord
+            FROM unnest($1::uuid[], $2::bytea[], $3::boolean[])
+            WITH ORDINALITY AS r(conversation_key, request_id, has_request_id, ord)
+        ) AS i
+    );
 
 -- erasure.undo.end
 UPDATE members AS m SET
     undo_ended = i.ended, taken_by = CASE WHEN m.taken_by > i.ended THEN m.taken_by END,
     kept_after = CASE WHEN i.cleared < m.cleared_through THEN i.cleared END
-FROM unnest($2::bytea[], $3::bigint[], $4::bigint[])
-WITH ORDINALITY AS i(conversation_key, ended, cleared, ord)
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ended AS ended, r.cleared AS cleared, r.ord
+    FROM unnest($2::uuid[], $3::bigint[], $4::bigint[])
+    WITH ORDINALITY AS r(conversation_key, ended, cleared, ord)
+) AS i
 WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
 
 -- erasure.undo.records
 SELECT c.revision, c.request_digest, c.kind, c.restorable_until, c.conversations, c.results, c.detail
-FROM unnest($2::bigint[])
-WITH ORDINALITY AS i(revision, ord) CROSS JOIN changes AS c
+FROM
+    (SELECT r.revision AS revision, r.ord FROM unnest($2::bigint[]) WITH ORDINALITY AS r(revision, ord)) AS i
+    CROSS JOIN changes AS c
 WHERE c.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND c.revision = i.revision;
 
 -- erasure.undo.stacks
 SELECT m.conversation_key, m.taken_by, m.undo_ended, m.cleared_through
-FROM unnest($2::bytea[])
-WITH ORDINALITY AS i(conversation_key, ord) CROSS JOIN members AS m
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+    FROM unnest($2::uuid[])
+    WITH ORDINALITY AS r(conversation_key, ord)
+) AS i
+    CROSS JOIN members AS m
 WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
 
 -- erasure.unlisting.deletions
@@ -1487,8 +1804,11 @@ WHERE "changes"."user_id" = $1 AND "changes"."revision" = $2;
 -- erasure.unlisting.unlist
 UPDATE members AS m SET
     unlisted_through = m.last_seq
-FROM unnest($2::bytea[])
-WITH ORDINALITY AS i(conversation_key, ord)
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+    FROM unnest($2::uuid[])
+    WITH ORDINALITY AS r(conversation_key, ord)
+) AS i
 WHERE
     m.user_id = CASE WHEN i.ord >= 0 THEN $1 END
     AND m.conversation_key = i.conversation_key
@@ -1498,7 +1818,14 @@ WHERE
         ELSE FALSE
     END;
 
--- erasure.views
+-- erasure.views.members
+SELECT g.user_id
+FROM group_members AS g
+WHERE g.conversation_key = $1 AND g.user_id > $2
+ORDER BY g.user_id
+LIMIT 1000;
+
+-- erasure.views.views
 WITH
 views AS (
     SELECT
@@ -1516,32 +1843,20 @@ views AS (
                 END
             ) AS readable_after,
             CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END AS upper_end
-        FROM unnest($1::bytea[], $2::bigint[])
-        WITH ORDINALITY AS i(conversation_key, head, ord)
+        FROM (
+            SELECT r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key, r.head AS head, r.ord
+            FROM unnest($1::text[] COLLATE "C", $2::uuid[], $3::bigint[])
+            WITH ORDINALITY AS r(user_id, conversation_key, head, ord)
+        ) AS i
             CROSS JOIN members AS m
-        WHERE m.conversation_key = i.conversation_key
-            AND m.kind > 0
+        WHERE m.user_id = i.user_id
+            AND m.conversation_key = i.conversation_key
     ) AS bounds
-),
-visible AS (SELECT * FROM views WHERE upper_end > lower_end),
-covered AS (
-    SELECT
-        conversation_key, lower_end,
-        COALESCE(
-            MAX(upper_end) OVER (PARTITION BY conversation_key ORDER BY lower_end ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
-            0
-        ) AS through
-    FROM visible
-),
-tops AS (SELECT conversation_key, MAX(upper_end) AS upper_end FROM visible GROUP BY conversation_key)
-SELECT conversation_key, through AS unseen_after, lower_end AS unseen_through
-FROM covered
-WHERE lower_end > through
-UNION ALL
-SELECT i.conversation_key, COALESCE(t.upper_end, 0), i.head
-FROM unnest($1::bytea[], $2::bigint[])
-WITH ORDINALITY AS i(conversation_key, head, ord) LEFT JOIN tops AS t ON t.conversation_key = i.conversation_key
-WHERE i.head > COALESCE(t.upper_end, 0);
+)
+SELECT conversation_key, lower_end, MAX(upper_end) AS upper_end
+FROM views
+WHERE upper_end > lower_end
+GROUP BY conversation_key, lower_end;
 
 -- events
 SELECT
@@ -1555,8 +1870,12 @@ LIMIT $3 + 0;
 -- folders.add
 INSERT INTO folder_conversations (user_id, folder_id, conversation_key, added_by, ord)
 SELECT $1, $2, i.conversation_key, $3, i.ord
-FROM unnest($4::bytea[])
-WITH ORDINALITY AS i(conversation_key, ord) CROSS JOIN members AS m
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+    FROM unnest($4::uuid[])
+    WITH ORDINALITY AS r(conversation_key, ord)
+) AS i
+    CROSS JOIN members AS m
 WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key
 ON CONFLICT (user_id, folder_id, conversation_key) DO NOTHING
 RETURNING conversation_key;
@@ -1619,7 +1938,14 @@ DELETE FROM folder_conversations
 WHERE
     user_id = $1
     AND folder_id = $2
-    AND conversation_key IN (SELECT i.conversation_key FROM unnest($3::bytea[]) WITH ORDINALITY AS i(conversation_key, ord))
+    AND conversation_key IN (
+        SELECT i.conversation_key
+        FROM (
+            SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+            FROM unnest($3::uuid[])
+            WITH ORDINALITY AS r(conversation_key, ord)
+        ) AS i
+    )
 RETURNING conversation_key;
 
 -- folders.rename
@@ -1658,8 +1984,11 @@ FROM (
 -- folders.touch
 UPDATE members AS m SET
     changed_by = $2
-FROM unnest($3::bytea[])
-WITH ORDINALITY AS i(conversation_key, ord)
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+    FROM unnest($3::uuid[])
+    WITH ORDINALITY AS r(conversation_key, ord)
+) AS i
 WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
 
 -- groups.earlier
@@ -1668,9 +1997,17 @@ FROM "group_requests"
 WHERE "group_requests"."conversation_key" = $1 AND "group_requests"."request_id" = $2;
 
 -- groups.forget_copies
-UPDATE "members" SET
-    "last_seq" = NULL, "last_time" = NULL
-WHERE "members"."conversation_key" = $1 AND "members"."kind" > 0 AND "members"."left_at" IS NULL;
+INSERT INTO members (user_id, conversation_key, kind)
+SELECT i.user_id, $1, 2
+FROM (
+    SELECT r.user_id AS user_id, r.ord
+    FROM unnest($2::text[] COLLATE "C")
+    WITH ORDINALITY AS r(user_id, ord)
+) AS i
+WHERE TRUE
+ORDER BY i.user_id
+ON CONFLICT (user_id, conversation_key) DO UPDATE SET
+    last_seq = NULL, last_time = NULL;
 
 -- groups.join.apply
 INSERT INTO
@@ -1679,8 +2016,11 @@ INSERT INTO
         last_time, undo_ended
     )
 SELECT i.user_id, $1, 2, $2, $2, $2, $3, $4, i.revision
-FROM unnest($5::text[] COLLATE "C", $6::bigint[])
-WITH ORDINALITY AS i(user_id, revision, ord)
+FROM (
+    SELECT r.user_id AS user_id, r.revision AS revision, r.ord
+    FROM unnest($5::text[] COLLATE "C", $6::bigint[])
+    WITH ORDINALITY AS r(user_id, revision, ord)
+) AS i
 WHERE TRUE
 ORDER BY i.user_id
 ON CONFLICT (user_id, conversation_key) DO UPDATE SET
@@ -1691,47 +2031,110 @@ ON CONFLICT (user_id, conversation_key) DO UPDATE SET
     undo_ended = excluded.undo_ended
 RETURNING user_id, joined_after, hidden_through, cleared_through, pinned_at, appeared_before, stays_away;
 
--- groups.join.raise
-INSERT INTO users (user_id, revision)
-SELECT i.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
-FROM unnest($2::text[] COLLATE "C")
-WITH ORDINALITY AS i(user_id, ord)
-WHERE
-    (SELECT m.left_at IS NULL FROM members AS m WHERE m.user_id = i.user_id AND m.conversation_key = $1) IS NOT TRUE
+-- groups.join.at_once
+WITH
+raised AS (
+    INSERT INTO users (user_id, revision)
+    SELECT i.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
+    FROM (
+        SELECT r.user_id AS user_id, r.ord
+        FROM unnest($5::text[] COLLATE "C")
+        WITH ORDINALITY AS r(user_id, ord)
+    ) AS i
+    WHERE TRUE
+    ORDER BY i.user_id
+    ON CONFLICT (user_id) DO UPDATE SET
+        revision = GREATEST(users.revision + 1, excluded.revision)
+    RETURNING user_id, revision
+),
+applied AS (
+    INSERT INTO
+        members (
+            user_id, conversation_key, kind, joined_after, hidden_through, cleared_through,
+            last_seq, last_time, undo_ended
+        )
+    SELECT i.user_id, $1, 2, $2, $2, $2, $3, $4, i.revision
+    FROM raised AS i
+    WHERE TRUE
+    ORDER BY i.user_id
+    ON CONFLICT (user_id, conversation_key) DO UPDATE SET
+        appeared_before = CASE WHEN members.left_at > members.joined_after THEN 1 ELSE members.appeared_before END,
+        joined_after = excluded.joined_after, left_at = NULL,
+        hidden_through = excluded.hidden_through, cleared_through = excluded.cleared_through,
+        last_seq = excluded.last_seq, last_time = excluded.last_time, pinned_at = NULL,
+        taken_by = NULL, kept_after = NULL, undo_ended = excluded.undo_ended
+    RETURNING user_id, joined_after, hidden_through, cleared_through, pinned_at, appeared_before, stays_away
+)
+SELECT
+    a.user_id, a.joined_after, a.hidden_through, a.cleared_through, a.pinned_at, a.appeared_before,
+    a.stays_away, r.revision
+FROM applied AS a JOIN raised AS r ON r.user_id = a.user_id;
+
+-- groups.join.note
+INSERT INTO group_members (conversation_key, user_id, is_member)
+SELECT $1, i.user_id, 1
+FROM (
+    SELECT r.user_id AS user_id, r.ord
+    FROM unnest($2::text[] COLLATE "C")
+    WITH ORDINALITY AS r(user_id, ord)
+) AS i
+WHERE TRUE
 ORDER BY i.user_id
-ON CONFLICT (user_id) DO UPDATE SET
-    revision = GREATEST(users.revision + 1, excluded.revision)
-RETURNING user_id, revision;
+ON CONFLICT (conversation_key, user_id) DO UPDATE SET
+    is_member = 1
+WHERE group_members.is_member = 0
+RETURNING user_id;
 
 -- groups.leave.apply
 INSERT INTO members (user_id, conversation_key, left_at, last_seq, last_time)
 SELECT i.user_id, $1, $2, $2, $3
-FROM unnest($4::text[] COLLATE "C", $5::bigint[])
-WITH ORDINALITY AS i(user_id, revision, ord)
+FROM (
+    SELECT r.user_id AS user_id, r.revision AS revision, r.ord
+    FROM unnest($4::text[] COLLATE "C", $5::bigint[])
+    WITH ORDINALITY AS r(user_id, revision, ord)
+) AS i
 WHERE TRUE
 ORDER BY i.user_id
 ON CONFLICT (user_id, conversation_key) DO UPDATE SET
     left_at = excluded.left_at, last_seq = excluded.last_seq, last_time = excluded.last_time
 RETURNING user_id, joined_after, hidden_through, cleared_through, pinned_at, appeared_before, stays_away;
 
--- groups.leave.raise
-INSERT INTO users (user_id, revision)
-SELECT i.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
-FROM unnest($2::text[] COLLATE "C")
-WITH ORDINALITY AS i(user_id, ord)
-WHERE
-    (SELECT m.left_at IS NULL FROM members AS m WHERE m.user_id = i.user_id AND m.conversation_key = $1) IS TRUE
-ORDER BY i.user_id
-ON CONFLICT (user_id) DO UPDATE SET
-    revision = GREATEST(users.revision + 1, excluded.revision)
-RETURNING user_id, revision;
+-- groups.leave.at_once
+WITH
+raised AS (
+    INSERT INTO users (user_id, revision)
+    SELECT i.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
+    FROM (
+        SELECT r.user_id AS user_id, r.ord
+        FROM unnest($4::text[] COLLATE "C")
+        WITH ORDINALITY AS r(user_id, ord)
+    ) AS i
+    WHERE TRUE
+    ORDER BY i.user_id
+    ON CONFLICT (user_id) DO UPDATE SET
+        revision = GREATEST(users.revision + 1, excluded.revision)
+    RETURNING user_id, revision
+),
+applied AS (
+    INSERT INTO members (user_id, conversation_key, left_at, last_seq, last_time)
+    SELECT i.user_id, $1, $2, $2, $3
+    FROM raised AS i
+    WHERE TRUE
+    ORDER BY i.user_id
+    ON CONFLICT (user_id, conversation_key) DO UPDATE SET
+        left_at = excluded.left_at, last_seq = excluded.last_seq, last_time = excluded.last_time
+    RETURNING user_id, joined_after, hidden_through, cleared_through, pinned_at, appeared_before, stays_away
+)
+SELECT
+    a.user_id, a.joined_after, a.hidden_through, a.cleared_through, a.pinned_at, a.appeared_before,
+    a.stays_away, r.revision
+FROM applied AS a JOIN raised AS r ON r.user_id = a.user_id;
 
--- groups.lock_members
-SELECT "members"."user_id"
-FROM "members"
-WHERE "members"."conversation_key" = $1 AND "members"."kind" > 0
-ORDER BY "members"."user_id" ASC
-FOR UPDATE;
+-- groups.leave.note
+UPDATE group_members SET
+    is_member = 0
+WHERE conversation_key = $1 AND user_id = ANY($2::text[]) AND is_member = 1
+RETURNING user_id;
 
 -- groups.lost_sight
 UPDATE "conversations" SET
@@ -1743,27 +2146,48 @@ UPDATE "conversations" SET
     "is_large" = $1
 WHERE "conversations"."conversation_key" = $2;
 
+-- groups.members_of_small
+SELECT g.user_id
+FROM group_members AS g
+WHERE g.conversation_key = $1 AND g.is_member = 1
+LIMIT 108;
+
+-- groups.raise
+INSERT INTO users (user_id, revision)
+SELECT i.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
+FROM (
+    SELECT r.user_id AS user_id, r.ord
+    FROM unnest($1::text[] COLLATE "C")
+    WITH ORDINALITY AS r(user_id, ord)
+) AS i
+WHERE TRUE
+ORDER BY i.user_id
+ON CONFLICT (user_id) DO UPDATE SET
+    revision = GREATEST(users.revision + 1, excluded.revision)
+RETURNING user_id, revision;
+
 -- groups.record
 INSERT INTO changes (user_id, revision, kind, changed_at, kept_until, synced, conversations, results, caller)
 SELECT i.user_id, i.revision, $1, $2, $3, 1, $4, i.results, $5
-FROM unnest($6::text[] COLLATE "C", $7::bigint[], $8::text[] COLLATE "C")
-WITH ORDINALITY AS i(user_id, revision, results, ord);
+FROM (
+    SELECT r.user_id AS user_id, r.revision AS revision, r.results AS results, r.ord
+    FROM unnest($6::text[] COLLATE "C", $7::bigint[], $8::text[] COLLATE "C")
+    WITH ORDINALITY AS r(user_id, revision, results, ord)
+) AS i;
 
 -- groups.remember
 INSERT INTO
     "group_requests" ("conversation_key", "request_id", "request_digest", "kept_until", "changed_count")
 VALUES ($1, $2, $3, $4, $5);
 
--- groups.some_members
-SELECT m.user_id
-FROM members AS m
-WHERE m.conversation_key = $1 AND m.kind > 0 AND m.left_at IS NULL
-LIMIT 9;
-
 -- heads.heads
 SELECT c.conversation_key, c.canonical_id, c.last_seq, c.last_time, c.is_large
-FROM unnest($1::bytea[])
-WITH ORDINALITY AS i(conversation_key, ord) CROSS JOIN conversations AS c
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+    FROM unnest($1::uuid[])
+    WITH ORDINALITY AS r(conversation_key, ord)
+) AS i
+    CROSS JOIN conversations AS c
 WHERE c.conversation_key = i.conversation_key;
 
 -- heads.lock
@@ -1771,24 +2195,29 @@ UPDATE "conversations" SET
     "last_seq" = "last_seq"
 WHERE "conversations"."conversation_key" = $1;
 
--- heads.lock_and_read
+-- heads.lock_group
 UPDATE "conversations" SET
-    "last_seq" = "last_seq"
-WHERE "conversations"."conversation_key" = $1
+    "membership_changes" = "conversations"."membership_changes" + $1
+WHERE "conversations"."conversation_key" = $2
 RETURNING "conversation_key", "canonical_id", "last_seq", "last_time", "is_large";
 
--- heads.lock_or_create
-INSERT INTO "conversations" ("conversation_key", "canonical_id", "last_seq", "last_time")
-VALUES ($1, $2, $3, $4)
+-- heads.lock_or_create_group
+INSERT INTO
+    "conversations" ("conversation_key", "canonical_id", "last_seq", "last_time", "membership_changes")
+VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT ("conversation_key") DO UPDATE SET
-    "last_seq" = "conversations"."last_seq"
+    "membership_changes" = "conversations"."membership_changes" + $6
 RETURNING "conversation_key", "canonical_id", "last_seq", "last_time", "is_large";
 
 -- heads.positions
 SELECT
     json_agg(CASE WHEN c.canonical_id <> i.canonical_id THEN -1 ELSE COALESCE(c.last_seq, 0) END ORDER BY i.ord)::text AS positions
-FROM unnest($1::bytea[], $2::text[] COLLATE "C")
-WITH ORDINALITY AS i(conversation_key, canonical_id, ord) LEFT JOIN conversations AS c ON c.conversation_key = i.conversation_key;
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.canonical_id AS canonical_id, r.ord
+    FROM unnest($1::uuid[], $2::text[] COLLATE "C")
+    WITH ORDINALITY AS r(conversation_key, canonical_id, ord)
+) AS i
+    LEFT JOIN conversations AS c ON c.conversation_key = i.conversation_key;
 
 -- lists.hidden.page
 WITH
@@ -1872,8 +2301,9 @@ FROM
 
 -- lists.hidden.restorable
 SELECT c.revision, c.restorable_until
-FROM unnest($3::bigint[])
-WITH ORDINALITY AS i(revision, ord) CROSS JOIN changes AS c
+FROM
+    (SELECT r.revision AS revision, r.ord FROM unnest($3::bigint[]) WITH ORDINALITY AS r(revision, ord)) AS i
+    CROSS JOIN changes AS c
 WHERE
     c.user_id = CASE WHEN i.ord >= 0 THEN $1 END
     AND c.revision = i.revision
@@ -1899,14 +2329,22 @@ SELECT
         )
         ELSE '[]'
     END AS folders
-FROM unnest($2::bytea[])
-WITH ORDINALITY AS i(conversation_key, ord) CROSS JOIN members AS m
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+    FROM unnest($2::uuid[])
+    WITH ORDINALITY AS r(conversation_key, ord)
+) AS i
+    CROSS JOIN members AS m
 WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
 
 -- lists.members.known
 SELECT m.conversation_key
-FROM unnest($2::bytea[])
-WITH ORDINALITY AS i(conversation_key, ord) CROSS JOIN members AS m
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+    FROM unnest($2::uuid[])
+    WITH ORDINALITY AS r(conversation_key, ord)
+) AS i
+    CROSS JOIN members AS m
 WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
 
 -- lists.parts.part.folder
@@ -2173,7 +2611,14 @@ matching AS (
             WHEN ($9 = 1 OR entry.last_seq <= entry.read_through OR entry.last_seq <= entry.cleared_through)
             AND ($10 IS NULL OR entry.last_time < $10 OR entry.last_seq <= entry.cleared_through)
             AND ($8 = 1 OR entry.pinned_at IS NULL)
-            AND entry.conversation_key NOT IN (SELECT x.conversation_key FROM unnest($13::bytea[]) WITH ORDINALITY AS x(conversation_key, ord)) THEN TRUE
+            AND entry.conversation_key NOT IN (
+                SELECT x.conversation_key
+                FROM (
+                    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+                    FROM unnest($13::uuid[])
+                    WITH ORDINALITY AS r(conversation_key, ord)
+                ) AS x
+            ) THEN TRUE
             ELSE FALSE
         END
     ORDER BY entry.last_time, entry.conversation_key DESC
@@ -2191,7 +2636,14 @@ without_copy AS (
     WHERE
         entry.last_time IS NULL
         AND ($8 = 1 OR entry.pinned_at IS NULL)
-        AND entry.conversation_key NOT IN (SELECT x.conversation_key FROM unnest($13::bytea[]) WITH ORDINALITY AS x(conversation_key, ord))
+        AND entry.conversation_key NOT IN (
+            SELECT x.conversation_key
+            FROM (
+                SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+                FROM unnest($13::uuid[])
+                WITH ORDINALITY AS r(conversation_key, ord)
+            ) AS x
+        )
 )
 SELECT
     (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
@@ -2238,7 +2690,14 @@ matching AS (
             WHEN ($9 = 1 OR entry.last_seq <= entry.read_through OR entry.last_seq <= entry.cleared_through)
             AND ($10 IS NULL OR entry.last_time < $10 OR entry.last_seq <= entry.cleared_through)
             AND ($8 = 1 OR entry.pinned_at IS NULL)
-            AND entry.conversation_key NOT IN (SELECT x.conversation_key FROM unnest($12::bytea[]) WITH ORDINALITY AS x(conversation_key, ord)) THEN TRUE
+            AND entry.conversation_key NOT IN (
+                SELECT x.conversation_key
+                FROM (
+                    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+                    FROM unnest($12::uuid[])
+                    WITH ORDINALITY AS r(conversation_key, ord)
+                ) AS x
+            ) THEN TRUE
             ELSE FALSE
         END
     ORDER BY entry.last_time, entry.conversation_key DESC
@@ -2279,7 +2738,14 @@ without_copy AS (
     WHERE
         entry.last_time IS NULL
         AND ($8 = 1 OR entry.pinned_at IS NULL)
-        AND entry.conversation_key NOT IN (SELECT x.conversation_key FROM unnest($12::bytea[]) WITH ORDINALITY AS x(conversation_key, ord))
+        AND entry.conversation_key NOT IN (
+            SELECT x.conversation_key
+            FROM (
+                SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
+                FROM unnest($12::uuid[])
+                WITH ORDINALITY AS r(conversation_key, ord)
+            ) AS x
+        )
 )
 SELECT
     (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
@@ -2456,32 +2922,24 @@ WHERE "changes"."user_id" = $1 AND "changes"."revision" = $2;
 
 -- messages.append.arrive
 INSERT INTO members (user_id, conversation_key, kind, read_through, last_seq, last_time)
-SELECT user_id, conversation_key, kind, read_through, last_seq, last_time
+SELECT i.user_id, i.conversation_key, i.kind, i.read_through, i.last_seq, i.last_time
 FROM (
-    SELECT i.user_id, i.conversation_key, i.kind, i.read_through, i.last_seq, i.last_time
+    SELECT
+        r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key, r.kind AS kind,
+        r.read_through AS read_through, CASE WHEN r.has_last_seq THEN r.last_seq END AS last_seq,
+        CASE WHEN r.has_last_time THEN r.last_time END AS last_time, r.ord
     FROM
-        unnest($1::text[] COLLATE "C", $2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
-    WITH ORDINALITY AS i(user_id, conversation_key, kind, read_through, last_seq, last_time, ord)
-    UNION ALL
-    SELECT m.user_id, m.conversation_key, m.kind, COALESCE(o.read_through, 0), i.last_seq, i.last_time
-    FROM unnest($7::bytea[], $8::bigint[], $9::bigint[])
-    WITH ORDINALITY AS i(conversation_key, last_seq, last_time, ord)
-    CROSS JOIN members AS m
-    LEFT JOIN unnest($10::text[] COLLATE "C", $11::bytea[], $12::bigint[])
-    WITH ORDINALITY AS o(user_id, conversation_key, read_through, ord) ON o.user_id = m.user_id
-    AND o.conversation_key = m.conversation_key
-    WHERE m.conversation_key = i.conversation_key
-        AND m.kind > 0 AND m.left_at IS NULL
-    UNION ALL
-    SELECT m.user_id, m.conversation_key, m.kind, i.read_through, NULL, NULL
-    FROM unnest($13::text[] COLLATE "C", $14::bytea[], $15::bigint[])
-    WITH ORDINALITY AS i(user_id, conversation_key, read_through, ord)
-        CROSS JOIN members AS m
-    WHERE m.user_id = i.user_id
-        AND m.conversation_key = i.conversation_key AND m.left_at IS NULL
-) AS reached
+        unnest(
+            $1::text[] COLLATE "C", $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[],
+            $6::boolean[], $7::bigint[], $8::boolean[]
+        )
+    WITH ORDINALITY AS r(
+        user_id, conversation_key, kind, read_through, last_seq, has_last_seq, last_time,
+        has_last_time, ord
+    )
+) AS i
 WHERE TRUE
-ORDER BY user_id, conversation_key
+ORDER BY i.user_id, i.conversation_key
 ON CONFLICT (user_id, conversation_key) DO UPDATE SET
     read_through = CASE
         WHEN excluded.read_through > members.read_through THEN excluded.read_through
@@ -2493,32 +2951,74 @@ ON CONFLICT (user_id, conversation_key) DO UPDATE SET
         AND excluded.read_through = 0 THEN COALESCE(excluded.last_seq, members.unlisted_through)
         ELSE members.unlisted_through
     END,
-    last_seq = excluded.last_seq, last_time = excluded.last_time
-RETURNING user_id, conversation_key;
+    last_seq = excluded.last_seq, last_time = excluded.last_time;
 
 -- messages.append.placing.erased_since
 SELECT 1 AS one
-FROM unnest($1::bigint[], $2::bytea[], $3::text[] COLLATE "C", $4::text[] COLLATE "C")
-WITH ORDINALITY AS i(number, conversation_key, sender_user_id, client_message_id, ord) CROSS JOIN erased_messages AS m
+FROM (
+    SELECT
+        r.number AS number, uuid_send(r.conversation_key) AS conversation_key,
+        r.sender_user_id AS sender_user_id,
+        CASE WHEN r.has_client_message_id THEN r.client_message_id END AS client_message_id, r.ord
+    FROM unnest($1::bigint[], $2::uuid[], $3::text[] COLLATE "C", $4::text[] COLLATE "C", $5::boolean[])
+    WITH ORDINALITY AS r(number, conversation_key, sender_user_id, client_message_id, has_client_message_id, ord)
+) AS i
+    CROSS JOIN erased_messages AS m
 WHERE
     m.conversation_key = i.conversation_key
     AND m.sender_user_id = i.sender_user_id
     AND m.client_message_id = i.client_message_id
 LIMIT 1;
 
+-- messages.append.placing.members
+SELECT g.conversation_key, g.user_id
+FROM (
+    SELECT
+        uuid_send(r.conversation_key) AS conversation_key, r.sender_user_id AS sender_user_id,
+        r.is_large AS is_large, r.ord
+    FROM unnest($1::uuid[], $2::text[] COLLATE "C", $3::bigint[])
+    WITH ORDINALITY AS r(conversation_key, sender_user_id, is_large, ord)
+) AS i
+    CROSS JOIN group_members AS g
+WHERE g.conversation_key = i.conversation_key AND i.is_large = 0 AND g.is_member = 1
+UNION
+SELECT g.conversation_key, g.user_id
+FROM (
+    SELECT
+        uuid_send(r.conversation_key) AS conversation_key, r.sender_user_id AS sender_user_id,
+        r.is_large AS is_large, r.ord
+    FROM unnest($1::uuid[], $2::text[] COLLATE "C", $3::bigint[])
+    WITH ORDINALITY AS r(conversation_key, sender_user_id, is_large, ord)
+) AS i
+    CROSS JOIN group_members AS g
+WHERE
+    g.conversation_key = i.conversation_key
+    AND i.is_large = 1
+    AND g.user_id = i.sender_user_id
+    AND g.is_member = 1;
+
 -- messages.append.placing.place
 WITH
 input AS (
     SELECT *
-    FROM
-        unnest(
-            $3::bigint[], $4::bytea[], $5::text[] COLLATE "C", $6::text[] COLLATE "C",
-            $7::text[] COLLATE "C", $8::text[] COLLATE "C", $9::bytea[]
+    FROM (
+        SELECT
+            r.number AS number, uuid_send(r.conversation_key) AS conversation_key,
+            r.canonical_id AS canonical_id, r.kind AS kind, r.sender_user_id AS sender_user_id,
+            CASE WHEN r.has_client_message_id THEN r.client_message_id END AS client_message_id,
+            CASE WHEN r.has_payload_type THEN r.payload_type END AS payload_type,
+            CASE WHEN r.has_content THEN r.content END AS content, r.ord
+        FROM
+            unnest(
+                $3::bigint[], $4::uuid[], $5::text[] COLLATE "C", $6::bigint[],
+                $7::text[] COLLATE "C", $8::text[] COLLATE "C", $9::boolean[],
+                $10::text[] COLLATE "C", $11::boolean[], $12::bytea[], $13::boolean[]
+            )
+        WITH ORDINALITY AS r(
+            number, conversation_key, canonical_id, kind, sender_user_id, client_message_id,
+            has_client_message_id, payload_type, has_payload_type, content, has_content, ord
         )
-    WITH ORDINALITY AS i(
-        number, conversation_key, canonical_id, sender_user_id, client_message_id, payload_type,
-        content, ord
-    )
+    ) AS i
 ),
 earlier AS (
     SELECT i.number, m.seq, m.sender_user_id, m.send_time, m.payload_type, m.content, NULL AS fingerprint
@@ -2556,12 +3056,13 @@ raised AS (
             WHEN excluded.last_time > conversations.last_time THEN excluded.last_time
             ELSE conversations.last_time
         END
-    RETURNING conversation_key, canonical_id, last_seq, last_time, is_large
+    RETURNING conversation_key, canonical_id, last_seq, last_time, is_large, membership_changes
 ),
 placed AS (
     SELECT
         f.*, r.last_seq - c.messages AS seq_before, r.last_seq - c.messages + f.place AS seq,
-        r.last_time AS send_time, r.canonical_id AS raised_id, r.is_large
+        f.place = c.messages AS is_last, r.last_time AS send_time, r.canonical_id AS raised_id,
+        r.is_large, r.membership_changes
     FROM fresh AS f JOIN counted AS c USING (conversation_key) JOIN raised AS r USING (conversation_key)
 ),
 stored AS (
@@ -2577,20 +3078,47 @@ stored AS (
 )
 SELECT
     TRUE AS is_earlier, number, seq, send_time, sender_user_id, payload_type, content, fingerprint,
-    NULL AS canonical_id, NULL::smallint AS is_large, FALSE AS has_waited
+    NULL AS canonical_id, NULL::smallint AS is_large, FALSE AS has_waited, FALSE AS members_changed,
+    NULL AS members
 FROM earlier
 UNION ALL
 SELECT
     FALSE, p.number, p.seq, p.send_time, NULL, NULL, NULL, NULL, p.raised_id, p.is_large,
-    p.seq_before > COALESCE((SELECT c.last_seq FROM conversations AS c WHERE c.conversation_key = p.conversation_key), 0)
+    p.seq_before > COALESCE((SELECT c.last_seq FROM conversations AS c WHERE c.conversation_key = p.conversation_key), 0),
+    p.kind = 2
+    AND p.membership_changes <> COALESCE(
+        (SELECT c.membership_changes FROM conversations AS c WHERE c.conversation_key = p.conversation_key),
+        0
+    ),
+    CASE
+        WHEN p.kind <> 2 THEN NULL
+        WHEN p.is_large = 1 THEN (
+            SELECT json_build_array(g.user_id)::text
+            FROM group_members AS g
+            WHERE g.conversation_key = p.conversation_key
+                AND g.user_id = p.sender_user_id AND g.is_member = 1
+        )
+        WHEN p.is_last THEN (
+            SELECT json_agg(g.user_id)::text
+            FROM group_members AS g
+            WHERE g.conversation_key = p.conversation_key
+                AND g.is_member = 1
+        )
+    END
 FROM placed AS p;
 
 -- messages.history.newest
 SELECT
     c.conversation_key, c.canonical_id, c.last_seq, c.last_time, c.is_large, m.seq,
     m.sender_user_id, m.send_time, m.payload_type, m.content
-FROM unnest($1::bytea[], $2::bigint[])
-WITH ORDINALITY AS i(conversation_key, seq, ord) CROSS JOIN conversations AS c LEFT JOIN messages AS m ON m.conversation_key = c.conversation_key AND m.seq = i.seq
+FROM (
+    SELECT uuid_send(r.conversation_key) AS conversation_key, r.seq AS seq, r.ord
+    FROM unnest($1::uuid[], $2::bigint[])
+    WITH ORDINALITY AS r(conversation_key, seq, ord)
+) AS i
+    CROSS JOIN conversations AS c
+    LEFT JOIN messages AS m ON m.conversation_key = c.conversation_key
+    AND m.seq = i.seq
 WHERE c.conversation_key = i.conversation_key;
 
 -- messages.history.page
@@ -2617,12 +3145,18 @@ WHERE
 INSERT INTO
     erased_messages (conversation_key, sender_user_id, client_message_id, seq, send_time, fingerprint, recognised_until)
 SELECT $1, sender_user_id, client_message_id, seq, send_time, fingerprint, recognised_until
-FROM
-    unnest(
-        $2::text[] COLLATE "C", $3::text[] COLLATE "C", $4::bigint[], $5::bigint[], $6::bigint[],
-        $7::bigint[]
-    )
-WITH ORDINALITY AS i(sender_user_id, client_message_id, seq, send_time, fingerprint, recognised_until, ord)
+FROM (
+    SELECT
+        r.sender_user_id AS sender_user_id, r.client_message_id AS client_message_id, r.seq AS seq,
+        r.send_time AS send_time, r.fingerprint AS fingerprint,
+        r.recognised_until AS recognised_until, r.ord
+    FROM
+        unnest(
+            $2::text[] COLLATE "C", $3::text[] COLLATE "C", $4::bigint[], $5::bigint[],
+            $6::bigint[], $7::bigint[]
+        )
+    WITH ORDINALITY AS r(sender_user_id, client_message_id, seq, send_time, fingerprint, recognised_until, ord)
+) AS i
 WHERE TRUE
 ON CONFLICT (conversation_key, sender_user_id, client_message_id) DO NOTHING;
 
@@ -2635,8 +3169,13 @@ earlier AS (
 ),
 input AS (
     SELECT *
-    FROM unnest($16::bytea[], $17::bytea[])
-    WITH ORDINALITY AS i(conversation_key, custom_data, ord)
+    FROM (
+        SELECT
+            uuid_send(r.conversation_key) AS conversation_key,
+            CASE WHEN r.has_custom_data THEN r.custom_data END AS custom_data, r.ord
+        FROM unnest($16::uuid[], $17::bytea[], $18::boolean[])
+        WITH ORDINALITY AS r(conversation_key, custom_data, has_custom_data, ord)
+    ) AS i
 ),
 raised AS (
     INSERT INTO users (user_id, revision)
@@ -2689,21 +3228,44 @@ FROM earlier;
 WITH
 asked AS (
     SELECT *
-    FROM
-        unnest(
-            $1::text[] COLLATE "C", $2::bytea[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[],
-            $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
-            $12::text[] COLLATE "C", $13::text[] COLLATE "C", $14::text[] COLLATE "C", $15::bigint[]
+    FROM (
+        SELECT
+            r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
+            CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
+            CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
+            r.changed_at AS changed_at, r.synced AS synced,
+            CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
+            CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
+            CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
+            CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
+            CASE WHEN r.has_detail THEN r.detail END AS detail,
+            CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until, r.ord
+        FROM
+            unnest(
+                $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
+                $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
+                $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
+                $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
+                $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
+                $24::bigint[]
+            )
+        WITH ORDINALITY AS r(
+            user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
+            has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
+            erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes,
+            conversations, detail, has_detail, caller, has_caller, kept_until, ord
         )
-    WITH ORDINALITY AS q(
-        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
-        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, ord
-    )
+    ) AS q
 ),
 input AS (
     SELECT *
-    FROM unnest($16::text[] COLLATE "C", $17::bytea[], $18::bytea[])
-    WITH ORDINALITY AS i(user_id, conversation_key, custom_data, ord)
+    FROM (
+        SELECT
+            r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key,
+            CASE WHEN r.has_custom_data THEN r.custom_data END AS custom_data, r.ord
+        FROM unnest($25::text[] COLLATE "C", $26::uuid[], $27::bytea[], $28::boolean[])
+        WITH ORDINALITY AS r(user_id, conversation_key, custom_data, has_custom_data, ord)
+    ) AS i
 ),
 earlier AS (
     SELECT
@@ -2776,8 +3338,11 @@ earlier AS (
 ),
 input AS (
     SELECT *
-    FROM unnest($16::bytea[], $17::bigint[], $18::bigint[])
-    WITH ORDINALITY AS i(conversation_key, added, removed, ord)
+    FROM (
+        SELECT uuid_send(r.conversation_key) AS conversation_key, r.added AS added, r.removed AS removed, r.ord
+        FROM unnest($16::uuid[], $17::bigint[], $18::bigint[])
+        WITH ORDINALITY AS r(conversation_key, added, removed, ord)
+    ) AS i
 ),
 raised AS (
     INSERT INTO users (user_id, revision)
@@ -2837,21 +3402,44 @@ FROM earlier;
 WITH
 asked AS (
     SELECT *
-    FROM
-        unnest(
-            $1::text[] COLLATE "C", $2::bytea[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[],
-            $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
-            $12::text[] COLLATE "C", $13::text[] COLLATE "C", $14::text[] COLLATE "C", $15::bigint[]
+    FROM (
+        SELECT
+            r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
+            CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
+            CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
+            r.changed_at AS changed_at, r.synced AS synced,
+            CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
+            CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
+            CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
+            CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
+            CASE WHEN r.has_detail THEN r.detail END AS detail,
+            CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until, r.ord
+        FROM
+            unnest(
+                $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
+                $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
+                $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
+                $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
+                $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
+                $24::bigint[]
+            )
+        WITH ORDINALITY AS r(
+            user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
+            has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
+            erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes,
+            conversations, detail, has_detail, caller, has_caller, kept_until, ord
         )
-    WITH ORDINALITY AS q(
-        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
-        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, ord
-    )
+    ) AS q
 ),
 input AS (
     SELECT *
-    FROM unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[], $19::bigint[])
-    WITH ORDINALITY AS i(user_id, conversation_key, added, removed, ord)
+    FROM (
+        SELECT
+            r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key,
+            r.added AS added, r.removed AS removed, r.ord
+        FROM unnest($25::text[] COLLATE "C", $26::uuid[], $27::bigint[], $28::bigint[])
+        WITH ORDINALITY AS r(user_id, conversation_key, added, removed, ord)
+    ) AS i
 ),
 earlier AS (
     SELECT
@@ -2929,8 +3517,11 @@ earlier AS (
 ),
 input AS (
     SELECT *
-    FROM unnest($16::bytea[], $17::bigint[])
-    WITH ORDINALITY AS i(conversation_key, muted, ord)
+    FROM (
+        SELECT uuid_send(r.conversation_key) AS conversation_key, r.muted AS muted, r.ord
+        FROM unnest($16::uuid[], $17::bigint[])
+        WITH ORDINALITY AS r(conversation_key, muted, ord)
+    ) AS i
 ),
 raised AS (
     INSERT INTO users (user_id, revision)
@@ -2983,21 +3574,42 @@ FROM earlier;
 WITH
 asked AS (
     SELECT *
-    FROM
-        unnest(
-            $1::text[] COLLATE "C", $2::bytea[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[],
-            $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
-            $12::text[] COLLATE "C", $13::text[] COLLATE "C", $14::text[] COLLATE "C", $15::bigint[]
+    FROM (
+        SELECT
+            r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
+            CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
+            CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
+            r.changed_at AS changed_at, r.synced AS synced,
+            CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
+            CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
+            CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
+            CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
+            CASE WHEN r.has_detail THEN r.detail END AS detail,
+            CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until, r.ord
+        FROM
+            unnest(
+                $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
+                $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
+                $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
+                $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
+                $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
+                $24::bigint[]
+            )
+        WITH ORDINALITY AS r(
+            user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
+            has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
+            erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes,
+            conversations, detail, has_detail, caller, has_caller, kept_until, ord
         )
-    WITH ORDINALITY AS q(
-        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
-        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, ord
-    )
+    ) AS q
 ),
 input AS (
     SELECT *
-    FROM unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[])
-    WITH ORDINALITY AS i(user_id, conversation_key, muted, ord)
+    FROM (
+        SELECT r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key, r.muted AS muted, r.ord
+        FROM unnest($25::text[] COLLATE "C", $26::uuid[], $27::bigint[])
+        WITH ORDINALITY AS r(user_id, conversation_key, muted, ord)
+    ) AS i
 ),
 earlier AS (
     SELECT
@@ -3065,22 +3677,27 @@ FROM earlier;
 UPDATE members AS m SET
     pinned_at = CASE
         WHEN m.pinned_at IS NULL
-        AND LEAST(m.left_at, i.position) > m.hidden_through
-        AND LEAST(m.left_at, i.position) > m.joined_after
+        AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
+        AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
         AND m.stays_away = 0 THEN i.revision
         ELSE m.pinned_at
     END,
     changed_by = CASE
         WHEN m.pinned_at IS NULL
-        AND LEAST(m.left_at, i.position) > m.hidden_through
-        AND LEAST(m.left_at, i.position) > m.joined_after
+        AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
+        AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
         AND m.stays_away = 0 THEN i.revision
         ELSE m.changed_by
     END
 FROM (
     SELECT *
-    FROM unnest($1::bigint[], $2::text[] COLLATE "C", $3::bytea[], $4::bigint[])
-    WITH ORDINALITY AS i(revision, user_id, conversation_key, position, ord)
+    FROM (
+        SELECT
+            r.revision AS revision, r.user_id AS user_id,
+            uuid_send(r.conversation_key) AS conversation_key, r.position AS position, r.ord
+        FROM unnest($1::bigint[], $2::text[] COLLATE "C", $3::uuid[], $4::bigint[])
+        WITH ORDINALITY AS r(revision, user_id, conversation_key, position, ord)
+    ) AS i
     ORDER BY user_id, conversation_key
 ) AS i
 WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
@@ -3094,8 +3711,11 @@ earlier AS (
 ),
 input AS (
     SELECT *
-    FROM unnest($16::bytea[], $17::bigint[])
-    WITH ORDINALITY AS i(conversation_key, position, ord)
+    FROM (
+        SELECT uuid_send(r.conversation_key) AS conversation_key, r.position AS position, r.ord
+        FROM unnest($16::uuid[], $17::bigint[])
+        WITH ORDINALITY AS r(conversation_key, position, ord)
+    ) AS i
 ),
 raised AS (
     INSERT INTO users (user_id, revision)
@@ -3117,15 +3737,15 @@ applied AS (
     UPDATE members AS m SET
         pinned_at = CASE
             WHEN m.pinned_at IS NULL
-            AND LEAST(m.left_at, i.position) > m.hidden_through
-            AND LEAST(m.left_at, i.position) > m.joined_after
+            AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
+            AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
             AND m.stays_away = 0 THEN i.revision
             ELSE m.pinned_at
         END,
         changed_by = CASE
             WHEN m.pinned_at IS NULL
-            AND LEAST(m.left_at, i.position) > m.hidden_through
-            AND LEAST(m.left_at, i.position) > m.joined_after
+            AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
+            AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
             AND m.stays_away = 0 THEN i.revision
             ELSE m.changed_by
         END
@@ -3136,8 +3756,8 @@ applied AS (
         CASE
             WHEN m.changed_by = i.revision THEN 1
             WHEN NOT (
-                LEAST(m.left_at, i.position) > m.hidden_through
-                AND LEAST(m.left_at, i.position) > m.joined_after
+                (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
+                AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
                 AND m.stays_away = 0
             ) THEN 4
             ELSE 2
@@ -3179,40 +3799,66 @@ SELECT
     q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
     q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
     q.kept_until, q.revision, COALESCE(r.results, '[]')
-FROM
-    unnest(
-        $1::text[] COLLATE "C", $2::bytea[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[],
-        $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
-        $12::text[] COLLATE "C", $13::text[] COLLATE "C", $14::text[] COLLATE "C", $15::bigint[],
-        $16::bigint[]
-    )
-WITH ORDINALITY AS q(
-    user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
-    erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, ord
-) LEFT JOIN (
+FROM (
     SELECT
-        i.user_id,
-        json_agg(
-            json_build_array(
-                CASE
-                    WHEN m.user_id IS NULL THEN 3
-                    ELSE CASE
-                        WHEN m.changed_by = i.revision THEN 1
-                        WHEN NOT (
-                            LEAST(m.left_at, i.position) > m.hidden_through
-                            AND LEAST(m.left_at, i.position) > m.joined_after
-                            AND m.stays_away = 0
-                        ) THEN 4
-                        ELSE 2
+        r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
+        CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
+        CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
+        r.changed_at AS changed_at, r.synced AS synced,
+        CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
+        CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
+        CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
+        CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
+        CASE WHEN r.has_detail THEN r.detail END AS detail,
+        CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until,
+        r.revision AS revision, r.ord
+    FROM
+        unnest(
+            $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
+            $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
+            $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
+            $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
+            $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
+            $24::bigint[], $25::bigint[]
+        )
+    WITH ORDINALITY AS r(
+        user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
+        has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
+        erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes, conversations,
+        detail, has_detail, caller, has_caller, kept_until, revision, ord
+    )
+) AS q
+    LEFT JOIN (
+        SELECT
+            i.user_id,
+            json_agg(
+                json_build_array(
+                    CASE
+                        WHEN m.user_id IS NULL THEN 3
+                        ELSE CASE
+                            WHEN m.changed_by = i.revision THEN 1
+                            WHEN NOT (
+                                (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
+                                AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
+                                AND m.stays_away = 0
+                            ) THEN 4
+                            ELSE 2
+                        END
                     END
-                END
-            )
-            ORDER BY i.ord
-        )::text AS results
-    FROM unnest($17::bigint[], $18::text[] COLLATE "C", $19::bytea[], $20::bigint[])
-    WITH ORDINALITY AS i(revision, user_id, conversation_key, position, ord) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key
-    GROUP BY i.user_id
-) AS r ON r.user_id = q.user_id
+                )
+                ORDER BY i.ord
+            )::text AS results
+        FROM (
+            SELECT
+                r.revision AS revision, r.user_id AS user_id,
+                uuid_send(r.conversation_key) AS conversation_key, r.position AS position, r.ord
+            FROM unnest($26::bigint[], $27::text[] COLLATE "C", $28::uuid[], $29::bigint[])
+            WITH ORDINALITY AS r(revision, user_id, conversation_key, position, ord)
+        ) AS i
+            LEFT JOIN members AS m ON m.user_id = i.user_id
+            AND m.conversation_key = i.conversation_key
+        GROUP BY i.user_id
+    ) AS r ON r.user_id = q.user_id
 RETURNING user_id, revision, results;
 
 -- settings.read.alone
@@ -3224,8 +3870,11 @@ earlier AS (
 ),
 input AS (
     SELECT *
-    FROM unnest($16::bytea[], $17::bigint[])
-    WITH ORDINALITY AS i(conversation_key, position, ord)
+    FROM (
+        SELECT uuid_send(r.conversation_key) AS conversation_key, r.position AS position, r.ord
+        FROM unnest($16::uuid[], $17::bigint[])
+        WITH ORDINALITY AS r(conversation_key, position, ord)
+    ) AS i
 ),
 raised AS (
     INSERT INTO users (user_id, revision)
@@ -3243,11 +3892,11 @@ targets AS MATERIALIZED (
 applied AS (
     UPDATE members AS m SET
         read_through = CASE
-            WHEN LEAST(m.left_at, i.position) > GREATEST(m.read_through, m.joined_after) THEN LEAST(m.left_at, i.position)
+            WHEN (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > GREATEST(m.read_through, m.joined_after) THEN (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END)
             ELSE m.read_through
         END,
         read_by = CASE
-            WHEN LEAST(m.left_at, i.position) > GREATEST(m.read_through, m.joined_after) THEN i.revision
+            WHEN (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > GREATEST(m.read_through, m.joined_after) THEN i.revision
             ELSE m.read_by
         END
     FROM targets AS i
@@ -3288,21 +3937,44 @@ FROM earlier;
 WITH
 asked AS (
     SELECT *
-    FROM
-        unnest(
-            $1::text[] COLLATE "C", $2::bytea[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[],
-            $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
-            $12::text[] COLLATE "C", $13::text[] COLLATE "C", $14::text[] COLLATE "C", $15::bigint[]
+    FROM (
+        SELECT
+            r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
+            CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
+            CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
+            r.changed_at AS changed_at, r.synced AS synced,
+            CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
+            CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
+            CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
+            CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
+            CASE WHEN r.has_detail THEN r.detail END AS detail,
+            CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until, r.ord
+        FROM
+            unnest(
+                $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
+                $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
+                $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
+                $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
+                $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
+                $24::bigint[]
+            )
+        WITH ORDINALITY AS r(
+            user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
+            has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
+            erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes,
+            conversations, detail, has_detail, caller, has_caller, kept_until, ord
         )
-    WITH ORDINALITY AS q(
-        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
-        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, ord
-    )
+    ) AS q
 ),
 input AS (
     SELECT *
-    FROM unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[])
-    WITH ORDINALITY AS i(user_id, conversation_key, position, ord)
+    FROM (
+        SELECT
+            r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key,
+            r.position AS position, r.ord
+        FROM unnest($25::text[] COLLATE "C", $26::uuid[], $27::bigint[])
+        WITH ORDINALITY AS r(user_id, conversation_key, position, ord)
+    ) AS i
 ),
 earlier AS (
     SELECT
@@ -3330,11 +4002,11 @@ targets AS MATERIALIZED (
 applied AS (
     UPDATE members AS m SET
         read_through = CASE
-            WHEN LEAST(m.left_at, i.position) > GREATEST(m.read_through, m.joined_after) THEN LEAST(m.left_at, i.position)
+            WHEN (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > GREATEST(m.read_through, m.joined_after) THEN (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END)
             ELSE m.read_through
         END,
         read_by = CASE
-            WHEN LEAST(m.left_at, i.position) > GREATEST(m.read_through, m.joined_after) THEN i.revision
+            WHEN (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > GREATEST(m.read_through, m.joined_after) THEN i.revision
             ELSE m.read_by
         END
     FROM targets AS i
@@ -3383,8 +4055,11 @@ earlier AS (
 ),
 input AS (
     SELECT *
-    FROM unnest($16::bytea[], $17::bigint[])
-    WITH ORDINALITY AS i(conversation_key, position, ord)
+    FROM (
+        SELECT uuid_send(r.conversation_key) AS conversation_key, r.position AS position, r.ord
+        FROM unnest($16::uuid[], $17::bigint[])
+        WITH ORDINALITY AS r(conversation_key, position, ord)
+    ) AS i
 ),
 raised AS (
     INSERT INTO users (user_id, revision)
@@ -3410,8 +4085,8 @@ applied AS (
         CASE
             WHEN m.changed_by = i.revision THEN 1
             WHEN NOT (
-                LEAST(m.left_at, i.position) > m.hidden_through
-                AND LEAST(m.left_at, i.position) > m.joined_after
+                (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
+                AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
                 AND m.stays_away = 0
             ) THEN 4
             ELSE 2
@@ -3447,21 +4122,44 @@ FROM earlier;
 WITH
 asked AS (
     SELECT *
-    FROM
-        unnest(
-            $1::text[] COLLATE "C", $2::bytea[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[],
-            $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
-            $12::text[] COLLATE "C", $13::text[] COLLATE "C", $14::text[] COLLATE "C", $15::bigint[]
+    FROM (
+        SELECT
+            r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
+            CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
+            CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
+            r.changed_at AS changed_at, r.synced AS synced,
+            CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
+            CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
+            CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
+            CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
+            CASE WHEN r.has_detail THEN r.detail END AS detail,
+            CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until, r.ord
+        FROM
+            unnest(
+                $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
+                $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
+                $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
+                $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
+                $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
+                $24::bigint[]
+            )
+        WITH ORDINALITY AS r(
+            user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
+            has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
+            erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes,
+            conversations, detail, has_detail, caller, has_caller, kept_until, ord
         )
-    WITH ORDINALITY AS q(
-        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
-        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, ord
-    )
+    ) AS q
 ),
 input AS (
     SELECT *
-    FROM unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[])
-    WITH ORDINALITY AS i(user_id, conversation_key, position, ord)
+    FROM (
+        SELECT
+            r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key,
+            r.position AS position, r.ord
+        FROM unnest($25::text[] COLLATE "C", $26::uuid[], $27::bigint[])
+        WITH ORDINALITY AS r(user_id, conversation_key, position, ord)
+    ) AS i
 ),
 earlier AS (
     SELECT
@@ -3497,8 +4195,8 @@ applied AS (
         CASE
             WHEN m.changed_by = i.revision THEN 1
             WHEN NOT (
-                LEAST(m.left_at, i.position) > m.hidden_through
-                AND LEAST(m.left_at, i.position) > m.joined_after
+                (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
+                AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
                 AND m.stays_away = 0
             ) THEN 4
             ELSE 2
@@ -3572,5 +4270,9 @@ WHERE "users"."user_id" = $1;
 SELECT
     i.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
     GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision
-FROM unnest($1::text[] COLLATE "C")
-WITH ORDINALITY AS i(user_id, ord) LEFT JOIN users AS u ON u.user_id = i.user_id;
+FROM (
+    SELECT r.user_id AS user_id, r.ord
+    FROM unnest($1::text[] COLLATE "C")
+    WITH ORDINALITY AS r(user_id, ord)
+) AS i
+    LEFT JOIN users AS u ON u.user_id = i.user_id;

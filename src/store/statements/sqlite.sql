@@ -1080,6 +1080,35 @@ FROM (
 --   SEARCH conversations USING COVERING INDEX conversations_by_erasable_from (erasable_from<?)
 -- SCAN waiting
 
+-- erasure.claim_changes
+UPDATE changes SET
+    erasable_from = $1
+FROM (
+    SELECT r.key AS ord, r.value ->> 0 AS user_id, r.value ->> 1 AS revision, r.value ->> 2 AS due
+    FROM json_each($2) AS r
+) AS i
+WHERE
+    changes.user_id = i.user_id
+    AND changes.revision = i.revision
+    AND CASE WHEN changes.erasable_from = i.due THEN TRUE ELSE FALSE END
+RETURNING changes.user_id, changes.revision;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH changes USING PRIMARY KEY (user_id=? AND revision=?)
+
+-- erasure.claim_conversations
+UPDATE conversations SET
+    erasable_from = $1
+FROM (
+    SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS due
+    FROM json_each($2) AS r
+) AS i
+WHERE
+    conversations.conversation_key = i.conversation_key
+    AND CASE WHEN conversations.erasable_from = i.due THEN TRUE ELSE FALSE END
+RETURNING conversations.conversation_key;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH conversations USING PRIMARY KEY (conversation_key=?)
+
 -- erasure.due_changes
 SELECT
     user_id, erasable_from, revision, request_digest, kind, restorable_until, conversations,
@@ -1124,36 +1153,6 @@ UPDATE "conversations" SET
 WHERE "conversations"."conversation_key" = ? AND "conversations"."erasable_from" = ?;
 -- SEARCH conversations USING PRIMARY KEY (conversation_key=?)
 
--- erasure.lease_changes
-UPDATE changes AS c SET
-    erasable_from = $1
-FROM
-    (SELECT r.key AS ord, r.value ->> 0 AS user_id, r.value ->> 1 AS revision FROM json_each($2) AS r) AS i
-WHERE c.user_id = i.user_id AND c.revision = i.revision;
--- SCAN r VIRTUAL TABLE INDEX 1:
--- SEARCH c USING PRIMARY KEY (user_id=? AND revision=?)
-
--- erasure.lease_conversations
-UPDATE conversations AS c SET
-    erasable_from = $1
-FROM (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($2) AS r) AS i
-WHERE c.conversation_key = i.conversation_key;
--- SCAN r VIRTUAL TABLE INDEX 1:
--- SEARCH c USING PRIMARY KEY (conversation_key=?)
-
--- erasure.lock_heads
-SELECT c.conversation_key
-FROM (
-    SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS due
-    FROM json_each($1) AS r
-) AS i
-    CROSS JOIN conversations AS c
-WHERE c.conversation_key = i.conversation_key AND (c.erasable_from IS NULL OR c.erasable_from > i.due)
-ORDER BY c.conversation_key;
--- SCAN r VIRTUAL TABLE INDEX 1:
--- SEARCH c USING PRIMARY KEY (conversation_key=?)
--- USE TEMP B-TREE FOR ORDER BY
-
 -- erasure.pass_on
 UPDATE conversations AS c SET
     erasable_from = i.due
@@ -1165,76 +1164,99 @@ WHERE c.conversation_key = i.conversation_key AND (c.erasable_from IS NULL OR c.
 -- SCAN r VIRTUAL TABLE INDEX 1:
 -- SEARCH c USING PRIMARY KEY (conversation_key=?)
 
--- erasure.trim.changes
+-- erasure.trim.changes.due
+SELECT kept_until AS time, user_id, revision
+FROM changes
+WHERE (kept_until, user_id, revision) > ($2, $3, $4) AND kept_until < $1 AND erasable_from IS NULL
+ORDER BY kept_until, user_id, revision
+LIMIT 200;
+-- SEARCH changes USING INDEX changes_by_kept_until ((kept_until,user_id,revision)>(?,?,?) AND kept_until<?)
+
+-- erasure.trim.changes.remove
 DELETE FROM changes
 WHERE
     (user_id, revision) IN (
-        SELECT user_id, revision
-        FROM changes
-        WHERE (kept_until, user_id, revision) > ($2, $3, $4)
-            AND kept_until < $1 AND erasable_from IS NULL
-        ORDER BY kept_until, user_id, revision
-        LIMIT 200
-    )
-RETURNING kept_until AS time, user_id, revision;
+        SELECT i.user_id, i.revision
+        FROM
+            (SELECT r.key AS ord, r.value ->> 0 AS user_id, r.value ->> 1 AS revision FROM json_each($1) AS r) AS i
+    );
 -- SEARCH changes USING PRIMARY KEY (user_id=? AND revision=?)
--- LIST SUBQUERY 2
---   SEARCH changes USING INDEX changes_by_kept_until ((kept_until,user_id,revision)>(?,?,?) AND kept_until<?)
+-- LIST SUBQUERY 3
+--   SCAN r VIRTUAL TABLE INDEX 1:
 --   CREATE BLOOM FILTER
 
--- erasure.trim.changes_without_promise
+-- erasure.trim.changes_without_promise.due
+SELECT changed_at AS time, user_id, revision
+FROM changes
+WHERE
+    (changed_at, user_id, revision) > ($2, $3, $4)
+    AND changed_at < $1
+    AND erasable_from IS NULL
+    AND kept_until IS NULL
+    AND (restorable_until IS NULL OR restorable_until < $5)
+ORDER BY changed_at, user_id, revision
+LIMIT 200;
+-- SEARCH changes USING INDEX changes_without_promise ((changed_at,user_id,revision)>(?,?,?) AND changed_at<?)
+
+-- erasure.trim.changes_without_promise.remove
 DELETE FROM changes
 WHERE
     (user_id, revision) IN (
-        SELECT user_id, revision
-        FROM changes
-        WHERE
-            (changed_at, user_id, revision) > ($2, $3, $4)
-            AND changed_at < $1
-            AND erasable_from IS NULL
-            AND kept_until IS NULL
-            AND (restorable_until IS NULL OR restorable_until < $5)
-        ORDER BY changed_at, user_id, revision
-        LIMIT 200
-    )
-RETURNING changed_at AS time, user_id, revision;
+        SELECT i.user_id, i.revision
+        FROM
+            (SELECT r.key AS ord, r.value ->> 0 AS user_id, r.value ->> 1 AS revision FROM json_each($1) AS r) AS i
+    );
 -- SEARCH changes USING PRIMARY KEY (user_id=? AND revision=?)
--- LIST SUBQUERY 2
---   SEARCH changes USING INDEX changes_without_promise ((changed_at,user_id,revision)>(?,?,?) AND changed_at<?)
+-- LIST SUBQUERY 3
+--   SCAN r VIRTUAL TABLE INDEX 1:
 --   CREATE BLOOM FILTER
 
--- erasure.trim.erased_messages
+-- erasure.trim.erased_messages.due
+SELECT recognised_until AS time, conversation_key, sender_user_id, client_message_id
+FROM erased_messages
+WHERE recognised_until >= $2 AND recognised_until < $1
+ORDER BY recognised_until
+LIMIT 200;
+-- SEARCH erased_messages USING COVERING INDEX erased_messages_by_time (recognised_until>? AND recognised_until<?)
+
+-- erasure.trim.erased_messages.remove
 DELETE FROM erased_messages
 WHERE
     (conversation_key, sender_user_id, client_message_id) IN (
-        SELECT conversation_key, sender_user_id, client_message_id
-        FROM erased_messages
-        WHERE recognised_until >= $2
-            AND recognised_until < $1
-        ORDER BY recognised_until
-        LIMIT 200
-    )
-RETURNING recognised_until AS time;
+        SELECT i.conversation_key, i.sender_user_id, i.client_message_id
+        FROM (
+            SELECT
+                r.key AS ord, unhex(r.value ->> 0) AS conversation_key,
+                r.value ->> 1 AS sender_user_id, r.value ->> 2 AS client_message_id
+            FROM json_each($1) AS r
+        ) AS i
+    );
 -- SEARCH erased_messages USING PRIMARY KEY (conversation_key=? AND sender_user_id=? AND client_message_id=?)
--- LIST SUBQUERY 2
---   SEARCH erased_messages USING COVERING INDEX erased_messages_by_time (recognised_until>? AND recognised_until<?)
+-- LIST SUBQUERY 3
+--   SCAN r VIRTUAL TABLE INDEX 1:
 --   CREATE BLOOM FILTER
 
--- erasure.trim.group_requests
+-- erasure.trim.group_requests.due
+SELECT kept_until AS time, conversation_key, request_id
+FROM group_requests
+WHERE kept_until >= $2 AND kept_until < $1
+ORDER BY kept_until
+LIMIT 200;
+-- SEARCH group_requests USING COVERING INDEX group_requests_by_kept_until (kept_until>? AND kept_until<?)
+
+-- erasure.trim.group_requests.remove
 DELETE FROM group_requests
 WHERE
     (conversation_key, request_id) IN (
-        SELECT conversation_key, request_id
-        FROM group_requests
-        WHERE kept_until >= $2
-            AND kept_until < $1
-        ORDER BY kept_until
-        LIMIT 200
-    )
-RETURNING kept_until AS time;
+        SELECT i.conversation_key, i.request_id
+        FROM (
+            SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key, unhex(r.value ->> 1) AS request_id
+            FROM json_each($1) AS r
+        ) AS i
+    );
 -- SEARCH group_requests USING PRIMARY KEY (conversation_key=? AND request_id=?)
--- LIST SUBQUERY 2
---   SEARCH group_requests USING COVERING INDEX group_requests_by_kept_until (kept_until>? AND kept_until<?)
+-- LIST SUBQUERY 3
+--   SCAN r VIRTUAL TABLE INDEX 1:
 --   CREATE BLOOM FILTER
 
 -- erasure.undo.end
@@ -1298,7 +1320,15 @@ WHERE
 -- SCAN r VIRTUAL TABLE INDEX 1:
 -- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
 
--- erasure.views
+-- erasure.views.members
+SELECT g.user_id
+FROM group_members AS g
+WHERE g.conversation_key = $1 AND g.user_id > $2
+ORDER BY g.user_id
+LIMIT 1000;
+-- SEARCH g USING PRIMARY KEY (conversation_key=? AND user_id>?)
+
+-- erasure.views.views
 WITH
 views AS (
     SELECT
@@ -1317,53 +1347,23 @@ views AS (
             ) AS readable_after,
             CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END AS upper_end
         FROM (
-            SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS head
+            SELECT
+                r.key AS ord, r.value ->> 0 AS user_id, unhex(r.value ->> 1) AS conversation_key,
+                r.value ->> 2 AS head
             FROM json_each($1) AS r
         ) AS i
             CROSS JOIN members AS m
-        WHERE m.conversation_key = i.conversation_key
-            AND m.kind > 0
+        WHERE m.user_id = i.user_id
+            AND m.conversation_key = i.conversation_key
     ) AS bounds
-),
-visible AS (SELECT * FROM views WHERE upper_end > lower_end),
-covered AS (
-    SELECT
-        conversation_key, lower_end,
-        COALESCE(
-            MAX(upper_end) OVER (PARTITION BY conversation_key ORDER BY lower_end ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
-            0
-        ) AS through
-    FROM visible
-),
-tops AS (SELECT conversation_key, MAX(upper_end) AS upper_end FROM visible GROUP BY conversation_key)
-SELECT conversation_key, through AS unseen_after, lower_end AS unseen_through
-FROM covered
-WHERE lower_end > through
-UNION ALL
-SELECT i.conversation_key, COALESCE(t.upper_end, 0), i.head
-FROM (
-    SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS head
-    FROM json_each($1) AS r
-) AS i
-    LEFT JOIN tops AS t ON t.conversation_key = i.conversation_key
-WHERE i.head > COALESCE(t.upper_end, 0);
--- COMPOUND QUERY
---   LEFT-MOST SUBQUERY
---     CO-ROUTINE covered
---       CO-ROUTINE (subquery-10)
---         SCAN r VIRTUAL TABLE INDEX 1:
---         SEARCH m USING INDEX members_by_conversation (conversation_key=?)
---         USE TEMP B-TREE FOR ORDER BY
---       SCAN (subquery-10)
---     SCAN covered
---   UNION ALL
---     MATERIALIZE tops
---       SCAN r VIRTUAL TABLE INDEX 1:
---       SEARCH m USING INDEX members_by_conversation (conversation_key=?)
---       USE TEMP B-TREE FOR GROUP BY
---     SCAN r VIRTUAL TABLE INDEX 1:
---     BLOOM FILTER ON t (conversation_key=?)
---     SEARCH t USING AUTOMATIC COVERING INDEX (conversation_key=?) LEFT-JOIN
+)
+SELECT conversation_key, lower_end, MAX(upper_end) AS upper_end
+FROM views
+WHERE upper_end > lower_end
+GROUP BY conversation_key, lower_end;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+-- USE TEMP B-TREE FOR GROUP BY
 
 -- events
 SELECT
@@ -1385,7 +1385,7 @@ WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.co
 ON CONFLICT (user_id, folder_id, conversation_key) DO NOTHING
 RETURNING conversation_key;
 -- SCAN r VIRTUAL TABLE INDEX 1:
--- SEARCH m USING COVERING INDEX members_by_conversation (conversation_key=? AND user_id=?)
+-- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
 
 -- folders.all
 SELECT
@@ -1526,7 +1526,7 @@ UPDATE members AS m SET
 FROM (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($3) AS r) AS i
 WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
 -- SCAN r VIRTUAL TABLE INDEX 1:
--- SEARCH m USING COVERING INDEX members_by_conversation (conversation_key=? AND user_id=?)
+-- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
 
 -- groups.earlier
 SELECT "group_requests"."request_digest", "group_requests"."changed_count"
@@ -1535,10 +1535,15 @@ WHERE "group_requests"."conversation_key" = ? AND "group_requests"."request_id" 
 -- SEARCH group_requests USING PRIMARY KEY (conversation_key=? AND request_id=?)
 
 -- groups.forget_copies
-UPDATE "members" SET
-    "last_seq" = NULL, "last_time" = NULL
-WHERE "members"."conversation_key" = ? AND "members"."kind" > 0 AND "members"."left_at" IS NULL;
--- SEARCH members USING INDEX members_by_conversation (conversation_key=?)
+INSERT INTO members (user_id, conversation_key, kind)
+SELECT i.user_id, $1, 2
+FROM (SELECT r.key AS ord, r.value ->> 0 AS user_id FROM json_each($2) AS r) AS i
+WHERE TRUE
+ORDER BY i.user_id
+ON CONFLICT (user_id, conversation_key) DO UPDATE SET
+    last_seq = NULL, last_time = NULL;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- USE TEMP B-TREE FOR ORDER BY
 
 -- groups.join.apply
 INSERT INTO
@@ -1561,21 +1566,17 @@ RETURNING user_id, joined_after, hidden_through, cleared_through, pinned_at, app
 -- SCAN r VIRTUAL TABLE INDEX 1:
 -- USE TEMP B-TREE FOR ORDER BY
 
--- groups.join.raise
-INSERT INTO users (user_id, revision)
-SELECT i.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
+-- groups.join.note
+INSERT INTO group_members (conversation_key, user_id, is_member)
+SELECT $1, i.user_id, 1
 FROM (SELECT r.key AS ord, r.value ->> 0 AS user_id FROM json_each($2) AS r) AS i
-WHERE
-    (SELECT m.left_at IS NULL FROM members AS m WHERE m.user_id = i.user_id AND m.conversation_key = $1) IS NOT TRUE
+WHERE TRUE
 ORDER BY i.user_id
-ON CONFLICT (user_id) DO UPDATE SET
-    revision = MAX(users.revision + 1, excluded.revision)
-RETURNING user_id, revision;
+ON CONFLICT (conversation_key, user_id) DO UPDATE SET
+    is_member = 1
+WHERE group_members.is_member = 0
+RETURNING user_id;
 -- SCAN r VIRTUAL TABLE INDEX 1:
--- CORRELATED SCALAR SUBQUERY 3
---   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
--- SCALAR SUBQUERY 1
---   SEARCH incarnations USING PRIMARY KEY
 -- USE TEMP B-TREE FOR ORDER BY
 
 -- groups.leave.apply
@@ -1591,29 +1592,18 @@ RETURNING user_id, joined_after, hidden_through, cleared_through, pinned_at, app
 -- SCAN r VIRTUAL TABLE INDEX 1:
 -- USE TEMP B-TREE FOR ORDER BY
 
--- groups.leave.raise
-INSERT INTO users (user_id, revision)
-SELECT i.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
-FROM (SELECT r.key AS ord, r.value ->> 0 AS user_id FROM json_each($2) AS r) AS i
+-- groups.leave.note
+UPDATE group_members SET
+    is_member = 0
 WHERE
-    (SELECT m.left_at IS NULL FROM members AS m WHERE m.user_id = i.user_id AND m.conversation_key = $1) IS TRUE
-ORDER BY i.user_id
-ON CONFLICT (user_id) DO UPDATE SET
-    revision = MAX(users.revision + 1, excluded.revision)
-RETURNING user_id, revision;
--- SCAN r VIRTUAL TABLE INDEX 1:
--- CORRELATED SCALAR SUBQUERY 3
---   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
--- SCALAR SUBQUERY 1
---   SEARCH incarnations USING PRIMARY KEY
--- USE TEMP B-TREE FOR ORDER BY
-
--- groups.lock_members
-SELECT "members"."user_id"
-FROM "members"
-WHERE "members"."conversation_key" = ? AND "members"."kind" > 0
-ORDER BY "members"."user_id" ASC;
--- SEARCH members USING INDEX members_by_conversation (conversation_key=?)
+    conversation_key = $1
+    AND user_id IN (SELECT r.value ->> 0 FROM json_each($2) AS r)
+    AND is_member = 1
+RETURNING user_id;
+-- SEARCH group_members USING PRIMARY KEY (conversation_key=? AND user_id=?)
+-- LIST SUBQUERY 1
+--   SCAN r VIRTUAL TABLE INDEX 1:
+--   CREATE BLOOM FILTER
 
 -- groups.lost_sight
 UPDATE "conversations" SET
@@ -1626,6 +1616,27 @@ UPDATE "conversations" SET
     "is_large" = ?
 WHERE "conversations"."conversation_key" = ?;
 -- SEARCH conversations USING PRIMARY KEY (conversation_key=?)
+
+-- groups.members_of_small
+SELECT g.user_id
+FROM group_members AS g
+WHERE g.conversation_key = $1 AND g.is_member = 1
+LIMIT 108;
+-- SEARCH g USING PRIMARY KEY (conversation_key=?)
+
+-- groups.raise
+INSERT INTO users (user_id, revision)
+SELECT i.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
+FROM (SELECT r.key AS ord, r.value ->> 0 AS user_id FROM json_each($1) AS r) AS i
+WHERE TRUE
+ORDER BY i.user_id
+ON CONFLICT (user_id) DO UPDATE SET
+    revision = MAX(users.revision + 1, excluded.revision)
+RETURNING user_id, revision;
+-- SCAN r VIRTUAL TABLE INDEX 1:
+-- SCALAR SUBQUERY 1
+--   SEARCH incarnations USING PRIMARY KEY
+-- USE TEMP B-TREE FOR ORDER BY
 
 -- groups.record
 INSERT INTO changes (user_id, revision, kind, changed_at, kept_until, synced, conversations, results, caller)
@@ -1640,13 +1651,6 @@ FROM (
 INSERT INTO
     "group_requests" ("conversation_key", "request_id", "request_digest", "kept_until", "changed_count")
 VALUES (?, ?, ?, ?, ?);
-
--- groups.some_members
-SELECT m.user_id
-FROM members AS m
-WHERE m.conversation_key = $1 AND m.kind > 0 AND m.left_at IS NULL
-LIMIT 9;
--- SEARCH m USING INDEX members_by_conversation (conversation_key=?)
 
 -- heads.heads
 SELECT c.conversation_key, c.canonical_id, c.last_seq, c.last_time, c.is_large
@@ -1663,18 +1667,19 @@ UPDATE "conversations" SET
 WHERE "conversations"."conversation_key" = ?;
 -- SEARCH conversations USING PRIMARY KEY (conversation_key=?)
 
--- heads.lock_and_read
+-- heads.lock_group
 UPDATE "conversations" SET
-    "last_seq" = "last_seq"
+    "membership_changes" = "conversations"."membership_changes" + ?
 WHERE "conversations"."conversation_key" = ?
 RETURNING "conversation_key", "canonical_id", "last_seq", "last_time", "is_large";
 -- SEARCH conversations USING PRIMARY KEY (conversation_key=?)
 
--- heads.lock_or_create
-INSERT INTO "conversations" ("conversation_key", "canonical_id", "last_seq", "last_time")
-VALUES (?, ?, ?, ?)
+-- heads.lock_or_create_group
+INSERT INTO
+    "conversations" ("conversation_key", "canonical_id", "last_seq", "last_time", "membership_changes")
+VALUES (?, ?, ?, ?, ?)
 ON CONFLICT ("conversation_key") DO UPDATE SET
-    "last_seq" = "conversations"."last_seq"
+    "membership_changes" = "conversations"."membership_changes" + ?
 RETURNING "conversation_key", "canonical_id", "last_seq", "last_time", "is_large";
 
 -- heads.positions
@@ -1866,7 +1871,7 @@ FROM
     CROSS JOIN members AS m
 WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
 -- SCAN r VIRTUAL TABLE INDEX 1:
--- SEARCH m USING COVERING INDEX members_by_conversation (conversation_key=? AND user_id=?)
+-- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
 
 -- lists.parts.part.folder
 WITH
@@ -2581,48 +2586,16 @@ WHERE "changes"."user_id" = ? AND "changes"."revision" = ?;
 
 -- messages.append.arrive
 INSERT INTO members (user_id, conversation_key, kind, read_through, last_seq, last_time)
-SELECT user_id, conversation_key, kind, read_through, last_seq, last_time
+SELECT i.user_id, i.conversation_key, i.kind, i.read_through, i.last_seq, i.last_time
 FROM (
-    SELECT i.user_id, i.conversation_key, i.kind, i.read_through, i.last_seq, i.last_time
-    FROM (
-        SELECT
-            r.key AS ord, r.value ->> 0 AS user_id, unhex(r.value ->> 1) AS conversation_key,
-            r.value ->> 2 AS kind, r.value ->> 3 AS read_through, r.value ->> 4 AS last_seq,
-            r.value ->> 5 AS last_time
-        FROM json_each($1) AS r
-    ) AS i
-    UNION ALL
-    SELECT m.user_id, m.conversation_key, m.kind, COALESCE(o.read_through, 0), i.last_seq, i.last_time
-    FROM (
-        SELECT
-            r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS last_seq,
-            r.value ->> 2 AS last_time
-        FROM json_each($2) AS r
-    ) AS i
-        CROSS JOIN members AS m
-        LEFT JOIN (
-            SELECT
-                r.key AS ord, r.value ->> 0 AS user_id, unhex(r.value ->> 1) AS conversation_key,
-                r.value ->> 2 AS read_through
-            FROM json_each($3) AS r
-        ) AS o ON o.user_id = m.user_id
-        AND o.conversation_key = m.conversation_key
-    WHERE m.conversation_key = i.conversation_key
-        AND m.kind > 0 AND m.left_at IS NULL
-    UNION ALL
-    SELECT m.user_id, m.conversation_key, m.kind, i.read_through, NULL, NULL
-    FROM (
-        SELECT
-            r.key AS ord, r.value ->> 0 AS user_id, unhex(r.value ->> 1) AS conversation_key,
-            r.value ->> 2 AS read_through
-        FROM json_each($4) AS r
-    ) AS i
-        CROSS JOIN members AS m
-    WHERE m.user_id = i.user_id
-        AND m.conversation_key = i.conversation_key AND m.left_at IS NULL
-) AS reached
+    SELECT
+        r.key AS ord, r.value ->> 0 AS user_id, unhex(r.value ->> 1) AS conversation_key,
+        r.value ->> 2 AS kind, r.value ->> 3 AS read_through, r.value ->> 4 AS last_seq,
+        r.value ->> 5 AS last_time
+    FROM json_each($1) AS r
+) AS i
 WHERE TRUE
-ORDER BY user_id, conversation_key
+ORDER BY i.user_id, i.conversation_key
 ON CONFLICT (user_id, conversation_key) DO UPDATE SET
     read_through = CASE
         WHEN excluded.read_through > members.read_through THEN excluded.read_through
@@ -2634,20 +2607,8 @@ ON CONFLICT (user_id, conversation_key) DO UPDATE SET
         AND excluded.read_through = 0 THEN COALESCE(excluded.last_seq, members.unlisted_through)
         ELSE members.unlisted_through
     END,
-    last_seq = excluded.last_seq, last_time = excluded.last_time
-RETURNING user_id, conversation_key;
--- CO-ROUTINE reached
---   COMPOUND QUERY
---     LEFT-MOST SUBQUERY
---       SCAN r VIRTUAL TABLE INDEX 1:
---     UNION ALL
---       SCAN r VIRTUAL TABLE INDEX 1:
---       SEARCH m USING INDEX members_by_conversation (conversation_key=?)
---       SCAN r VIRTUAL TABLE INDEX 1: LEFT-JOIN
---     UNION ALL
---       SCAN r VIRTUAL TABLE INDEX 1:
---       SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
--- SCAN reached
+    last_seq = excluded.last_seq, last_time = excluded.last_time;
+-- SCAN r VIRTUAL TABLE INDEX 1:
 -- USE TEMP B-TREE FOR ORDER BY
 
 -- messages.append.placing.earlier
@@ -2696,12 +2657,40 @@ SELECT
 FROM (
     SELECT
         r.key AS ord, r.value ->> 0 AS number, unhex(r.value ->> 1) AS conversation_key,
-        r.value ->> 2 AS canonical_id, r.value ->> 3 AS sender_user_id,
-        r.value ->> 4 AS client_message_id, r.value ->> 5 AS payload_type,
-        unhex(r.value ->> 6) AS content, r.value ->> 7 AS seq, r.value ->> 8 AS send_time
+        r.value ->> 2 AS canonical_id, r.value ->> 3 AS kind, r.value ->> 4 AS sender_user_id,
+        r.value ->> 5 AS client_message_id, r.value ->> 6 AS payload_type,
+        unhex(r.value ->> 7) AS content, r.value ->> 8 AS seq, r.value ->> 9 AS send_time
     FROM json_each($2) AS r
-) AS i;
+) AS i
+RETURNING
+    conversation_key,
+    (
+        SELECT CASE
+            WHEN c.is_large = 1 THEN (
+                SELECT json_array(g.user_id)
+                FROM group_members AS g
+                WHERE
+                    g.conversation_key = messages.conversation_key
+                    AND g.user_id = messages.sender_user_id
+                    AND g.is_member = 1
+            )
+            WHEN c.last_seq = messages.seq THEN (
+                SELECT json_group_array(g.user_id)
+                FROM group_members AS g
+                WHERE g.conversation_key = messages.conversation_key
+                    AND g.is_member = 1
+            )
+        END
+        FROM conversations AS c
+        WHERE c.conversation_key = messages.conversation_key
+    ) AS members;
 -- SCAN r VIRTUAL TABLE INDEX 1:
+-- CORRELATED SCALAR SUBQUERY 5
+--   SEARCH c USING PRIMARY KEY (conversation_key=?)
+--   CORRELATED SCALAR SUBQUERY 3
+--     SEARCH g USING PRIMARY KEY (conversation_key=? AND user_id=?)
+--   CORRELATED SCALAR SUBQUERY 4
+--     SEARCH g USING PRIMARY KEY (conversation_key=?)
 
 -- messages.append.placing.raise
 INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time)

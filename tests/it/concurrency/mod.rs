@@ -4,6 +4,7 @@ mod cancelled;
 mod circles;
 mod crossing;
 mod limits;
+mod memberships;
 mod migrations;
 mod planned;
 mod retries;

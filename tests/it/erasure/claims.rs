@@ -148,7 +148,7 @@ async fn joining_again_gives_up_what_was_seen_before(database: TestDatabase) {
 }
 
 /// How many statements of a round begin like this.
-fn counted(rounds: Rounds, beginning: &'static str) -> (Rounds, Arc<AtomicUsize>) {
+pub(super) fn counted(rounds: Rounds, beginning: &'static str) -> (Rounds, Arc<AtomicUsize>) {
     let count = Arc::new(AtomicUsize::new(0));
     let rounds = rounds.observed({
         let count = Arc::clone(&count);
@@ -248,7 +248,14 @@ async fn trimming_goes_on_from_where_it_is(database: TestDatabase) {
     let rounds = Rounds::on(&database, &clock, RETENTION).await.observed({
         let places = Arc::clone(&places);
         move |statement| {
-            if statement.sql.starts_with("DELETE FROM changes") {
+            let looked_for = [
+                "SELECT kept_until AS time, user",
+                "SELECT changed_at AS time",
+            ];
+            if looked_for
+                .iter()
+                .any(|beginning| statement.sql.starts_with(beginning))
+            {
                 let values = statement.values.clone().expect("it has values").0;
                 let place = values[1..4].iter().map(|value| match value {
                     Value::BigInt(Some(number)) => format!("{number:020}"),

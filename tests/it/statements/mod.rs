@@ -3,6 +3,7 @@
 mod among_many;
 mod count;
 mod entities;
+mod families;
 mod messages_together;
 mod operations;
 mod plans;
@@ -44,6 +45,7 @@ const FAMILIES: [&[&str]; 2] = [
         "conversations",
         "messages",
         "erased_messages",
+        "group_members",
         "group_requests",
     ],
 ];
@@ -99,19 +101,44 @@ impl Observed {
     }
 }
 
-/// The service's tables that a statement names.
-fn tables(sql: &str) -> BTreeSet<&'static str> {
+/// A table of the service's where a statement names it.
+#[derive(Debug)]
+struct Place {
+    table: &'static str,
+    /// The name by which the statement calls its rows.
+    alias: String,
+    is_insertion: bool,
+}
+
+/// The service's tables that a statement names, each as often as it does.
+fn places(sql: &str) -> Vec<Place> {
     let words: Vec<_> = sql
         .split(|letter: char| !(letter.is_alphanumeric() || letter == '_'))
         .filter(|word| !word.is_empty())
         .collect();
     let all = || FAMILIES.iter().flat_map(|family| family.iter());
-    words
-        .windows(2)
-        .filter(|pair| ["FROM", "JOIN", "INTO", "UPDATE"].contains(&pair[0]))
-        .filter_map(|pair| all().find(|table| **table == pair[1]))
-        .copied()
-        .collect()
+    let mut places = Vec::new();
+    for (number, pair) in words.windows(2).enumerate() {
+        let names_one = ["FROM", "JOIN", "INTO", "UPDATE"].contains(&pair[0]);
+        let table = all().find(|table| names_one && **table == pair[1]);
+        if let Some(table) = table {
+            let alias = match words.get(number + 2) {
+                Some(&"AS") => words[number + 3],
+                _ => table,
+            };
+            places.push(Place {
+                table,
+                alias: alias.to_owned(),
+                is_insertion: pair[0] == "INTO",
+            });
+        }
+    }
+    places
+}
+
+/// The service's tables that a statement names.
+fn tables(sql: &str) -> BTreeSet<&'static str> {
+    places(sql).iter().map(|place| place.table).collect()
 }
 
 /// Uses the whole API, every path that has statements of its own included.

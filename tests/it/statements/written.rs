@@ -1,6 +1,6 @@
 //! Every statement that the service runs is in the files that are read in its place.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Observed, together, use_everything};
 use crate::support::{
@@ -19,28 +19,36 @@ async fn every_statement_is_in_its_file(database: TestDatabase) {
     server.run_jobs().await;
     together::use_every_kind(&server, &database).await;
 
-    let file = if is_sqlite(&database) {
-        SQLITE
-    } else {
-        POSTGRES
-    };
-    let comment = |line: &&str| !line.starts_with("--");
-    let statements: Vec<_> = file.lines().filter(comment).collect();
-    let statements = statements.join("\n");
-    let written = statements.split(";\n");
-    let written = written.map(|sql| without_space(sql.trim_end_matches(';')));
-    let written: BTreeSet<_> = written.collect();
+    let written = names(&database);
     let run = server.recorder.take();
     let run: BTreeSet<_> = run.iter().map(|statement| &statement.sql).collect();
     assert!(run.len() > 60, "only {} statements", run.len());
     let missing: Vec<_> = run
         .into_iter()
-        .filter(|sql| !written.contains(&without_space(sql)))
+        .filter(|sql| !written.contains_key(&without_space(sql)))
         .collect();
     assert!(missing.is_empty(), "{missing:#?}");
 }
 
+/// The names of the statements of a database's file, by their texts without space.
+pub(super) fn names(database: &TestDatabase) -> BTreeMap<String, String> {
+    let file = if is_sqlite(database) {
+        SQLITE
+    } else {
+        POSTGRES
+    };
+    let parts = file.split("\n\n-- ").skip(1);
+    let named = parts.map(|part| {
+        let (name, sql) = part.split_once('\n').expect("a name stands before it");
+        let lines = sql.lines().filter(|line| !line.starts_with("--"));
+        let sql = lines.collect::<Vec<_>>().join("\n");
+        let sql = without_space(sql.trim_end_matches(';'));
+        (sql, name.to_owned())
+    });
+    named.collect()
+}
+
 /// A statement as it is compared: its formatting is for people.
-fn without_space(sql: &str) -> String {
+pub(super) fn without_space(sql: &str) -> String {
     sql.split_whitespace().collect()
 }

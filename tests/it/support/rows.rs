@@ -183,6 +183,17 @@ const WHOLE: &[(&str, &str)] = &[
          AND last_seq > hidden_through AND last_seq > joined_after AND stays_away = 0",
     ),
     (
+        "members of groups whom the group does not know as they are",
+        "SELECT count(*) FROM members AS m LEFT JOIN group_members AS g \
+         ON g.conversation_key = m.conversation_key AND g.user_id = m.user_id \
+         WHERE m.kind = 2 AND (g.user_id IS NULL OR (g.is_member = 1) <> (m.left_at IS NULL))",
+    ),
+    (
+        "members whom only the group knows",
+        "SELECT count(*) FROM group_members AS g LEFT JOIN members AS m \
+         ON m.user_id = g.user_id AND m.conversation_key = g.conversation_key WHERE m.user_id IS NULL",
+    ),
+    (
         "watermarks that were moved without a recorded change",
         "SELECT count(*) FROM members AS m LEFT JOIN changes AS c \
          ON c.user_id = m.user_id AND c.revision = m.taken_by \

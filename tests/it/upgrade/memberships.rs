@@ -1,11 +1,12 @@
 //! Groups that users of a former version have left and joined again: it knew no change for that.
 
-use conversation_service::proto::{RestorationOutcome, change::Kind};
+use conversation_service::proto::{RestorationOutcome, SendMessageRequest, change::Kind};
 
 use super::former::{Former, Sql};
 use crate::support::{
     databases::{TestDatabase, on_every_empty_database},
-    ids::group,
+    errors::reason,
+    ids::{group, text},
     rows::Rows,
 };
 
@@ -13,6 +14,7 @@ on_every_empty_database!(
     what_was_deleted_before_joining_again_is_superseded,
     watermarks_of_who_has_joined_again_stand_where_the_membership_begins,
     what_was_undone_since_joining_is_still_restored,
+    who_is_in_a_group_is_known_to_the_group,
 );
 
 const RESTORED: RestorationOutcome = RestorationOutcome::Restored;
@@ -133,4 +135,50 @@ async fn what_was_undone_since_joining_is_still_restored(database: TestDatabase)
     let client = server.client().await;
     assert_eq!(client.restored("alice", "1").await, [RESTORED]);
     assert_eq!(client.entry("alice", group("crew")).await.unread_count, 2);
+}
+
+async fn who_is_in_a_group_is_known_to_the_group(database: TestDatabase) {
+    let former = Former::on(&database).await;
+    former.group(3).await;
+    former.chat("alice", "bob", 1).await;
+    let row = |user: &str, last: i64| {
+        [
+            ("user_id", user.into()),
+            ("conversation_key", former.key("GROUP\ncrew")),
+            ("kind", 2.into()),
+            ("last_seq", last.into()),
+            ("last_time", former.now().into()),
+        ]
+    };
+    former.insert("members", row("bob", 3)).await;
+    former.insert("members", row("dora", 3)).await;
+    let [user, key, kind, last, time] = row("carol", 2);
+    let left = [user, key, kind, last, time, ("left_at", 2.into())];
+    former.insert("members", left).await;
+    let (server, _) = former.upgraded().await;
+    let client = server.client().await;
+    let rows = Rows::of(&database).await;
+    rows.assert_whole().await;
+    let members = "SELECT count(*) FROM group_members WHERE is_member = 1";
+    assert_eq!(rows.number(members).await, 2);
+
+    client.send("bob", group("crew"), "hi").await;
+    assert_eq!(client.entry("dora", group("crew")).await.unread_count, 4);
+    for stranger in ["carol", "alice"] {
+        let request = SendMessageRequest {
+            sender_user_id: stranger.to_owned(),
+            conversation_id: Some(group("crew")),
+            body: Some(text("hi")),
+            client_message_id: String::new(),
+        };
+        let refused = client.messages.clone().send_message(request).await;
+        let refused = refused.expect_err("they are not members");
+        assert_eq!(reason(&refused), "NOT_A_GROUP_MEMBER");
+    }
+    assert_eq!(client.history("carol", group("crew")).await.len(), 2);
+    client.join("crew", &["carol", "alice", "bob"]).await;
+    client.leave("crew", &["dora"]).await;
+    client.send("carol", group("crew"), "back").await;
+    assert_eq!(client.history("dora", group("crew")).await.len(), 4);
+    rows.assert_whole().await;
 }

@@ -11,6 +11,7 @@ mod m20261128_000008_incarnations;
 mod m20261129_000009_staying_away;
 mod m20261129_000010_readings;
 mod m20261129_000011_unlisted;
+mod m20261130_000012_group_members;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, SchemaManager,
@@ -41,6 +42,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000009_staying_away::Migration),
             Box::new(m20261129_000010_readings::Migration),
             Box::new(m20261129_000011_unlisted::Migration),
+            Box::new(m20261130_000012_group_members::Migration),
         ]
     }
 

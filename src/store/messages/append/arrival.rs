@@ -1,23 +1,22 @@
 //! The users' side of storing messages: the rows of those whom they reach.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
-use sea_orm::{ConnectionTrait, FromQueryResult};
+use sea_orm::ConnectionTrait;
 
 use super::{
-    AppendError, Appended, Audience, Refused,
-    placing::{Fresh, Incoming},
+    Appended, Audience,
+    placing::{Fresh, Incoming, MembersOf},
 };
 use crate::{
-    domain::{ConversationId, ConversationKey, ConversationKind, Seq, Timestamp, UserId},
+    domain::{ConversationId, ConversationKey, ConversationKind, Seq, UserId},
     store::{
         database::{
             error::StoreError,
             input::{Input, InputColumn, InputRow},
             observed::DatabaseTransaction,
-            row::read_all,
         },
-        entity::{members, value::stored_kind},
+        entity::value::stored_kind,
         messages::Messages,
     },
 };
@@ -29,28 +28,8 @@ pub(super) struct Arrival {
     kind: ConversationKind,
     /// How far the user has read by what they sent.
     read_through: Seq,
-    newest: Appended,
-}
-
-/// The newest message of a batch in a group whose members have copies of the head.
-pub(super) struct Reached {
-    key: ConversationKey,
-    seq: Seq,
-    time: Timestamp,
-}
-
-/// How far a sender has read a group by what they sent.
-pub(super) struct Own {
-    sender: UserId,
-    key: ConversationKey,
-    read_through: Seq,
-}
-
-/// A row that messages have reached.
-#[derive(FromQueryResult, PartialEq, Eq, Hash)]
-struct ReachedRow {
-    user_id: UserId,
-    conversation_key: ConversationKey,
+    /// The copy of the head that the user gets; the members of large groups have none.
+    copy: Option<Appended>,
 }
 
 impl InputRow for Arrival {
@@ -59,54 +38,38 @@ impl InputRow for Arrival {
         InputColumn::key("conversation_key", |arrival| arrival.key),
         InputColumn::integer("kind", |arrival| stored_kind(arrival.kind).into()),
         InputColumn::integer("read_through", |arrival| arrival.read_through.to_stored()),
-        InputColumn::integer("last_seq", |arrival| arrival.newest.seq.to_stored()),
-        InputColumn::integer("last_time", |arrival| arrival.newest.send_time.as_micros()),
-    ];
-}
-
-impl InputRow for Reached {
-    const COLUMNS: &'static [InputColumn<Self>] = &[
-        InputColumn::key("conversation_key", |reached| reached.key),
-        InputColumn::integer("last_seq", |reached| reached.seq.to_stored()),
-        InputColumn::integer("last_time", |reached| reached.time.as_micros()),
-    ];
-}
-
-impl InputRow for Own {
-    const COLUMNS: &'static [InputColumn<Self>] = &[
-        InputColumn::text("user_id", |own| own.sender.to_string()),
-        InputColumn::key("conversation_key", |own| own.key),
-        InputColumn::integer("read_through", |own| own.read_through.to_stored()),
+        InputColumn::optional_integer("last_seq", |arrival| {
+            arrival.copy.map(|copy| copy.seq.to_stored())
+        }),
+        InputColumn::optional_integer("last_time", |arrival| {
+            arrival.copy.map(|copy| copy.send_time.as_micros())
+        }),
     ];
 }
 
 /// The users whom the messages of a batch reach.
 #[derive(Default)]
-struct Arrivals {
-    /// The two sides of one-to-one chats and the owners of system conversations.
-    known: BTreeMap<(UserId, ConversationKey), Arrival>,
-    groups: BTreeMap<ConversationKey, Reached>,
-    own_in_small: BTreeMap<(UserId, ConversationKey), Own>,
-    own_in_large: BTreeMap<(UserId, ConversationKey), Own>,
-}
+struct Arrivals(BTreeMap<(UserId, ConversationKey), Arrival>);
 
 impl Arrivals {
-    fn of(messages: &[(&Incoming, Fresh)]) -> Self {
+    fn of(messages: &[(&Incoming, Fresh)], members: &MembersOf) -> Self {
         let mut arrivals = Self::default();
         for (message, fresh) in messages {
-            arrivals.add(message, *fresh);
+            arrivals.add(message, *fresh, members);
         }
         arrivals
     }
 
     /// Positions rise in the order of a batch, so the last message of a conversation is its newest.
-    fn add(&mut self, message: &Incoming, fresh: Fresh) {
+    fn add(&mut self, message: &Incoming, fresh: Fresh, members: &MembersOf) {
+        use ConversationKind::{C2c, Group, System};
         let (key, appended) = (message.key, fresh.appended);
+        let newest = Some(appended);
         match &message.append.to {
             Audience::C2c { sender, recipient } => {
-                self.reach(sender, key, ConversationKind::C2c, appended.seq, appended);
+                self.reach(sender, (key, C2c), appended.seq, newest);
                 if sender != recipient {
-                    self.reach(recipient, key, ConversationKind::C2c, Seq::ZERO, appended);
+                    self.reach(recipient, (key, C2c), Seq::ZERO, newest);
                 }
             }
             Audience::System { owners } => {
@@ -114,23 +77,19 @@ impl Arrivals {
                 let owner =
                     owners.find(|owner| ConversationKey::of(&ConversationId::System, owner) == key);
                 if let Some(owner) = owner {
-                    self.reach(owner, key, ConversationKind::System, Seq::ZERO, appended);
+                    self.reach(owner, (key, System), Seq::ZERO, newest);
                 }
             }
             Audience::Group { sender, .. } => {
-                let own = if fresh.in_large_group {
-                    &mut self.own_in_large
-                } else {
-                    let (seq, time) = (appended.seq, appended.send_time);
-                    self.groups.insert(key, Reached { key, seq, time });
-                    &mut self.own_in_small
-                };
-                let one = Own {
-                    sender: sender.clone(),
-                    key,
-                    read_through: appended.seq,
-                };
-                own.insert((sender.clone(), key), one);
+                if fresh.in_large_group {
+                    self.reach(sender, (key, Group), appended.seq, None);
+                    return;
+                }
+                for member in members.get(&key).into_iter().flatten() {
+                    let is_sender = member == sender;
+                    let read_through = if is_sender { appended.seq } else { Seq::ZERO };
+                    self.reach(member, (key, Group), read_through, newest);
+                }
             }
         }
     }
@@ -138,69 +97,44 @@ impl Arrivals {
     fn reach(
         &mut self,
         user: &UserId,
-        key: ConversationKey,
-        kind: ConversationKind,
+        (key, kind): (ConversationKey, ConversationKind),
         read_through: Seq,
-        newest: Appended,
+        copy: Option<Appended>,
     ) {
-        let arrival = self.known.entry((user.clone(), key));
+        let arrival = self.0.entry((user.clone(), key));
         let arrival = arrival.or_insert_with(|| Arrival {
             user: user.clone(),
             key,
             kind,
             read_through,
-            newest,
+            copy,
         });
         arrival.read_through = arrival.read_through.max(read_through);
-        arrival.newest = newest;
+        arrival.copy = copy;
     }
 }
 
 impl Messages {
     /// Makes the conversations known to the users whom the messages reach, copies their new heads, and
-    /// marks them read for the senders. Returns those whose senders are not members of their groups. The heads are
-    /// locked, so nobody can join or leave at the same time.
+    /// marks them read for the senders. The heads are locked, so nobody can join or leave at the same time.
     ///
     /// It is one statement: all rows are locked in the order of their users and conversations.
     pub(super) async fn arrive(
         &self,
         transaction: &DatabaseTransaction,
         messages: &[(&Incoming, Fresh)],
-    ) -> Result<Refused, StoreError> {
+        members: &MembersOf,
+    ) -> Result<(), StoreError> {
         if messages.is_empty() {
-            return Ok(Refused::new());
+            return Ok(());
         }
-        let Arrivals {
-            known,
-            groups,
-            own_in_small,
-            own_in_large,
-        } = Arrivals::of(messages);
-        let mut values = Vec::new();
-        for rows in [
-            Input::of(&known.values()),
-            Input::of(&groups.values()),
-            Input::of(&own_in_small.values()),
-            Input::of(&own_in_large.values()),
-        ] {
-            values.extend(self.database.dialect.row_values(rows.columns()));
-        }
+        let Arrivals(arrivals) = Arrivals::of(messages, members);
+        let rows = Input::of(&arrivals.values());
+        let values = self.database.dialect.row_values(rows.columns());
         let arrive = self
             .database
             .statement(&self.statements.append.arrive, values);
-        let reached = transaction.query_all_raw(arrive).await?;
-        let reached: HashSet<ReachedRow> = read_all(members::Entity, &reached)?;
-        let mut refused = Refused::new();
-        for (message, _) in messages {
-            if let Audience::Group { sender, .. } = &message.append.to
-                && !reached.contains(&ReachedRow {
-                    user_id: sender.clone(),
-                    conversation_key: message.key,
-                })
-            {
-                refused.insert(message.request, AppendError::NotAGroupMember);
-            }
-        }
-        Ok(refused)
+        transaction.execute_raw(arrive).await?;
+        Ok(())
     }
 }

@@ -6,25 +6,32 @@
 //! names under the lock of the head. So where a head was no longer as the statement saw it, the names are
 //! looked up once more among those of erased messages. (One that was stored and not erased cannot be stored
 //! twice: its name is unique.)
+//!
+//! A message to a group asks who is a member: all of a small group, who get copies of the head, and of a large one
+//! the sender. Somebody may have joined or left while the statement waited for the head. The head counts that
+//! (`membership_changes`), and where it was no longer as the statement saw it, the members are looked up once more.
 
 use std::{collections::HashMap, sync::Arc};
 
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, QueryResult, Value};
 
 use super::{
-    Append, AppendError, Appended, Refused,
+    Append, AppendError, Appended, Audience, Refused,
     statements::{AtOnce, Placing, Steps},
 };
 use crate::{
-    domain::{CanonicalId, ConversationKey, PayloadType, Seq, Timestamp},
+    domain::{CanonicalId, ConversationKey, PayloadType, Seq, Timestamp, UserId},
     store::{
         database::{
             error::StoreError,
             input::{Input, InputColumn, InputRow},
             observed::DatabaseTransaction,
-            row::Row,
+            row::{Row, read_all},
         },
-        entity::{conversations, messages, value::Flag},
+        entity::{
+            conversations, group_members, messages,
+            value::{Flag, Json, stored_kind},
+        },
         heads::{Head, keyed_head},
         messages::{Messages, history::message},
     },
@@ -71,10 +78,28 @@ pub(super) struct Fresh {
     pub(super) in_large_group: bool,
 }
 
+/// Members of groups: all of a small one, and of a large one those who send.
+pub(super) type MembersOf = HashMap<ConversationKey, Vec<UserId>>;
+
 /// Where the messages of a batch are, in their order; without those of which the database said nothing.
 pub(super) struct Places {
     pub(super) placed: Vec<Option<Placed>>,
     pub(super) refused: Refused,
+    pub(super) members: MembersOf,
+}
+
+/// A message to a group whose members may have changed since the statement began.
+pub(super) struct ToChanged {
+    key: ConversationKey,
+    sender: String,
+    is_large: bool,
+}
+
+/// A member of a group.
+#[derive(FromQueryResult)]
+struct Member {
+    conversation_key: ConversationKey,
+    user_id: UserId,
 }
 
 /// The place of a message that was stored now, as the one statement returns it.
@@ -86,6 +111,8 @@ struct PlacedRow {
     is_large: Flag,
     /// Whether the head was no longer as the statement saw it.
     has_waited: bool,
+    /// Whether somebody may have joined or left since then.
+    members_changed: bool,
 }
 
 impl Placed {
@@ -109,6 +136,9 @@ impl InputRow for Incoming {
         InputColumn::key("conversation_key", |message| message.key),
         InputColumn::text("canonical_id", |message| {
             message.canonical_id.as_str().to_owned()
+        }),
+        InputColumn::integer("kind", |message| {
+            stored_kind(message.append.to.kind()).into()
         }),
         InputColumn::text("sender_user_id", Self::stored_sender),
         InputColumn::optional_text("client_message_id", Self::client_message_id),
@@ -136,6 +166,14 @@ impl InputRow for Raise {
             raise.canonical_id.as_str().to_owned()
         }),
         InputColumn::integer("messages", |raise| raise.messages),
+    ];
+}
+
+impl InputRow for ToChanged {
+    const COLUMNS: &'static [InputColumn<Self>] = &[
+        InputColumn::key("conversation_key", |message| message.key),
+        InputColumn::text("sender_user_id", |message| message.sender.clone()),
+        InputColumn::integer("is_large", |message| message.is_large.into()),
     ];
 }
 
@@ -196,7 +234,36 @@ impl Places {
         Self {
             placed: vec![None; incoming.len()],
             refused: Refused::new(),
+            members: MembersOf::new(),
         }
+    }
+
+    /// Refuses the messages whose senders are not members of their groups.
+    fn refuse_strangers(&mut self, incoming: &[Incoming]) {
+        for (message, placed) in incoming.iter().zip(&self.placed) {
+            if let Audience::Group { sender, .. } = &message.append.to
+                && matches!(placed, Some(Placed::Now(_)))
+                && !self.has(message.key, sender)
+            {
+                let refused = AppendError::NotAGroupMember;
+                self.refused.insert(message.request, refused);
+            }
+        }
+    }
+
+    fn has(&self, key: ConversationKey, user: &UserId) -> bool {
+        let members = self.members.get(&key);
+        members.is_some_and(|members| members.contains(user))
+    }
+
+    /// Notes the members that a row of this conversation names.
+    fn note_members(&mut self, key: ConversationKey, row: &Row<'_>) -> Result<(), StoreError> {
+        let named: Option<Json<Vec<String>>> = row.get("members")?;
+        for name in named.into_iter().flat_map(|Json(names)| names) {
+            let member = UserId::new(&name).map_err(|_| row.inconsistent("members"))?;
+            self.members.entry(key).or_default().push(member);
+        }
+        Ok(())
     }
 
     /// The message that a row is about, and where its place is noted.
@@ -237,7 +304,7 @@ impl Messages {
         incoming: &[Incoming],
         now: Timestamp,
     ) -> Result<Places, StoreError> {
-        match &self.statements.append.placing {
+        let mut found = match &self.statements.append.placing {
             Placing::AtOnce(statements) => {
                 self.place_at_once(transaction, statements, incoming, now)
                     .await
@@ -246,7 +313,9 @@ impl Messages {
                 self.place_in_steps(transaction, statements, incoming, now)
                     .await
             }
-        }
+        }?;
+        found.refuse_strangers(incoming);
+        Ok(found)
     }
 
     async fn place_at_once(
@@ -264,7 +333,7 @@ impl Messages {
         values.extend(self.database.dialect.row_values(rows.columns()));
         let place = self.database.statement(&statements.place, values);
         let mut found = Places::of(incoming);
-        let mut overtaken = Vec::new();
+        let (mut overtaken, mut to_changed) = (Vec::new(), Vec::new());
         for result in transaction.query_all_raw(place).await? {
             let row = Row::of(conversations::Entity, &result);
             if row.get("is_earlier")? {
@@ -283,6 +352,25 @@ impl Messages {
                 appended: now.appended,
                 in_large_group: now.is_large.0,
             }));
+            if now.members_changed {
+                to_changed.push(ToChanged {
+                    key: message.key,
+                    sender: message.stored_sender(),
+                    is_large: now.is_large.0,
+                });
+            } else {
+                found.note_members(message.key, &row)?;
+            }
+        }
+        if !to_changed.is_empty() {
+            let rows = Input::of(&to_changed.iter());
+            let values = self.database.dialect.row_values(rows.columns());
+            let members = self.database.statement(&statements.members, values);
+            let rows = transaction.query_all_raw(members).await?;
+            for member in read_all::<Member, Vec<_>>(group_members::Entity, &rows)? {
+                let members = found.members.entry(member.conversation_key).or_default();
+                members.push(member.user_id);
+            }
         }
         let names = named(overtaken);
         if !names.is_empty() {
@@ -340,7 +428,10 @@ impl Messages {
         let rows = Input::of(&rows.iter()).beside(Input::of(&positions.iter()));
         values.extend(self.database.dialect.row_values(rows.columns()));
         let insert = self.database.statement(&statements.insert, values);
-        transaction.execute_raw(insert).await?;
+        for row in transaction.query_all_raw(insert).await? {
+            let row = Row::of(messages::Entity, &row);
+            found.note_members(row.get("conversation_key")?, &row)?;
+        }
         Ok(found)
     }
 

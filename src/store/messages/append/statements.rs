@@ -1,15 +1,17 @@
 //! The statements that store messages.
 
 use super::{
-    arrival::{Arrival, Own, Reached},
-    placing::{Incoming, Name, Position, Raise},
+    arrival::Arrival,
+    placing::{Incoming, Name, Position, Raise, ToChanged},
 };
-use crate::store::{
-    database::{dialect::Dialect, input::Shape},
-    entity::columns,
-    heads,
-    lists::members::ANY_KIND,
-    messages::history,
+use crate::{
+    domain::ConversationKind,
+    store::{
+        database::{dialect::Dialect, input::Shape},
+        entity::{columns, value::stored_kind},
+        heads,
+        messages::history,
+    },
 };
 
 /// The effect of messages on the row of a user whom they reach. Only a sender has read something by them: one's
@@ -33,6 +35,9 @@ const RAISED: &str = "ON CONFLICT (conversation_key) DO UPDATE SET \
 const NAMED: &str = "m.conversation_key = i.conversation_key \
     AND m.sender_user_id = i.sender_user_id AND m.client_message_id = i.client_message_id";
 
+/// The kind of a group.
+const GROUP: i16 = stored_kind(ConversationKind::Group);
+
 /// Their texts.
 #[cfg_attr(test, derive(serde::Serialize))]
 pub(in crate::store) struct Statements {
@@ -51,6 +56,8 @@ pub(super) enum Placing {
 pub(super) struct AtOnce {
     pub(super) place: String,
     pub(super) erased_since: String,
+    /// The members of groups, once more.
+    pub(super) members: String,
 }
 
 #[cfg_attr(test, derive(serde::Serialize))]
@@ -62,11 +69,7 @@ pub(super) struct Steps {
 
 impl Statements {
     pub(in crate::store) fn new(dialect: Dialect) -> Self {
-        let own = Shape::of::<Own>();
-        let (arrivals, next) = dialect.rows("i", 1, Shape::of::<Arrival>().columns());
-        let (groups, next) = dialect.rows("i", next, Shape::of::<Reached>().columns());
-        let (own_in_small, next) = dialect.rows("o", next, own.columns());
-        let (own_in_large, _) = dialect.rows("i", next, own.columns());
+        let (arrivals, _) = dialect.rows("i", 1, Shape::of::<Arrival>().columns());
         Self {
             placing: if dialect.changes_in_one_statement() {
                 Placing::AtOnce(at_once())
@@ -74,25 +77,11 @@ impl Statements {
                 Placing::InSteps(steps())
             },
             // An insertion, also of rows that there are: that locks them in order, which an update does not
-            // promise. Members of large groups have no copy of the head.
+            // promise.
             arrive: format!(
                 "INSERT INTO members (user_id, conversation_key, kind, read_through, last_seq, last_time) \
-                 SELECT user_id, conversation_key, kind, read_through, last_seq, last_time FROM ( \
-                     SELECT i.user_id, i.conversation_key, i.kind, i.read_through, i.last_seq, i.last_time \
-                     FROM {arrivals} \
-                     UNION ALL \
-                     SELECT m.user_id, m.conversation_key, m.kind, COALESCE(o.read_through, 0), \
-                         i.last_seq, i.last_time \
-                     FROM {groups} CROSS JOIN members AS m \
-                     LEFT JOIN {own_in_small} \
-                         ON o.user_id = m.user_id AND o.conversation_key = m.conversation_key \
-                     WHERE m.conversation_key = i.conversation_key AND {ANY_KIND} AND m.left_at IS NULL \
-                     UNION ALL \
-                     SELECT m.user_id, m.conversation_key, m.kind, i.read_through, NULL, NULL \
-                     FROM {own_in_large} CROSS JOIN members AS m \
-                     WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key \
-                     AND m.left_at IS NULL) AS reached \
-                 WHERE TRUE ORDER BY user_id, conversation_key {ARRIVED} RETURNING user_id, conversation_key"
+                 SELECT i.user_id, i.conversation_key, i.kind, i.read_through, i.last_seq, i.last_time \
+                 FROM {arrivals} WHERE TRUE ORDER BY i.user_id, i.conversation_key {ARRIVED}"
             ),
         }
     }
@@ -113,6 +102,7 @@ fn earlier(rows: &str) -> String {
 fn at_once() -> AtOnce {
     let (incoming, _) = Dialect::Postgres.rows("i", 3, Shape::of::<Incoming>().columns());
     let (names, _) = Dialect::Postgres.rows("i", 1, Shape::of::<Name>().columns());
+    let (changed, _) = Dialect::Postgres.rows("i", 1, Shape::of::<ToChanged>().columns());
     AtOnce {
         place: format!(
             "WITH input AS (SELECT * FROM {incoming}), \
@@ -126,10 +116,11 @@ fn at_once() -> AtOnce {
              raised AS ( \
                  INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time) \
                  SELECT conversation_key, canonical_id, messages, $1 FROM counted \
-                 ORDER BY conversation_key {RAISED} RETURNING {head}), \
+                 ORDER BY conversation_key {RAISED} RETURNING {head}, membership_changes), \
              placed AS ( \
                  SELECT f.*, r.last_seq - c.messages AS seq_before, r.last_seq - c.messages + f.place AS seq, \
-                     r.last_time AS send_time, r.canonical_id AS raised_id, r.is_large \
+                     f.place = c.messages AS is_last, r.last_time AS send_time, r.canonical_id AS raised_id, \
+                     r.is_large, r.membership_changes \
                  FROM fresh AS f JOIN counted AS c USING (conversation_key) \
                  JOIN raised AS r USING (conversation_key)), \
              stored AS ( \
@@ -139,20 +130,48 @@ fn at_once() -> AtOnce {
                      CASE WHEN client_message_id IS NOT NULL THEN send_time + $2 END \
                  FROM placed) \
              SELECT TRUE AS is_earlier, number, seq, send_time, sender_user_id, payload_type, content, \
-                 fingerprint, NULL AS canonical_id, NULL::smallint AS is_large, FALSE AS has_waited \
+                 fingerprint, NULL AS canonical_id, NULL::smallint AS is_large, FALSE AS has_waited, \
+                 FALSE AS members_changed, NULL AS members \
              FROM earlier \
              UNION ALL \
              SELECT FALSE, p.number, p.seq, p.send_time, NULL, NULL, NULL, NULL, p.raised_id, p.is_large, \
                  p.seq_before > COALESCE((SELECT c.last_seq FROM conversations AS c \
-                                          WHERE c.conversation_key = p.conversation_key), 0) \
+                                          WHERE c.conversation_key = p.conversation_key), 0), \
+                 p.kind = {GROUP} AND p.membership_changes <> COALESCE(( \
+                     SELECT c.membership_changes FROM conversations AS c \
+                     WHERE c.conversation_key = p.conversation_key), 0), \
+                 CASE WHEN p.kind <> {GROUP} THEN NULL WHEN p.is_large = 1 THEN {sender} \
+                      WHEN p.is_last THEN {all} END \
              FROM placed AS p",
+            sender = members(
+                "p",
+                "json_build_array(g.user_id)::text",
+                "AND g.user_id = p.sender_user_id"
+            ),
+            all = members("p", "json_agg(g.user_id)::text", ""),
             earlier = earlier("input AS i"),
             head = columns("", heads::COLUMNS),
         ),
         erased_since: format!(
             "SELECT 1 AS one FROM {names} CROSS JOIN erased_messages AS m WHERE {NAMED} LIMIT 1"
         ),
+        members: format!(
+            "SELECT g.conversation_key, g.user_id FROM {changed} CROSS JOIN group_members AS g \
+             WHERE g.conversation_key = i.conversation_key AND i.is_large = 0 AND g.is_member = 1 \
+             UNION \
+             SELECT g.conversation_key, g.user_id FROM {changed} CROSS JOIN group_members AS g \
+             WHERE g.conversation_key = i.conversation_key AND i.is_large = 1 \
+             AND g.user_id = i.sender_user_id AND g.is_member = 1"
+        ),
     }
+}
+
+/// Members of the group of the row `of`, as JSON.
+fn members(of: &str, json: &str, condition: &str) -> String {
+    format!(
+        "(SELECT {json} FROM group_members AS g \
+          WHERE g.conversation_key = {of}.conversation_key {condition} AND g.is_member = 1)"
+    )
 }
 
 fn steps() -> Steps {
@@ -174,7 +193,16 @@ fn steps() -> Steps {
              SELECT i.conversation_key, i.seq, i.sender_user_id, i.client_message_id, i.send_time, \
                  i.payload_type, i.content, \
                  CASE WHEN i.client_message_id IS NOT NULL THEN i.send_time + $1 END \
-             FROM {messages}"
+             FROM {messages} \
+             RETURNING conversation_key, ( \
+                 SELECT CASE WHEN c.is_large = 1 THEN {sender} WHEN c.last_seq = messages.seq THEN {all} END \
+                 FROM conversations AS c WHERE c.conversation_key = messages.conversation_key) AS members",
+            sender = members(
+                "messages",
+                "json_array(g.user_id)",
+                "AND g.user_id = messages.sender_user_id"
+            ),
+            all = members("messages", "json_group_array(g.user_id)", ""),
         ),
     }
 }
