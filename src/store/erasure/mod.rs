@@ -40,6 +40,7 @@
 //! and again, while some long transaction keeps PostgreSQL from forgetting them.
 
 mod backlog;
+mod claims;
 pub(in crate::store) mod erase;
 mod seen;
 mod trim;
@@ -47,11 +48,9 @@ mod undo;
 pub(in crate::store) mod unlisting;
 mod views;
 
-use std::collections::HashSet;
-
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, EntityTrait as _, FromQueryResult, QueryFilter as _,
-    QueryResult, Statement, UpdateMany, Value, sea_query::Keyword,
+    ColumnTrait as _, EntityTrait as _, FromQueryResult, QueryFilter as _, UpdateMany, Value,
+    sea_query::Keyword,
 };
 
 use crate::{
@@ -61,10 +60,9 @@ use crate::{
             Database,
             dialect::{Column, ColumnType, Dialect},
             error::StoreError,
-            row::{Row, read_all},
         },
-        entity::{changes, columns, conversations},
-        log::{self, RECORDED, Recorded},
+        entity::{columns, conversations},
+        log::{RECORDED, Recorded},
         messages::Messages,
     },
 };
@@ -102,15 +100,6 @@ pub(crate) struct DueConversation {
     pub(crate) key: ConversationKey,
     #[sea_orm(from_alias = "erasable_from")]
     pub(crate) due: Timestamp,
-}
-
-/// The part of a queue that one job has claimed.
-#[derive(Debug)]
-pub(crate) struct Claims<T> {
-    /// Those that no other job has claimed first.
-    pub(crate) claimed: Vec<T>,
-    /// Since when the last one of the queue that was looked at has been due.
-    pub(crate) last: Timestamp,
 }
 
 #[cfg_attr(test, derive(serde::Serialize))]
@@ -151,11 +140,11 @@ impl Statements {
                 format!("user_id, erasable_from, {}", columns("", RECORDED)),
                 CHANGES,
             ),
-            // In a CASE, or SQLite would believe that the index of what is due is for this.
+            // With an equals sign, SQLite would believe that the index of what is due is for this.
             claim_changes: format!(
                 "UPDATE changes SET erasable_from = $1 FROM {changes} \
                  WHERE changes.user_id = i.user_id AND changes.revision = i.revision \
-                 AND CASE WHEN changes.erasable_from = i.due THEN TRUE ELSE FALSE END \
+                 AND changes.erasable_from IS NOT DISTINCT FROM i.due \
                  RETURNING changes.user_id, changes.revision"
             ),
             finish_changes: format!(
@@ -170,7 +159,7 @@ impl Statements {
             claim_conversations: format!(
                 "UPDATE conversations SET erasable_from = $1 FROM {conversations} \
                  WHERE conversations.conversation_key = i.conversation_key \
-                 AND CASE WHEN conversations.erasable_from = i.due THEN TRUE ELSE FALSE END \
+                 AND conversations.erasable_from IS NOT DISTINCT FROM i.due \
                  RETURNING conversations.conversation_key"
             ),
             pass_on: format!(
@@ -231,69 +220,6 @@ impl Erasure {
         }
     }
 
-    /// Claims the oldest changes that are due at `now` and have been since `from` or later, until `lease`;
-    /// a bounded number of them. `None` if there is none. One that does not parse is claimed, too, so that it keeps
-    /// no other one back.
-    pub(crate) async fn claim_changes(
-        &self,
-        from: Timestamp,
-        now: Timestamp,
-        lease: Timestamp,
-    ) -> Result<Option<Claims<Result<DueChange, StoreError>>>, StoreError> {
-        let statements = &self.statements;
-        let due = self.due(&statements.due_changes, from, now);
-        self.database
-            .retrying("claim_changes", || async {
-                let rows = self.database.pool().query_all_raw(due.clone()).await?;
-                let mut due: Vec<DueName> = read_all(changes::Entity, &rows)?;
-                let Some(last) = due.last().map(|one| one.due) else {
-                    return Ok(None);
-                };
-                due.sort_unstable();
-                let claim = self.claim_of(due, lease);
-                let claim = self.claim(&statements.claim_changes, claim).await?;
-                let names: HashSet<Name> = read_all(changes::Entity, &claim)?;
-                let mut claimed = Vec::with_capacity(names.len());
-                for row in &rows {
-                    if names.contains(&Row::of(changes::Entity, row).read()?) {
-                        claimed.push(due_change(row));
-                    }
-                }
-                Ok(Some(Claims { claimed, last }))
-            })
-            .await
-    }
-
-    fn due(&self, sql: &str, from: Timestamp, now: Timestamp) -> Statement {
-        let values = [from.as_micros().into(), now.as_micros().into()];
-        self.database.statement(sql, values)
-    }
-
-    fn claim_of(&self, due: Vec<DueName>, lease: Timestamp) -> Vec<Value> {
-        let (mut users, mut revisions, mut times) = (Vec::new(), Vec::new(), Vec::new());
-        for one in due {
-            users.push(one.name.user_id);
-            revisions.push(one.name.revision);
-            times.push(one.due.as_micros());
-        }
-        let mut values: Vec<Value> = vec![lease.as_micros().into()];
-        values.extend(self.database.dialect.row_values(&[
-            Column::Texts(users),
-            Column::Integers(revisions),
-            Column::Integers(times),
-        ]));
-        values
-    }
-
-    /// Claims rows by moving on those that are still as they were read.
-    async fn claim(&self, sql: &str, values: Vec<Value>) -> Result<Vec<QueryResult>, StoreError> {
-        let transaction = self.database.begin().await?;
-        let claim = self.database.statement(sql, values);
-        let claimed = transaction.query_all_raw(claim).await?;
-        transaction.commit().await?;
-        Ok(claimed)
-    }
-
     /// Marks changes that were claimed until `lease` as seen to.
     pub(crate) async fn finish_changes(
         &self,
@@ -335,37 +261,6 @@ impl Erasure {
         Ok(())
     }
 
-    /// Claims conversations as [`Erasure::claim_changes`] claims changes.
-    pub(crate) async fn claim_conversations(
-        &self,
-        from: Timestamp,
-        now: Timestamp,
-        lease: Timestamp,
-    ) -> Result<Option<Claims<DueConversation>>, StoreError> {
-        let statements = &self.statements;
-        let due = self.due(&statements.due_conversations, from, now);
-        self.database
-            .retrying("claim_conversations", || async {
-                let rows = self.database.pool().query_all_raw(due.clone()).await?;
-                let mut due: Vec<DueConversation> = read_all(conversations::Entity, &rows)?;
-                let Some(last) = due.last().map(|one| one.due) else {
-                    return Ok(None);
-                };
-                // In the order in which messages lock them.
-                due.sort_unstable_by_key(|one| one.key);
-                let mut values: Vec<Value> = vec![lease.as_micros().into()];
-                values.extend(self.of_conversations(&due));
-                let claimed = self.claim(&statements.claim_conversations, values).await?;
-                let keys = claimed.iter();
-                let keys =
-                    keys.map(|row| Row::of(conversations::Entity, row).get("conversation_key"));
-                let keys: HashSet<ConversationKey> = keys.collect::<Result<_, _>>()?;
-                due.retain(|one| keys.contains(&one.key));
-                Ok(Some(Claims { claimed: due, last }))
-            })
-            .await
-    }
-
     fn of_conversations(&self, due: &[DueConversation]) -> Vec<Value> {
         self.database.dialect.row_values(&[
             Column::Keys(due.iter().map(|one| one.key).collect()),
@@ -385,29 +280,4 @@ impl Erasure {
             .await?;
         Ok(())
     }
-}
-
-/// The primary key of a change, as it stands: also of one that does not parse.
-#[derive(FromQueryResult, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Name {
-    user_id: String,
-    revision: i64,
-}
-
-/// A change that is due, and since when.
-#[derive(FromQueryResult, PartialEq, Eq, PartialOrd, Ord)]
-struct DueName {
-    #[sea_orm(nested)]
-    name: Name,
-    #[sea_orm(from_alias = "erasable_from")]
-    due: Timestamp,
-}
-
-fn due_change(row: &QueryResult) -> Result<DueChange, StoreError> {
-    let row = Row::of(changes::Entity, row);
-    Ok(DueChange {
-        user: row.get("user_id")?,
-        due: row.get("erasable_from")?,
-        recorded: log::recorded(&row)?,
-    })
 }

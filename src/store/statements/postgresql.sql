@@ -1610,7 +1610,7 @@ FROM (
 WHERE
     changes.user_id = i.user_id
     AND changes.revision = i.revision
-    AND CASE WHEN changes.erasable_from = i.due THEN TRUE ELSE FALSE END
+    AND changes.erasable_from IS NOT DISTINCT FROM i.due
 RETURNING changes.user_id, changes.revision;
 
 -- erasure.claim_conversations
@@ -1623,7 +1623,7 @@ FROM (
 ) AS i
 WHERE
     conversations.conversation_key = i.conversation_key
-    AND CASE WHEN conversations.erasable_from = i.due THEN TRUE ELSE FALSE END
+    AND conversations.erasable_from IS NOT DISTINCT FROM i.due
 RETURNING conversations.conversation_key;
 
 -- erasure.due_changes

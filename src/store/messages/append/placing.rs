@@ -6,36 +6,36 @@
 //! names under the lock of the head. So where a head was no longer as the statement saw it, the names are
 //! looked up once more among those of erased messages. (One that was stored and not erased cannot be stored
 //! twice: its name is unique.)
-//!
-//! A message to a group asks who is a member: all of a small group, who get copies of the head, and of a large one
-//! the sender. Somebody may have joined or left while the statement waited for the head. The head counts that
-//! (`membership_changes`), and where it was no longer as the statement saw it, the members are looked up once more.
+
+mod members;
 
 use std::{collections::HashMap, sync::Arc};
 
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, QueryResult, Value};
 
 use super::{
-    Append, AppendError, Appended, Audience, Refused,
+    Append, AppendError, Appended, Refused,
     statements::{AtOnce, Placing, Steps},
 };
 use crate::{
-    domain::{CanonicalId, ConversationKey, PayloadType, Seq, Timestamp, UserId},
+    domain::{CanonicalId, ConversationKey, PayloadType, Seq, Timestamp},
     store::{
         database::{
             error::StoreError,
             input::{Input, InputColumn, InputRow},
             observed::DatabaseTransaction,
-            row::{Row, read_all},
+            row::Row,
         },
         entity::{
-            conversations, group_members, messages,
-            value::{Flag, Json, stored_kind},
+            conversations, messages,
+            value::{Flag, stored_kind},
         },
         heads::{Head, keyed_head},
         messages::{Messages, history::message},
     },
 };
+
+pub(super) use members::{MembersOf, ToChanged};
 
 /// A message of a batch, for one conversation.
 #[derive(Debug, Clone)]
@@ -78,28 +78,11 @@ pub(super) struct Fresh {
     pub(super) in_large_group: bool,
 }
 
-/// Members of groups: all of a small one, and of a large one those who send.
-pub(super) type MembersOf = HashMap<ConversationKey, Vec<UserId>>;
-
 /// Where the messages of a batch are, in their order; without those of which the database said nothing.
 pub(super) struct Places {
     pub(super) placed: Vec<Option<Placed>>,
     pub(super) refused: Refused,
     pub(super) members: MembersOf,
-}
-
-/// A message to a group whose members may have changed since the statement began.
-pub(super) struct ToChanged {
-    key: ConversationKey,
-    sender: String,
-    is_large: bool,
-}
-
-/// A member of a group.
-#[derive(FromQueryResult)]
-struct Member {
-    conversation_key: ConversationKey,
-    user_id: UserId,
 }
 
 /// The place of a message that was stored now, as the one statement returns it.
@@ -169,14 +152,6 @@ impl InputRow for Raise {
     ];
 }
 
-impl InputRow for ToChanged {
-    const COLUMNS: &'static [InputColumn<Self>] = &[
-        InputColumn::key("conversation_key", |message| message.key),
-        InputColumn::text("sender_user_id", |message| message.sender.clone()),
-        InputColumn::integer("is_large", |message| message.is_large.into()),
-    ];
-}
-
 impl InputRow for Position {
     const COLUMNS: &'static [InputColumn<Self>] = &[
         InputColumn::integer("seq", |position| position.0.seq.to_stored()),
@@ -236,34 +211,6 @@ impl Places {
             refused: Refused::new(),
             members: MembersOf::new(),
         }
-    }
-
-    /// Refuses the messages whose senders are not members of their groups.
-    fn refuse_strangers(&mut self, incoming: &[Incoming]) {
-        for (message, placed) in incoming.iter().zip(&self.placed) {
-            if let Audience::Group { sender, .. } = &message.append.to
-                && matches!(placed, Some(Placed::Now(_)))
-                && !self.has(message.key, sender)
-            {
-                let refused = AppendError::NotAGroupMember;
-                self.refused.insert(message.request, refused);
-            }
-        }
-    }
-
-    fn has(&self, key: ConversationKey, user: &UserId) -> bool {
-        let members = self.members.get(&key);
-        members.is_some_and(|members| members.contains(user))
-    }
-
-    /// Notes the members that a row of this conversation names.
-    fn note_members(&mut self, key: ConversationKey, row: &Row<'_>) -> Result<(), StoreError> {
-        let named: Option<Json<Vec<String>>> = row.get("members")?;
-        for name in named.into_iter().flat_map(|Json(names)| names) {
-            let member = UserId::new(&name).map_err(|_| row.inconsistent("members"))?;
-            self.members.entry(key).or_default().push(member);
-        }
-        Ok(())
     }
 
     /// The message that a row is about, and where its place is noted.
@@ -353,25 +300,13 @@ impl Messages {
                 in_large_group: now.is_large.0,
             }));
             if now.members_changed {
-                to_changed.push(ToChanged {
-                    key: message.key,
-                    sender: message.stored_sender(),
-                    is_large: now.is_large.0,
-                });
+                to_changed.push(ToChanged::of(message, now.is_large.0));
             } else {
                 found.note_members(message.key, &row)?;
             }
         }
-        if !to_changed.is_empty() {
-            let rows = Input::of(&to_changed.iter());
-            let values = self.database.dialect.row_values(rows.columns());
-            let members = self.database.statement(&statements.members, values);
-            let rows = transaction.query_all_raw(members).await?;
-            for member in read_all::<Member, Vec<_>>(group_members::Entity, &rows)? {
-                let members = found.members.entry(member.conversation_key).or_default();
-                members.push(member.user_id);
-            }
-        }
+        self.note_changed(transaction, statements, &to_changed, &mut found)
+            .await?;
         let names = named(overtaken);
         if !names.is_empty() {
             let names = Input::of(&names.iter());
