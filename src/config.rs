@@ -117,9 +117,12 @@ pub struct DatabaseConfig {
     /// The most connections held at once, 1 to 1000. Default: 16.
     pub pool_size: u32,
     /// On PostgreSQL, whether connections ask for generic plans (`plan_cache_mode =
-    /// force_generic_plan`), which keeps the cost of planning out of every call. Citus refuses to
-    /// plan that way. Without effect on SQLite. Default: true.
+    /// force_generic_plan`), which keeps the cost of planning out of every call. A distributed database
+    /// cannot plan that way and is never asked to. Without effect on SQLite. Default: true.
     pub generic_plans: bool,
+    /// On PostgreSQL with the extension `citus`, whether migrating distributes the tables over the cluster. A
+    /// database whose tables are distributed is recognised without it. Default: false.
+    pub distributed: bool,
 }
 
 /// The deployment's rules for deletions.
@@ -298,6 +301,7 @@ impl Default for DatabaseConfig {
             direct_url: None,
             pool_size: 16,
             generic_plans: true,
+            distributed: false,
         }
     }
 }

@@ -169,16 +169,23 @@ async fn serve(
 
 async fn migrate(config: &Config) -> Result<(), Failure> {
     let migrated = store::migrate(&config.database).await;
-    let Migrated { version, ran } = migrated.map_err(|source| {
+    let Migrated {
+        version,
+        ran,
+        distributed,
+    } = migrated.map_err(|source| {
         Failure::run(StartError::Database {
             url: config.database.url.to_string(),
             source,
         })
     })?;
     let url = config.database.url.to_string();
-    let line = match ran {
-        0 => format!("{url} is up to date, at {version}"),
-        ran => format!("ran {ran} migrations on {url}, which is at {version} now"),
+    let line = match (ran, distributed) {
+        (0, 0) => format!("{url} is up to date, at {version}"),
+        (ran, 0) => format!("ran {ran} migrations on {url}, which is at {version} now"),
+        (ran, distributed) => format!(
+            "ran {ran} migrations on {url}, which is at {version} now, and distributed {distributed} tables"
+        ),
     };
     say(config.log_format, &line, None);
     Ok(())

@@ -80,10 +80,18 @@ pub struct Settings {
     #[arg(long, global = true, value_name = "NUMBER", value_parser = pool_size)]
     pub(super) database_pool_size: Option<u32>,
 
-    /// Ask PostgreSQL for generic plans; turn it off for Citus [default: true]
+    /// Ask PostgreSQL for generic plans; never on a distributed database [default: true]
     #[arg(long, global = true, value_name = "BOOL", value_parser = switch,
           num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(super) postgres_generic_plans: Option<bool>,
+
+    /// Distribute the tables over a Citus cluster when migrating [default: false]
+    ///
+    /// The extension `citus` must be in the database. Tables that are distributed stay so without this setting,
+    /// and so do tables of later versions.
+    #[arg(long, global = true, value_name = "BOOL", value_parser = switch,
+          num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(super) postgres_distributed: Option<bool>,
 
     /// Notify a user's other clients of a deletion when the request does not say [default: false]
     #[arg(long, global = true, value_name = "BOOL", value_parser = switch,
@@ -189,6 +197,7 @@ impl Settings {
             database_direct_url: self.database_direct_url.or(lower.database_direct_url),
             database_pool_size: self.database_pool_size.or(lower.database_pool_size),
             postgres_generic_plans: self.postgres_generic_plans.or(lower.postgres_generic_plans),
+            postgres_distributed: self.postgres_distributed.or(lower.postgres_distributed),
             sync_deletions: self.sync_deletions.or(lower.sync_deletions),
             restore_window: self.restore_window.or(lower.restore_window),
             change_retention: self.change_retention.or(lower.change_retention),
@@ -228,6 +237,7 @@ impl Settings {
                 "postgres_generic_plans",
                 self.postgres_generic_plans.is_some(),
             ),
+            ("postgres_distributed", self.postgres_distributed.is_some()),
             ("sync_deletions", self.sync_deletions.is_some()),
             ("restore_window", self.restore_window.is_some()),
             ("change_retention", self.change_retention.is_some()),
@@ -277,6 +287,7 @@ impl Settings {
             database_direct_url,
             database_pool_size,
             postgres_generic_plans,
+            postgres_distributed,
             sync_deletions,
             restore_window,
             change_retention,
@@ -305,6 +316,7 @@ impl Settings {
                 direct_url: database_direct_url,
                 pool_size: database_pool_size.unwrap_or(default.database.pool_size),
                 generic_plans: postgres_generic_plans.unwrap_or(default.database.generic_plans),
+                distributed: postgres_distributed.unwrap_or(default.database.distributed),
             },
             deletion: DeletionConfig {
                 sync_by_default: sync_deletions.unwrap_or(default.deletion.sync_by_default),

@@ -93,6 +93,7 @@ fn everything() -> Config {
             direct_url: Some("postgres://direct/chat".parse().unwrap()),
             pool_size: 1000,
             generic_plans: false,
+            distributed: true,
         },
         deletion: super::DeletionConfig {
             sync_by_default: true,
@@ -133,6 +134,7 @@ fn each_source_can_set_everything() {
         database_url = "postgres://db/chat"
         database_pool_size = 1000
         postgres_generic_plans = false
+        postgres_distributed = true
         sync_deletions = true
         restore_window = "1h 30m"
         change_retention = "2d"
@@ -163,6 +165,7 @@ fn each_source_can_set_everything() {
         ("CONVERSATION_LOG_FILTER", "debug"),
         ("CONVERSATION_DATABASE_POOL_SIZE", "1000"),
         ("CONVERSATION_POSTGRES_GENERIC_PLANS", "false"),
+        ("CONVERSATION_POSTGRES_DISTRIBUTED", "true"),
         ("CONVERSATION_SYNC_DELETIONS", "true"),
         ("CONVERSATION_RESTORE_WINDOW", "1h 30m"),
         ("CONVERSATION_CHANGE_RETENTION", "2d"),
@@ -188,6 +191,7 @@ fn each_source_can_set_everything() {
         "--database-url=postgres://db/chat",
         "--database-pool-size=1000",
         "--postgres-generic-plans=false",
+        "--postgres-distributed",
         "--sync-deletions",
         "--restore-window=1h 30m",
         "--change-retention=2d",

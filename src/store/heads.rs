@@ -103,6 +103,7 @@ const OF_ANOTHER: i64 = -1;
 impl Statements {
     pub(in crate::store) fn new(dialect: Dialect) -> Self {
         let key = ("conversation_key", ColumnType::Key);
+        let routed = dialect.routed_to_keys("c.conversation_key", 1);
         let (rows, _) = dialect.rows("i", 1, &[key]);
         let canonical_id = ("canonical_id", ColumnType::Text);
         let (asked, _) = dialect.rows("i", 1, &[key, canonical_id]);
@@ -113,13 +114,13 @@ impl Statements {
         Self {
             heads: format!(
                 "SELECT {} FROM {rows} CROSS JOIN conversations AS c \
-                 WHERE c.conversation_key = i.conversation_key",
+                 WHERE c.conversation_key = i.conversation_key{routed}",
                 columns("c.", COLUMNS)
             ),
             // One row, for what a row costs on its way is more than what a position costs to find.
             positions: format!(
                 "SELECT {} AS positions FROM {asked} LEFT JOIN conversations AS c \
-                 ON c.conversation_key = i.conversation_key",
+                 ON c.conversation_key = i.conversation_key{routed}",
                 dialect.json_array(&position)
             ),
         }
@@ -140,7 +141,7 @@ impl Heads {
         Self {
             database: database.clone(),
             statements: Arc::new(Statements::new(database.dialect)),
-            waiting: Arc::new(Coalescer::new(database.dialect.looked_up_together())),
+            waiting: Arc::new(Coalescer::new(database.looked_up_together())),
         }
     }
 

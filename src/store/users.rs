@@ -95,7 +95,8 @@ impl Statements {
             ),
             revisions: format!(
                 "SELECT i.user_id, {BASE} AS base, {present} AS revision FROM {users} \
-                 LEFT JOIN users AS u ON u.user_id = i.user_id"
+                 LEFT JOIN users AS u ON u.user_id = i.user_id{}",
+                dialect.routed_to_any("u.user_id", 1)
             ),
         }
     }

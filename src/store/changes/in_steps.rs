@@ -1,5 +1,5 @@
-//! Changes that are made in several statements of one transaction: all of them on SQLite; on PostgreSQL those
-//! that may come to a limit, and those that do more than change rows of `members`.
+//! Changes that are made in several statements of one transaction: all of them on SQLite and on a cluster; on one
+//! PostgreSQL those that may come to a limit, and those that do more than change rows of `members`.
 
 use std::{collections::HashMap, sync::Arc};
 

@@ -3,7 +3,7 @@
 //! Every change is the same five steps: raise the user's revision, which also takes the user's lock;
 //! look whether its request was carried out before; update the user's rows of `members`; work out
 //! what happened to each conversation; record all that in `changes`. On PostgreSQL the five are one
-//! statement, so one round trip; on SQLite they are four statements of one transaction. Both are
+//! statement, so one round trip; on SQLite and on a cluster they are statements of one transaction. Both are
 //! made here from one [`ChangeRule`], so a rule is written once; and both can make the changes of
 //! several users at once, when many come at once: see [`crate::store::database::coalesce`].
 //!
@@ -173,7 +173,7 @@ impl Changes {
                 async move { making.make(name, &kind, &batch).await }
             }
         };
-        let made = if kind.is_coalesced() {
+        let made = if kind.is_coalesced() && !self.database.is_distributed() {
             kind.queue.carry_out(Arc::clone(&change), run).await?
         } else {
             let mut made = run(vec![Arc::clone(&change)]).await?;
@@ -195,10 +195,16 @@ impl Changes {
         kind: &OfRows,
         batch: &[Arc<Change>],
     ) -> Result<Vec<Made>, ChangeError> {
+        let is_distributed = self.database.is_distributed();
         let made = self
             .database
             .retrying(name, || async {
                 match (&kind.form, batch) {
+                    (Form::OneStatement { steps, .. } | Form::Steps(steps), batch)
+                        if is_distributed =>
+                    {
+                        self.make_in_steps(steps, batch).await
+                    }
                     (Form::OneStatement { alone, .. }, [change]) => {
                         Ok(vec![self.make_alone(alone, change).await?])
                     }

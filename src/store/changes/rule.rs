@@ -68,8 +68,15 @@ pub(super) struct OfRows {
 
 #[cfg_attr(test, derive(serde::Serialize), serde(untagged))]
 pub(super) enum Form {
-    /// A change is one statement, and so are the changes of several users.
-    OneStatement { alone: String, together: String },
+    /// A change is one statement, and so are the changes of several users. Not on a cluster: it would make each
+    /// part of such a statement by itself, hand what the parts return from machine to machine, and take several
+    /// times as long as for the steps.
+    OneStatement {
+        alone: String,
+        together: String,
+        #[cfg_attr(test, serde(flatten))]
+        steps: Steps,
+    },
     /// Changes are several statements of one transaction.
     Steps(Steps),
 }
@@ -106,6 +113,8 @@ const RECORDED_AND_EARLIER: &str = "SELECT TRUE AS is_new, user_id, revision, re
         conversations, detail FROM earlier";
 /// Whether `c`, of `changes`, was made by the request `q`.
 const OF_REQUEST: &str = "c.user_id = q.user_id AND c.request_id = q.request_id";
+/// How many parameters of the rows that are changed in steps come before those of their users.
+const USERS_OF_ROWS: usize = 1;
 
 /// The columns of `changes` but for `revision` and `results`, which become known with the change.
 fn known() -> Shape {
@@ -123,13 +132,14 @@ impl Statements {
     pub(in crate::store) fn new(dialect: Dialect) -> Self {
         let pinned = dialect.by_index("members_pinned");
         let (asked, _) = dialect.rows("q", 1, Shape::of::<Asked>().columns());
+        let routed = dialect.routed_to_any("c.user_id", 1);
         let recorded = known().beside(&Shape::of::<Raised>());
         let recorded = recorded.beside(&Shape::of::<Results>());
         let (keys, _) = dialect.rows("i", 4, &[("conversation_key", ColumnType::Key)]);
         Self {
             raise: format!(
                 "INSERT INTO users (user_id, revision) SELECT q.user_id, {first} FROM {asked} \
-                 WHERE NOT EXISTS (SELECT 1 FROM changes AS c WHERE {OF_REQUEST}) \
+                 WHERE NOT EXISTS (SELECT 1 FROM changes AS c WHERE {OF_REQUEST}{routed}) \
                  ORDER BY q.user_id \
                  {raise} RETURNING user_id, revision",
                 first = users::first(),
@@ -137,7 +147,7 @@ impl Statements {
             ),
             earlier: format!(
                 "SELECT c.user_id, {} FROM {asked} CROSS JOIN changes AS c \
-                 WHERE {OF_REQUEST}",
+                 WHERE {OF_REQUEST}{routed}",
                 columns("c.", RECORDED)
             ),
             record: format!("{} VALUES ({})", insert(), recorded.parameters()),
@@ -166,6 +176,7 @@ impl<R: InputRow> ChangeKind<R> {
             None if dialect.changes_in_one_statement() => Form::OneStatement {
                 alone: at_once(rule, &shape),
                 together: together(rule, &shape),
+                steps: steps(dialect, rule, &shape),
             },
             _ => Form::Steps(steps(dialect, rule, &shape)),
         };
@@ -366,15 +377,17 @@ fn steps(dialect: Dialect, rule: &ChangeRule<'_>, shape: &Shape) -> Steps {
             .then(|| at_once(rule, shape)),
         apply: format!(
             "UPDATE members AS m SET {} FROM (SELECT * FROM {to_apply} ORDER BY user_id, conversation_key) AS i \
-             WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key",
+             WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key{}",
             of_target(&rule.set),
+            dialect.routed_to_any("m.user_id", 1 + USERS_OF_ROWS),
         ),
         record: format!(
             "{insert} SELECT {changes}, COALESCE(r.results, '[]') FROM {made} LEFT JOIN \
                  (SELECT i.user_id, {results} AS results FROM {to_record} LEFT JOIN members AS m \
-                  ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key \
+                  ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key{routed} \
                   GROUP BY i.user_id) AS r ON r.user_id = q.user_id \
              RETURNING {NEWS}",
+            routed = dialect.routed_to_any("m.user_id", first + USERS_OF_ROWS),
             insert = insert(),
             changes = changes.names("q."),
             results = dialect.json_array_of_arrays(&fields.join(", ")),

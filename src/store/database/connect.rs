@@ -101,7 +101,10 @@ async fn connect_postgres(config: &DatabaseConfig) -> Result<Database, StoreErro
             let address = url.postgres().map_or(unset, |address| address.options);
             session::of_service(address)
         });
-    let session = Session::new(config.generic_plans);
+    let mut session = Session::new(config.generic_plans);
+    if config.distributed {
+        session = session.of_cluster();
+    }
     let opened =
         Connections::open_postgres(options, session, &config.url, config.direct_url.as_ref()).await;
     match opened {

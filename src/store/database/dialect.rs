@@ -217,6 +217,36 @@ impl Dialect {
         format!("CASE WHEN {column} >= 0 THEN {parameter} END")
     }
 
+    /// The condition by which a cluster knows that `column` is the user of `parameter`, and asks one machine. It is
+    /// added to conditions that say the same in a form that a cluster does not understand: a join, or
+    /// [`Dialect::after`].
+    ///
+    /// No index has this collation, which sorts like that of the tables and is another one. So PostgreSQL does not
+    /// search by this condition, for the reason that is given for [`Dialect::after`].
+    pub(in crate::store) fn routed(self, column: &str, parameter: &str) -> String {
+        match self {
+            Self::Sqlite => String::new(),
+            Self::Postgres => format!(" AND {column} = {parameter} COLLATE \"POSIX\""),
+        }
+    }
+
+    /// The same for rows of the users in an array, the parameter `$number`: as many machines as they are on.
+    pub(in crate::store) fn routed_to_any(self, column: &str, number: usize) -> String {
+        match self {
+            Self::Sqlite => String::new(),
+            Self::Postgres => format!(" AND {column} = ANY(${number}::text[] COLLATE \"POSIX\")"),
+        }
+    }
+
+    /// The same for conversations whose keys are the array `$number`. The rest of the condition gives
+    /// their whole key, so an index may serve this.
+    pub(in crate::store) fn routed_to_keys(self, column: &str, number: usize) -> String {
+        match self {
+            Self::Sqlite => String::new(),
+            Self::Postgres => format!(" AND {column} = ANY(${number}::bytea[])"),
+        }
+    }
+
     /// The clause that lets a query return no more rows than a parameter says. SQLite makes the plan of a statement
     /// anew whenever a parameter that is a limit by itself gets a value, which takes longer than the query.
     #[expect(clippy::unused_self, reason = "the other database does not mind")]

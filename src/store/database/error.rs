@@ -211,8 +211,9 @@ fn postgres_kind(state: &str) -> Kind {
         // serialization_failure, deadlock_detected, lock_not_available
         "40001" | "40P01" | LOCK_NOT_AVAILABLE => Kind::Contention,
         // query_canceled (its time was up), read_only_sql_transaction (a standby),
-        // idle_in_transaction_session_timeout (this service was stopped for a while)
-        "57014" | "25006" | "25P03" => Kind::Unavailable,
+        // idle_in_transaction_session_timeout (this service was stopped for a while), internal_error (as which a
+        // cluster reports that it has lost the connection to one of its servers)
+        "57014" | "25006" | "25P03" | "XX000" => Kind::Unavailable,
         // connection exceptions; insufficient resources (disk full, too many connections);
         // operator intervention (shutting down, starting up); system errors
         _ if ["08", "53", "57", "58"].contains(&&state[..2]) => Kind::Unavailable,
@@ -240,6 +241,7 @@ mod tests {
         assert!(matches!(postgres_kind("40P01"), Kind::Contention));
         assert!(matches!(postgres_kind("53100"), Kind::Unavailable));
         assert!(matches!(postgres_kind("57P01"), Kind::Unavailable));
+        assert!(matches!(postgres_kind("XX000"), Kind::Unavailable));
         assert!(matches!(postgres_kind("42601"), Kind::Statement));
     }
 

@@ -37,6 +37,8 @@ pub struct Migrated {
     pub version: String,
     /// How many migrations have run for that; 0 if it was up to date.
     pub ran: usize,
+    /// How many tables were distributed over a cluster; 0 if none had to be.
+    pub distributed: usize,
 }
 
 /// Connects, brings the schema up to date, and disconnects.
@@ -54,21 +56,25 @@ pub async fn migrate(config: &DatabaseConfig) -> Result<Migrated, StoreError> {
 impl Database {
     /// Brings the schema up to date. All of it happens in one transaction under a lock, so that of
     /// several replicas one migrates, the others wait, and a failure leaves nothing half migrated.
-    /// It takes as long as it takes. A schema that is up to date is only read.
+    /// It takes as long as it takes. A schema that is up to date is only read. On a cluster, tables that are not
+    /// distributed yet are distributed in the same transaction.
     ///
     /// # Errors
     ///
     /// [`StoreError::Schema`] if the database was migrated by a newer version of the service, holds only
     /// parts of a schema, or is not encoded in UTF-8; [`StoreError::Setup`] if this role may not use, or
-    /// would have to change, what is there; or another error of the database.
+    /// would have to change, what is there, or tables are to be distributed where there is no Citus; or another
+    /// error of the database.
     pub async fn migrate(&self) -> Result<Migrated, StoreError> {
         self.retrying_at_length("migrate", || async {
             let schema = Schema::read(self, &self.pool()).await?;
-            if schema.missing() == 0 {
+            let pending = self.pending(&self.pool()).await?;
+            if schema.missing() == 0 && pending.is_empty() {
                 schema.require_rights(self).await?;
                 return Ok(Migrated {
                     version: schema.version(),
                     ran: 0,
+                    distributed: 0,
                 });
             }
             self.run_migrations().await
@@ -98,6 +104,10 @@ impl Database {
             return Err(StoreError::Setup("migrations need a session".to_owned()));
         };
         Migrator::up(migrating, None).await.map_err(not_migrated)?;
+        let distributed = self
+            .distribute(&transaction)
+            .await
+            .map_err(not_distributed)?;
         if lent {
             transaction.execute_unprepared(FORGET_NAMES).await?;
         }
@@ -105,6 +115,7 @@ impl Database {
         Ok(Migrated {
             version: Schema::newest(),
             ran,
+            distributed,
         })
     }
 
@@ -116,6 +127,16 @@ impl Database {
             Dialect::Postgres => Pool::Lasting(self.connections.for_migrations()),
         };
         pool.begin(self.dialect, turn).await
+    }
+}
+
+/// Tables that were distributed before the failure are as they were, too.
+fn not_distributed(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Statement(error) => StoreError::Setup(format!(
+            "the tables cannot be distributed, and are as they were: {error}"
+        )),
+        other => other,
     }
 }
 

@@ -7,6 +7,7 @@ pub(super) mod coalesce;
 mod connect;
 mod connections;
 pub(super) mod dialect;
+mod distribution;
 mod durability;
 pub(super) mod error;
 pub(super) mod input;
@@ -34,7 +35,10 @@ use crate::{
     metrics::{self, DatabaseMetrics},
 };
 
-use self::{connections::Connections, dialect::Dialect, error::StoreError, session::Sessions};
+use self::{
+    connections::Connections, dialect::Dialect, distribution::Layout, error::StoreError,
+    session::Sessions,
+};
 pub(super) use {
     connect::{ABANDONED_STATEMENT, connect},
     connections::{LONGEST_RUN, PATIENCE},
@@ -46,6 +50,7 @@ pub(super) use {
 pub struct Database {
     connections: Arc<Connections>,
     pub(super) dialect: Dialect,
+    layout: Layout,
     /// The permits to begin a transaction, first come, first served. SQLite has one writer at a time and
     /// lets others in by chance; PostgreSQL has [`writers_of`] a pool.
     turns: Arc<Semaphore>,
@@ -61,6 +66,7 @@ impl Database {
             Dialect::Postgres => writers_of(pool_size),
         };
         Self {
+            layout: connections.layout(),
             connections: Arc::new(connections),
             dialect,
             turns: Arc::new(Semaphore::new(turns)),

@@ -20,7 +20,11 @@ use sqlx::{
     postgres::{PgConnectOptions, PgConnection},
 };
 
-use super::{connections::unavailable, time};
+use super::{
+    connections::unavailable,
+    distribution::{self, Layout},
+    time,
+};
 use crate::{domain::Timestamp, store::database::error::StoreError};
 
 /// How long a statement may run; none of this service's takes nearly as long.
@@ -57,6 +61,9 @@ const WHICH_SESSION: &str = "SELECT pg_backend_pid()::text";
 /// nobody.
 const WRITABLE: &str = "CASE WHEN pg_is_in_recovery() THEN 'standby' \
                         ELSE current_setting('transaction_read_only') END";
+/// How PostgreSQL decides whether it plans a statement anew for its parameters.
+const PLANS: &str = "plan_cache_mode";
+
 /// One server, one database. The rest of a URL may differ.
 const WHICH_DATABASE: &str = "SELECT concat_ws(' ', oid, pg_postmaster_start_time()) \
                               FROM pg_database WHERE datname = current_database()";
@@ -75,6 +82,7 @@ pub(in crate::store) enum Sessions {
 pub(in crate::store) struct Session {
     settings: Vec<(&'static str, String)>,
     pub(in crate::store) sessions: Sessions,
+    pub(in crate::store) layout: Layout,
 }
 
 impl Session {
@@ -99,12 +107,21 @@ impl Session {
             ("default_transaction_deferrable", "off".to_owned()),
         ];
         if generic_plans {
-            settings.push(("plan_cache_mode", "force_generic_plan".to_owned()));
+            settings.push((PLANS, "force_generic_plan".to_owned()));
         }
         Self {
             settings,
             sessions: Sessions::Lasting,
+            layout: Layout::OneServer,
         }
+    }
+
+    /// The same for a distributed database: a generic plan does not know which machine a parameter leads to.
+    pub(in crate::store) fn of_cluster(mut self) -> Self {
+        self.settings.retain(|(name, _)| *name != PLANS);
+        self.settings.push((PLANS, "auto".to_owned()));
+        self.layout = Layout::Cluster;
+        self
     }
 
     /// The statements that make the settings of a session that lasts.
@@ -135,8 +152,8 @@ impl Session {
         Ok(())
     }
 
-    /// Connects for the first time, and finds out what the sessions are like: whether they last, that
-    /// they take the settings, and that something can be written.
+    /// Connects for the first time, and finds out what the sessions are like: whether they last, whether the
+    /// tables are distributed, that the sessions take the settings, and that something can be written.
     ///
     /// # Errors
     ///
@@ -151,6 +168,9 @@ impl Session {
         };
         let (mut first, second) = (connect().await?, connect().await?);
         self.sessions = sessions(&mut first, second).await?;
+        if distribution::find(&mut first).await? == Layout::Cluster {
+            *self = self.clone().of_cluster();
+        }
         match self.sessions {
             Sessions::Lasting => {
                 let set_up = self.set_up(&mut first).await;
@@ -307,5 +327,14 @@ mod tests {
             assert!(lent.contains(&format!("SET LOCAL {name} = '{value}'")));
         }
         assert!(lasting.contains(NEVER_OFF) && lent.contains(NEVER_OFF_LOCAL));
+    }
+
+    #[test]
+    fn a_distributed_database_is_never_asked_for_generic_plans() {
+        let session = Session::new(true).of_cluster();
+        for made in [session.after_connecting(), session.begin().to_string()] {
+            assert!(made.contains("plan_cache_mode = 'auto'"), "{made}");
+            assert!(!made.contains("force_generic_plan"), "{made}");
+        }
     }
 }

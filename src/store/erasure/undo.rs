@@ -37,6 +37,8 @@ impl Statements {
     pub(super) fn new(dialect: Dialect) -> Self {
         use ColumnType::{Integer, Key};
         let user = dialect.after_rows("$1");
+        let [routed, change_routed] =
+            ["m.user_id", "c.user_id"].map(|column| dialect.routed(column, "$1"));
         let (keys, _) = dialect.rows("i", 2, &[("conversation_key", Key)]);
         let (revisions, _) = dialect.rows("i", 2, &[("revision", Integer)]);
         let (ended, _) = dialect.rows(
@@ -52,11 +54,11 @@ impl Statements {
             stacks: format!(
                 "SELECT m.conversation_key, m.taken_by, m.undo_ended, m.cleared_through \
                  FROM {keys} CROSS JOIN members AS m \
-                 WHERE m.user_id = {user} AND m.conversation_key = i.conversation_key"
+                 WHERE m.user_id = {user} AND m.conversation_key = i.conversation_key{routed}"
             ),
             records: format!(
                 "SELECT {} FROM {revisions} CROSS JOIN changes AS c \
-                 WHERE c.user_id = {user} AND c.revision = i.revision",
+                 WHERE c.user_id = {user} AND c.revision = i.revision{change_routed}",
                 columns("c.", RECORDED)
             ),
             end: format!(
@@ -64,7 +66,7 @@ impl Statements {
                      taken_by = CASE WHEN m.taken_by > i.ended THEN m.taken_by END, \
                      kept_after = CASE WHEN i.cleared < m.cleared_through THEN i.cleared END \
                  FROM {ended} \
-                 WHERE m.user_id = {user} AND m.conversation_key = i.conversation_key"
+                 WHERE m.user_id = {user} AND m.conversation_key = i.conversation_key{routed}"
             ),
         }
     }

@@ -69,8 +69,9 @@ impl Statements {
                 "UPDATE members AS m SET unlisted_through = m.last_seq FROM {keys} \
                  WHERE m.user_id = {user} AND m.conversation_key = i.conversation_key \
                  AND CASE WHEN m.last_seq > m.unlisted_through AND NOT ({LISTED}) \
-                     THEN TRUE ELSE FALSE END",
+                     THEN TRUE ELSE FALSE END{routed}",
                 user = dialect.after_rows("$1"),
+                routed = dialect.routed("m.user_id", "$1"),
             ),
         }
     }

@@ -96,9 +96,10 @@ fn views(dialect: Dialect) -> String {
              FROM (SELECT m.conversation_key, m.joined_after, {readable_after} AS readable_after, \
                        CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END AS upper_end \
                    FROM {looks} CROSS JOIN members AS m \
-                   WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key) AS bounds) \
+                   WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key{routed}) AS bounds) \
          SELECT conversation_key, lower_end, MAX(upper_end) AS upper_end FROM views \
-         WHERE upper_end > lower_end GROUP BY conversation_key, lower_end"
+         WHERE upper_end > lower_end GROUP BY conversation_key, lower_end",
+        routed = dialect.routed_to_any("m.user_id", 1),
     )
 }
 

@@ -126,8 +126,9 @@ impl Statements {
             ),
             restorable: format!(
                 "SELECT c.revision, c.restorable_until FROM {revisions} CROSS JOIN changes AS c \
-                 WHERE c.user_id = {user} AND c.revision = i.revision AND c.restorable_until > $2",
+                 WHERE c.user_id = {user} AND c.revision = i.revision AND c.restorable_until > $2{routed}",
                 user = dialect.after_rows("$1"),
+                routed = dialect.routed("c.user_id", "$1"),
             ),
         }
     }

@@ -60,14 +60,15 @@ impl Statements {
         let (rows, _) = dialect.rows("i", 2, &[("conversation_key", ColumnType::Key)]);
         let columns = columns(dialect, "m", "$1");
         let user = dialect.after_rows("$1");
+        let routed = dialect.routed("m.user_id", "$1");
         Self {
             by_keys: format!(
                 "SELECT {columns} FROM {rows} CROSS JOIN members AS m \
-                 WHERE m.user_id = {user} AND m.conversation_key = i.conversation_key"
+                 WHERE m.user_id = {user} AND m.conversation_key = i.conversation_key{routed}"
             ),
             known: format!(
                 "SELECT m.conversation_key FROM {rows} CROSS JOIN members AS m \
-                 WHERE m.user_id = {user} AND m.conversation_key = i.conversation_key"
+                 WHERE m.user_id = {user} AND m.conversation_key = i.conversation_key{routed}"
             ),
         }
     }
@@ -117,7 +118,9 @@ pub(in crate::store) fn columns(dialect: Dialect, rows: &str, user: &str) -> Str
         &format!(
             "(SELECT d.folder_id AS ord, d.name FROM folder_conversations AS f CROSS JOIN folders AS d \
               WHERE f.user_id = {rows}.user_id AND f.conversation_key = {rows}.conversation_key \
-              AND d.user_id = f.user_id AND d.folder_id = f.folder_id) AS names"
+              AND d.user_id = f.user_id AND d.folder_id = f.folder_id{}{}) AS names",
+            dialect.routed("f.user_id", user),
+            dialect.routed("d.user_id", user),
         ),
     );
     format!(

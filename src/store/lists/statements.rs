@@ -76,9 +76,10 @@ impl Rows {
             "SELECT m.* FROM folders AS d CROSS JOIN folder_conversations AS f CROSS JOIN members AS m \
              WHERE d.user_id = {user} AND d.name = {folder} \
              AND f.user_id = {user} AND f.folder_id = d.folder_id \
-             AND m.user_id = {by_whole_key} AND m.conversation_key = f.conversation_key AND {chosen}",
+             AND m.user_id = {by_whole_key} AND m.conversation_key = f.conversation_key{routed} AND {chosen}",
             folder = shape.parameter("folder"),
             by_whole_key = dialect.after("f.ord", &user),
+            routed = dialect.routed("m.user_id", &user),
             chosen = chosen(shape),
         );
         Self::OfFolder { chosen }

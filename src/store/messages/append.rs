@@ -12,6 +12,7 @@
 //! that may not be stored fails alone: the transaction is rolled back and run again without it.
 
 mod arrival;
+mod locked;
 mod placing;
 mod statements;
 

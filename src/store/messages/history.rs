@@ -85,13 +85,15 @@ impl Statements {
     pub(super) fn new(dialect: Dialect) -> Self {
         use ColumnType::{Integer, Key};
         let columns = entity::columns("m.", COLUMNS);
-        let (positions, _) = dialect.rows("i", 1, &[("conversation_key", Key), ("seq", Integer)]);
+        let key = ("conversation_key", Key);
+        let (positions, _) = dialect.rows("i", 1, &[key, ("seq", Integer)]);
         Self {
             newest: format!(
                 "SELECT {heads}, {columns} FROM {positions} CROSS JOIN conversations AS c \
                  LEFT JOIN messages AS m \
                      ON m.conversation_key = c.conversation_key AND m.seq = i.seq \
-                 WHERE c.conversation_key = i.conversation_key",
+                 WHERE c.conversation_key = i.conversation_key{routed}",
+                routed = dialect.routed_to_keys("c.conversation_key", 1),
                 heads = entity::columns("c.", heads::COLUMNS)
             ),
             page: format!(

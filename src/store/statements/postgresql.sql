@@ -4,13 +4,12 @@
 SELECT
     c.user_id, c.revision, c.request_digest, c.kind, c.restorable_until, c.conversations, c.results,
     c.detail
-FROM (
-    SELECT r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id, r.ord
-    FROM unnest($1::text[] COLLATE "C", $2::bytea[], $3::boolean[])
-    WITH ORDINALITY AS r(user_id, request_id, has_request_id, ord)
-) AS q
-    CROSS JOIN changes AS c
-WHERE c.user_id = q.user_id AND c.request_id = q.request_id;
+FROM unnest($1::text[] COLLATE "C", $2::bytea[])
+WITH ORDINALITY AS q(user_id, request_id, ord) CROSS JOIN changes AS c
+WHERE
+    c.user_id = q.user_id
+    AND c.request_id = q.request_id
+    AND c.user_id = ANY($1::text[] COLLATE "POSIX");
 
 -- changes.pins
 SELECT COUNT(*) AS pins, COUNT(CASE WHEN changed_by = $2 THEN 1 END) AS new_pins
@@ -20,13 +19,17 @@ WHERE user_id = $1 AND pinned_at IS NOT NULL;
 -- changes.raise
 INSERT INTO users (user_id, revision)
 SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
-FROM (
-    SELECT r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id, r.ord
-    FROM unnest($1::text[] COLLATE "C", $2::bytea[], $3::boolean[])
-    WITH ORDINALITY AS r(user_id, request_id, has_request_id, ord)
-) AS q
+FROM unnest($1::text[] COLLATE "C", $2::bytea[])
+WITH ORDINALITY AS q(user_id, request_id, ord)
 WHERE
-    NOT EXISTS (SELECT 1 FROM changes AS c WHERE c.user_id = q.user_id AND c.request_id = q.request_id)
+    NOT EXISTS (
+        SELECT 1
+        FROM changes AS c
+        WHERE
+            c.user_id = q.user_id
+            AND c.request_id = q.request_id
+            AND c.user_id = ANY($1::text[] COLLATE "POSIX")
+    )
 ORDER BY q.user_id
 ON CONFLICT (user_id) DO UPDATE SET
     revision = GREATEST(users.revision + 1, excluded.revision)
@@ -50,13 +53,9 @@ WHERE
         SELECT conversation_key
         FROM (
             SELECT m.conversation_key, ROW_NUMBER() OVER (ORDER BY i.ord) AS place
-            FROM
-                members AS m
-                CROSS JOIN (
-                    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-                    FROM unnest($4::uuid[])
-                    WITH ORDINALITY AS r(conversation_key, ord)
-                ) AS i
+            FROM members AS m
+                CROSS JOIN unnest($4::bytea[])
+            WITH ORDINALITY AS i(conversation_key, ord)
             WHERE
                 m.user_id = $1
                 AND m.pinned_at IS NOT NULL
@@ -75,14 +74,8 @@ earlier AS (
 ),
 input AS (
     SELECT *
-    FROM (
-        SELECT
-            uuid_send(r.conversation_key) AS conversation_key, r.head AS head,
-            r.hide_through AS hide_through, r.clear_through AS clear_through,
-            CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away, r.ord
-        FROM unnest($16::uuid[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[], $21::boolean[])
-        WITH ORDINALITY AS r(conversation_key, head, hide_through, clear_through, stays_away, has_stays_away, ord)
-    ) AS i
+    FROM unnest($16::bytea[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[])
+    WITH ORDINALITY AS i(conversation_key, head, hide_through, clear_through, stays_away, ord)
 ),
 raised AS (
     INSERT INTO users (user_id, revision)
@@ -116,37 +109,33 @@ applied AS (
                 CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
                 CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
             FROM (
-                SELECT ruled.*, hides
-                    OR clears OR away <> m.stays_away AS takes
+                SELECT *, (hides OR clears OR away <> m.stays_away) AS takes
                 FROM (
-                    SELECT hiding.*
+                    SELECT
+                        reached.*,
+                        CASE
+                            WHEN i.stays_away IS NULL
+                            OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
+                            WHEN m.stays_away = 0
+                            AND last > hidden
+                            AND last > m.joined_after THEN 0
+                            ELSE i.stays_away
+                        END AS away
                     FROM (
                         SELECT
-                            reached.*,
-                            CASE
-                                WHEN i.stays_away IS NULL
-                                OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
-                                WHEN m.stays_away = 0
-                                AND last > hidden
-                                AND last > m.joined_after THEN 0
-                                ELSE i.stays_away
-                            END AS away
+                            reach.*,
+                            CASE WHEN hide > m.hidden_through AND hide > m.joined_after THEN hide ELSE m.hidden_through END AS hidden,
+                            hide > m.hidden_through
+                            AND hide > m.joined_after AS hides, clear > m.cleared_through
+                            AND clear > m.joined_after AS clears
                         FROM (
                             SELECT
-                                reach.*,
-                                CASE WHEN hide > m.hidden_through AND hide > m.joined_after THEN hide ELSE m.hidden_through END AS hidden,
-                                hide > m.hidden_through
-                                AND hide > m.joined_after AS hides, clear > m.cleared_through
-                                AND clear > m.joined_after AS clears
-                            FROM (
-                                SELECT
-                                    (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
-                                    (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
-                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
-                            ) AS reach
-                        ) AS reached
-                    ) AS hiding
-                ) AS ruled
+                                LEAST(m.left_at, i.hide_through) AS hide,
+                                LEAST(m.left_at, i.clear_through) AS clear,
+                                LEAST(m.left_at, i.head) AS last
+                        ) AS reach
+                    ) AS reached
+                ) AS hiding
             ) AS rule
         )
     FROM targets AS i
@@ -161,17 +150,12 @@ applied AS (
                 OR last <= m.joined_after THEN 2
                 WHEN away_before = 1
                 AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
-                WHEN (
-                    CASE
-                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
-                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
-                    END
-                ) < last THEN 3
+                WHEN LEAST(m.left_at, GREATEST(i.hide_through, i.clear_through)) < last THEN 3
                 ELSE 1
             END
             FROM (
                 SELECT
-                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
+                    LEAST(m.left_at, i.head) AS last,
                     CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
                     CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
             ) AS stood
@@ -225,53 +209,158 @@ UNION ALL
 SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
 FROM earlier;
 
+-- deletions.delete.apply
+UPDATE members AS m SET
+    (
+        hidden_through, cleared_through, stays_away, unlisted_through, pinned_at, taken_by,
+        kept_after, prev_hidden_through, prev_cleared_through, prev_stays_away, prev_pinned_at,
+        prev_taken_by
+    ) = (
+        SELECT
+            hidden, CASE WHEN clears THEN clear ELSE m.cleared_through END, away,
+            CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
+            CASE WHEN hides THEN NULL ELSE m.pinned_at END,
+            CASE WHEN takes THEN i.revision ELSE m.taken_by END,
+            CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
+            CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
+            CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
+            CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
+            CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
+            CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
+        FROM (
+            SELECT *, (hides OR clears OR away <> m.stays_away) AS takes
+            FROM (
+                SELECT
+                    reached.*,
+                    CASE
+                        WHEN i.stays_away IS NULL
+                        OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
+                        WHEN m.stays_away = 0
+                        AND last > hidden
+                        AND last > m.joined_after THEN 0
+                        ELSE i.stays_away
+                    END AS away
+                FROM (
+                    SELECT
+                        reach.*,
+                        CASE WHEN hide > m.hidden_through AND hide > m.joined_after THEN hide ELSE m.hidden_through END AS hidden,
+                        hide > m.hidden_through
+                        AND hide > m.joined_after AS hides, clear > m.cleared_through
+                        AND clear > m.joined_after AS clears
+                    FROM (
+                        SELECT
+                            LEAST(m.left_at, i.hide_through) AS hide,
+                            LEAST(m.left_at, i.clear_through) AS clear,
+                            LEAST(m.left_at, i.head) AS last
+                    ) AS reach
+                ) AS reached
+            ) AS hiding
+        ) AS rule
+    )
+FROM (
+    SELECT *
+    FROM
+        unnest(
+            $1::bigint[], $2::text[] COLLATE "C", $3::bytea[], $4::bigint[], $5::bigint[],
+            $6::bigint[], $7::bigint[]
+        )
+    WITH ORDINALITY AS i(revision, user_id, conversation_key, head, hide_through, clear_through, stays_away, ord)
+    ORDER BY user_id, conversation_key
+) AS i
+WHERE
+    m.user_id = i.user_id
+    AND m.conversation_key = i.conversation_key
+    AND m.user_id = ANY($2::text[] COLLATE "POSIX");
+
+-- deletions.delete.record
+INSERT INTO
+    changes (
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, results
+    )
+SELECT
+    q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
+    q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
+    q.kept_until, q.revision, COALESCE(r.results, '[]')
+FROM
+    unnest(
+        $1::text[] COLLATE "C", $2::bytea[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[],
+        $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
+        $12::text[] COLLATE "C", $13::text[] COLLATE "C", $14::text[] COLLATE "C", $15::bigint[],
+        $16::bigint[]
+    )
+WITH ORDINALITY AS q(
+    user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+    erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, ord
+) LEFT JOIN (
+    SELECT
+        i.user_id,
+        json_agg(
+            json_build_array(
+                CASE
+                    WHEN m.user_id IS NULL THEN 4
+                    ELSE (
+                        SELECT CASE
+                            WHEN m.appeared_before = 0
+                            AND last <= m.joined_after THEN 4
+                            WHEN last <= hidden_before
+                            OR last <= m.joined_after THEN 2
+                            WHEN away_before = 1
+                            AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+                            WHEN LEAST(m.left_at, GREATEST(i.hide_through, i.clear_through)) < last THEN 3
+                            ELSE 1
+                        END
+                        FROM (
+                            SELECT
+                                LEAST(m.left_at, i.head) AS last,
+                                CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
+                                CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
+                        ) AS stood
+                    )
+                END,
+                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
+                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
+                CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END END,
+                CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
+                CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END,
+                CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END,
+                CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END,
+                CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END,
+                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END,
+                CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END
+            )
+            ORDER BY i.ord
+        )::text AS results
+    FROM
+        unnest(
+            $17::bigint[], $18::text[] COLLATE "C", $19::bytea[], $20::bigint[], $21::bigint[],
+            $22::bigint[], $23::bigint[]
+        )
+    WITH ORDINALITY AS i(revision, user_id, conversation_key, head, hide_through, clear_through, stays_away, ord) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key AND m.user_id = ANY($18::text[] COLLATE "POSIX")
+    GROUP BY i.user_id
+) AS r ON r.user_id = q.user_id
+RETURNING user_id, revision, results;
+
 -- deletions.delete.together
 WITH
 asked AS (
     SELECT *
-    FROM (
-        SELECT
-            r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
-            CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
-            CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
-            r.changed_at AS changed_at, r.synced AS synced,
-            CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
-            CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
-            CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
-            CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
-            CASE WHEN r.has_detail THEN r.detail END AS detail,
-            CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until, r.ord
-        FROM
-            unnest(
-                $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
-                $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
-                $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
-                $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
-                $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
-                $24::bigint[]
-            )
-        WITH ORDINALITY AS r(
-            user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
-            has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
-            erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes,
-            conversations, detail, has_detail, caller, has_caller, kept_until, ord
+    FROM
+        unnest(
+            $1::text[] COLLATE "C", $2::bytea[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[],
+            $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
+            $12::text[] COLLATE "C", $13::text[] COLLATE "C", $14::text[] COLLATE "C", $15::bigint[]
         )
-    ) AS q
+    WITH ORDINALITY AS q(
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, ord
+    )
 ),
 input AS (
     SELECT *
-    FROM (
-        SELECT
-            r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key, r.head AS head,
-            r.hide_through AS hide_through, r.clear_through AS clear_through,
-            CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away, r.ord
-        FROM
-            unnest(
-                $25::text[] COLLATE "C", $26::uuid[], $27::bigint[], $28::bigint[], $29::bigint[],
-                $30::bigint[], $31::boolean[]
-            )
-        WITH ORDINALITY AS r(user_id, conversation_key, head, hide_through, clear_through, stays_away, has_stays_away, ord)
-    ) AS i
+    FROM
+        unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[], $19::bigint[], $20::bigint[], $21::bigint[])
+    WITH ORDINALITY AS i(user_id, conversation_key, head, hide_through, clear_through, stays_away, ord)
 ),
 earlier AS (
     SELECT
@@ -315,37 +404,33 @@ applied AS (
                 CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
                 CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
             FROM (
-                SELECT ruled.*, hides
-                    OR clears OR away <> m.stays_away AS takes
+                SELECT *, (hides OR clears OR away <> m.stays_away) AS takes
                 FROM (
-                    SELECT hiding.*
+                    SELECT
+                        reached.*,
+                        CASE
+                            WHEN i.stays_away IS NULL
+                            OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
+                            WHEN m.stays_away = 0
+                            AND last > hidden
+                            AND last > m.joined_after THEN 0
+                            ELSE i.stays_away
+                        END AS away
                     FROM (
                         SELECT
-                            reached.*,
-                            CASE
-                                WHEN i.stays_away IS NULL
-                                OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
-                                WHEN m.stays_away = 0
-                                AND last > hidden
-                                AND last > m.joined_after THEN 0
-                                ELSE i.stays_away
-                            END AS away
+                            reach.*,
+                            CASE WHEN hide > m.hidden_through AND hide > m.joined_after THEN hide ELSE m.hidden_through END AS hidden,
+                            hide > m.hidden_through
+                            AND hide > m.joined_after AS hides, clear > m.cleared_through
+                            AND clear > m.joined_after AS clears
                         FROM (
                             SELECT
-                                reach.*,
-                                CASE WHEN hide > m.hidden_through AND hide > m.joined_after THEN hide ELSE m.hidden_through END AS hidden,
-                                hide > m.hidden_through
-                                AND hide > m.joined_after AS hides, clear > m.cleared_through
-                                AND clear > m.joined_after AS clears
-                            FROM (
-                                SELECT
-                                    (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
-                                    (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
-                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
-                            ) AS reach
-                        ) AS reached
-                    ) AS hiding
-                ) AS ruled
+                                LEAST(m.left_at, i.hide_through) AS hide,
+                                LEAST(m.left_at, i.clear_through) AS clear,
+                                LEAST(m.left_at, i.head) AS last
+                        ) AS reach
+                    ) AS reached
+                ) AS hiding
             ) AS rule
         )
     FROM targets AS i
@@ -360,17 +445,12 @@ applied AS (
                 OR last <= m.joined_after THEN 2
                 WHEN away_before = 1
                 AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
-                WHEN (
-                    CASE
-                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
-                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
-                    END
-                ) < last THEN 3
+                WHEN LEAST(m.left_at, GREATEST(i.hide_through, i.clear_through)) < last THEN 3
                 ELSE 1
             END
             FROM (
                 SELECT
-                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
+                    LEAST(m.left_at, i.head) AS last,
                     CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
                     CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
             ) AS stood
@@ -445,95 +525,85 @@ UPDATE members AS m SET
             CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
             CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
         FROM (
-            SELECT ruled.*, hides
-                OR clears OR away <> m.stays_away AS takes
+            SELECT *, (hides OR clears OR away <> m.stays_away) AS takes
             FROM (
-                SELECT hiding.*
+                SELECT
+                    reached.*,
+                    CASE
+                        WHEN NOT (
+                            i.planned_at IS NULL
+                            OR (
+                                COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
+                                AND COALESCE(m.changed_by, 0) <= i.planned_at
+                            )
+                        )
+                        OR i.stays_away IS NULL
+                        OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
+                        WHEN m.stays_away = 0
+                        AND last > hidden
+                        AND last > m.joined_after THEN 0
+                        ELSE i.stays_away
+                    END AS away
                 FROM (
                     SELECT
-                        reached.*,
+                        reach.*,
                         CASE
-                            WHEN NOT (
+                            WHEN (
                                 i.planned_at IS NULL
                                 OR (
-                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                )
-                            )
-                            OR i.stays_away IS NULL
-                            OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
-                            WHEN m.stays_away = 0
-                            AND last > hidden
-                            AND last > m.joined_after THEN 0
-                            ELSE i.stays_away
-                        END AS away
-                    FROM (
-                        SELECT
-                            reach.*,
-                            CASE
-                                WHEN (
-                                    i.planned_at IS NULL
-                                    OR (
-                                        COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                        AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                    )
-                                )
-                                AND hide > m.hidden_through
-                                AND hide > m.joined_after THEN hide
-                                ELSE m.hidden_through
-                            END AS hidden,
-                            (
-                                i.planned_at IS NULL
-                                OR (
-                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                    COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
                                     AND COALESCE(m.changed_by, 0) <= i.planned_at
                                 )
                             )
                             AND hide > m.hidden_through
-                            AND hide > m.joined_after AS hides,
-                            (
-                                i.planned_at IS NULL
-                                OR (
-                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                )
+                            AND hide > m.joined_after THEN hide
+                            ELSE m.hidden_through
+                        END AS hidden,
+                        (
+                            i.planned_at IS NULL
+                            OR (
+                                COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
+                                AND COALESCE(m.changed_by, 0) <= i.planned_at
                             )
-                            AND clear > m.cleared_through
-                            AND clear > m.joined_after AS clears
-                        FROM (
-                            SELECT
-                                (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
-                                (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
-                                (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
-                        ) AS reach
-                    ) AS reached
-                ) AS hiding
-            ) AS ruled
+                        )
+                        AND hide > m.hidden_through
+                        AND hide > m.joined_after AS hides,
+                        (
+                            i.planned_at IS NULL
+                            OR (
+                                COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
+                                AND COALESCE(m.changed_by, 0) <= i.planned_at
+                            )
+                        )
+                        AND clear > m.cleared_through
+                        AND clear > m.joined_after AS clears
+                    FROM (
+                        SELECT
+                            LEAST(m.left_at, i.hide_through) AS hide,
+                            LEAST(m.left_at, i.clear_through) AS clear,
+                            LEAST(m.left_at, i.head) AS last
+                    ) AS reach
+                ) AS reached
+            ) AS hiding
         ) AS rule
     )
 FROM (
     SELECT *
-    FROM (
-        SELECT
-            r.revision AS revision, r.user_id AS user_id,
-            uuid_send(r.conversation_key) AS conversation_key, r.head AS head,
-            r.hide_through AS hide_through, r.clear_through AS clear_through,
-            CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away, r.filed AS filed,
-            CASE WHEN r.has_planned_at THEN r.planned_at END AS planned_at, r.ord
-        FROM
-            unnest(
-                $1::bigint[], $2::text[] COLLATE "C", $3::uuid[], $4::bigint[], $5::bigint[],
-                $6::bigint[], $7::bigint[], $8::boolean[], $9::bigint[], $10::bigint[],
-                $11::boolean[]
-            )
-        WITH ORDINALITY AS r(
-            revision, user_id, conversation_key, head, hide_through, clear_through, stays_away,
-            has_stays_away, filed, planned_at, has_planned_at, ord
+    FROM
+        unnest(
+            $1::bigint[], $2::text[] COLLATE "C", $3::bytea[], $4::bigint[], $5::bigint[],
+            $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[]
         )
-    ) AS i
+    WITH ORDINALITY AS i(
+        revision, user_id, conversation_key, head, hide_through, clear_through, stays_away, filed,
+        planned_at, ord
+    )
     ORDER BY user_id, conversation_key
 ) AS i
-WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
+WHERE
+    m.user_id = i.user_id
+    AND m.conversation_key = i.conversation_key
+    AND m.user_id = ANY($2::text[] COLLATE "POSIX");
 
 -- deletions.delete_in_steps.record
 INSERT INTO
@@ -545,113 +615,78 @@ SELECT
     q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
     q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
     q.kept_until, q.revision, COALESCE(r.results, '[]')
-FROM (
+FROM
+    unnest(
+        $1::text[] COLLATE "C", $2::bytea[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[],
+        $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
+        $12::text[] COLLATE "C", $13::text[] COLLATE "C", $14::text[] COLLATE "C", $15::bigint[],
+        $16::bigint[]
+    )
+WITH ORDINALITY AS q(
+    user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+    erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, ord
+) LEFT JOIN (
     SELECT
-        r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
-        CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
-        CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
-        r.changed_at AS changed_at, r.synced AS synced,
-        CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
-        CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
-        CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
-        CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
-        CASE WHEN r.has_detail THEN r.detail END AS detail,
-        CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until,
-        r.revision AS revision, r.ord
+        i.user_id,
+        json_agg(
+            json_build_array(
+                CASE
+                    WHEN m.user_id IS NULL THEN 4
+                    ELSE (
+                        SELECT CASE
+                            WHEN m.appeared_before = 0
+                            AND last <= m.joined_after THEN 4
+                            WHEN NOT (
+                                i.planned_at IS NULL
+                                OR (
+                                    COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
+                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                )
+                            ) THEN CASE
+                                WHEN COALESCE(m.last_seq, i.head) > m.hidden_through
+                                AND COALESCE(m.last_seq, i.head) > m.joined_after
+                                AND m.stays_away = 0 THEN 5
+                                ELSE 6
+                            END
+                            WHEN last <= hidden_before
+                            OR last <= m.joined_after THEN 2
+                            WHEN away_before = 1
+                            AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+                            WHEN LEAST(m.left_at, GREATEST(i.hide_through, i.clear_through)) < last THEN 3
+                            ELSE 1
+                        END
+                        FROM (
+                            SELECT
+                                LEAST(m.left_at, i.head) AS last,
+                                CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
+                                CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
+                        ) AS stood
+                    )
+                END,
+                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
+                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
+                CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END END,
+                CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
+                CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END,
+                CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END,
+                CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END,
+                CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END,
+                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END,
+                CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END
+            )
+            ORDER BY i.ord
+        )::text AS results
     FROM
         unnest(
-            $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
-            $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
-            $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
-            $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
-            $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
-            $24::bigint[], $25::bigint[]
+            $17::bigint[], $18::text[] COLLATE "C", $19::bytea[], $20::bigint[], $21::bigint[],
+            $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[]
         )
-    WITH ORDINALITY AS r(
-        user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
-        has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
-        erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes, conversations,
-        detail, has_detail, caller, has_caller, kept_until, revision, ord
-    )
-) AS q
-    LEFT JOIN (
-        SELECT
-            i.user_id,
-            json_agg(
-                json_build_array(
-                    CASE
-                        WHEN m.user_id IS NULL THEN 4
-                        ELSE (
-                            SELECT CASE
-                                WHEN m.appeared_before = 0
-                                AND last <= m.joined_after THEN 4
-                                WHEN NOT (
-                                    i.planned_at IS NULL
-                                    OR (
-                                        COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                        AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                    )
-                                ) THEN CASE
-                                    WHEN COALESCE(m.last_seq, i.head) > m.hidden_through
-                                    AND COALESCE(m.last_seq, i.head) > m.joined_after
-                                    AND m.stays_away = 0 THEN 5
-                                    ELSE 6
-                                END
-                                WHEN last <= hidden_before
-                                OR last <= m.joined_after THEN 2
-                                WHEN away_before = 1
-                                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
-                                WHEN (
-                                    CASE
-                                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
-                                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
-                                    END
-                                ) < last THEN 3
-                                ELSE 1
-                            END
-                            FROM (
-                                SELECT
-                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
-                                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
-                                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
-                            ) AS stood
-                        )
-                    END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END
-                )
-                ORDER BY i.ord
-            )::text AS results
-        FROM (
-            SELECT
-                r.revision AS revision, r.user_id AS user_id,
-                uuid_send(r.conversation_key) AS conversation_key, r.head AS head,
-                r.hide_through AS hide_through, r.clear_through AS clear_through,
-                CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away, r.filed AS filed,
-                CASE WHEN r.has_planned_at THEN r.planned_at END AS planned_at, r.ord
-            FROM
-                unnest(
-                    $26::bigint[], $27::text[] COLLATE "C", $28::uuid[], $29::bigint[],
-                    $30::bigint[], $31::bigint[], $32::bigint[], $33::boolean[], $34::bigint[],
-                    $35::bigint[], $36::boolean[]
-                )
-            WITH ORDINALITY AS r(
-                revision, user_id, conversation_key, head, hide_through, clear_through, stays_away,
-                has_stays_away, filed, planned_at, has_planned_at, ord
-            )
-        ) AS i
-            LEFT JOIN members AS m ON m.user_id = i.user_id
-            AND m.conversation_key = i.conversation_key
-        GROUP BY i.user_id
-    ) AS r ON r.user_id = q.user_id
+    WITH ORDINALITY AS i(
+        revision, user_id, conversation_key, head, hide_through, clear_through, stays_away, filed,
+        planned_at, ord
+    ) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key AND m.user_id = ANY($18::text[] COLLATE "POSIX")
+    GROUP BY i.user_id
+) AS r ON r.user_id = q.user_id
 RETURNING user_id, revision, results;
 
 -- deletions.forget.apply
@@ -675,15 +710,14 @@ UPDATE members AS m SET
             CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
             CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
         FROM (
-            SELECT ruled.*, hides
-                OR clears OR away <> m.stays_away OR forgets AS takes
+            SELECT *, (forgets OR hides OR clears OR away <> m.stays_away) AS takes
             FROM (
                 SELECT
                     hiding.*,
                     (
                         i.planned_at IS NULL
                         OR (
-                            COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                            COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
                             AND COALESCE(m.changed_by, 0) <= i.planned_at
                         )
                     )
@@ -697,7 +731,7 @@ UPDATE members AS m SET
                             WHEN NOT (
                                 i.planned_at IS NULL
                                 OR (
-                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                    COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
                                     AND COALESCE(m.changed_by, 0) <= i.planned_at
                                 )
                             )
@@ -715,7 +749,7 @@ UPDATE members AS m SET
                                 WHEN (
                                     i.planned_at IS NULL
                                     OR (
-                                        COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                        COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
                                         AND COALESCE(m.changed_by, 0) <= i.planned_at
                                     )
                                 )
@@ -726,7 +760,7 @@ UPDATE members AS m SET
                             (
                                 i.planned_at IS NULL
                                 OR (
-                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                    COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
                                     AND COALESCE(m.changed_by, 0) <= i.planned_at
                                 )
                             )
@@ -735,7 +769,7 @@ UPDATE members AS m SET
                             (
                                 i.planned_at IS NULL
                                 OR (
-                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                    COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
                                     AND COALESCE(m.changed_by, 0) <= i.planned_at
                                 )
                             )
@@ -743,38 +777,32 @@ UPDATE members AS m SET
                             AND clear > m.joined_after AS clears
                         FROM (
                             SELECT
-                                (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
-                                (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
-                                (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
+                                LEAST(m.left_at, i.hide_through) AS hide,
+                                LEAST(m.left_at, i.clear_through) AS clear,
+                                LEAST(m.left_at, i.head) AS last
                         ) AS reach
                     ) AS reached
                 ) AS hiding
-            ) AS ruled
+            ) AS forgetting
         ) AS rule
     )
 FROM (
     SELECT *
-    FROM (
-        SELECT
-            r.revision AS revision, r.user_id AS user_id,
-            uuid_send(r.conversation_key) AS conversation_key, r.head AS head,
-            r.hide_through AS hide_through, r.clear_through AS clear_through,
-            CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away, r.filed AS filed,
-            CASE WHEN r.has_planned_at THEN r.planned_at END AS planned_at, r.ord
-        FROM
-            unnest(
-                $1::bigint[], $2::text[] COLLATE "C", $3::uuid[], $4::bigint[], $5::bigint[],
-                $6::bigint[], $7::bigint[], $8::boolean[], $9::bigint[], $10::bigint[],
-                $11::boolean[]
-            )
-        WITH ORDINALITY AS r(
-            revision, user_id, conversation_key, head, hide_through, clear_through, stays_away,
-            has_stays_away, filed, planned_at, has_planned_at, ord
+    FROM
+        unnest(
+            $1::bigint[], $2::text[] COLLATE "C", $3::bytea[], $4::bigint[], $5::bigint[],
+            $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[]
         )
-    ) AS i
+    WITH ORDINALITY AS i(
+        revision, user_id, conversation_key, head, hide_through, clear_through, stays_away, filed,
+        planned_at, ord
+    )
     ORDER BY user_id, conversation_key
 ) AS i
-WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
+WHERE
+    m.user_id = i.user_id
+    AND m.conversation_key = i.conversation_key
+    AND m.user_id = ANY($2::text[] COLLATE "POSIX");
 
 -- deletions.forget.record
 INSERT INTO
@@ -786,125 +814,85 @@ SELECT
     q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
     q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
     q.kept_until, q.revision, COALESCE(r.results, '[]')
-FROM (
+FROM
+    unnest(
+        $1::text[] COLLATE "C", $2::bytea[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[],
+        $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
+        $12::text[] COLLATE "C", $13::text[] COLLATE "C", $14::text[] COLLATE "C", $15::bigint[],
+        $16::bigint[]
+    )
+WITH ORDINALITY AS q(
+    user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+    erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, ord
+) LEFT JOIN (
     SELECT
-        r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
-        CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
-        CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
-        r.changed_at AS changed_at, r.synced AS synced,
-        CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
-        CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
-        CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
-        CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
-        CASE WHEN r.has_detail THEN r.detail END AS detail,
-        CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until,
-        r.revision AS revision, r.ord
+        i.user_id,
+        json_agg(
+            json_build_array(
+                CASE
+                    WHEN m.user_id IS NULL THEN 4
+                    ELSE (
+                        SELECT CASE
+                            WHEN m.appeared_before = 0
+                            AND last <= m.joined_after THEN 4
+                            WHEN NOT (
+                                i.planned_at IS NULL
+                                OR (
+                                    COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
+                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                )
+                            ) THEN CASE
+                                WHEN COALESCE(m.last_seq, i.head) > m.hidden_through
+                                AND COALESCE(m.last_seq, i.head) > m.joined_after
+                                AND m.stays_away = 0 THEN 5
+                                ELSE 6
+                            END
+                            WHEN last <= hidden_before
+                            OR last <= m.joined_after THEN 2
+                            WHEN away_before = 1
+                            AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+                            WHEN LEAST(m.left_at, GREATEST(i.hide_through, i.clear_through)) < last THEN 3
+                            ELSE 1
+                        END
+                        FROM (
+                            SELECT
+                                LEAST(m.left_at, i.head) AS last,
+                                CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
+                                CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
+                        ) AS stood
+                    )
+                END,
+                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
+                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
+                CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END END,
+                CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
+                CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END,
+                CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END,
+                CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END,
+                CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END,
+                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END,
+                CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END
+            )
+            ORDER BY i.ord
+        )::text AS results
     FROM
         unnest(
-            $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
-            $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
-            $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
-            $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
-            $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
-            $24::bigint[], $25::bigint[]
+            $17::bigint[], $18::text[] COLLATE "C", $19::bytea[], $20::bigint[], $21::bigint[],
+            $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[]
         )
-    WITH ORDINALITY AS r(
-        user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
-        has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
-        erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes, conversations,
-        detail, has_detail, caller, has_caller, kept_until, revision, ord
-    )
-) AS q
-    LEFT JOIN (
-        SELECT
-            i.user_id,
-            json_agg(
-                json_build_array(
-                    CASE
-                        WHEN m.user_id IS NULL THEN 4
-                        ELSE (
-                            SELECT CASE
-                                WHEN m.appeared_before = 0
-                                AND last <= m.joined_after THEN 4
-                                WHEN NOT (
-                                    i.planned_at IS NULL
-                                    OR (
-                                        COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                        AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                    )
-                                ) THEN CASE
-                                    WHEN COALESCE(m.last_seq, i.head) > m.hidden_through
-                                    AND COALESCE(m.last_seq, i.head) > m.joined_after
-                                    AND m.stays_away = 0 THEN 5
-                                    ELSE 6
-                                END
-                                WHEN last <= hidden_before
-                                OR last <= m.joined_after THEN 2
-                                WHEN away_before = 1
-                                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
-                                WHEN (
-                                    CASE
-                                        WHEN m.left_at < (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END) THEN m.left_at
-                                        ELSE (CASE WHEN i.hide_through > i.clear_through THEN i.hide_through ELSE i.clear_through END)
-                                    END
-                                ) < last THEN 3
-                                ELSE 1
-                            END
-                            FROM (
-                                SELECT
-                                    (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
-                                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
-                                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
-                            ) AS stood
-                        )
-                    END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END
-                )
-                ORDER BY i.ord
-            )::text AS results
-        FROM (
-            SELECT
-                r.revision AS revision, r.user_id AS user_id,
-                uuid_send(r.conversation_key) AS conversation_key, r.head AS head,
-                r.hide_through AS hide_through, r.clear_through AS clear_through,
-                CASE WHEN r.has_stays_away THEN r.stays_away END AS stays_away, r.filed AS filed,
-                CASE WHEN r.has_planned_at THEN r.planned_at END AS planned_at, r.ord
-            FROM
-                unnest(
-                    $26::bigint[], $27::text[] COLLATE "C", $28::uuid[], $29::bigint[],
-                    $30::bigint[], $31::bigint[], $32::bigint[], $33::boolean[], $34::bigint[],
-                    $35::bigint[], $36::boolean[]
-                )
-            WITH ORDINALITY AS r(
-                revision, user_id, conversation_key, head, hide_through, clear_through, stays_away,
-                has_stays_away, filed, planned_at, has_planned_at, ord
-            )
-        ) AS i
-            LEFT JOIN members AS m ON m.user_id = i.user_id
-            AND m.conversation_key = i.conversation_key
-        GROUP BY i.user_id
-    ) AS r ON r.user_id = q.user_id
+    WITH ORDINALITY AS i(
+        revision, user_id, conversation_key, head, hide_through, clear_through, stays_away, filed,
+        planned_at, ord
+    ) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key AND m.user_id = ANY($18::text[] COLLATE "POSIX")
+    GROUP BY i.user_id
+) AS r ON r.user_id = q.user_id
 RETURNING user_id, revision, results;
 
 -- deletions.forgetting.refile
 INSERT INTO folder_conversations (user_id, folder_id, conversation_key, added_by, ord)
 SELECT $1, i.folder_id, i.conversation_key, i.added_by, i.place
-FROM (
-    SELECT
-        uuid_send(r.conversation_key) AS conversation_key, r.folder_id AS folder_id,
-        r.added_by AS added_by, r.place AS place, r.ord
-    FROM unnest($3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[])
-    WITH ORDINALITY AS r(conversation_key, folder_id, added_by, place, ord)
-) AS i
+FROM unnest($3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[])
+WITH ORDINALITY AS i(conversation_key, folder_id, added_by, place, ord)
 WHERE (
     SELECT m.taken_by = $2
         AND m.taken_by > COALESCE(m.undo_ended, 0)
@@ -923,30 +911,24 @@ SELECT
         FROM (
             SELECT f.folder_id, f.added_by, f.ord
             FROM folder_conversations AS f
-            WHERE f.user_id = m.user_id
+            WHERE
+                f.user_id = m.user_id
                 AND f.conversation_key = m.conversation_key
+                AND f.user_id = $1 COLLATE "POSIX"
         ) AS entries
     ) AS filed
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-    FROM unnest($2::uuid[])
-    WITH ORDINALITY AS r(conversation_key, ord)
-) AS i
-    CROSS JOIN members AS m
-WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
+FROM unnest($2::bytea[])
+WITH ORDINALITY AS i(conversation_key, ord) CROSS JOIN members AS m
+WHERE
+    m.user_id = CASE WHEN i.ord >= 0 THEN $1 END
+    AND m.conversation_key = i.conversation_key
+    AND m.user_id = $1 COLLATE "POSIX";
 
 -- deletions.forgetting.unfile
 DELETE FROM folder_conversations
 WHERE
     user_id = $1
-    AND conversation_key IN (
-        SELECT i.conversation_key
-        FROM (
-            SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-            FROM unnest($2::uuid[])
-            WITH ORDINALITY AS r(conversation_key, ord)
-        ) AS i
-    );
+    AND conversation_key IN (SELECT i.conversation_key FROM unnest($2::bytea[]) WITH ORDINALITY AS i(conversation_key, ord));
 
 -- deletions.listed.page
 WITH
@@ -970,7 +952,10 @@ sized AS (
         c.detail, c.client_id, c.changed_at,
         octet_length(c.conversations) + octet_length(c.results) AS size
     FROM found CROSS JOIN changes AS c
-    WHERE c.user_id = CASE WHEN found.revision >= 0 THEN $1 END AND c.revision = found.revision
+    WHERE
+        c.user_id = CASE WHEN found.revision >= 0 THEN $1 END
+        AND c.revision = found.revision
+        AND c.user_id = $1 COLLATE "POSIX"
 ),
 summed AS (SELECT s.*, SUM(s.size) OVER (ORDER BY s.revision DESC) AS sum FROM sized AS s)
 SELECT
@@ -999,15 +984,12 @@ SELECT
             ELSE 4
         END AS bigint
     ) AS standing
-FROM (
-    SELECT
-        uuid_send(r.conversation_key) AS conversation_key, r.deletion AS deletion,
-        r.recorded AS recorded, r.ord
-    FROM unnest($2::uuid[], $3::bigint[], $4::bigint[])
-    WITH ORDINALITY AS r(conversation_key, deletion, recorded, ord)
-) AS i
-    CROSS JOIN members AS m
-WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
+FROM unnest($2::bytea[], $3::bigint[], $4::bigint[])
+WITH ORDINALITY AS i(conversation_key, deletion, recorded, ord) CROSS JOIN members AS m
+WHERE
+    m.user_id = CASE WHEN i.ord >= 0 THEN $1 END
+    AND m.conversation_key = i.conversation_key
+    AND m.user_id = $1 COLLATE "POSIX";
 
 -- deletions.restore.apply
 UPDATE members AS m SET
@@ -1058,37 +1040,22 @@ UPDATE members AS m SET
     )
 FROM (
     SELECT *
-    FROM (
-        SELECT
-            r.revision AS revision, r.user_id AS user_id,
-            uuid_send(r.conversation_key) AS conversation_key,
-            CASE WHEN r.has_deletion THEN r.deletion END AS deletion, r.recorded AS recorded,
-            CASE WHEN r.has_hidden_before THEN r.hidden_before END AS hidden_before,
-            CASE WHEN r.has_cleared_before THEN r.cleared_before END AS cleared_before,
-            CASE WHEN r.has_pinned_before THEN r.pinned_before END AS pinned_before,
-            CASE WHEN r.has_taken_before THEN r.taken_before END AS taken_before,
-            CASE WHEN r.has_away_before THEN r.away_before END AS away_before,
-            CASE WHEN r.has_head THEN r.head END AS head, r.muted_before AS muted_before,
-            r.marks_before AS marks_before,
-            CASE WHEN r.has_data_before THEN r.data_before END AS data_before, r.ord
-        FROM
-            unnest(
-                $1::bigint[], $2::text[] COLLATE "C", $3::uuid[], $4::bigint[], $5::boolean[],
-                $6::bigint[], $7::bigint[], $8::boolean[], $9::bigint[], $10::boolean[],
-                $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
-                $16::boolean[], $17::bigint[], $18::boolean[], $19::bigint[], $20::bigint[],
-                $21::bytea[], $22::boolean[]
-            )
-        WITH ORDINALITY AS r(
-            revision, user_id, conversation_key, deletion, has_deletion, recorded, hidden_before,
-            has_hidden_before, cleared_before, has_cleared_before, pinned_before, has_pinned_before,
-            taken_before, has_taken_before, away_before, has_away_before, head, has_head,
-            muted_before, marks_before, data_before, has_data_before, ord
+    FROM
+        unnest(
+            $1::bigint[], $2::text[] COLLATE "C", $3::bytea[], $4::bigint[], $5::bigint[],
+            $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
+            $12::bigint[], $13::bigint[], $14::bytea[]
         )
-    ) AS i
+    WITH ORDINALITY AS i(
+        revision, user_id, conversation_key, deletion, recorded, hidden_before, cleared_before,
+        pinned_before, taken_before, away_before, head, muted_before, marks_before, data_before, ord
+    )
     ORDER BY user_id, conversation_key
 ) AS i
-WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
+WHERE
+    m.user_id = i.user_id
+    AND m.conversation_key = i.conversation_key
+    AND m.user_id = ANY($2::text[] COLLATE "POSIX");
 
 -- deletions.restore.at_once
 WITH
@@ -1099,39 +1066,22 @@ earlier AS (
 ),
 input AS (
     SELECT *
-    FROM (
-        SELECT
-            uuid_send(r.conversation_key) AS conversation_key,
-            CASE WHEN r.has_deletion THEN r.deletion END AS deletion, r.recorded AS recorded,
-            CASE WHEN r.has_hidden_before THEN r.hidden_before END AS hidden_before,
-            CASE WHEN r.has_cleared_before THEN r.cleared_before END AS cleared_before,
-            CASE WHEN r.has_pinned_before THEN r.pinned_before END AS pinned_before,
-            CASE WHEN r.has_taken_before THEN r.taken_before END AS taken_before,
-            CASE WHEN r.has_away_before THEN r.away_before END AS away_before,
-            CASE WHEN r.has_head THEN r.head END AS head, r.muted_before AS muted_before,
-            r.marks_before AS marks_before,
-            CASE WHEN r.has_data_before THEN r.data_before END AS data_before, r.ord
-        FROM
-            unnest(
-                $16::uuid[], $17::bigint[], $18::boolean[], $19::bigint[], $20::bigint[],
-                $21::boolean[], $22::bigint[], $23::boolean[], $24::bigint[], $25::boolean[],
-                $26::bigint[], $27::boolean[], $28::bigint[], $29::boolean[], $30::bigint[],
-                $31::boolean[], $32::bigint[], $33::bigint[], $34::bytea[], $35::boolean[]
-            )
-        WITH ORDINALITY AS r(
-            conversation_key, deletion, has_deletion, recorded, hidden_before, has_hidden_before,
-            cleared_before, has_cleared_before, pinned_before, has_pinned_before, taken_before,
-            has_taken_before, away_before, has_away_before, head, has_head, muted_before,
-            marks_before, data_before, has_data_before, ord
+    FROM
+        unnest(
+            $16::bytea[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[], $21::bigint[],
+            $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[], $26::bigint[], $27::bytea[]
         )
-    ) AS i
+    WITH ORDINALITY AS i(
+        conversation_key, deletion, recorded, hidden_before, cleared_before, pinned_before,
+        taken_before, away_before, head, muted_before, marks_before, data_before, ord
+    )
 ),
 raised AS (
     INSERT INTO users (user_id, revision)
     SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
     WHERE
         NOT EXISTS (SELECT 1 FROM earlier)
-        AND (SELECT COUNT(*) FROM members WHERE user_id = $1 AND pinned_at IS NOT NULL) + (SELECT COUNT(*) FROM input) <= $36
+        AND (SELECT COUNT(*) FROM members WHERE user_id = $1 AND pinned_at IS NOT NULL) + (SELECT COUNT(*) FROM input) <= $28
     ON CONFLICT (user_id) DO UPDATE SET
         revision = GREATEST(users.revision + 1, excluded.revision)
     WHERE users.revision = (SELECT revision FROM users WHERE user_id = $1)
@@ -1257,100 +1207,61 @@ SELECT
     q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
     q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
     q.kept_until, q.revision, COALESCE(r.results, '[]')
-FROM (
+FROM
+    unnest(
+        $1::text[] COLLATE "C", $2::bytea[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[],
+        $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
+        $12::text[] COLLATE "C", $13::text[] COLLATE "C", $14::text[] COLLATE "C", $15::bigint[],
+        $16::bigint[]
+    )
+WITH ORDINALITY AS q(
+    user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+    erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, ord
+) LEFT JOIN (
     SELECT
-        r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
-        CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
-        CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
-        r.changed_at AS changed_at, r.synced AS synced,
-        CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
-        CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
-        CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
-        CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
-        CASE WHEN r.has_detail THEN r.detail END AS detail,
-        CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until,
-        r.revision AS revision, r.ord
+        i.user_id,
+        json_agg(
+            json_build_array(
+                CASE
+                    WHEN m.user_id IS NULL THEN 3
+                    ELSE CASE
+                        WHEN i.deletion IS NULL THEN 3
+                        WHEN i.deletion > COALESCE(m.taken_by, 0)
+                        AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
+                        ELSE 2
+                    END
+                END,
+                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
+                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
+                CASE
+                    WHEN m.user_id IS NULL THEN 0
+                    ELSE CASE
+                        WHEN i.deletion > COALESCE(m.taken_by, 0)
+                        AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
+                        ELSE 0
+                    END
+                END,
+                CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
+                CASE
+                    WHEN m.user_id IS NULL THEN 0
+                    ELSE CASE WHEN m.changed_by = i.revision AND m.pinned_at IS NULL THEN 1 ELSE 0 END
+                END,
+                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END
+            )
+            ORDER BY i.ord
+        )::text AS results
     FROM
         unnest(
-            $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
-            $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
-            $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
-            $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
-            $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
-            $24::bigint[], $25::bigint[]
+            $17::bigint[], $18::text[] COLLATE "C", $19::bytea[], $20::bigint[], $21::bigint[],
+            $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[], $26::bigint[],
+            $27::bigint[], $28::bigint[], $29::bigint[], $30::bytea[]
         )
-    WITH ORDINALITY AS r(
-        user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
-        has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
-        erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes, conversations,
-        detail, has_detail, caller, has_caller, kept_until, revision, ord
-    )
-) AS q
-    LEFT JOIN (
-        SELECT
-            i.user_id,
-            json_agg(
-                json_build_array(
-                    CASE
-                        WHEN m.user_id IS NULL THEN 3
-                        ELSE CASE
-                            WHEN i.deletion IS NULL THEN 3
-                            WHEN i.deletion > COALESCE(m.taken_by, 0)
-                            AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
-                            ELSE 2
-                        END
-                    END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
-                    CASE
-                        WHEN m.user_id IS NULL THEN 0
-                        ELSE CASE
-                            WHEN i.deletion > COALESCE(m.taken_by, 0)
-                            AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
-                            ELSE 0
-                        END
-                    END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
-                    CASE
-                        WHEN m.user_id IS NULL THEN 0
-                        ELSE CASE WHEN m.changed_by = i.revision AND m.pinned_at IS NULL THEN 1 ELSE 0 END
-                    END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END
-                )
-                ORDER BY i.ord
-            )::text AS results
-        FROM (
-            SELECT
-                r.revision AS revision, r.user_id AS user_id,
-                uuid_send(r.conversation_key) AS conversation_key,
-                CASE WHEN r.has_deletion THEN r.deletion END AS deletion, r.recorded AS recorded,
-                CASE WHEN r.has_hidden_before THEN r.hidden_before END AS hidden_before,
-                CASE WHEN r.has_cleared_before THEN r.cleared_before END AS cleared_before,
-                CASE WHEN r.has_pinned_before THEN r.pinned_before END AS pinned_before,
-                CASE WHEN r.has_taken_before THEN r.taken_before END AS taken_before,
-                CASE WHEN r.has_away_before THEN r.away_before END AS away_before,
-                CASE WHEN r.has_head THEN r.head END AS head, r.muted_before AS muted_before,
-                r.marks_before AS marks_before,
-                CASE WHEN r.has_data_before THEN r.data_before END AS data_before, r.ord
-            FROM
-                unnest(
-                    $26::bigint[], $27::text[] COLLATE "C", $28::uuid[], $29::bigint[],
-                    $30::boolean[], $31::bigint[], $32::bigint[], $33::boolean[], $34::bigint[],
-                    $35::boolean[], $36::bigint[], $37::boolean[], $38::bigint[], $39::boolean[],
-                    $40::bigint[], $41::boolean[], $42::bigint[], $43::boolean[], $44::bigint[],
-                    $45::bigint[], $46::bytea[], $47::boolean[]
-                )
-            WITH ORDINALITY AS r(
-                revision, user_id, conversation_key, deletion, has_deletion, recorded,
-                hidden_before, has_hidden_before, cleared_before, has_cleared_before, pinned_before,
-                has_pinned_before, taken_before, has_taken_before, away_before, has_away_before,
-                head, has_head, muted_before, marks_before, data_before, has_data_before, ord
-            )
-        ) AS i
-            LEFT JOIN members AS m ON m.user_id = i.user_id
-            AND m.conversation_key = i.conversation_key
-        GROUP BY i.user_id
-    ) AS r ON r.user_id = q.user_id
+    WITH ORDINALITY AS i(
+        revision, user_id, conversation_key, deletion, recorded, hidden_before, cleared_before,
+        pinned_before, taken_before, away_before, head, muted_before, marks_before, data_before, ord
+    ) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key AND m.user_id = ANY($18::text[] COLLATE "POSIX")
+    GROUP BY i.user_id
+) AS r ON r.user_id = q.user_id
 RETURNING user_id, revision, results;
 
 -- deletions.show.alone
@@ -1362,11 +1273,8 @@ earlier AS (
 ),
 input AS (
     SELECT *
-    FROM (
-        SELECT uuid_send(r.conversation_key) AS conversation_key, r.head AS head, r.ord
-        FROM unnest($16::uuid[], $17::bigint[])
-        WITH ORDINALITY AS r(conversation_key, head, ord)
-    ) AS i
+    FROM unnest($16::bytea[], $17::bigint[])
+    WITH ORDINALITY AS i(conversation_key, head, ord)
 ),
 raised AS (
     INSERT INTO users (user_id, revision)
@@ -1449,46 +1357,101 @@ UNION ALL
 SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
 FROM earlier;
 
+-- deletions.show.apply
+UPDATE members AS m SET
+    (hidden_through, read_through, stays_away, unlisted_through, changed_by) = (
+        SELECT
+            CASE WHEN shows AND last <= m.hidden_through THEN last - 1 ELSE m.hidden_through END,
+            CASE
+                WHEN shows
+                AND last <= m.hidden_through
+                AND m.hidden_through > m.read_through THEN m.hidden_through
+                ELSE m.read_through
+            END,
+            CASE WHEN shows THEN 0 ELSE m.stays_away END,
+            CASE WHEN shows THEN 0 ELSE m.unlisted_through END,
+            CASE WHEN shows THEN i.revision ELSE m.changed_by END
+        FROM (
+            SELECT last, last > m.joined_after
+                AND (m.stays_away = 1 OR last <= m.hidden_through) AS shows
+            FROM (SELECT COALESCE(m.last_seq, i.head) AS last) AS reach
+        ) AS rule
+    )
+FROM (
+    SELECT *
+    FROM unnest($1::bigint[], $2::text[] COLLATE "C", $3::bytea[], $4::bigint[])
+    WITH ORDINALITY AS i(revision, user_id, conversation_key, head, ord)
+    ORDER BY user_id, conversation_key
+) AS i
+WHERE
+    m.user_id = i.user_id
+    AND m.conversation_key = i.conversation_key
+    AND m.user_id = ANY($2::text[] COLLATE "POSIX");
+
+-- deletions.show.record
+INSERT INTO
+    changes (
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, results
+    )
+SELECT
+    q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
+    q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
+    q.kept_until, q.revision, COALESCE(r.results, '[]')
+FROM
+    unnest(
+        $1::text[] COLLATE "C", $2::bytea[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[],
+        $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
+        $12::text[] COLLATE "C", $13::text[] COLLATE "C", $14::text[] COLLATE "C", $15::bigint[],
+        $16::bigint[]
+    )
+WITH ORDINALITY AS q(
+    user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+    erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, ord
+) LEFT JOIN (
+    SELECT
+        i.user_id,
+        json_agg(
+            json_build_array(
+                CASE
+                    WHEN m.user_id IS NULL THEN 3
+                    ELSE CASE
+                        WHEN m.changed_by = i.revision THEN 1
+                        WHEN COALESCE(m.last_seq, i.head) <= m.joined_after THEN 3
+                        ELSE 2
+                    END
+                END,
+                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
+                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
+                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.read_through END
+            )
+            ORDER BY i.ord
+        )::text AS results
+    FROM unnest($17::bigint[], $18::text[] COLLATE "C", $19::bytea[], $20::bigint[])
+    WITH ORDINALITY AS i(revision, user_id, conversation_key, head, ord) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key AND m.user_id = ANY($18::text[] COLLATE "POSIX")
+    GROUP BY i.user_id
+) AS r ON r.user_id = q.user_id
+RETURNING user_id, revision, results;
+
 -- deletions.show.together
 WITH
 asked AS (
     SELECT *
-    FROM (
-        SELECT
-            r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
-            CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
-            CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
-            r.changed_at AS changed_at, r.synced AS synced,
-            CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
-            CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
-            CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
-            CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
-            CASE WHEN r.has_detail THEN r.detail END AS detail,
-            CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until, r.ord
-        FROM
-            unnest(
-                $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
-                $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
-                $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
-                $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
-                $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
-                $24::bigint[]
-            )
-        WITH ORDINALITY AS r(
-            user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
-            has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
-            erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes,
-            conversations, detail, has_detail, caller, has_caller, kept_until, ord
+    FROM
+        unnest(
+            $1::text[] COLLATE "C", $2::bytea[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[],
+            $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
+            $12::text[] COLLATE "C", $13::text[] COLLATE "C", $14::text[] COLLATE "C", $15::bigint[]
         )
-    ) AS q
+    WITH ORDINALITY AS q(
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, ord
+    )
 ),
 input AS (
     SELECT *
-    FROM (
-        SELECT r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key, r.head AS head, r.ord
-        FROM unnest($25::text[] COLLATE "C", $26::uuid[], $27::bigint[])
-        WITH ORDINALITY AS r(user_id, conversation_key, head, ord)
-    ) AS i
+    FROM unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[])
+    WITH ORDINALITY AS i(user_id, conversation_key, head, ord)
 ),
 earlier AS (
     SELECT
@@ -1602,11 +1565,8 @@ FROM (
 -- erasure.claim_changes
 UPDATE changes SET
     erasable_from = $1
-FROM (
-    SELECT r.user_id AS user_id, r.revision AS revision, r.due AS due, r.ord
-    FROM unnest($2::text[] COLLATE "C", $3::bigint[], $4::bigint[])
-    WITH ORDINALITY AS r(user_id, revision, due, ord)
-) AS i
+FROM unnest($2::text[] COLLATE "C", $3::bigint[], $4::bigint[])
+WITH ORDINALITY AS i(user_id, revision, due, ord)
 WHERE
     changes.user_id = i.user_id
     AND changes.revision = i.revision
@@ -1616,11 +1576,8 @@ RETURNING changes.user_id, changes.revision;
 -- erasure.claim_conversations
 UPDATE conversations SET
     erasable_from = $1
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.due AS due, r.ord
-    FROM unnest($2::uuid[], $3::bigint[])
-    WITH ORDINALITY AS r(conversation_key, due, ord)
-) AS i
+FROM unnest($2::bytea[], $3::bigint[])
+WITH ORDINALITY AS i(conversation_key, due, ord)
 WHERE
     conversations.conversation_key = i.conversation_key
     AND conversations.erasable_from IS NOT DISTINCT FROM i.due
@@ -1654,11 +1611,8 @@ WHERE "messages"."conversation_key" = $1 AND "messages"."seq" > $2 AND "messages
 -- erasure.finish_changes
 UPDATE changes AS c SET
     erasable_from = NULL
-FROM (
-    SELECT r.user_id AS user_id, r.revision AS revision, r.ord
-    FROM unnest($2::text[] COLLATE "C", $3::bigint[])
-    WITH ORDINALITY AS r(user_id, revision, ord)
-) AS i
+FROM unnest($2::text[] COLLATE "C", $3::bigint[])
+WITH ORDINALITY AS i(user_id, revision, ord)
 WHERE c.user_id = i.user_id AND c.revision = i.revision AND c.erasable_from = $1;
 
 -- erasure.finish_conversation
@@ -1669,11 +1623,8 @@ WHERE "conversations"."conversation_key" = $1 AND "conversations"."erasable_from
 -- erasure.pass_on
 UPDATE conversations AS c SET
     erasable_from = i.due
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.due AS due, r.ord
-    FROM unnest($1::uuid[], $2::bigint[])
-    WITH ORDINALITY AS r(conversation_key, due, ord)
-) AS i
+FROM unnest($1::bytea[], $2::bigint[])
+WITH ORDINALITY AS i(conversation_key, due, ord)
 WHERE c.conversation_key = i.conversation_key AND (c.erasable_from IS NULL OR c.erasable_from > i.due);
 
 -- erasure.trim.changes.due
@@ -1688,11 +1639,8 @@ DELETE FROM changes
 WHERE
     (user_id, revision) IN (
         SELECT i.user_id, i.revision
-        FROM (
-            SELECT r.user_id AS user_id, r.revision AS revision, r.ord
-            FROM unnest($1::text[] COLLATE "C", $2::bigint[])
-            WITH ORDINALITY AS r(user_id, revision, ord)
-        ) AS i
+        FROM unnest($1::text[] COLLATE "C", $2::bigint[])
+        WITH ORDINALITY AS i(user_id, revision, ord)
     );
 
 -- erasure.trim.changes_without_promise.due
@@ -1712,11 +1660,8 @@ DELETE FROM changes
 WHERE
     (user_id, revision) IN (
         SELECT i.user_id, i.revision
-        FROM (
-            SELECT r.user_id AS user_id, r.revision AS revision, r.ord
-            FROM unnest($1::text[] COLLATE "C", $2::bigint[])
-            WITH ORDINALITY AS r(user_id, revision, ord)
-        ) AS i
+        FROM unnest($1::text[] COLLATE "C", $2::bigint[])
+        WITH ORDINALITY AS i(user_id, revision, ord)
     );
 
 -- erasure.trim.erased_messages.due
@@ -1731,13 +1676,8 @@ DELETE FROM erased_messages
 WHERE
     (conversation_key, sender_user_id, client_message_id) IN (
         SELECT i.conversation_key, i.sender_user_id, i.client_message_id
-        FROM (
-            SELECT
-                uuid_send(r.conversation_key) AS conversation_key,
-                r.sender_user_id AS sender_user_id, r.client_message_id AS client_message_id, r.ord
-            FROM unnest($1::uuid[], $2::text[] COLLATE "C", $3::text[] COLLATE "C")
-            WITH ORDINALITY AS r(conversation_key, sender_user_id, client_message_id, ord)
-        ) AS i
+        FROM unnest($1::bytea[], $2::text[] COLLATE "C", $3::text[] COLLATE "C")
+        WITH ORDINALITY AS i(conversation_key, sender_user_id, client_message_id, ord)
     );
 
 -- erasure.trim.group_requests.due
@@ -1752,42 +1692,38 @@ DELETE FROM group_requests
 WHERE
     (conversation_key, request_id) IN (
         SELECT i.conversation_key, i.request_id
-        FROM (
-            SELECT
-                uuid_send(r.conversation_key) AS conversation_key,
-                CASE WHEN r.has_request_id THEN r.request_id END AS request_id, r.ord
-            FROM unnest($1::uuid[], $2::bytea[], $3::boolean[])
-            WITH ORDINALITY AS r(conversation_key, request_id, has_request_id, ord)
-        ) AS i
+        FROM unnest($1::bytea[], $2::bytea[])
+        WITH ORDINALITY AS i(conversation_key, request_id, ord)
     );
 
 -- erasure.undo.end
 UPDATE members AS m SET
     undo_ended = i.ended, taken_by = CASE WHEN m.taken_by > i.ended THEN m.taken_by END,
     kept_after = CASE WHEN i.cleared < m.cleared_through THEN i.cleared END
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ended AS ended, r.cleared AS cleared, r.ord
-    FROM unnest($2::uuid[], $3::bigint[], $4::bigint[])
-    WITH ORDINALITY AS r(conversation_key, ended, cleared, ord)
-) AS i
-WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
+FROM unnest($2::bytea[], $3::bigint[], $4::bigint[])
+WITH ORDINALITY AS i(conversation_key, ended, cleared, ord)
+WHERE
+    m.user_id = CASE WHEN i.ord >= 0 THEN $1 END
+    AND m.conversation_key = i.conversation_key
+    AND m.user_id = $1 COLLATE "POSIX";
 
 -- erasure.undo.records
 SELECT c.revision, c.request_digest, c.kind, c.restorable_until, c.conversations, c.results, c.detail
-FROM
-    (SELECT r.revision AS revision, r.ord FROM unnest($2::bigint[]) WITH ORDINALITY AS r(revision, ord)) AS i
-    CROSS JOIN changes AS c
-WHERE c.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND c.revision = i.revision;
+FROM unnest($2::bigint[])
+WITH ORDINALITY AS i(revision, ord) CROSS JOIN changes AS c
+WHERE
+    c.user_id = CASE WHEN i.ord >= 0 THEN $1 END
+    AND c.revision = i.revision
+    AND c.user_id = $1 COLLATE "POSIX";
 
 -- erasure.undo.stacks
 SELECT m.conversation_key, m.taken_by, m.undo_ended, m.cleared_through
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-    FROM unnest($2::uuid[])
-    WITH ORDINALITY AS r(conversation_key, ord)
-) AS i
-    CROSS JOIN members AS m
-WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
+FROM unnest($2::bytea[])
+WITH ORDINALITY AS i(conversation_key, ord) CROSS JOIN members AS m
+WHERE
+    m.user_id = CASE WHEN i.ord >= 0 THEN $1 END
+    AND m.conversation_key = i.conversation_key
+    AND m.user_id = $1 COLLATE "POSIX";
 
 -- erasure.unlisting.deletions
 SELECT user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
@@ -1804,11 +1740,8 @@ WHERE "changes"."user_id" = $1 AND "changes"."revision" = $2;
 -- erasure.unlisting.unlist
 UPDATE members AS m SET
     unlisted_through = m.last_seq
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-    FROM unnest($2::uuid[])
-    WITH ORDINALITY AS r(conversation_key, ord)
-) AS i
+FROM unnest($2::bytea[])
+WITH ORDINALITY AS i(conversation_key, ord)
 WHERE
     m.user_id = CASE WHEN i.ord >= 0 THEN $1 END
     AND m.conversation_key = i.conversation_key
@@ -1816,7 +1749,8 @@ WHERE
         WHEN m.last_seq > m.unlisted_through
         AND NOT (m.last_seq > m.hidden_through AND m.last_seq > m.joined_after AND m.stays_away = 0) THEN TRUE
         ELSE FALSE
-    END;
+    END
+    AND m.user_id = $1 COLLATE "POSIX";
 
 -- erasure.views.members
 SELECT g.user_id
@@ -1843,14 +1777,13 @@ views AS (
                 END
             ) AS readable_after,
             CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END AS upper_end
-        FROM (
-            SELECT r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key, r.head AS head, r.ord
-            FROM unnest($1::text[] COLLATE "C", $2::uuid[], $3::bigint[])
-            WITH ORDINALITY AS r(user_id, conversation_key, head, ord)
-        ) AS i
+        FROM unnest($1::text[] COLLATE "C", $2::bytea[], $3::bigint[])
+        WITH ORDINALITY AS i(user_id, conversation_key, head, ord)
             CROSS JOIN members AS m
-        WHERE m.user_id = i.user_id
+        WHERE
+            m.user_id = i.user_id
             AND m.conversation_key = i.conversation_key
+            AND m.user_id = ANY($1::text[] COLLATE "POSIX")
     ) AS bounds
 )
 SELECT conversation_key, lower_end, MAX(upper_end) AS upper_end
@@ -1870,13 +1803,12 @@ LIMIT $3 + 0;
 -- folders.add
 INSERT INTO folder_conversations (user_id, folder_id, conversation_key, added_by, ord)
 SELECT $1, $2, i.conversation_key, $3, i.ord
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-    FROM unnest($4::uuid[])
-    WITH ORDINALITY AS r(conversation_key, ord)
-) AS i
-    CROSS JOIN members AS m
-WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key
+FROM unnest($4::bytea[])
+WITH ORDINALITY AS i(conversation_key, ord) CROSS JOIN members AS m
+WHERE
+    m.user_id = CASE WHEN i.ord >= 0 THEN $1 END
+    AND m.conversation_key = i.conversation_key
+    AND m.user_id = $1 COLLATE "POSIX"
 ON CONFLICT (user_id, folder_id, conversation_key) DO NOTHING
 RETURNING conversation_key;
 
@@ -1895,6 +1827,7 @@ FROM
     AND f.folder_id = d.folder_id
     LEFT JOIN members AS m ON m.user_id = CASE WHEN f.ord >= 0 THEN f.user_id END
     AND m.conversation_key = f.conversation_key
+    AND m.user_id = $1 COLLATE "POSIX"
 ORDER BY d.folder_id, f.added_by, f.ord;
 
 -- folders.contents
@@ -1908,6 +1841,7 @@ WHERE
     AND f.folder_id = $2
     AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
     AND m.conversation_key = f.conversation_key
+    AND m.user_id = $1 COLLATE "POSIX"
 ORDER BY f.added_by, f.ord;
 
 -- folders.counts
@@ -1938,14 +1872,7 @@ DELETE FROM folder_conversations
 WHERE
     user_id = $1
     AND folder_id = $2
-    AND conversation_key IN (
-        SELECT i.conversation_key
-        FROM (
-            SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-            FROM unnest($3::uuid[])
-            WITH ORDINALITY AS r(conversation_key, ord)
-        ) AS i
-    )
+    AND conversation_key IN (SELECT i.conversation_key FROM unnest($3::bytea[]) WITH ORDINALITY AS i(conversation_key, ord))
 RETURNING conversation_key;
 
 -- folders.rename
@@ -1963,6 +1890,7 @@ FROM (
         f.user_id = $1
         AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
         AND m.conversation_key = f.conversation_key
+        AND m.user_id = $1 COLLATE "POSIX"
         AND m.last_seq > m.hidden_through
         AND m.last_seq > m.joined_after
         AND m.stays_away = 0
@@ -1978,18 +1906,19 @@ FROM (
             f.user_id = $1
             AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
             AND m.conversation_key = f.conversation_key
+            AND m.user_id = $1 COLLATE "POSIX"
             AND m.last_seq IS NULL
     ) AS p ON TRUE;
 
 -- folders.touch
 UPDATE members AS m SET
     changed_by = $2
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-    FROM unnest($3::uuid[])
-    WITH ORDINALITY AS r(conversation_key, ord)
-) AS i
-WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
+FROM unnest($3::bytea[])
+WITH ORDINALITY AS i(conversation_key, ord)
+WHERE
+    m.user_id = CASE WHEN i.ord >= 0 THEN $1 END
+    AND m.conversation_key = i.conversation_key
+    AND m.user_id = $1 COLLATE "POSIX";
 
 -- groups.earlier
 SELECT "group_requests"."request_digest", "group_requests"."changed_count"
@@ -1999,11 +1928,8 @@ WHERE "group_requests"."conversation_key" = $1 AND "group_requests"."request_id"
 -- groups.forget_copies
 INSERT INTO members (user_id, conversation_key, kind)
 SELECT i.user_id, $1, 2
-FROM (
-    SELECT r.user_id AS user_id, r.ord
-    FROM unnest($2::text[] COLLATE "C")
-    WITH ORDINALITY AS r(user_id, ord)
-) AS i
+FROM unnest($2::text[] COLLATE "C")
+WITH ORDINALITY AS i(user_id, ord)
 WHERE TRUE
 ORDER BY i.user_id
 ON CONFLICT (user_id, conversation_key) DO UPDATE SET
@@ -2016,11 +1942,8 @@ INSERT INTO
         last_time, undo_ended
     )
 SELECT i.user_id, $1, 2, $2, $2, $2, $3, $4, i.revision
-FROM (
-    SELECT r.user_id AS user_id, r.revision AS revision, r.ord
-    FROM unnest($5::text[] COLLATE "C", $6::bigint[])
-    WITH ORDINALITY AS r(user_id, revision, ord)
-) AS i
+FROM unnest($5::text[] COLLATE "C", $6::bigint[])
+WITH ORDINALITY AS i(user_id, revision, ord)
 WHERE TRUE
 ORDER BY i.user_id
 ON CONFLICT (user_id, conversation_key) DO UPDATE SET
@@ -2036,11 +1959,8 @@ WITH
 raised AS (
     INSERT INTO users (user_id, revision)
     SELECT i.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
-    FROM (
-        SELECT r.user_id AS user_id, r.ord
-        FROM unnest($5::text[] COLLATE "C")
-        WITH ORDINALITY AS r(user_id, ord)
-    ) AS i
+    FROM unnest($5::text[] COLLATE "C")
+    WITH ORDINALITY AS i(user_id, ord)
     WHERE TRUE
     ORDER BY i.user_id
     ON CONFLICT (user_id) DO UPDATE SET
@@ -2073,11 +1993,8 @@ FROM applied AS a JOIN raised AS r ON r.user_id = a.user_id;
 -- groups.join.note
 INSERT INTO group_members (conversation_key, user_id, is_member)
 SELECT $1, i.user_id, 1
-FROM (
-    SELECT r.user_id AS user_id, r.ord
-    FROM unnest($2::text[] COLLATE "C")
-    WITH ORDINALITY AS r(user_id, ord)
-) AS i
+FROM unnest($2::text[] COLLATE "C")
+WITH ORDINALITY AS i(user_id, ord)
 WHERE TRUE
 ORDER BY i.user_id
 ON CONFLICT (conversation_key, user_id) DO UPDATE SET
@@ -2088,11 +2005,8 @@ RETURNING user_id;
 -- groups.leave.apply
 INSERT INTO members (user_id, conversation_key, left_at, last_seq, last_time)
 SELECT i.user_id, $1, $2, $2, $3
-FROM (
-    SELECT r.user_id AS user_id, r.revision AS revision, r.ord
-    FROM unnest($4::text[] COLLATE "C", $5::bigint[])
-    WITH ORDINALITY AS r(user_id, revision, ord)
-) AS i
+FROM unnest($4::text[] COLLATE "C", $5::bigint[])
+WITH ORDINALITY AS i(user_id, revision, ord)
 WHERE TRUE
 ORDER BY i.user_id
 ON CONFLICT (user_id, conversation_key) DO UPDATE SET
@@ -2104,11 +2018,8 @@ WITH
 raised AS (
     INSERT INTO users (user_id, revision)
     SELECT i.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
-    FROM (
-        SELECT r.user_id AS user_id, r.ord
-        FROM unnest($4::text[] COLLATE "C")
-        WITH ORDINALITY AS r(user_id, ord)
-    ) AS i
+    FROM unnest($4::text[] COLLATE "C")
+    WITH ORDINALITY AS i(user_id, ord)
     WHERE TRUE
     ORDER BY i.user_id
     ON CONFLICT (user_id) DO UPDATE SET
@@ -2155,11 +2066,8 @@ LIMIT 108;
 -- groups.raise
 INSERT INTO users (user_id, revision)
 SELECT i.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
-FROM (
-    SELECT r.user_id AS user_id, r.ord
-    FROM unnest($1::text[] COLLATE "C")
-    WITH ORDINALITY AS r(user_id, ord)
-) AS i
+FROM unnest($1::text[] COLLATE "C")
+WITH ORDINALITY AS i(user_id, ord)
 WHERE TRUE
 ORDER BY i.user_id
 ON CONFLICT (user_id) DO UPDATE SET
@@ -2169,11 +2077,8 @@ RETURNING user_id, revision;
 -- groups.record
 INSERT INTO changes (user_id, revision, kind, changed_at, kept_until, synced, conversations, results, caller)
 SELECT i.user_id, i.revision, $1, $2, $3, 1, $4, i.results, $5
-FROM (
-    SELECT r.user_id AS user_id, r.revision AS revision, r.results AS results, r.ord
-    FROM unnest($6::text[] COLLATE "C", $7::bigint[], $8::text[] COLLATE "C")
-    WITH ORDINALITY AS r(user_id, revision, results, ord)
-) AS i;
+FROM unnest($6::text[] COLLATE "C", $7::bigint[], $8::text[] COLLATE "C")
+WITH ORDINALITY AS i(user_id, revision, results, ord);
 
 -- groups.remember
 INSERT INTO
@@ -2182,13 +2087,9 @@ VALUES ($1, $2, $3, $4, $5);
 
 -- heads.heads
 SELECT c.conversation_key, c.canonical_id, c.last_seq, c.last_time, c.is_large
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-    FROM unnest($1::uuid[])
-    WITH ORDINALITY AS r(conversation_key, ord)
-) AS i
-    CROSS JOIN conversations AS c
-WHERE c.conversation_key = i.conversation_key;
+FROM unnest($1::bytea[])
+WITH ORDINALITY AS i(conversation_key, ord) CROSS JOIN conversations AS c
+WHERE c.conversation_key = i.conversation_key AND c.conversation_key = ANY($1::bytea[]);
 
 -- heads.lock
 UPDATE "conversations" SET
@@ -2212,12 +2113,8 @@ RETURNING "conversation_key", "canonical_id", "last_seq", "last_time", "is_large
 -- heads.positions
 SELECT
     json_agg(CASE WHEN c.canonical_id <> i.canonical_id THEN -1 ELSE COALESCE(c.last_seq, 0) END ORDER BY i.ord)::text AS positions
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.canonical_id AS canonical_id, r.ord
-    FROM unnest($1::uuid[], $2::text[] COLLATE "C")
-    WITH ORDINALITY AS r(conversation_key, canonical_id, ord)
-) AS i
-    LEFT JOIN conversations AS c ON c.conversation_key = i.conversation_key;
+FROM unnest($1::bytea[], $2::text[] COLLATE "C")
+WITH ORDINALITY AS i(conversation_key, canonical_id, ord) LEFT JOIN conversations AS c ON c.conversation_key = i.conversation_key AND c.conversation_key = ANY($1::bytea[]);
 
 -- lists.hidden.page
 WITH
@@ -2290,6 +2187,8 @@ SELECT
                     AND f.conversation_key = p.conversation_key
                     AND d.user_id = f.user_id
                     AND d.folder_id = f.folder_id
+                    AND f.user_id = $1 COLLATE "POSIX"
+                    AND d.user_id = $1 COLLATE "POSIX"
             ) AS names
         )
         ELSE '[]'
@@ -2301,13 +2200,13 @@ FROM
 
 -- lists.hidden.restorable
 SELECT c.revision, c.restorable_until
-FROM
-    (SELECT r.revision AS revision, r.ord FROM unnest($3::bigint[]) WITH ORDINALITY AS r(revision, ord)) AS i
-    CROSS JOIN changes AS c
+FROM unnest($3::bigint[])
+WITH ORDINALITY AS i(revision, ord) CROSS JOIN changes AS c
 WHERE
     c.user_id = CASE WHEN i.ord >= 0 THEN $1 END
     AND c.revision = i.revision
-    AND c.restorable_until > $2;
+    AND c.restorable_until > $2
+    AND c.user_id = $1 COLLATE "POSIX";
 
 -- lists.members.by_keys
 SELECT
@@ -2325,27 +2224,27 @@ SELECT
                     AND f.conversation_key = m.conversation_key
                     AND d.user_id = f.user_id
                     AND d.folder_id = f.folder_id
+                    AND f.user_id = $1 COLLATE "POSIX"
+                    AND d.user_id = $1 COLLATE "POSIX"
             ) AS names
         )
         ELSE '[]'
     END AS folders
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-    FROM unnest($2::uuid[])
-    WITH ORDINALITY AS r(conversation_key, ord)
-) AS i
-    CROSS JOIN members AS m
-WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
+FROM unnest($2::bytea[])
+WITH ORDINALITY AS i(conversation_key, ord) CROSS JOIN members AS m
+WHERE
+    m.user_id = CASE WHEN i.ord >= 0 THEN $1 END
+    AND m.conversation_key = i.conversation_key
+    AND m.user_id = $1 COLLATE "POSIX";
 
 -- lists.members.known
 SELECT m.conversation_key
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-    FROM unnest($2::uuid[])
-    WITH ORDINALITY AS r(conversation_key, ord)
-) AS i
-    CROSS JOIN members AS m
-WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
+FROM unnest($2::bytea[])
+WITH ORDINALITY AS i(conversation_key, ord) CROSS JOIN members AS m
+WHERE
+    m.user_id = CASE WHEN i.ord >= 0 THEN $1 END
+    AND m.conversation_key = i.conversation_key
+    AND m.user_id = $1 COLLATE "POSIX";
 
 -- lists.parts.part.folder
 WITH
@@ -2359,6 +2258,7 @@ filed AS (
         AND f.folder_id = d.folder_id
         AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
         AND m.conversation_key = f.conversation_key
+        AND m.user_id = $1 COLLATE "POSIX"
         AND CASE
             WHEN (m.kind & $2) <> 0
             AND ($3 = 0 OR (m.marks & $3) <> 0)
@@ -2428,6 +2328,8 @@ SELECT
                     AND f.conversation_key = p.conversation_key
                     AND d.user_id = f.user_id
                     AND d.folder_id = f.folder_id
+                    AND f.user_id = $1 COLLATE "POSIX"
+                    AND d.user_id = $1 COLLATE "POSIX"
             ) AS names
         )
         ELSE '[]'
@@ -2563,6 +2465,8 @@ SELECT
                     AND f.conversation_key = p.conversation_key
                     AND d.user_id = f.user_id
                     AND d.folder_id = f.folder_id
+                    AND f.user_id = $1 COLLATE "POSIX"
+                    AND d.user_id = $1 COLLATE "POSIX"
             ) AS names
         )
         ELSE '[]'
@@ -2584,6 +2488,7 @@ filed AS (
         AND f.folder_id = d.folder_id
         AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
         AND m.conversation_key = f.conversation_key
+        AND m.user_id = $1 COLLATE "POSIX"
         AND CASE
             WHEN (m.kind & $2) <> 0
             AND ($3 = 0 OR (m.marks & $3) <> 0)
@@ -2611,14 +2516,7 @@ matching AS (
             WHEN ($9 = 1 OR entry.last_seq <= entry.read_through OR entry.last_seq <= entry.cleared_through)
             AND ($10 IS NULL OR entry.last_time < $10 OR entry.last_seq <= entry.cleared_through)
             AND ($8 = 1 OR entry.pinned_at IS NULL)
-            AND entry.conversation_key NOT IN (
-                SELECT x.conversation_key
-                FROM (
-                    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-                    FROM unnest($13::uuid[])
-                    WITH ORDINALITY AS r(conversation_key, ord)
-                ) AS x
-            ) THEN TRUE
+            AND entry.conversation_key NOT IN (SELECT x.conversation_key FROM unnest($13::bytea[]) WITH ORDINALITY AS x(conversation_key, ord)) THEN TRUE
             ELSE FALSE
         END
     ORDER BY entry.last_time, entry.conversation_key DESC
@@ -2636,14 +2534,7 @@ without_copy AS (
     WHERE
         entry.last_time IS NULL
         AND ($8 = 1 OR entry.pinned_at IS NULL)
-        AND entry.conversation_key NOT IN (
-            SELECT x.conversation_key
-            FROM (
-                SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-                FROM unnest($13::uuid[])
-                WITH ORDINALITY AS r(conversation_key, ord)
-            ) AS x
-        )
+        AND entry.conversation_key NOT IN (SELECT x.conversation_key FROM unnest($13::bytea[]) WITH ORDINALITY AS x(conversation_key, ord))
 )
 SELECT
     (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
@@ -2690,14 +2581,7 @@ matching AS (
             WHEN ($9 = 1 OR entry.last_seq <= entry.read_through OR entry.last_seq <= entry.cleared_through)
             AND ($10 IS NULL OR entry.last_time < $10 OR entry.last_seq <= entry.cleared_through)
             AND ($8 = 1 OR entry.pinned_at IS NULL)
-            AND entry.conversation_key NOT IN (
-                SELECT x.conversation_key
-                FROM (
-                    SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-                    FROM unnest($12::uuid[])
-                    WITH ORDINALITY AS r(conversation_key, ord)
-                ) AS x
-            ) THEN TRUE
+            AND entry.conversation_key NOT IN (SELECT x.conversation_key FROM unnest($12::bytea[]) WITH ORDINALITY AS x(conversation_key, ord)) THEN TRUE
             ELSE FALSE
         END
     ORDER BY entry.last_time, entry.conversation_key DESC
@@ -2738,14 +2622,7 @@ without_copy AS (
     WHERE
         entry.last_time IS NULL
         AND ($8 = 1 OR entry.pinned_at IS NULL)
-        AND entry.conversation_key NOT IN (
-            SELECT x.conversation_key
-            FROM (
-                SELECT uuid_send(r.conversation_key) AS conversation_key, r.ord
-                FROM unnest($12::uuid[])
-                WITH ORDINALITY AS r(conversation_key, ord)
-            ) AS x
-        )
+        AND entry.conversation_key NOT IN (SELECT x.conversation_key FROM unnest($12::bytea[]) WITH ORDINALITY AS x(conversation_key, ord))
 )
 SELECT
     (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
@@ -2770,6 +2647,7 @@ filed AS (
         AND f.folder_id = d.folder_id
         AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
         AND m.conversation_key = f.conversation_key
+        AND m.user_id = $1 COLLATE "POSIX"
         AND CASE
             WHEN (m.kind & $2) <> 0
             AND ($3 = 0 OR (m.marks & $3) <> 0)
@@ -2923,21 +2801,9 @@ WHERE "changes"."user_id" = $1 AND "changes"."revision" = $2;
 -- messages.append.arrive
 INSERT INTO members (user_id, conversation_key, kind, read_through, last_seq, last_time)
 SELECT i.user_id, i.conversation_key, i.kind, i.read_through, i.last_seq, i.last_time
-FROM (
-    SELECT
-        r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key, r.kind AS kind,
-        r.read_through AS read_through, CASE WHEN r.has_last_seq THEN r.last_seq END AS last_seq,
-        CASE WHEN r.has_last_time THEN r.last_time END AS last_time, r.ord
-    FROM
-        unnest(
-            $1::text[] COLLATE "C", $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[],
-            $6::boolean[], $7::bigint[], $8::boolean[]
-        )
-    WITH ORDINALITY AS r(
-        user_id, conversation_key, kind, read_through, last_seq, has_last_seq, last_time,
-        has_last_time, ord
-    )
-) AS i
+FROM
+    unnest($1::text[] COLLATE "C", $2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
+WITH ORDINALITY AS i(user_id, conversation_key, kind, read_through, last_seq, last_time, ord)
 WHERE TRUE
 ORDER BY i.user_id, i.conversation_key
 ON CONFLICT (user_id, conversation_key) DO UPDATE SET
@@ -2953,72 +2819,98 @@ ON CONFLICT (user_id, conversation_key) DO UPDATE SET
     END,
     last_seq = excluded.last_seq, last_time = excluded.last_time;
 
--- messages.append.placing.erased_since
-SELECT 1 AS one
-FROM (
-    SELECT
-        r.number AS number, uuid_send(r.conversation_key) AS conversation_key,
-        r.sender_user_id AS sender_user_id,
-        CASE WHEN r.has_client_message_id THEN r.client_message_id END AS client_message_id, r.ord
-    FROM unnest($1::bigint[], $2::uuid[], $3::text[] COLLATE "C", $4::text[] COLLATE "C", $5::boolean[])
-    WITH ORDINALITY AS r(number, conversation_key, sender_user_id, client_message_id, has_client_message_id, ord)
-) AS i
-    CROSS JOIN erased_messages AS m
+-- messages.append.placing.earlier
+SELECT i.number, m.seq, m.sender_user_id, m.send_time, m.payload_type, m.content, NULL AS fingerprint
+FROM unnest($1::bigint[], $2::bytea[], $3::text[] COLLATE "C", $4::text[] COLLATE "C")
+WITH ORDINALITY AS i(number, conversation_key, sender_user_id, client_message_id, ord) CROSS JOIN messages AS m
 WHERE
     m.conversation_key = i.conversation_key
     AND m.sender_user_id = i.sender_user_id
     AND m.client_message_id = i.client_message_id
+    AND m.conversation_key = ANY($2::bytea[])
+UNION ALL
+SELECT i.number, m.seq, m.sender_user_id, m.send_time, NULL, NULL, m.fingerprint
+FROM unnest($1::bigint[], $2::bytea[], $3::text[] COLLATE "C", $4::text[] COLLATE "C")
+WITH ORDINALITY AS i(number, conversation_key, sender_user_id, client_message_id, ord) CROSS JOIN erased_messages AS m
+WHERE
+    m.conversation_key = i.conversation_key
+    AND m.sender_user_id = i.sender_user_id
+    AND m.client_message_id = i.client_message_id
+    AND m.conversation_key = ANY($2::bytea[]);
+
+-- messages.append.placing.erased_since
+SELECT 1 AS one
+FROM unnest($1::bigint[], $2::bytea[], $3::text[] COLLATE "C", $4::text[] COLLATE "C")
+WITH ORDINALITY AS i(number, conversation_key, sender_user_id, client_message_id, ord) CROSS JOIN LATERAL (
+    SELECT 1
+    FROM erased_messages AS m
+    WHERE
+        m.conversation_key = i.conversation_key
+        AND m.sender_user_id = i.sender_user_id
+        AND m.client_message_id = i.client_message_id
+        AND m.conversation_key = ANY($2::bytea[]) OFFSET 0
+) AS erased
 LIMIT 1;
 
+-- messages.append.placing.insert
+INSERT INTO
+    messages (
+        conversation_key, seq, sender_user_id, client_message_id, send_time, payload_type, content,
+        recognised_until
+    )
+SELECT
+    i.conversation_key, i.seq, i.sender_user_id, i.client_message_id, i.send_time, i.payload_type,
+    i.content, CASE WHEN i.client_message_id IS NOT NULL THEN i.send_time + $1 END
+FROM
+    unnest(
+        $2::bigint[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[], $6::text[] COLLATE "C",
+        $7::text[] COLLATE "C", $8::text[] COLLATE "C", $9::bytea[], $10::bigint[], $11::bigint[]
+    )
+WITH ORDINALITY AS i(
+    number, conversation_key, canonical_id, kind, sender_user_id, client_message_id, payload_type,
+    content, seq, send_time, ord
+)
+RETURNING conversation_key, NULL::text AS members;
+
 -- messages.append.placing.members
-SELECT g.conversation_key, g.user_id
-FROM (
-    SELECT
-        uuid_send(r.conversation_key) AS conversation_key, r.sender_user_id AS sender_user_id,
-        r.is_large AS is_large, r.ord
-    FROM unnest($1::uuid[], $2::text[] COLLATE "C", $3::bigint[])
-    WITH ORDINALITY AS r(conversation_key, sender_user_id, is_large, ord)
-) AS i
-    CROSS JOIN group_members AS g
-WHERE g.conversation_key = i.conversation_key AND i.is_large = 0 AND g.is_member = 1
+SELECT i.conversation_key, own.user_id
+FROM unnest($1::bytea[], $2::text[] COLLATE "C", $3::bigint[])
+WITH ORDINALITY AS i(conversation_key, sender_user_id, is_large, ord) CROSS JOIN LATERAL (
+    SELECT g.user_id
+    FROM group_members AS g
+    WHERE
+        g.conversation_key = i.conversation_key
+        AND g.is_member = 1
+        AND g.conversation_key = ANY($1::bytea[]) OFFSET 0
+) AS own
+WHERE i.is_large = 0
 UNION
-SELECT g.conversation_key, g.user_id
-FROM (
-    SELECT
-        uuid_send(r.conversation_key) AS conversation_key, r.sender_user_id AS sender_user_id,
-        r.is_large AS is_large, r.ord
-    FROM unnest($1::uuid[], $2::text[] COLLATE "C", $3::bigint[])
-    WITH ORDINALITY AS r(conversation_key, sender_user_id, is_large, ord)
-) AS i
-    CROSS JOIN group_members AS g
-WHERE
-    g.conversation_key = i.conversation_key
-    AND i.is_large = 1
-    AND g.user_id = i.sender_user_id
-    AND g.is_member = 1;
+SELECT i.conversation_key, own.user_id
+FROM unnest($1::bytea[], $2::text[] COLLATE "C", $3::bigint[])
+WITH ORDINALITY AS i(conversation_key, sender_user_id, is_large, ord) CROSS JOIN LATERAL (
+    SELECT g.user_id
+    FROM group_members AS g
+    WHERE
+        g.conversation_key = i.conversation_key
+        AND g.user_id = i.sender_user_id
+        AND g.is_member = 1
+        AND g.conversation_key = ANY($1::bytea[]) OFFSET 0
+) AS own
+WHERE i.is_large = 1;
 
 -- messages.append.placing.place
 WITH
 input AS (
     SELECT *
-    FROM (
-        SELECT
-            r.number AS number, uuid_send(r.conversation_key) AS conversation_key,
-            r.canonical_id AS canonical_id, r.kind AS kind, r.sender_user_id AS sender_user_id,
-            CASE WHEN r.has_client_message_id THEN r.client_message_id END AS client_message_id,
-            CASE WHEN r.has_payload_type THEN r.payload_type END AS payload_type,
-            CASE WHEN r.has_content THEN r.content END AS content, r.ord
-        FROM
-            unnest(
-                $3::bigint[], $4::uuid[], $5::text[] COLLATE "C", $6::bigint[],
-                $7::text[] COLLATE "C", $8::text[] COLLATE "C", $9::boolean[],
-                $10::text[] COLLATE "C", $11::boolean[], $12::bytea[], $13::boolean[]
-            )
-        WITH ORDINALITY AS r(
-            number, conversation_key, canonical_id, kind, sender_user_id, client_message_id,
-            has_client_message_id, payload_type, has_payload_type, content, has_content, ord
+    FROM
+        unnest(
+            $3::bigint[], $4::bytea[], $5::text[] COLLATE "C", $6::bigint[], $7::text[] COLLATE "C",
+            $8::text[] COLLATE "C", $9::text[] COLLATE "C", $10::bytea[]
         )
-    ) AS i
+    WITH ORDINALITY AS i(
+        number, conversation_key, canonical_id, kind, sender_user_id, client_message_id,
+        payload_type, content, ord
+    )
 ),
 earlier AS (
     SELECT i.number, m.seq, m.sender_user_id, m.send_time, m.payload_type, m.content, NULL AS fingerprint
@@ -3107,19 +2999,27 @@ SELECT
     END
 FROM placed AS p;
 
+-- messages.append.placing.raise
+INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time)
+SELECT i.conversation_key, i.canonical_id, i.messages, $1
+FROM unnest($2::bytea[], $3::text[] COLLATE "C", $4::bigint[])
+WITH ORDINALITY AS i(conversation_key, canonical_id, messages, ord)
+WHERE TRUE
+ON CONFLICT (conversation_key) DO UPDATE SET
+    last_seq = conversations.last_seq + excluded.last_seq,
+    last_time = CASE
+        WHEN excluded.last_time > conversations.last_time THEN excluded.last_time
+        ELSE conversations.last_time
+    END
+RETURNING conversation_key, canonical_id, last_seq, last_time, is_large;
+
 -- messages.history.newest
 SELECT
     c.conversation_key, c.canonical_id, c.last_seq, c.last_time, c.is_large, m.seq,
     m.sender_user_id, m.send_time, m.payload_type, m.content
-FROM (
-    SELECT uuid_send(r.conversation_key) AS conversation_key, r.seq AS seq, r.ord
-    FROM unnest($1::uuid[], $2::bigint[])
-    WITH ORDINALITY AS r(conversation_key, seq, ord)
-) AS i
-    CROSS JOIN conversations AS c
-    LEFT JOIN messages AS m ON m.conversation_key = c.conversation_key
-    AND m.seq = i.seq
-WHERE c.conversation_key = i.conversation_key;
+FROM unnest($1::bytea[], $2::bigint[])
+WITH ORDINALITY AS i(conversation_key, seq, ord) CROSS JOIN conversations AS c LEFT JOIN messages AS m ON m.conversation_key = c.conversation_key AND m.seq = i.seq
+WHERE c.conversation_key = i.conversation_key AND c.conversation_key = ANY($1::bytea[]);
 
 -- messages.history.page
 SELECT m.seq, m.sender_user_id, m.send_time, m.payload_type, m.content
@@ -3145,18 +3045,12 @@ WHERE
 INSERT INTO
     erased_messages (conversation_key, sender_user_id, client_message_id, seq, send_time, fingerprint, recognised_until)
 SELECT $1, sender_user_id, client_message_id, seq, send_time, fingerprint, recognised_until
-FROM (
-    SELECT
-        r.sender_user_id AS sender_user_id, r.client_message_id AS client_message_id, r.seq AS seq,
-        r.send_time AS send_time, r.fingerprint AS fingerprint,
-        r.recognised_until AS recognised_until, r.ord
-    FROM
-        unnest(
-            $2::text[] COLLATE "C", $3::text[] COLLATE "C", $4::bigint[], $5::bigint[],
-            $6::bigint[], $7::bigint[]
-        )
-    WITH ORDINALITY AS r(sender_user_id, client_message_id, seq, send_time, fingerprint, recognised_until, ord)
-) AS i
+FROM
+    unnest(
+        $2::text[] COLLATE "C", $3::text[] COLLATE "C", $4::bigint[], $5::bigint[], $6::bigint[],
+        $7::bigint[]
+    )
+WITH ORDINALITY AS i(sender_user_id, client_message_id, seq, send_time, fingerprint, recognised_until, ord)
 WHERE TRUE
 ON CONFLICT (conversation_key, sender_user_id, client_message_id) DO NOTHING;
 
@@ -3169,13 +3063,8 @@ earlier AS (
 ),
 input AS (
     SELECT *
-    FROM (
-        SELECT
-            uuid_send(r.conversation_key) AS conversation_key,
-            CASE WHEN r.has_custom_data THEN r.custom_data END AS custom_data, r.ord
-        FROM unnest($16::uuid[], $17::bytea[], $18::boolean[])
-        WITH ORDINALITY AS r(conversation_key, custom_data, has_custom_data, ord)
-    ) AS i
+    FROM unnest($16::bytea[], $17::bytea[])
+    WITH ORDINALITY AS i(conversation_key, custom_data, ord)
 ),
 raised AS (
     INSERT INTO users (user_id, revision)
@@ -3224,48 +3113,73 @@ UNION ALL
 SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
 FROM earlier;
 
+-- settings.custom_data.apply
+UPDATE members AS m SET
+    custom_data = CASE WHEN m.custom_data IS DISTINCT FROM i.custom_data THEN i.custom_data ELSE m.custom_data END,
+    changed_by = CASE WHEN m.custom_data IS DISTINCT FROM i.custom_data THEN i.revision ELSE m.changed_by END
+FROM (
+    SELECT *
+    FROM unnest($1::bigint[], $2::text[] COLLATE "C", $3::bytea[], $4::bytea[])
+    WITH ORDINALITY AS i(revision, user_id, conversation_key, custom_data, ord)
+    ORDER BY user_id, conversation_key
+) AS i
+WHERE
+    m.user_id = i.user_id
+    AND m.conversation_key = i.conversation_key
+    AND m.user_id = ANY($2::text[] COLLATE "POSIX");
+
+-- settings.custom_data.record
+INSERT INTO
+    changes (
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, results
+    )
+SELECT
+    q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
+    q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
+    q.kept_until, q.revision, COALESCE(r.results, '[]')
+FROM
+    unnest(
+        $1::text[] COLLATE "C", $2::bytea[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[],
+        $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
+        $12::text[] COLLATE "C", $13::text[] COLLATE "C", $14::text[] COLLATE "C", $15::bigint[],
+        $16::bigint[]
+    )
+WITH ORDINALITY AS q(
+    user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+    erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, ord
+) LEFT JOIN (
+    SELECT
+        i.user_id,
+        json_agg(
+            json_build_array(CASE WHEN m.user_id IS NULL THEN 3 ELSE CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END END)
+            ORDER BY i.ord
+        )::text AS results
+    FROM unnest($17::bigint[], $18::text[] COLLATE "C", $19::bytea[], $20::bytea[])
+    WITH ORDINALITY AS i(revision, user_id, conversation_key, custom_data, ord) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key AND m.user_id = ANY($18::text[] COLLATE "POSIX")
+    GROUP BY i.user_id
+) AS r ON r.user_id = q.user_id
+RETURNING user_id, revision, results;
+
 -- settings.custom_data.together
 WITH
 asked AS (
     SELECT *
-    FROM (
-        SELECT
-            r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
-            CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
-            CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
-            r.changed_at AS changed_at, r.synced AS synced,
-            CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
-            CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
-            CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
-            CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
-            CASE WHEN r.has_detail THEN r.detail END AS detail,
-            CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until, r.ord
-        FROM
-            unnest(
-                $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
-                $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
-                $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
-                $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
-                $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
-                $24::bigint[]
-            )
-        WITH ORDINALITY AS r(
-            user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
-            has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
-            erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes,
-            conversations, detail, has_detail, caller, has_caller, kept_until, ord
+    FROM
+        unnest(
+            $1::text[] COLLATE "C", $2::bytea[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[],
+            $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
+            $12::text[] COLLATE "C", $13::text[] COLLATE "C", $14::text[] COLLATE "C", $15::bigint[]
         )
-    ) AS q
+    WITH ORDINALITY AS q(
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, ord
+    )
 ),
 input AS (
     SELECT *
-    FROM (
-        SELECT
-            r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key,
-            CASE WHEN r.has_custom_data THEN r.custom_data END AS custom_data, r.ord
-        FROM unnest($25::text[] COLLATE "C", $26::uuid[], $27::bytea[], $28::boolean[])
-        WITH ORDINALITY AS r(user_id, conversation_key, custom_data, has_custom_data, ord)
-    ) AS i
+    FROM unnest($16::text[] COLLATE "C", $17::bytea[], $18::bytea[])
+    WITH ORDINALITY AS i(user_id, conversation_key, custom_data, ord)
 ),
 earlier AS (
     SELECT
@@ -3338,11 +3252,8 @@ earlier AS (
 ),
 input AS (
     SELECT *
-    FROM (
-        SELECT uuid_send(r.conversation_key) AS conversation_key, r.added AS added, r.removed AS removed, r.ord
-        FROM unnest($16::uuid[], $17::bigint[], $18::bigint[])
-        WITH ORDINALITY AS r(conversation_key, added, removed, ord)
-    ) AS i
+    FROM unnest($16::bytea[], $17::bigint[], $18::bigint[])
+    WITH ORDINALITY AS i(conversation_key, added, removed, ord)
 ),
 raised AS (
     INSERT INTO users (user_id, revision)
@@ -3398,48 +3309,79 @@ UNION ALL
 SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
 FROM earlier;
 
+-- settings.mark.apply
+UPDATE members AS m SET
+    marks = CASE
+        WHEN m.marks <> ((m.marks | i.added) & ~ i.removed) THEN ((m.marks | i.added) & ~ i.removed)
+        ELSE m.marks
+    END,
+    changed_by = CASE WHEN m.marks <> ((m.marks | i.added) & ~ i.removed) THEN i.revision ELSE m.changed_by END
+FROM (
+    SELECT *
+    FROM unnest($1::bigint[], $2::text[] COLLATE "C", $3::bytea[], $4::bigint[], $5::bigint[])
+    WITH ORDINALITY AS i(revision, user_id, conversation_key, added, removed, ord)
+    ORDER BY user_id, conversation_key
+) AS i
+WHERE
+    m.user_id = i.user_id
+    AND m.conversation_key = i.conversation_key
+    AND m.user_id = ANY($2::text[] COLLATE "POSIX");
+
+-- settings.mark.record
+INSERT INTO
+    changes (
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, results
+    )
+SELECT
+    q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
+    q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
+    q.kept_until, q.revision, COALESCE(r.results, '[]')
+FROM
+    unnest(
+        $1::text[] COLLATE "C", $2::bytea[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[],
+        $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
+        $12::text[] COLLATE "C", $13::text[] COLLATE "C", $14::text[] COLLATE "C", $15::bigint[],
+        $16::bigint[]
+    )
+WITH ORDINALITY AS q(
+    user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+    erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, ord
+) LEFT JOIN (
+    SELECT
+        i.user_id,
+        json_agg(
+            json_build_array(
+                CASE WHEN m.user_id IS NULL THEN 3 ELSE CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END END,
+                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.marks END
+            )
+            ORDER BY i.ord
+        )::text AS results
+    FROM unnest($17::bigint[], $18::text[] COLLATE "C", $19::bytea[], $20::bigint[], $21::bigint[])
+    WITH ORDINALITY AS i(revision, user_id, conversation_key, added, removed, ord) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key AND m.user_id = ANY($18::text[] COLLATE "POSIX")
+    GROUP BY i.user_id
+) AS r ON r.user_id = q.user_id
+RETURNING user_id, revision, results;
+
 -- settings.mark.together
 WITH
 asked AS (
     SELECT *
-    FROM (
-        SELECT
-            r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
-            CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
-            CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
-            r.changed_at AS changed_at, r.synced AS synced,
-            CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
-            CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
-            CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
-            CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
-            CASE WHEN r.has_detail THEN r.detail END AS detail,
-            CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until, r.ord
-        FROM
-            unnest(
-                $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
-                $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
-                $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
-                $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
-                $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
-                $24::bigint[]
-            )
-        WITH ORDINALITY AS r(
-            user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
-            has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
-            erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes,
-            conversations, detail, has_detail, caller, has_caller, kept_until, ord
+    FROM
+        unnest(
+            $1::text[] COLLATE "C", $2::bytea[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[],
+            $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
+            $12::text[] COLLATE "C", $13::text[] COLLATE "C", $14::text[] COLLATE "C", $15::bigint[]
         )
-    ) AS q
+    WITH ORDINALITY AS q(
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, ord
+    )
 ),
 input AS (
     SELECT *
-    FROM (
-        SELECT
-            r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key,
-            r.added AS added, r.removed AS removed, r.ord
-        FROM unnest($25::text[] COLLATE "C", $26::uuid[], $27::bigint[], $28::bigint[])
-        WITH ORDINALITY AS r(user_id, conversation_key, added, removed, ord)
-    ) AS i
+    FROM unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[], $19::bigint[])
+    WITH ORDINALITY AS i(user_id, conversation_key, added, removed, ord)
 ),
 earlier AS (
     SELECT
@@ -3517,11 +3459,8 @@ earlier AS (
 ),
 input AS (
     SELECT *
-    FROM (
-        SELECT uuid_send(r.conversation_key) AS conversation_key, r.muted AS muted, r.ord
-        FROM unnest($16::uuid[], $17::bigint[])
-        WITH ORDINALITY AS r(conversation_key, muted, ord)
-    ) AS i
+    FROM unnest($16::bytea[], $17::bigint[])
+    WITH ORDINALITY AS i(conversation_key, muted, ord)
 ),
 raised AS (
     INSERT INTO users (user_id, revision)
@@ -3570,46 +3509,73 @@ UNION ALL
 SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
 FROM earlier;
 
+-- settings.mute.apply
+UPDATE members AS m SET
+    muted = CASE WHEN m.muted <> i.muted THEN i.muted ELSE m.muted END,
+    changed_by = CASE WHEN m.muted <> i.muted THEN i.revision ELSE m.changed_by END
+FROM (
+    SELECT *
+    FROM unnest($1::bigint[], $2::text[] COLLATE "C", $3::bytea[], $4::bigint[])
+    WITH ORDINALITY AS i(revision, user_id, conversation_key, muted, ord)
+    ORDER BY user_id, conversation_key
+) AS i
+WHERE
+    m.user_id = i.user_id
+    AND m.conversation_key = i.conversation_key
+    AND m.user_id = ANY($2::text[] COLLATE "POSIX");
+
+-- settings.mute.record
+INSERT INTO
+    changes (
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, results
+    )
+SELECT
+    q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
+    q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
+    q.kept_until, q.revision, COALESCE(r.results, '[]')
+FROM
+    unnest(
+        $1::text[] COLLATE "C", $2::bytea[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[],
+        $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
+        $12::text[] COLLATE "C", $13::text[] COLLATE "C", $14::text[] COLLATE "C", $15::bigint[],
+        $16::bigint[]
+    )
+WITH ORDINALITY AS q(
+    user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+    erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, ord
+) LEFT JOIN (
+    SELECT
+        i.user_id,
+        json_agg(
+            json_build_array(CASE WHEN m.user_id IS NULL THEN 3 ELSE CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END END)
+            ORDER BY i.ord
+        )::text AS results
+    FROM unnest($17::bigint[], $18::text[] COLLATE "C", $19::bytea[], $20::bigint[])
+    WITH ORDINALITY AS i(revision, user_id, conversation_key, muted, ord) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key AND m.user_id = ANY($18::text[] COLLATE "POSIX")
+    GROUP BY i.user_id
+) AS r ON r.user_id = q.user_id
+RETURNING user_id, revision, results;
+
 -- settings.mute.together
 WITH
 asked AS (
     SELECT *
-    FROM (
-        SELECT
-            r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
-            CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
-            CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
-            r.changed_at AS changed_at, r.synced AS synced,
-            CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
-            CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
-            CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
-            CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
-            CASE WHEN r.has_detail THEN r.detail END AS detail,
-            CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until, r.ord
-        FROM
-            unnest(
-                $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
-                $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
-                $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
-                $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
-                $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
-                $24::bigint[]
-            )
-        WITH ORDINALITY AS r(
-            user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
-            has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
-            erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes,
-            conversations, detail, has_detail, caller, has_caller, kept_until, ord
+    FROM
+        unnest(
+            $1::text[] COLLATE "C", $2::bytea[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[],
+            $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
+            $12::text[] COLLATE "C", $13::text[] COLLATE "C", $14::text[] COLLATE "C", $15::bigint[]
         )
-    ) AS q
+    WITH ORDINALITY AS q(
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, ord
+    )
 ),
 input AS (
     SELECT *
-    FROM (
-        SELECT r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key, r.muted AS muted, r.ord
-        FROM unnest($25::text[] COLLATE "C", $26::uuid[], $27::bigint[])
-        WITH ORDINALITY AS r(user_id, conversation_key, muted, ord)
-    ) AS i
+    FROM unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[])
+    WITH ORDINALITY AS i(user_id, conversation_key, muted, ord)
 ),
 earlier AS (
     SELECT
@@ -3677,30 +3643,28 @@ FROM earlier;
 UPDATE members AS m SET
     pinned_at = CASE
         WHEN m.pinned_at IS NULL
-        AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
-        AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
+        AND LEAST(m.left_at, i.position) > m.hidden_through
+        AND LEAST(m.left_at, i.position) > m.joined_after
         AND m.stays_away = 0 THEN i.revision
         ELSE m.pinned_at
     END,
     changed_by = CASE
         WHEN m.pinned_at IS NULL
-        AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
-        AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
+        AND LEAST(m.left_at, i.position) > m.hidden_through
+        AND LEAST(m.left_at, i.position) > m.joined_after
         AND m.stays_away = 0 THEN i.revision
         ELSE m.changed_by
     END
 FROM (
     SELECT *
-    FROM (
-        SELECT
-            r.revision AS revision, r.user_id AS user_id,
-            uuid_send(r.conversation_key) AS conversation_key, r.position AS position, r.ord
-        FROM unnest($1::bigint[], $2::text[] COLLATE "C", $3::uuid[], $4::bigint[])
-        WITH ORDINALITY AS r(revision, user_id, conversation_key, position, ord)
-    ) AS i
+    FROM unnest($1::bigint[], $2::text[] COLLATE "C", $3::bytea[], $4::bigint[])
+    WITH ORDINALITY AS i(revision, user_id, conversation_key, position, ord)
     ORDER BY user_id, conversation_key
 ) AS i
-WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
+WHERE
+    m.user_id = i.user_id
+    AND m.conversation_key = i.conversation_key
+    AND m.user_id = ANY($2::text[] COLLATE "POSIX");
 
 -- settings.pin.at_once
 WITH
@@ -3711,11 +3675,8 @@ earlier AS (
 ),
 input AS (
     SELECT *
-    FROM (
-        SELECT uuid_send(r.conversation_key) AS conversation_key, r.position AS position, r.ord
-        FROM unnest($16::uuid[], $17::bigint[])
-        WITH ORDINALITY AS r(conversation_key, position, ord)
-    ) AS i
+    FROM unnest($16::bytea[], $17::bigint[])
+    WITH ORDINALITY AS i(conversation_key, position, ord)
 ),
 raised AS (
     INSERT INTO users (user_id, revision)
@@ -3737,15 +3698,15 @@ applied AS (
     UPDATE members AS m SET
         pinned_at = CASE
             WHEN m.pinned_at IS NULL
-            AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
-            AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
+            AND LEAST(m.left_at, i.position) > m.hidden_through
+            AND LEAST(m.left_at, i.position) > m.joined_after
             AND m.stays_away = 0 THEN i.revision
             ELSE m.pinned_at
         END,
         changed_by = CASE
             WHEN m.pinned_at IS NULL
-            AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
-            AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
+            AND LEAST(m.left_at, i.position) > m.hidden_through
+            AND LEAST(m.left_at, i.position) > m.joined_after
             AND m.stays_away = 0 THEN i.revision
             ELSE m.changed_by
         END
@@ -3756,8 +3717,8 @@ applied AS (
         CASE
             WHEN m.changed_by = i.revision THEN 1
             WHEN NOT (
-                (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
-                AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
+                LEAST(m.left_at, i.position) > m.hidden_through
+                AND LEAST(m.left_at, i.position) > m.joined_after
                 AND m.stays_away = 0
             ) THEN 4
             ELSE 2
@@ -3799,66 +3760,40 @@ SELECT
     q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
     q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
     q.kept_until, q.revision, COALESCE(r.results, '[]')
-FROM (
-    SELECT
-        r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
-        CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
-        CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
-        r.changed_at AS changed_at, r.synced AS synced,
-        CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
-        CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
-        CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
-        CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
-        CASE WHEN r.has_detail THEN r.detail END AS detail,
-        CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until,
-        r.revision AS revision, r.ord
-    FROM
-        unnest(
-            $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
-            $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
-            $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
-            $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
-            $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
-            $24::bigint[], $25::bigint[]
-        )
-    WITH ORDINALITY AS r(
-        user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
-        has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
-        erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes, conversations,
-        detail, has_detail, caller, has_caller, kept_until, revision, ord
+FROM
+    unnest(
+        $1::text[] COLLATE "C", $2::bytea[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[],
+        $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
+        $12::text[] COLLATE "C", $13::text[] COLLATE "C", $14::text[] COLLATE "C", $15::bigint[],
+        $16::bigint[]
     )
-) AS q
-    LEFT JOIN (
-        SELECT
-            i.user_id,
-            json_agg(
-                json_build_array(
-                    CASE
-                        WHEN m.user_id IS NULL THEN 3
-                        ELSE CASE
-                            WHEN m.changed_by = i.revision THEN 1
-                            WHEN NOT (
-                                (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
-                                AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
-                                AND m.stays_away = 0
-                            ) THEN 4
-                            ELSE 2
-                        END
+WITH ORDINALITY AS q(
+    user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+    erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, ord
+) LEFT JOIN (
+    SELECT
+        i.user_id,
+        json_agg(
+            json_build_array(
+                CASE
+                    WHEN m.user_id IS NULL THEN 3
+                    ELSE CASE
+                        WHEN m.changed_by = i.revision THEN 1
+                        WHEN NOT (
+                            LEAST(m.left_at, i.position) > m.hidden_through
+                            AND LEAST(m.left_at, i.position) > m.joined_after
+                            AND m.stays_away = 0
+                        ) THEN 4
+                        ELSE 2
                     END
-                )
-                ORDER BY i.ord
-            )::text AS results
-        FROM (
-            SELECT
-                r.revision AS revision, r.user_id AS user_id,
-                uuid_send(r.conversation_key) AS conversation_key, r.position AS position, r.ord
-            FROM unnest($26::bigint[], $27::text[] COLLATE "C", $28::uuid[], $29::bigint[])
-            WITH ORDINALITY AS r(revision, user_id, conversation_key, position, ord)
-        ) AS i
-            LEFT JOIN members AS m ON m.user_id = i.user_id
-            AND m.conversation_key = i.conversation_key
-        GROUP BY i.user_id
-    ) AS r ON r.user_id = q.user_id
+                END
+            )
+            ORDER BY i.ord
+        )::text AS results
+    FROM unnest($17::bigint[], $18::text[] COLLATE "C", $19::bytea[], $20::bigint[])
+    WITH ORDINALITY AS i(revision, user_id, conversation_key, position, ord) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key AND m.user_id = ANY($18::text[] COLLATE "POSIX")
+    GROUP BY i.user_id
+) AS r ON r.user_id = q.user_id
 RETURNING user_id, revision, results;
 
 -- settings.read.alone
@@ -3870,11 +3805,8 @@ earlier AS (
 ),
 input AS (
     SELECT *
-    FROM (
-        SELECT uuid_send(r.conversation_key) AS conversation_key, r.position AS position, r.ord
-        FROM unnest($16::uuid[], $17::bigint[])
-        WITH ORDINALITY AS r(conversation_key, position, ord)
-    ) AS i
+    FROM unnest($16::bytea[], $17::bigint[])
+    WITH ORDINALITY AS i(conversation_key, position, ord)
 ),
 raised AS (
     INSERT INTO users (user_id, revision)
@@ -3892,11 +3824,11 @@ targets AS MATERIALIZED (
 applied AS (
     UPDATE members AS m SET
         read_through = CASE
-            WHEN (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > GREATEST(m.read_through, m.joined_after) THEN (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END)
+            WHEN LEAST(m.left_at, i.position) > GREATEST(m.read_through, m.joined_after) THEN LEAST(m.left_at, i.position)
             ELSE m.read_through
         END,
         read_by = CASE
-            WHEN (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > GREATEST(m.read_through, m.joined_after) THEN i.revision
+            WHEN LEAST(m.left_at, i.position) > GREATEST(m.read_through, m.joined_after) THEN i.revision
             ELSE m.read_by
         END
     FROM targets AS i
@@ -3933,48 +3865,82 @@ UNION ALL
 SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
 FROM earlier;
 
+-- settings.read.apply
+UPDATE members AS m SET
+    read_through = CASE
+        WHEN LEAST(m.left_at, i.position) > GREATEST(m.read_through, m.joined_after) THEN LEAST(m.left_at, i.position)
+        ELSE m.read_through
+    END,
+    read_by = CASE
+        WHEN LEAST(m.left_at, i.position) > GREATEST(m.read_through, m.joined_after) THEN i.revision
+        ELSE m.read_by
+    END
+FROM (
+    SELECT *
+    FROM unnest($1::bigint[], $2::text[] COLLATE "C", $3::bytea[], $4::bigint[])
+    WITH ORDINALITY AS i(revision, user_id, conversation_key, position, ord)
+    ORDER BY user_id, conversation_key
+) AS i
+WHERE
+    m.user_id = i.user_id
+    AND m.conversation_key = i.conversation_key
+    AND m.user_id = ANY($2::text[] COLLATE "POSIX");
+
+-- settings.read.record
+INSERT INTO
+    changes (
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, results
+    )
+SELECT
+    q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
+    q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
+    q.kept_until, q.revision, COALESCE(r.results, '[]')
+FROM
+    unnest(
+        $1::text[] COLLATE "C", $2::bytea[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[],
+        $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
+        $12::text[] COLLATE "C", $13::text[] COLLATE "C", $14::text[] COLLATE "C", $15::bigint[],
+        $16::bigint[]
+    )
+WITH ORDINALITY AS q(
+    user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+    erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, ord
+) LEFT JOIN (
+    SELECT
+        i.user_id,
+        json_agg(
+            json_build_array(
+                CASE WHEN m.user_id IS NULL THEN 3 ELSE CASE WHEN m.read_by = i.revision THEN 1 ELSE 2 END END,
+                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.read_through END
+            )
+            ORDER BY i.ord
+        )::text AS results
+    FROM unnest($17::bigint[], $18::text[] COLLATE "C", $19::bytea[], $20::bigint[])
+    WITH ORDINALITY AS i(revision, user_id, conversation_key, position, ord) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key AND m.user_id = ANY($18::text[] COLLATE "POSIX")
+    GROUP BY i.user_id
+) AS r ON r.user_id = q.user_id
+RETURNING user_id, revision, results;
+
 -- settings.read.together
 WITH
 asked AS (
     SELECT *
-    FROM (
-        SELECT
-            r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
-            CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
-            CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
-            r.changed_at AS changed_at, r.synced AS synced,
-            CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
-            CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
-            CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
-            CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
-            CASE WHEN r.has_detail THEN r.detail END AS detail,
-            CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until, r.ord
-        FROM
-            unnest(
-                $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
-                $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
-                $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
-                $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
-                $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
-                $24::bigint[]
-            )
-        WITH ORDINALITY AS r(
-            user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
-            has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
-            erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes,
-            conversations, detail, has_detail, caller, has_caller, kept_until, ord
+    FROM
+        unnest(
+            $1::text[] COLLATE "C", $2::bytea[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[],
+            $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
+            $12::text[] COLLATE "C", $13::text[] COLLATE "C", $14::text[] COLLATE "C", $15::bigint[]
         )
-    ) AS q
+    WITH ORDINALITY AS q(
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, ord
+    )
 ),
 input AS (
     SELECT *
-    FROM (
-        SELECT
-            r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key,
-            r.position AS position, r.ord
-        FROM unnest($25::text[] COLLATE "C", $26::uuid[], $27::bigint[])
-        WITH ORDINALITY AS r(user_id, conversation_key, position, ord)
-    ) AS i
+    FROM unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[])
+    WITH ORDINALITY AS i(user_id, conversation_key, position, ord)
 ),
 earlier AS (
     SELECT
@@ -4002,11 +3968,11 @@ targets AS MATERIALIZED (
 applied AS (
     UPDATE members AS m SET
         read_through = CASE
-            WHEN (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > GREATEST(m.read_through, m.joined_after) THEN (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END)
+            WHEN LEAST(m.left_at, i.position) > GREATEST(m.read_through, m.joined_after) THEN LEAST(m.left_at, i.position)
             ELSE m.read_through
         END,
         read_by = CASE
-            WHEN (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > GREATEST(m.read_through, m.joined_after) THEN i.revision
+            WHEN LEAST(m.left_at, i.position) > GREATEST(m.read_through, m.joined_after) THEN i.revision
             ELSE m.read_by
         END
     FROM targets AS i
@@ -4055,11 +4021,8 @@ earlier AS (
 ),
 input AS (
     SELECT *
-    FROM (
-        SELECT uuid_send(r.conversation_key) AS conversation_key, r.position AS position, r.ord
-        FROM unnest($16::uuid[], $17::bigint[])
-        WITH ORDINALITY AS r(conversation_key, position, ord)
-    ) AS i
+    FROM unnest($16::bytea[], $17::bigint[])
+    WITH ORDINALITY AS i(conversation_key, position, ord)
 ),
 raised AS (
     INSERT INTO users (user_id, revision)
@@ -4085,8 +4048,8 @@ applied AS (
         CASE
             WHEN m.changed_by = i.revision THEN 1
             WHEN NOT (
-                (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
-                AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
+                LEAST(m.left_at, i.position) > m.hidden_through
+                AND LEAST(m.left_at, i.position) > m.joined_after
                 AND m.stays_away = 0
             ) THEN 4
             ELSE 2
@@ -4118,48 +4081,86 @@ UNION ALL
 SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
 FROM earlier;
 
+-- settings.unpin.apply
+UPDATE members AS m SET
+    pinned_at = CASE WHEN m.pinned_at IS NOT NULL THEN NULL ELSE m.pinned_at END,
+    changed_by = CASE WHEN m.pinned_at IS NOT NULL THEN i.revision ELSE m.changed_by END
+FROM (
+    SELECT *
+    FROM unnest($1::bigint[], $2::text[] COLLATE "C", $3::bytea[], $4::bigint[])
+    WITH ORDINALITY AS i(revision, user_id, conversation_key, position, ord)
+    ORDER BY user_id, conversation_key
+) AS i
+WHERE
+    m.user_id = i.user_id
+    AND m.conversation_key = i.conversation_key
+    AND m.user_id = ANY($2::text[] COLLATE "POSIX");
+
+-- settings.unpin.record
+INSERT INTO
+    changes (
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, results
+    )
+SELECT
+    q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
+    q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
+    q.kept_until, q.revision, COALESCE(r.results, '[]')
+FROM
+    unnest(
+        $1::text[] COLLATE "C", $2::bytea[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[],
+        $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
+        $12::text[] COLLATE "C", $13::text[] COLLATE "C", $14::text[] COLLATE "C", $15::bigint[],
+        $16::bigint[]
+    )
+WITH ORDINALITY AS q(
+    user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+    erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, ord
+) LEFT JOIN (
+    SELECT
+        i.user_id,
+        json_agg(
+            json_build_array(
+                CASE
+                    WHEN m.user_id IS NULL THEN 3
+                    ELSE CASE
+                        WHEN m.changed_by = i.revision THEN 1
+                        WHEN NOT (
+                            LEAST(m.left_at, i.position) > m.hidden_through
+                            AND LEAST(m.left_at, i.position) > m.joined_after
+                            AND m.stays_away = 0
+                        ) THEN 4
+                        ELSE 2
+                    END
+                END
+            )
+            ORDER BY i.ord
+        )::text AS results
+    FROM unnest($17::bigint[], $18::text[] COLLATE "C", $19::bytea[], $20::bigint[])
+    WITH ORDINALITY AS i(revision, user_id, conversation_key, position, ord) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key AND m.user_id = ANY($18::text[] COLLATE "POSIX")
+    GROUP BY i.user_id
+) AS r ON r.user_id = q.user_id
+RETURNING user_id, revision, results;
+
 -- settings.unpin.together
 WITH
 asked AS (
     SELECT *
-    FROM (
-        SELECT
-            r.user_id AS user_id, CASE WHEN r.has_request_id THEN r.request_id END AS request_id,
-            CASE WHEN r.has_request_digest THEN r.request_digest END AS request_digest,
-            CASE WHEN r.has_client_id THEN r.client_id END AS client_id, r.kind AS kind,
-            r.changed_at AS changed_at, r.synced AS synced,
-            CASE WHEN r.has_restorable_until THEN r.restorable_until END AS restorable_until,
-            CASE WHEN r.has_erasable_from THEN r.erasable_from END AS erasable_from,
-            CASE WHEN r.has_unlists THEN r.unlists END AS unlists,
-            CASE WHEN r.has_undoes THEN r.undoes END AS undoes, r.conversations AS conversations,
-            CASE WHEN r.has_detail THEN r.detail END AS detail,
-            CASE WHEN r.has_caller THEN r.caller END AS caller, r.kept_until AS kept_until, r.ord
-        FROM
-            unnest(
-                $1::text[] COLLATE "C", $2::bytea[], $3::boolean[], $4::bytea[], $5::boolean[],
-                $6::text[] COLLATE "C", $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[],
-                $11::bigint[], $12::boolean[], $13::bigint[], $14::boolean[], $15::bigint[],
-                $16::boolean[], $17::bigint[], $18::boolean[], $19::text[] COLLATE "C",
-                $20::text[] COLLATE "C", $21::boolean[], $22::text[] COLLATE "C", $23::boolean[],
-                $24::bigint[]
-            )
-        WITH ORDINALITY AS r(
-            user_id, request_id, has_request_id, request_digest, has_request_digest, client_id,
-            has_client_id, kind, changed_at, synced, restorable_until, has_restorable_until,
-            erasable_from, has_erasable_from, unlists, has_unlists, undoes, has_undoes,
-            conversations, detail, has_detail, caller, has_caller, kept_until, ord
+    FROM
+        unnest(
+            $1::text[] COLLATE "C", $2::bytea[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[],
+            $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
+            $12::text[] COLLATE "C", $13::text[] COLLATE "C", $14::text[] COLLATE "C", $15::bigint[]
         )
-    ) AS q
+    WITH ORDINALITY AS q(
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, ord
+    )
 ),
 input AS (
     SELECT *
-    FROM (
-        SELECT
-            r.user_id AS user_id, uuid_send(r.conversation_key) AS conversation_key,
-            r.position AS position, r.ord
-        FROM unnest($25::text[] COLLATE "C", $26::uuid[], $27::bigint[])
-        WITH ORDINALITY AS r(user_id, conversation_key, position, ord)
-    ) AS i
+    FROM unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[])
+    WITH ORDINALITY AS i(user_id, conversation_key, position, ord)
 ),
 earlier AS (
     SELECT
@@ -4195,8 +4196,8 @@ applied AS (
         CASE
             WHEN m.changed_by = i.revision THEN 1
             WHEN NOT (
-                (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
-                AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
+                LEAST(m.left_at, i.position) > m.hidden_through
+                AND LEAST(m.left_at, i.position) > m.joined_after
                 AND m.stays_away = 0
             ) THEN 4
             ELSE 2
@@ -4270,9 +4271,5 @@ WHERE "users"."user_id" = $1;
 SELECT
     i.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
     GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision
-FROM (
-    SELECT r.user_id AS user_id, r.ord
-    FROM unnest($1::text[] COLLATE "C")
-    WITH ORDINALITY AS r(user_id, ord)
-) AS i
-    LEFT JOIN users AS u ON u.user_id = i.user_id;
+FROM unnest($1::text[] COLLATE "C")
+WITH ORDINALITY AS i(user_id, ord) LEFT JOIN users AS u ON u.user_id = i.user_id AND u.user_id = ANY($1::text[] COLLATE "POSIX");

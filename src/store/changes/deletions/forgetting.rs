@@ -84,11 +84,15 @@ impl Statements {
     pub(in crate::store) fn new(dialect: Dialect) -> Self {
         use ColumnType::{Integer, Key};
         let user = dialect.after_rows("$1");
+        let routed = dialect.routed("m.user_id", "$1");
         let keys = |first| dialect.rows("i", first, &[("conversation_key", Key)]).0;
         let filed = dialect.json_rows(
             &["folder_id", "added_by", "ord"],
-            "(SELECT f.folder_id, f.added_by, f.ord FROM folder_conversations AS f \
-              WHERE f.user_id = m.user_id AND f.conversation_key = m.conversation_key) AS entries",
+            &format!(
+                "(SELECT f.folder_id, f.added_by, f.ord FROM folder_conversations AS f \
+                  WHERE f.user_id = m.user_id AND f.conversation_key = m.conversation_key{}) AS entries",
+                dialect.routed("f.user_id", "$1")
+            ),
         );
         let (entries, _) = dialect.rows(
             "i",
@@ -104,7 +108,7 @@ impl Statements {
             settings: format!(
                 "SELECT m.conversation_key, m.muted, m.marks, m.custom_data, {filed} AS filed \
                  FROM {} CROSS JOIN members AS m \
-                 WHERE m.user_id = {user} AND m.conversation_key = i.conversation_key",
+                 WHERE m.user_id = {user} AND m.conversation_key = i.conversation_key{routed}",
                 keys(2)
             ),
             unfile: format!(

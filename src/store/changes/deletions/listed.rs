@@ -156,7 +156,7 @@ fn page(dialect: Dialect) -> String {
          ), sized AS ( \
              SELECT {of_log}, octet_length(c.conversations) + octet_length(c.results) AS size \
              FROM found CROSS JOIN changes AS c \
-             WHERE c.user_id = {by_whole_key} AND c.revision = found.revision \
+             WHERE c.user_id = {by_whole_key} AND c.revision = found.revision{routed} \
          ), summed AS ( \
              SELECT s.*, SUM(s.size) OVER (ORDER BY s.revision DESC) AS sum FROM sized AS s \
          ) \
@@ -172,6 +172,7 @@ fn page(dialect: Dialect) -> String {
         of_log = columns("c.", listed()),
         of_page = columns("p.", listed()),
         by_whole_key = dialect.after("found.revision", &user),
+        routed = dialect.routed("c.user_id", &user),
     )
 }
 
@@ -185,8 +186,9 @@ fn standings(dialect: Dialect) -> String {
                            THEN {ENDED} \
                        ELSE {BENEATH} END AS bigint) AS standing \
          FROM {rows} CROSS JOIN members AS m \
-         WHERE m.user_id = {user} AND m.conversation_key = i.conversation_key",
+         WHERE m.user_id = {user} AND m.conversation_key = i.conversation_key{routed}",
         user = dialect.after_rows("$1"),
+        routed = dialect.routed("m.user_id", "$1"),
     )
 }
 

@@ -93,13 +93,14 @@ impl Statements {
         let user = dialect.after_rows("$1");
         let user_of_folder = dialect.after("f.ord", "$1");
         let owner_of_folder = dialect.after("f.ord", "f.user_id");
+        let routed = dialect.routed("m.user_id", "$1");
         let present = users::present(dialect);
         Self {
             add: format!(
                 "INSERT INTO folder_conversations \
                      (user_id, folder_id, conversation_key, added_by, ord) \
                  SELECT $1, $2, i.conversation_key, $3, i.ord FROM {} CROSS JOIN members AS m \
-                 WHERE m.user_id = {user} AND m.conversation_key = i.conversation_key \
+                 WHERE m.user_id = {user} AND m.conversation_key = i.conversation_key{routed} \
                  ON CONFLICT (user_id, folder_id, conversation_key) DO NOTHING \
                  RETURNING conversation_key",
                 keys(4)
@@ -113,7 +114,7 @@ impl Statements {
             // A conversation that was put in or taken out has received a setting.
             touch: format!(
                 "UPDATE members AS m SET changed_by = $2 FROM {} \
-                 WHERE m.user_id = {user} AND m.conversation_key = i.conversation_key",
+                 WHERE m.user_id = {user} AND m.conversation_key = i.conversation_key{routed}",
                 keys(3)
             ),
             counts: "SELECT (SELECT COUNT(*) FROM folders WHERE user_id = $1) AS folders, \
@@ -126,7 +127,7 @@ impl Statements {
                     "folder_conversations AS f CROSS JOIN members AS m",
                     format!(
                         "f.user_id = $1 AND m.user_id = {user_of_folder} \
-                         AND m.conversation_key = f.conversation_key"
+                         AND m.conversation_key = f.conversation_key{routed}"
                     ),
                 );
                 format!(
@@ -142,7 +143,7 @@ impl Statements {
             contents: format!(
                 "SELECT {columns} FROM folder_conversations AS f CROSS JOIN members AS m \
                  WHERE f.user_id = $1 AND f.folder_id = $2 \
-                 AND m.user_id = {user_of_folder} AND m.conversation_key = f.conversation_key \
+                 AND m.user_id = {user_of_folder} AND m.conversation_key = f.conversation_key{routed} \
                  ORDER BY f.added_by, f.ord"
             ),
             // One statement, so that the revision and the rows are of one moment.
@@ -153,7 +154,7 @@ impl Statements {
                  LEFT JOIN folder_conversations AS f \
                      ON f.user_id = d.user_id AND f.folder_id = d.folder_id \
                  LEFT JOIN members AS m \
-                     ON m.user_id = {owner_of_folder} AND m.conversation_key = f.conversation_key \
+                     ON m.user_id = {owner_of_folder} AND m.conversation_key = f.conversation_key{routed} \
                  ORDER BY d.folder_id, f.added_by, f.ord"
             ),
         }

@@ -9,6 +9,7 @@ use super::{Connections, unavailable};
 use crate::{
     config::DatabaseUrl,
     store::database::{
+        distribution::Layout,
         error::StoreError,
         pooled::Pool,
         session::{self, Session, Sessions},
@@ -40,6 +41,12 @@ impl Connections {
     pub(in crate::store) fn sessions(&self) -> Sessions {
         let session = self.session.as_ref();
         session.map_or(Sessions::Lasting, |session| session.sessions)
+    }
+
+    /// Where the tables are, as it was found or asked for.
+    pub(in crate::store) fn layout(&self) -> Layout {
+        let session = self.session.as_ref();
+        session.map_or(Layout::OneServer, |session| session.layout)
     }
 
     /// How a connection is made that keeps its session, and how that is set up; `None` where there is no

@@ -11,7 +11,7 @@ mod members;
 
 use std::{collections::HashMap, sync::Arc};
 
-use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, QueryResult, Value};
+use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult, Value};
 
 use super::{
     Append, AppendError, Appended, Refused,
@@ -35,7 +35,7 @@ use crate::{
     },
 };
 
-pub(super) use members::{MembersOf, ToChanged};
+pub(super) use members::{MembersOf, ToGroup};
 
 /// A message of a batch, for one conversation.
 #[derive(Debug, Clone)]
@@ -180,7 +180,7 @@ pub(super) fn incoming(batch: &[Arc<Append>], refused: &Refused) -> Vec<Incoming
 }
 
 impl Incoming {
-    fn stored_sender(&self) -> String {
+    pub(super) fn stored_sender(&self) -> String {
         self.append.to.stored_sender().to_owned()
     }
 
@@ -211,6 +211,13 @@ impl Places {
             refused: Refused::new(),
             members: MembersOf::new(),
         }
+    }
+
+    /// The messages that were stored now, each with its place.
+    pub(super) fn stored<'m>(&self, incoming: &'m [Incoming]) -> Vec<(&'m Incoming, Fresh)> {
+        let all = incoming.iter().zip(&self.placed);
+        all.filter_map(|(message, placed)| Some((message, placed.as_ref()?.fresh()?)))
+            .collect()
     }
 
     /// The message that a row is about, and where its place is noted.
@@ -252,8 +259,12 @@ impl Messages {
         now: Timestamp,
     ) -> Result<Places, StoreError> {
         let mut found = match &self.statements.append.placing {
-            Placing::AtOnce(statements) => {
-                self.place_at_once(transaction, statements, incoming, now)
+            Placing::AtOnce { at_once, steps } if self.database.is_distributed() => {
+                self.place_on_cluster(transaction, (at_once, steps), incoming, now)
+                    .await
+            }
+            Placing::AtOnce { at_once, .. } => {
+                self.place_at_once(transaction, at_once, incoming, now)
                     .await
             }
             Placing::InSteps(statements) => {
@@ -300,26 +311,19 @@ impl Messages {
                 in_large_group: now.is_large.0,
             }));
             if now.members_changed {
-                to_changed.push(ToChanged::of(message, now.is_large.0));
+                to_changed.push(ToGroup::of(message, now.is_large.0));
             } else {
                 found.note_members(message.key, &row)?;
             }
         }
-        self.note_changed(transaction, statements, &to_changed, &mut found)
+        self.look_up_members(transaction, statements, &to_changed, &mut found)
             .await?;
-        let names = named(overtaken);
-        if !names.is_empty() {
-            let names = Input::of(&names.iter());
-            let values = self.database.dialect.row_values(names.columns());
-            let erased = self.database.statement(&statements.erased_since, values);
-            if transaction.query_one_raw(erased).await?.is_some() {
-                return Err(stored_since());
-            }
-        }
+        self.refuse_erased(transaction, statements, overtaken)
+            .await?;
         Ok(found)
     }
 
-    async fn place_in_steps(
+    pub(super) async fn place_in_steps(
         &self,
         transaction: &DatabaseTransaction,
         statements: &Steps,
@@ -426,13 +430,8 @@ fn raises<'a>(messages: impl Iterator<Item = &'a Incoming>) -> HashMap<Conversat
 }
 
 /// The names of those of these messages that have one.
-fn named<'a>(messages: impl IntoIterator<Item = &'a Incoming>) -> Vec<Name> {
+pub(super) fn named<'a>(messages: impl IntoIterator<Item = &'a Incoming>) -> Vec<Name> {
     let messages = messages.into_iter();
     let named = messages.filter(|message| message.append.client_message_id.is_some());
     named.cloned().map(Name).collect()
-}
-
-/// Since the look-up another try has stored a message, and it was erased: running again finds it.
-fn stored_since() -> StoreError {
-    StoreError::Duplicate(DbErr::RecordNotInserted)
 }

@@ -2,7 +2,7 @@
 
 use super::{
     arrival::Arrival,
-    placing::{Incoming, Name, Position, Raise, ToChanged},
+    placing::{Incoming, Name, Position, Raise, ToGroup},
 };
 use crate::{
     domain::ConversationKind,
@@ -38,6 +38,9 @@ const NAMED: &str = "m.conversation_key = i.conversation_key \
 /// The kind of a group.
 const GROUP: i16 = stored_kind(ConversationKind::Group);
 
+/// The parameter that has the keys of names.
+const KEYS_OF_NAMES: usize = 2;
+
 /// Their texts.
 #[cfg_attr(test, derive(serde::Serialize))]
 pub(in crate::store) struct Statements {
@@ -48,7 +51,13 @@ pub(in crate::store) struct Statements {
 /// The conversations' side.
 #[cfg_attr(test, derive(serde::Serialize), serde(untagged))]
 pub(super) enum Placing {
-    AtOnce(AtOnce),
+    /// On a cluster in steps, too.
+    AtOnce {
+        #[cfg_attr(test, serde(flatten))]
+        at_once: AtOnce,
+        #[cfg_attr(test, serde(flatten))]
+        steps: Steps,
+    },
     InSteps(Steps),
 }
 
@@ -72,9 +81,12 @@ impl Statements {
         let (arrivals, _) = dialect.rows("i", 1, Shape::of::<Arrival>().columns());
         Self {
             placing: if dialect.changes_in_one_statement() {
-                Placing::AtOnce(at_once())
+                Placing::AtOnce {
+                    at_once: at_once(),
+                    steps: steps(dialect),
+                }
             } else {
-                Placing::InSteps(steps())
+                Placing::InSteps(steps(dialect))
             },
             // An insertion, also of rows that there are: that locks them in order, which an update does not
             // promise.
@@ -88,13 +100,13 @@ impl Statements {
 }
 
 /// The messages that have the names of the rows `i`, erased since or not.
-fn earlier(rows: &str) -> String {
+fn earlier(rows: &str, routed: &str) -> String {
     format!(
         "SELECT i.number, {columns}, NULL AS fingerprint \
-         FROM {rows} CROSS JOIN messages AS m WHERE {NAMED} \
+         FROM {rows} CROSS JOIN messages AS m WHERE {NAMED}{routed} \
          UNION ALL \
          SELECT i.number, m.seq, m.sender_user_id, m.send_time, NULL, NULL, m.fingerprint \
-         FROM {rows} CROSS JOIN erased_messages AS m WHERE {NAMED}",
+         FROM {rows} CROSS JOIN erased_messages AS m WHERE {NAMED}{routed}",
         columns = columns("m.", history::COLUMNS),
     )
 }
@@ -102,7 +114,7 @@ fn earlier(rows: &str) -> String {
 fn at_once() -> AtOnce {
     let (incoming, _) = Dialect::Postgres.rows("i", 3, Shape::of::<Incoming>().columns());
     let (names, _) = Dialect::Postgres.rows("i", 1, Shape::of::<Name>().columns());
-    let (changed, _) = Dialect::Postgres.rows("i", 1, Shape::of::<ToChanged>().columns());
+    let (changed, _) = Dialect::Postgres.rows("i", 1, Shape::of::<ToGroup>().columns());
     AtOnce {
         place: format!(
             "WITH input AS (SELECT * FROM {incoming}), \
@@ -149,19 +161,27 @@ fn at_once() -> AtOnce {
                 "AND g.user_id = p.sender_user_id"
             ),
             all = members("p", "json_agg(g.user_id)::text", ""),
-            earlier = earlier("input AS i"),
+            earlier = earlier("input AS i", ""),
             head = columns("", heads::COLUMNS),
         ),
+        // The look-up of a row is no join, so that it is by the whole key although the cluster is given a part of it.
         erased_since: format!(
-            "SELECT 1 AS one FROM {names} CROSS JOIN erased_messages AS m WHERE {NAMED} LIMIT 1"
+            "SELECT 1 AS one FROM {names} CROSS JOIN LATERAL ( \
+                 SELECT 1 FROM erased_messages AS m WHERE {NAMED}{routed} OFFSET 0) AS erased LIMIT 1",
+            routed = Dialect::Postgres.routed_to_keys("m.conversation_key", KEYS_OF_NAMES),
         ),
         members: format!(
-            "SELECT g.conversation_key, g.user_id FROM {changed} CROSS JOIN group_members AS g \
-             WHERE g.conversation_key = i.conversation_key AND i.is_large = 0 AND g.is_member = 1 \
+            "SELECT i.conversation_key, own.user_id FROM {changed} CROSS JOIN LATERAL ( \
+                 SELECT g.user_id FROM group_members AS g \
+                 WHERE g.conversation_key = i.conversation_key AND g.is_member = 1{routed} OFFSET 0) AS own \
+             WHERE i.is_large = 0 \
              UNION \
-             SELECT g.conversation_key, g.user_id FROM {changed} CROSS JOIN group_members AS g \
-             WHERE g.conversation_key = i.conversation_key AND i.is_large = 1 \
-             AND g.user_id = i.sender_user_id AND g.is_member = 1"
+             SELECT i.conversation_key, own.user_id FROM {changed} CROSS JOIN LATERAL ( \
+                 SELECT g.user_id FROM group_members AS g \
+                 WHERE g.conversation_key = i.conversation_key AND g.user_id = i.sender_user_id \
+                 AND g.is_member = 1{routed} OFFSET 0) AS own \
+             WHERE i.is_large = 1",
+            routed = Dialect::Postgres.routed_to_keys("g.conversation_key", 1),
         ),
     }
 }
@@ -174,13 +194,16 @@ fn members(of: &str, json: &str, condition: &str) -> String {
     )
 }
 
-fn steps() -> Steps {
-    let (names, _) = Dialect::Sqlite.rows("i", 1, Shape::of::<Name>().columns());
-    let (raises, _) = Dialect::Sqlite.rows("i", 2, Shape::of::<Raise>().columns());
+fn steps(dialect: Dialect) -> Steps {
+    let (names, _) = dialect.rows("i", 1, Shape::of::<Name>().columns());
+    let (raises, _) = dialect.rows("i", 2, Shape::of::<Raise>().columns());
     let messages = Shape::of::<Incoming>().beside(&Shape::of::<Position>());
-    let (messages, _) = Dialect::Sqlite.rows("i", 2, messages.columns());
+    let (messages, _) = dialect.rows("i", 2, messages.columns());
     Steps {
-        earlier: earlier(&names),
+        earlier: earlier(
+            &names,
+            &dialect.routed_to_keys("m.conversation_key", KEYS_OF_NAMES),
+        ),
         raise: format!(
             "INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time) \
              SELECT i.conversation_key, i.canonical_id, i.messages, $1 FROM {raises} WHERE TRUE \
@@ -194,15 +217,25 @@ fn steps() -> Steps {
                  i.payload_type, i.content, \
                  CASE WHEN i.client_message_id IS NOT NULL THEN i.send_time + $1 END \
              FROM {messages} \
-             RETURNING conversation_key, ( \
-                 SELECT CASE WHEN c.is_large = 1 THEN {sender} WHEN c.last_seq = messages.seq THEN {all} END \
-                 FROM conversations AS c WHERE c.conversation_key = messages.conversation_key) AS members",
-            sender = members(
-                "messages",
-                "json_array(g.user_id)",
-                "AND g.user_id = messages.sender_user_id"
-            ),
-            all = members("messages", "json_group_array(g.user_id)", ""),
+             RETURNING conversation_key, {} AS members",
+            members_of_stored(dialect)
         ),
     }
+}
+
+/// The members of the group of a message that was stored. A cluster looks up nothing in what an insertion returns.
+fn members_of_stored(dialect: Dialect) -> String {
+    if dialect.changes_in_one_statement() {
+        return "NULL::text".to_owned();
+    }
+    let sender = members(
+        "messages",
+        "json_array(g.user_id)",
+        "AND g.user_id = messages.sender_user_id",
+    );
+    let all = members("messages", "json_group_array(g.user_id)", "");
+    format!(
+        "(SELECT CASE WHEN c.is_large = 1 THEN {sender} WHEN c.last_seq = messages.seq THEN {all} END \
+          FROM conversations AS c WHERE c.conversation_key = messages.conversation_key)"
+    )
 }

@@ -29,8 +29,8 @@ use crate::{
 /// Members of groups: all of a small one, and of a large one those who send.
 pub(in super::super) type MembersOf = HashMap<ConversationKey, Vec<UserId>>;
 
-/// A message to a group whose members may have changed since the statement began.
-pub(in super::super) struct ToChanged {
+/// A message to a group whose members are looked up.
+pub(in super::super) struct ToGroup {
     key: ConversationKey,
     sender: String,
     is_large: bool,
@@ -43,7 +43,7 @@ struct Member {
     user_id: UserId,
 }
 
-impl InputRow for ToChanged {
+impl InputRow for ToGroup {
     const COLUMNS: &'static [InputColumn<Self>] = &[
         InputColumn::key("conversation_key", |message| message.key),
         InputColumn::text("sender_user_id", |message| message.sender.clone()),
@@ -51,8 +51,8 @@ impl InputRow for ToChanged {
     ];
 }
 
-impl ToChanged {
-    pub(super) fn of(message: &Incoming, is_large: bool) -> Self {
+impl ToGroup {
+    pub(in super::super) fn of(message: &Incoming, is_large: bool) -> Self {
         Self {
             key: message.key,
             sender: message.stored_sender(),
@@ -96,18 +96,18 @@ impl Places {
 }
 
 impl Messages {
-    /// Looks up the members of groups once more, and notes them.
-    pub(super) async fn note_changed(
+    /// Notes the members of the groups of these messages as they are now.
+    pub(in super::super) async fn look_up_members(
         &self,
         transaction: &DatabaseTransaction,
         statements: &AtOnce,
-        to_changed: &[ToChanged],
+        to_groups: &[ToGroup],
         found: &mut Places,
     ) -> Result<(), StoreError> {
-        if to_changed.is_empty() {
+        if to_groups.is_empty() {
             return Ok(());
         }
-        let rows = Input::of(&to_changed.iter());
+        let rows = Input::of(&to_groups.iter());
         let values = self.database.dialect.row_values(rows.columns());
         let members = self.database.statement(&statements.members, values);
         let rows = transaction.query_all_raw(members).await?;
