@@ -6,6 +6,7 @@ use sea_orm::ConnectOptions;
 use sqlx::{
     ConnectOptions as _, Connection as _, Postgres, Sqlite,
     pool::PoolOptions,
+    postgres::PgSslMode,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 use tokio::time::timeout;
@@ -82,9 +83,13 @@ async fn connect_sqlite(
 async fn connect_postgres(config: &DatabaseConfig) -> Result<Database, StoreError> {
     let urls = [Some(&config.url), config.direct_url.as_ref()];
     let addresses = (urls.into_iter().flatten()).filter_map(DatabaseUrl::postgres);
-    let mut is_protection_chosen = false;
+    let (mut is_protection_chosen, mut is_unchecked) = (false, false);
     for address in addresses {
         is_protection_chosen |= address.is_protection_chosen;
+        is_unchecked |= matches!(
+            address.options.get_ssl_mode(),
+            PgSslMode::Prefer | PgSslMode::Require
+        );
         if address.protection == Protection::None {
             tracing::warn!(
                 "the connection to the database leaves this machine and may be unencrypted, so its \
@@ -116,6 +121,11 @@ async fn connect_postgres(config: &DatabaseConfig) -> Result<Database, StoreErro
         Err(error) if is_protection_chosen && error.is_of_tls() => Err(unavailable(&format!(
             "{error}; over a network the database must prove who it is (sslmode=verify-full) unless the \
              database URL says otherwise: give its authority as sslrootcert, or another sslmode"
+        ))),
+        // The driver reads the key in the certificate with a library that knows no other version.
+        Err(error) if is_unchecked && error.is_of_tls() => Err(unavailable(&format!(
+            "{error}; in this sslmode nobody checks the certificate of the database, but it must be one of \
+             X.509 version 3 (Citus makes one of version 1): give the database another (ssl_cert_file)"
         ))),
         Err(error) => Err(error),
     }
