@@ -1,6 +1,8 @@
-//! PostgreSQL as people set it up: behind a pooler, with roles of few rights, with defaults of their own.
+//! PostgreSQL as people set it up: behind a pooler, with roles of few rights, with defaults of their own,
+//! and as a cluster.
 
 mod defaults;
+mod distributed;
 mod pooler;
 mod roles;
 

@@ -13,7 +13,7 @@ use conversation_service::store;
 use sea_orm::{ConnectionTrait as _, Database, DbErr};
 use tempfile::TempDir;
 
-use super::{postgres, proxy::Proxy, server::config};
+use super::{citus, postgres, proxy::Proxy, server::config};
 
 /// The databases that the service supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +37,9 @@ enum Place {
     Server {
         database: PostgresDatabase,
     },
+    Cluster {
+        _lent: citus::Lent,
+    },
     /// Somebody else deletes the database.
     Elsewhere,
 }
@@ -57,6 +60,9 @@ impl TestDatabase {
                 fs::write(copy.path(), original).expect("the file can be made");
                 Some(copy)
             }
+            Backend::Postgres if citus::is_there() => {
+                Some(Self::on_cluster(citus::Lent::emptied().await?))
+            }
             // Nobody would drop the original there.
             Backend::Postgres if postgres::is_shared() => Self::create(backend).await,
             Backend::Postgres => {
@@ -67,7 +73,7 @@ impl TestDatabase {
     }
 
     /// Creates an empty database, or returns `None` when this kind of database is not there, which was said
-    /// on standard error.
+    /// on standard error. On a cluster, its tables are there already, and are distributed.
     pub(crate) async fn create(backend: Backend) -> Option<Self> {
         match backend {
             Backend::Sqlite => {
@@ -79,7 +85,26 @@ impl TestDatabase {
                     place: Place::Directory { _files: files },
                 })
             }
+            Backend::Postgres if citus::is_there() => {
+                Some(Self::on_cluster(citus::Lent::distributed().await?))
+            }
             Backend::Postgres => Self::create_on_postgres("").await,
+        }
+    }
+
+    /// The same on the cluster, without tables, or `None` where there is none, which was said.
+    pub(crate) async fn create_on_cluster() -> Option<Self> {
+        if !citus::is_there_or_skipped() {
+            return None;
+        }
+        Some(Self::on_cluster(citus::Lent::without_tables().await?))
+    }
+
+    fn on_cluster(lent: citus::Lent) -> Self {
+        Self {
+            backend: Backend::Postgres,
+            url: lent.url().to_owned(),
+            place: Place::Cluster { _lent: lent },
         }
     }
 
@@ -113,6 +138,7 @@ impl TestDatabase {
                 let copy = Self::create_on_postgres(&template).await;
                 copy.expect("the server of the original")
             }
+            Place::Cluster { .. } => panic!("a cluster has no templates"),
             Place::Elsewhere => panic!("it is not known where it is"),
         }
     }
@@ -129,6 +155,13 @@ impl TestDatabase {
             url,
             place: Place::Elsewhere,
         }
+    }
+
+    /// The same database by the server that is the `number`th of the cluster, which somebody else deletes.
+    pub(crate) fn by_worker(&self, number: usize) -> Self {
+        let name = self.url.rsplit('/').next().expect("a database");
+        let servers = citus::urls().expect("it is on a cluster");
+        Self::at_url(self.backend, database_url(&servers[number], name))
     }
 
     /// A database that somebody else deletes.
@@ -207,7 +240,7 @@ impl Drop for PostgresDatabase {
 }
 
 /// Runs statements, one after the other, on a connection of their own.
-async fn execute(url: &str, statements: &[String]) -> Result<(), DbErr> {
+pub(super) async fn execute(url: &str, statements: &[String]) -> Result<(), DbErr> {
     let connection = Database::connect(url).await?;
     let mut done = Ok(());
     for statement in statements {
@@ -220,7 +253,7 @@ async fn execute(url: &str, statements: &[String]) -> Result<(), DbErr> {
 }
 
 /// The URL with its database replaced, user, host and parameters kept.
-fn database_url(url: &str, database: &str) -> String {
+pub(super) fn database_url(url: &str, database: &str) -> String {
     let (address, parameters) = match url.split_once('?') {
         Some((address, parameters)) => (address, format!("?{parameters}")),
         None => (url, String::new()),

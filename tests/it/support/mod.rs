@@ -13,6 +13,7 @@
 )]
 
 pub(crate) mod certificates;
+pub(crate) mod citus;
 pub(crate) mod client;
 pub(crate) mod clock;
 pub(crate) mod cluster;

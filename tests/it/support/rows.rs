@@ -8,6 +8,7 @@ use sea_orm::{
 use tokio::time::timeout;
 
 use super::{
+    citus,
     databases::{Backend, TestDatabase},
     stage::PATIENCE,
 };
@@ -23,9 +24,9 @@ impl Rows {
         let mut options = ConnectOptions::new(database.url());
         options.max_connections(1).sqlx_logging(false);
         let connection = Database::connect(options).await;
-        Self {
-            connection: connection.expect("the test database can be reached"),
-        }
+        let connection = connection.expect("the test database can be reached");
+        citus::allow_any_join(&connection).await;
+        Self { connection }
     }
 
     /// Runs statements that return nothing, separated by semicolons.
@@ -78,9 +79,17 @@ impl Rows {
     /// Asks how many statements wait for a lock of PostgreSQL's, in this test's database alone (the
     /// cluster serves other tests at the same time), until there are as many as there must be.
     pub(crate) async fn until_waiting(&self, holds: impl Fn(i64) -> bool) {
-        let waiting = "SELECT count(*) FROM pg_stat_activity \
-                       WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        self.until(waiting, holds).await;
+        // On a cluster it is the workers that wait.
+        let activity = if citus::is_there() {
+            "citus_stat_activity"
+        } else {
+            "pg_stat_activity"
+        };
+        let waiting = format!(
+            "SELECT count(*) FROM {activity} \
+             WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        );
+        self.until(&waiting, holds).await;
     }
 
     /// Waits until no transaction of others is under way in this test's database: PostgreSQL notices only after
@@ -184,13 +193,14 @@ const WHOLE: &[(&str, &str)] = &[
     ),
     (
         "members of groups whom the group does not know as they are",
-        "SELECT count(*) FROM members AS m LEFT JOIN group_members AS g \
+        // A cluster joins like this what lies in different places.
+        "SELECT count(*) FROM members AS m LEFT JOIN (SELECT * FROM group_members LIMIT 1000000) AS g \
          ON g.conversation_key = m.conversation_key AND g.user_id = m.user_id \
          WHERE m.kind = 2 AND (g.user_id IS NULL OR (g.is_member = 1) <> (m.left_at IS NULL))",
     ),
     (
         "members whom only the group knows",
-        "SELECT count(*) FROM group_members AS g LEFT JOIN members AS m \
+        "SELECT count(*) FROM group_members AS g LEFT JOIN (SELECT * FROM members LIMIT 1000000) AS m \
          ON m.user_id = g.user_id AND m.conversation_key = g.conversation_key WHERE m.user_id IS NULL",
     ),
     (

@@ -6,10 +6,14 @@ use std::{
 };
 
 use sea_orm::{
-    ConnectionTrait as _, Database, DatabaseConnection, DbBackend, QueryResult, Statement,
+    ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DbBackend, QueryResult,
+    Statement,
 };
 
-use super::databases::{Backend, TestDatabase};
+use super::{
+    citus,
+    databases::{Backend, TestDatabase},
+};
 
 /// A connection to a test's database that is not the service's.
 pub(crate) struct Stored {
@@ -21,9 +25,13 @@ pub(crate) struct Stored {
 impl Stored {
     /// Connects.
     pub(crate) async fn open(database: &TestDatabase) -> Self {
-        let connection = Database::connect(database.url()).await;
+        let mut options = ConnectOptions::new(database.url());
+        options.max_connections(1);
+        let connection = Database::connect(options).await;
+        let connection = connection.expect("the database accepts connections");
+        citus::allow_any_join(&connection).await;
         Self {
-            connection: connection.expect("the database accepts connections"),
+            connection,
             backend: database.backend(),
             url: database.url().to_owned(),
         }
