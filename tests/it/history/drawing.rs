@@ -40,6 +40,17 @@ pub(super) fn conversations() -> Vec<ConversationId> {
         .collect()
 }
 
+/// Whether a user only reads a conversation: the system's, the chat with the next user, and for one of them the
+/// groups. Only such a conversation is told to stay away: the user's own message would list it again, and nobody
+/// could say afterwards whether it came before the deletion or after it.
+fn only_reads(user: &str, id: &ConversationId) -> bool {
+    let next = USERS.iter().cycle().skip_while(|one| **one != user).nth(1);
+    let is_in_groups = user != USERS[3];
+    [SMALL_GROUP, LARGE_GROUP].map(group).contains(id) && !is_in_groups
+        || *id == system()
+        || next.is_some_and(|next| *id == c2c(*next))
+}
+
 /// Draws for one caller.
 pub(super) struct Drawing {
     caller: u64,
@@ -73,8 +84,7 @@ impl Drawing {
 
     fn message(&mut self, user: &str) -> Asked {
         let mut to = conversations();
-        // Nobody sends to the system.
-        to.pop();
+        to.retain(|id| !only_reads(user, id));
         let name = self.name();
         Asked::Message(SendMessageRequest {
             sender_user_id: user.to_owned(),
@@ -108,7 +118,16 @@ impl Drawing {
     }
 
     fn deletion(&mut self, recorder: &Recorder, user: &str) -> Asked {
-        let conversation_ids = self.victims();
+        let mut conversation_ids = self.victims();
+        let reappearance = if self.dice.random_ratio(1, 3) {
+            conversation_ids.retain(|id| only_reads(user, id));
+            Reappearance::Never
+        } else {
+            Reappearance::Unspecified
+        };
+        if conversation_ids.is_empty() {
+            conversation_ids.push(system());
+        }
         Asked::Change(Request::Delete(DeleteConversationsRequest {
             user_id: user.to_owned(),
             seen_through: self.seen(recorder, user, &conversation_ids),
@@ -117,8 +136,8 @@ impl Drawing {
             request_id: self.name(),
             client_id: self.one_of(&CLIENTS).to_owned(),
             sync_to_other_clients: self.one_of(&[None, Some(true), Some(true), Some(false)]),
-            reappearance: Reappearance::Unspecified.into(),
-            forget_settings: false,
+            reappearance: reappearance.into(),
+            forget_settings: self.dice.random_ratio(1, 4),
         }))
     }
 

@@ -1,7 +1,9 @@
 //! A message whose sending began after a deletion or clearing had ended is not touched by it, and a
-//! conversation whose newest message no deletion has reached is listed.
+//! conversation whose newest message no deletion has reached is listed, unless one has told it to stay away.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use conversation_service::proto::Reappearance;
 
 use super::{Rule, Violations, memberships};
 use crate::{
@@ -52,11 +54,15 @@ fn check_lists(
     violations: &mut Violations,
 ) {
     let mut hidden: BTreeMap<(&String, String), u64> = BTreeMap::new();
+    let mut told_to_stay_away = BTreeSet::new();
     for (request, answer) in history.calls.iter().filter_map(Call::changed) {
         if let (Request::Delete(request), Answer::Delete(answer)) = (request, answer) {
             for result in &answer.results {
                 let id = result.conversation_id.as_ref().expect("a result has it");
                 let name = (&request.user_id, shared_name(&request.user_id, id));
+                if request.reappearance() == Reappearance::Never {
+                    told_to_stay_away.insert(name.clone());
+                }
                 let through = hidden.entry(name).or_default();
                 *through = result.hidden_through.max(*through);
             }
@@ -74,7 +80,11 @@ fn check_lists(
                 .copied()
                 .unwrap_or_default();
             let newest = left.unwrap_or(newest);
-            let through = hidden.get(&(user, name.clone())).copied().unwrap_or(0);
+            let of_user = (user, name.clone());
+            let through = hidden.get(&of_user).copied().unwrap_or(0);
+            if told_to_stay_away.contains(&of_user) {
+                continue;
+            }
             if newest > through.max(joined) && !listed.contains(&name) {
                 violations.add(
                     Rule::Hiding,
