@@ -1,4 +1,6 @@
 //! Messages that arrive between a plan and its deletion, and while it runs: each keeps its conversation.
+//!
+//! `TEST_RACES` sets how many deletions race with messages.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +11,7 @@ use crate::support::{
     clock::TestClock,
     concurrently::concurrently,
     databases::{TestDatabase, on_every_database},
-    dice::{Dice, seed},
+    dice::{Dice, number, seed},
     ids::{c2c, group},
     server::TestServer,
 };
@@ -18,8 +20,9 @@ on_every_database!(a_message_after_the_plan_keeps_its_conversation);
 
 /// Where randomness begins, if `TEST_SEED` does not say otherwise.
 const SEED: u64 = 20_261_129;
-const ROUNDS: usize = 50;
-/// How many conversations a round has: every one is a race.
+/// How many deletions race, if `TEST_RACES` does not say otherwise.
+const RACES: usize = 50;
+/// How many conversations a deletion has beside the large groups.
 const CHATS: usize = 16;
 const LARGE_GROUPS: usize = 4;
 
@@ -47,7 +50,7 @@ async fn a_message_after_the_plan_keeps_its_conversation(database: TestDatabase)
     }
     let mut dice = Dice::new(seed(SEED));
     let mut kept = BTreeSet::new();
-    for _ in 0..ROUNDS {
+    for _ in 0..number("TEST_RACES", RACES) {
         round(&clients, &all, &mut dice, &mut kept).await;
     }
     assert!(
