@@ -162,6 +162,7 @@ async fn a_user_whose_changes_wait_for_the_client_for_too_long_ends_alone_and_re
 
     let mut again = UserWatches::new(&app);
     for (name, _) in &ended {
+        assert!(!watches.follows(&user(name)));
         again.add(user(name), Some(Revision::default()));
     }
     let resumed = until_the_end(&mut again, Duration::ZERO).await;
@@ -187,9 +188,88 @@ async fn nothing_more_is_read_before_what_was_read_is_taken() {
     while watches.next().await.is_some() {
         let read = watches.ready.len() + 16 * watches.reads;
         assert!(read <= names.len() + 16 * (READS + 1), "{read} wait");
+        assert!(watches.reads <= READS, "{} reads at once", watches.reads);
         let is_done = |watched: &Watched| matches!(watched.progress, Progress::Idle(_));
         if watches.ready.is_empty() && watches.users.values().all(is_done) {
             break;
         }
     }
+}
+
+#[tokio::test]
+async fn nothing_comes_of_a_user_that_was_removed_and_the_others_keep_their_order() {
+    let files = tempfile::tempdir().expect("a directory can be made");
+    let app = app(&files).await;
+    let mut watches = UserWatches::new(&app);
+    assert!(watches.is_empty());
+    follow(&mut watches, &["alice", "bob", "carol"]);
+    let first = watches.next().await;
+    assert!(
+        matches!(&first, Some(UserEntry::Event(one, _)) if *one == user("alice")),
+        "{first:?}"
+    );
+    // Bob's bookmark is ready, and so is carol's.
+    watches.remove(&user("bob"));
+    assert!(!watches.is_empty());
+    let rest = until_the_end(&mut watches, Duration::ZERO).await;
+    assert_eq!(rest, [("carol".to_owned(), Some(0))]);
+}
+
+#[tokio::test]
+async fn users_that_wait_to_be_looked_up_are_bounded_and_are_looked_up_together() {
+    let files = tempfile::tempdir().expect("a directory can be made");
+    let app = app(&files).await;
+    let mut watches = UserWatches::new(&app);
+    for number in 0..ADDED_AT_ONCE {
+        assert!(watches.has_room(), "after {number}");
+        watches.add(user(&format!("{number}")), None);
+    }
+    assert!(!watches.has_room());
+    watches.look_up();
+    assert!(watches.has_room());
+    watches.add(user("late"), None);
+    watches.look_up();
+    assert_eq!(watches.work.len(), 1, "the late one waits");
+    let entries = until_the_end(&mut watches, Duration::ZERO).await;
+    assert_eq!(entries.len(), ADDED_AT_ONCE + 1);
+}
+
+#[tokio::test]
+async fn users_that_cannot_be_looked_up_end_and_can_be_added_again() {
+    let files = tempfile::tempdir().expect("a directory can be made");
+    let app = app(&files).await;
+    let mut watches = UserWatches::new(&app);
+    let closed = app.store.clone().close().await;
+    closed.expect("nothing is under way");
+    for _ in 0..2 {
+        watches.add(user("alice"), None);
+        let entry = watches.next().await;
+        assert!(
+            matches!(entry, Some(UserEntry::Ended(_, UserEnd::Store(_)))),
+            "{entry:?}"
+        );
+        assert!(watches.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn bookmarks_of_users_that_have_gone_are_dropped_once_there_are_many() {
+    const STAY: usize = 100;
+    let files = tempfile::tempdir().expect("a directory can be made");
+    let app = app(&files).await;
+    let mut watches = UserWatches::new(&app);
+    for number in 0..STAY {
+        watches.add(user(&format!("{number}")), None);
+        watches.next().await;
+    }
+    let most = 2 * (STAY + 1) + ADDED_AT_ONCE;
+    for expected in STAY + 1..=most {
+        watches.add(user("guest"), None);
+        watches.next().await;
+        assert_eq!(watches.bookmarks.len(), expected);
+        watches.remove(&user("guest"));
+    }
+    watches.add(user("guest"), None);
+    watches.next().await;
+    assert_eq!(watches.bookmarks.len(), STAY + 1);
 }
