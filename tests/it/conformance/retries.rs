@@ -30,7 +30,7 @@ fn request_id(number: usize) -> String {
 }
 
 /// Alice has chats with bob, carol and dora, a group, and two folders.
-async fn furnish(client: &Client, clock: &TestClock) {
+pub(super) async fn furnish(client: &Client, clock: &TestClock) {
     client.join("crew", &["alice", "bob"]).await;
     client.send("bob", group("crew"), "hi").await;
     for sender in ["bob", "carol", "dora"] {
@@ -47,7 +47,7 @@ async fn furnish(client: &Client, clock: &TestClock) {
 }
 
 /// One of each kind of change, each of which changes something.
-fn every_change(client: &Client) -> Vec<(&'static str, Box<dyn AnyChange>)> {
+pub(super) fn every_change(client: &Client) -> Vec<(&'static str, Box<dyn AnyChange>)> {
     let ids = || [c2c("bob"), group("crew"), c2c("stranger")];
     let seen = client.read("alice", ids()).seen(c2c("bob"), 1);
     let all = client.read_all("alice").seen(group("crew"), 0);

@@ -3,6 +3,7 @@
 //! - [`following`]: the content of the stream, and where it begins;
 //! - [`synchronisation`]: which deletions other clients are notified of;
 //! - [`settings`]: the events of reads, settings and folders;
+//! - [`waking`]: every change wakes the watchers of its user;
 //! - [`trimming`]: watching from a revision that the log has forgotten;
 //! - [`oversized`]: changes of old that are too large for an event;
 //! - [`replicas`]: changes that are made elsewhere, with and without `NOTIFY`;
@@ -18,6 +19,7 @@ mod replicas;
 mod settings;
 mod synchronisation;
 pub(super) mod trimming;
+mod waking;
 
 use conversation_service::proto::{ConversationId, WatchConversationsResponse, change::Kind};
 

@@ -14,6 +14,7 @@ use crate::{
         clock::TestClock,
         databases::{TestDatabase, on_every_database},
         errors::{refused, violated},
+        rows::Rows,
         server::{TestServer, config},
         users::{Heard, adding},
         wire::{Wire, frame},
@@ -23,6 +24,7 @@ use crate::{
 on_every_database!(
     a_revision_that_is_ahead_ends_its_user_and_the_others_go_on,
     a_revision_older_than_the_log_ends_its_user_and_the_others_go_on,
+    what_comes_before_a_gap_in_the_log_is_sent_before_the_end,
     something_that_is_no_users_id_ends_nothing_but_itself,
     closing_the_sending_side_ends_the_stream_once_everything_known_is_sent,
     a_message_that_breaks_the_rules_ends_the_stream,
@@ -72,6 +74,22 @@ async fn a_revision_older_than_the_log_ends_its_user_and_the_others_go_on(databa
     client.delete("bob", of_bob).sync(true).await;
     assert_eq!(watcher.change().await.0, "bob");
     assert_eq!(watcher.follow("alice", Some(last)).await, last);
+}
+
+async fn what_comes_before_a_gap_in_the_log_is_sent_before_the_end(database: TestDatabase) {
+    let server = TestServer::start(&database, &TestClock::new()).await;
+    let client = server.client().await;
+    let ids = conversations(&client, "alice", 1).await;
+    there_and_back(&client, "alice", &ids, 2).await;
+    let rows = Rows::of(&database).await;
+    rows.run("DELETE FROM changes WHERE revision = 3").await;
+    let mut watcher = client.watch_users("").await;
+    assert_eq!(watcher.follow("alice", Some(0)).await, 0);
+    for revision in [1, 2] {
+        assert_eq!(watcher.change().await.1.revision, revision);
+    }
+    let status = watcher.ended("alice").await;
+    refused::<()>(Err(status), Code::OutOfRange, "REVISION_COMPACTED");
 }
 
 async fn something_that_is_no_users_id_ends_nothing_but_itself(database: TestDatabase) {

@@ -19,6 +19,7 @@ on_every_database!(
     adding_a_user_again_starts_anew_at_the_given_revision,
     nothing_follows_of_a_user_that_was_removed,
     bookmarks_come_at_intervals_for_each_user,
+    changes_of_others_do_not_put_a_bookmark_off,
     users_are_followed_who_have_changed_on_another_replica,
 );
 
@@ -150,6 +151,40 @@ async fn bookmarks_come_at_intervals_for_each_user(database: TestDatabase) {
             other => panic!("{other:?}"),
         }
     }
+}
+
+async fn changes_of_others_do_not_put_a_bookmark_off(database: TestDatabase) {
+    let mut config = config(&database);
+    config.watch.bookmark_interval = Duration::from_millis(200);
+    let server = TestServer::start_with(config, &TestClock::new()).await;
+    let client = server.client().await;
+    let mut watcher = client.watch_users("").await;
+    for user in ["alice", "bob"] {
+        watcher.follow(user, None).await;
+    }
+    let bookmarks = async {
+        let mut seen = 0;
+        while seen < 5 {
+            if let Heard::Bookmark(user, _) = watcher.next().await {
+                seen += usize::from(user == "alice");
+            }
+        }
+    };
+    // One comes long before the next bookmark is due.
+    let changes = async {
+        loop {
+            client.create_folder("bob", "folder", []).await;
+            client.delete_folder("bob", "folder").await;
+        }
+    };
+    let come = async {
+        tokio::select! {
+            () = bookmarks => {}
+            () = changes => {}
+        }
+    };
+    let come = tokio::time::timeout(Duration::from_secs(30), come).await;
+    come.expect("bookmarks come while another user changes");
 }
 
 async fn users_are_followed_who_have_changed_on_another_replica(database: TestDatabase) {
