@@ -11,7 +11,7 @@ use crate::support::{
     client::{Client, ids},
     databases::{TestDatabase, on_every_database},
     errors::{refused, violated},
-    ids::{c2c, system},
+    ids::{c2c, group, system},
     stage::Stage,
 };
 
@@ -19,6 +19,8 @@ on_every_database!(
     what_is_deleted_is_hidden_until_it_comes_back,
     each_hidden_one_has_its_entry_and_the_deletion_to_undo,
     hidden_ones_are_paged_by_activity_and_by_type,
+    hidden_groups_of_many_members_come_once_each_however_short_the_pages_are,
+    the_last_page_has_no_token_however_full_it_is,
     a_token_of_another_listing_is_refused,
 );
 
@@ -143,6 +145,42 @@ async fn hidden_ones_are_paged_by_activity_and_by_type(database: TestDatabase) {
     );
     let status = refused(unknown.await, Code::InvalidArgument, "INVALID_REQUEST");
     assert_eq!(violated(&status), ["page_size", "page_token", "types[0]"]);
+}
+
+async fn hidden_groups_of_many_members_come_once_each_however_short_the_pages_are(
+    database: TestDatabase,
+) {
+    let Stage { client, .. } = Stage::open(&database).await;
+    let mut members = vec!["alice", "bob"];
+    members.extend(["1", "2", "3", "4", "5", "6", "7", "8"]);
+    let mut expected = Vec::new();
+    for number in 0..4 {
+        let name = format!("hall {number}");
+        client.join(&name, &members).await;
+        client.send("bob", group(name.clone()), "hi").await;
+        expected.push(group(name));
+    }
+    client.delete("alice", expected.clone()).await;
+    for size in 1..=5 {
+        let hidden = client.hidden_in_pages("alice", &[], size).await;
+        let mut found = names(hidden.expect("it can be read").0);
+        found.sort_by_key(ToString::to_string);
+        assert_eq!(found, expected, "{size} on a page");
+    }
+}
+
+async fn the_last_page_has_no_token_however_full_it_is(database: TestDatabase) {
+    let Stage { client, .. } = Stage::open(&database).await;
+    for friend in ["bob", "carol"] {
+        client.send(friend, c2c("alice"), "hi").await;
+    }
+    client.delete("alice", ["bob", "carol"].map(c2c)).await;
+    let first = client.hidden_page("alice", &[], 1, String::new()).await;
+    let token = first.expect("it can be read").next_page_token;
+    for (size, token) in [(1, token), (2, String::new())] {
+        let last = client.hidden_page("alice", &[], size, token).await;
+        assert_eq!(last.expect("it can be read").next_page_token, "");
+    }
 }
 
 async fn a_token_of_another_listing_is_refused(database: TestDatabase) {

@@ -33,6 +33,7 @@ on_every_database!(
     a_page_token_is_short_however_long_the_arguments_are,
     a_page_token_of_another_request_is_refused,
     the_page_size_may_change_between_pages,
+    the_last_page_has_no_token_however_full_it_is,
 );
 
 /// The conversations that are fed in by SQL.
@@ -286,4 +287,20 @@ async fn the_page_size_may_change_between_pages(database: TestDatabase) {
         0,
         "reading changes nothing"
     );
+}
+
+async fn the_last_page_has_no_token_however_full_it_is(database: TestDatabase) {
+    let Stage { client, .. } = Stage::open(&database).await;
+    for friend in ["bob", "carol", "dora", "erin"] {
+        client.send(friend, c2c("alice"), "hi").await;
+    }
+    for (size, pages) in [(1, 4), (2, 2), (3, 2), (4, 1), (5, 1)] {
+        let (mut token, mut read) = (String::new(), 0);
+        while read == 0 || !token.is_empty() {
+            let page = client.list_page("alice", None, size, token).await;
+            token = page.expect("it can be read").next_page_token;
+            read += 1;
+        }
+        assert_eq!(read, pages, "{size} on a page");
+    }
 }

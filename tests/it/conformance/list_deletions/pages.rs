@@ -78,6 +78,32 @@ async fn pages_go_on_where_the_one_before_ended(database: TestDatabase) {
     assert_eq!(violated(&status), ["user_id"]);
 }
 
+async fn the_last_page_has_no_token_however_full_it_is(database: TestDatabase) {
+    let service = Service::start(&database).await;
+    service.chat("bob", &c2c("alice"), 1).await;
+    service.chat("carol", &c2c("alice"), 1).await;
+    for friend in ["bob", "carol"] {
+        service.client.delete("alice", [c2c(friend)]).await;
+    }
+    for restorable_only in [false, true] {
+        let page = |size, token| {
+            service.page(ListDeletionsRequest {
+                restorable_only,
+                ..asked(size, token)
+            })
+        };
+        let all = page(2, String::new()).await.expect("readable");
+        assert_eq!((all.deletions.len(), all.next_page_token.as_str()), (2, ""));
+        let first = page(1, String::new()).await.expect("readable");
+        assert_eq!(first.deletions.len(), 1);
+        let last = page(1, first.next_page_token).await.expect("readable");
+        assert_eq!(
+            (last.deletions.len(), last.next_page_token.as_str()),
+            (1, "")
+        );
+    }
+}
+
 async fn a_page_has_fewer_deletions_where_they_are_large(database: TestDatabase) {
     const LARGE: usize = 1_000;
     let service = Service::start(&database).await;
@@ -179,4 +205,5 @@ on_every_database!(
     pages_go_on_where_the_one_before_ended,
     a_page_has_fewer_deletions_where_they_are_large,
     a_page_looks_at_ten_thousand_changes_and_the_next_one_goes_on,
+    the_last_page_has_no_token_however_full_it_is,
 );
