@@ -10,7 +10,7 @@ use crate::support::{
     clock::TestClock,
     databases::{TestDatabase, on_every_database},
     errors::refused,
-    ids::c2c,
+    ids::{c2c, group},
     rounds::Rounds,
     rows::Rows,
     server::{TestServer, config},
@@ -64,6 +64,31 @@ async fn a_shorter_window_or_retention_does_not_end_an_earlier_undo(database: Te
     assert_eq!(client.history("alice", c2c("bob")).await.len(), 1);
     assert_eq!(client.history("alice", c2c("alice")).await.len(), 1);
     assert_eq!(client.listed("alice").await.len(), 2);
+}
+
+async fn what_an_earlier_clearing_took_outlives_a_later_one_and_its_undo(database: TestDatabase) {
+    let clock = TestClock::new();
+    let (_, client) = start(&database, &clock, WINDOW, RETENTION).await;
+    let rounds = Rounds::on(&database, &clock, RETENTION).await;
+    let crew = || [group("crew")];
+    client.join("crew", &["alice", "bob"]).await;
+    let mut clearings = Vec::new();
+    for words in ["hi", "there"] {
+        client.send("bob", group("crew"), words).await;
+        let clearing = client.clear_history("alice", crew()).await;
+        clearings.push(clearing.deletion_id);
+    }
+    for (clearing, messages) in clearings.iter().rev().zip([1, 2]) {
+        // Nobody else sees the messages from now on, and a round looks at them.
+        client.leave("crew", &["bob"]).await;
+        client.join("crew", &["bob"]).await;
+        clock.advance(SECOND);
+        assert_eq!(rounds.run().await.messages, 0);
+        let outcomes = client.restored("alice", clearing).await;
+        assert_eq!(outcomes, [RestorationOutcome::Restored]);
+        let history = client.history("alice", group("crew")).await;
+        assert_eq!(history.len(), messages);
+    }
 }
 
 async fn a_retry_is_known_for_as_long_as_was_promised_and_no_longer(database: TestDatabase) {
@@ -162,6 +187,7 @@ async fn a_clearing_is_kept_until_what_it_has_cleared_is_erased(database: TestDa
 }
 
 on_every_database!(
+    what_an_earlier_clearing_took_outlives_a_later_one_and_its_undo,
     a_shorter_window_or_retention_does_not_end_an_earlier_undo,
     a_retry_is_known_for_as_long_as_was_promised_and_no_longer,
     a_change_is_kept_while_it_can_be_undone_although_its_retention_is_shorter,
