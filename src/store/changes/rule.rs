@@ -113,8 +113,6 @@ const RECORDED_AND_EARLIER: &str = "SELECT TRUE AS is_new, user_id, revision, re
         conversations, detail FROM earlier";
 /// Whether `c`, of `changes`, was made by the request `q`.
 const OF_REQUEST: &str = "c.user_id = q.user_id AND c.request_id = q.request_id";
-/// How many parameters of the rows that are changed in steps come before those of their users.
-const USERS_OF_ROWS: usize = 1;
 
 /// The columns of `changes` but for `revision` and `results`, which become known with the change.
 fn known() -> Shape {
@@ -131,8 +129,9 @@ fn insert() -> String {
 impl Statements {
     pub(in crate::store) fn new(dialect: Dialect) -> Self {
         let pinned = dialect.by_index("members_pinned");
-        let (asked, _) = dialect.rows("q", 1, Shape::of::<Asked>().columns());
-        let routed = dialect.routed_to_any("c.user_id", 1);
+        let requests = Shape::of::<Asked>();
+        let (asked, _) = dialect.rows("q", 1, requests.columns());
+        let routed = dialect.routed_to_any("c.user_id", requests.array("user_id", 1));
         let recorded = known().beside(&Shape::of::<Raised>());
         let recorded = recorded.beside(&Shape::of::<Results>());
         let (keys, _) = dialect.rows("i", 4, &[("conversation_key", ColumnType::Key)]);
@@ -379,7 +378,7 @@ fn steps(dialect: Dialect, rule: &ChangeRule<'_>, shape: &Shape) -> Steps {
             "UPDATE members AS m SET {} FROM (SELECT * FROM {to_apply} ORDER BY user_id, conversation_key) AS i \
              WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key{}",
             of_target(&rule.set),
-            dialect.routed_to_any("m.user_id", 1 + USERS_OF_ROWS),
+            dialect.routed_to_any("m.user_id", rows.array("user_id", 1)),
         ),
         record: format!(
             "{insert} SELECT {changes}, COALESCE(r.results, '[]') FROM {made} LEFT JOIN \
@@ -387,7 +386,7 @@ fn steps(dialect: Dialect, rule: &ChangeRule<'_>, shape: &Shape) -> Steps {
                   ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key{routed} \
                   GROUP BY i.user_id) AS r ON r.user_id = q.user_id \
              RETURNING {NEWS}",
-            routed = dialect.routed_to_any("m.user_id", first + USERS_OF_ROWS),
+            routed = dialect.routed_to_any("m.user_id", rows.array("user_id", first)),
             insert = insert(),
             changes = changes.names("q."),
             results = dialect.json_array_of_arrays(&fields.join(", ")),

@@ -144,8 +144,18 @@ impl Shape {
 
     /// The parameter of this column of one row that is passed as it is.
     pub(in crate::store) fn parameter(&self, name: &str) -> String {
+        format!("${}", self.place(name) + 1)
+    }
+
+    /// The number of the parameter that is the array of this column, where PostgreSQL takes the rows from the
+    /// parameter `first` on.
+    pub(in crate::store) fn array(&self, name: &str, first: usize) -> usize {
+        first + self.place(name)
+    }
+
+    fn place(&self, name: &str) -> usize {
         let place = self.0.iter().position(|(column, _)| *column == name);
-        format!("${}", place.expect("the column is declared") + 1)
+        place.expect("the column is declared")
     }
 
     /// The parameters of one row that is passed as it is, from the first on.

@@ -38,9 +38,6 @@ const NAMED: &str = "m.conversation_key = i.conversation_key \
 /// The kind of a group.
 const GROUP: i16 = stored_kind(ConversationKind::Group);
 
-/// The parameter that has the keys of names.
-const KEYS_OF_NAMES: usize = 2;
-
 /// Their texts.
 #[cfg_attr(test, derive(serde::Serialize))]
 pub(in crate::store) struct Statements {
@@ -113,8 +110,9 @@ fn earlier(rows: &str, routed: &str) -> String {
 
 fn at_once() -> AtOnce {
     let (incoming, _) = Dialect::Postgres.rows("i", 3, Shape::of::<Incoming>().columns());
-    let (names, _) = Dialect::Postgres.rows("i", 1, Shape::of::<Name>().columns());
-    let (changed, _) = Dialect::Postgres.rows("i", 1, Shape::of::<ToGroup>().columns());
+    let (name, to_group) = (Shape::of::<Name>(), Shape::of::<ToGroup>());
+    let (names, _) = Dialect::Postgres.rows("i", 1, name.columns());
+    let (changed, _) = Dialect::Postgres.rows("i", 1, to_group.columns());
     AtOnce {
         place: format!(
             "WITH input AS (SELECT * FROM {incoming}), \
@@ -168,7 +166,8 @@ fn at_once() -> AtOnce {
         erased_since: format!(
             "SELECT 1 AS one FROM {names} CROSS JOIN LATERAL ( \
                  SELECT 1 FROM erased_messages AS m WHERE {NAMED}{routed} OFFSET 0) AS erased LIMIT 1",
-            routed = Dialect::Postgres.routed_to_keys("m.conversation_key", KEYS_OF_NAMES),
+            routed = Dialect::Postgres
+                .routed_to_keys("m.conversation_key", name.array("conversation_key", 1)),
         ),
         members: format!(
             "SELECT i.conversation_key, own.user_id FROM {changed} CROSS JOIN LATERAL ( \
@@ -181,7 +180,8 @@ fn at_once() -> AtOnce {
                  WHERE g.conversation_key = i.conversation_key AND g.user_id = i.sender_user_id \
                  AND g.is_member = 1{routed} OFFSET 0) AS own \
              WHERE i.is_large = 1",
-            routed = Dialect::Postgres.routed_to_keys("g.conversation_key", 1),
+            routed = Dialect::Postgres
+                .routed_to_keys("g.conversation_key", to_group.array("conversation_key", 1)),
         ),
     }
 }
@@ -195,14 +195,15 @@ fn members(of: &str, json: &str, condition: &str) -> String {
 }
 
 fn steps(dialect: Dialect) -> Steps {
-    let (names, _) = dialect.rows("i", 1, Shape::of::<Name>().columns());
+    let name = Shape::of::<Name>();
+    let (names, _) = dialect.rows("i", 1, name.columns());
     let (raises, _) = dialect.rows("i", 2, Shape::of::<Raise>().columns());
     let messages = Shape::of::<Incoming>().beside(&Shape::of::<Position>());
     let (messages, _) = dialect.rows("i", 2, messages.columns());
     Steps {
         earlier: earlier(
             &names,
-            &dialect.routed_to_keys("m.conversation_key", KEYS_OF_NAMES),
+            &dialect.routed_to_keys("m.conversation_key", name.array("conversation_key", 1)),
         ),
         raise: format!(
             "INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time) \
