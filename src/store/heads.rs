@@ -157,8 +157,38 @@ impl Heads {
             .await
     }
 
+    /// The heads of conversations that a user has: each has one.
+    pub(in crate::store) async fn of_known(
+        &self,
+        keys: Vec<ConversationKey>,
+    ) -> Result<HashMap<ConversationKey, Head>, StoreError> {
+        self.database
+            .retrying("heads", || async {
+                self.of_known_through(&self.database.pool(), keys.clone())
+                    .await
+            })
+            .await
+    }
+
     /// The same, on a connection that is at hand.
-    pub(in crate::store) async fn through(
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Contention`] on a cluster where a conversation of which the user's row was seen cannot be seen
+    /// yet: see [`half_committed`].
+    pub(in crate::store) async fn of_known_through(
+        &self,
+        connection: &impl ConnectionTrait,
+        keys: Vec<ConversationKey>,
+    ) -> Result<HashMap<ConversationKey, Head>, StoreError> {
+        let heads = self.through(connection, keys.clone()).await?;
+        if self.database.is_distributed() && !keys.iter().all(|key| heads.contains_key(key)) {
+            return Err(half_committed());
+        }
+        Ok(heads)
+    }
+
+    async fn through(
         &self,
         connection: &impl ConnectionTrait,
         keys: Vec<ConversationKey>,
@@ -228,6 +258,15 @@ impl Heads {
         });
         of_each.collect()
     }
+}
+
+/// The error for what a cluster has committed on one machine and not yet on another: a moment later it has.
+///
+/// A cluster commits each machine's part of a transaction by itself. So a user's row may be seen with a message whose
+/// conversation is still without it; no reader of one server sees that.
+pub(in crate::store) fn half_committed() -> StoreError {
+    let on_its_way = "the cluster has not committed it on all machines yet";
+    StoreError::Contention(DbErr::Custom(on_its_way.to_owned()))
 }
 
 /// The columns that [`keyed_head`] reads.

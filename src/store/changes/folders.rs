@@ -307,7 +307,7 @@ impl Folders {
         let rows = transaction.query_all_raw(statement).await?;
         let members = members::members(&rows)?;
         let keys = members.iter().map(|member| member.key).collect();
-        let heads = self.heads.through(transaction, keys).await?;
+        let heads = self.heads.of_known_through(transaction, keys).await?;
         members::listed_ids(user, &members, &heads)
     }
 }

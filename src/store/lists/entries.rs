@@ -1,8 +1,6 @@
 //! A user's rows, each with the newest message that has reached the user: by the copy in the row or, for the
 //! members of large groups, by the conversation's head.
 
-use std::collections::HashMap;
-
 use super::{
     Lists,
     members::{Latest, Member},
@@ -74,7 +72,7 @@ impl Lists {
     pub(super) async fn with_latest(&self, members: Vec<Member>) -> Result<Vec<Entry>, StoreError> {
         let without_copy = members.iter().filter(|member| member.latest.is_none());
         let keys = without_copy.map(|member| member.key).collect();
-        let mut heads = self.heads.of_keys(keys).await?;
+        let mut heads = self.heads.of_known(keys).await?;
         let entries = members.into_iter().map(|member| {
             Ok(Entry {
                 latest: member.latest_in(&heads)?,
@@ -104,7 +102,7 @@ impl Lists {
     ) -> Result<Vec<(ConversationId, Entry)>, StoreError> {
         let unknown = entries.iter().filter(|entry| entry.head.is_none());
         let keys = unknown.map(|entry| entry.member.key).collect();
-        let mut heads: HashMap<_, _> = self.heads.of_keys(keys).await?;
+        let mut heads = self.heads.of_known(keys).await?;
         let named = entries.into_iter().map(|mut entry| {
             let key = entry.member.key;
             if let Some(head) = entry.head.take() {

@@ -80,7 +80,7 @@ impl Lists {
             .into_iter()
             .partition(|member| member.latest.is_some());
         let keys = without_copy.iter().map(|member| member.key).collect();
-        let mut heads = self.heads.through(connection, keys).await?;
+        let mut heads = self.heads.of_known_through(connection, keys).await?;
         let mut first: Vec<(Member, Latest)> = Vec::with_capacity(with_copy.len());
         for member in with_copy {
             let latest = member.latest_in(&heads)?;
@@ -103,7 +103,7 @@ impl Lists {
 
         let keys = first.iter().map(|(member, _)| member.key);
         let missing = keys.filter(|key| !heads.contains_key(key)).collect();
-        heads.extend(self.heads.through(connection, missing).await?);
+        heads.extend(self.heads.of_known_through(connection, missing).await?);
         let first = first.into_iter().map(|(member, latest)| {
             Ok(Selected {
                 conversation_id: member.id_in(user, &heads)?,

@@ -20,7 +20,7 @@ use crate::{
             messages::{self, Column as C},
             value::{Content, Sender},
         },
-        heads::{self, keyed_head},
+        heads::{self, half_committed, keyed_head},
         lists::entries::Entry,
     },
 };
@@ -121,9 +121,11 @@ impl Messages {
             let visible = member.view.visible(latest.seq);
             // No message has this position.
             let newest = visible.map_or(Seq::ZERO, |visible| *visible.end());
-            (member.key, newest.to_stored())
+            (member.key, newest)
         };
-        let (keys, seqs): (Vec<_>, Vec<_>) = entries.iter().map(newest).unzip();
+        let asked: Vec<_> = entries.iter().map(newest).collect();
+        let keys = asked.iter().map(|(key, _)| *key).collect();
+        let seqs = asked.iter().map(|(_, seq)| seq.to_stored()).collect();
         let values = self
             .database
             .dialect
@@ -142,6 +144,12 @@ impl Messages {
                     if seq.is_some() {
                         messages.insert(key, message(row)?);
                     }
+                }
+                let is_behind = |(key, seq): &(ConversationKey, Seq)| {
+                    heads.get(key).is_none_or(|head| head.last_seq < *seq)
+                };
+                if self.database.is_distributed() && asked.iter().any(is_behind) {
+                    return Err(half_committed());
                 }
                 Ok((heads, messages))
             })

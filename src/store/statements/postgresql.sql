@@ -2841,15 +2841,22 @@ WHERE
 -- messages.append.placing.erased_since
 SELECT 1 AS one
 FROM unnest($1::bigint[], $2::bytea[], $3::text[] COLLATE "C", $4::text[] COLLATE "C")
-WITH ORDINALITY AS i(number, conversation_key, sender_user_id, client_message_id, ord) CROSS JOIN LATERAL (
-    SELECT 1
-    FROM erased_messages AS m
-    WHERE
-        m.conversation_key = i.conversation_key
-        AND m.sender_user_id = i.sender_user_id
-        AND m.client_message_id = i.client_message_id
-        AND m.conversation_key = ANY($2::bytea[]) OFFSET 0
-) AS erased
+WITH ORDINALITY AS i(number, conversation_key, sender_user_id, client_message_id, ord) CROSS JOIN erased_messages AS m
+WHERE
+    m.conversation_key = i.conversation_key
+    AND m.sender_user_id = i.sender_user_id
+    AND m.client_message_id = i.client_message_id
+LIMIT 1;
+
+-- messages.append.placing.erased_since_on_cluster
+SELECT 1 AS one
+FROM unnest($1::bigint[], $2::bytea[], $3::text[] COLLATE "C", $4::text[] COLLATE "C")
+WITH ORDINALITY AS i(number, conversation_key, sender_user_id, client_message_id, ord) CROSS JOIN erased_messages AS m
+WHERE
+    m.conversation_key = i.conversation_key
+    AND m.sender_user_id = i.sender_user_id
+    AND m.client_message_id = i.client_message_id
+    AND m.conversation_key = ANY($2::bytea[])
 LIMIT 1;
 
 -- messages.append.placing.insert

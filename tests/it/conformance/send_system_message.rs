@@ -45,7 +45,10 @@ async fn a_retry_stores_it_once_for_each_user(database: TestDatabase) {
     };
     let mut messages = client.messages.clone();
     let first = messages
-        .send_system_message(request(&["alice", "bob"], "notice"))
+        .send_system_message(request(
+            &["alice", "bob", "erin", "frank", "grace"],
+            "notice",
+        ))
         .await;
     let first = first.expect("accepted").into_inner().messages;
     // The one that did not have it gets it, and the others keep theirs.

@@ -148,7 +148,7 @@ impl Deletions {
         if !keys.iter().all(|key| known.contains(key)) {
             return Err(MatchingError::PlanMismatch);
         }
-        let heads = self.heads.through(transaction, keys).await?;
+        let heads = self.heads.of_known_through(transaction, keys).await?;
         let targets = planned.iter().map(|planned| {
             let key = key(planned);
             let head = heads.get(&key)?;

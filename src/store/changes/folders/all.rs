@@ -18,7 +18,7 @@ impl Folders {
         let (revision, filed) = self.filed(user).await?;
         let members = filed.iter().flat_map(|(_, members)| members);
         let keys = members.map(|member| member.key).collect();
-        let heads = self.heads.of_keys(keys).await?;
+        let heads = self.heads.of_known(keys).await?;
         let folders = filed.into_iter().map(|(name, members)| {
             Ok(Folder {
                 name,

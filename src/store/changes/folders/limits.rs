@@ -97,7 +97,7 @@ impl Folders {
         let keys: HashSet<_> = without_copy.iter().map(|(member, _)| member.key).collect();
         let heads = self
             .heads
-            .through(transaction, keys.into_iter().collect())
+            .of_known_through(transaction, keys.into_iter().collect())
             .await?;
         for (member, is_added) in without_copy {
             if member.view.is_listed(member.latest_in(&heads)?.seq) {

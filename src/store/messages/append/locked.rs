@@ -38,7 +38,8 @@ impl Messages {
         self.look_up_members(transaction, at_once, &to_groups, &mut found)
             .await?;
         let stored = stored.into_iter().map(|(message, _)| message).collect();
-        self.refuse_erased(transaction, at_once, stored).await?;
+        self.refuse_erased(transaction, &at_once.erased_since_on_cluster, stored)
+            .await?;
         Ok(found)
     }
 
@@ -46,7 +47,7 @@ impl Messages {
     pub(super) async fn refuse_erased(
         &self,
         transaction: &DatabaseTransaction,
-        statements: &AtOnce,
+        erased_since: &str,
         messages: Vec<&Incoming>,
     ) -> Result<(), StoreError> {
         let names = named(messages);
@@ -55,7 +56,7 @@ impl Messages {
         }
         let names = Input::of(&names.iter());
         let values = self.database.dialect.row_values(names.columns());
-        let erased = self.database.statement(&statements.erased_since, values);
+        let erased = self.database.statement(erased_since, values);
         match transaction.query_one_raw(erased).await? {
             Some(_) => Err(StoreError::Duplicate(DbErr::RecordNotInserted)),
             None => Ok(()),

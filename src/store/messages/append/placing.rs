@@ -318,7 +318,7 @@ impl Messages {
         }
         self.look_up_members(transaction, statements, &to_changed, &mut found)
             .await?;
-        self.refuse_erased(transaction, statements, overtaken)
+        self.refuse_erased(transaction, &statements.erased_since, overtaken)
             .await?;
         Ok(found)
     }

@@ -62,6 +62,8 @@ pub(super) enum Placing {
 pub(super) struct AtOnce {
     pub(super) place: String,
     pub(super) erased_since: String,
+    /// The same on a cluster, where the conversations of the messages may be on several machines.
+    pub(super) erased_since_on_cluster: String,
     /// The members of groups, once more.
     pub(super) members: String,
 }
@@ -162,13 +164,13 @@ fn at_once() -> AtOnce {
             earlier = earlier("input AS i", ""),
             head = columns("", heads::COLUMNS),
         ),
-        // The look-up of a row is no join, so that it is by the whole key although the cluster is given a part of it.
-        erased_since: format!(
-            "SELECT 1 AS one FROM {names} CROSS JOIN LATERAL ( \
-                 SELECT 1 FROM erased_messages AS m WHERE {NAMED}{routed} OFFSET 0) AS erased LIMIT 1",
-            routed = Dialect::Postgres
+        erased_since: erased_since(&names, ""),
+        erased_since_on_cluster: erased_since(
+            &names,
+            &Dialect::Postgres
                 .routed_to_keys("m.conversation_key", name.array("conversation_key", 1)),
         ),
+        // The look-up of a row is no join, so that it is by the whole key although the cluster is given a part of it.
         members: format!(
             "SELECT i.conversation_key, own.user_id FROM {changed} CROSS JOIN LATERAL ( \
                  SELECT g.user_id FROM group_members AS g \
@@ -184,6 +186,12 @@ fn at_once() -> AtOnce {
                 .routed_to_keys("g.conversation_key", to_group.array("conversation_key", 1)),
         ),
     }
+}
+
+fn erased_since(names: &str, routed: &str) -> String {
+    format!(
+        "SELECT 1 AS one FROM {names} CROSS JOIN erased_messages AS m WHERE {NAMED}{routed} LIMIT 1"
+    )
 }
 
 /// Members of the group of the row `of`, as JSON.
