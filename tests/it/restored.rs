@@ -10,7 +10,7 @@ use tonic::{Code, Status};
 use crate::support::{
     client::Client,
     clock::TestClock,
-    databases::{TestDatabase, on_every_database},
+    databases::{TestDatabase, on_one_server},
     errors::{reason, refused},
     ids::c2c,
     process::program,
@@ -18,7 +18,7 @@ use crate::support::{
     users::Heard,
 };
 
-on_every_database!(
+on_one_server!(
     after_a_restore_every_older_revision_and_page_token_is_answered_with_list_again,
     after_a_restore_what_the_backup_holds_goes_on,
     a_watcher_of_the_former_incarnation_has_to_list_again,

@@ -17,13 +17,13 @@ use std::{
 use tokio::time::timeout;
 
 use crate::support::{
-    databases::{Backend, TestDatabase, on_every_database, on_every_empty_database},
+    databases::{Backend, TestDatabase, on_every_database},
     process::program,
     rows::Rows,
     stage::PATIENCE,
 };
 
-on_every_empty_database!(migrating_makes_the_schema_and_can_be_repeated);
+on_every_database!(from create_on_one_server: migrating_makes_the_schema_and_can_be_repeated);
 
 on_every_database!(
     health_tells_by_its_exit_status_whether_a_server_serves,

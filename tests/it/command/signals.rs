@@ -13,13 +13,13 @@ use tonic_reflection::pb::v1::{
 use super::Serving;
 use crate::support::{
     client::Client,
-    databases::{TestDatabase, on_every_database},
+    databases::{TestDatabase, on_one_server},
     ids::{c2c, text},
     rows::{Rows, is_sqlite},
     stage::PATIENCE,
 };
 
-on_every_database!(
+on_one_server!(
     a_call_in_flight_is_finished_and_nothing_new_is_accepted,
     an_open_connection_does_not_hold_the_end_up,
     a_stream_that_goes_on_is_cut_when_the_drain_timeout_has_passed,

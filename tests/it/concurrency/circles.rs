@@ -67,7 +67,7 @@ pub(super) async fn assert_no_deadlock(database: &TestDatabase) {
     let rows = Rows::of(database).await;
     // A connection reports what it has counted at the latest when it ends.
     let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
-                  AND pid <> pg_backend_pid()";
+                  AND application_name = 'conversation-service'";
     rows.until(others, |count| count == 0).await;
     rows.run("SELECT pg_stat_clear_snapshot()").await;
     let deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";

@@ -12,14 +12,14 @@ use conversation_service::{
 };
 
 use crate::support::{
-    databases::{TestDatabase, on_every_database},
+    databases::{TestDatabase, on_one_server},
     process::program,
     rows::Rows,
     server::config,
     stage::clock_at,
 };
 
-on_every_database!(
+on_one_server!(
     a_schema_that_lacks_a_migration_in_between_is_refused,
     a_schema_that_holds_more_than_is_recorded_is_refused,
 );

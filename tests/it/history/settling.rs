@@ -62,7 +62,7 @@ pub(super) async fn serve(database: &TestDatabase) -> TestServer {
 async fn until_quiet(database: &TestDatabase, rows: &Rows) {
     if database.backend() == Backend::Postgres {
         let busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
-                    AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
+                    AND application_name = 'conversation-service'";
         rows.until(busy, |busy| busy == 0).await;
     }
 }

@@ -34,7 +34,7 @@ const NOTES: &str = "
 /// Sets `default` for the database. Returns how many transactions there were, and how many of them had
 /// `name` as `value`.
 async fn noted(default: &str, name: &str, value: &str) -> Option<(i64, i64)> {
-    let database = TestDatabase::create(Backend::Postgres).await?;
+    let database = TestDatabase::create_on_one_server(Backend::Postgres).await?;
     Some(noted_with(config(&database), &database, default, name, value).await)
 }
 
@@ -77,7 +77,7 @@ async fn what_is_acknowledged_is_on_disk_whatever_role_and_database_say() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn behind_a_pooler_what_is_acknowledged_is_on_disk_as_well() {
-    let Some(database) = TestDatabase::create(Backend::Postgres).await else {
+    let Some(database) = TestDatabase::create_on_one_server(Backend::Postgres).await else {
         return;
     };
     let Some(pooler) = PgBouncer::start(&database, "transaction", 5).await else {
@@ -101,7 +101,7 @@ async fn transactions_have_the_level_they_are_written_for_whatever_is_the_defaul
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_may_lose_acknowledged_changes_is_reported() {
     // The tests' own cluster never waits for its disk.
-    let Some(database) = TestDatabase::create(Backend::Postgres).await else {
+    let Some(database) = TestDatabase::create_on_one_server(Backend::Postgres).await else {
         return;
     };
     let rows = Rows::of(&database).await;

@@ -19,7 +19,7 @@ async fn set(database: &TestDatabase, setting: &str) {
 }
 
 async fn works_with(setting: &str) {
-    let Some(database) = TestDatabase::create(Backend::Postgres).await else {
+    let Some(database) = TestDatabase::create_on_one_server(Backend::Postgres).await else {
         return;
     };
     // A session from before: the default is not for it.
@@ -69,7 +69,7 @@ async fn time_zone_and_date_style_change_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_is_not_to_be_written_to_says_so() {
-    let Some(database) = TestDatabase::create(Backend::Postgres).await else {
+    let Some(database) = TestDatabase::create_on_one_server(Backend::Postgres).await else {
         return;
     };
     set(&database, "default_transaction_read_only = on").await;
@@ -82,7 +82,7 @@ async fn a_database_that_is_not_to_be_written_to_says_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_search_path_to_nowhere_says_so() {
-    let Some(database) = TestDatabase::create(Backend::Postgres).await else {
+    let Some(database) = TestDatabase::create_on_one_server(Backend::Postgres).await else {
         return;
     };
     set(&database, "search_path = nowhere").await;
@@ -95,7 +95,7 @@ async fn a_search_path_to_nowhere_says_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_schema_of_the_services_own_is_used() {
-    let Some(database) = TestDatabase::create(Backend::Postgres).await else {
+    let Some(database) = TestDatabase::create_on_one_server(Backend::Postgres).await else {
         return;
     };
     Rows::of(&database).await.run("CREATE SCHEMA chat").await;
@@ -109,7 +109,7 @@ async fn a_schema_of_the_services_own_is_used() {
 /// Otherwise a second, empty set of tables would be made, and everything would seem to be lost.
 #[tokio::test(flavor = "multi_thread")]
 async fn tables_that_the_search_path_hides_are_not_made_again() {
-    let Some(database) = TestDatabase::create(Backend::Postgres).await else {
+    let Some(database) = TestDatabase::create_on_one_server(Backend::Postgres).await else {
         return;
     };
     let Stage { client, server, .. } = Stage::open(&database).await;

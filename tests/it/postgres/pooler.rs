@@ -28,7 +28,7 @@ const FEW: u32 = 5;
 const ENOUGH: u32 = 40;
 
 async fn database() -> Option<TestDatabase> {
-    TestDatabase::create(Backend::Postgres).await
+    TestDatabase::create_on_one_server(Backend::Postgres).await
 }
 
 fn through(pooler: &PgBouncer, database: &TestDatabase) -> Config {

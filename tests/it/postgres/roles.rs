@@ -29,7 +29,7 @@ struct Roles {
 impl Roles {
     async fn create() -> Option<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let database = TestDatabase::create(Backend::Postgres).await?;
+        let database = TestDatabase::create_on_one_server(Backend::Postgres).await?;
         let number = format!(
             "{}_{}",
             std::process::id(),

@@ -44,7 +44,7 @@ const FORGET: &str = "
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rows_of_members_are_found_by_their_whole_key_whatever_the_statistics_say() {
-    let Some(database) = TestDatabase::create(Backend::Postgres).await else {
+    let Some(database) = TestDatabase::create_on_one_server(Backend::Postgres).await else {
         return;
     };
     let observed = Observed::open(&database).await;

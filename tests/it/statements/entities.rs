@@ -7,11 +7,11 @@ use sea_orm::QueryResult;
 
 use super::Observed;
 use crate::support::{
-    databases::{TestDatabase, on_every_database},
+    databases::{TestDatabase, on_one_server},
     rows::{Rows, is_sqlite},
 };
 
-on_every_database!(the_entities_are_the_migrated_schema);
+on_one_server!(the_entities_are_the_migrated_schema);
 
 /// The tables without an entity: the record of migrations, and SQLite's row about its own file.
 const BESIDE: [&str; 2] = ["conversation_schema", "vacuums"];

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use super::{FAMILIES, Observed, Place, places, tables, together, use_everything, written};
 use crate::support::{
-    databases::{TestDatabase, on_every_database},
+    databases::{TestDatabase, on_one_server},
     seed,
 };
 
-on_every_database!(
+on_one_server!(
     no_statement_names_tables_of_both_families,
     every_statement_names_its_users_or_conversations,
 );

@@ -11,13 +11,13 @@ use super::{
 };
 use crate::support::{
     client::Client,
-    databases::{TestDatabase, on_every_database},
+    databases::{TestDatabase, on_one_server},
     errors::reason,
     ids::{c2c, group, text},
     rows::{Rows, is_sqlite},
 };
 
-on_every_database!(
+on_one_server!(
     waiting_messages_are_stored_together_and_answered_as_if_alone,
     a_message_that_may_not_be_stored_fails_alone,
     a_message_that_the_database_refuses_fails_alone,

@@ -6,9 +6,9 @@ use conversation_service::{machine, metrics::Metrics};
 use prometheus_client::encoding::text;
 
 use super::{Observed, use_everything};
-use crate::support::databases::{TestDatabase, on_every_database};
+use crate::support::databases::{TestDatabase, on_one_server};
 
-on_every_database!(every_operation_is_in_the_reference);
+on_one_server!(every_operation_is_in_the_reference);
 
 const PAGE: &str = include_str!(concat!(
     env!("CARGO_MANIFEST_DIR"),

@@ -8,13 +8,13 @@ use serde_json::Value as Json;
 
 use super::{FAMILIES, Observed, tables, together, use_everything};
 use crate::support::{
-    databases::{TestDatabase, on_every_database},
+    databases::{TestDatabase, on_one_server},
     ids::c2c,
     rows::Rows,
     seed,
 };
 
-on_every_database!(every_statement_uses_an_index);
+on_one_server!(every_statement_uses_an_index);
 
 /// So much that reading all of a table would be noticed. Every conversation has two members, as most
 /// have. Autovacuum is off, so that no analysis of what was only half there outlives the one at the end.

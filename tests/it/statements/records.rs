@@ -12,12 +12,12 @@ use uuid::Uuid;
 use super::{Observed, together::at_once};
 use crate::support::{
     client::{AnyChange, Client},
-    databases::{TestDatabase, on_every_database},
+    databases::{TestDatabase, on_one_server},
     ids::c2c,
     rows::{Rows, is_sqlite},
 };
 
-on_every_database!(every_kind_of_change_leaves_the_same_row_alone_and_together);
+on_one_server!(every_kind_of_change_leaves_the_same_row_alone_and_together);
 
 /// As many as run together, and some more.
 const USERS: usize = 12;

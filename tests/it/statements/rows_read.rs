@@ -9,13 +9,13 @@ use serde_json::Value as Json;
 use super::{FAMILIES, Observed, recorder::Recorder};
 use crate::support::{
     client::{Client, active_since},
-    databases::{TestDatabase, on_every_database},
+    databases::{TestDatabase, on_one_server},
     ids::{c2c, group},
     rows::Rows,
     seed,
 };
 
-on_every_database!(
+on_one_server!(
     a_page_reads_what_it_shows_and_one_row_more_however_long_the_list_is,
     pins_fill_a_page_before_anything_else_is_read,
     a_page_reads_besides_it_only_the_rows_of_large_groups,

@@ -12,13 +12,13 @@ use super::Observed;
 use crate::support::{
     client::{AnyChange, Client},
     concurrently::concurrently,
-    databases::{TestDatabase, on_every_database},
+    databases::{TestDatabase, on_one_server},
     errors::reason,
     ids::c2c,
     rows::{Rows, is_sqlite},
 };
 
-on_every_database!(
+on_one_server!(
     waiting_requests_run_together_and_are_answered_as_if_alone,
     requests_of_one_user_are_carried_out_one_after_the_other,
     a_request_that_fails_does_not_fail_the_others,

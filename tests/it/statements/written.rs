@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Observed, together, use_everything};
 use crate::support::{
-    databases::{TestDatabase, on_every_database},
+    databases::{TestDatabase, on_one_server},
     rows::is_sqlite,
 };
 
-on_every_database!(every_statement_is_in_its_file);
+on_one_server!(every_statement_is_in_its_file);
 
 const SQLITE: &str = include_str!("../../../src/store/statements/sqlite.sql");
 const POSTGRES: &str = include_str!("../../../src/store/statements/postgresql.sql");

@@ -92,6 +92,25 @@ impl TestDatabase {
         }
     }
 
+    /// A database with today's tables on one server, also where there is a cluster.
+    pub(crate) async fn migrated_on_one_server(backend: Backend) -> Option<Self> {
+        if !citus::is_there() {
+            return Self::migrated(backend).await;
+        }
+        let database = Self::create_on_one_server(backend).await?;
+        let migrated = store::migrate(&config(&database).database).await;
+        migrated.expect("an empty database can be migrated");
+        Some(database)
+    }
+
+    /// The same, without tables.
+    pub(crate) async fn create_on_one_server(backend: Backend) -> Option<Self> {
+        match backend {
+            Backend::Sqlite => Self::create(backend).await,
+            Backend::Postgres => Self::create_on_postgres("").await,
+        }
+    }
+
     /// The same on the cluster, without tables, or `None` where there is none, which was said.
     pub(crate) async fn create_on_cluster() -> Option<Self> {
         if !citus::is_there_or_skipped() {
@@ -290,7 +309,7 @@ macro_rules! on_every_database {
     ($($name:ident),+ $(,)?) => {
         $crate::support::databases::on_every_database!(from migrated: $($name),+);
     };
-    (from $make:ident: $($name:ident),+) => {
+    (from $make:ident: $($name:ident),+ $(,)?) => {
         $(
             mod $name {
                 use crate::support::databases::{Backend, TestDatabase};
@@ -320,7 +339,15 @@ macro_rules! on_every_empty_database {
     };
 }
 
-pub(crate) use {on_every_database, on_every_empty_database};
+/// The same on one server, also where there is a cluster: for tests that count statements, do to the database what a
+/// cluster does not allow, or begin with tables from before there were clusters.
+macro_rules! on_one_server {
+    ($($name:ident),+ $(,)?) => {
+        $crate::support::databases::on_every_database!(from migrated_on_one_server: $($name),+);
+    };
+}
+
+pub(crate) use {on_every_database, on_every_empty_database, on_one_server};
 
 #[test]
 fn the_database_of_a_url_is_replaced_and_the_rest_is_kept() {

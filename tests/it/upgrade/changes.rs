@@ -8,7 +8,7 @@ use ring::digest::{SHA256, digest};
 
 use super::former::{Former, canonical};
 use crate::support::{
-    databases::{TestDatabase, on_every_empty_database},
+    databases::{TestDatabase, on_every_database},
     ids::c2c,
     rows::Rows,
 };
@@ -138,7 +138,8 @@ async fn a_retry_of_a_request_of_before_is_answered_from_its_record(database: Te
     assert_eq!(client.revision("alice").await, 1);
 }
 
-on_every_empty_database!(
+on_every_database!(
+    from create_on_one_server:
     data_that_was_cleared_together_with_others_is_read_as_empty,
     pins_and_folders_are_as_they_were,
     a_retry_of_a_request_of_before_is_answered_from_its_record,

@@ -8,7 +8,7 @@ use tonic::Code;
 use super::former::Former;
 use crate::support::{
     client::Client,
-    databases::{TestDatabase, on_every_empty_database},
+    databases::{TestDatabase, on_every_database},
     errors::refused,
     ids::c2c,
     rounds::Rounds,
@@ -205,7 +205,8 @@ async fn what_has_expired_and_was_erased_is_too_late(database: TestDatabase) {
     assert_eq!(client.listed("alice").await, []);
 }
 
-on_every_empty_database!(
+on_every_database!(
+    from create_on_one_server:
     the_last_deletion_of_a_conversation_can_be_undone,
     of_deletions_above_each_other_only_the_last_is_known_well_enough,
     what_was_undone_before_stays_so_and_what_was_beneath_stays_superseded,

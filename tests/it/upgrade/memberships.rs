@@ -4,13 +4,14 @@ use conversation_service::proto::{RestorationOutcome, SendMessageRequest, change
 
 use super::former::{Former, Sql};
 use crate::support::{
-    databases::{TestDatabase, on_every_empty_database},
+    databases::{TestDatabase, on_every_database},
     errors::reason,
     ids::{group, text},
     rows::Rows,
 };
 
-on_every_empty_database!(
+on_every_database!(
+    from create_on_one_server:
     what_was_deleted_before_joining_again_is_superseded,
     watermarks_of_who_has_joined_again_stand_where_the_membership_begins,
     what_was_undone_since_joining_is_still_restored,
