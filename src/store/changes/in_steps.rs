@@ -1,17 +1,17 @@
 //! Changes that are made in several statements of one transaction: all of them on SQLite and on a cluster; on one
 //! PostgreSQL those that may come to a limit, and those that do more than change rows of `members`.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
 use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult, Value};
 
 use super::{
-    Change, ChangeError, Changes, Made, in_order, missing, now,
-    parameters::{Raised, changes, raised, sorted},
+    Change, ChangeError, Changes, Made, missing, now,
+    parameters::{Raised, changes, raised},
     rule::{ChangeKind, Steps, Surplus},
 };
 use crate::{
-    domain::{ConversationKey, Revision},
+    domain::{ConversationKey, Revision, UserId},
     store::{
         database::{
             dialect::Column, error::StoreError, input::Input, observed::DatabaseTransaction,
@@ -30,13 +30,13 @@ struct Pins {
 }
 
 impl Changes {
-    /// Makes changes of any number of users.
+    /// Makes changes of any number of users, all of them or none.
     pub(super) async fn make_in_steps(
         &self,
         steps: &Steps,
-        batch: &[Arc<Change>],
-    ) -> Result<Vec<Made>, ChangeError> {
-        let mut new = sorted(batch);
+        changes: &[&Change],
+    ) -> Result<HashMap<UserId, Made>, ChangeError> {
+        let mut new = changes.to_vec();
         let begun = self.begin(&new).await?;
         new.retain(|change| !begun.earlier.contains_key(&change.origin.user));
         let revisions: Vec<i64> = new
@@ -50,7 +50,7 @@ impl Changes {
             .collect();
         if new.is_empty() {
             // The transaction is rolled back: on PostgreSQL a revision may have been raised in vain.
-            return Ok(in_order(batch, made)?);
+            return Ok(made);
         }
         let rows = self
             .apply_all(&transaction, steps, &new, &revisions)
@@ -63,7 +63,7 @@ impl Changes {
             made.insert(user, now);
         }
         transaction.commit().await?;
-        Ok(in_order(batch, made)?)
+        Ok(made)
     }
 
     /// Changes the users' rows, whose revisions have been raised to these. Returns the parameters that stand
@@ -116,7 +116,7 @@ impl Changes {
         change: &Change,
         revision: Revision,
     ) -> Result<(), ChangeError> {
-        let steps = kind.of_rows.steps();
+        let steps = &kind.of_rows.form.steps;
         let revisions = [revision.to_stored()];
         self.apply_all(transaction, steps, &[change], &revisions)
             .await?;
@@ -131,7 +131,7 @@ impl Changes {
         change: &Change,
         revision: Revision,
     ) -> Result<Recorded, StoreError> {
-        let steps = kind.of_rows.steps();
+        let steps = &kind.of_rows.form.steps;
         let revisions = [revision.to_stored()];
         let rows = self
             .database

@@ -2,16 +2,16 @@
 //!
 //! Every change is the same five steps: raise the user's revision, which also takes the user's lock;
 //! look whether its request was carried out before; update the user's rows of `members`; work out
-//! what happened to each conversation; record all that in `changes`. On PostgreSQL the five are one
+//! what happened to each conversation; record all that in `changes`. On one PostgreSQL the five are one
 //! statement, so one round trip; on SQLite and on a cluster they are statements of one transaction. Both are
 //! made here from one [`ChangeRule`], so a rule is written once; and both can make the changes of
 //! several users at once, when many come at once: see [`crate::store::database::coalesce`].
 //!
-//! A change that the limit of pins applies to is a transaction on PostgreSQL, too. A single statement
-//! sees the database as it was when it began; if it then waits for the user's lock, it would count the
-//! pins as they were before the change that it has waited for. For the same reason it may not see that
-//! its request was just carried out; then the request's name, which is unique, stops it, and it is run
-//! again.
+//! The one statement makes a change or does nothing. It does nothing for a request that was carried out before, and
+//! where the limit of pins may not leave room; then the change goes through the steps, whose transaction says
+//! what becomes of it. A single statement sees the database as it was when it began; if it then waits for the
+//! user's lock, it may not see that its request was just carried out. Then the request's name, which is unique,
+//! stops it, and it is run again.
 //!
 //! The recorded row is at once the response to a retry, the event for the user's other clients and
 //! the audit trail.
@@ -26,7 +26,7 @@ pub(super) mod settings;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult, Value};
+use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult, Statement, Value};
 
 use crate::{
     domain::{ConversationId, Origin, Revision, Synchronisation, Timestamp, UserId},
@@ -47,8 +47,8 @@ use crate::{
 
 pub(in crate::store) use begun::BegunOne;
 use parameters::{Raised, Results, changes, owned, sorted};
+use rule::{AtOnce, Form, OfRows};
 pub(in crate::store) use rule::{ChangeKind, ChangeRule, ResultField, Statements, Surplus};
-use rule::{Form, OfRows, Steps};
 
 /// One change to make.
 #[derive(Debug, Clone)]
@@ -188,96 +188,82 @@ impl Changes {
         }
     }
 
-    /// Makes changes, all of them or none. No two are of one user.
+    /// Makes changes, each all or nothing. No two are of one user.
     async fn make(
         &self,
         name: &'static str,
         kind: &OfRows,
         batch: &[Arc<Change>],
     ) -> Result<Vec<Made>, ChangeError> {
-        let is_distributed = self.database.is_distributed();
-        let made = self
+        let sorted = sorted(batch);
+        let mut made = self
             .database
-            .retrying(name, || async {
-                match (&kind.form, batch) {
-                    (Form::OneStatement { steps, .. } | Form::Steps(steps), batch)
-                        if is_distributed =>
-                    {
-                        self.make_in_steps(steps, batch).await
-                    }
-                    (Form::OneStatement { alone, .. }, [change]) => {
-                        Ok(vec![self.make_alone(alone, change).await?])
-                    }
-                    (Form::OneStatement { together, .. }, batch) => {
-                        Ok(self.make_together(together, batch).await?)
-                    }
-                    (Form::Steps(steps), batch) => match self.make_at_once(steps, batch).await? {
-                        Some(made) => Ok(vec![made]),
-                        None => self.make_in_steps(steps, batch).await,
-                    },
-                }
-            })
+            .retrying(name, || self.make_at_once(&kind.form, &sorted))
             .await?;
-        for (change, made) in batch.iter().zip(&made) {
+        let left = sorted.iter().copied();
+        let left: Vec<_> = left
+            .filter(|change| !made.contains_key(&change.origin.user))
+            .collect();
+        if !left.is_empty() {
+            let in_steps = || self.make_in_steps(&kind.form.steps, &left);
+            made.extend(self.database.retrying(name, in_steps).await?);
+        }
+        let in_order = batch.iter().map(|change| {
+            let made = made.remove(&change.origin.user).ok_or_else(missing)?;
             if matches!(made, Made::Now(..)) {
                 self.database.metrics.changed(change.kind.name());
             }
-        }
-        Ok(made)
+            Ok(made)
+        });
+        in_order.collect()
     }
 
-    async fn make_alone(&self, sql: &str, change: &Change) -> Result<Made, StoreError> {
-        let statement = self.database.statement(sql, self.parameters_alone(change));
-        let row = self.database.pool().query_one_raw(statement).await?;
-        Ok(made(row.ok_or_else(missing)?)?.1)
-    }
-
-    /// Makes a change to which a limit applies in one statement, if there is one and there is room for sure.
+    /// Makes those changes that are one statement, alone or together.
     async fn make_at_once(
         &self,
-        steps: &Steps,
-        batch: &[Arc<Change>],
-    ) -> Result<Option<Made>, StoreError> {
-        let (Some(sql), [change]) = (&steps.at_once, batch) else {
-            return Ok(None);
+        form: &Form,
+        changes: &[&Change],
+    ) -> Result<HashMap<UserId, Made>, StoreError> {
+        let at_once = form.at_once.as_ref();
+        let statement = match (at_once.filter(|_| !self.database.is_distributed()), changes) {
+            (None, _) => None,
+            (Some(AtOnce { alone, .. }), [change]) => self.alone(alone, form.steps.surplus, change),
+            (Some(AtOnce { together, .. }), changes) => {
+                let together = together.as_ref();
+                together.map(|together| self.together(together, changes))
+            }
         };
-        let limit = change.pin_limit;
-        // The statement would find no room, whatever is pinned.
-        if u32::try_from(change.conversations.len()).is_ok_and(|count| count > limit) {
-            return Ok(None);
-        }
+        let Some(statement) = statement else {
+            return Ok(HashMap::new());
+        };
+        let rows = self.database.pool().query_all_raw(statement).await?;
+        rows.iter().map(now).collect()
+    }
+
+    /// The statement that makes a change by itself; `None` if there cannot be room for it, whatever is pinned.
+    fn alone(&self, sql: &str, surplus: Option<Surplus>, change: &Change) -> Option<Statement> {
         let mut values = self.parameters_alone(change);
-        values.push(i64::from(limit).into());
-        let row = self
-            .database
-            .pool()
-            .query_one_raw(self.database.statement(sql, values))
-            .await?;
-        let made = row.map(made).transpose()?;
-        Ok(made.map(|(_, made)| made))
+        if surplus.is_some() {
+            let limit = change.pin_limit;
+            if u32::try_from(change.conversations.len()).is_ok_and(|count| count > limit) {
+                return None;
+            }
+            values.push(i64::from(limit).into());
+        }
+        Some(self.database.statement(sql, values))
+    }
+
+    fn together(&self, sql: &str, sorted: &[&Change]) -> Statement {
+        let dialect = self.database.dialect;
+        let mut values = dialect.row_values(changes(sorted, self.database.retention).columns());
+        values.extend(dialect.row_values(owned(sorted).columns()));
+        self.database.statement(sql, values)
     }
 
     fn parameters_alone(&self, change: &Change) -> Vec<Value> {
         let mut values = changes(&[change], self.database.retention).into_scalars();
         values.extend(self.database.dialect.row_values(change.input.columns()));
         values
-    }
-
-    async fn make_together(
-        &self,
-        sql: &str,
-        batch: &[Arc<Change>],
-    ) -> Result<Vec<Made>, StoreError> {
-        let sorted = sorted(batch);
-        let mut values = self
-            .database
-            .dialect
-            .row_values(changes(&sorted, self.database.retention).columns());
-        values.extend(self.database.dialect.row_values(owned(&sorted).columns()));
-        let statement = self.database.statement(sql, values);
-        let rows = self.database.pool().query_all_raw(statement).await?;
-        let made = rows.into_iter().map(made).collect::<Result<_, _>>()?;
-        in_order(batch, made)
     }
 
     /// Records a change whose results were worked out by the caller.
@@ -296,25 +282,6 @@ impl Changes {
             .statement(&self.statements.record, row.into_scalars());
         transaction.execute_raw(statement).await?;
         change.recorded(revision, results)
-    }
-}
-
-/// The result of each of these changes.
-fn in_order(
-    batch: &[Arc<Change>],
-    mut made: HashMap<UserId, Made>,
-) -> Result<Vec<Made>, StoreError> {
-    let in_order = batch.iter().map(|change| made.remove(&change.origin.user));
-    in_order.collect::<Option<_>>().ok_or_else(missing)
-}
-
-/// Reads what a single statement returns of a change, with its user.
-fn made(row: QueryResult) -> Result<(UserId, Made), StoreError> {
-    let of_row = Row::of(entity::changes::Entity, &row);
-    if of_row.get("is_new")? {
-        now(&row)
-    } else {
-        Ok((of_row.get("user_id")?, Made::Earlier(row)))
     }
 }
 

@@ -19,11 +19,14 @@ use crate::store::{
 
 /// The rule that distinguishes one kind of change: SQL over `m`, the user's row of `members`, `i`, the row
 /// of the request, which has a `conversation_key`, and `{revision}`, the revision that the change makes.
-pub(in crate::store) struct ChangeRule<'a> {
+pub(in crate::store) struct ChangeRule {
     /// The `SET` clause of the update of `m`.
     pub(in crate::store) set: String,
     /// The numbers that are recorded for each conversation, worked out after the update.
-    pub(in crate::store) results: &'a [ResultField<'a>],
+    pub(in crate::store) results: Vec<ResultField>,
+    /// Values that `results` name: a table expression of one row over `m` as it is after the update, `i` and
+    /// `{revision}`.
+    pub(in crate::store) named: Option<String>,
     /// The treatment of pins beyond the limit; `None` for a rule that pins nothing.
     pub(in crate::store) surplus: Option<Surplus>,
 }
@@ -39,9 +42,8 @@ pub(in crate::store) enum Surplus {
 }
 
 /// One number that is recorded for each conversation of a change.
-pub(in crate::store) struct ResultField<'a> {
-    pub(in crate::store) name: &'a str,
-    /// Worked out from `m` as it is after the update, `i` and `{revision}`.
+pub(in crate::store) struct ResultField {
+    /// Worked out from `m` as it is after the update, `i`, `{revision}` and what the rule names.
     pub(in crate::store) sql: String,
     /// The value where the user has no such row; `None` for a number that may be missing anyway.
     pub(in crate::store) absent: Option<i64>,
@@ -66,27 +68,32 @@ pub(super) struct OfRows {
     pub(super) queue: Coalescer<Change, Made, ChangeError>,
 }
 
-#[cfg_attr(test, derive(serde::Serialize), serde(untagged))]
-pub(super) enum Form {
-    /// A change is one statement, and so are the changes of several users. Not on a cluster: it would make each
-    /// part of such a statement by itself, hand what the parts return from machine to machine, and take several
-    /// times as long as for the steps.
-    OneStatement {
-        alone: String,
-        together: String,
-        #[cfg_attr(test, serde(flatten))]
-        steps: Steps,
-    },
-    /// Changes are several statements of one transaction.
-    Steps(Steps),
+/// The statements of a kind of change.
+#[cfg_attr(test, derive(serde::Serialize))]
+pub(super) struct Form {
+    /// On one PostgreSQL, for a kind that changes nothing but rows of `members`. A cluster would make each part of
+    /// such a statement by itself, hand what the parts return from machine to machine, and take several times as
+    /// long as for the steps.
+    #[cfg_attr(test, serde(flatten, skip_serializing_if = "Option::is_none"))]
+    pub(super) at_once: Option<AtOnce>,
+    #[cfg_attr(test, serde(flatten))]
+    pub(super) steps: Steps,
 }
 
+/// Statements each of which makes and records changes. They change nothing and return nothing for a change whose
+/// request was carried out before, or for which there may be no room: the steps tell what becomes of it.
+#[cfg_attr(test, derive(serde::Serialize))]
+pub(super) struct AtOnce {
+    /// One change.
+    pub(super) alone: String,
+    /// Changes of several users, where no limit applies.
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
+    pub(super) together: Option<String>,
+}
+
+/// Changes as several statements of one transaction.
 #[cfg_attr(test, derive(serde::Serialize))]
 pub(super) struct Steps {
-    /// One change as one statement, where that is sure to leave no more pins than the limit allows. Otherwise it
-    /// changes nothing and returns nothing.
-    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
-    pub(super) at_once: Option<String>,
     pub(super) apply: String,
     pub(super) record: String,
     #[cfg_attr(test, serde(skip))]
@@ -105,12 +112,6 @@ pub(in crate::store) struct Statements {
 
 /// The columns that are read of a change that was just made: the rest is known.
 const NEWS: &str = "user_id, revision, results";
-/// One result of changes `recorded` just now and `earlier`. Of the former only [`NEWS`] are read.
-const RECORDED_AND_EARLIER: &str = "SELECT TRUE AS is_new, user_id, revision, results, \
-        NULL::bytea AS request_digest, NULL::smallint AS kind, NULL::bigint AS restorable_until, \
-        NULL::text AS conversations, NULL::text AS detail FROM recorded \
-    UNION ALL SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, \
-        conversations, detail FROM earlier";
 /// Whether `c`, of `changes`, was made by the request `q`.
 const OF_REQUEST: &str = "c.user_id = q.user_id AND c.request_id = q.request_id";
 
@@ -169,29 +170,23 @@ impl Statements {
 }
 
 impl<R: InputRow> ChangeKind<R> {
-    pub(in crate::store) fn new(dialect: Dialect, rule: &ChangeRule<'_>) -> Self {
+    pub(in crate::store) fn new(dialect: Dialect, rule: &ChangeRule) -> Self {
         let shape = Shape::of::<R>();
-        let form = match rule.surplus {
-            None if dialect.changes_in_one_statement() => Form::OneStatement {
-                alone: at_once(rule, &shape),
-                together: together(rule, &shape),
-                steps: steps(dialect, rule, &shape),
-            },
-            _ => Form::Steps(steps(dialect, rule, &shape)),
-        };
-        Self::of(dialect, shape, form)
+        let at_once = dialect
+            .changes_in_one_statement()
+            .then(|| at_once(rule, &shape));
+        Self::of(dialect, rule, shape, at_once)
     }
 
     /// Of a kind of change that does more in its transaction, on either database.
-    pub(in crate::store) fn in_steps(dialect: Dialect, rule: &ChangeRule<'_>) -> Self {
-        let shape = Shape::of::<R>();
-        let form = Form::Steps(steps(dialect, rule, &shape));
-        Self::of(dialect, shape, form)
+    pub(in crate::store) fn in_steps(dialect: Dialect, rule: &ChangeRule) -> Self {
+        Self::of(dialect, rule, Shape::of::<R>(), None)
     }
 
-    fn of(dialect: Dialect, shape: Shape, form: Form) -> Self {
+    fn of(dialect: Dialect, rule: &ChangeRule, shape: Shape, at_once: Option<AtOnce>) -> Self {
+        let steps = steps(dialect, rule, &shape);
         let of_rows = OfRows {
-            form,
+            form: Form { at_once, steps },
             shape,
             queue: Coalescer::new(dialect.together()),
         };
@@ -211,46 +206,43 @@ impl<R> serde::Serialize for ChangeKind<R> {
 }
 
 impl OfRows {
-    /// The steps of a kind of change that is made in steps.
-    pub(super) fn steps(&self) -> &Steps {
-        match &self.form {
-            Form::Steps(steps) => steps,
-            Form::OneStatement { .. } => unreachable!("it is made in steps"),
-        }
-    }
-
     /// Whether changes of several users are to be made at once. Not where each is one statement by itself and
     /// several of them are not.
-    pub(super) const fn is_coalesced(&self) -> bool {
-        match &self.form {
-            Form::OneStatement { .. } => true,
-            Form::Steps(steps) => steps.at_once.is_none(),
-        }
+    pub(super) fn is_coalesced(&self) -> bool {
+        let at_once = self.form.at_once.as_ref();
+        at_once.is_none_or(|at_once| at_once.together.is_some())
     }
 }
 
-/// The columns that an update returns of a row, as `a`, and the JSON that is recorded of them.
-fn results_of_update(rule: &ChangeRule<'_>) -> (String, String) {
-    let returned: Vec<_> = rule
+/// The record of one conversation, as JSON: of the row `m` after its update, and of a row that there is not.
+fn result(dialect: Dialect, rule: &ChangeRule) -> (String, String) {
+    let fields: Vec<_> = rule
         .results
         .iter()
-        .map(|field| format!("{} AS {}", of_target(&field.sql), field.name))
+        .map(|field| field.sql.as_str())
         .collect();
-    let recorded: Vec<_> = rule
-        .results
-        .iter()
-        .map(|field| match field.absent {
-            Some(absent) => format!("COALESCE(a.{}, {absent})", field.name),
-            None => format!("a.{}", field.name),
-        })
+    let fields = dialect.json_tuple(&fields);
+    let result = match &rule.named {
+        Some(named) => format!("(SELECT {fields} FROM {named})"),
+        None => fields,
+    };
+    let absent = rule.results.iter().map(|field| field.absent);
+    let absent: Vec<_> = absent
+        .map(|absent| absent.map_or_else(|| "null".to_owned(), |number| number.to_string()))
         .collect();
-    let recorded = Dialect::Postgres.json_array_of_arrays(&recorded.join(", "));
-    (returned.join(", "), recorded)
+    (of_target(&result), format!("'[{}]'", absent.join(", ")))
 }
 
 /// A rule's SQL, with the revision from the row `i`.
 fn of_target(sql: &str) -> String {
     sql.replace("{revision}", "i.revision")
+}
+
+fn at_once(rule: &ChangeRule, shape: &Shape) -> AtOnce {
+    AtOnce {
+        alone: alone(rule, shape),
+        together: rule.surplus.is_none().then(|| together(rule, shape)),
+    }
 }
 
 /// One change, whose own columns are parameters of their own; with a surplus the limit of pins comes behind the
@@ -263,7 +255,7 @@ fn of_target(sql: &str) -> String {
 /// The statement sees the pins as they were when it began, and may wait for the user's lock. So with a surplus it
 /// changes nothing if another change of the user has come between, nor if there may be no room: it counts every
 /// conversation of the change as a new pin.
-fn at_once(rule: &ChangeRule<'_>, shape: &Shape) -> String {
+fn alone(rule: &ChangeRule, shape: &Shape) -> String {
     let known = known();
     let (user, request) = (known.parameter("user_id"), known.parameter("request_id"));
     let (rows, limit) = Dialect::Postgres.rows("i", known.len() + 1, shape.columns());
@@ -277,15 +269,12 @@ fn at_once(rule: &ChangeRule<'_>, shape: &Shape) -> String {
             format!(" WHERE users.revision = (SELECT revision FROM users WHERE user_id = {user})"),
         ),
     };
-    let (returned, recorded) = results_of_update(rule);
+    let (result, absent) = result(Dialect::Postgres, rule);
     format!(
-        "WITH earlier AS ( \
-             SELECT user_id, {recorded_columns} FROM changes \
-             WHERE user_id = {user} AND request_id = {request}), \
-         input AS (SELECT * FROM {rows}), \
+        "WITH input AS (SELECT * FROM {rows}), \
          raised AS ( \
              INSERT INTO users (user_id, revision) SELECT {user}, {first} \
-             WHERE NOT EXISTS (SELECT 1 FROM earlier){has_room} \
+             WHERE NOT EXISTS (SELECT 1 FROM changes WHERE user_id = {user} AND request_id = {request}){has_room} \
              {raise}{is_unchanged} RETURNING user_id, revision), \
          targets AS MATERIALIZED ( \
              SELECT i.*, b.user_id, b.revision FROM input AS i CROSS JOIN raised AS b \
@@ -293,37 +282,32 @@ fn at_once(rule: &ChangeRule<'_>, shape: &Shape) -> String {
          applied AS ( \
              UPDATE members AS m SET {set} FROM targets AS i \
              WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key \
-             RETURNING i.ord, {returned}), \
-         recorded AS ( \
-             {insert} SELECT {parameters}, b.revision, (SELECT COALESCE({recorded}, '[]') \
-                 FROM input AS i LEFT JOIN applied AS a USING (ord)) \
-             FROM raised AS b RETURNING {NEWS}) \
-         {RECORDED_AND_EARLIER}",
-        recorded_columns = columns("", RECORDED),
+             RETURNING i.ord, {result} AS result) \
+         {insert} SELECT {parameters}, b.revision, (SELECT COALESCE({results}, '[]') \
+             FROM input AS i LEFT JOIN applied AS a USING (ord)) \
+         FROM raised AS b RETURNING {NEWS}",
         set = of_target(&rule.set),
         first = users::first(),
         raise = users::raise(Dialect::Postgres),
         insert = insert(),
         parameters = known.parameters(),
+        results = Dialect::Postgres.json_array(&format!("COALESCE(a.result, {absent})")),
     )
 }
 
 /// Changes of several users: the same, with a list of the changes. The users' rows are locked in their
 /// order, before any row of `members`.
-fn together(rule: &ChangeRule<'_>, shape: &Shape) -> String {
+fn together(rule: &ChangeRule, shape: &Shape) -> String {
     let known = known();
     let (asked, first) = Dialect::Postgres.rows("q", 1, known.columns());
     let (rows, _) = Dialect::Postgres.rows("i", first, owned_shape(shape).columns());
-    let (returned, recorded) = results_of_update(rule);
+    let (result, absent) = result(Dialect::Postgres, rule);
     format!(
         "WITH asked AS (SELECT * FROM {asked}), \
          input AS (SELECT * FROM {rows}), \
-         earlier AS ( \
-             SELECT c.user_id, {recorded_of_c} FROM asked AS q CROSS JOIN changes AS c \
-             WHERE {OF_REQUEST}), \
          raised AS ( \
              INSERT INTO users (user_id, revision) SELECT q.user_id, {first} FROM asked AS q \
-             WHERE NOT EXISTS (SELECT 1 FROM earlier AS e WHERE e.user_id = q.user_id) \
+             WHERE NOT EXISTS (SELECT 1 FROM changes AS c WHERE {OF_REQUEST}) \
              ORDER BY q.user_id \
              {raise} RETURNING user_id, revision), \
          targets AS MATERIALIZED ( \
@@ -332,48 +316,35 @@ fn together(rule: &ChangeRule<'_>, shape: &Shape) -> String {
          applied AS ( \
              UPDATE members AS m SET {set} FROM targets AS i \
              WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key \
-             RETURNING i.ord, {returned}), \
-         results AS ( \
-             SELECT i.user_id, {recorded} AS results \
-             FROM input AS i LEFT JOIN applied AS a USING (ord) GROUP BY i.user_id), \
-         recorded AS ( \
-             {insert} SELECT {known}, b.revision, COALESCE(r.results, '[]') \
-             FROM asked AS q JOIN raised AS b ON b.user_id = q.user_id \
-             LEFT JOIN results AS r ON r.user_id = q.user_id \
-             RETURNING {NEWS}) \
-         {RECORDED_AND_EARLIER}",
-        recorded_of_c = columns("c.", RECORDED),
+             RETURNING i.ord, {result} AS result), \
+         made AS ( \
+             SELECT i.user_id, {results} AS results \
+             FROM input AS i LEFT JOIN applied AS a USING (ord) GROUP BY i.user_id) \
+         {insert} SELECT {known}, b.revision, COALESCE(r.results, '[]') \
+         FROM asked AS q JOIN raised AS b ON b.user_id = q.user_id \
+         LEFT JOIN made AS r ON r.user_id = q.user_id \
+         RETURNING {NEWS}",
         set = of_target(&rule.set),
         first = users::first(),
         raise = users::raise(Dialect::Postgres),
         insert = insert(),
         known = known.names("q."),
+        results = Dialect::Postgres.json_array(&format!("COALESCE(a.result, {absent})")),
     )
 }
 
 /// Changes of any number of users, whose revisions have been raised. `apply` has the rows of the
 /// requests, each with its user and that user's new revision; `record` has the changes and the
 /// revision of each before them.
-fn steps(dialect: Dialect, rule: &ChangeRule<'_>, shape: &Shape) -> Steps {
+fn steps(dialect: Dialect, rule: &ChangeRule, shape: &Shape) -> Steps {
     let rows = raised_shape(shape);
-    let fields: Vec<_> = rule
-        .results
-        .iter()
-        .map(|field| {
-            let sql = of_target(&field.sql);
-            match field.absent {
-                Some(absent) => format!("CASE WHEN m.user_id IS NULL THEN {absent} ELSE {sql} END"),
-                None => sql,
-            }
-        })
-        .collect();
+    let (result, absent) = result(dialect, rule);
+    let result = format!("CASE WHEN m.user_id IS NULL THEN {absent} ELSE {result} END");
     let (to_apply, _) = dialect.rows("i", 1, rows.columns());
     let changes = known().beside(&Shape::of::<Raised>());
     let (made, first) = dialect.rows("q", 1, changes.columns());
     let (to_record, _) = dialect.rows("i", first, rows.columns());
     Steps {
-        at_once: (dialect.changes_in_one_statement() && rule.surplus.is_some())
-            .then(|| at_once(rule, shape)),
         apply: format!(
             "UPDATE members AS m SET {} FROM (SELECT * FROM {to_apply} ORDER BY user_id, conversation_key) AS i \
              WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key{}",
@@ -389,7 +360,7 @@ fn steps(dialect: Dialect, rule: &ChangeRule<'_>, shape: &Shape) -> Steps {
             routed = dialect.routed_to_any("m.user_id", rows.array("user_id", first)),
             insert = insert(),
             changes = changes.names("q."),
-            results = dialect.json_array_of_arrays(&fields.join(", ")),
+            results = dialect.json_array(&dialect.json(&result)),
         ),
         surplus: rule.surplus,
     }

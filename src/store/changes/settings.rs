@@ -196,21 +196,21 @@ impl Rule<'_> {
         let outcome = format!(
             "CASE WHEN m.{changed_by} = {{revision}} THEN {CHANGED} {not_listed}ELSE {UNCHANGED} END"
         );
-        let field = |name, sql, absent| ResultField {
-            name,
+        let field = |sql, absent| ResultField {
             sql,
             absent: Some(absent),
         };
-        let results = [
-            field("outcome", outcome, NOT_FOUND),
-            field("value", format!("m.{column}"), 0),
-        ];
+        let mut results = vec![field(outcome, NOT_FOUND)];
+        if self.recorded {
+            results.push(field(format!("m.{column}"), 0));
+        }
         let rule = ChangeRule {
             set: format!(
                 "{column} = CASE WHEN {is_news} THEN {value} ELSE m.{column} END, \
                  {changed_by} = CASE WHEN {is_news} THEN {{revision}} ELSE m.{changed_by} END"
             ),
-            results: &results[..=usize::from(self.recorded)],
+            results,
+            named: None,
             surplus: self.surplus,
         };
         ChangeKind::new(dialect, &rule)

@@ -272,13 +272,22 @@ impl Dialect {
         }
     }
 
-    /// An aggregate: the JSON text `[[a, b, …], …]` of the rows of a group, in the order of `i.ord`.
-    pub(in crate::store) fn json_array_of_arrays(self, fields: &str) -> String {
+    /// A JSON array of these values.
+    pub(in crate::store) fn json_tuple(self, values: &[&str]) -> String {
         let build = match self {
             Self::Postgres => "json_build_array",
             Self::Sqlite => "json_array",
         };
-        self.json_array(&format!("{build}({fields})"))
+        format!("{build}({})", values.join(", "))
+    }
+
+    /// A value that is JSON, as one of the values of [`Dialect::json_array`]. SQLite forgets that a value is JSON and
+    /// no text where it is one of several cases.
+    pub(in crate::store) fn json(self, value: &str) -> String {
+        match self {
+            Self::Postgres => value.to_owned(),
+            Self::Sqlite => format!("json({value})"),
+        }
     }
 
     /// An expression of the JSON text `[[a, b, …], …]` of the rows that `from` yields, in the order of

@@ -67,11 +67,6 @@ WHERE
 
 -- deletions.delete.alone
 WITH
-earlier AS (
-    SELECT user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
-    FROM changes
-    WHERE user_id = $1 AND request_id = $2
-),
 input AS (
     SELECT *
     FROM unnest($16::bytea[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[])
@@ -80,7 +75,7 @@ input AS (
 raised AS (
     INSERT INTO users (user_id, revision)
     SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
-    WHERE NOT EXISTS (SELECT 1 FROM earlier)
+    WHERE NOT EXISTS (SELECT 1 FROM changes WHERE user_id = $1 AND request_id = $2)
     ON CONFLICT (user_id) DO UPDATE SET
         revision = GREATEST(users.revision + 1, excluded.revision)
     RETURNING user_id, revision
@@ -98,7 +93,8 @@ applied AS (
             prev_taken_by
         ) = (
             SELECT
-                hidden, CASE WHEN clears THEN clear ELSE m.cleared_through END, away,
+                CASE WHEN hides THEN hide ELSE m.hidden_through END,
+                CASE WHEN clears THEN clear ELSE m.cleared_through END, away,
                 CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
                 CASE WHEN hides THEN NULL ELSE m.pinned_at END,
                 CASE WHEN takes THEN i.revision ELSE m.taken_by END,
@@ -112,29 +108,21 @@ applied AS (
                 SELECT *, (hides OR clears OR away <> m.stays_away) AS takes
                 FROM (
                     SELECT
-                        reached.*,
+                        reach.*, hide > GREATEST(m.hidden_through, m.joined_after) AS hides,
+                        clear > GREATEST(m.cleared_through, m.joined_after) AS clears,
                         CASE
                             WHEN i.stays_away IS NULL
                             OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
                             WHEN m.stays_away = 0
-                            AND last > hidden
-                            AND last > m.joined_after THEN 0
+                            AND last > GREATEST(m.hidden_through, hide, m.joined_after) THEN 0
                             ELSE i.stays_away
                         END AS away
                     FROM (
                         SELECT
-                            reach.*,
-                            CASE WHEN hide > m.hidden_through AND hide > m.joined_after THEN hide ELSE m.hidden_through END AS hidden,
-                            hide > m.hidden_through
-                            AND hide > m.joined_after AS hides, clear > m.cleared_through
-                            AND clear > m.joined_after AS clears
-                        FROM (
-                            SELECT
-                                LEAST(m.left_at, i.hide_through) AS hide,
-                                LEAST(m.left_at, i.clear_through) AS clear,
-                                LEAST(m.left_at, i.head) AS last
-                        ) AS reach
-                    ) AS reached
+                            LEAST(m.left_at, i.hide_through) AS hide,
+                            LEAST(m.left_at, i.clear_through) AS clear,
+                            LEAST(m.left_at, i.head) AS last
+                    ) AS reach
                 ) AS hiding
             ) AS rule
         )
@@ -143,71 +131,52 @@ applied AS (
     RETURNING
         i.ord,
         (
-            SELECT CASE
-                WHEN m.appeared_before = 0
-                AND last <= m.joined_after THEN 4
-                WHEN last <= hidden_before
-                OR last <= m.joined_after THEN 2
-                WHEN away_before = 1
-                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
-                WHEN LEAST(m.left_at, GREATEST(i.hide_through, i.clear_through)) < last THEN 3
-                ELSE 1
-            END
+            SELECT
+                json_build_array(
+                    CASE
+                        WHEN m.appeared_before = 0
+                        AND last <= m.joined_after THEN 4
+                        WHEN last <= hidden_before
+                        OR last <= m.joined_after THEN 2
+                        WHEN away_before = 1
+                        AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+                        WHEN LEAST(m.left_at, GREATEST(i.hide_through, i.clear_through)) < last THEN 3
+                        ELSE 1
+                    END,
+                    m.hidden_through, m.cleared_through, CASE WHEN took THEN 1 ELSE 0 END,
+                    CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END,
+                    CASE WHEN took THEN m.prev_hidden_through END,
+                    CASE WHEN took THEN m.prev_cleared_through END,
+                    CASE WHEN took THEN m.prev_pinned_at END,
+                    CASE WHEN took THEN m.prev_taken_by END, m.stays_away,
+                    CASE WHEN took THEN m.prev_stays_away END
+                )
             FROM (
                 SELECT
-                    LEAST(m.left_at, i.head) AS last,
+                    LEAST(m.left_at, i.head) AS last, m.taken_by = i.revision AS took,
                     CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
                     CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
             ) AS stood
-        ) AS outcome,
-        m.hidden_through AS hidden_through, m.cleared_through AS cleared_through,
-        CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END AS changed,
-        CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END AS pinned,
-        CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END AS hidden_before,
-        CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END AS cleared_before,
-        CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END AS pinned_before,
-        CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END AS taken_before,
-        m.stays_away AS stays_away,
-        CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END AS away_before
-),
-recorded AS (
-    INSERT INTO
-        changes (
-            user_id, request_id, request_digest, client_id, kind, changed_at, synced,
-            restorable_until, erasable_from, unlists, undoes, conversations, detail, caller,
-            kept_until, revision, results
-        )
-    SELECT
-        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision,
-        (
-            SELECT
-                COALESCE(
-                    json_agg(
-                        json_build_array(
-                            COALESCE(a.outcome, 4), COALESCE(a.hidden_through, 0),
-                            COALESCE(a.cleared_through, 0), COALESCE(a.changed, 0),
-                            COALESCE(a.pinned, 0), a.hidden_before, a.cleared_before,
-                            a.pinned_before, a.taken_before, COALESCE(a.stays_away, 0),
-                            a.away_before
-                        )
-                        ORDER BY i.ord
-                    )::text,
-                    '[]'
-                )
-            FROM input AS i
-                LEFT JOIN applied AS a USING (ord)
-        )
-    FROM raised AS b
-    RETURNING user_id, revision, results
+        ) AS result
 )
+INSERT INTO
+    changes (
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, results
+    )
 SELECT
-    TRUE AS is_new, user_id, revision, results, NULL::bytea AS request_digest,
-    NULL::smallint AS kind, NULL::bigint AS restorable_until, NULL::text AS conversations,
-    NULL::text AS detail
-FROM recorded
-UNION ALL
-SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
-FROM earlier;
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision,
+    (
+        SELECT
+            COALESCE(
+                json_agg(COALESCE(a.result, '[4, 0, 0, 0, 0, null, null, null, null, 0, null]') ORDER BY i.ord)::text,
+                '[]'
+            )
+        FROM input AS i
+            LEFT JOIN applied AS a USING (ord)
+    )
+FROM raised AS b
+RETURNING user_id, revision, results;
 
 -- deletions.delete.apply
 UPDATE members AS m SET
@@ -217,7 +186,8 @@ UPDATE members AS m SET
         prev_taken_by
     ) = (
         SELECT
-            hidden, CASE WHEN clears THEN clear ELSE m.cleared_through END, away,
+            CASE WHEN hides THEN hide ELSE m.hidden_through END,
+            CASE WHEN clears THEN clear ELSE m.cleared_through END, away,
             CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
             CASE WHEN hides THEN NULL ELSE m.pinned_at END,
             CASE WHEN takes THEN i.revision ELSE m.taken_by END,
@@ -231,29 +201,20 @@ UPDATE members AS m SET
             SELECT *, (hides OR clears OR away <> m.stays_away) AS takes
             FROM (
                 SELECT
-                    reached.*,
+                    reach.*, hide > GREATEST(m.hidden_through, m.joined_after) AS hides,
+                    clear > GREATEST(m.cleared_through, m.joined_after) AS clears,
                     CASE
                         WHEN i.stays_away IS NULL
                         OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
                         WHEN m.stays_away = 0
-                        AND last > hidden
-                        AND last > m.joined_after THEN 0
+                        AND last > GREATEST(m.hidden_through, hide, m.joined_after) THEN 0
                         ELSE i.stays_away
                     END AS away
                 FROM (
                     SELECT
-                        reach.*,
-                        CASE WHEN hide > m.hidden_through AND hide > m.joined_after THEN hide ELSE m.hidden_through END AS hidden,
-                        hide > m.hidden_through
-                        AND hide > m.joined_after AS hides, clear > m.cleared_through
-                        AND clear > m.joined_after AS clears
-                    FROM (
-                        SELECT
-                            LEAST(m.left_at, i.hide_through) AS hide,
-                            LEAST(m.left_at, i.clear_through) AS clear,
-                            LEAST(m.left_at, i.head) AS last
-                    ) AS reach
-                ) AS reached
+                        LEAST(m.left_at, i.hide_through) AS hide,
+                        LEAST(m.left_at, i.clear_through) AS clear, LEAST(m.left_at, i.head) AS last
+                ) AS reach
             ) AS hiding
         ) AS rule
     )
@@ -296,39 +257,37 @@ WITH ORDINALITY AS q(
     SELECT
         i.user_id,
         json_agg(
-            json_build_array(
-                CASE
-                    WHEN m.user_id IS NULL THEN 4
-                    ELSE (
-                        SELECT CASE
-                            WHEN m.appeared_before = 0
-                            AND last <= m.joined_after THEN 4
-                            WHEN last <= hidden_before
-                            OR last <= m.joined_after THEN 2
-                            WHEN away_before = 1
-                            AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
-                            WHEN LEAST(m.left_at, GREATEST(i.hide_through, i.clear_through)) < last THEN 3
-                            ELSE 1
-                        END
-                        FROM (
-                            SELECT
-                                LEAST(m.left_at, i.head) AS last,
-                                CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
-                                CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
-                        ) AS stood
-                    )
-                END,
-                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
-                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
-                CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END END,
-                CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
-                CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END,
-                CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END,
-                CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END,
-                CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END,
-                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END,
-                CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END
-            )
+            CASE
+                WHEN m.user_id IS NULL THEN '[4, 0, 0, 0, 0, null, null, null, null, 0, null]'
+                ELSE (
+                    SELECT
+                        json_build_array(
+                            CASE
+                                WHEN m.appeared_before = 0
+                                AND last <= m.joined_after THEN 4
+                                WHEN last <= hidden_before
+                                OR last <= m.joined_after THEN 2
+                                WHEN away_before = 1
+                                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+                                WHEN LEAST(m.left_at, GREATEST(i.hide_through, i.clear_through)) < last THEN 3
+                                ELSE 1
+                            END,
+                            m.hidden_through, m.cleared_through, CASE WHEN took THEN 1 ELSE 0 END,
+                            CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END,
+                            CASE WHEN took THEN m.prev_hidden_through END,
+                            CASE WHEN took THEN m.prev_cleared_through END,
+                            CASE WHEN took THEN m.prev_pinned_at END,
+                            CASE WHEN took THEN m.prev_taken_by END, m.stays_away,
+                            CASE WHEN took THEN m.prev_stays_away END
+                        )
+                    FROM (
+                        SELECT
+                            LEAST(m.left_at, i.head) AS last, m.taken_by = i.revision AS took,
+                            CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
+                            CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
+                    ) AS stood
+                )
+            END
             ORDER BY i.ord
         )::text AS results
     FROM
@@ -362,18 +321,12 @@ input AS (
         unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[], $19::bigint[], $20::bigint[], $21::bigint[])
     WITH ORDINALITY AS i(user_id, conversation_key, head, hide_through, clear_through, stays_away, ord)
 ),
-earlier AS (
-    SELECT
-        c.user_id, c.revision, c.request_digest, c.kind, c.restorable_until, c.conversations,
-        c.results, c.detail
-    FROM asked AS q CROSS JOIN changes AS c
-    WHERE c.user_id = q.user_id AND c.request_id = q.request_id
-),
 raised AS (
     INSERT INTO users (user_id, revision)
     SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
     FROM asked AS q
-    WHERE NOT EXISTS (SELECT 1 FROM earlier AS e WHERE e.user_id = q.user_id)
+    WHERE
+        NOT EXISTS (SELECT 1 FROM changes AS c WHERE c.user_id = q.user_id AND c.request_id = q.request_id)
     ORDER BY q.user_id
     ON CONFLICT (user_id) DO UPDATE SET
         revision = GREATEST(users.revision + 1, excluded.revision)
@@ -393,7 +346,8 @@ applied AS (
             prev_taken_by
         ) = (
             SELECT
-                hidden, CASE WHEN clears THEN clear ELSE m.cleared_through END, away,
+                CASE WHEN hides THEN hide ELSE m.hidden_through END,
+                CASE WHEN clears THEN clear ELSE m.cleared_through END, away,
                 CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
                 CASE WHEN hides THEN NULL ELSE m.pinned_at END,
                 CASE WHEN takes THEN i.revision ELSE m.taken_by END,
@@ -407,29 +361,21 @@ applied AS (
                 SELECT *, (hides OR clears OR away <> m.stays_away) AS takes
                 FROM (
                     SELECT
-                        reached.*,
+                        reach.*, hide > GREATEST(m.hidden_through, m.joined_after) AS hides,
+                        clear > GREATEST(m.cleared_through, m.joined_after) AS clears,
                         CASE
                             WHEN i.stays_away IS NULL
                             OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
                             WHEN m.stays_away = 0
-                            AND last > hidden
-                            AND last > m.joined_after THEN 0
+                            AND last > GREATEST(m.hidden_through, hide, m.joined_after) THEN 0
                             ELSE i.stays_away
                         END AS away
                     FROM (
                         SELECT
-                            reach.*,
-                            CASE WHEN hide > m.hidden_through AND hide > m.joined_after THEN hide ELSE m.hidden_through END AS hidden,
-                            hide > m.hidden_through
-                            AND hide > m.joined_after AS hides, clear > m.cleared_through
-                            AND clear > m.joined_after AS clears
-                        FROM (
-                            SELECT
-                                LEAST(m.left_at, i.hide_through) AS hide,
-                                LEAST(m.left_at, i.clear_through) AS clear,
-                                LEAST(m.left_at, i.head) AS last
-                        ) AS reach
-                    ) AS reached
+                            LEAST(m.left_at, i.hide_through) AS hide,
+                            LEAST(m.left_at, i.clear_through) AS clear,
+                            LEAST(m.left_at, i.head) AS last
+                    ) AS reach
                 ) AS hiding
             ) AS rule
         )
@@ -438,73 +384,52 @@ applied AS (
     RETURNING
         i.ord,
         (
-            SELECT CASE
-                WHEN m.appeared_before = 0
-                AND last <= m.joined_after THEN 4
-                WHEN last <= hidden_before
-                OR last <= m.joined_after THEN 2
-                WHEN away_before = 1
-                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
-                WHEN LEAST(m.left_at, GREATEST(i.hide_through, i.clear_through)) < last THEN 3
-                ELSE 1
-            END
+            SELECT
+                json_build_array(
+                    CASE
+                        WHEN m.appeared_before = 0
+                        AND last <= m.joined_after THEN 4
+                        WHEN last <= hidden_before
+                        OR last <= m.joined_after THEN 2
+                        WHEN away_before = 1
+                        AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+                        WHEN LEAST(m.left_at, GREATEST(i.hide_through, i.clear_through)) < last THEN 3
+                        ELSE 1
+                    END,
+                    m.hidden_through, m.cleared_through, CASE WHEN took THEN 1 ELSE 0 END,
+                    CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END,
+                    CASE WHEN took THEN m.prev_hidden_through END,
+                    CASE WHEN took THEN m.prev_cleared_through END,
+                    CASE WHEN took THEN m.prev_pinned_at END,
+                    CASE WHEN took THEN m.prev_taken_by END, m.stays_away,
+                    CASE WHEN took THEN m.prev_stays_away END
+                )
             FROM (
                 SELECT
-                    LEAST(m.left_at, i.head) AS last,
+                    LEAST(m.left_at, i.head) AS last, m.taken_by = i.revision AS took,
                     CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
                     CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
             ) AS stood
-        ) AS outcome,
-        m.hidden_through AS hidden_through, m.cleared_through AS cleared_through,
-        CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END AS changed,
-        CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END AS pinned,
-        CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END AS hidden_before,
-        CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END AS cleared_before,
-        CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END AS pinned_before,
-        CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END AS taken_before,
-        m.stays_away AS stays_away,
-        CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END AS away_before
+        ) AS result
 ),
-results AS (
+made AS (
     SELECT
         i.user_id,
-        json_agg(
-            json_build_array(
-                COALESCE(a.outcome, 4), COALESCE(a.hidden_through, 0),
-                COALESCE(a.cleared_through, 0), COALESCE(a.changed, 0), COALESCE(a.pinned, 0),
-                a.hidden_before, a.cleared_before, a.pinned_before, a.taken_before,
-                COALESCE(a.stays_away, 0), a.away_before
-            )
-            ORDER BY i.ord
-        )::text AS results
+        json_agg(COALESCE(a.result, '[4, 0, 0, 0, 0, null, null, null, null, 0, null]') ORDER BY i.ord)::text AS results
     FROM input AS i LEFT JOIN applied AS a USING (ord)
     GROUP BY i.user_id
-),
-recorded AS (
-    INSERT INTO
-        changes (
-            user_id, request_id, request_digest, client_id, kind, changed_at, synced,
-            restorable_until, erasable_from, unlists, undoes, conversations, detail, caller,
-            kept_until, revision, results
-        )
-    SELECT
-        q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
-        q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail,
-        q.caller, q.kept_until, b.revision, COALESCE(r.results, '[]')
-    FROM
-        asked AS q
-        JOIN raised AS b ON b.user_id = q.user_id
-        LEFT JOIN results AS r ON r.user_id = q.user_id
-    RETURNING user_id, revision, results
 )
+INSERT INTO
+    changes (
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, results
+    )
 SELECT
-    TRUE AS is_new, user_id, revision, results, NULL::bytea AS request_digest,
-    NULL::smallint AS kind, NULL::bigint AS restorable_until, NULL::text AS conversations,
-    NULL::text AS detail
-FROM recorded
-UNION ALL
-SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
-FROM earlier;
+    q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
+    q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
+    q.kept_until, b.revision, COALESCE(r.results, '[]')
+FROM asked AS q JOIN raised AS b ON b.user_id = q.user_id LEFT JOIN made AS r ON r.user_id = q.user_id
+RETURNING user_id, revision, results;
 
 -- deletions.delete_in_steps.apply
 UPDATE members AS m SET
@@ -514,7 +439,8 @@ UPDATE members AS m SET
         prev_taken_by
     ) = (
         SELECT
-            hidden, CASE WHEN clears THEN clear ELSE m.cleared_through END, away,
+            CASE WHEN hides THEN hide ELSE m.hidden_through END,
+            CASE WHEN clears THEN clear ELSE m.cleared_through END, away,
             CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
             CASE WHEN hides THEN NULL ELSE m.pinned_at END,
             CASE WHEN takes THEN i.revision ELSE m.taken_by END,
@@ -528,62 +454,30 @@ UPDATE members AS m SET
             SELECT *, (hides OR clears OR away <> m.stays_away) AS takes
             FROM (
                 SELECT
-                    reached.*,
+                    reach.*, as_planned
+                    AND hide > GREATEST(m.hidden_through, m.joined_after) AS hides, as_planned
+                    AND clear > GREATEST(m.cleared_through, m.joined_after) AS clears,
                     CASE
-                        WHEN NOT (
-                            i.planned_at IS NULL
-                            OR (
-                                COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
-                                AND COALESCE(m.changed_by, 0) <= i.planned_at
-                            )
-                        )
+                        WHEN NOT as_planned
                         OR i.stays_away IS NULL
                         OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
                         WHEN m.stays_away = 0
-                        AND last > hidden
-                        AND last > m.joined_after THEN 0
+                        AND last > GREATEST(m.hidden_through, hide, m.joined_after) THEN 0
                         ELSE i.stays_away
                     END AS away
                 FROM (
                     SELECT
-                        reach.*,
-                        CASE
-                            WHEN (
-                                i.planned_at IS NULL
-                                OR (
-                                    COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
-                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                )
-                            )
-                            AND hide > m.hidden_through
-                            AND hide > m.joined_after THEN hide
-                            ELSE m.hidden_through
-                        END AS hidden,
+                        LEAST(m.left_at, i.hide_through) AS hide,
+                        LEAST(m.left_at, i.clear_through) AS clear,
+                        LEAST(m.left_at, i.head) AS last,
                         (
                             i.planned_at IS NULL
                             OR (
                                 COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
                                 AND COALESCE(m.changed_by, 0) <= i.planned_at
                             )
-                        )
-                        AND hide > m.hidden_through
-                        AND hide > m.joined_after AS hides,
-                        (
-                            i.planned_at IS NULL
-                            OR (
-                                COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
-                                AND COALESCE(m.changed_by, 0) <= i.planned_at
-                            )
-                        )
-                        AND clear > m.cleared_through
-                        AND clear > m.joined_after AS clears
-                    FROM (
-                        SELECT
-                            LEAST(m.left_at, i.hide_through) AS hide,
-                            LEAST(m.left_at, i.clear_through) AS clear,
-                            LEAST(m.left_at, i.head) AS last
-                    ) AS reach
-                ) AS reached
+                        ) AS as_planned
+                ) AS reach
             ) AS hiding
         ) AS rule
     )
@@ -629,51 +523,50 @@ WITH ORDINALITY AS q(
     SELECT
         i.user_id,
         json_agg(
-            json_build_array(
-                CASE
-                    WHEN m.user_id IS NULL THEN 4
-                    ELSE (
-                        SELECT CASE
-                            WHEN m.appeared_before = 0
-                            AND last <= m.joined_after THEN 4
-                            WHEN NOT (
+            CASE
+                WHEN m.user_id IS NULL THEN '[4, 0, 0, 0, 0, null, null, null, null, 0, null]'
+                ELSE (
+                    SELECT
+                        json_build_array(
+                            CASE
+                                WHEN m.appeared_before = 0
+                                AND last <= m.joined_after THEN 4
+                                WHEN NOT as_planned THEN CASE
+                                    WHEN COALESCE(m.last_seq, i.head) > m.hidden_through
+                                    AND COALESCE(m.last_seq, i.head) > m.joined_after
+                                    AND m.stays_away = 0 THEN 5
+                                    ELSE 6
+                                END
+                                WHEN last <= hidden_before
+                                OR last <= m.joined_after THEN 2
+                                WHEN away_before = 1
+                                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+                                WHEN LEAST(m.left_at, GREATEST(i.hide_through, i.clear_through)) < last THEN 3
+                                ELSE 1
+                            END,
+                            m.hidden_through, m.cleared_through, CASE WHEN took THEN 1 ELSE 0 END,
+                            CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END,
+                            CASE WHEN took THEN m.prev_hidden_through END,
+                            CASE WHEN took THEN m.prev_cleared_through END,
+                            CASE WHEN took THEN m.prev_pinned_at END,
+                            CASE WHEN took THEN m.prev_taken_by END, m.stays_away,
+                            CASE WHEN took THEN m.prev_stays_away END
+                        )
+                    FROM (
+                        SELECT
+                            LEAST(m.left_at, i.head) AS last, m.taken_by = i.revision AS took,
+                            CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
+                            CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before,
+                            (
                                 i.planned_at IS NULL
                                 OR (
                                     COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
                                     AND COALESCE(m.changed_by, 0) <= i.planned_at
                                 )
-                            ) THEN CASE
-                                WHEN COALESCE(m.last_seq, i.head) > m.hidden_through
-                                AND COALESCE(m.last_seq, i.head) > m.joined_after
-                                AND m.stays_away = 0 THEN 5
-                                ELSE 6
-                            END
-                            WHEN last <= hidden_before
-                            OR last <= m.joined_after THEN 2
-                            WHEN away_before = 1
-                            AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
-                            WHEN LEAST(m.left_at, GREATEST(i.hide_through, i.clear_through)) < last THEN 3
-                            ELSE 1
-                        END
-                        FROM (
-                            SELECT
-                                LEAST(m.left_at, i.head) AS last,
-                                CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
-                                CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
-                        ) AS stood
-                    )
-                END,
-                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
-                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
-                CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END END,
-                CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
-                CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END,
-                CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END,
-                CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END,
-                CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END,
-                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END,
-                CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END
-            )
+                            ) AS as_planned
+                    ) AS stood
+                )
+            END
             ORDER BY i.ord
         )::text AS results
     FROM
@@ -698,7 +591,8 @@ UPDATE members AS m SET
     ) = (
         SELECT
             CASE WHEN forgets THEN 0 ELSE m.muted END, CASE WHEN forgets THEN 0 ELSE m.marks END,
-            CASE WHEN forgets THEN NULL ELSE m.custom_data END, hidden,
+            CASE WHEN forgets THEN NULL ELSE m.custom_data END,
+            CASE WHEN hides THEN hide ELSE m.hidden_through END,
             CASE WHEN clears THEN clear ELSE m.cleared_through END, away,
             CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
             CASE WHEN hides THEN NULL ELSE m.pinned_at END,
@@ -713,75 +607,36 @@ UPDATE members AS m SET
             SELECT *, (forgets OR hides OR clears OR away <> m.stays_away) AS takes
             FROM (
                 SELECT
-                    hiding.*,
-                    (
-                        i.planned_at IS NULL
-                        OR (
-                            COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
-                            AND COALESCE(m.changed_by, 0) <= i.planned_at
-                        )
-                    )
+                    hiding.*, as_planned
                     AND (m.appeared_before <> 0 OR last > m.joined_after)
-                    AND NOT (away = 0 AND last > hidden AND last > m.joined_after)
+                    AND NOT (away = 0 AND last > GREATEST(m.hidden_through, hide, m.joined_after))
                     AND (m.muted <> 0 OR m.marks <> 0 OR m.custom_data IS NOT NULL OR i.filed = 1) AS forgets
                 FROM (
                     SELECT
-                        reached.*,
+                        reach.*, as_planned
+                        AND hide > GREATEST(m.hidden_through, m.joined_after) AS hides, as_planned
+                        AND clear > GREATEST(m.cleared_through, m.joined_after) AS clears,
                         CASE
-                            WHEN NOT (
-                                i.planned_at IS NULL
-                                OR (
-                                    COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
-                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                )
-                            )
+                            WHEN NOT as_planned
                             OR i.stays_away IS NULL
                             OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
                             WHEN m.stays_away = 0
-                            AND last > hidden
-                            AND last > m.joined_after THEN 0
+                            AND last > GREATEST(m.hidden_through, hide, m.joined_after) THEN 0
                             ELSE i.stays_away
                         END AS away
                     FROM (
                         SELECT
-                            reach.*,
-                            CASE
-                                WHEN (
-                                    i.planned_at IS NULL
-                                    OR (
-                                        COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
-                                        AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                    )
-                                )
-                                AND hide > m.hidden_through
-                                AND hide > m.joined_after THEN hide
-                                ELSE m.hidden_through
-                            END AS hidden,
+                            LEAST(m.left_at, i.hide_through) AS hide,
+                            LEAST(m.left_at, i.clear_through) AS clear,
+                            LEAST(m.left_at, i.head) AS last,
                             (
                                 i.planned_at IS NULL
                                 OR (
                                     COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
                                     AND COALESCE(m.changed_by, 0) <= i.planned_at
                                 )
-                            )
-                            AND hide > m.hidden_through
-                            AND hide > m.joined_after AS hides,
-                            (
-                                i.planned_at IS NULL
-                                OR (
-                                    COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
-                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                )
-                            )
-                            AND clear > m.cleared_through
-                            AND clear > m.joined_after AS clears
-                        FROM (
-                            SELECT
-                                LEAST(m.left_at, i.hide_through) AS hide,
-                                LEAST(m.left_at, i.clear_through) AS clear,
-                                LEAST(m.left_at, i.head) AS last
-                        ) AS reach
-                    ) AS reached
+                            ) AS as_planned
+                    ) AS reach
                 ) AS hiding
             ) AS forgetting
         ) AS rule
@@ -828,51 +683,50 @@ WITH ORDINALITY AS q(
     SELECT
         i.user_id,
         json_agg(
-            json_build_array(
-                CASE
-                    WHEN m.user_id IS NULL THEN 4
-                    ELSE (
-                        SELECT CASE
-                            WHEN m.appeared_before = 0
-                            AND last <= m.joined_after THEN 4
-                            WHEN NOT (
+            CASE
+                WHEN m.user_id IS NULL THEN '[4, 0, 0, 0, 0, null, null, null, null, 0, null]'
+                ELSE (
+                    SELECT
+                        json_build_array(
+                            CASE
+                                WHEN m.appeared_before = 0
+                                AND last <= m.joined_after THEN 4
+                                WHEN NOT as_planned THEN CASE
+                                    WHEN COALESCE(m.last_seq, i.head) > m.hidden_through
+                                    AND COALESCE(m.last_seq, i.head) > m.joined_after
+                                    AND m.stays_away = 0 THEN 5
+                                    ELSE 6
+                                END
+                                WHEN last <= hidden_before
+                                OR last <= m.joined_after THEN 2
+                                WHEN away_before = 1
+                                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+                                WHEN LEAST(m.left_at, GREATEST(i.hide_through, i.clear_through)) < last THEN 3
+                                ELSE 1
+                            END,
+                            m.hidden_through, m.cleared_through, CASE WHEN took THEN 1 ELSE 0 END,
+                            CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END,
+                            CASE WHEN took THEN m.prev_hidden_through END,
+                            CASE WHEN took THEN m.prev_cleared_through END,
+                            CASE WHEN took THEN m.prev_pinned_at END,
+                            CASE WHEN took THEN m.prev_taken_by END, m.stays_away,
+                            CASE WHEN took THEN m.prev_stays_away END
+                        )
+                    FROM (
+                        SELECT
+                            LEAST(m.left_at, i.head) AS last, m.taken_by = i.revision AS took,
+                            CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
+                            CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before,
+                            (
                                 i.planned_at IS NULL
                                 OR (
                                     COALESCE(m.last_seq, LEAST(m.left_at, i.head)) = i.hide_through
                                     AND COALESCE(m.changed_by, 0) <= i.planned_at
                                 )
-                            ) THEN CASE
-                                WHEN COALESCE(m.last_seq, i.head) > m.hidden_through
-                                AND COALESCE(m.last_seq, i.head) > m.joined_after
-                                AND m.stays_away = 0 THEN 5
-                                ELSE 6
-                            END
-                            WHEN last <= hidden_before
-                            OR last <= m.joined_after THEN 2
-                            WHEN away_before = 1
-                            AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
-                            WHEN LEAST(m.left_at, GREATEST(i.hide_through, i.clear_through)) < last THEN 3
-                            ELSE 1
-                        END
-                        FROM (
-                            SELECT
-                                LEAST(m.left_at, i.head) AS last,
-                                CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
-                                CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
-                        ) AS stood
-                    )
-                END,
-                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
-                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
-                CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END END,
-                CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
-                CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END,
-                CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END,
-                CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END,
-                CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END,
-                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END,
-                CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END
-            )
+                            ) AS as_planned
+                    ) AS stood
+                )
+            END
             ORDER BY i.ord
         )::text AS results
     FROM
@@ -991,6 +845,120 @@ WHERE
     AND m.conversation_key = i.conversation_key
     AND m.user_id = $1 COLLATE "POSIX";
 
+-- deletions.restore.alone
+WITH
+input AS (
+    SELECT *
+    FROM
+        unnest(
+            $16::bytea[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[], $21::bigint[],
+            $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[], $26::bigint[], $27::bytea[]
+        )
+    WITH ORDINALITY AS i(
+        conversation_key, deletion, recorded, hidden_before, cleared_before, pinned_before,
+        taken_before, away_before, head, muted_before, marks_before, data_before, ord
+    )
+),
+raised AS (
+    INSERT INTO users (user_id, revision)
+    SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
+    WHERE
+        NOT EXISTS (SELECT 1 FROM changes WHERE user_id = $1 AND request_id = $2)
+        AND (SELECT COUNT(*) FROM members WHERE user_id = $1 AND pinned_at IS NOT NULL) + (SELECT COUNT(*) FROM input) <= $28
+    ON CONFLICT (user_id) DO UPDATE SET
+        revision = GREATEST(users.revision + 1, excluded.revision)
+    WHERE users.revision = (SELECT revision FROM users WHERE user_id = $1)
+    RETURNING user_id, revision
+),
+targets AS MATERIALIZED (
+    SELECT i.*, b.user_id, b.revision
+    FROM input AS i CROSS JOIN raised AS b
+    ORDER BY i.conversation_key
+),
+applied AS (
+    UPDATE members AS m SET
+        (
+            muted, marks, custom_data, hidden_through, cleared_through, stays_away,
+            unlisted_through, pinned_at, changed_by, taken_by, kept_after, undo_ended
+        ) = (
+            SELECT
+                CASE WHEN restores AND i.muted_before = 1 THEN 1 ELSE m.muted END,
+                CASE WHEN restores THEN m.marks | i.marks_before ELSE m.marks END,
+                CASE WHEN restores AND m.custom_data IS NULL THEN i.data_before ELSE m.custom_data END,
+                CASE WHEN restores AND hidden < m.hidden_through THEN hidden ELSE m.hidden_through END,
+                CASE WHEN restores THEN cleared ELSE m.cleared_through END,
+                CASE
+                    WHEN restores
+                    AND i.away_before = 0 THEN 0
+                    WHEN restores
+                    AND i.away_before = 1
+                    AND NOT (
+                        COALESCE(m.last_seq, i.head) > m.hidden_through
+                        AND COALESCE(m.last_seq, i.head) > m.joined_after
+                        AND m.stays_away = 0
+                    ) THEN 1
+                    ELSE m.stays_away
+                END,
+                CASE WHEN restores THEN 0 ELSE m.unlisted_through END,
+                CASE WHEN repins THEN pin ELSE m.pinned_at END,
+                CASE WHEN repins THEN i.revision ELSE m.changed_by END,
+                CASE WHEN restores THEN beneath ELSE m.taken_by END,
+                CASE WHEN restores AND cleared <= m.kept_after THEN NULL ELSE m.kept_after END,
+                CASE WHEN restores AND i.recorded = 0 THEN i.deletion - 1 ELSE m.undo_ended END
+            FROM (
+                SELECT
+                    hidden, cleared, pin, beneath, restores, restores
+                    AND pin IS NOT NULL
+                    AND m.pinned_at IS NULL AS repins
+                FROM (
+                    SELECT
+                        CASE WHEN i.recorded = 1 THEN i.hidden_before ELSE m.prev_hidden_through END AS hidden,
+                        CASE WHEN i.recorded = 1 THEN i.cleared_before ELSE m.prev_cleared_through END AS cleared,
+                        CASE WHEN i.recorded = 1 THEN i.pinned_before ELSE m.prev_pinned_at END AS pin,
+                        CASE WHEN i.recorded = 1 THEN i.taken_before END AS beneath,
+                        m.taken_by = i.deletion
+                        AND i.deletion > COALESCE(m.undo_ended, 0)
+                        AND (i.recorded = 1 OR m.prev_taken_by IS NULL) AS restores
+                ) AS taken
+            ) AS rule
+        )
+    FROM targets AS i
+    WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
+    RETURNING
+        i.ord,
+        json_build_array(
+            CASE
+                WHEN i.deletion IS NULL THEN 3
+                WHEN i.deletion > COALESCE(m.taken_by, 0)
+                AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
+                ELSE 2
+            END,
+            m.hidden_through, m.cleared_through,
+            CASE
+                WHEN i.deletion > COALESCE(m.taken_by, 0)
+                AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
+                ELSE 0
+            END,
+            CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END,
+            CASE WHEN m.changed_by = i.revision AND m.pinned_at IS NULL THEN 1 ELSE 0 END,
+            m.stays_away
+        ) AS result
+)
+INSERT INTO
+    changes (
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, results
+    )
+SELECT
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision,
+    (
+        SELECT COALESCE(json_agg(COALESCE(a.result, '[3, 0, 0, 0, 0, 0, 0]') ORDER BY i.ord)::text, '[]')
+        FROM input AS i
+            LEFT JOIN applied AS a USING (ord)
+    )
+FROM raised AS b
+RETURNING user_id, revision, results;
+
 -- deletions.restore.apply
 UPDATE members AS m SET
     (
@@ -1057,146 +1025,6 @@ WHERE
     AND m.conversation_key = i.conversation_key
     AND m.user_id = ANY($2::text[] COLLATE "POSIX");
 
--- deletions.restore.at_once
-WITH
-earlier AS (
-    SELECT user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
-    FROM changes
-    WHERE user_id = $1 AND request_id = $2
-),
-input AS (
-    SELECT *
-    FROM
-        unnest(
-            $16::bytea[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[], $21::bigint[],
-            $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[], $26::bigint[], $27::bytea[]
-        )
-    WITH ORDINALITY AS i(
-        conversation_key, deletion, recorded, hidden_before, cleared_before, pinned_before,
-        taken_before, away_before, head, muted_before, marks_before, data_before, ord
-    )
-),
-raised AS (
-    INSERT INTO users (user_id, revision)
-    SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
-    WHERE
-        NOT EXISTS (SELECT 1 FROM earlier)
-        AND (SELECT COUNT(*) FROM members WHERE user_id = $1 AND pinned_at IS NOT NULL) + (SELECT COUNT(*) FROM input) <= $28
-    ON CONFLICT (user_id) DO UPDATE SET
-        revision = GREATEST(users.revision + 1, excluded.revision)
-    WHERE users.revision = (SELECT revision FROM users WHERE user_id = $1)
-    RETURNING user_id, revision
-),
-targets AS MATERIALIZED (
-    SELECT i.*, b.user_id, b.revision
-    FROM input AS i CROSS JOIN raised AS b
-    ORDER BY i.conversation_key
-),
-applied AS (
-    UPDATE members AS m SET
-        (
-            muted, marks, custom_data, hidden_through, cleared_through, stays_away,
-            unlisted_through, pinned_at, changed_by, taken_by, kept_after, undo_ended
-        ) = (
-            SELECT
-                CASE WHEN restores AND i.muted_before = 1 THEN 1 ELSE m.muted END,
-                CASE WHEN restores THEN m.marks | i.marks_before ELSE m.marks END,
-                CASE WHEN restores AND m.custom_data IS NULL THEN i.data_before ELSE m.custom_data END,
-                CASE WHEN restores AND hidden < m.hidden_through THEN hidden ELSE m.hidden_through END,
-                CASE WHEN restores THEN cleared ELSE m.cleared_through END,
-                CASE
-                    WHEN restores
-                    AND i.away_before = 0 THEN 0
-                    WHEN restores
-                    AND i.away_before = 1
-                    AND NOT (
-                        COALESCE(m.last_seq, i.head) > m.hidden_through
-                        AND COALESCE(m.last_seq, i.head) > m.joined_after
-                        AND m.stays_away = 0
-                    ) THEN 1
-                    ELSE m.stays_away
-                END,
-                CASE WHEN restores THEN 0 ELSE m.unlisted_through END,
-                CASE WHEN repins THEN pin ELSE m.pinned_at END,
-                CASE WHEN repins THEN i.revision ELSE m.changed_by END,
-                CASE WHEN restores THEN beneath ELSE m.taken_by END,
-                CASE WHEN restores AND cleared <= m.kept_after THEN NULL ELSE m.kept_after END,
-                CASE WHEN restores AND i.recorded = 0 THEN i.deletion - 1 ELSE m.undo_ended END
-            FROM (
-                SELECT
-                    hidden, cleared, pin, beneath, restores, restores
-                    AND pin IS NOT NULL
-                    AND m.pinned_at IS NULL AS repins
-                FROM (
-                    SELECT
-                        CASE WHEN i.recorded = 1 THEN i.hidden_before ELSE m.prev_hidden_through END AS hidden,
-                        CASE WHEN i.recorded = 1 THEN i.cleared_before ELSE m.prev_cleared_through END AS cleared,
-                        CASE WHEN i.recorded = 1 THEN i.pinned_before ELSE m.prev_pinned_at END AS pin,
-                        CASE WHEN i.recorded = 1 THEN i.taken_before END AS beneath,
-                        m.taken_by = i.deletion
-                        AND i.deletion > COALESCE(m.undo_ended, 0)
-                        AND (i.recorded = 1 OR m.prev_taken_by IS NULL) AS restores
-                ) AS taken
-            ) AS rule
-        )
-    FROM targets AS i
-    WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
-    RETURNING
-        i.ord,
-        CASE
-            WHEN i.deletion IS NULL THEN 3
-            WHEN i.deletion > COALESCE(m.taken_by, 0)
-            AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
-            ELSE 2
-        END AS outcome,
-        m.hidden_through AS hidden_through, m.cleared_through AS cleared_through,
-        CASE
-            WHEN i.deletion > COALESCE(m.taken_by, 0)
-            AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
-            ELSE 0
-        END AS changed,
-        CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END AS pinned,
-        CASE WHEN m.changed_by = i.revision AND m.pinned_at IS NULL THEN 1 ELSE 0 END AS pin_left_out,
-        m.stays_away AS stays_away
-),
-recorded AS (
-    INSERT INTO
-        changes (
-            user_id, request_id, request_digest, client_id, kind, changed_at, synced,
-            restorable_until, erasable_from, unlists, undoes, conversations, detail, caller,
-            kept_until, revision, results
-        )
-    SELECT
-        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision,
-        (
-            SELECT
-                COALESCE(
-                    json_agg(
-                        json_build_array(
-                            COALESCE(a.outcome, 3), COALESCE(a.hidden_through, 0),
-                            COALESCE(a.cleared_through, 0), COALESCE(a.changed, 0),
-                            COALESCE(a.pinned, 0), COALESCE(a.pin_left_out, 0),
-                            COALESCE(a.stays_away, 0)
-                        )
-                        ORDER BY i.ord
-                    )::text,
-                    '[]'
-                )
-            FROM input AS i
-                LEFT JOIN applied AS a USING (ord)
-        )
-    FROM raised AS b
-    RETURNING user_id, revision, results
-)
-SELECT
-    TRUE AS is_new, user_id, revision, results, NULL::bytea AS request_digest,
-    NULL::smallint AS kind, NULL::bigint AS restorable_until, NULL::text AS conversations,
-    NULL::text AS detail
-FROM recorded
-UNION ALL
-SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
-FROM earlier;
-
 -- deletions.restore.record
 INSERT INTO
     changes (
@@ -1221,33 +1049,26 @@ WITH ORDINALITY AS q(
     SELECT
         i.user_id,
         json_agg(
-            json_build_array(
-                CASE
-                    WHEN m.user_id IS NULL THEN 3
-                    ELSE CASE
+            CASE
+                WHEN m.user_id IS NULL THEN '[3, 0, 0, 0, 0, 0, 0]'
+                ELSE json_build_array(
+                    CASE
                         WHEN i.deletion IS NULL THEN 3
                         WHEN i.deletion > COALESCE(m.taken_by, 0)
                         AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
                         ELSE 2
-                    END
-                END,
-                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
-                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
-                CASE
-                    WHEN m.user_id IS NULL THEN 0
-                    ELSE CASE
+                    END,
+                    m.hidden_through, m.cleared_through,
+                    CASE
                         WHEN i.deletion > COALESCE(m.taken_by, 0)
                         AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
                         ELSE 0
-                    END
-                END,
-                CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
-                CASE
-                    WHEN m.user_id IS NULL THEN 0
-                    ELSE CASE WHEN m.changed_by = i.revision AND m.pinned_at IS NULL THEN 1 ELSE 0 END
-                END,
-                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END
-            )
+                    END,
+                    CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END,
+                    CASE WHEN m.changed_by = i.revision AND m.pinned_at IS NULL THEN 1 ELSE 0 END,
+                    m.stays_away
+                )
+            END
             ORDER BY i.ord
         )::text AS results
     FROM
@@ -1266,11 +1087,6 @@ RETURNING user_id, revision, results;
 
 -- deletions.show.alone
 WITH
-earlier AS (
-    SELECT user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
-    FROM changes
-    WHERE user_id = $1 AND request_id = $2
-),
 input AS (
     SELECT *
     FROM unnest($16::bytea[], $17::bigint[])
@@ -1279,7 +1095,7 @@ input AS (
 raised AS (
     INSERT INTO users (user_id, revision)
     SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
-    WHERE NOT EXISTS (SELECT 1 FROM earlier)
+    WHERE NOT EXISTS (SELECT 1 FROM changes WHERE user_id = $1 AND request_id = $2)
     ON CONFLICT (user_id) DO UPDATE SET
         revision = GREATEST(users.revision + 1, excluded.revision)
     RETURNING user_id, revision
@@ -1313,49 +1129,29 @@ applied AS (
     WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
     RETURNING
         i.ord,
-        CASE
-            WHEN m.changed_by = i.revision THEN 1
-            WHEN COALESCE(m.last_seq, i.head) <= m.joined_after THEN 3
-            ELSE 2
-        END AS outcome,
-        m.hidden_through AS hidden_through, m.cleared_through AS cleared_through,
-        m.read_through AS read_through
-),
-recorded AS (
-    INSERT INTO
-        changes (
-            user_id, request_id, request_digest, client_id, kind, changed_at, synced,
-            restorable_until, erasable_from, unlists, undoes, conversations, detail, caller,
-            kept_until, revision, results
-        )
-    SELECT
-        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision,
-        (
-            SELECT
-                COALESCE(
-                    json_agg(
-                        json_build_array(
-                            COALESCE(a.outcome, 3), COALESCE(a.hidden_through, 0),
-                            COALESCE(a.cleared_through, 0), COALESCE(a.read_through, 0)
-                        )
-                        ORDER BY i.ord
-                    )::text,
-                    '[]'
-                )
-            FROM input AS i
-                LEFT JOIN applied AS a USING (ord)
-        )
-    FROM raised AS b
-    RETURNING user_id, revision, results
+        json_build_array(
+            CASE
+                WHEN m.changed_by = i.revision THEN 1
+                WHEN COALESCE(m.last_seq, i.head) <= m.joined_after THEN 3
+                ELSE 2
+            END,
+            m.hidden_through, m.cleared_through, m.read_through
+        ) AS result
 )
+INSERT INTO
+    changes (
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, results
+    )
 SELECT
-    TRUE AS is_new, user_id, revision, results, NULL::bytea AS request_digest,
-    NULL::smallint AS kind, NULL::bigint AS restorable_until, NULL::text AS conversations,
-    NULL::text AS detail
-FROM recorded
-UNION ALL
-SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
-FROM earlier;
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision,
+    (
+        SELECT COALESCE(json_agg(COALESCE(a.result, '[3, 0, 0, 0]') ORDER BY i.ord)::text, '[]')
+        FROM input AS i
+            LEFT JOIN applied AS a USING (ord)
+    )
+FROM raised AS b
+RETURNING user_id, revision, results;
 
 -- deletions.show.apply
 UPDATE members AS m SET
@@ -1412,19 +1208,17 @@ WITH ORDINALITY AS q(
     SELECT
         i.user_id,
         json_agg(
-            json_build_array(
-                CASE
-                    WHEN m.user_id IS NULL THEN 3
-                    ELSE CASE
+            CASE
+                WHEN m.user_id IS NULL THEN '[3, 0, 0, 0]'
+                ELSE json_build_array(
+                    CASE
                         WHEN m.changed_by = i.revision THEN 1
                         WHEN COALESCE(m.last_seq, i.head) <= m.joined_after THEN 3
                         ELSE 2
-                    END
-                END,
-                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
-                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
-                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.read_through END
-            )
+                    END,
+                    m.hidden_through, m.cleared_through, m.read_through
+                )
+            END
             ORDER BY i.ord
         )::text AS results
     FROM unnest($17::bigint[], $18::text[] COLLATE "C", $19::bytea[], $20::bigint[])
@@ -1453,18 +1247,12 @@ input AS (
     FROM unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[])
     WITH ORDINALITY AS i(user_id, conversation_key, head, ord)
 ),
-earlier AS (
-    SELECT
-        c.user_id, c.revision, c.request_digest, c.kind, c.restorable_until, c.conversations,
-        c.results, c.detail
-    FROM asked AS q CROSS JOIN changes AS c
-    WHERE c.user_id = q.user_id AND c.request_id = q.request_id
-),
 raised AS (
     INSERT INTO users (user_id, revision)
     SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
     FROM asked AS q
-    WHERE NOT EXISTS (SELECT 1 FROM earlier AS e WHERE e.user_id = q.user_id)
+    WHERE
+        NOT EXISTS (SELECT 1 FROM changes AS c WHERE c.user_id = q.user_id AND c.request_id = q.request_id)
     ORDER BY q.user_id
     ON CONFLICT (user_id) DO UPDATE SET
         revision = GREATEST(users.revision + 1, excluded.revision)
@@ -1500,52 +1288,31 @@ applied AS (
     WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
     RETURNING
         i.ord,
-        CASE
-            WHEN m.changed_by = i.revision THEN 1
-            WHEN COALESCE(m.last_seq, i.head) <= m.joined_after THEN 3
-            ELSE 2
-        END AS outcome,
-        m.hidden_through AS hidden_through, m.cleared_through AS cleared_through,
-        m.read_through AS read_through
+        json_build_array(
+            CASE
+                WHEN m.changed_by = i.revision THEN 1
+                WHEN COALESCE(m.last_seq, i.head) <= m.joined_after THEN 3
+                ELSE 2
+            END,
+            m.hidden_through, m.cleared_through, m.read_through
+        ) AS result
 ),
-results AS (
-    SELECT
-        i.user_id,
-        json_agg(
-            json_build_array(
-                COALESCE(a.outcome, 3), COALESCE(a.hidden_through, 0),
-                COALESCE(a.cleared_through, 0), COALESCE(a.read_through, 0)
-            )
-            ORDER BY i.ord
-        )::text AS results
+made AS (
+    SELECT i.user_id, json_agg(COALESCE(a.result, '[3, 0, 0, 0]') ORDER BY i.ord)::text AS results
     FROM input AS i LEFT JOIN applied AS a USING (ord)
     GROUP BY i.user_id
-),
-recorded AS (
-    INSERT INTO
-        changes (
-            user_id, request_id, request_digest, client_id, kind, changed_at, synced,
-            restorable_until, erasable_from, unlists, undoes, conversations, detail, caller,
-            kept_until, revision, results
-        )
-    SELECT
-        q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
-        q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail,
-        q.caller, q.kept_until, b.revision, COALESCE(r.results, '[]')
-    FROM
-        asked AS q
-        JOIN raised AS b ON b.user_id = q.user_id
-        LEFT JOIN results AS r ON r.user_id = q.user_id
-    RETURNING user_id, revision, results
 )
+INSERT INTO
+    changes (
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, results
+    )
 SELECT
-    TRUE AS is_new, user_id, revision, results, NULL::bytea AS request_digest,
-    NULL::smallint AS kind, NULL::bigint AS restorable_until, NULL::text AS conversations,
-    NULL::text AS detail
-FROM recorded
-UNION ALL
-SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
-FROM earlier;
+    q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
+    q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
+    q.kept_until, b.revision, COALESCE(r.results, '[]')
+FROM asked AS q JOIN raised AS b ON b.user_id = q.user_id LEFT JOIN made AS r ON r.user_id = q.user_id
+RETURNING user_id, revision, results;
 
 -- erasure.backlog.due.0
 SELECT COUNT(*) AS due, MIN(erasable_from) AS oldest
@@ -3063,11 +2830,6 @@ ON CONFLICT (conversation_key, sender_user_id, client_message_id) DO NOTHING;
 
 -- settings.custom_data.alone
 WITH
-earlier AS (
-    SELECT user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
-    FROM changes
-    WHERE user_id = $1 AND request_id = $2
-),
 input AS (
     SELECT *
     FROM unnest($16::bytea[], $17::bytea[])
@@ -3076,7 +2838,7 @@ input AS (
 raised AS (
     INSERT INTO users (user_id, revision)
     SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
-    WHERE NOT EXISTS (SELECT 1 FROM earlier)
+    WHERE NOT EXISTS (SELECT 1 FROM changes WHERE user_id = $1 AND request_id = $2)
     ON CONFLICT (user_id) DO UPDATE SET
         revision = GREATEST(users.revision + 1, excluded.revision)
     RETURNING user_id, revision
@@ -3092,33 +2854,22 @@ applied AS (
         changed_by = CASE WHEN m.custom_data IS DISTINCT FROM i.custom_data THEN i.revision ELSE m.changed_by END
     FROM targets AS i
     WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
-    RETURNING i.ord, CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END AS outcome
-),
-recorded AS (
-    INSERT INTO
-        changes (
-            user_id, request_id, request_digest, client_id, kind, changed_at, synced,
-            restorable_until, erasable_from, unlists, undoes, conversations, detail, caller,
-            kept_until, revision, results
-        )
-    SELECT
-        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision,
-        (
-            SELECT COALESCE(json_agg(json_build_array(COALESCE(a.outcome, 3)) ORDER BY i.ord)::text, '[]')
-            FROM input AS i
-                LEFT JOIN applied AS a USING (ord)
-        )
-    FROM raised AS b
-    RETURNING user_id, revision, results
+    RETURNING i.ord, json_build_array(CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END) AS result
 )
+INSERT INTO
+    changes (
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, results
+    )
 SELECT
-    TRUE AS is_new, user_id, revision, results, NULL::bytea AS request_digest,
-    NULL::smallint AS kind, NULL::bigint AS restorable_until, NULL::text AS conversations,
-    NULL::text AS detail
-FROM recorded
-UNION ALL
-SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
-FROM earlier;
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision,
+    (
+        SELECT COALESCE(json_agg(COALESCE(a.result, '[3]') ORDER BY i.ord)::text, '[]')
+        FROM input AS i
+            LEFT JOIN applied AS a USING (ord)
+    )
+FROM raised AS b
+RETURNING user_id, revision, results;
 
 -- settings.custom_data.apply
 UPDATE members AS m SET
@@ -3159,7 +2910,10 @@ WITH ORDINALITY AS q(
     SELECT
         i.user_id,
         json_agg(
-            json_build_array(CASE WHEN m.user_id IS NULL THEN 3 ELSE CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END END)
+            CASE
+                WHEN m.user_id IS NULL THEN '[3]'
+                ELSE json_build_array(CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END)
+            END
             ORDER BY i.ord
         )::text AS results
     FROM unnest($17::bigint[], $18::text[] COLLATE "C", $19::bytea[], $20::bytea[])
@@ -3188,18 +2942,12 @@ input AS (
     FROM unnest($16::text[] COLLATE "C", $17::bytea[], $18::bytea[])
     WITH ORDINALITY AS i(user_id, conversation_key, custom_data, ord)
 ),
-earlier AS (
-    SELECT
-        c.user_id, c.revision, c.request_digest, c.kind, c.restorable_until, c.conversations,
-        c.results, c.detail
-    FROM asked AS q CROSS JOIN changes AS c
-    WHERE c.user_id = q.user_id AND c.request_id = q.request_id
-),
 raised AS (
     INSERT INTO users (user_id, revision)
     SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
     FROM asked AS q
-    WHERE NOT EXISTS (SELECT 1 FROM earlier AS e WHERE e.user_id = q.user_id)
+    WHERE
+        NOT EXISTS (SELECT 1 FROM changes AS c WHERE c.user_id = q.user_id AND c.request_id = q.request_id)
     ORDER BY q.user_id
     ON CONFLICT (user_id) DO UPDATE SET
         revision = GREATEST(users.revision + 1, excluded.revision)
@@ -3217,46 +2965,27 @@ applied AS (
         changed_by = CASE WHEN m.custom_data IS DISTINCT FROM i.custom_data THEN i.revision ELSE m.changed_by END
     FROM targets AS i
     WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
-    RETURNING i.ord, CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END AS outcome
+    RETURNING i.ord, json_build_array(CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END) AS result
 ),
-results AS (
-    SELECT i.user_id, json_agg(json_build_array(COALESCE(a.outcome, 3)) ORDER BY i.ord)::text AS results
+made AS (
+    SELECT i.user_id, json_agg(COALESCE(a.result, '[3]') ORDER BY i.ord)::text AS results
     FROM input AS i LEFT JOIN applied AS a USING (ord)
     GROUP BY i.user_id
-),
-recorded AS (
-    INSERT INTO
-        changes (
-            user_id, request_id, request_digest, client_id, kind, changed_at, synced,
-            restorable_until, erasable_from, unlists, undoes, conversations, detail, caller,
-            kept_until, revision, results
-        )
-    SELECT
-        q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
-        q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail,
-        q.caller, q.kept_until, b.revision, COALESCE(r.results, '[]')
-    FROM
-        asked AS q
-        JOIN raised AS b ON b.user_id = q.user_id
-        LEFT JOIN results AS r ON r.user_id = q.user_id
-    RETURNING user_id, revision, results
 )
+INSERT INTO
+    changes (
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, results
+    )
 SELECT
-    TRUE AS is_new, user_id, revision, results, NULL::bytea AS request_digest,
-    NULL::smallint AS kind, NULL::bigint AS restorable_until, NULL::text AS conversations,
-    NULL::text AS detail
-FROM recorded
-UNION ALL
-SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
-FROM earlier;
+    q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
+    q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
+    q.kept_until, b.revision, COALESCE(r.results, '[]')
+FROM asked AS q JOIN raised AS b ON b.user_id = q.user_id LEFT JOIN made AS r ON r.user_id = q.user_id
+RETURNING user_id, revision, results;
 
 -- settings.mark.alone
 WITH
-earlier AS (
-    SELECT user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
-    FROM changes
-    WHERE user_id = $1 AND request_id = $2
-),
 input AS (
     SELECT *
     FROM unnest($16::bytea[], $17::bigint[], $18::bigint[])
@@ -3265,7 +2994,7 @@ input AS (
 raised AS (
     INSERT INTO users (user_id, revision)
     SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
-    WHERE NOT EXISTS (SELECT 1 FROM earlier)
+    WHERE NOT EXISTS (SELECT 1 FROM changes WHERE user_id = $1 AND request_id = $2)
     ON CONFLICT (user_id) DO UPDATE SET
         revision = GREATEST(users.revision + 1, excluded.revision)
     RETURNING user_id, revision
@@ -3284,37 +3013,22 @@ applied AS (
         changed_by = CASE WHEN m.marks <> ((m.marks | i.added) & ~ i.removed) THEN i.revision ELSE m.changed_by END
     FROM targets AS i
     WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
-    RETURNING i.ord, CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END AS outcome, m.marks AS value
-),
-recorded AS (
-    INSERT INTO
-        changes (
-            user_id, request_id, request_digest, client_id, kind, changed_at, synced,
-            restorable_until, erasable_from, unlists, undoes, conversations, detail, caller,
-            kept_until, revision, results
-        )
-    SELECT
-        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision,
-        (
-            SELECT
-                COALESCE(
-                    json_agg(json_build_array(COALESCE(a.outcome, 3), COALESCE(a.value, 0)) ORDER BY i.ord)::text,
-                    '[]'
-                )
-            FROM input AS i
-                LEFT JOIN applied AS a USING (ord)
-        )
-    FROM raised AS b
-    RETURNING user_id, revision, results
+    RETURNING i.ord, json_build_array(CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END, m.marks) AS result
 )
+INSERT INTO
+    changes (
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, results
+    )
 SELECT
-    TRUE AS is_new, user_id, revision, results, NULL::bytea AS request_digest,
-    NULL::smallint AS kind, NULL::bigint AS restorable_until, NULL::text AS conversations,
-    NULL::text AS detail
-FROM recorded
-UNION ALL
-SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
-FROM earlier;
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision,
+    (
+        SELECT COALESCE(json_agg(COALESCE(a.result, '[3, 0]') ORDER BY i.ord)::text, '[]')
+        FROM input AS i
+            LEFT JOIN applied AS a USING (ord)
+    )
+FROM raised AS b
+RETURNING user_id, revision, results;
 
 -- settings.mark.apply
 UPDATE members AS m SET
@@ -3358,10 +3072,10 @@ WITH ORDINALITY AS q(
     SELECT
         i.user_id,
         json_agg(
-            json_build_array(
-                CASE WHEN m.user_id IS NULL THEN 3 ELSE CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END END,
-                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.marks END
-            )
+            CASE
+                WHEN m.user_id IS NULL THEN '[3, 0]'
+                ELSE json_build_array(CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END, m.marks)
+            END
             ORDER BY i.ord
         )::text AS results
     FROM unnest($17::bigint[], $18::text[] COLLATE "C", $19::bytea[], $20::bigint[], $21::bigint[])
@@ -3390,18 +3104,12 @@ input AS (
     FROM unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[], $19::bigint[])
     WITH ORDINALITY AS i(user_id, conversation_key, added, removed, ord)
 ),
-earlier AS (
-    SELECT
-        c.user_id, c.revision, c.request_digest, c.kind, c.restorable_until, c.conversations,
-        c.results, c.detail
-    FROM asked AS q CROSS JOIN changes AS c
-    WHERE c.user_id = q.user_id AND c.request_id = q.request_id
-),
 raised AS (
     INSERT INTO users (user_id, revision)
     SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
     FROM asked AS q
-    WHERE NOT EXISTS (SELECT 1 FROM earlier AS e WHERE e.user_id = q.user_id)
+    WHERE
+        NOT EXISTS (SELECT 1 FROM changes AS c WHERE c.user_id = q.user_id AND c.request_id = q.request_id)
     ORDER BY q.user_id
     ON CONFLICT (user_id) DO UPDATE SET
         revision = GREATEST(users.revision + 1, excluded.revision)
@@ -3422,48 +3130,27 @@ applied AS (
         changed_by = CASE WHEN m.marks <> ((m.marks | i.added) & ~ i.removed) THEN i.revision ELSE m.changed_by END
     FROM targets AS i
     WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
-    RETURNING i.ord, CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END AS outcome, m.marks AS value
+    RETURNING i.ord, json_build_array(CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END, m.marks) AS result
 ),
-results AS (
-    SELECT
-        i.user_id,
-        json_agg(json_build_array(COALESCE(a.outcome, 3), COALESCE(a.value, 0)) ORDER BY i.ord)::text AS results
+made AS (
+    SELECT i.user_id, json_agg(COALESCE(a.result, '[3, 0]') ORDER BY i.ord)::text AS results
     FROM input AS i LEFT JOIN applied AS a USING (ord)
     GROUP BY i.user_id
-),
-recorded AS (
-    INSERT INTO
-        changes (
-            user_id, request_id, request_digest, client_id, kind, changed_at, synced,
-            restorable_until, erasable_from, unlists, undoes, conversations, detail, caller,
-            kept_until, revision, results
-        )
-    SELECT
-        q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
-        q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail,
-        q.caller, q.kept_until, b.revision, COALESCE(r.results, '[]')
-    FROM
-        asked AS q
-        JOIN raised AS b ON b.user_id = q.user_id
-        LEFT JOIN results AS r ON r.user_id = q.user_id
-    RETURNING user_id, revision, results
 )
+INSERT INTO
+    changes (
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, results
+    )
 SELECT
-    TRUE AS is_new, user_id, revision, results, NULL::bytea AS request_digest,
-    NULL::smallint AS kind, NULL::bigint AS restorable_until, NULL::text AS conversations,
-    NULL::text AS detail
-FROM recorded
-UNION ALL
-SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
-FROM earlier;
+    q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
+    q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
+    q.kept_until, b.revision, COALESCE(r.results, '[]')
+FROM asked AS q JOIN raised AS b ON b.user_id = q.user_id LEFT JOIN made AS r ON r.user_id = q.user_id
+RETURNING user_id, revision, results;
 
 -- settings.mute.alone
 WITH
-earlier AS (
-    SELECT user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
-    FROM changes
-    WHERE user_id = $1 AND request_id = $2
-),
 input AS (
     SELECT *
     FROM unnest($16::bytea[], $17::bigint[])
@@ -3472,7 +3159,7 @@ input AS (
 raised AS (
     INSERT INTO users (user_id, revision)
     SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
-    WHERE NOT EXISTS (SELECT 1 FROM earlier)
+    WHERE NOT EXISTS (SELECT 1 FROM changes WHERE user_id = $1 AND request_id = $2)
     ON CONFLICT (user_id) DO UPDATE SET
         revision = GREATEST(users.revision + 1, excluded.revision)
     RETURNING user_id, revision
@@ -3488,33 +3175,22 @@ applied AS (
         changed_by = CASE WHEN m.muted <> i.muted THEN i.revision ELSE m.changed_by END
     FROM targets AS i
     WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
-    RETURNING i.ord, CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END AS outcome
-),
-recorded AS (
-    INSERT INTO
-        changes (
-            user_id, request_id, request_digest, client_id, kind, changed_at, synced,
-            restorable_until, erasable_from, unlists, undoes, conversations, detail, caller,
-            kept_until, revision, results
-        )
-    SELECT
-        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision,
-        (
-            SELECT COALESCE(json_agg(json_build_array(COALESCE(a.outcome, 3)) ORDER BY i.ord)::text, '[]')
-            FROM input AS i
-                LEFT JOIN applied AS a USING (ord)
-        )
-    FROM raised AS b
-    RETURNING user_id, revision, results
+    RETURNING i.ord, json_build_array(CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END) AS result
 )
+INSERT INTO
+    changes (
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, results
+    )
 SELECT
-    TRUE AS is_new, user_id, revision, results, NULL::bytea AS request_digest,
-    NULL::smallint AS kind, NULL::bigint AS restorable_until, NULL::text AS conversations,
-    NULL::text AS detail
-FROM recorded
-UNION ALL
-SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
-FROM earlier;
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision,
+    (
+        SELECT COALESCE(json_agg(COALESCE(a.result, '[3]') ORDER BY i.ord)::text, '[]')
+        FROM input AS i
+            LEFT JOIN applied AS a USING (ord)
+    )
+FROM raised AS b
+RETURNING user_id, revision, results;
 
 -- settings.mute.apply
 UPDATE members AS m SET
@@ -3555,7 +3231,10 @@ WITH ORDINALITY AS q(
     SELECT
         i.user_id,
         json_agg(
-            json_build_array(CASE WHEN m.user_id IS NULL THEN 3 ELSE CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END END)
+            CASE
+                WHEN m.user_id IS NULL THEN '[3]'
+                ELSE json_build_array(CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END)
+            END
             ORDER BY i.ord
         )::text AS results
     FROM unnest($17::bigint[], $18::text[] COLLATE "C", $19::bytea[], $20::bigint[])
@@ -3584,18 +3263,12 @@ input AS (
     FROM unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[])
     WITH ORDINALITY AS i(user_id, conversation_key, muted, ord)
 ),
-earlier AS (
-    SELECT
-        c.user_id, c.revision, c.request_digest, c.kind, c.restorable_until, c.conversations,
-        c.results, c.detail
-    FROM asked AS q CROSS JOIN changes AS c
-    WHERE c.user_id = q.user_id AND c.request_id = q.request_id
-),
 raised AS (
     INSERT INTO users (user_id, revision)
     SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
     FROM asked AS q
-    WHERE NOT EXISTS (SELECT 1 FROM earlier AS e WHERE e.user_id = q.user_id)
+    WHERE
+        NOT EXISTS (SELECT 1 FROM changes AS c WHERE c.user_id = q.user_id AND c.request_id = q.request_id)
     ORDER BY q.user_id
     ON CONFLICT (user_id) DO UPDATE SET
         revision = GREATEST(users.revision + 1, excluded.revision)
@@ -3613,73 +3286,27 @@ applied AS (
         changed_by = CASE WHEN m.muted <> i.muted THEN i.revision ELSE m.changed_by END
     FROM targets AS i
     WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
-    RETURNING i.ord, CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END AS outcome
+    RETURNING i.ord, json_build_array(CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END) AS result
 ),
-results AS (
-    SELECT i.user_id, json_agg(json_build_array(COALESCE(a.outcome, 3)) ORDER BY i.ord)::text AS results
+made AS (
+    SELECT i.user_id, json_agg(COALESCE(a.result, '[3]') ORDER BY i.ord)::text AS results
     FROM input AS i LEFT JOIN applied AS a USING (ord)
     GROUP BY i.user_id
-),
-recorded AS (
-    INSERT INTO
-        changes (
-            user_id, request_id, request_digest, client_id, kind, changed_at, synced,
-            restorable_until, erasable_from, unlists, undoes, conversations, detail, caller,
-            kept_until, revision, results
-        )
-    SELECT
-        q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
-        q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail,
-        q.caller, q.kept_until, b.revision, COALESCE(r.results, '[]')
-    FROM
-        asked AS q
-        JOIN raised AS b ON b.user_id = q.user_id
-        LEFT JOIN results AS r ON r.user_id = q.user_id
-    RETURNING user_id, revision, results
 )
+INSERT INTO
+    changes (
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, results
+    )
 SELECT
-    TRUE AS is_new, user_id, revision, results, NULL::bytea AS request_digest,
-    NULL::smallint AS kind, NULL::bigint AS restorable_until, NULL::text AS conversations,
-    NULL::text AS detail
-FROM recorded
-UNION ALL
-SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
-FROM earlier;
+    q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
+    q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
+    q.kept_until, b.revision, COALESCE(r.results, '[]')
+FROM asked AS q JOIN raised AS b ON b.user_id = q.user_id LEFT JOIN made AS r ON r.user_id = q.user_id
+RETURNING user_id, revision, results;
 
--- settings.pin.apply
-UPDATE members AS m SET
-    pinned_at = CASE
-        WHEN m.pinned_at IS NULL
-        AND LEAST(m.left_at, i.position) > m.hidden_through
-        AND LEAST(m.left_at, i.position) > m.joined_after
-        AND m.stays_away = 0 THEN i.revision
-        ELSE m.pinned_at
-    END,
-    changed_by = CASE
-        WHEN m.pinned_at IS NULL
-        AND LEAST(m.left_at, i.position) > m.hidden_through
-        AND LEAST(m.left_at, i.position) > m.joined_after
-        AND m.stays_away = 0 THEN i.revision
-        ELSE m.changed_by
-    END
-FROM (
-    SELECT *
-    FROM unnest($1::bigint[], $2::text[] COLLATE "C", $3::bytea[], $4::bigint[])
-    WITH ORDINALITY AS i(revision, user_id, conversation_key, position, ord)
-    ORDER BY user_id, conversation_key
-) AS i
-WHERE
-    m.user_id = i.user_id
-    AND m.conversation_key = i.conversation_key
-    AND m.user_id = ANY($2::text[] COLLATE "POSIX");
-
--- settings.pin.at_once
+-- settings.pin.alone
 WITH
-earlier AS (
-    SELECT user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
-    FROM changes
-    WHERE user_id = $1 AND request_id = $2
-),
 input AS (
     SELECT *
     FROM unnest($16::bytea[], $17::bigint[])
@@ -3689,7 +3316,7 @@ raised AS (
     INSERT INTO users (user_id, revision)
     SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
     WHERE
-        NOT EXISTS (SELECT 1 FROM earlier)
+        NOT EXISTS (SELECT 1 FROM changes WHERE user_id = $1 AND request_id = $2)
         AND (SELECT COUNT(*) FROM members WHERE user_id = $1 AND pinned_at IS NOT NULL) + (SELECT COUNT(*) FROM input) <= $18
     ON CONFLICT (user_id) DO UPDATE SET
         revision = GREATEST(users.revision + 1, excluded.revision)
@@ -3721,41 +3348,59 @@ applied AS (
     WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
     RETURNING
         i.ord,
-        CASE
-            WHEN m.changed_by = i.revision THEN 1
-            WHEN NOT (
-                LEAST(m.left_at, i.position) > m.hidden_through
-                AND LEAST(m.left_at, i.position) > m.joined_after
-                AND m.stays_away = 0
-            ) THEN 4
-            ELSE 2
-        END AS outcome
-),
-recorded AS (
-    INSERT INTO
-        changes (
-            user_id, request_id, request_digest, client_id, kind, changed_at, synced,
-            restorable_until, erasable_from, unlists, undoes, conversations, detail, caller,
-            kept_until, revision, results
-        )
-    SELECT
-        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision,
-        (
-            SELECT COALESCE(json_agg(json_build_array(COALESCE(a.outcome, 3)) ORDER BY i.ord)::text, '[]')
-            FROM input AS i
-                LEFT JOIN applied AS a USING (ord)
-        )
-    FROM raised AS b
-    RETURNING user_id, revision, results
+        json_build_array(
+            CASE
+                WHEN m.changed_by = i.revision THEN 1
+                WHEN NOT (
+                    LEAST(m.left_at, i.position) > m.hidden_through
+                    AND LEAST(m.left_at, i.position) > m.joined_after
+                    AND m.stays_away = 0
+                ) THEN 4
+                ELSE 2
+            END
+        ) AS result
 )
+INSERT INTO
+    changes (
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, results
+    )
 SELECT
-    TRUE AS is_new, user_id, revision, results, NULL::bytea AS request_digest,
-    NULL::smallint AS kind, NULL::bigint AS restorable_until, NULL::text AS conversations,
-    NULL::text AS detail
-FROM recorded
-UNION ALL
-SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
-FROM earlier;
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision,
+    (
+        SELECT COALESCE(json_agg(COALESCE(a.result, '[3]') ORDER BY i.ord)::text, '[]')
+        FROM input AS i
+            LEFT JOIN applied AS a USING (ord)
+    )
+FROM raised AS b
+RETURNING user_id, revision, results;
+
+-- settings.pin.apply
+UPDATE members AS m SET
+    pinned_at = CASE
+        WHEN m.pinned_at IS NULL
+        AND LEAST(m.left_at, i.position) > m.hidden_through
+        AND LEAST(m.left_at, i.position) > m.joined_after
+        AND m.stays_away = 0 THEN i.revision
+        ELSE m.pinned_at
+    END,
+    changed_by = CASE
+        WHEN m.pinned_at IS NULL
+        AND LEAST(m.left_at, i.position) > m.hidden_through
+        AND LEAST(m.left_at, i.position) > m.joined_after
+        AND m.stays_away = 0 THEN i.revision
+        ELSE m.changed_by
+    END
+FROM (
+    SELECT *
+    FROM unnest($1::bigint[], $2::text[] COLLATE "C", $3::bytea[], $4::bigint[])
+    WITH ORDINALITY AS i(revision, user_id, conversation_key, position, ord)
+    ORDER BY user_id, conversation_key
+) AS i
+WHERE
+    m.user_id = i.user_id
+    AND m.conversation_key = i.conversation_key
+    AND m.user_id = ANY($2::text[] COLLATE "POSIX");
 
 -- settings.pin.record
 INSERT INTO
@@ -3781,10 +3426,10 @@ WITH ORDINALITY AS q(
     SELECT
         i.user_id,
         json_agg(
-            json_build_array(
-                CASE
-                    WHEN m.user_id IS NULL THEN 3
-                    ELSE CASE
+            CASE
+                WHEN m.user_id IS NULL THEN '[3]'
+                ELSE json_build_array(
+                    CASE
                         WHEN m.changed_by = i.revision THEN 1
                         WHEN NOT (
                             LEAST(m.left_at, i.position) > m.hidden_through
@@ -3793,8 +3438,8 @@ WITH ORDINALITY AS q(
                         ) THEN 4
                         ELSE 2
                     END
-                END
-            )
+                )
+            END
             ORDER BY i.ord
         )::text AS results
     FROM unnest($17::bigint[], $18::text[] COLLATE "C", $19::bytea[], $20::bigint[])
@@ -3805,11 +3450,6 @@ RETURNING user_id, revision, results;
 
 -- settings.read.alone
 WITH
-earlier AS (
-    SELECT user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
-    FROM changes
-    WHERE user_id = $1 AND request_id = $2
-),
 input AS (
     SELECT *
     FROM unnest($16::bytea[], $17::bigint[])
@@ -3818,7 +3458,7 @@ input AS (
 raised AS (
     INSERT INTO users (user_id, revision)
     SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
-    WHERE NOT EXISTS (SELECT 1 FROM earlier)
+    WHERE NOT EXISTS (SELECT 1 FROM changes WHERE user_id = $1 AND request_id = $2)
     ON CONFLICT (user_id) DO UPDATE SET
         revision = GREATEST(users.revision + 1, excluded.revision)
     RETURNING user_id, revision
@@ -3840,37 +3480,24 @@ applied AS (
         END
     FROM targets AS i
     WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
-    RETURNING i.ord, CASE WHEN m.read_by = i.revision THEN 1 ELSE 2 END AS outcome, m.read_through AS value
-),
-recorded AS (
-    INSERT INTO
-        changes (
-            user_id, request_id, request_digest, client_id, kind, changed_at, synced,
-            restorable_until, erasable_from, unlists, undoes, conversations, detail, caller,
-            kept_until, revision, results
-        )
-    SELECT
-        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision,
-        (
-            SELECT
-                COALESCE(
-                    json_agg(json_build_array(COALESCE(a.outcome, 3), COALESCE(a.value, 0)) ORDER BY i.ord)::text,
-                    '[]'
-                )
-            FROM input AS i
-                LEFT JOIN applied AS a USING (ord)
-        )
-    FROM raised AS b
-    RETURNING user_id, revision, results
+    RETURNING
+        i.ord,
+        json_build_array(CASE WHEN m.read_by = i.revision THEN 1 ELSE 2 END, m.read_through) AS result
 )
+INSERT INTO
+    changes (
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, results
+    )
 SELECT
-    TRUE AS is_new, user_id, revision, results, NULL::bytea AS request_digest,
-    NULL::smallint AS kind, NULL::bigint AS restorable_until, NULL::text AS conversations,
-    NULL::text AS detail
-FROM recorded
-UNION ALL
-SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
-FROM earlier;
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision,
+    (
+        SELECT COALESCE(json_agg(COALESCE(a.result, '[3, 0]') ORDER BY i.ord)::text, '[]')
+        FROM input AS i
+            LEFT JOIN applied AS a USING (ord)
+    )
+FROM raised AS b
+RETURNING user_id, revision, results;
 
 -- settings.read.apply
 UPDATE members AS m SET
@@ -3917,10 +3544,10 @@ WITH ORDINALITY AS q(
     SELECT
         i.user_id,
         json_agg(
-            json_build_array(
-                CASE WHEN m.user_id IS NULL THEN 3 ELSE CASE WHEN m.read_by = i.revision THEN 1 ELSE 2 END END,
-                CASE WHEN m.user_id IS NULL THEN 0 ELSE m.read_through END
-            )
+            CASE
+                WHEN m.user_id IS NULL THEN '[3, 0]'
+                ELSE json_build_array(CASE WHEN m.read_by = i.revision THEN 1 ELSE 2 END, m.read_through)
+            END
             ORDER BY i.ord
         )::text AS results
     FROM unnest($17::bigint[], $18::text[] COLLATE "C", $19::bytea[], $20::bigint[])
@@ -3949,18 +3576,12 @@ input AS (
     FROM unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[])
     WITH ORDINALITY AS i(user_id, conversation_key, position, ord)
 ),
-earlier AS (
-    SELECT
-        c.user_id, c.revision, c.request_digest, c.kind, c.restorable_until, c.conversations,
-        c.results, c.detail
-    FROM asked AS q CROSS JOIN changes AS c
-    WHERE c.user_id = q.user_id AND c.request_id = q.request_id
-),
 raised AS (
     INSERT INTO users (user_id, revision)
     SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
     FROM asked AS q
-    WHERE NOT EXISTS (SELECT 1 FROM earlier AS e WHERE e.user_id = q.user_id)
+    WHERE
+        NOT EXISTS (SELECT 1 FROM changes AS c WHERE c.user_id = q.user_id AND c.request_id = q.request_id)
     ORDER BY q.user_id
     ON CONFLICT (user_id) DO UPDATE SET
         revision = GREATEST(users.revision + 1, excluded.revision)
@@ -3984,48 +3605,29 @@ applied AS (
         END
     FROM targets AS i
     WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
-    RETURNING i.ord, CASE WHEN m.read_by = i.revision THEN 1 ELSE 2 END AS outcome, m.read_through AS value
+    RETURNING
+        i.ord,
+        json_build_array(CASE WHEN m.read_by = i.revision THEN 1 ELSE 2 END, m.read_through) AS result
 ),
-results AS (
-    SELECT
-        i.user_id,
-        json_agg(json_build_array(COALESCE(a.outcome, 3), COALESCE(a.value, 0)) ORDER BY i.ord)::text AS results
+made AS (
+    SELECT i.user_id, json_agg(COALESCE(a.result, '[3, 0]') ORDER BY i.ord)::text AS results
     FROM input AS i LEFT JOIN applied AS a USING (ord)
     GROUP BY i.user_id
-),
-recorded AS (
-    INSERT INTO
-        changes (
-            user_id, request_id, request_digest, client_id, kind, changed_at, synced,
-            restorable_until, erasable_from, unlists, undoes, conversations, detail, caller,
-            kept_until, revision, results
-        )
-    SELECT
-        q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
-        q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail,
-        q.caller, q.kept_until, b.revision, COALESCE(r.results, '[]')
-    FROM
-        asked AS q
-        JOIN raised AS b ON b.user_id = q.user_id
-        LEFT JOIN results AS r ON r.user_id = q.user_id
-    RETURNING user_id, revision, results
 )
+INSERT INTO
+    changes (
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, results
+    )
 SELECT
-    TRUE AS is_new, user_id, revision, results, NULL::bytea AS request_digest,
-    NULL::smallint AS kind, NULL::bigint AS restorable_until, NULL::text AS conversations,
-    NULL::text AS detail
-FROM recorded
-UNION ALL
-SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
-FROM earlier;
+    q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
+    q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
+    q.kept_until, b.revision, COALESCE(r.results, '[]')
+FROM asked AS q JOIN raised AS b ON b.user_id = q.user_id LEFT JOIN made AS r ON r.user_id = q.user_id
+RETURNING user_id, revision, results;
 
 -- settings.unpin.alone
 WITH
-earlier AS (
-    SELECT user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
-    FROM changes
-    WHERE user_id = $1 AND request_id = $2
-),
 input AS (
     SELECT *
     FROM unnest($16::bytea[], $17::bigint[])
@@ -4034,7 +3636,7 @@ input AS (
 raised AS (
     INSERT INTO users (user_id, revision)
     SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
-    WHERE NOT EXISTS (SELECT 1 FROM earlier)
+    WHERE NOT EXISTS (SELECT 1 FROM changes WHERE user_id = $1 AND request_id = $2)
     ON CONFLICT (user_id) DO UPDATE SET
         revision = GREATEST(users.revision + 1, excluded.revision)
     RETURNING user_id, revision
@@ -4052,41 +3654,32 @@ applied AS (
     WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
     RETURNING
         i.ord,
-        CASE
-            WHEN m.changed_by = i.revision THEN 1
-            WHEN NOT (
-                LEAST(m.left_at, i.position) > m.hidden_through
-                AND LEAST(m.left_at, i.position) > m.joined_after
-                AND m.stays_away = 0
-            ) THEN 4
-            ELSE 2
-        END AS outcome
-),
-recorded AS (
-    INSERT INTO
-        changes (
-            user_id, request_id, request_digest, client_id, kind, changed_at, synced,
-            restorable_until, erasable_from, unlists, undoes, conversations, detail, caller,
-            kept_until, revision, results
-        )
-    SELECT
-        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision,
-        (
-            SELECT COALESCE(json_agg(json_build_array(COALESCE(a.outcome, 3)) ORDER BY i.ord)::text, '[]')
-            FROM input AS i
-                LEFT JOIN applied AS a USING (ord)
-        )
-    FROM raised AS b
-    RETURNING user_id, revision, results
+        json_build_array(
+            CASE
+                WHEN m.changed_by = i.revision THEN 1
+                WHEN NOT (
+                    LEAST(m.left_at, i.position) > m.hidden_through
+                    AND LEAST(m.left_at, i.position) > m.joined_after
+                    AND m.stays_away = 0
+                ) THEN 4
+                ELSE 2
+            END
+        ) AS result
 )
+INSERT INTO
+    changes (
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, results
+    )
 SELECT
-    TRUE AS is_new, user_id, revision, results, NULL::bytea AS request_digest,
-    NULL::smallint AS kind, NULL::bigint AS restorable_until, NULL::text AS conversations,
-    NULL::text AS detail
-FROM recorded
-UNION ALL
-SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
-FROM earlier;
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision,
+    (
+        SELECT COALESCE(json_agg(COALESCE(a.result, '[3]') ORDER BY i.ord)::text, '[]')
+        FROM input AS i
+            LEFT JOIN applied AS a USING (ord)
+    )
+FROM raised AS b
+RETURNING user_id, revision, results;
 
 -- settings.unpin.apply
 UPDATE members AS m SET
@@ -4127,10 +3720,10 @@ WITH ORDINALITY AS q(
     SELECT
         i.user_id,
         json_agg(
-            json_build_array(
-                CASE
-                    WHEN m.user_id IS NULL THEN 3
-                    ELSE CASE
+            CASE
+                WHEN m.user_id IS NULL THEN '[3]'
+                ELSE json_build_array(
+                    CASE
                         WHEN m.changed_by = i.revision THEN 1
                         WHEN NOT (
                             LEAST(m.left_at, i.position) > m.hidden_through
@@ -4139,8 +3732,8 @@ WITH ORDINALITY AS q(
                         ) THEN 4
                         ELSE 2
                     END
-                END
-            )
+                )
+            END
             ORDER BY i.ord
         )::text AS results
     FROM unnest($17::bigint[], $18::text[] COLLATE "C", $19::bytea[], $20::bigint[])
@@ -4169,18 +3762,12 @@ input AS (
     FROM unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[])
     WITH ORDINALITY AS i(user_id, conversation_key, position, ord)
 ),
-earlier AS (
-    SELECT
-        c.user_id, c.revision, c.request_digest, c.kind, c.restorable_until, c.conversations,
-        c.results, c.detail
-    FROM asked AS q CROSS JOIN changes AS c
-    WHERE c.user_id = q.user_id AND c.request_id = q.request_id
-),
 raised AS (
     INSERT INTO users (user_id, revision)
     SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
     FROM asked AS q
-    WHERE NOT EXISTS (SELECT 1 FROM earlier AS e WHERE e.user_id = q.user_id)
+    WHERE
+        NOT EXISTS (SELECT 1 FROM changes AS c WHERE c.user_id = q.user_id AND c.request_id = q.request_id)
     ORDER BY q.user_id
     ON CONFLICT (user_id) DO UPDATE SET
         revision = GREATEST(users.revision + 1, excluded.revision)
@@ -4200,46 +3787,34 @@ applied AS (
     WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
     RETURNING
         i.ord,
-        CASE
-            WHEN m.changed_by = i.revision THEN 1
-            WHEN NOT (
-                LEAST(m.left_at, i.position) > m.hidden_through
-                AND LEAST(m.left_at, i.position) > m.joined_after
-                AND m.stays_away = 0
-            ) THEN 4
-            ELSE 2
-        END AS outcome
+        json_build_array(
+            CASE
+                WHEN m.changed_by = i.revision THEN 1
+                WHEN NOT (
+                    LEAST(m.left_at, i.position) > m.hidden_through
+                    AND LEAST(m.left_at, i.position) > m.joined_after
+                    AND m.stays_away = 0
+                ) THEN 4
+                ELSE 2
+            END
+        ) AS result
 ),
-results AS (
-    SELECT i.user_id, json_agg(json_build_array(COALESCE(a.outcome, 3)) ORDER BY i.ord)::text AS results
+made AS (
+    SELECT i.user_id, json_agg(COALESCE(a.result, '[3]') ORDER BY i.ord)::text AS results
     FROM input AS i LEFT JOIN applied AS a USING (ord)
     GROUP BY i.user_id
-),
-recorded AS (
-    INSERT INTO
-        changes (
-            user_id, request_id, request_digest, client_id, kind, changed_at, synced,
-            restorable_until, erasable_from, unlists, undoes, conversations, detail, caller,
-            kept_until, revision, results
-        )
-    SELECT
-        q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
-        q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail,
-        q.caller, q.kept_until, b.revision, COALESCE(r.results, '[]')
-    FROM
-        asked AS q
-        JOIN raised AS b ON b.user_id = q.user_id
-        LEFT JOIN results AS r ON r.user_id = q.user_id
-    RETURNING user_id, revision, results
 )
+INSERT INTO
+    changes (
+        user_id, request_id, request_digest, client_id, kind, changed_at, synced, restorable_until,
+        erasable_from, unlists, undoes, conversations, detail, caller, kept_until, revision, results
+    )
 SELECT
-    TRUE AS is_new, user_id, revision, results, NULL::bytea AS request_digest,
-    NULL::smallint AS kind, NULL::bigint AS restorable_until, NULL::text AS conversations,
-    NULL::text AS detail
-FROM recorded
-UNION ALL
-SELECT FALSE, user_id, revision, results, request_digest, kind, restorable_until, conversations, detail
-FROM earlier;
+    q.user_id, q.request_id, q.request_digest, q.client_id, q.kind, q.changed_at, q.synced,
+    q.restorable_until, q.erasable_from, q.unlists, q.undoes, q.conversations, q.detail, q.caller,
+    q.kept_until, b.revision, COALESCE(r.results, '[]')
+FROM asked AS q JOIN raised AS b ON b.user_id = q.user_id LEFT JOIN made AS r ON r.user_id = q.user_id
+RETURNING user_id, revision, results;
 
 -- time.forget
 DELETE FROM "machine_clock";

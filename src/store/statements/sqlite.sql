@@ -87,7 +87,8 @@ UPDATE members AS m SET
         prev_taken_by
     ) = (
         SELECT
-            hidden, CASE WHEN clears THEN clear ELSE m.cleared_through END, away,
+            CASE WHEN hides THEN hide ELSE m.hidden_through END,
+            CASE WHEN clears THEN clear ELSE m.cleared_through END, away,
             CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
             CASE WHEN hides THEN NULL ELSE m.pinned_at END,
             CASE WHEN takes THEN i.revision ELSE m.taken_by END,
@@ -101,29 +102,21 @@ UPDATE members AS m SET
             SELECT *, (hides OR clears OR away <> m.stays_away) AS takes
             FROM (
                 SELECT
-                    reached.*,
+                    reach.*, hide > MAX(m.hidden_through, m.joined_after) AS hides,
+                    clear > MAX(m.cleared_through, m.joined_after) AS clears,
                     CASE
                         WHEN i.stays_away IS NULL
                         OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
                         WHEN m.stays_away = 0
-                        AND last > hidden
-                        AND last > m.joined_after THEN 0
+                        AND last > MAX(m.hidden_through, hide, m.joined_after) THEN 0
                         ELSE i.stays_away
                     END AS away
                 FROM (
                     SELECT
-                        reach.*,
-                        CASE WHEN hide > m.hidden_through AND hide > m.joined_after THEN hide ELSE m.hidden_through END AS hidden,
-                        hide > m.hidden_through
-                        AND hide > m.joined_after AS hides, clear > m.cleared_through
-                        AND clear > m.joined_after AS clears
-                    FROM (
-                        SELECT
-                            (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
-                            (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
-                            (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
-                    ) AS reach
-                ) AS reached
+                        (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
+                        (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
+                        (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
+                ) AS reach
             ) AS hiding
         ) AS rule
     )
@@ -142,7 +135,7 @@ FROM (
 WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 -- SCAN r VIRTUAL TABLE INDEX 1:
 -- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
--- CORRELATED SCALAR SUBQUERY 5
+-- CORRELATED SCALAR SUBQUERY 4
 --   CO-ROUTINE reach
 --     SCAN CONSTANT ROW
 --   SCAN reach
@@ -172,43 +165,45 @@ FROM (
         SELECT
             i.user_id,
             json_group_array(
-                json_array(
+                json(
                     CASE
-                        WHEN m.user_id IS NULL THEN 4
+                        WHEN m.user_id IS NULL THEN '[4, 0, 0, 0, 0, null, null, null, null, 0, null]'
                         ELSE (
-                            SELECT CASE
-                                WHEN m.appeared_before = 0
-                                AND last <= m.joined_after THEN 4
-                                WHEN last <= hidden_before
-                                OR last <= m.joined_after THEN 2
-                                WHEN away_before = 1
-                                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
-                                WHEN (
+                            SELECT
+                                json_array(
                                     CASE
-                                        WHEN m.left_at < MAX(i.hide_through, i.clear_through) THEN m.left_at
-                                        ELSE MAX(i.hide_through, i.clear_through)
-                                    END
-                                ) < last THEN 3
-                                ELSE 1
-                            END
+                                        WHEN m.appeared_before = 0
+                                        AND last <= m.joined_after THEN 4
+                                        WHEN last <= hidden_before
+                                        OR last <= m.joined_after THEN 2
+                                        WHEN away_before = 1
+                                        AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+                                        WHEN (
+                                            CASE
+                                                WHEN m.left_at < MAX(i.hide_through, i.clear_through) THEN m.left_at
+                                                ELSE MAX(i.hide_through, i.clear_through)
+                                            END
+                                        ) < last THEN 3
+                                        ELSE 1
+                                    END,
+                                    m.hidden_through, m.cleared_through,
+                                    CASE WHEN took THEN 1 ELSE 0 END,
+                                    CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END,
+                                    CASE WHEN took THEN m.prev_hidden_through END,
+                                    CASE WHEN took THEN m.prev_cleared_through END,
+                                    CASE WHEN took THEN m.prev_pinned_at END,
+                                    CASE WHEN took THEN m.prev_taken_by END, m.stays_away,
+                                    CASE WHEN took THEN m.prev_stays_away END
+                                )
                             FROM (
                                 SELECT
                                     (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
+                                    m.taken_by = i.revision AS took,
                                     CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
                                     CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
                             ) AS stood
                         )
-                    END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END
+                    END
                 )
                 ORDER BY i.ord
             ) AS results
@@ -246,7 +241,8 @@ UPDATE members AS m SET
         prev_taken_by
     ) = (
         SELECT
-            hidden, CASE WHEN clears THEN clear ELSE m.cleared_through END, away,
+            CASE WHEN hides THEN hide ELSE m.hidden_through END,
+            CASE WHEN clears THEN clear ELSE m.cleared_through END, away,
             CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
             CASE WHEN hides THEN NULL ELSE m.pinned_at END,
             CASE WHEN takes THEN i.revision ELSE m.taken_by END,
@@ -260,62 +256,30 @@ UPDATE members AS m SET
             SELECT *, (hides OR clears OR away <> m.stays_away) AS takes
             FROM (
                 SELECT
-                    reached.*,
+                    reach.*, as_planned
+                    AND hide > MAX(m.hidden_through, m.joined_after) AS hides, as_planned
+                    AND clear > MAX(m.cleared_through, m.joined_after) AS clears,
                     CASE
-                        WHEN NOT (
-                            i.planned_at IS NULL
-                            OR (
-                                COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                AND COALESCE(m.changed_by, 0) <= i.planned_at
-                            )
-                        )
+                        WHEN NOT as_planned
                         OR i.stays_away IS NULL
                         OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
                         WHEN m.stays_away = 0
-                        AND last > hidden
-                        AND last > m.joined_after THEN 0
+                        AND last > MAX(m.hidden_through, hide, m.joined_after) THEN 0
                         ELSE i.stays_away
                     END AS away
                 FROM (
                     SELECT
-                        reach.*,
-                        CASE
-                            WHEN (
-                                i.planned_at IS NULL
-                                OR (
-                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                )
-                            )
-                            AND hide > m.hidden_through
-                            AND hide > m.joined_after THEN hide
-                            ELSE m.hidden_through
-                        END AS hidden,
+                        (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
+                        (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
+                        (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
                         (
                             i.planned_at IS NULL
                             OR (
                                 COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
                                 AND COALESCE(m.changed_by, 0) <= i.planned_at
                             )
-                        )
-                        AND hide > m.hidden_through
-                        AND hide > m.joined_after AS hides,
-                        (
-                            i.planned_at IS NULL
-                            OR (
-                                COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                AND COALESCE(m.changed_by, 0) <= i.planned_at
-                            )
-                        )
-                        AND clear > m.cleared_through
-                        AND clear > m.joined_after AS clears
-                    FROM (
-                        SELECT
-                            (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
-                            (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
-                            (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
-                    ) AS reach
-                ) AS reached
+                        ) AS as_planned
+                ) AS reach
             ) AS hiding
         ) AS rule
     )
@@ -334,7 +298,7 @@ FROM (
 WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 -- SCAN r VIRTUAL TABLE INDEX 1:
 -- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
--- CORRELATED SCALAR SUBQUERY 5
+-- CORRELATED SCALAR SUBQUERY 4
 --   CO-ROUTINE reach
 --     SCAN CONSTANT ROW
 --   SCAN reach
@@ -364,55 +328,58 @@ FROM (
         SELECT
             i.user_id,
             json_group_array(
-                json_array(
+                json(
                     CASE
-                        WHEN m.user_id IS NULL THEN 4
+                        WHEN m.user_id IS NULL THEN '[4, 0, 0, 0, 0, null, null, null, null, 0, null]'
                         ELSE (
-                            SELECT CASE
-                                WHEN m.appeared_before = 0
-                                AND last <= m.joined_after THEN 4
-                                WHEN NOT (
-                                    i.planned_at IS NULL
-                                    OR (
-                                        COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                        AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                    )
-                                ) THEN CASE
-                                    WHEN COALESCE(m.last_seq, i.head) > m.hidden_through
-                                    AND COALESCE(m.last_seq, i.head) > m.joined_after
-                                    AND m.stays_away = 0 THEN 5
-                                    ELSE 6
-                                END
-                                WHEN last <= hidden_before
-                                OR last <= m.joined_after THEN 2
-                                WHEN away_before = 1
-                                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
-                                WHEN (
+                            SELECT
+                                json_array(
                                     CASE
-                                        WHEN m.left_at < MAX(i.hide_through, i.clear_through) THEN m.left_at
-                                        ELSE MAX(i.hide_through, i.clear_through)
-                                    END
-                                ) < last THEN 3
-                                ELSE 1
-                            END
+                                        WHEN m.appeared_before = 0
+                                        AND last <= m.joined_after THEN 4
+                                        WHEN NOT as_planned THEN CASE
+                                            WHEN COALESCE(m.last_seq, i.head) > m.hidden_through
+                                            AND COALESCE(m.last_seq, i.head) > m.joined_after
+                                            AND m.stays_away = 0 THEN 5
+                                            ELSE 6
+                                        END
+                                        WHEN last <= hidden_before
+                                        OR last <= m.joined_after THEN 2
+                                        WHEN away_before = 1
+                                        AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+                                        WHEN (
+                                            CASE
+                                                WHEN m.left_at < MAX(i.hide_through, i.clear_through) THEN m.left_at
+                                                ELSE MAX(i.hide_through, i.clear_through)
+                                            END
+                                        ) < last THEN 3
+                                        ELSE 1
+                                    END,
+                                    m.hidden_through, m.cleared_through,
+                                    CASE WHEN took THEN 1 ELSE 0 END,
+                                    CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END,
+                                    CASE WHEN took THEN m.prev_hidden_through END,
+                                    CASE WHEN took THEN m.prev_cleared_through END,
+                                    CASE WHEN took THEN m.prev_pinned_at END,
+                                    CASE WHEN took THEN m.prev_taken_by END, m.stays_away,
+                                    CASE WHEN took THEN m.prev_stays_away END
+                                )
                             FROM (
                                 SELECT
                                     (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
+                                    m.taken_by = i.revision AS took,
                                     CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
-                                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
+                                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before,
+                                    (
+                                        i.planned_at IS NULL
+                                        OR (
+                                            COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                            AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                        )
+                                    ) AS as_planned
                             ) AS stood
                         )
-                    END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END
+                    END
                 )
                 ORDER BY i.ord
             ) AS results
@@ -451,7 +418,8 @@ UPDATE members AS m SET
     ) = (
         SELECT
             CASE WHEN forgets THEN 0 ELSE m.muted END, CASE WHEN forgets THEN 0 ELSE m.marks END,
-            CASE WHEN forgets THEN NULL ELSE m.custom_data END, hidden,
+            CASE WHEN forgets THEN NULL ELSE m.custom_data END,
+            CASE WHEN hides THEN hide ELSE m.hidden_through END,
             CASE WHEN clears THEN clear ELSE m.cleared_through END, away,
             CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END,
             CASE WHEN hides THEN NULL ELSE m.pinned_at END,
@@ -466,75 +434,36 @@ UPDATE members AS m SET
             SELECT *, (forgets OR hides OR clears OR away <> m.stays_away) AS takes
             FROM (
                 SELECT
-                    hiding.*,
-                    (
-                        i.planned_at IS NULL
-                        OR (
-                            COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                            AND COALESCE(m.changed_by, 0) <= i.planned_at
-                        )
-                    )
+                    hiding.*, as_planned
                     AND (m.appeared_before <> 0 OR last > m.joined_after)
-                    AND NOT (away = 0 AND last > hidden AND last > m.joined_after)
+                    AND NOT (away = 0 AND last > MAX(m.hidden_through, hide, m.joined_after))
                     AND (m.muted <> 0 OR m.marks <> 0 OR m.custom_data IS NOT NULL OR i.filed = 1) AS forgets
                 FROM (
                     SELECT
-                        reached.*,
+                        reach.*, as_planned
+                        AND hide > MAX(m.hidden_through, m.joined_after) AS hides, as_planned
+                        AND clear > MAX(m.cleared_through, m.joined_after) AS clears,
                         CASE
-                            WHEN NOT (
-                                i.planned_at IS NULL
-                                OR (
-                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                )
-                            )
+                            WHEN NOT as_planned
                             OR i.stays_away IS NULL
                             OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away
                             WHEN m.stays_away = 0
-                            AND last > hidden
-                            AND last > m.joined_after THEN 0
+                            AND last > MAX(m.hidden_through, hide, m.joined_after) THEN 0
                             ELSE i.stays_away
                         END AS away
                     FROM (
                         SELECT
-                            reach.*,
-                            CASE
-                                WHEN (
-                                    i.planned_at IS NULL
-                                    OR (
-                                        COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                        AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                    )
-                                )
-                                AND hide > m.hidden_through
-                                AND hide > m.joined_after THEN hide
-                                ELSE m.hidden_through
-                            END AS hidden,
+                            (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
+                            (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
+                            (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
                             (
                                 i.planned_at IS NULL
                                 OR (
                                     COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
                                     AND COALESCE(m.changed_by, 0) <= i.planned_at
                                 )
-                            )
-                            AND hide > m.hidden_through
-                            AND hide > m.joined_after AS hides,
-                            (
-                                i.planned_at IS NULL
-                                OR (
-                                    COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                    AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                )
-                            )
-                            AND clear > m.cleared_through
-                            AND clear > m.joined_after AS clears
-                        FROM (
-                            SELECT
-                                (CASE WHEN m.left_at < i.hide_through THEN m.left_at ELSE i.hide_through END) AS hide,
-                                (CASE WHEN m.left_at < i.clear_through THEN m.left_at ELSE i.clear_through END) AS clear,
-                                (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last
-                        ) AS reach
-                    ) AS reached
+                            ) AS as_planned
+                    ) AS reach
                 ) AS hiding
             ) AS forgetting
         ) AS rule
@@ -554,7 +483,7 @@ FROM (
 WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 -- SCAN r VIRTUAL TABLE INDEX 1:
 -- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
--- CORRELATED SCALAR SUBQUERY 6
+-- CORRELATED SCALAR SUBQUERY 5
 --   CO-ROUTINE reach
 --     SCAN CONSTANT ROW
 --   SCAN reach
@@ -584,55 +513,58 @@ FROM (
         SELECT
             i.user_id,
             json_group_array(
-                json_array(
+                json(
                     CASE
-                        WHEN m.user_id IS NULL THEN 4
+                        WHEN m.user_id IS NULL THEN '[4, 0, 0, 0, 0, null, null, null, null, 0, null]'
                         ELSE (
-                            SELECT CASE
-                                WHEN m.appeared_before = 0
-                                AND last <= m.joined_after THEN 4
-                                WHEN NOT (
-                                    i.planned_at IS NULL
-                                    OR (
-                                        COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
-                                        AND COALESCE(m.changed_by, 0) <= i.planned_at
-                                    )
-                                ) THEN CASE
-                                    WHEN COALESCE(m.last_seq, i.head) > m.hidden_through
-                                    AND COALESCE(m.last_seq, i.head) > m.joined_after
-                                    AND m.stays_away = 0 THEN 5
-                                    ELSE 6
-                                END
-                                WHEN last <= hidden_before
-                                OR last <= m.joined_after THEN 2
-                                WHEN away_before = 1
-                                AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
-                                WHEN (
+                            SELECT
+                                json_array(
                                     CASE
-                                        WHEN m.left_at < MAX(i.hide_through, i.clear_through) THEN m.left_at
-                                        ELSE MAX(i.hide_through, i.clear_through)
-                                    END
-                                ) < last THEN 3
-                                ELSE 1
-                            END
+                                        WHEN m.appeared_before = 0
+                                        AND last <= m.joined_after THEN 4
+                                        WHEN NOT as_planned THEN CASE
+                                            WHEN COALESCE(m.last_seq, i.head) > m.hidden_through
+                                            AND COALESCE(m.last_seq, i.head) > m.joined_after
+                                            AND m.stays_away = 0 THEN 5
+                                            ELSE 6
+                                        END
+                                        WHEN last <= hidden_before
+                                        OR last <= m.joined_after THEN 2
+                                        WHEN away_before = 1
+                                        AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+                                        WHEN (
+                                            CASE
+                                                WHEN m.left_at < MAX(i.hide_through, i.clear_through) THEN m.left_at
+                                                ELSE MAX(i.hide_through, i.clear_through)
+                                            END
+                                        ) < last THEN 3
+                                        ELSE 1
+                                    END,
+                                    m.hidden_through, m.cleared_through,
+                                    CASE WHEN took THEN 1 ELSE 0 END,
+                                    CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END,
+                                    CASE WHEN took THEN m.prev_hidden_through END,
+                                    CASE WHEN took THEN m.prev_cleared_through END,
+                                    CASE WHEN took THEN m.prev_pinned_at END,
+                                    CASE WHEN took THEN m.prev_taken_by END, m.stays_away,
+                                    CASE WHEN took THEN m.prev_stays_away END
+                                )
                             FROM (
                                 SELECT
                                     (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
+                                    m.taken_by = i.revision AS took,
                                     CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
-                                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
+                                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before,
+                                    (
+                                        i.planned_at IS NULL
+                                        OR (
+                                            COALESCE(m.last_seq, (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END)) = i.hide_through
+                                            AND COALESCE(m.changed_by, 0) <= i.planned_at
+                                        )
+                                    ) AS as_planned
                             ) AS stood
                         )
-                    END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.taken_by = i.revision THEN 1 ELSE 0 END END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_cleared_through END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_pinned_at END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_taken_by END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END,
-                    CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away END
+                    END
                 )
                 ORDER BY i.ord
             ) AS results
@@ -907,32 +839,27 @@ FROM (
         SELECT
             i.user_id,
             json_group_array(
-                json_array(
+                json(
                     CASE
-                        WHEN m.user_id IS NULL THEN 3
-                        ELSE CASE
-                            WHEN i.deletion IS NULL THEN 3
-                            WHEN i.deletion > COALESCE(m.taken_by, 0)
-                            AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
-                            ELSE 2
-                        END
-                    END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
-                    CASE
-                        WHEN m.user_id IS NULL THEN 0
-                        ELSE CASE
-                            WHEN i.deletion > COALESCE(m.taken_by, 0)
-                            AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
-                            ELSE 0
-                        END
-                    END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END END,
-                    CASE
-                        WHEN m.user_id IS NULL THEN 0
-                        ELSE CASE WHEN m.changed_by = i.revision AND m.pinned_at IS NULL THEN 1 ELSE 0 END
-                    END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.stays_away END
+                        WHEN m.user_id IS NULL THEN '[3, 0, 0, 0, 0, 0, 0]'
+                        ELSE json_array(
+                            CASE
+                                WHEN i.deletion IS NULL THEN 3
+                                WHEN i.deletion > COALESCE(m.taken_by, 0)
+                                AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
+                                ELSE 2
+                            END,
+                            m.hidden_through, m.cleared_through,
+                            CASE
+                                WHEN i.deletion > COALESCE(m.taken_by, 0)
+                                AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
+                                ELSE 0
+                            END,
+                            CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END,
+                            CASE WHEN m.changed_by = i.revision AND m.pinned_at IS NULL THEN 1 ELSE 0 END,
+                            m.stays_away
+                        )
+                    END
                 )
                 ORDER BY i.ord
             ) AS results
@@ -1024,18 +951,18 @@ FROM (
         SELECT
             i.user_id,
             json_group_array(
-                json_array(
+                json(
                     CASE
-                        WHEN m.user_id IS NULL THEN 3
-                        ELSE CASE
-                            WHEN m.changed_by = i.revision THEN 1
-                            WHEN COALESCE(m.last_seq, i.head) <= m.joined_after THEN 3
-                            ELSE 2
-                        END
-                    END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.hidden_through END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.cleared_through END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.read_through END
+                        WHEN m.user_id IS NULL THEN '[3, 0, 0, 0]'
+                        ELSE json_array(
+                            CASE
+                                WHEN m.changed_by = i.revision THEN 1
+                                WHEN COALESCE(m.last_seq, i.head) <= m.joined_after THEN 3
+                                ELSE 2
+                            END,
+                            m.hidden_through, m.cleared_through, m.read_through
+                        )
+                    END
                 )
                 ORDER BY i.ord
             ) AS results
@@ -2807,7 +2734,12 @@ FROM (
         SELECT
             i.user_id,
             json_group_array(
-                json_array(CASE WHEN m.user_id IS NULL THEN 3 ELSE CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END END)
+                json(
+                    CASE
+                        WHEN m.user_id IS NULL THEN '[3]'
+                        ELSE json_array(CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END)
+                    END
+                )
                 ORDER BY i.ord
             ) AS results
         FROM (
@@ -2877,9 +2809,11 @@ FROM (
         SELECT
             i.user_id,
             json_group_array(
-                json_array(
-                    CASE WHEN m.user_id IS NULL THEN 3 ELSE CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.marks END
+                json(
+                    CASE
+                        WHEN m.user_id IS NULL THEN '[3, 0]'
+                        ELSE json_array(CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END, m.marks)
+                    END
                 )
                 ORDER BY i.ord
             ) AS results
@@ -2947,7 +2881,12 @@ FROM (
         SELECT
             i.user_id,
             json_group_array(
-                json_array(CASE WHEN m.user_id IS NULL THEN 3 ELSE CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END END)
+                json(
+                    CASE
+                        WHEN m.user_id IS NULL THEN '[3]'
+                        ELSE json_array(CASE WHEN m.changed_by = i.revision THEN 1 ELSE 2 END)
+                    END
+                )
                 ORDER BY i.ord
             ) AS results
         FROM (
@@ -3025,18 +2964,20 @@ FROM (
         SELECT
             i.user_id,
             json_group_array(
-                json_array(
+                json(
                     CASE
-                        WHEN m.user_id IS NULL THEN 3
-                        ELSE CASE
-                            WHEN m.changed_by = i.revision THEN 1
-                            WHEN NOT (
-                                (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
-                                AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
-                                AND m.stays_away = 0
-                            ) THEN 4
-                            ELSE 2
-                        END
+                        WHEN m.user_id IS NULL THEN '[3]'
+                        ELSE json_array(
+                            CASE
+                                WHEN m.changed_by = i.revision THEN 1
+                                WHEN NOT (
+                                    (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
+                                    AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
+                                    AND m.stays_away = 0
+                                ) THEN 4
+                                ELSE 2
+                            END
+                        )
                     END
                 )
                 ORDER BY i.ord
@@ -3110,9 +3051,11 @@ FROM (
         SELECT
             i.user_id,
             json_group_array(
-                json_array(
-                    CASE WHEN m.user_id IS NULL THEN 3 ELSE CASE WHEN m.read_by = i.revision THEN 1 ELSE 2 END END,
-                    CASE WHEN m.user_id IS NULL THEN 0 ELSE m.read_through END
+                json(
+                    CASE
+                        WHEN m.user_id IS NULL THEN '[3, 0]'
+                        ELSE json_array(CASE WHEN m.read_by = i.revision THEN 1 ELSE 2 END, m.read_through)
+                    END
                 )
                 ORDER BY i.ord
             ) AS results
@@ -3179,18 +3122,20 @@ FROM (
         SELECT
             i.user_id,
             json_group_array(
-                json_array(
+                json(
                     CASE
-                        WHEN m.user_id IS NULL THEN 3
-                        ELSE CASE
-                            WHEN m.changed_by = i.revision THEN 1
-                            WHEN NOT (
-                                (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
-                                AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
-                                AND m.stays_away = 0
-                            ) THEN 4
-                            ELSE 2
-                        END
+                        WHEN m.user_id IS NULL THEN '[3]'
+                        ELSE json_array(
+                            CASE
+                                WHEN m.changed_by = i.revision THEN 1
+                                WHEN NOT (
+                                    (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.hidden_through
+                                    AND (CASE WHEN m.left_at < i.position THEN m.left_at ELSE i.position END) > m.joined_after
+                                    AND m.stays_away = 0
+                                ) THEN 4
+                                ELSE 2
+                            END
+                        )
                     END
                 )
                 ORDER BY i.ord

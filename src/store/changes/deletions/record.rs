@@ -31,64 +31,54 @@ pub(in crate::store) struct Before {
     pub(in crate::store) reappearance: Option<Reappearance>,
 }
 
-fn field(name: &'static str, sql: &str, absent: Option<i64>) -> ResultField<'static> {
+fn field(sql: &str, absent: Option<i64>) -> ResultField {
     ResultField {
-        name,
         sql: sql.to_owned(),
         absent,
     }
 }
 
-/// The fields that are recorded for every conversation; `changed` is 1 if something was taken or put back.
-fn after_fields(outcome: &str, absent: i64, changed: &str) -> [ResultField<'static>; 5] {
+/// The fields that are recorded for every conversation: the outcome, how far the entry and the history go, and 1 if
+/// something was taken or put back, and if the conversation is pinned. `absent` is the outcome where the user has no
+/// such row.
+fn after_fields(outcome: &str, absent: i64, changed: &str) -> [ResultField; 5] {
     [
-        field("outcome", outcome, Some(absent)),
-        field("hidden_through", "m.hidden_through", Some(0)),
-        field("cleared_through", "m.cleared_through", Some(0)),
-        field("changed", changed, Some(0)),
-        field(
-            "pinned",
-            "CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END",
-            Some(0),
-        ),
+        field(outcome, Some(absent)),
+        field("m.hidden_through", Some(0)),
+        field("m.cleared_through", Some(0)),
+        field(changed, Some(0)),
+        field("CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END", Some(0)),
     ]
 }
 
-fn stays_away() -> ResultField<'static> {
-    field("stays_away", "m.stays_away", Some(0))
+fn stays_away() -> ResultField {
+    field("m.stays_away", Some(0))
 }
 
-/// The fields that a deletion records. `absent` is the outcome where the user has no such row.
-pub(super) fn taken_fields(outcome: &str, absent: i64) -> Vec<ResultField<'static>> {
-    let took = |column: &str| format!("CASE WHEN m.taken_by = {{revision}} THEN {column} END");
-    let before = |name, column| field(name, &took(column), None);
-    let changed = "CASE WHEN m.taken_by = {revision} THEN 1 ELSE 0 END";
+/// The fields that a deletion records. `took` names whether it has taken something: then they say how the
+/// conversation stood before, too.
+pub(super) fn taken_fields(outcome: &str, absent: i64) -> Vec<ResultField> {
+    let before = |column| field(&format!("CASE WHEN took THEN {column} END"), None);
+    let changed = "CASE WHEN took THEN 1 ELSE 0 END";
     let mut fields = Vec::from(after_fields(outcome, absent, changed));
     fields.extend([
-        before("hidden_before", "m.prev_hidden_through"),
-        before("cleared_before", "m.prev_cleared_through"),
-        before("pinned_before", "m.prev_pinned_at"),
-        before("taken_before", "m.prev_taken_by"),
+        before("m.prev_hidden_through"),
+        before("m.prev_cleared_through"),
+        before("m.prev_pinned_at"),
+        before("m.prev_taken_by"),
         stays_away(),
-        before("away_before", "m.prev_stays_away"),
+        before("m.prev_stays_away"),
     ]);
     fields
 }
 
 /// The fields that undoing records: `is_back` says whether the deletion is undone.
-pub(super) fn restored_fields(
-    outcome: &str,
-    absent: i64,
-    is_back: &str,
-) -> Vec<ResultField<'static>> {
+pub(super) fn restored_fields(outcome: &str, absent: i64, is_back: &str) -> Vec<ResultField> {
     let changed = format!("CASE WHEN {is_back} THEN 1 ELSE 0 END");
     let mut fields = Vec::from(after_fields(outcome, absent, &changed));
-    // A row that undoing was to pin has its revision, also if there was no room for the pin.
-    fields.push(field(
-        "pin_left_out",
-        "CASE WHEN m.changed_by = {revision} AND m.pinned_at IS NULL THEN 1 ELSE 0 END",
-        Some(0),
-    ));
+    // Whether its pin was left out. A row that undoing was to pin has its revision, also if there was no room.
+    let left_out = "CASE WHEN m.changed_by = {revision} AND m.pinned_at IS NULL THEN 1 ELSE 0 END";
+    fields.push(field(left_out, Some(0)));
     fields.push(stays_away());
     fields
 }

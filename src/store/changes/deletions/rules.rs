@@ -52,15 +52,7 @@ pub(in crate::store) fn within_membership(dialect: Dialect, position: &str) -> S
 /// A conversation that the deletion keeps listed, because it reaches only as far as the user had seen, does not stay away.
 /// One that stays away already is not listed by newer messages, so a deletion that leaves it away keeps none.
 pub(super) fn delete(dialect: Dialect) -> ChangeKind<TargetRow> {
-    let (set, outcome) = taking(dialect, Settings::Keep, None);
-    ChangeKind::new(
-        dialect,
-        &ChangeRule {
-            set,
-            results: &taken_fields(&outcome, NOT_FOUND),
-            surplus: None,
-        },
-    )
+    ChangeKind::new(dialect, &taking(dialect, Settings::Keep, None))
 }
 
 /// The same of a deletion that is made in steps. A conversation that a plan has shown, at the revision `planned_at`,
@@ -81,45 +73,40 @@ fn in_steps(dialect: Dialect, settings: Settings) -> ChangeKind<SteppedRow> {
         "(i.planned_at IS NULL OR (COALESCE(m.last_seq, {last}) = i.hide_through \
           AND COALESCE(m.changed_by, 0) <= i.planned_at))"
     );
-    let (set, outcome) = taking(dialect, settings, Some(&as_planned));
-    let rule = ChangeRule {
-        set,
-        results: &taken_fields(&outcome, NOT_FOUND),
-        surplus: None,
-    };
-    ChangeKind::in_steps(dialect, &rule)
+    ChangeKind::in_steps(dialect, &taking(dialect, settings, Some(&as_planned)))
 }
 
-/// The changes of a deletion, `only_if` this holds, and its outcome.
-fn taking(dialect: Dialect, settings: Settings, only_if: Option<&str>) -> (String, String) {
-    let (takes_if, leaves_if, left_alone) = match only_if {
-        None => (String::new(), String::new(), String::new()),
-        Some(holds) => (
-            format!("{holds} AND "),
-            format!("NOT {holds} OR "),
+/// The rule of deletions that leave conversations alone that are not `as_planned`.
+fn taking(dialect: Dialect, settings: Settings, as_planned: Option<&str>) -> ChangeRule {
+    let [hide, clear, last] = ["i.hide_through", "i.clear_through", "i.head"]
+        .map(|position| within_membership(dialect, position));
+    let (as_planned, takes_if, leaves_if, left_alone) = match as_planned {
+        None => (String::new(), "", "", String::new()),
+        Some(as_planned) => (
+            format!(", {as_planned} AS as_planned"),
+            "as_planned AND ",
+            "NOT as_planned OR ",
             format!(
-                "WHEN NOT {holds} THEN CASE WHEN {} THEN {CHANGED_SINCE_PLAN} ELSE {LEFT_DELETED} END ",
+                "WHEN NOT as_planned THEN CASE WHEN {} THEN {CHANGED_SINCE_PLAN} ELSE {LEFT_DELETED} END ",
                 lists::listed("COALESCE(m.last_seq, i.head)")
             ),
         ),
     };
-    let [hide, clear, last] = ["i.hide_through", "i.clear_through", "i.head"]
-        .map(|position| within_membership(dialect, position));
-    let reached = format!(
-        "(SELECT reach.*, \
-                 CASE WHEN {takes_if}hide > m.hidden_through AND hide > m.joined_after \
-                      THEN hide ELSE m.hidden_through END AS hidden, \
-                 {takes_if}hide > m.hidden_through AND hide > m.joined_after AS hides, \
-                 {takes_if}clear > m.cleared_through AND clear > m.joined_after AS clears \
-          FROM (SELECT {hide} AS hide, {clear} AS clear, {last} AS last) AS reach) AS reached"
+    let stays_listed = format!(
+        "last > {}",
+        dialect.greatest(&["m.hidden_through", "hide", "m.joined_after"])
     );
     let hiding = format!(
-        "(SELECT reached.*, \
+        "(SELECT reach.*, \
+                 {takes_if}hide > {hidden} AS hides, \
+                 {takes_if}clear > {cleared} AS clears, \
                  CASE WHEN {leaves_if}i.stays_away IS NULL \
                            OR (m.appeared_before = 0 AND last <= m.joined_after) THEN m.stays_away \
-                      WHEN m.stays_away = 0 AND last > hidden AND last > m.joined_after THEN 0 \
+                      WHEN m.stays_away = 0 AND {stays_listed} THEN 0 \
                       ELSE i.stays_away END AS away \
-          FROM {reached}) AS hiding"
+          FROM (SELECT {hide} AS hide, {clear} AS clear, {last} AS last{as_planned}) AS reach) AS hiding",
+        hidden = dialect.greatest(&["m.hidden_through", "m.joined_after"]),
+        cleared = dialect.greatest(&["m.cleared_through", "m.joined_after"]),
     );
     let (settings, forgotten, ruled, takes) = match settings {
         Settings::Keep => ("", "", hiding, ""),
@@ -130,7 +117,7 @@ fn taking(dialect: Dialect, settings: Settings, only_if: Option<&str>) -> (Strin
              CASE WHEN forgets THEN NULL ELSE m.custom_data END, ",
             format!(
                 "(SELECT hiding.*, {takes_if}(m.appeared_before <> 0 OR last > m.joined_after) \
-                         AND NOT (away = 0 AND last > hidden AND last > m.joined_after) \
+                         AND NOT (away = 0 AND {stays_listed}) \
                          AND (m.muted <> 0 OR m.marks <> 0 OR m.custom_data IS NOT NULL OR i.filed = 1) \
                          AS forgets \
                   FROM {hiding}) AS forgetting"
@@ -141,7 +128,8 @@ fn taking(dialect: Dialect, settings: Settings, only_if: Option<&str>) -> (Strin
     let set = format!(
         "({settings}hidden_through, cleared_through, stays_away, unlisted_through, pinned_at, taken_by, kept_after, \
           prev_hidden_through, prev_cleared_through, prev_stays_away, prev_pinned_at, prev_taken_by) = ( \
-            SELECT {forgotten}hidden, \
+            SELECT {forgotten}\
+                   CASE WHEN hides THEN hide ELSE m.hidden_through END, \
                    CASE WHEN clears THEN clear ELSE m.cleared_through END, \
                    away, \
                    CASE WHEN away < m.stays_away THEN 0 ELSE m.unlisted_through END, \
@@ -158,25 +146,31 @@ fn taking(dialect: Dialect, settings: Settings, only_if: Option<&str>) -> (Strin
 
     // The update has put the row as it was into the columns prev_…, unless it took nothing.
     let furthest = dialect.greatest(&["i.hide_through", "i.clear_through"]);
-    let reach = within_membership(dialect, &furthest);
     let outcome = format!(
-        "(SELECT CASE WHEN m.appeared_before = 0 AND last <= m.joined_after THEN {NOT_FOUND} \
-                      {left_alone}\
-                      WHEN last <= hidden_before OR last <= m.joined_after THEN {ALREADY_DELETED} \
-                      WHEN away_before = 1 AND (m.stays_away = 1 OR last <= m.hidden_through) \
-                      THEN {ALREADY_DELETED} \
-                      WHEN {reach} < last THEN {NEWER_MESSAGES_KEPT} \
-                      ELSE {DELETED} END \
-          FROM (SELECT {last} AS last, \
-                       CASE WHEN m.taken_by = {{revision}} THEN m.prev_hidden_through \
-                            ELSE m.hidden_through END AS hidden_before, \
-                       CASE WHEN m.taken_by = {{revision}} THEN m.prev_stays_away \
-                            ELSE m.stays_away END AS away_before) AS stood)"
+        "CASE WHEN m.appeared_before = 0 AND last <= m.joined_after THEN {NOT_FOUND} \
+              {left_alone}\
+              WHEN last <= hidden_before OR last <= m.joined_after THEN {ALREADY_DELETED} \
+              WHEN away_before = 1 AND (m.stays_away = 1 OR last <= m.hidden_through) THEN {ALREADY_DELETED} \
+              WHEN {reach} < last THEN {NEWER_MESSAGES_KEPT} \
+              ELSE {DELETED} END",
+        reach = within_membership(dialect, &furthest),
     );
-
-    (set, outcome)
+    let before = |column: &str| {
+        format!("CASE WHEN m.taken_by = {{revision}} THEN m.prev_{column} ELSE m.{column} END")
+    };
+    let stood = format!(
+        "(SELECT {last} AS last, m.taken_by = {{revision}} AS took, {hidden} AS hidden_before, \
+                 {away} AS away_before{as_planned}) AS stood",
+        hidden = before("hidden_through"),
+        away = before("stays_away"),
+    );
+    ChangeRule {
+        set,
+        results: taken_fields(&outcome, NOT_FOUND),
+        named: Some(stood),
+        surplus: None,
+    }
 }
-
 /// The rule of undoing. `deletion` is the revision of the deletion, NULL if it took nothing; with it
 /// comes what it has recorded of how the row stood before, if it was `recorded` (1).
 ///
@@ -219,7 +213,8 @@ pub(super) fn restore(dialect: Dialect) -> ChangeKind<UndoneRow> {
         dialect,
         &ChangeRule {
             set,
-            results: &restored_fields(&outcome, NOTHING_TAKEN, IS_BACK),
+            results: restored_fields(&outcome, NOTHING_TAKEN, IS_BACK),
+            named: None,
             surplus: Some(Surplus::LeftOut),
         },
     )

@@ -64,8 +64,7 @@ pub(in crate::store) fn show(dialect: Dialect) -> ChangeKind<ShowRow> {
         "CASE WHEN m.changed_by = {{revision}} THEN {SHOWN} \
               WHEN {last} <= m.joined_after THEN {NOT_FOUND} ELSE {ALREADY_LISTED} END"
     );
-    let field = |name, sql: &str, absent| ResultField {
-        name,
+    let field = |sql: &str, absent| ResultField {
         sql: sql.to_owned(),
         absent: Some(absent),
     };
@@ -73,12 +72,13 @@ pub(in crate::store) fn show(dialect: Dialect) -> ChangeKind<ShowRow> {
         dialect,
         &ChangeRule {
             set,
-            results: &[
-                field("outcome", &outcome, NOT_FOUND),
-                field("hidden_through", "m.hidden_through", 0),
-                field("cleared_through", "m.cleared_through", 0),
-                field("read_through", "m.read_through", 0),
+            results: vec![
+                field(&outcome, NOT_FOUND),
+                field("m.hidden_through", 0),
+                field("m.cleared_through", 0),
+                field("m.read_through", 0),
             ],
+            named: None,
             surplus: None,
         },
     )
