@@ -254,13 +254,21 @@ impl Dialect {
         format!("LIMIT {parameter} + 0")
     }
 
-    /// The clause that follows a table in a `FROM` that is to be read by this index. SQLite mostly has no
-    /// statistics, and without them prefers to read all rows of a user by the primary key. PostgreSQL knows
-    /// better.
-    pub(in crate::store) fn by_index(self, index: &str) -> String {
+    /// Whether a statement names the indices that it is to read by. SQLite mostly has no statistics, and without them
+    /// prefers to read all rows of a user by the primary key. PostgreSQL knows better.
+    pub(in crate::store) const fn names_indices(self) -> bool {
         match self {
-            Self::Sqlite => format!(" INDEXED BY {index}"),
-            Self::Postgres => String::new(),
+            Self::Sqlite => true,
+            Self::Postgres => false,
+        }
+    }
+
+    /// The clause that follows a table in a `FROM` that is to be read by this index, where that is named.
+    pub(in crate::store) fn by_index(self, index: &str) -> String {
+        if self.names_indices() {
+            format!(" INDEXED BY {index}")
+        } else {
+            String::new()
         }
     }
 

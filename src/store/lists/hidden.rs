@@ -12,6 +12,7 @@ use super::{
     LISTED,
     entries::Entry,
     members::{self, member},
+    statements::{EARLIEST, LATEST},
 };
 use crate::{
     domain::{
@@ -133,10 +134,6 @@ impl Statements {
         }
     }
 }
-
-/// The latest and the earliest time that can be stored.
-const LATEST: &str = "9223372036854775807";
-const EARLIEST: &str = "-9223372036854775808";
 
 impl Lists {
     /// A page of what is hidden, in no order, and the user's revisions. Besides the page, all large groups that are

@@ -54,7 +54,9 @@ pub(in crate::store) struct Scoped {
 /// whether it is listed, unread and active since.
 enum Rows {
     /// Found by an index, anew for each use.
-    ByIndex { chosen: String, dialect: Dialect },
+    ByIndex { chosen: String },
+    /// The same, and each use names its index.
+    ByNamedIndex { chosen: String, dialect: Dialect },
     /// Found once: a folder has few.
     OfFolder { chosen: String },
 }
@@ -66,7 +68,11 @@ impl Rows {
             shape.parameter("user_id"),
             chosen(shape),
         );
-        Self::ByIndex { chosen, dialect }
+        if dialect.names_indices() {
+            Self::ByNamedIndex { chosen, dialect }
+        } else {
+            Self::ByIndex { chosen }
+        }
     }
 
     fn of_folder(dialect: Dialect, shape: &Shape) -> Self {
@@ -88,7 +94,12 @@ impl Rows {
     /// The beginning of a statement that reads them.
     fn with(&self) -> String {
         match self {
-            Self::ByIndex { .. } => String::new(),
+            Self::ByIndex { chosen } => {
+                format!(
+                    "chosen AS NOT MATERIALIZED (SELECT m.* FROM members AS m WHERE {chosen}), "
+                )
+            }
+            Self::ByNamedIndex { .. } => String::new(),
             Self::OfFolder { chosen } => format!("filed AS ({chosen}), "),
         }
     }
@@ -96,14 +107,9 @@ impl Rows {
     /// They as `entry`, to be read by this index where there may be many.
     fn by(&self, index: &str) -> String {
         match self {
-            Self::ByIndex { dialect, .. } => self.read(&dialect.by_index(index)),
-            Self::OfFolder { .. } => self.read(""),
-        }
-    }
-
-    fn read(&self, by_index: &str) -> String {
-        match self {
-            Self::ByIndex { chosen, .. } => {
+            Self::ByIndex { .. } => "chosen AS entry".to_owned(),
+            Self::ByNamedIndex { chosen, dialect } => {
+                let by_index = dialect.by_index(index);
                 format!("(SELECT m.* FROM members AS m{by_index} WHERE {chosen}) AS entry")
             }
             Self::OfFolder { .. } => "filed AS entry".to_owned(),
@@ -207,8 +213,8 @@ fn part(dialect: Dialect, shape: &Shape, rows: &Rows) -> String {
 }
 
 /// The latest and the earliest time that can be stored.
-const LATEST: &str = "9223372036854775807";
-const EARLIEST: &str = "-9223372036854775808";
+pub(super) const LATEST: &str = "9223372036854775807";
+pub(super) const EARLIEST: &str = "-9223372036854775808";
 
 /// The unread messages of all that the filter leaves, and the rows without a copy of the head.
 fn unread(dialect: Dialect, _: &Shape, rows: &Rows) -> String {

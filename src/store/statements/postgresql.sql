@@ -2108,32 +2108,33 @@ FROM
 
 -- lists.parts.part.whole
 WITH
+chosen AS NOT MATERIALIZED (
+    SELECT m.*
+    FROM members AS m
+    WHERE
+        m.user_id = $1
+        AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
+        AND CASE
+            WHEN (m.kind & $2) <> 0
+            AND ($3 = 0 OR (m.marks & $3) <> 0)
+            AND (m.marks & $4) = 0
+            AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
+            AND (
+                m.last_seq IS NULL
+                OR (
+                    m.last_seq > m.hidden_through
+                    AND m.last_seq > m.joined_after
+                    AND m.stays_away = 0
+                    AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                    AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
+                )
+            ) THEN TRUE
+            ELSE FALSE
+        END
+),
 pinned AS (
     SELECT entry.*
-    FROM (
-        SELECT m.*
-        FROM members AS m
-        WHERE
-            m.user_id = $1
-            AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
-            AND CASE
-                WHEN (m.kind & $2) <> 0
-                AND ($3 = 0 OR (m.marks & $3) <> 0)
-                AND (m.marks & $4) = 0
-                AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
-                AND (
-                    m.last_seq IS NULL
-                    OR (
-                        m.last_seq > m.hidden_through
-                        AND m.last_seq > m.joined_after
-                        AND m.stays_away = 0
-                        AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-                        AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
-                    )
-                ) THEN TRUE
-                ELSE FALSE
-            END
-    ) AS entry
+    FROM chosen AS entry
     WHERE
         entry.pinned_at IS NOT NULL
         AND entry.last_time IS NOT NULL
@@ -2150,60 +2151,10 @@ pinned AS (
     ORDER BY entry.pinned_at DESC, entry.last_time DESC, entry.conversation_key
     LIMIT $14 + 0
 ),
-without_copy AS (
-    SELECT entry.*
-    FROM (
-        SELECT m.*
-        FROM members AS m
-        WHERE
-            m.user_id = $1
-            AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
-            AND CASE
-                WHEN (m.kind & $2) <> 0
-                AND ($3 = 0 OR (m.marks & $3) <> 0)
-                AND (m.marks & $4) = 0
-                AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
-                AND (
-                    m.last_seq IS NULL
-                    OR (
-                        m.last_seq > m.hidden_through
-                        AND m.last_seq > m.joined_after
-                        AND m.stays_away = 0
-                        AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-                        AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
-                    )
-                ) THEN TRUE
-                ELSE FALSE
-            END
-    ) AS entry
-    WHERE entry.last_time IS NULL
-),
+without_copy AS (SELECT entry.* FROM chosen AS entry WHERE entry.last_time IS NULL),
 rest AS (
     SELECT entry.*
-    FROM (
-        SELECT m.*
-        FROM members AS m
-        WHERE
-            m.user_id = $1
-            AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
-            AND CASE
-                WHEN (m.kind & $2) <> 0
-                AND ($3 = 0 OR (m.marks & $3) <> 0)
-                AND (m.marks & $4) = 0
-                AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
-                AND (
-                    m.last_seq IS NULL
-                    OR (
-                        m.last_seq > m.hidden_through
-                        AND m.last_seq > m.joined_after
-                        AND m.stays_away = 0
-                        AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-                        AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
-                    )
-                ) THEN TRUE
-                ELSE FALSE
-            END
-    ) AS entry
+    FROM chosen AS entry
     WHERE
         entry.last_time <= COALESCE($12, 9223372036854775807)
         AND entry.last_time >= COALESCE($7, -9223372036854775808)
@@ -2316,32 +2267,33 @@ FROM
 
 -- lists.parts.selection.whole
 WITH
+chosen AS NOT MATERIALIZED (
+    SELECT m.*
+    FROM members AS m
+    WHERE
+        m.user_id = $1
+        AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
+        AND CASE
+            WHEN (m.kind & $2) <> 0
+            AND ($3 = 0 OR (m.marks & $3) <> 0)
+            AND (m.marks & $4) = 0
+            AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
+            AND (
+                m.last_seq IS NULL
+                OR (
+                    m.last_seq > m.hidden_through
+                    AND m.last_seq > m.joined_after
+                    AND m.stays_away = 0
+                    AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                    AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
+                )
+            ) THEN TRUE
+            ELSE FALSE
+        END
+),
 matching AS (
     SELECT entry.*
-    FROM (
-        SELECT m.*
-        FROM members AS m
-        WHERE
-            m.user_id = $1
-            AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
-            AND CASE
-                WHEN (m.kind & $2) <> 0
-                AND ($3 = 0 OR (m.marks & $3) <> 0)
-                AND (m.marks & $4) = 0
-                AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
-                AND (
-                    m.last_seq IS NULL
-                    OR (
-                        m.last_seq > m.hidden_through
-                        AND m.last_seq > m.joined_after
-                        AND m.stays_away = 0
-                        AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-                        AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
-                    )
-                ) THEN TRUE
-                ELSE FALSE
-            END
-    ) AS entry
+    FROM chosen AS entry
     WHERE
         entry.last_time IS NOT NULL
         AND CASE
@@ -2362,30 +2314,7 @@ oldest AS (
 ),
 without_copy AS (
     SELECT entry.*
-    FROM (
-        SELECT m.*
-        FROM members AS m
-        WHERE
-            m.user_id = $1
-            AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
-            AND CASE
-                WHEN (m.kind & $2) <> 0
-                AND ($3 = 0 OR (m.marks & $3) <> 0)
-                AND (m.marks & $4) = 0
-                AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
-                AND (
-                    m.last_seq IS NULL
-                    OR (
-                        m.last_seq > m.hidden_through
-                        AND m.last_seq > m.joined_after
-                        AND m.stays_away = 0
-                        AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-                        AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
-                    )
-                ) THEN TRUE
-                ELSE FALSE
-            END
-    ) AS entry
+    FROM chosen AS entry
     WHERE
         entry.last_time IS NULL
         AND ($8 = 1 OR entry.pinned_at IS NULL)
@@ -2468,6 +2397,30 @@ FROM counted LEFT JOIN without_copy AS p ON TRUE;
 
 -- lists.parts.unread.whole
 WITH
+chosen AS NOT MATERIALIZED (
+    SELECT m.*
+    FROM members AS m
+    WHERE
+        m.user_id = $1
+        AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
+        AND CASE
+            WHEN (m.kind & $2) <> 0
+            AND ($3 = 0 OR (m.marks & $3) <> 0)
+            AND (m.marks & $4) = 0
+            AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
+            AND (
+                m.last_seq IS NULL
+                OR (
+                    m.last_seq > m.hidden_through
+                    AND m.last_seq > m.joined_after
+                    AND m.stays_away = 0
+                    AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+                    AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
+                )
+            ) THEN TRUE
+            ELSE FALSE
+        END
+),
 counted AS (
     SELECT
         CAST(
@@ -2491,60 +2444,10 @@ counted AS (
             ) AS bigint
         ) AS muted_messages,
         COUNT(CASE WHEN entry.muted = 0 THEN 1 END) AS conversations
-    FROM (
-        SELECT m.*
-        FROM members AS m
-        WHERE
-            m.user_id = $1
-            AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
-            AND CASE
-                WHEN (m.kind & $2) <> 0
-                AND ($3 = 0 OR (m.marks & $3) <> 0)
-                AND (m.marks & $4) = 0
-                AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
-                AND (
-                    m.last_seq IS NULL
-                    OR (
-                        m.last_seq > m.hidden_through
-                        AND m.last_seq > m.joined_after
-                        AND m.stays_away = 0
-                        AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-                        AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
-                    )
-                ) THEN TRUE
-                ELSE FALSE
-            END
-    ) AS entry
+    FROM chosen AS entry
     WHERE entry.last_time IS NOT NULL
 ),
-without_copy AS (
-    SELECT entry.*
-    FROM (
-        SELECT m.*
-        FROM members AS m
-        WHERE
-            m.user_id = $1
-            AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
-            AND CASE
-                WHEN (m.kind & $2) <> 0
-                AND ($3 = 0 OR (m.marks & $3) <> 0)
-                AND (m.marks & $4) = 0
-                AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
-                AND (
-                    m.last_seq IS NULL
-                    OR (
-                        m.last_seq > m.hidden_through
-                        AND m.last_seq > m.joined_after
-                        AND m.stays_away = 0
-                        AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-                        AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
-                    )
-                ) THEN TRUE
-                ELSE FALSE
-            END
-    ) AS entry
-    WHERE entry.last_time IS NULL
-)
+without_copy AS (SELECT entry.* FROM chosen AS entry WHERE entry.last_time IS NULL)
 SELECT
     counted.messages, counted.muted_messages, counted.conversations, p.conversation_key,
     p.joined_after, p.left_at, p.last_seq, p.last_time, p.hidden_through, p.cleared_through,
