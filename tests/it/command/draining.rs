@@ -10,14 +10,14 @@ use tonic_health::pb::{
 use super::Serving;
 use crate::support::{
     client::Client,
-    databases::{TestDatabase, on_every_database},
+    databases::{TestDatabase, on_one_server},
     errors::refused,
     ids::c2c,
     overload::{block, fill},
     stage::PATIENCE,
 };
 
-on_every_database!(
+on_one_server!(
     calls_in_flight_are_answered_and_watches_end_in_order,
     a_watcher_of_health_is_notified_and_delays_nothing,
 );

@@ -7,7 +7,7 @@ use tonic::Code;
 
 use super::peer::{Call, Peer, connect_from};
 use crate::support::{
-    databases::{TestDatabase, on_every_database},
+    databases::{TestDatabase, on_one_server},
     ids::{c2c, text},
     overload::block,
     server::config,
@@ -15,7 +15,7 @@ use crate::support::{
     wire::frame,
 };
 
-on_every_database!(
+on_one_server!(
     a_caller_whose_calls_wait_leaves_others_room,
     reads_find_a_connection_while_changes_wait_for_a_lock,
 );

@@ -10,14 +10,14 @@ use tonic_reflection::pb::v1::{
 };
 
 use crate::support::{
-    databases::{TestDatabase, on_every_database},
+    databases::{TestDatabase, on_one_server},
     ids::c2c,
     overload::{block, fill, is_overloaded, message, unread_count},
     server::config,
     stage::{PATIENCE, Stage},
 };
 
-on_every_database!(
+on_one_server!(
     calls_beyond_the_limit_are_refused_at_once_and_admitted_ones_finish,
     a_call_that_gets_no_permit_is_refused_and_nothing_of_it_is_done,
     a_call_that_is_given_up_leaves_its_place,

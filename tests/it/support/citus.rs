@@ -19,7 +19,7 @@ use conversation_service::{
     store::{self, tables},
 };
 
-use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend};
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, Statement};
 
 use super::databases::{database_url, execute};
 
@@ -231,12 +231,21 @@ impl Drop for Lent {
 }
 
 /// Lets this connection join tables of users and of conversations, which a test may and the service does not.
-pub(crate) async fn allow_any_join(connection: &DatabaseConnection) {
-    if is_there() && connection.get_database_backend() == DbBackend::Postgres {
+/// Returns whether its database is on the cluster.
+pub(crate) async fn allow_any_join(connection: &DatabaseConnection) -> bool {
+    if !is_there() || connection.get_database_backend() != DbBackend::Postgres {
+        return false;
+    }
+    let extension = "SELECT 1 FROM pg_extension WHERE extname = 'citus'";
+    let extension = Statement::from_string(DbBackend::Postgres, extension);
+    let found = connection.query_one_raw(extension).await;
+    let is_on_cluster = found.expect("anybody may ask that").is_some();
+    if is_on_cluster {
         let allow = "SET citus.enable_repartition_joins = on";
         let allowed = connection.execute_unprepared(allow).await;
         allowed.expect("anybody may do that");
     }
+    is_on_cluster
 }
 
 /// The host and the port of a URL.

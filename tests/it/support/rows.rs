@@ -16,6 +16,7 @@ use super::{
 /// A connection of the test's own to a database of the service.
 pub(crate) struct Rows {
     connection: DatabaseConnection,
+    is_on_cluster: bool,
 }
 
 impl Rows {
@@ -25,8 +26,11 @@ impl Rows {
         options.max_connections(1).sqlx_logging(false);
         let connection = Database::connect(options).await;
         let connection = connection.expect("the test database can be reached");
-        citus::allow_any_join(&connection).await;
-        Self { connection }
+        let is_on_cluster = citus::allow_any_join(&connection).await;
+        Self {
+            connection,
+            is_on_cluster,
+        }
     }
 
     /// Runs statements that return nothing, separated by semicolons.
@@ -80,7 +84,7 @@ impl Rows {
     /// cluster serves other tests at the same time), until there are as many as there must be.
     pub(crate) async fn until_waiting(&self, holds: impl Fn(i64) -> bool) {
         // On a cluster it is the workers that wait.
-        let activity = if citus::is_there() {
+        let activity = if self.is_on_cluster {
             "citus_stat_activity"
         } else {
             "pg_stat_activity"
