@@ -16,6 +16,7 @@ use crate::{
             coalesce::{Coalescer, Request},
             dialect::{Column, ColumnType, Dialect},
             error::StoreError,
+            input::{Input, InputColumn, InputRow, Shape},
             row::Row,
         },
         entity::{
@@ -58,32 +59,39 @@ pub(crate) struct Positioned {
     pub(crate) position: Seq,
 }
 
-/// Conversations whose newest positions are asked for.
-struct Positions {
-    keys: Vec<ConversationKey>,
-    /// The rows of the statement.
-    rows: [Column; 2],
+/// A conversation whose newest position is asked for.
+struct Asked {
+    key: ConversationKey,
+    canonical_id: CanonicalId,
 }
+
+impl InputRow for Asked {
+    const COLUMNS: &'static [InputColumn<Self>] = &[
+        InputColumn::key("conversation_key", |asked| asked.key),
+        InputColumn::text("canonical_id", |asked| {
+            asked.canonical_id.as_str().to_owned()
+        }),
+    ];
+}
+
+/// The conversations whose newest positions one call asks for.
+struct Positions(Vec<Asked>);
 
 impl Positions {
     /// Of the conversations that `user` means by these IDs.
     fn of<'a>(user: &UserId, ids: impl IntoIterator<Item = &'a ConversationId>) -> Self {
-        let canonical_ids: Vec<_> = ids.into_iter().map(|id| id.canonical(user)).collect();
-        let keys: Vec<_> = canonical_ids.iter().map(ConversationKey::from).collect();
-        let canonical_ids = canonical_ids.into_iter().map(CanonicalId::into_text);
-        Self {
-            rows: [
-                Column::Keys(keys.clone()),
-                Column::Texts(canonical_ids.collect()),
-            ],
-            keys,
-        }
+        let asked = ids.into_iter().map(|id| {
+            let canonical_id = id.canonical(user);
+            let key = ConversationKey::from(&canonical_id);
+            Asked { key, canonical_id }
+        });
+        Self(asked.collect())
     }
 }
 
 impl Request for Positions {
     fn rows(&self) -> usize {
-        self.keys.len()
+        self.0.len()
     }
 
     fn excludes(&self) -> Option<&str> {
@@ -102,26 +110,27 @@ const OF_ANOTHER: i64 = -1;
 
 impl Statements {
     pub(in crate::store) fn new(dialect: Dialect) -> Self {
-        let key = ("conversation_key", ColumnType::Key);
-        let routed = dialect.routed_to_keys("c.conversation_key", 1);
-        let (rows, _) = dialect.rows("i", 1, &[key]);
-        let canonical_id = ("canonical_id", ColumnType::Text);
-        let (asked, _) = dialect.rows("i", 1, &[key, canonical_id]);
+        let routed = |number| dialect.routed_to_keys("c.conversation_key", number);
+        let (keys, _) = dialect.rows("i", 1, &[("conversation_key", ColumnType::Key)]);
+        let shape = Shape::of::<Asked>();
+        let (asked, _) = dialect.rows("i", 1, shape.columns());
         let position = format!(
             "CASE WHEN c.canonical_id <> i.canonical_id THEN {OF_ANOTHER} \
              ELSE COALESCE(c.last_seq, 0) END"
         );
         Self {
             heads: format!(
-                "SELECT {} FROM {rows} CROSS JOIN conversations AS c \
-                 WHERE c.conversation_key = i.conversation_key{routed}",
-                columns("c.", COLUMNS)
+                "SELECT {} FROM {keys} CROSS JOIN conversations AS c \
+                 WHERE c.conversation_key = i.conversation_key{}",
+                columns("c.", COLUMNS),
+                routed(1)
             ),
             // One row, for what a row costs on its way is more than what a position costs to find.
             positions: format!(
                 "SELECT {} AS positions FROM {asked} LEFT JOIN conversations AS c \
-                 ON c.conversation_key = i.conversation_key{routed}",
-                dialect.json_array(&position)
+                 ON c.conversation_key = i.conversation_key{}",
+                dialect.json_array(&position),
+                routed(shape.array("conversation_key", 1))
             ),
         }
     }
@@ -218,22 +227,23 @@ impl Heads {
             async move { heads.positions_of(&batch).await }
         };
         let found = self.waiting.carry_out(Arc::clone(&positions), run).await?;
-        let keys = positions.keys.iter().zip(found);
-        let positioned = ids.into_iter().zip(keys);
-        let positioned = positioned.map(|(conversation_id, (key, position))| Positioned {
+        let found = positions.0.iter().zip(found);
+        let positioned = ids.into_iter().zip(found);
+        let positioned = positioned.map(|(conversation_id, (asked, position))| Positioned {
             conversation_id,
-            key: *key,
+            key: asked.key,
             position,
         });
         Ok(positioned.collect())
     }
 
     async fn positions_of(&self, batch: &[Arc<Positions>]) -> Result<Vec<Vec<Seq>>, StoreError> {
-        let rows = Column::joined(batch.iter().map(|one| &one.rows[..]));
+        let asked = batch.iter().flat_map(|one| &one.0);
+        let rows = Input::of(&asked);
         let found: Vec<i64> = self
             .database
             .retrying("positions", || async {
-                let values = self.database.dialect.row_values(&rows);
+                let values = self.database.dialect.row_values(rows.columns());
                 let statement = self.database.statement(&self.statements.positions, values);
                 let row = self.database.pool().query_one_raw(statement).await?;
                 let row = row.ok_or_else(|| DbErr::RecordNotFound("positions".to_owned()))?;
@@ -244,16 +254,11 @@ impl Heads {
         let inconsistent = |key: &ConversationKey| {
             StoreError::inconsistent(conversations::Entity, "canonical_id", key.to_string())
         };
-        let keys = batch.iter().flat_map(|one| &one.keys);
-        let mut found = found
-            .into_iter()
-            .zip(keys)
-            .map(|(position, key)| Seq::from_stored(position).ok_or_else(|| inconsistent(key)));
+        let mut found = found.into_iter().zip(asked).map(|(position, asked)| {
+            Seq::from_stored(position).ok_or_else(|| inconsistent(&asked.key))
+        });
         let of_each = batch.iter().map(|one| {
-            let positions: Vec<_> = found
-                .by_ref()
-                .take(one.keys.len())
-                .collect::<Result<_, _>>()?;
+            let positions: Vec<_> = found.by_ref().take(one.0.len()).collect::<Result<_, _>>()?;
             Ok(positions)
         });
         of_each.collect()
