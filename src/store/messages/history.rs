@@ -11,8 +11,9 @@ use crate::{
     },
     store::{
         database::{
-            dialect::{Column, ColumnType, Dialect},
+            dialect::Dialect,
             error::StoreError,
+            input::{Input, InputColumn, InputRow, Shape},
             row::Row,
         },
         entity::{
@@ -75,6 +76,30 @@ pub(crate) struct Shown {
     pub(crate) entry: Entry,
 }
 
+/// A conversation and the position of the newest message in it that the user can see.
+struct Newest {
+    key: ConversationKey,
+    seq: Seq,
+}
+
+impl InputRow for Newest {
+    const COLUMNS: &'static [InputColumn<Self>] = &[
+        InputColumn::key("conversation_key", |newest| newest.key),
+        InputColumn::integer("seq", |newest| newest.seq.to_stored()),
+    ];
+}
+
+impl Newest {
+    fn of(entry: &Entry) -> Self {
+        let visible = entry.member.view.visible(entry.latest.seq);
+        Self {
+            key: entry.member.key,
+            // No message has this position.
+            seq: visible.map_or(Seq::ZERO, |visible| *visible.end()),
+        }
+    }
+}
+
 #[cfg_attr(test, derive(serde::Serialize))]
 pub(super) struct Statements {
     newest: String,
@@ -83,17 +108,17 @@ pub(super) struct Statements {
 
 impl Statements {
     pub(super) fn new(dialect: Dialect) -> Self {
-        use ColumnType::{Integer, Key};
         let columns = entity::columns("m.", COLUMNS);
-        let key = ("conversation_key", Key);
-        let (positions, _) = dialect.rows("i", 1, &[key, ("seq", Integer)]);
+        let shape = Shape::of::<Newest>();
+        let (positions, _) = dialect.rows("i", 1, shape.columns());
         Self {
             newest: format!(
                 "SELECT {heads}, {columns} FROM {positions} CROSS JOIN conversations AS c \
                  LEFT JOIN messages AS m \
                      ON m.conversation_key = c.conversation_key AND m.seq = i.seq \
                  WHERE c.conversation_key = i.conversation_key{routed}",
-                routed = dialect.routed_to_keys("c.conversation_key", 1),
+                routed = dialect
+                    .routed_to_keys("c.conversation_key", shape.array("conversation_key", 1)),
                 heads = entity::columns("c.", heads::COLUMNS)
             ),
             page: format!(
@@ -117,19 +142,9 @@ impl Messages {
         if entries.is_empty() {
             return Ok(Vec::new());
         }
-        let newest = |Entry { member, latest, .. }: &Entry| {
-            let visible = member.view.visible(latest.seq);
-            // No message has this position.
-            let newest = visible.map_or(Seq::ZERO, |visible| *visible.end());
-            (member.key, newest)
-        };
-        let asked: Vec<_> = entries.iter().map(newest).collect();
-        let keys = asked.iter().map(|(key, _)| *key).collect();
-        let seqs = asked.iter().map(|(_, seq)| seq.to_stored()).collect();
-        let values = self
-            .database
-            .dialect
-            .row_values(&[Column::Keys(keys), Column::Integers(seqs)]);
+        let asked: Vec<_> = entries.iter().map(Newest::of).collect();
+        let rows = Input::of(&asked.iter());
+        let values = self.database.dialect.row_values(rows.columns());
         let statement = self
             .database
             .statement(&self.statements.history.newest, values);
@@ -145,8 +160,9 @@ impl Messages {
                         messages.insert(key, message(row)?);
                     }
                 }
-                let is_behind = |(key, seq): &(ConversationKey, Seq)| {
-                    heads.get(key).is_none_or(|head| head.last_seq < *seq)
+                let is_behind = |newest: &Newest| {
+                    let head = heads.get(&newest.key);
+                    head.is_none_or(|head| head.last_seq < newest.seq)
                 };
                 if self.database.is_distributed() && asked.iter().any(is_behind) {
                     return Err(half_committed());

@@ -20,8 +20,9 @@ use crate::{
     domain::{ConversationKey, Seq, Timestamp},
     store::{
         database::{
-            dialect::{Column, ColumnType, Dialect},
+            dialect::Dialect,
             error::StoreError,
+            input::{Input, InputColumn, InputRow, Shape},
             observed::DatabaseTransaction,
             row::read_all,
         },
@@ -40,6 +41,17 @@ pub(in crate::store) struct Remembered {
     send_time: i64,
     fingerprint: i64,
     recognised_until: i64,
+}
+
+impl InputRow for Remembered {
+    const COLUMNS: &'static [InputColumn<Self>] = &[
+        InputColumn::text("sender_user_id", |one| one.sender.clone()),
+        InputColumn::text("client_message_id", |one| one.client_message_id.clone()),
+        InputColumn::integer("seq", |one| one.seq),
+        InputColumn::integer("send_time", |one| one.send_time),
+        InputColumn::integer("fingerprint", |one| one.fingerprint),
+        InputColumn::integer("recognised_until", |one| one.recognised_until),
+    ];
 }
 
 /// A message that is to be erased, as it stands: its texts are only passed on.
@@ -93,21 +105,9 @@ pub(in crate::store) fn named(
 
 impl Statements {
     pub(in crate::store) fn new(dialect: Dialect) -> Self {
-        use ColumnType::{Integer, Text};
-        let (rows, _) = dialect.rows(
-            "i",
-            2,
-            &[
-                ("sender_user_id", Text),
-                ("client_message_id", Text),
-                ("seq", Integer),
-                ("send_time", Integer),
-                ("fingerprint", Integer),
-                ("recognised_until", Integer),
-            ],
-        );
-        let remembered =
-            "sender_user_id, client_message_id, seq, send_time, fingerprint, recognised_until";
+        let shape = Shape::of::<Remembered>();
+        let (rows, _) = dialect.rows("i", 2, shape.columns());
+        let remembered = shape.names("");
         Self {
             // Another job may be at the same messages.
             remember: format!(
@@ -172,20 +172,9 @@ impl Messages {
     ) -> Result<(), StoreError> {
         let statements = &self.statements.remembered;
         heads::lock(key).exec(transaction).await?;
-        let texts = |of: fn(&Remembered) -> &str| {
-            Column::Texts(messages.iter().map(|one| of(one).to_owned()).collect())
-        };
-        let integers =
-            |of: fn(&Remembered) -> i64| Column::Integers(messages.iter().map(of).collect());
+        let rows = Input::of(&messages.iter());
         let mut values: Vec<Value> = vec![key.to_bytes().into()];
-        values.extend(self.database.dialect.row_values(&[
-            texts(|one| &one.sender),
-            texts(|one| &one.client_message_id),
-            integers(|one| one.seq),
-            integers(|one| one.send_time),
-            integers(|one| one.fingerprint),
-            integers(|one| one.recognised_until),
-        ]));
+        values.extend(self.database.dialect.row_values(rows.columns()));
         transaction
             .execute_raw(self.database.statement(&statements.remember, values))
             .await?;
