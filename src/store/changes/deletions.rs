@@ -20,6 +20,7 @@ mod in_steps;
 mod listed;
 mod matching;
 mod record;
+mod refiling;
 mod rows;
 mod rules;
 pub(in crate::store) mod showing;

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     detail::Detail,
     in_steps::InSteps,
+    refiling::refile,
     rows::{TargetRow, UndoneRow},
     rules::{ALREADY_DELETED, DELETED, RESTORED},
 };
@@ -56,11 +57,11 @@ pub(in crate::store) struct Forgotten {
     data: String,
     /// The folders that it is in, and its places in them.
     #[serde(skip_serializing_if = "is_default")]
-    filed: Vec<Filed>,
+    pub(super) filed: Vec<Filed>,
 }
 
 /// The folder, the revision that has put the conversation in, and its place in that request.
-type Filed = (i64, i64, i64);
+pub(super) type Filed = (i64, i64, i64);
 
 /// The same as they stand.
 #[derive(FromQueryResult)]
@@ -77,15 +78,14 @@ struct Present {
 pub(super) struct Statements {
     settings: String,
     unfile: String,
-    refile: String,
+    pub(super) refile: String,
 }
 
 impl Statements {
     pub(in crate::store) fn new(dialect: Dialect) -> Self {
-        use ColumnType::{Integer, Key};
         let user = dialect.after_rows("$1");
         let routed = dialect.routed("m.user_id", "$1");
-        let keys = |first| dialect.rows("i", first, &[("conversation_key", Key)]).0;
+        let (keys, _) = dialect.rows("i", 2, &[("conversation_key", ColumnType::Key)]);
         let filed = dialect.json_rows(
             &["folder_id", "added_by", "ord"],
             &format!(
@@ -94,41 +94,17 @@ impl Statements {
                 dialect.routed("f.user_id", "$1")
             ),
         );
-        let (entries, _) = dialect.rows(
-            "i",
-            3,
-            &[
-                ("conversation_key", Key),
-                ("folder_id", Integer),
-                ("added_by", Integer),
-                ("place", Integer),
-            ],
-        );
         Self {
             settings: format!(
                 "SELECT m.conversation_key, m.muted, m.marks, m.custom_data, {filed} AS filed \
-                 FROM {} CROSS JOIN members AS m \
-                 WHERE m.user_id = {user} AND m.conversation_key = i.conversation_key{routed}",
-                keys(2)
+                 FROM {keys} CROSS JOIN members AS m \
+                 WHERE m.user_id = {user} AND m.conversation_key = i.conversation_key{routed}"
             ),
             unfile: format!(
                 "DELETE FROM folder_conversations WHERE user_id = $1 \
-                 AND conversation_key IN (SELECT i.conversation_key FROM {})",
-                keys(2)
+                 AND conversation_key IN (SELECT i.conversation_key FROM {keys})"
             ),
-            // Before the deletion is undone: whether it will be is told by what the undoing itself goes by. An
-            // expression and no join, so that the row is looked up by its whole key.
-            refile: format!(
-                "INSERT INTO folder_conversations (user_id, folder_id, conversation_key, added_by, ord) \
-                 SELECT $1, i.folder_id, i.conversation_key, i.added_by, i.place \
-                 FROM {entries} \
-                 WHERE (SELECT m.taken_by = $2 AND m.taken_by > COALESCE(m.undo_ended, 0) \
-                        FROM members AS m \
-                        WHERE m.user_id = $1 AND m.conversation_key = i.conversation_key) IS TRUE \
-                 AND EXISTS (SELECT 1 FROM folders AS d \
-                             WHERE d.user_id = $1 AND d.folder_id = i.folder_id) \
-                 ON CONFLICT (user_id, folder_id, conversation_key) DO NOTHING"
-            ),
+            refile: refile(dialect),
         }
     }
 }
@@ -282,47 +258,6 @@ impl Deletions {
             .into_iter()
             .filter_map(|one| Some((one.conversation_key, Forgotten::of(one)?)));
         Ok(forgettable.collect())
-    }
-
-    /// Puts back into their folders what the deletion has taken from there, if it is going to be undone.
-    async fn refile(
-        &self,
-        transaction: &DatabaseTransaction,
-        change: &Change,
-        rows: &[UndoneRow],
-    ) -> Result<(), StoreError> {
-        let Some(deletion) = change.undoes else {
-            return Ok(());
-        };
-        let (mut keys, mut folders) = (Vec::new(), Vec::new());
-        let (mut added_by, mut places) = (Vec::new(), Vec::new());
-        for row in rows {
-            let filed = row.forgotten().map(|forgotten| &forgotten.filed);
-            for (folder, by, place) in filed.into_iter().flatten() {
-                keys.push(row.key());
-                folders.push(*folder);
-                added_by.push(*by);
-                places.push(*place);
-            }
-        }
-        if keys.is_empty() {
-            return Ok(());
-        }
-        let mut values = vec![
-            change.origin.user.as_str().into(),
-            deletion.to_stored().into(),
-        ];
-        values.extend(self.database.dialect.row_values(&[
-            Column::Keys(keys),
-            Column::Integers(folders),
-            Column::Integers(added_by),
-            Column::Integers(places),
-        ]));
-        let refile = self
-            .database
-            .statement(&self.statements.forgetting.refile, values);
-        transaction.execute_raw(refile).await?;
-        Ok(())
     }
 
     /// The settings that the conversations have of which the deletion had taken some, as the undoing that
