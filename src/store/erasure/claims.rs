@@ -9,8 +9,8 @@ use crate::{
     domain::{ConversationKey, Timestamp},
     store::{
         database::{
-            dialect::Column,
             error::StoreError,
+            input::{Input, InputColumn, InputRow},
             row::{Row, read_all},
         },
         entity::{changes, conversations},
@@ -36,11 +36,19 @@ struct Name {
 
 /// A change that is due, and since when.
 #[derive(FromQueryResult, PartialEq, Eq, PartialOrd, Ord)]
-struct DueName {
+pub(super) struct DueName {
     #[sea_orm(nested)]
     name: Name,
     #[sea_orm(from_alias = "erasable_from")]
     due: Timestamp,
+}
+
+impl InputRow for DueName {
+    const COLUMNS: &'static [InputColumn<Self>] = &[
+        InputColumn::text("user_id", |one| one.name.user_id.clone()),
+        InputColumn::integer("revision", |one| one.name.revision),
+        InputColumn::integer("due", |one| one.due.as_micros()),
+    ];
 }
 
 impl Erasure {
@@ -63,8 +71,8 @@ impl Erasure {
                     return Ok(None);
                 };
                 due.sort_unstable();
-                let claim = self.claim_of(due, lease);
-                let claim = self.claim(&statements.claim_changes, claim).await?;
+                let claim = Input::of(&due.iter());
+                let claim = self.claim(&statements.claim_changes, lease, &claim).await?;
                 let names: HashSet<Name> = read_all(changes::Entity, &claim)?;
                 let mut claimed = Vec::with_capacity(names.len());
                 for row in &rows {
@@ -82,24 +90,15 @@ impl Erasure {
         self.database.statement(sql, values)
     }
 
-    fn claim_of(&self, due: Vec<DueName>, lease: Timestamp) -> Vec<Value> {
-        let (mut users, mut revisions, mut times) = (Vec::new(), Vec::new(), Vec::new());
-        for one in due {
-            users.push(one.name.user_id);
-            revisions.push(one.name.revision);
-            times.push(one.due.as_micros());
-        }
-        let mut values: Vec<Value> = vec![lease.as_micros().into()];
-        values.extend(self.database.dialect.row_values(&[
-            Column::Texts(users),
-            Column::Integers(revisions),
-            Column::Integers(times),
-        ]));
-        values
-    }
-
     /// Claims rows by moving on those that are still as they were read.
-    async fn claim(&self, sql: &str, values: Vec<Value>) -> Result<Vec<QueryResult>, StoreError> {
+    async fn claim(
+        &self,
+        sql: &str,
+        lease: Timestamp,
+        due: &Input,
+    ) -> Result<Vec<QueryResult>, StoreError> {
+        let mut values: Vec<Value> = vec![lease.as_micros().into()];
+        values.extend(self.database.dialect.row_values(due.columns()));
         let transaction = self.database.begin().await?;
         let claim = self.database.statement(sql, values);
         let claimed = transaction.query_all_raw(claim).await?;
@@ -125,9 +124,10 @@ impl Erasure {
                 };
                 // In the order in which messages lock them.
                 due.sort_unstable_by_key(|one| one.key);
-                let mut values: Vec<Value> = vec![lease.as_micros().into()];
-                values.extend(self.of_conversations(&due));
-                let claimed = self.claim(&statements.claim_conversations, values).await?;
+                let claim = Input::of(&due.iter());
+                let claimed = self
+                    .claim(&statements.claim_conversations, lease, &claim)
+                    .await?;
                 let keys = claimed.iter();
                 let keys =
                     keys.map(|row| Row::of(conversations::Entity, row).get("conversation_key"));

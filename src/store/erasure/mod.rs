@@ -58,8 +58,9 @@ use crate::{
     store::{
         database::{
             Database,
-            dialect::{Column, ColumnType, Dialect},
+            dialect::Dialect,
             error::StoreError,
+            input::{Input, InputColumn, InputRow, Shape},
         },
         entity::{columns, conversations},
         log::{RECORDED, Recorded},
@@ -67,6 +68,7 @@ use crate::{
     },
 };
 
+use claims::DueName;
 pub(in crate::store) use views::Unseen;
 
 /// How many changes are claimed at a time.
@@ -93,6 +95,14 @@ pub(crate) struct DueChange {
     pub(in crate::store) recorded: Recorded,
 }
 
+/// The key of its row.
+impl InputRow for DueChange {
+    const COLUMNS: &'static [InputColumn<Self>] = &[
+        InputColumn::text("user_id", |change| change.user.to_string()),
+        InputColumn::integer("revision", |change| change.recorded.revision.to_stored()),
+    ];
+}
+
 /// A conversation some of whose views have shrunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, FromQueryResult)]
 pub(crate) struct DueConversation {
@@ -100,6 +110,13 @@ pub(crate) struct DueConversation {
     pub(crate) key: ConversationKey,
     #[sea_orm(from_alias = "erasable_from")]
     pub(crate) due: Timestamp,
+}
+
+impl InputRow for DueConversation {
+    const COLUMNS: &'static [InputColumn<Self>] = &[
+        InputColumn::key("conversation_key", |one| one.key),
+        InputColumn::integer("due", |one| one.due.as_micros()),
+    ];
 }
 
 #[cfg_attr(test, derive(serde::Serialize))]
@@ -119,14 +136,10 @@ pub(in crate::store) struct Statements {
 
 impl Statements {
     pub(in crate::store) fn new(dialect: Dialect) -> Self {
-        use ColumnType::{Integer, Key, Text};
-        let named = [("user_id", Text), ("revision", Integer)];
-        let (claimed, _) = dialect.rows("i", 2, &named);
-        let [user_id, revision] = named;
-        let (changes, _) = dialect.rows("i", 2, &[user_id, revision, ("due", Integer)]);
-        let conversations = [("conversation_key", Key), ("due", Integer)];
-        let (due, _) = dialect.rows("i", 1, &conversations);
-        let (conversations, _) = dialect.rows("i", 2, &conversations);
+        let (claimed, _) = dialect.rows("i", 2, Shape::of::<DueChange>().columns());
+        let (changes, _) = dialect.rows("i", 2, Shape::of::<DueName>().columns());
+        let shape = Shape::of::<DueConversation>();
+        let [due, conversations] = [1, 2].map(|first| dialect.rows("i", first, shape.columns()).0);
         let due_from = |table, columns, limit| {
             format!(
                 "SELECT {columns} FROM {table} \
@@ -229,11 +242,9 @@ impl Erasure {
         if claimed.is_empty() {
             return Ok(());
         }
-        let names = claimed.iter().map(|change| {
-            let revision = change.recorded.revision.to_stored();
-            (change.user.to_string(), revision)
-        });
-        let values = self.of_changes(names.collect(), lease);
+        let rows = Input::of(&claimed.iter().copied());
+        let mut values: Vec<Value> = vec![lease.as_micros().into()];
+        values.extend(self.database.dialect.row_values(rows.columns()));
         let finish = self
             .database
             .statement(&self.statements.finish_changes, values);
@@ -241,31 +252,17 @@ impl Erasure {
         Ok(())
     }
 
-    fn of_changes(&self, names: Vec<(String, i64)>, lease: Timestamp) -> Vec<Value> {
-        let (users, revisions) = names.into_iter().unzip();
-        let mut values: Vec<Value> = vec![lease.as_micros().into()];
-        let rows = [Column::Texts(users), Column::Integers(revisions)];
-        values.extend(self.database.dialect.row_values(&rows));
-        values
-    }
-
     /// Lets the views of these conversations be looked at, if that is not due anyway.
     pub(crate) async fn pass_on(&self, mut due: Vec<DueConversation>) -> Result<(), StoreError> {
         due.sort_unstable_by_key(|one| (one.key, one.due));
         due.dedup_by_key(|one| one.key);
         for due in due.chunks(HEADS) {
-            let values = self.of_conversations(due);
+            let rows = Input::of(&due.iter());
+            let values = self.database.dialect.row_values(rows.columns());
             let pass_on = self.database.statement(&self.statements.pass_on, values);
             self.database.execute_one("pass_on", pass_on).await?;
         }
         Ok(())
-    }
-
-    fn of_conversations(&self, due: &[DueConversation]) -> Vec<Value> {
-        self.database.dialect.row_values(&[
-            Column::Keys(due.iter().map(|one| one.key).collect()),
-            Column::Integers(due.iter().map(|one| one.due.as_micros()).collect()),
-        ])
     }
 
     /// Marks a conversation that was claimed until `lease` as seen to.

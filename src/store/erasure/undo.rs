@@ -17,6 +17,7 @@ use crate::{
         database::{
             dialect::{Column, ColumnType, Dialect},
             error::StoreError,
+            input::{Input, InputColumn, InputRow, Shape},
             observed::DatabaseTransaction,
             row::{Row, read_all},
         },
@@ -41,15 +42,7 @@ impl Statements {
             ["m.user_id", "c.user_id"].map(|column| dialect.routed(column, "$1"));
         let (keys, _) = dialect.rows("i", 2, &[("conversation_key", Key)]);
         let (revisions, _) = dialect.rows("i", 2, &[("revision", Integer)]);
-        let (ended, _) = dialect.rows(
-            "i",
-            2,
-            &[
-                ("conversation_key", Key),
-                ("ended", Integer),
-                ("cleared", Integer),
-            ],
-        );
+        let (ended, _) = dialect.rows("i", 2, Shape::of::<EndedRow>().columns());
         Self {
             stacks: format!(
                 "SELECT m.conversation_key, m.taken_by, m.undo_ended, m.cleared_through \
@@ -92,6 +85,21 @@ struct Stack {
     ended: Revision,
     /// The first of the due deletions that have taken something from the conversation.
     first_due: Revision,
+}
+
+/// A conversation some of whose deletions can no longer be undone, as its row is to say.
+struct EndedRow {
+    key: ConversationKey,
+    ended: Revision,
+    cleared: Seq,
+}
+
+impl InputRow for EndedRow {
+    const COLUMNS: &'static [InputColumn<Self>] = &[
+        InputColumn::key("conversation_key", |row| row.key),
+        InputColumn::integer("ended", |row| row.ended.to_stored()),
+        InputColumn::integer("cleared", |row| row.cleared.to_stored()),
+    ];
 }
 
 /// The state of a change that lies on a stack.
@@ -153,26 +161,16 @@ impl Erasure {
                 let ended: Vec<_> = stacks
                     .iter()
                     .filter(|(key, stack)| ended_before.get(key) != Some(&stack.ended))
+                    .map(|(key, stack)| EndedRow {
+                        key: *key,
+                        ended: stack.ended,
+                        cleared: stack.cleared,
+                    })
                     .collect();
                 if !ended.is_empty() {
+                    let ended = Input::of(&ended.iter());
                     let mut values: Vec<Value> = vec![user.as_str().into()];
-                    values.extend(
-                        self.database.dialect.row_values(&[
-                            Column::Keys(ended.iter().map(|(key, _)| **key).collect()),
-                            Column::Integers(
-                                ended
-                                    .iter()
-                                    .map(|(_, stack)| stack.ended.to_stored())
-                                    .collect(),
-                            ),
-                            Column::Integers(
-                                ended
-                                    .iter()
-                                    .map(|(_, stack)| stack.cleared.to_stored())
-                                    .collect(),
-                            ),
-                        ]),
-                    );
+                    values.extend(self.database.dialect.row_values(ended.columns()));
                     let end = self.database.statement(&statements.end, values);
                     transaction.execute_raw(end).await?;
                 }
