@@ -11,10 +11,11 @@
 //! of the head: see [`crate::store::messages::append`]. A member who has left has a copy for good, since nothing newer
 //! reaches them.
 
+mod parameters;
 mod record;
 pub(in crate::store) mod statements;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, iter::once};
 
 use sea_orm::{ConnectionTrait, QueryResult, Value};
 
@@ -29,17 +30,18 @@ use crate::{
             Database,
             dialect::Column,
             error::StoreError,
+            input::Input,
             observed::DatabaseTransaction,
             row::{Row, read_all},
         },
         entity::{conversations, group_members, kind::StoredKind, users},
         heads::{self, Head, keyed_head},
-        log,
         messages::append::COPIES,
         users::Raised,
     },
 };
 
+use parameters::{Joining, Leaving, OfRequest, OfUser};
 use record::Changed;
 pub(in crate::store) use record::recorded_membership;
 pub(in crate::store) use statements::Statements;
@@ -195,16 +197,14 @@ impl Groups {
                 (is_large, having_copies) = (true, members);
             }
         }
-        let copy = (!is_large).then_some(head);
-        let values = vec![
-            key.to_bytes().into(),
-            head.last_seq.to_stored().into(),
-            copy.map(|head| head.last_seq.to_stored()).into(),
-            copy.map(|head| head.last_time.as_micros()).into(),
-        ];
+        let common = Joining {
+            key,
+            joined_after: head.last_seq,
+            copy: (!is_large).then(|| head.clone()),
+        };
         let change = Changing {
             statements: &self.statements.join,
-            values,
+            values: Input::of(&once(&common)).into_scalars(),
             users: joining,
             key,
         };
@@ -218,14 +218,13 @@ impl Groups {
         head: &Head,
         leaving: Vec<UserId>,
     ) -> Result<Vec<Changed>, StoreError> {
-        let values = vec![
-            key.to_bytes().into(),
-            head.last_seq.to_stored().into(),
-            head.last_time.as_micros().into(),
-        ];
+        let common = Leaving {
+            key,
+            head: head.clone(),
+        };
         let change = Changing {
             statements: &self.statements.leave,
-            values,
+            values: Input::of(&once(&common)).into_scalars(),
             users: leaving,
             key,
         };
@@ -267,11 +266,7 @@ impl Groups {
             let forget = self.database.statement(sql, forget);
             transaction.execute_raw(forget).await?;
         }
-        let revisions = raised.iter().map(|one| one.revision.to_stored());
-        values.extend(dialect.row_values(&[
-            Column::Texts(raised.iter().map(|one| one.user_id.to_string()).collect()),
-            Column::Integers(revisions.collect()),
-        ]));
+        values.extend(dialect.row_values(Input::of(&raised.iter()).columns()));
         let apply = self.database.statement(&statements.apply, values);
         let rows = transaction.query_all_raw(apply).await?;
         let revisions = raised.into_iter().map(|one| (one.user_id, one.revision));
@@ -303,24 +298,22 @@ impl Groups {
         head: &Head,
         changed: &[Changed],
     ) -> Result<(), StoreError> {
-        let group = ConversationId::Group(request.group.clone());
-        let mut values: Vec<Value> = vec![
-            (kind as i16).into(),
-            now.as_micros().into(),
-            now.saturating_add(self.database.retention)
-                .as_micros()
-                .into(),
-            log::conversation_ids(&[group]).into(),
-            request.caller.as_ref().map(ToString::to_string).into(),
-        ];
-        let users = changed.iter().map(|one| one.user.to_string()).collect();
-        let revisions = changed.iter().map(|one| one.revision.to_stored()).collect();
-        let results = changed.iter().map(|one| one.results(head.last_seq));
-        values.extend(self.database.dialect.row_values(&[
-            Column::Texts(users),
-            Column::Integers(revisions),
-            Column::Texts(results.collect()),
-        ]));
+        let of_request = OfRequest {
+            kind,
+            time: now,
+            kept_until: now.saturating_add(self.database.retention),
+            group: ConversationId::Group(request.group.clone()),
+            caller: request.caller.clone(),
+        };
+        let of_users = changed.iter().map(|one| OfUser {
+            user: one.user.clone(),
+            revision: one.revision,
+            results: one.results(head.last_seq),
+        });
+        let of_users: Vec<_> = of_users.collect();
+        let of_users = Input::of(&of_users.iter());
+        let mut values = Input::of(&once(&of_request)).into_scalars();
+        values.extend(self.database.dialect.row_values(of_users.columns()));
         let record = self.database.statement(&self.statements.record, values);
         transaction.execute_raw(record).await?;
         Ok(())

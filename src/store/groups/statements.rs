@@ -5,17 +5,21 @@ use sea_orm::{
     UpdateMany, sea_query::Expr,
 };
 
+use super::parameters::{Joining, Leaving, OfRequest, OfUser};
 use crate::{
     domain::{Batch, ConversationKey, ConversationKind, GroupRequest, Timestamp},
     store::{
-        database::dialect::{ColumnType, Dialect},
+        database::{
+            dialect::{ColumnType, Dialect},
+            input::{InputRow, Shape},
+        },
         entity::{
             columns, conversations, group_requests,
             members::Column as C,
             value::{Flag, stored_kind},
         },
         messages::append::COPIES,
-        users,
+        users::{self, Raised},
     },
 };
 
@@ -107,29 +111,21 @@ const STANDS: [C; 7] = [
 
 impl Statements {
     pub(in crate::store) fn new(dialect: Dialect) -> Self {
-        use ColumnType::{Integer, Text};
-        let rows = |first, columns: &[_]| dialect.rows("i", first, columns).0;
-        let (users, _) = dialect.rows("i", 2, &[("user_id", Text)]);
+        let (users, _) = dialect.rows("i", 2, &[("user_id", ColumnType::Text)]);
+        let note_joining = format!(
+            "INSERT INTO group_members (conversation_key, user_id, is_member) \
+             SELECT $1, i.user_id, 1 FROM {users} WHERE TRUE ORDER BY i.user_id \
+             ON CONFLICT (conversation_key, user_id) DO UPDATE SET is_member = 1 \
+             WHERE group_members.is_member = 0 RETURNING user_id"
+        );
+        let note_leaving = format!(
+            "UPDATE group_members SET is_member = 0 \
+             WHERE conversation_key = $1 AND {} AND is_member = 1 RETURNING user_id",
+            dialect.is_among("user_id", 2)
+        );
         Self {
-            join: Change {
-                note: format!(
-                    "INSERT INTO group_members (conversation_key, user_id, is_member) \
-                     SELECT $1, i.user_id, 1 FROM {users} WHERE TRUE ORDER BY i.user_id \
-                     ON CONFLICT (conversation_key, user_id) DO UPDATE SET is_member = 1 \
-                     WHERE group_members.is_member = 0 RETURNING user_id"
-                ),
-                apply: join(&changing(dialect, 5)),
-                at_once: at_once(dialect, 5, join),
-            },
-            leave: Change {
-                note: format!(
-                    "UPDATE group_members SET is_member = 0 \
-                     WHERE conversation_key = $1 AND {} AND is_member = 1 RETURNING user_id",
-                    dialect.is_among("user_id", 2)
-                ),
-                apply: leave(&changing(dialect, 4)),
-                at_once: at_once(dialect, 4, leave),
-            },
+            join: Change::new::<Joining>(dialect, note_joining, join),
+            leave: Change::new::<Leaving>(dialect, note_leaving, leave),
             raise: raise(dialect, 1),
             members_of_small: format!(
                 "SELECT g.user_id FROM group_members AS g \
@@ -142,27 +138,27 @@ impl Statements {
                  SELECT i.user_id, $1, {GROUP} FROM {users} WHERE TRUE ORDER BY i.user_id \
                  ON CONFLICT (user_id, conversation_key) DO UPDATE SET last_seq = NULL, last_time = NULL"
             ),
-            record: format!(
-                "INSERT INTO changes \
-                     (user_id, revision, kind, changed_at, kept_until, synced, conversations, results, \
-                      caller) \
-                 SELECT i.user_id, i.revision, $1, $2, $3, 1, $4, i.results, $5 FROM {}",
-                rows(
-                    6,
-                    &[("user_id", Text), ("revision", Integer), ("results", Text)]
-                )
-            ),
+            record: record(dialect),
         }
     }
 }
 
-/// The users whose membership changes, with their revisions since.
-fn changing(dialect: Dialect, first: usize) -> String {
-    let columns = [
-        ("user_id", ColumnType::Text),
-        ("revision", ColumnType::Integer),
-    ];
-    dialect.rows("i", first, &columns).0
+impl Change {
+    /// With the statements that change the users' rows as `apply` does, which gets the parameters that stand before
+    /// the users' and the users with their revisions.
+    fn new<R: InputRow>(dialect: Dialect, note: String, apply: fn(&Shape, &str) -> String) -> Self {
+        let shape = Shape::of::<R>();
+        let first = shape.len() + 1;
+        let (raised, _) = dialect.rows("i", first, Shape::of::<Raised>().columns());
+        let at_once = dialect
+            .changes_in_one_statement()
+            .then(|| at_once(&raise(dialect, first), &apply(&shape, "raised AS i")));
+        Self {
+            note,
+            apply: apply(&shape, &raised),
+            at_once,
+        }
+    }
 }
 
 fn raise(dialect: Dialect, first: usize) -> String {
@@ -178,11 +174,15 @@ fn raise(dialect: Dialect, first: usize) -> String {
 /// Joining again ends the stay before, which is remembered if it showed the user anything. The history begins at
 /// the head, which no watermark is beyond. The conversation leaves the list until the next message, and so loses
 /// its pin. What stays away goes on staying away. Deletions from before can be undone no more.
-fn join(changing: &str) -> String {
+fn join(shape: &Shape, raised: &str) -> String {
+    let [key, joined_after, last_seq, last_time] =
+        ["conversation_key", "joined_after", "last_seq", "last_time"]
+            .map(|name| shape.parameter(name));
     format!(
         "INSERT INTO members (user_id, conversation_key, kind, joined_after, \
              hidden_through, cleared_through, last_seq, last_time, undo_ended) \
-         SELECT i.user_id, $1, {GROUP}, $2, $2, $2, $3, $4, i.revision FROM {changing} \
+         SELECT i.user_id, {key}, {GROUP}, {joined_after}, {joined_after}, {joined_after}, \
+             {last_seq}, {last_time}, i.revision FROM {raised} \
          WHERE TRUE ORDER BY i.user_id \
          ON CONFLICT (user_id, conversation_key) DO UPDATE SET \
              appeared_before = CASE WHEN members.left_at > members.joined_after THEN 1 \
@@ -193,33 +193,52 @@ fn join(changing: &str) -> String {
              last_seq = excluded.last_seq, last_time = excluded.last_time, \
              pinned_at = NULL, taken_by = NULL, kept_after = NULL, \
              undo_ended = excluded.undo_ended \
-         RETURNING {}",
-        columns("", STANDS)
+         RETURNING {stands}",
+        stands = columns("", STANDS)
     )
 }
 
 /// An insertion that always conflicts: it locks the rows in order, which an update does not promise.
-fn leave(changing: &str) -> String {
+fn leave(shape: &Shape, raised: &str) -> String {
+    let [key, last_seq, last_time] =
+        ["conversation_key", "last_seq", "last_time"].map(|name| shape.parameter(name));
     format!(
         "INSERT INTO members (user_id, conversation_key, left_at, last_seq, last_time) \
-         SELECT i.user_id, $1, $2, $2, $3 FROM {changing} WHERE TRUE ORDER BY i.user_id \
+         SELECT i.user_id, {key}, {last_seq}, {last_seq}, {last_time} FROM {raised} \
+         WHERE TRUE ORDER BY i.user_id \
          ON CONFLICT (user_id, conversation_key) DO UPDATE SET \
              left_at = excluded.left_at, \
              last_seq = excluded.last_seq, last_time = excluded.last_time \
-         RETURNING {}",
-        columns("", STANDS)
+         RETURNING {stands}",
+        stands = columns("", STANDS)
     )
 }
 
-/// The same, which raises the revisions first: sorting them takes all their locks before the first row's.
-fn at_once(dialect: Dialect, first: usize, apply: fn(&str) -> String) -> Option<String> {
-    dialect.changes_in_one_statement().then(|| {
-        format!(
-            "WITH raised AS ({raise}), applied AS ({apply}) \
-             SELECT {stands}, r.revision FROM applied AS a JOIN raised AS r ON r.user_id = a.user_id",
-            raise = raise(dialect, first),
-            apply = apply("raised AS i"),
-            stands = columns("a.", STANDS),
-        )
-    })
+/// Changes the users' rows with `apply` and raises the revisions first: sorting them takes all their locks before the
+/// first row's.
+fn at_once(raise: &str, apply: &str) -> String {
+    format!(
+        "WITH raised AS ({raise}), applied AS ({apply}) \
+         SELECT {stands}, r.revision FROM applied AS a JOIN raised AS r ON r.user_id = a.user_id",
+        stands = columns("a.", STANDS),
+    )
+}
+
+fn record(dialect: Dialect) -> String {
+    let shape = Shape::of::<OfRequest>();
+    let [kind, changed_at, kept_until, conversations, caller] = [
+        "kind",
+        "changed_at",
+        "kept_until",
+        "conversations",
+        "caller",
+    ]
+    .map(|name| shape.parameter(name));
+    let (users, _) = dialect.rows("i", shape.len() + 1, Shape::of::<OfUser>().columns());
+    format!(
+        "INSERT INTO changes \
+             (user_id, revision, kind, changed_at, kept_until, synced, conversations, results, caller) \
+         SELECT i.user_id, i.revision, {kind}, {changed_at}, {kept_until}, 1, {conversations}, i.results, \
+             {caller} FROM {users}"
+    )
 }
