@@ -181,7 +181,7 @@ impl Input {
 
     /// The rows of several lists of one shape, one list behind the other.
     pub(in crate::store) fn joined<'a>(lists: impl Iterator<Item = &'a Self>) -> Self {
-        Self(Column::joined(lists.map(Self::columns)).into_owned())
+        Self(Column::joined(lists.map(Self::columns)))
     }
 
     pub(in crate::store) fn columns(&self) -> &[Column] {

@@ -1,6 +1,6 @@
 //! The columns of a list of rows that is passed as parameters.
 
-use std::{borrow::Cow, fmt::Write as _};
+use std::fmt::Write as _;
 
 use sea_orm::{
     Value,
@@ -48,7 +48,7 @@ impl ColumnType {
 }
 
 impl Column {
-    pub(in crate::store) const fn kind(&self) -> ColumnType {
+    pub(in crate::store::database) const fn kind(&self) -> ColumnType {
         match self {
             Self::Keys(_) => ColumnType::Key,
             Self::Integers(_) => ColumnType::Integer,
@@ -73,12 +73,12 @@ impl Column {
     }
 
     /// The rows of several lists, whose columns are of the same types, one list behind the other.
-    pub(in crate::store) fn joined<'a>(
+    pub(in crate::store::database) fn joined<'a>(
         mut lists: impl Iterator<Item = &'a [Self]>,
-    ) -> Cow<'a, [Self]> {
-        let mut joined = Cow::Borrowed(lists.next().unwrap_or_default());
+    ) -> Vec<Self> {
+        let mut joined = lists.next().unwrap_or_default().to_vec();
         for list in lists {
-            for (all, more) in joined.to_mut().iter_mut().zip(list) {
+            for (all, more) in joined.iter_mut().zip(list) {
                 all.append(more);
             }
         }
@@ -102,7 +102,7 @@ impl Column {
     }
 
     /// The value of a column that has one row.
-    pub(in crate::store) fn into_value(self) -> Value {
+    pub(in crate::store::database) fn into_value(self) -> Value {
         match self {
             Self::Keys(keys) => only(keys).map(ConversationKey::to_bytes).into(),
             Self::Integers(integers) => only(integers).into(),
