@@ -7,7 +7,7 @@ use tonic::{Code, Request, Status};
 use super::program::{Program, objects};
 use crate::support::{
     client::Client,
-    databases::{Backend, TestDatabase, on_every_database},
+    databases::{Backend, TestDatabase, on_one_server},
     errors::refused,
     ids::{c2c, text},
     overload::is_overloaded,
@@ -16,7 +16,7 @@ use crate::support::{
     wire::Wire,
 };
 
-on_every_database!(
+on_one_server!(
     each_failed_call_has_one_line_that_says_what_an_operator_needs,
     text_lines_say_the_same,
     a_line_names_its_call_however_few_lines_are_chosen,

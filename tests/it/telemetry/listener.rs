@@ -13,14 +13,14 @@ use super::{
 use crate::support::{
     client::Client,
     clock::TestClock,
-    databases::{Backend, TestDatabase, on_every_database},
+    databases::{Backend, TestDatabase, on_one_server},
     ids::c2c,
     rows::{Rows, is_sqlite},
     server::TestServer,
     stage::PATIENCE,
 };
 
-on_every_database!(it_answers_until_the_server_has_drained);
+on_one_server!(it_answers_until_the_server_has_drained);
 
 async fn sqlite_server() -> (TestDatabase, TestServer, SocketAddr) {
     let database = TestDatabase::create(Backend::Sqlite).await;

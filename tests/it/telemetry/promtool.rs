@@ -14,14 +14,14 @@ use super::{
 };
 use crate::support::{
     clock::TestClock,
-    databases::{TestDatabase, on_every_database},
+    databases::{TestDatabase, on_one_server},
     errors::refused,
     ids::{c2c, text},
     rows::Rows,
     tools,
 };
 
-on_every_database!(
+on_one_server!(
     failures_of_each_method_are_counted_from_zero,
     promtool_has_no_complaints,
 );

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::support::{
     client::Client,
-    databases::{Backend, TestDatabase, on_every_database},
+    databases::{Backend, TestDatabase, on_one_server},
     errors::refused,
     ids::{c2c, text},
     process::program,
@@ -20,7 +20,7 @@ use crate::support::{
     wire::Wire,
 };
 
-on_every_database!(
+on_one_server!(
     a_call_continues_its_callers_trace_down_to_the_statements,
     failed_spans_are_marked_and_a_callers_mistake_is_not,
     a_watch_is_one_call_with_all_that_it_reads,
