@@ -14,6 +14,7 @@
 mod arrival;
 mod locked;
 mod placing;
+mod rows;
 mod statements;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -36,7 +37,8 @@ use crate::{
     },
 };
 
-use placing::{Incoming, Placed};
+use placing::Placed;
+use rows::{Incoming, incoming};
 pub(in crate::store) use statements::Statements;
 
 /// The most members of a group who get a copy of its head with each message.
@@ -239,7 +241,7 @@ impl Messages {
         let mut refused = Refused::new();
         // Each further try has fewer requests.
         let (incoming, appended) = loop {
-            let incoming = placing::incoming(batch, &refused);
+            let incoming = incoming(batch, |request, _| !refused.contains_key(&request));
             let tried = self
                 .database
                 .retrying("append", || self.try_to_append(&incoming, clock))

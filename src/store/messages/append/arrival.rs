@@ -6,7 +6,8 @@ use sea_orm::ConnectionTrait;
 
 use super::{
     Appended, Audience,
-    placing::{Fresh, Incoming, MembersOf},
+    placing::{Fresh, MembersOf},
+    rows::Incoming,
 };
 use crate::{
     domain::{ConversationId, ConversationKey, ConversationKind, Seq, UserId},

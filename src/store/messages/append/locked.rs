@@ -6,8 +6,9 @@ use sea_orm::{ConnectionTrait as _, DbErr};
 
 use super::{
     Audience,
-    placing::{Incoming, Places, ToGroup, named},
-    statements::{AtOnce, Steps},
+    placing::{Places, ToGroup},
+    rows::{Incoming, named},
+    statements::{OneStatement, Steps},
 };
 use crate::{
     domain::Timestamp,
@@ -22,7 +23,7 @@ impl Messages {
     pub(super) async fn place_on_cluster(
         &self,
         transaction: &DatabaseTransaction,
-        (at_once, steps): (&AtOnce, &Steps),
+        (one, steps): (&OneStatement, &Steps),
         incoming: &[Incoming],
         now: Timestamp,
     ) -> Result<Places, StoreError> {
@@ -35,10 +36,10 @@ impl Messages {
             .filter(|(message, _)| matches!(message.append.to, Audience::Group { .. }))
             .map(|(message, fresh)| ToGroup::of(message, fresh.in_large_group))
             .collect();
-        self.look_up_members(transaction, at_once, &to_groups, &mut found)
+        self.look_up_members(transaction, one, &to_groups, &mut found)
             .await?;
         let stored = stored.into_iter().map(|(message, _)| message).collect();
-        self.refuse_erased(transaction, &at_once.erased_since_on_cluster, stored)
+        self.refuse_erased(transaction, &one.erased_since_on_cluster, stored)
             .await?;
         Ok(found)
     }

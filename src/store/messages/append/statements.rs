@@ -2,7 +2,8 @@
 
 use super::{
     arrival::Arrival,
-    placing::{Incoming, Name, Position, Raise, ToGroup},
+    placing::ToGroup,
+    rows::{Incoming, Name, Position, Raise},
 };
 use crate::{
     domain::ConversationKind,
@@ -49,9 +50,9 @@ pub(in crate::store) struct Statements {
 #[cfg_attr(test, derive(serde::Serialize), serde(untagged))]
 pub(super) enum Placing {
     /// On a cluster in steps, too.
-    AtOnce {
+    OneStatement {
         #[cfg_attr(test, serde(flatten))]
-        at_once: AtOnce,
+        one: OneStatement,
         #[cfg_attr(test, serde(flatten))]
         steps: Steps,
     },
@@ -59,7 +60,7 @@ pub(super) enum Placing {
 }
 
 #[cfg_attr(test, derive(serde::Serialize))]
-pub(super) struct AtOnce {
+pub(super) struct OneStatement {
     pub(super) place: String,
     pub(super) erased_since: String,
     /// The same on a cluster, where the conversations of the messages may be on several machines.
@@ -80,8 +81,8 @@ impl Statements {
         let (arrivals, _) = dialect.rows("i", 1, Shape::of::<Arrival>().columns());
         Self {
             placing: if dialect.changes_in_one_statement() {
-                Placing::AtOnce {
-                    at_once: at_once(),
+                Placing::OneStatement {
+                    one: one_statement(),
                     steps: steps(dialect),
                 }
             } else {
@@ -110,12 +111,12 @@ fn earlier(rows: &str, routed: &str) -> String {
     )
 }
 
-fn at_once() -> AtOnce {
+fn one_statement() -> OneStatement {
     let (incoming, _) = Dialect::Postgres.rows("i", 3, Shape::of::<Incoming>().columns());
     let (name, to_group) = (Shape::of::<Name>(), Shape::of::<ToGroup>());
     let (names, _) = Dialect::Postgres.rows("i", 1, name.columns());
     let (changed, _) = Dialect::Postgres.rows("i", 1, to_group.columns());
-    AtOnce {
+    OneStatement {
         place: format!(
             "WITH input AS (SELECT * FROM {incoming}), \
              earlier AS ({earlier}), \

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use sea_orm::{ConnectionTrait as _, FromQueryResult};
 
-use super::{Incoming, Placed, Places};
+use super::{Placed, Places};
 use crate::{
     domain::{ConversationKey, UserId},
     store::{
@@ -21,7 +21,7 @@ use crate::{
         entity::{group_members, value::Json},
         messages::{
             Messages,
-            append::{AppendError, Audience, statements::AtOnce},
+            append::{AppendError, Audience, rows::Incoming, statements::OneStatement},
         },
     },
 };
@@ -100,7 +100,7 @@ impl Messages {
     pub(in super::super) async fn look_up_members(
         &self,
         transaction: &DatabaseTransaction,
-        statements: &AtOnce,
+        statements: &OneStatement,
         to_groups: &[ToGroup],
         found: &mut Places,
     ) -> Result<(), StoreError> {
