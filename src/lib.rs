@@ -182,7 +182,8 @@
 //! # What is deliberately absent
 //!
 //! Caches in memory, stored counters, registration of users or groups, joins between a user's tables and a
-//! conversation's (they may be on different machines), and any use of message rows to delete.
+//! conversation's (they may be on different machines), and any use of message rows to delete. One statement names
+//! tables of both without joining them: on one PostgreSQL it stores a message and its copies, in one round trip.
 
 #[cfg(feature = "server")]
 pub mod access;

@@ -20,7 +20,8 @@
 //! `changes`, `folders`, `folder_conversations`) lead with `user_id`, those of a conversation
 //! (`conversations`, `messages`, `erased_messages`, `group_members`, `group_requests`) with `conversation_key`.
 //! That is what lets the data be spread over machines. Every statement names that column, so it asks no more shards
-//! than it has users or conversations; only the background jobs look for work over all of them.
+//! than it has users or conversations; only the background jobs look for work over all of them. One statement writes
+//! tables of both families, where all are in one PostgreSQL: it stores messages (`messages::append::at_once`).
 //!
 //! Order of locks: the head of a conversation, then rows of `users`, then rows of `members`; several rows
 //! of one table in the order of their keys, by their bytes, as the tables sort text and the lists of the

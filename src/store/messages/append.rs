@@ -10,8 +10,12 @@
 //! A transaction has two sides: the conversations' ([`placing`]), which also says who may send and who gets a
 //! copy, and the users' ([`arrival`]), whose rows are written by their whole keys. A message
 //! that may not be stored fails alone: the transaction is rolled back and run again without it.
+//!
+//! On one PostgreSQL most messages need no transaction: one statement writes both sides ([`at_once`]), and the
+//! transaction stores what the statement has left.
 
 mod arrival;
+mod at_once;
 mod locked;
 mod placing;
 mod rows;
@@ -44,8 +48,8 @@ pub(in crate::store) use statements::Statements;
 /// The most members of a group who get a copy of its head with each message.
 pub(in crate::store) const COPIES: usize = 8;
 
-/// The messages that wait to be stored.
-pub(in crate::store) type Waiting = Coalescer<Append, Outcome, StoreError>;
+/// The messages that wait to be stored. One without an outcome is to be stored by itself.
+pub(in crate::store) type Waiting = Coalescer<Append, Option<Outcome>, StoreError>;
 
 /// Where and when a message was stored, in each of its conversations, or why it was not.
 pub(in crate::store) type Outcome = Result<Vec<Appended>, AppendError>;
@@ -195,7 +199,7 @@ impl Audience {
 impl Messages {
     /// Stores a message at the next position of each of its conversations, makes the conversations known to
     /// users that have not had them, and marks them read for the sender. A retry, known by its client
-    /// message ID, stores nothing. `clock` tells the time of the message, once its transaction has begun:
+    /// message ID, stores nothing. `clock` tells the time of the message once it need not wait for a connection:
     /// see [`super::under_way`].
     ///
     /// The lock of a head makes the order of positions the order of commits, so every message up to a head
@@ -216,7 +220,14 @@ impl Messages {
                 async move { messages.append_together(&batch, &clock).await }
             }
         };
-        self.waiting.carry_out(Arc::new(append), run).await?
+        let append = Arc::new(append);
+        if let Some(outcome) = self.waiting.carry_out(Arc::clone(&append), run).await? {
+            return outcome;
+        }
+        let mut outcomes = self.append_in_transaction(&[append], clock).await?;
+        outcomes
+            .pop()
+            .unwrap_or_else(|| Err(not_returned("(one message)").into()))
     }
 
     /// [`Messages::append`] for a message that goes to one conversation.
@@ -237,7 +248,35 @@ impl Messages {
         &self,
         batch: &[Arc<Append>],
         clock: &Clock,
+    ) -> Result<Vec<Option<Outcome>>, StoreError> {
+        let mut stored = self.append_at_once(batch, clock).await?;
+        let rest = batch.iter().enumerate();
+        let rest = rest.filter(|(request, _)| !stored.contains_key(request));
+        let rest: Vec<_> = rest.map(|(_, append)| Arc::clone(append)).collect();
+        let of_rest = match self.append_in_transaction(&rest, clock).await {
+            Ok(outcomes) => outcomes.into_iter().map(Some).collect(),
+            Err(error) if stored.is_empty() => return Err(error),
+            // A part of the batch is stored, so the batch does not fail as a whole.
+            Err(error) if error.is_refusal() && rest.len() > 1 => vec![None; rest.len()],
+            Err(error) => vec![Some(Err(error.into())); rest.len()],
+        };
+        let mut of_rest = of_rest.into_iter();
+        let outcomes = (0..batch.len()).map(|request| match stored.remove(&request) {
+            Some(appended) => Some(Ok(vec![appended])),
+            None => of_rest.next().flatten(),
+        });
+        Ok(outcomes.collect())
+    }
+
+    /// [`Messages::append_together`] in one transaction.
+    async fn append_in_transaction(
+        &self,
+        batch: &[Arc<Append>],
+        clock: &Clock,
     ) -> Result<Vec<Outcome>, StoreError> {
+        if batch.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut refused = Refused::new();
         // Each further try has fewer requests.
         let (incoming, appended) = loop {

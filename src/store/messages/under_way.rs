@@ -6,14 +6,16 @@
 //!
 //! The bound is a sum, because each of its parts can come on top of the others:
 //!
-//! - A message's time is taken when its transaction has begun ([`super::append`]). One run of a use case
-//!   lasts [`LONGEST_RUN`] and is rolled back then. (On SQLite the deadline of the call ends it, which is
-//!   a minute at most. Two of the parts below do not concern SQLite and leave room for that.)
+//! - A message's time is taken when its transaction has begun, or right before the one statement that stores it
+//!   ([`super::append`]). One run of a use case lasts [`LONGEST_RUN`] and is given up then. (On SQLite the deadline
+//!   of the call ends it, which is a minute at most. Two of the parts below do not concern SQLite and leave room for
+//!   that.)
 //! - If the run is given up in the midst of a statement, the statement may still be carried out. Its
 //!   connection waits [`ABANDONED_STATEMENT`] for the answer and is closed; PostgreSQL notices within
 //!   [`CONNECTION_CHECK`] and rolls back.
-//! - If the whole process stands still, its own limits do not run out. PostgreSQL ends the statement that
-//!   is running ([`STATEMENT_TIMEOUT`]), and the transaction when no other follows ([`IDLE_TRANSACTION`]).
+//! - If the whole process or the network stands still, the process's own limits do not help. PostgreSQL ends the
+//!   statement that is running ([`STATEMENT_TIMEOUT`]), and the transaction when no other follows
+//!   ([`IDLE_TRANSACTION`]). One statement without a transaction stores nothing if it arrives later than that.
 //! - Sender and reader may be served by different replicas. Each knows the database's time as exactly as
 //!   an answer was quick that came in time ([`PATIENCE`]).
 //! - The database's own clock is corrected now and then, or another machine takes over. By less than

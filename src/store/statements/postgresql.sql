@@ -2489,6 +2489,102 @@ ON CONFLICT (user_id, conversation_key) DO UPDATE SET
     END,
     last_seq = excluded.last_seq, last_time = excluded.last_time;
 
+-- messages.append.at_once
+WITH
+input AS (
+    SELECT *
+    FROM
+        unnest(
+            $4::bigint[], $5::bytea[], $6::text[] COLLATE "C", $7::bigint[], $8::text[] COLLATE "C",
+            $9::text[] COLLATE "C", $10::text[] COLLATE "C", $11::bytea[]
+        )
+    WITH ORDINALITY AS i(
+        number, conversation_key, canonical_id, kind, sender_user_id, client_message_id,
+        payload_type, content, ord
+    )
+),
+earlier AS (
+    SELECT i.conversation_key
+    FROM input AS i CROSS JOIN messages AS m
+    WHERE
+        m.conversation_key = i.conversation_key
+        AND m.sender_user_id = i.sender_user_id
+        AND m.client_message_id = i.client_message_id
+    UNION ALL
+    SELECT i.conversation_key
+    FROM input AS i CROSS JOIN erased_messages AS m
+    WHERE
+        m.conversation_key = i.conversation_key
+        AND m.sender_user_id = i.sender_user_id
+        AND m.client_message_id = i.client_message_id
+),
+fresh AS (
+    SELECT i.*, ROW_NUMBER() OVER (PARTITION BY i.conversation_key ORDER BY i.number) AS place
+    FROM input AS i
+    WHERE NOT EXISTS (SELECT 1 FROM earlier AS e WHERE e.conversation_key = i.conversation_key)
+),
+counted AS (
+    SELECT conversation_key, MIN(canonical_id) AS canonical_id, COUNT(*) AS messages
+    FROM fresh
+    GROUP BY conversation_key
+),
+raised AS (
+    INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time)
+    SELECT conversation_key, canonical_id, messages, $1
+    FROM counted
+    WHERE (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint <= $3
+    ORDER BY conversation_key
+    ON CONFLICT (conversation_key) DO UPDATE SET
+        last_seq = conversations.last_seq + excluded.last_seq,
+        last_time = CASE
+            WHEN excluded.last_time > conversations.last_time THEN excluded.last_time
+            ELSE conversations.last_time
+        END
+    WHERE
+        conversations.canonical_id = excluded.canonical_id
+        AND conversations.last_seq = (SELECT c.last_seq FROM conversations AS c WHERE c.conversation_key = excluded.conversation_key)
+    RETURNING conversation_key, canonical_id, last_seq, last_time, is_large, membership_changes
+),
+placed AS (
+    SELECT
+        f.*, r.last_seq - c.messages AS seq_before, r.last_seq - c.messages + f.place AS seq,
+        f.place = c.messages AS is_last, r.last_time AS send_time, r.canonical_id AS raised_id,
+        r.is_large, r.membership_changes
+    FROM fresh AS f JOIN counted AS c USING (conversation_key) JOIN raised AS r USING (conversation_key)
+),
+stored AS (
+    INSERT INTO
+        messages (
+            conversation_key, seq, sender_user_id, client_message_id, send_time, payload_type,
+            content, recognised_until
+        )
+    SELECT
+        conversation_key, seq, sender_user_id, client_message_id, send_time, payload_type, content,
+        CASE WHEN client_message_id IS NOT NULL THEN send_time + $2 END
+    FROM placed
+),
+arrived AS (
+    INSERT INTO members (user_id, conversation_key, kind, read_through, last_seq, last_time)
+    SELECT i.user_id, i.conversation_key, i.kind, COALESCE(own.seq, 0), newest.seq, newest.send_time
+    FROM unnest($12::text[] COLLATE "C", $13::bytea[], $14::bigint[], $15::bigint[], $16::bigint[])
+    WITH ORDINALITY AS i(user_id, conversation_key, kind, own, newest, ord) JOIN placed AS newest ON newest.number = i.newest LEFT JOIN placed AS own ON own.number = i.own
+    ORDER BY i.user_id, i.conversation_key
+    ON CONFLICT (user_id, conversation_key) DO UPDATE SET
+        read_through = CASE
+            WHEN excluded.read_through > members.read_through THEN excluded.read_through
+            ELSE members.read_through
+        END,
+        stays_away = CASE WHEN excluded.read_through > 0 THEN 0 ELSE members.stays_away END,
+        unlisted_through = CASE
+            WHEN members.stays_away = 1
+            AND excluded.read_through = 0 THEN COALESCE(excluded.last_seq, members.unlisted_through)
+            ELSE members.unlisted_through
+        END,
+        last_seq = excluded.last_seq, last_time = excluded.last_time
+)
+SELECT number, seq, send_time
+FROM placed;
+
 -- messages.append.placing.earlier
 SELECT i.number, m.seq, m.sender_user_id, m.send_time, m.payload_type, m.content, NULL AS fingerprint
 FROM unnest($1::bigint[], $2::bytea[], $3::text[] COLLATE "C", $4::text[] COLLATE "C")

@@ -21,9 +21,10 @@ on_one_server!(
 
 async fn every_call_runs_as_many_statements_for_a_hundred_as_for_one(database: TestDatabase) {
     let sqlite = is_sqlite(&database);
-    // A message is one statement for its conversations, which are three on SQLite if it is named, and one for
-    // its users.
+    // A message to a group or to several users is one statement for its conversations, which are three on SQLite if
+    // it is named, and one for its users. Other messages are one statement on PostgreSQL, which a retry has run, too.
     let (send, send_named) = if sqlite { (3, 4) } else { (2, 2) };
+    let (send_one, send_one_named, retry_one) = if sqlite { (3, 4, 1) } else { (1, 1, 2) };
     let observed = Observed::open(&database).await;
     let client = &observed.client;
     let chats = seed::chats(&database, "alice", 300).await;
@@ -73,6 +74,10 @@ async fn every_call_runs_as_many_statements_for_a_hundred_as_for_one(database: T
         let users: Vec<_> = users.iter().map(String::as_str).collect();
         joining_and_leaving(&observed, count, &users, (send, sqlite)).await;
 
+        let (send, send_named, send_again) = match count {
+            1 => (send_one, send_one_named, retry_one),
+            _ => (send, send_named, 1),
+        };
         let first = observed.count(client.send_system(&users, "hi")).await;
         assert_eq!(first, send, "the first SendSystemMessage to {count}");
         let next = observed.count(client.send_system(&users, "hi")).await;
@@ -86,26 +91,26 @@ async fn every_call_runs_as_many_statements_for_a_hundred_as_for_one(database: T
         let retry = recorder::send_system_named(client, &users, "n1");
         assert_eq!(
             observed.count(retry).await,
-            1,
+            send_again,
             "a retry of SendSystemMessage to {count}"
         );
     }
 
     assert_eq!(
         observed.count(client.send("bob", c2c("carol"), "hi")).await,
-        send
+        send_one
     );
     assert_eq!(
         observed.count(client.send("bob", c2c("carol"), "hi")).await,
-        send
+        send_one
     );
     let named = || recorder::send_named(client, "bob", c2c("carol"), "m1");
     assert_eq!(
         observed.count(named()).await,
-        send_named,
+        send_one_named,
         "a message that can be retried"
     );
-    assert_eq!(observed.count(named()).await, 1, "its retry");
+    assert_eq!(observed.count(named()).await, retry_one, "its retry");
     let history = client.history_in_pages("carol", c2c("bob"), 50);
     assert_eq!(observed.count(history).await, 3, "ListMessages");
     assert_eq!(

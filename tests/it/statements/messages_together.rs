@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use conversation_service::proto::{ConversationId, Message, SendMessageRequest};
+use conversation_service::proto::{
+    ConversationId, Message, SendMessageRequest, SendSystemMessageRequest,
+};
 use tonic::{Code, Status};
 
 use super::{
@@ -21,6 +23,7 @@ on_one_server!(
     waiting_messages_are_stored_together_and_answered_as_if_alone,
     a_message_that_may_not_be_stored_fails_alone,
     a_message_that_the_database_refuses_fails_alone,
+    a_message_that_the_database_refuses_takes_back_none_of_those_stored_before_it,
 );
 
 const SENDERS: usize = 40;
@@ -157,7 +160,18 @@ async fn a_message_that_the_database_refuses_fails_alone(database: TestDatabase)
     let client = &observed.client;
     furnish(client).await;
     let rows = Rows::of(&database).await;
-    rows.run(if is_sqlite(&database) {
+    refuse_message_20(&database, &rows).await;
+    let calls = (0..SENDERS).map(|number| send(client, message(number)));
+    let answers = made_at_once(&observed, &database, calls.collect()).await;
+    for (number, answer) in answers.into_iter().enumerate() {
+        assert_eq!(answer.is_ok(), number != 20, "{number}");
+    }
+    rows.assert_whole().await;
+}
+
+/// Has the database refuse the message of this number.
+async fn refuse_message_20(database: &TestDatabase, rows: &Rows) {
+    rows.run(if is_sqlite(database) {
         "CREATE TRIGGER bad BEFORE INSERT ON messages WHEN NEW.client_message_id = 'name 20' \
          BEGIN SELECT RAISE(ABORT, 'refused'); END"
     } else {
@@ -167,10 +181,43 @@ async fn a_message_that_the_database_refuses_fails_alone(database: TestDatabase)
          WHEN (NEW.client_message_id = 'name 20') EXECUTE FUNCTION bad()"
     })
     .await;
-    let calls = (0..SENDERS).map(|number| send(client, message(number)));
+}
+
+/// Messages to several users are stored after those to one, in a transaction.
+async fn a_message_that_the_database_refuses_takes_back_none_of_those_stored_before_it(
+    database: TestDatabase,
+) {
+    let observed = Observed::open(&database).await;
+    let client = &observed.client;
+    let rows = Rows::of(&database).await;
+    refuse_message_20(&database, &rows).await;
+    let calls = (0..SENDERS).map(|number| -> Call<Result<(), Status>> {
+        let request = SendMessageRequest {
+            sender_user_id: user(number),
+            conversation_id: Some(c2c(format!("friend of {number}"))),
+            client_message_id: String::new(),
+            ..message(number)
+        };
+        let to_several = SendSystemMessageRequest {
+            user_ids: vec![user(number), format!("friend of {number}")],
+            body: Some(text("hi")),
+            client_message_id: format!("name {number}"),
+        };
+        let mut messages = client.messages.clone();
+        Box::pin(async move {
+            if number % 5 == 0 && number > 0 {
+                messages.send_system_message(to_several).await.map(|_| ())
+            } else {
+                messages.send_message(request).await.map(|_| ())
+            }
+        })
+    });
     let answers = made_at_once(&observed, &database, calls.collect()).await;
     for (number, answer) in answers.into_iter().enumerate() {
         assert_eq!(answer.is_ok(), number != 20, "{number}");
     }
+    // Seven were to be stored for two users, and one of them was refused.
+    let stored = rows.number("SELECT count(*) FROM messages").await;
+    assert_eq!(usize::try_from(stored), Ok(SENDERS + 7 - 2));
     rows.assert_whole().await;
 }

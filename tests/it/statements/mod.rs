@@ -1,6 +1,7 @@
 //! The statements behind the API: how many a call runs, which tables they name, and their plans.
 
 mod among_many;
+mod at_once;
 mod count;
 mod entities;
 mod families;

@@ -7,7 +7,7 @@ use sea_orm::ConnectionTrait;
 use super::{
     Appended, Audience,
     placing::{Fresh, MembersOf},
-    rows::Incoming,
+    rows::{Incoming, Number},
 };
 use crate::{
     domain::{ConversationId, ConversationKey, ConversationKind, Seq, UserId},
@@ -22,55 +22,111 @@ use crate::{
     },
 };
 
-/// The newest message of a batch that reaches a user in a conversation.
-pub(super) struct Arrival {
+/// The newest messages of a batch that reach a user in a conversation. `P` says where they are: their positions, or
+/// their numbers in the batch as long as they have none.
+pub(super) struct Arrival<P> {
     user: UserId,
     key: ConversationKey,
     kind: ConversationKind,
-    /// How far the user has read by what they sent.
-    read_through: Seq,
-    /// The copy of the head that the user gets; the members of large groups have none.
-    copy: Option<Appended>,
+    /// The newest one that the user has sent: it marks the conversation read.
+    own: Option<P>,
+    /// The newest one, of which the user gets a copy of the head; the members of large groups have none.
+    newest: Option<P>,
 }
 
-impl InputRow for Arrival {
+impl<P: 'static> Arrival<P> {
+    const USER: InputColumn<Self> =
+        InputColumn::text("user_id", |arrival| arrival.user.to_string());
+    const KEY: InputColumn<Self> = InputColumn::key("conversation_key", |arrival| arrival.key);
+    const KIND: InputColumn<Self> =
+        InputColumn::integer("kind", |arrival| stored_kind(arrival.kind).into());
+}
+
+impl InputRow for Arrival<Appended> {
     const COLUMNS: &'static [InputColumn<Self>] = &[
-        InputColumn::text("user_id", |arrival| arrival.user.to_string()),
-        InputColumn::key("conversation_key", |arrival| arrival.key),
-        InputColumn::integer("kind", |arrival| stored_kind(arrival.kind).into()),
-        InputColumn::integer("read_through", |arrival| arrival.read_through.to_stored()),
+        Self::USER,
+        Self::KEY,
+        Self::KIND,
+        InputColumn::integer("read_through", |arrival| {
+            arrival.own.map_or(Seq::ZERO, |own| own.seq).to_stored()
+        }),
         InputColumn::optional_integer("last_seq", |arrival| {
-            arrival.copy.map(|copy| copy.seq.to_stored())
+            arrival.newest.map(|newest| newest.seq.to_stored())
         }),
         InputColumn::optional_integer("last_time", |arrival| {
-            arrival.copy.map(|copy| copy.send_time.as_micros())
+            arrival.newest.map(|newest| newest.send_time.as_micros())
         }),
     ];
 }
 
-/// The users whom the messages of a batch reach.
-#[derive(Default)]
-struct Arrivals(BTreeMap<(UserId, ConversationKey), Arrival>);
+impl InputRow for Arrival<Number> {
+    const COLUMNS: &'static [InputColumn<Self>] = &[
+        Self::USER,
+        Self::KEY,
+        Self::KIND,
+        InputColumn::optional_integer("own", |arrival| arrival.own),
+        InputColumn::optional_integer("newest", |arrival| arrival.newest),
+    ];
+}
 
-impl Arrivals {
+/// The users whom the messages of a batch reach, in the order in which their rows are locked.
+pub(super) struct Arrivals<P>(BTreeMap<(UserId, ConversationKey), Arrival<P>>);
+
+impl Arrivals<Number> {
+    /// Those whom the messages name themselves.
+    pub(super) fn named(messages: &[Incoming]) -> Self {
+        let mut arrivals = Self(BTreeMap::new());
+        for message in messages {
+            arrivals.add(message, message.number);
+        }
+        arrivals
+    }
+}
+
+impl Arrivals<Appended> {
     fn of(messages: &[(&Incoming, Fresh)], members: &MembersOf) -> Self {
-        let mut arrivals = Self::default();
+        let mut arrivals = Self(BTreeMap::new());
         for (message, fresh) in messages {
-            arrivals.add(message, *fresh, members);
+            match &message.append.to {
+                Audience::Group { sender, .. } => {
+                    arrivals.add_group(message.key, sender, *fresh, members);
+                }
+                Audience::C2c { .. } | Audience::System { .. } => {
+                    arrivals.add(message, fresh.appended);
+                }
+            }
         }
         arrivals
     }
 
-    /// Positions rise in the order of a batch, so the last message of a conversation is its newest.
-    fn add(&mut self, message: &Incoming, fresh: Fresh, members: &MembersOf) {
-        use ConversationKind::{C2c, Group, System};
-        let (key, appended) = (message.key, fresh.appended);
-        let newest = Some(appended);
+    fn add_group(
+        &mut self,
+        key: ConversationKey,
+        sender: &UserId,
+        fresh: Fresh,
+        members: &MembersOf,
+    ) {
+        let (of, at) = ((key, ConversationKind::Group), fresh.appended);
+        if fresh.in_large_group {
+            self.reach(sender, of, Some(at), None);
+            return;
+        }
+        for member in members.get(&key).into_iter().flatten() {
+            self.reach(member, of, (member == sender).then_some(at), Some(at));
+        }
+    }
+}
+
+impl<P: Copy> Arrivals<P> {
+    /// Adds those whom a message names itself. A group's members are not among them.
+    fn add(&mut self, message: &Incoming, at: P) {
+        let key = message.key;
         match &message.append.to {
             Audience::C2c { sender, recipient } => {
-                self.reach(sender, (key, C2c), appended.seq, newest);
+                let of = (key, ConversationKind::C2c);
+                self.reach(sender, of, Some(at), Some(at));
                 if sender != recipient {
-                    self.reach(recipient, (key, C2c), Seq::ZERO, newest);
+                    self.reach(recipient, of, None, Some(at));
                 }
             }
             Audience::System { owners } => {
@@ -78,40 +134,41 @@ impl Arrivals {
                 let owner =
                     owners.find(|owner| ConversationKey::of(&ConversationId::System, owner) == key);
                 if let Some(owner) = owner {
-                    self.reach(owner, (key, System), Seq::ZERO, newest);
+                    self.reach(owner, (key, ConversationKind::System), None, Some(at));
                 }
             }
-            Audience::Group { sender, .. } => {
-                if fresh.in_large_group {
-                    self.reach(sender, (key, Group), appended.seq, None);
-                    return;
-                }
-                for member in members.get(&key).into_iter().flatten() {
-                    let is_sender = member == sender;
-                    let read_through = if is_sender { appended.seq } else { Seq::ZERO };
-                    self.reach(member, (key, Group), read_through, newest);
-                }
-            }
+            Audience::Group { .. } => {}
         }
     }
 
+    /// Positions rise in the order of a batch, so the last message of a conversation is its newest.
     fn reach(
         &mut self,
         user: &UserId,
         (key, kind): (ConversationKey, ConversationKind),
-        read_through: Seq,
-        copy: Option<Appended>,
+        own: Option<P>,
+        newest: Option<P>,
     ) {
         let arrival = self.0.entry((user.clone(), key));
         let arrival = arrival.or_insert_with(|| Arrival {
             user: user.clone(),
             key,
             kind,
-            read_through,
-            copy,
+            own,
+            newest,
         });
-        arrival.read_through = arrival.read_through.max(read_through);
-        arrival.copy = copy;
+        arrival.own = own.or(arrival.own);
+        arrival.newest = newest;
+    }
+}
+
+impl<P: 'static> Arrivals<P>
+where
+    Arrival<P>: InputRow,
+{
+    /// The rows for a statement.
+    pub(super) fn rows(&self) -> Input {
+        Input::of(&self.0.values())
     }
 }
 
@@ -129,8 +186,7 @@ impl Messages {
         if messages.is_empty() {
             return Ok(());
         }
-        let Arrivals(arrivals) = Arrivals::of(messages, members);
-        let rows = Input::of(&arrivals.values());
+        let rows = Arrivals::of(messages, members).rows();
         let values = self.database.dialect.row_values(rows.columns());
         let arrive = self
             .database

@@ -11,11 +11,13 @@ use crate::{
     },
 };
 
+/// The place of a message among all of a batch.
+pub(super) type Number = i64;
+
 /// A message of a batch, for one conversation.
 #[derive(Debug, Clone)]
 pub(super) struct Incoming {
-    /// Its place among all of them.
-    number: i64,
+    pub(super) number: Number,
     /// The place of its request in the batch.
     pub(super) request: usize,
     pub(super) key: ConversationKey,

@@ -1,14 +1,15 @@
 //! The statements that store messages.
 
 use super::{
+    Appended,
     arrival::Arrival,
     placing::ToGroup,
-    rows::{Incoming, Name, Position, Raise},
+    rows::{Incoming, Name, Number, Position, Raise},
 };
 use crate::{
     domain::ConversationKind,
     store::{
-        database::{dialect::Dialect, input::Shape},
+        database::{dialect::Dialect, input::Shape, time},
         entity::{columns, value::stored_kind},
         heads,
         messages::history,
@@ -32,6 +33,12 @@ const RAISED: &str = "ON CONFLICT (conversation_key) DO UPDATE SET \
     last_time = CASE WHEN excluded.last_time > conversations.last_time \
                 THEN excluded.last_time ELSE conversations.last_time END";
 
+/// Whether the head that was locked is as the statement saw it, and of the conversation that is meant. A head that is
+/// new to the statement is not.
+const AS_SEEN: &str = "WHERE conversations.canonical_id = excluded.canonical_id \
+    AND conversations.last_seq = (SELECT c.last_seq FROM conversations AS c \
+                                  WHERE c.conversation_key = excluded.conversation_key)";
+
 /// Whether `m`, of `messages` or `erased_messages`, has the name of `i`.
 const NAMED: &str = "m.conversation_key = i.conversation_key \
     AND m.sender_user_id = i.sender_user_id AND m.client_message_id = i.client_message_id";
@@ -42,6 +49,9 @@ const GROUP: i16 = stored_kind(ConversationKind::Group);
 /// Their texts.
 #[cfg_attr(test, derive(serde::Serialize))]
 pub(in crate::store) struct Statements {
+    /// Both sides, on one PostgreSQL.
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
+    pub(super) at_once: Option<String>,
     pub(super) placing: Placing,
     pub(super) arrive: String,
 }
@@ -78,9 +88,11 @@ pub(super) struct Steps {
 
 impl Statements {
     pub(in crate::store) fn new(dialect: Dialect) -> Self {
-        let (arrivals, _) = dialect.rows("i", 1, Shape::of::<Arrival>().columns());
+        let (arrivals, _) = dialect.rows("i", 1, Shape::of::<Arrival<Appended>>().columns());
+        let is_one = dialect.changes_in_one_statement();
         Self {
-            placing: if dialect.changes_in_one_statement() {
+            at_once: is_one.then(at_once),
+            placing: if is_one {
                 Placing::OneStatement {
                     one: one_statement(),
                     steps: steps(dialect),
@@ -88,15 +100,20 @@ impl Statements {
             } else {
                 Placing::InSteps(steps(dialect))
             },
-            // An insertion, also of rows that there are: that locks them in order, which an update does not
-            // promise.
-            arrive: format!(
-                "INSERT INTO members (user_id, conversation_key, kind, read_through, last_seq, last_time) \
-                 SELECT i.user_id, i.conversation_key, i.kind, i.read_through, i.last_seq, i.last_time \
-                 FROM {arrivals} WHERE TRUE ORDER BY i.user_id, i.conversation_key {ARRIVED}"
-            ),
+            arrive: arrive(&format!(
+                "i.read_through, i.last_seq, i.last_time FROM {arrivals} WHERE TRUE"
+            )),
         }
     }
+}
+
+/// Writes the rows of the users `i`, with these values. An insertion, also of rows that there are: that locks them in
+/// order, which an update does not promise.
+fn arrive(values: &str) -> String {
+    format!(
+        "INSERT INTO members (user_id, conversation_key, kind, read_through, last_seq, last_time) \
+         SELECT i.user_id, i.conversation_key, i.kind, {values} ORDER BY i.user_id, i.conversation_key {ARRIVED}"
+    )
 }
 
 /// The messages that have the names of the rows `i`, erased since or not.
@@ -111,6 +128,85 @@ fn earlier(rows: &str, routed: &str) -> String {
     )
 }
 
+/// The differences between the two statements of PostgreSQL that give messages their positions.
+struct Storing<'a> {
+    /// The messages.
+    incoming: &'a str,
+    /// The query for earlier tries of them.
+    earlier: &'a str,
+    /// The column that an earlier try has in common with the messages that are not stored because of it.
+    found_by: &'a str,
+    /// Which heads are raised at all.
+    due: &'a str,
+    /// Which heads that are there are raised once they are locked.
+    as_seen: &'a str,
+}
+
+/// The parts of a statement that store messages. Of each that is stored, `placed` has the position.
+fn storing(
+    Storing {
+        incoming,
+        earlier,
+        found_by: by,
+        due,
+        as_seen,
+    }: &Storing<'_>,
+) -> String {
+    format!(
+        "input AS (SELECT * FROM {incoming}), \
+         earlier AS ({earlier}), \
+         fresh AS ( \
+             SELECT i.*, ROW_NUMBER() OVER (PARTITION BY i.conversation_key ORDER BY i.number) AS place \
+             FROM input AS i WHERE NOT EXISTS (SELECT 1 FROM earlier AS e WHERE e.{by} = i.{by})), \
+         counted AS ( \
+             SELECT conversation_key, MIN(canonical_id) AS canonical_id, COUNT(*) AS messages \
+             FROM fresh GROUP BY conversation_key), \
+         raised AS ( \
+             INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time) \
+             SELECT conversation_key, canonical_id, messages, $1 FROM counted {due} \
+             ORDER BY conversation_key {RAISED} {as_seen} RETURNING {head}, membership_changes), \
+         placed AS ( \
+             SELECT f.*, r.last_seq - c.messages AS seq_before, r.last_seq - c.messages + f.place AS seq, \
+                 f.place = c.messages AS is_last, r.last_time AS send_time, r.canonical_id AS raised_id, \
+                 r.is_large, r.membership_changes \
+             FROM fresh AS f JOIN counted AS c USING (conversation_key) \
+             JOIN raised AS r USING (conversation_key)), \
+         stored AS ( \
+             INSERT INTO messages (conversation_key, seq, sender_user_id, client_message_id, \
+                 send_time, payload_type, content, recognised_until) \
+             SELECT conversation_key, seq, sender_user_id, client_message_id, send_time, payload_type, content, \
+                 CASE WHEN client_message_id IS NOT NULL THEN send_time + $2 END \
+             FROM placed)",
+        head = columns("", heads::COLUMNS),
+    )
+}
+
+/// A conversation is stored whole or not at all, so its newest message in the batch is the newest that is stored.
+fn at_once() -> String {
+    let (incoming, next) = Dialect::Postgres.rows("i", 4, Shape::of::<Incoming>().columns());
+    let (arrivals, _) = Dialect::Postgres.rows("i", next, Shape::of::<Arrival<Number>>().columns());
+    let earlier = format!(
+        "SELECT i.conversation_key FROM input AS i CROSS JOIN messages AS m WHERE {NAMED} \
+         UNION ALL \
+         SELECT i.conversation_key FROM input AS i CROSS JOIN erased_messages AS m WHERE {NAMED}"
+    );
+    format!(
+        "WITH {storing}, arrived AS ({arrive}) SELECT number, seq, send_time FROM placed",
+        storing = storing(&Storing {
+            incoming: &incoming,
+            earlier: &earlier,
+            found_by: "conversation_key",
+            due: &format!("WHERE {} <= $3", time::NOW),
+            as_seen: AS_SEEN,
+        }),
+        arrive = arrive(&format!(
+            "COALESCE(own.seq, 0), newest.seq, newest.send_time \
+             FROM {arrivals} JOIN placed AS newest ON newest.number = i.newest \
+             LEFT JOIN placed AS own ON own.number = i.own"
+        )),
+    )
+}
+
 fn one_statement() -> OneStatement {
     let (incoming, _) = Dialect::Postgres.rows("i", 3, Shape::of::<Incoming>().columns());
     let (name, to_group) = (Shape::of::<Name>(), Shape::of::<ToGroup>());
@@ -118,30 +214,7 @@ fn one_statement() -> OneStatement {
     let (changed, _) = Dialect::Postgres.rows("i", 1, to_group.columns());
     OneStatement {
         place: format!(
-            "WITH input AS (SELECT * FROM {incoming}), \
-             earlier AS ({earlier}), \
-             fresh AS ( \
-                 SELECT i.*, ROW_NUMBER() OVER (PARTITION BY i.conversation_key ORDER BY i.number) AS place \
-                 FROM input AS i WHERE NOT EXISTS (SELECT 1 FROM earlier AS e WHERE e.number = i.number)), \
-             counted AS ( \
-                 SELECT conversation_key, MIN(canonical_id) AS canonical_id, COUNT(*) AS messages \
-                 FROM fresh GROUP BY conversation_key), \
-             raised AS ( \
-                 INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time) \
-                 SELECT conversation_key, canonical_id, messages, $1 FROM counted \
-                 ORDER BY conversation_key {RAISED} RETURNING {head}, membership_changes), \
-             placed AS ( \
-                 SELECT f.*, r.last_seq - c.messages AS seq_before, r.last_seq - c.messages + f.place AS seq, \
-                     f.place = c.messages AS is_last, r.last_time AS send_time, r.canonical_id AS raised_id, \
-                     r.is_large, r.membership_changes \
-                 FROM fresh AS f JOIN counted AS c USING (conversation_key) \
-                 JOIN raised AS r USING (conversation_key)), \
-             stored AS ( \
-                 INSERT INTO messages (conversation_key, seq, sender_user_id, client_message_id, \
-                     send_time, payload_type, content, recognised_until) \
-                 SELECT conversation_key, seq, sender_user_id, client_message_id, send_time, payload_type, content, \
-                     CASE WHEN client_message_id IS NOT NULL THEN send_time + $2 END \
-                 FROM placed) \
+            "WITH {storing} \
              SELECT TRUE AS is_earlier, number, seq, send_time, sender_user_id, payload_type, content, \
                  fingerprint, NULL AS canonical_id, NULL::smallint AS is_large, FALSE AS has_waited, \
                  FALSE AS members_changed, NULL AS members \
@@ -162,8 +235,13 @@ fn one_statement() -> OneStatement {
                 "AND g.user_id = p.sender_user_id"
             ),
             all = members("p", "json_agg(g.user_id)::text", ""),
-            earlier = earlier("input AS i", ""),
-            head = columns("", heads::COLUMNS),
+            storing = storing(&Storing {
+                incoming: &incoming,
+                earlier: &earlier("input AS i", ""),
+                found_by: "number",
+                due: "",
+                as_seen: "",
+            }),
         ),
         erased_since: erased_since(&names, ""),
         erased_since_on_cluster: erased_since(
