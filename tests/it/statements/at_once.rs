@@ -7,7 +7,6 @@ use tonic::Status;
 
 use super::{Observed, written};
 use crate::support::{
-    citus,
     client::Client,
     databases::{Backend, TestDatabase},
     errors::reason,
@@ -25,10 +24,7 @@ const OF_ALICE: &str =
 
 /// One PostgreSQL, with a conversation of alice and bob.
 async fn furnished() -> Option<(TestDatabase, Observed)> {
-    if citus::is_there() {
-        return None;
-    }
-    let database = TestDatabase::create(Backend::Postgres).await?;
+    let database = TestDatabase::migrated_on_one_server(Backend::Postgres).await?;
     let observed = Observed::open(&database).await;
     observed.client.send("alice", c2c("bob"), "hi").await;
     observed.recorder.take();
