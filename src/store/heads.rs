@@ -150,7 +150,7 @@ impl Heads {
         Self {
             database: database.clone(),
             statements: Arc::new(Statements::new(database.dialect)),
-            waiting: Arc::new(Coalescer::new(database.looked_up_together())),
+            waiting: Arc::new(Coalescer::new(database.dialect.looked_up_together())),
         }
     }
 

@@ -173,7 +173,7 @@ impl Changes {
                 async move { making.make(name, &kind, &batch).await }
             }
         };
-        let made = if kind.is_coalesced() && !self.database.is_distributed() {
+        let made = if kind.is_coalesced() {
             kind.queue.carry_out(Arc::clone(&change), run).await?
         } else {
             let mut made = run(vec![Arc::clone(&change)]).await?;
@@ -224,8 +224,7 @@ impl Changes {
         form: &Form,
         changes: &[&Change],
     ) -> Result<HashMap<UserId, Made>, StoreError> {
-        let at_once = form.at_once.as_ref();
-        let statement = match (at_once.filter(|_| !self.database.is_distributed()), changes) {
+        let statement = match (form.at_once.as_ref(), changes) {
             (None, _) => None,
             (Some(AtOnce { alone, .. }), [change]) => self.alone(alone, form.steps.surplus, change),
             (Some(AtOnce { together, .. }), changes) => {

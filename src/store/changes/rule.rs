@@ -71,9 +71,7 @@ pub(super) struct OfRows {
 /// The statements of a kind of change.
 #[cfg_attr(test, derive(serde::Serialize))]
 pub(super) struct Form {
-    /// On one PostgreSQL, for a kind that changes nothing but rows of `members`. A cluster would make each part of
-    /// such a statement by itself, hand what the parts return from machine to machine, and take several times as
-    /// long as for the steps.
+    /// On PostgreSQL, for a kind that changes nothing but rows of `members`.
     #[cfg_attr(test, serde(flatten, skip_serializing_if = "Option::is_none"))]
     pub(super) at_once: Option<AtOnce>,
     #[cfg_attr(test, serde(flatten))]

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use super::{
     connections::{Connections, unavailable},
     dialect::Dialect,
+    distribution::Layout,
     session::{self, Session},
     sqlite_file::SqliteFile,
 };
@@ -113,11 +114,13 @@ async fn connect_postgres(config: &DatabaseConfig) -> Result<Database, StoreErro
     let opened =
         Connections::open_postgres(options, session, &config.url, config.direct_url.as_ref()).await;
     match opened {
-        Ok(connections) => Ok(Database::new(
-            connections,
-            Dialect::Postgres,
-            config.pool_size,
-        )),
+        Ok(connections) => {
+            let dialect = match connections.layout() {
+                Layout::OneServer => Dialect::Postgres,
+                Layout::Cluster => Dialect::Citus,
+            };
+            Ok(Database::new(connections, dialect, config.pool_size))
+        }
         Err(error) if is_protection_chosen && error.is_of_tls() => Err(unavailable(&format!(
             "{error}; over a network the database must prove who it is (sslmode=verify-full) unless the \
              database URL says otherwise: give its authority as sslrootcert, or another sslmode"

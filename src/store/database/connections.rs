@@ -229,7 +229,7 @@ impl Connections {
                 self.check_file()?;
                 run.await
             }
-            Dialect::Postgres => within(LONGEST_RUN, self.while_there(run)).await,
+            Dialect::Postgres | Dialect::Citus => within(LONGEST_RUN, self.while_there(run)).await,
         }
     }
 
@@ -242,7 +242,7 @@ impl Connections {
         };
         match self.dialect {
             Dialect::Sqlite => closing.await,
-            Dialect::Postgres => within(CLOSING, closing).await,
+            Dialect::Postgres | Dialect::Citus => within(CLOSING, closing).await,
         }
     }
 
@@ -334,12 +334,14 @@ impl Connections {
             Dialect::Sqlite => {
                 return self.state.send_modify(|state| state.away = false);
             }
-            Dialect::Postgres => match Database::connect(self.options.clone()).await {
-                Ok(pool) => pool,
-                // Cannot be: the options were good before, and nothing is connected yet. Asked again
-                // in a moment.
-                Err(error) => return tracing::error!(%error, "no new connections"),
-            },
+            Dialect::Postgres | Dialect::Citus => {
+                match Database::connect(self.options.clone()).await {
+                    Ok(pool) => pool,
+                    // Cannot be: the options were good before, and nothing is connected yet. Asked again
+                    // in a moment.
+                    Err(error) => return tracing::error!(%error, "no new connections"),
+                }
+            }
         };
         let (mut old, mut was_away) = (None, false);
         self.state.send_modify(|state| {

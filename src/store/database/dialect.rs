@@ -1,4 +1,4 @@
-//! The differences between SQLite and PostgreSQL, in one place.
+//! The differences between SQLite, PostgreSQL and Citus, in one place.
 //!
 //! The other modules of the store write their statements in the dialect that both databases share
 //! (`RETURNING`, `UPDATE … FROM`, `ON CONFLICT`, `CASE`, `$1`). The databases differ in how a list of rows is
@@ -13,33 +13,46 @@ use super::coalesce::{Limits, RowsOfAUser};
 
 pub(in crate::store) use column::{Column, ColumnType};
 
-/// One of the two databases.
+/// One of the databases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) enum Dialect {
     /// SQLite, the embedded default.
     Sqlite,
     /// PostgreSQL 15 or later.
     Postgres,
+    /// PostgreSQL with its tables spread over machines by Citus.
+    Citus,
 }
 
 impl Dialect {
     pub(in crate::store) const fn backend(self) -> DbBackend {
         match self {
             Self::Sqlite => DbBackend::Sqlite,
-            Self::Postgres => DbBackend::Postgres,
+            Self::Postgres | Self::Citus => DbBackend::Postgres,
         }
     }
 
-    /// Whether what several statements change can be one statement (`WITH … AS (UPDATE … RETURNING …)`), which
-    /// saves the round trips. SQLite has none of them to save.
+    /// Whether what several statements change is one statement (`WITH … AS (UPDATE … RETURNING …)`), which
+    /// saves the round trips. SQLite has none of them to save. A cluster would make each part by itself, hand what the
+    /// parts return from machine to machine, and take several times as long.
     pub(in crate::store) const fn changes_in_one_statement(self) -> bool {
         match self {
-            Self::Sqlite => false,
+            Self::Sqlite | Self::Citus => false,
             Self::Postgres => true,
         }
     }
 
-    /// How many changes of one kind run together. SQLite has one writer, for which all wait anyway.
+    /// Whether an insertion can look up rows of other tables for what it returns.
+    pub(in crate::store) const fn returns_look_ups(self) -> bool {
+        match self {
+            Self::Sqlite | Self::Postgres => true,
+            Self::Citus => false,
+        }
+    }
+
+    /// How many changes of one kind run together. SQLite has one writer, for which all wait anyway. On a cluster
+    /// nothing runs together: what concerns one user or one conversation is the work of one machine, and what concerns
+    /// several would be a transaction of several.
     pub(in crate::store) const fn together(self) -> Limits {
         match self {
             Self::Sqlite => Limits {
@@ -54,6 +67,10 @@ impl Dialect {
                 rows: 128,
                 rows_of_a_user: RowsOfAUser::Any,
             },
+            Self::Citus => Limits {
+                rows_of_one: 0,
+                ..Self::Postgres.together()
+            },
         }
     }
 
@@ -62,7 +79,7 @@ impl Dialect {
     pub(in crate::store) const fn appended_together(self) -> Limits {
         let rows_of_a_user = match self {
             Self::Sqlite => RowsOfAUser::Any,
-            Self::Postgres => RowsOfAUser::One,
+            Self::Postgres | Self::Citus => RowsOfAUser::One,
         };
         Limits {
             rows_of_a_user,
@@ -72,13 +89,14 @@ impl Dialect {
 
     /// How much is looked up together. No look-up waits for a lock, so large requests gain, too.
     pub(in crate::store) const fn looked_up_together(self) -> Limits {
-        let runs = match self {
-            Self::Sqlite => 1,
-            Self::Postgres => 2,
+        let (runs, rows_of_one) = match self {
+            Self::Sqlite => (1, 100),
+            Self::Postgres => (2, 100),
+            Self::Citus => (2, 0),
         };
         Limits {
             runs,
-            rows_of_one: 100,
+            rows_of_one,
             rows: 400,
             rows_of_a_user: RowsOfAUser::Any,
         }
@@ -88,7 +106,7 @@ impl Dialect {
     pub(in crate::store) const fn system_name(self) -> &'static str {
         match self {
             Self::Sqlite => "sqlite",
-            Self::Postgres => "postgresql",
+            Self::Postgres | Self::Citus => "postgresql",
         }
     }
 
@@ -102,7 +120,7 @@ impl Dialect {
         columns: &[(&str, ColumnType)],
     ) -> (String, usize) {
         match self {
-            Self::Postgres => {
+            Self::Postgres | Self::Citus => {
                 let arrays = (first..).zip(columns);
                 let arrays =
                     arrays.map(|(number, (_, kind))| format!("${number}::{}", kind.array()));
@@ -140,7 +158,7 @@ impl Dialect {
     /// The parameters for [`Dialect::rows`]. All columns have the same length.
     pub(in crate::store) fn row_values(self, columns: &[Column]) -> Vec<Value> {
         match self {
-            Self::Postgres => columns.iter().map(Column::to_array).collect(),
+            Self::Postgres | Self::Citus => columns.iter().map(Column::to_array).collect(),
             Self::Sqlite => {
                 let length = columns.first().map_or(0, Column::len);
                 let mut json = String::from("[");
@@ -165,7 +183,7 @@ impl Dialect {
     /// few rows the database believes to have the others.
     pub(in crate::store) fn is_among(self, column: &str, first: usize) -> String {
         match self {
-            Self::Postgres => format!("{column} = ANY(${first}::text[])"),
+            Self::Postgres | Self::Citus => format!("{column} = ANY(${first}::text[])"),
             Self::Sqlite => {
                 format!("{column} IN (SELECT r.value ->> 0 FROM json_each(${first}) AS r)")
             }
@@ -176,7 +194,7 @@ impl Dialect {
     pub(in crate::store) fn greatest(self, numbers: &[&str]) -> String {
         let function = match self {
             Self::Sqlite => "MAX",
-            Self::Postgres => "GREATEST",
+            Self::Postgres | Self::Citus => "GREATEST",
         };
         format!("{function}({})", numbers.join(", "))
     }
@@ -185,7 +203,7 @@ impl Dialect {
     pub(in crate::store) fn least(self, numbers: &[&str]) -> String {
         let function = match self {
             Self::Sqlite => "MIN",
-            Self::Postgres => "LEAST",
+            Self::Postgres | Self::Citus => "LEAST",
         };
         format!("{function}({})", numbers.join(", "))
     }
@@ -196,7 +214,7 @@ impl Dialect {
             Self::Sqlite => {
                 format!("(CASE WHEN {optional} < {number} THEN {optional} ELSE {number} END)")
             }
-            Self::Postgres => format!("LEAST({optional}, {number})"),
+            Self::Postgres | Self::Citus => format!("LEAST({optional}, {number})"),
         }
     }
 
@@ -225,16 +243,16 @@ impl Dialect {
     /// search by this condition, for the reason that is given for [`Dialect::after`].
     pub(in crate::store) fn routed(self, column: &str, parameter: &str) -> String {
         match self {
-            Self::Sqlite => String::new(),
-            Self::Postgres => format!(" AND {column} = {parameter} COLLATE \"POSIX\""),
+            Self::Sqlite | Self::Postgres => String::new(),
+            Self::Citus => format!(" AND {column} = {parameter} COLLATE \"POSIX\""),
         }
     }
 
     /// The same for rows of the users in an array, the parameter `$number`: as many machines as they are on.
     pub(in crate::store) fn routed_to_any(self, column: &str, number: usize) -> String {
         match self {
-            Self::Sqlite => String::new(),
-            Self::Postgres => format!(" AND {column} = ANY(${number}::text[] COLLATE \"POSIX\")"),
+            Self::Sqlite | Self::Postgres => String::new(),
+            Self::Citus => format!(" AND {column} = ANY(${number}::text[] COLLATE \"POSIX\")"),
         }
     }
 
@@ -242,8 +260,8 @@ impl Dialect {
     /// their whole key, so an index may serve this.
     pub(in crate::store) fn routed_to_keys(self, column: &str, number: usize) -> String {
         match self {
-            Self::Sqlite => String::new(),
-            Self::Postgres => format!(" AND {column} = ANY(${number}::bytea[])"),
+            Self::Sqlite | Self::Postgres => String::new(),
+            Self::Citus => format!(" AND {column} = ANY(${number}::bytea[])"),
         }
     }
 
@@ -257,10 +275,7 @@ impl Dialect {
     /// Whether a statement names the indices that it is to read by. SQLite mostly has no statistics, and without them
     /// prefers to read all rows of a user by the primary key. PostgreSQL knows better.
     pub(in crate::store) const fn names_indices(self) -> bool {
-        match self {
-            Self::Sqlite => true,
-            Self::Postgres => false,
-        }
+        matches!(self, Self::Sqlite)
     }
 
     /// The clause that follows a table in a `FROM` that is to be read by this index, where that is named.
@@ -275,7 +290,7 @@ impl Dialect {
     /// An aggregate: the JSON text `[a, …]` of the rows of a group, in the order of `i.ord`.
     pub(in crate::store) fn json_array(self, value: &str) -> String {
         match self {
-            Self::Postgres => format!("json_agg({value} ORDER BY i.ord)::text"),
+            Self::Postgres | Self::Citus => format!("json_agg({value} ORDER BY i.ord)::text"),
             Self::Sqlite => format!("json_group_array({value} ORDER BY i.ord)"),
         }
     }
@@ -283,7 +298,7 @@ impl Dialect {
     /// A JSON array of these values.
     pub(in crate::store) fn json_tuple(self, values: &[&str]) -> String {
         let build = match self {
-            Self::Postgres => "json_build_array",
+            Self::Postgres | Self::Citus => "json_build_array",
             Self::Sqlite => "json_array",
         };
         format!("{build}({})", values.join(", "))
@@ -293,7 +308,7 @@ impl Dialect {
     /// no text where it is one of several cases.
     pub(in crate::store) fn json(self, value: &str) -> String {
         match self {
-            Self::Postgres => value.to_owned(),
+            Self::Postgres | Self::Citus => value.to_owned(),
             Self::Sqlite => format!("json({value})"),
         }
     }
@@ -303,7 +318,7 @@ impl Dialect {
     pub(in crate::store) fn json_rows(self, fields: &[&str], from: &str) -> String {
         let fields = fields.join(", ");
         match self {
-            Self::Postgres => {
+            Self::Postgres | Self::Citus => {
                 format!(
                     "(SELECT COALESCE(json_agg(json_build_array({fields}) ORDER BY ord)::text, '[]') \
                       FROM {from})"

@@ -15,7 +15,7 @@
 use sea_orm::{ConnectionTrait, DbErr};
 use sqlx::postgres::PgConnection;
 
-use super::{coalesce::Limits, migration, session};
+use super::{dialect::Dialect, migration, session};
 use crate::store::{
     database::{Database, error::StoreError},
     entity::tables,
@@ -75,31 +75,9 @@ pub(in crate::store) struct Pending {
 }
 
 impl Database {
-    /// Whether statements are to be for one user or one conversation each, so that one machine carries them out.
+    /// Whether the tables are on several machines, each of which commits its part of a transaction by itself.
     pub(in crate::store) const fn is_distributed(&self) -> bool {
-        matches!(self.layout, Layout::Cluster)
-    }
-
-    /// [`appended_together`](super::dialect::Dialect::appended_together) where the tables are in one server.
-    pub(in crate::store) const fn appended_together(&self) -> Limits {
-        self.unless_distributed(self.dialect.appended_together())
-    }
-
-    /// [`looked_up_together`](super::dialect::Dialect::looked_up_together) where the tables are in one server.
-    pub(in crate::store) const fn looked_up_together(&self) -> Limits {
-        self.unless_distributed(self.dialect.looked_up_together())
-    }
-
-    /// On a cluster nothing runs together: what concerns one user or one conversation is the work of one machine,
-    /// and what concerns several would be a transaction of several.
-    const fn unless_distributed(&self, limits: Limits) -> Limits {
-        match self.layout {
-            Layout::OneServer => limits,
-            Layout::Cluster => Limits {
-                rows_of_one: 0,
-                ..limits
-            },
-        }
+        matches!(self.dialect, Dialect::Citus)
     }
 
     /// The tables that are to be distributed and are not yet: of a database in one server, none.

@@ -89,7 +89,7 @@ impl Database {
         if lent {
             transaction.execute_unprepared(FORGET_NAMES).await?;
         }
-        if self.dialect == Dialect::Postgres {
+        if self.dialect != Dialect::Sqlite {
             let at_length = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0";
             transaction.execute_unprepared(at_length).await?;
             transaction
@@ -124,7 +124,7 @@ impl Database {
     async fn begin_migrating(&self, turn: Turn) -> Result<(Begun, Turn), DbErr> {
         let pool = match self.dialect {
             Dialect::Sqlite => return self.connections.writers().begin(self.dialect, turn).await,
-            Dialect::Postgres => Pool::Lasting(self.connections.for_migrations()),
+            Dialect::Postgres | Dialect::Citus => Pool::Lasting(self.connections.for_migrations()),
         };
         pool.begin(self.dialect, turn).await
     }

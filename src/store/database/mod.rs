@@ -35,10 +35,7 @@ use crate::{
     metrics::{self, DatabaseMetrics},
 };
 
-use self::{
-    connections::Connections, dialect::Dialect, distribution::Layout, error::StoreError,
-    session::Sessions,
-};
+use self::{connections::Connections, dialect::Dialect, error::StoreError, session::Sessions};
 pub(super) use {
     connect::{ABANDONED_STATEMENT, connect},
     connections::{LONGEST_RUN, PATIENCE},
@@ -50,7 +47,6 @@ pub(super) use {
 pub struct Database {
     connections: Arc<Connections>,
     pub(super) dialect: Dialect,
-    layout: Layout,
     /// The permits to begin a transaction, first come, first served. SQLite has one writer at a time and
     /// lets others in by chance; PostgreSQL has [`writers_of`] a pool.
     turns: Arc<Semaphore>,
@@ -63,10 +59,9 @@ impl Database {
     fn new(connections: Connections, dialect: Dialect, pool_size: u32) -> Self {
         let turns = match dialect {
             Dialect::Sqlite => 1,
-            Dialect::Postgres => writers_of(pool_size),
+            Dialect::Postgres | Dialect::Citus => writers_of(pool_size),
         };
         Self {
-            layout: connections.layout(),
             connections: Arc::new(connections),
             dialect,
             turns: Arc::new(Semaphore::new(turns)),
@@ -120,15 +115,15 @@ impl Database {
     pub fn sessions(&self) -> Option<&'static str> {
         match (self.dialect, self.connections.sessions()) {
             (Dialect::Sqlite, _) => None,
-            (Dialect::Postgres, Sessions::Lasting) => Some("lasting"),
-            (Dialect::Postgres, Sessions::Lent) => Some("lent"),
+            (_, Sessions::Lasting) => Some("lasting"),
+            (_, Sessions::Lent) => Some("lent"),
         }
     }
 
     /// Whether other replicas' changes are found by polling alone.
     #[must_use]
     pub fn only_polls(&self) -> bool {
-        self.dialect == Dialect::Postgres && self.connections.lasting_session().is_none()
+        self.dialect != Dialect::Sqlite && self.connections.lasting_session().is_none()
     }
 
     /// The state of the pool. The one connection that writes to SQLite is beside it.
@@ -141,7 +136,7 @@ impl Database {
                 let max = pool.options().get_max_connections();
                 (pool.size(), pool.num_idle(), max)
             }
-            Dialect::Postgres => {
+            Dialect::Postgres | Dialect::Citus => {
                 let pool = pool.get_postgres_connection_pool();
                 let max = pool.options().get_max_connections();
                 (pool.size(), pool.num_idle(), max)

@@ -51,7 +51,7 @@ impl Pool {
         let options = TransactionOptions {
             sqlite_transaction_mode: match dialect {
                 Dialect::Sqlite => Some(SqliteTransactionMode::Immediate),
-                Dialect::Postgres => None,
+                Dialect::Postgres | Dialect::Citus => None,
             },
             ..TransactionOptions::default()
         };
@@ -67,7 +67,7 @@ impl Pool {
         };
         match dialect {
             Dialect::Sqlite => begin.await,
-            Dialect::Postgres => to_its_end(begin).await,
+            Dialect::Postgres | Dialect::Citus => to_its_end(begin).await,
         }
     }
 

@@ -53,7 +53,7 @@ impl Schema {
                 let row = connection.query_one_raw(store.statement(sql, [])).await?;
                 row.is_some()
             }
-            Dialect::Postgres => {
+            Dialect::Postgres | Dialect::Citus => {
                 let row = connection.query_one_raw(store.statement(PLACE, [])).await?;
                 row.map(|row| Place::of(&row))
                     .transpose()?

@@ -60,7 +60,7 @@ impl Database {
         }
         let (asked, time) = match self.dialect {
             Dialect::Sqlite => (clock.ask(), clock.wall()),
-            Dialect::Postgres => {
+            Dialect::Postgres | Dialect::Citus => {
                 let now = self.statement(&format!("SELECT {NOW} AS now"), []);
                 self.retrying("time", || async {
                     let asked = clock.ask();

@@ -159,7 +159,7 @@ impl Database {
         &self,
         transaction: &DatabaseTransaction,
     ) -> Result<(), StoreError> {
-        if self.dialect == Dialect::Postgres {
+        if self.dialect != Dialect::Sqlite {
             let unlimited = self.statement("SET LOCAL statement_timeout = 0", []);
             transaction.execute_raw(unlimited).await?;
         }
@@ -171,7 +171,7 @@ impl Database {
         let turn = Arc::clone(&self.turns).acquire_owned();
         let turn = match self.dialect {
             Dialect::Sqlite => turn.await,
-            Dialect::Postgres => match timeout(ACQUIRE_TIMEOUT, turn).await {
+            Dialect::Postgres | Dialect::Citus => match timeout(ACQUIRE_TIMEOUT, turn).await {
                 Ok(turn) => turn,
                 Err(_) => return Err(unavailable("all connections are in use")),
             },

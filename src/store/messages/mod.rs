@@ -23,7 +23,7 @@ impl Messages {
         Self {
             database: database.clone(),
             statements: Arc::new(Statements::new(database.dialect)),
-            waiting: Arc::new(append::Waiting::new(database.appended_together())),
+            waiting: Arc::new(append::Waiting::new(database.dialect.appended_together())),
         }
     }
 }

@@ -6,10 +6,7 @@ SELECT
     c.detail
 FROM unnest($1::text[] COLLATE "C", $2::bytea[])
 WITH ORDINALITY AS q(user_id, request_id, ord) CROSS JOIN changes AS c
-WHERE
-    c.user_id = q.user_id
-    AND c.request_id = q.request_id
-    AND c.user_id = ANY($1::text[] COLLATE "POSIX");
+WHERE c.user_id = q.user_id AND c.request_id = q.request_id;
 
 -- changes.pins
 SELECT COUNT(*) AS pins, COUNT(CASE WHEN changed_by = $2 THEN 1 END) AS new_pins
@@ -22,14 +19,7 @@ SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
 FROM unnest($1::text[] COLLATE "C", $2::bytea[])
 WITH ORDINALITY AS q(user_id, request_id, ord)
 WHERE
-    NOT EXISTS (
-        SELECT 1
-        FROM changes AS c
-        WHERE
-            c.user_id = q.user_id
-            AND c.request_id = q.request_id
-            AND c.user_id = ANY($1::text[] COLLATE "POSIX")
-    )
+    NOT EXISTS (SELECT 1 FROM changes AS c WHERE c.user_id = q.user_id AND c.request_id = q.request_id)
 ORDER BY q.user_id
 ON CONFLICT (user_id) DO UPDATE SET
     revision = GREATEST(users.revision + 1, excluded.revision)
@@ -228,10 +218,7 @@ FROM (
     WITH ORDINALITY AS i(revision, user_id, conversation_key, head, hide_through, clear_through, stays_away, ord)
     ORDER BY user_id, conversation_key
 ) AS i
-WHERE
-    m.user_id = i.user_id
-    AND m.conversation_key = i.conversation_key
-    AND m.user_id = ANY($2::text[] COLLATE "POSIX");
+WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 
 -- deletions.delete.record
 INSERT INTO
@@ -295,7 +282,7 @@ WITH ORDINALITY AS q(
             $17::bigint[], $18::text[] COLLATE "C", $19::bytea[], $20::bigint[], $21::bigint[],
             $22::bigint[], $23::bigint[]
         )
-    WITH ORDINALITY AS i(revision, user_id, conversation_key, head, hide_through, clear_through, stays_away, ord) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key AND m.user_id = ANY($18::text[] COLLATE "POSIX")
+    WITH ORDINALITY AS i(revision, user_id, conversation_key, head, hide_through, clear_through, stays_away, ord) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key
     GROUP BY i.user_id
 ) AS r ON r.user_id = q.user_id
 RETURNING user_id, revision, results;
@@ -494,10 +481,7 @@ FROM (
     )
     ORDER BY user_id, conversation_key
 ) AS i
-WHERE
-    m.user_id = i.user_id
-    AND m.conversation_key = i.conversation_key
-    AND m.user_id = ANY($2::text[] COLLATE "POSIX");
+WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 
 -- deletions.delete_in_steps.record
 INSERT INTO
@@ -577,7 +561,7 @@ WITH ORDINALITY AS q(
     WITH ORDINALITY AS i(
         revision, user_id, conversation_key, head, hide_through, clear_through, stays_away, filed,
         planned_at, ord
-    ) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key AND m.user_id = ANY($18::text[] COLLATE "POSIX")
+    ) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key
     GROUP BY i.user_id
 ) AS r ON r.user_id = q.user_id
 RETURNING user_id, revision, results;
@@ -654,10 +638,7 @@ FROM (
     )
     ORDER BY user_id, conversation_key
 ) AS i
-WHERE
-    m.user_id = i.user_id
-    AND m.conversation_key = i.conversation_key
-    AND m.user_id = ANY($2::text[] COLLATE "POSIX");
+WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 
 -- deletions.forget.record
 INSERT INTO
@@ -737,7 +718,7 @@ WITH ORDINALITY AS q(
     WITH ORDINALITY AS i(
         revision, user_id, conversation_key, head, hide_through, clear_through, stays_away, filed,
         planned_at, ord
-    ) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key AND m.user_id = ANY($18::text[] COLLATE "POSIX")
+    ) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key
     GROUP BY i.user_id
 ) AS r ON r.user_id = q.user_id
 RETURNING user_id, revision, results;
@@ -765,18 +746,13 @@ SELECT
         FROM (
             SELECT f.folder_id, f.added_by, f.ord
             FROM folder_conversations AS f
-            WHERE
-                f.user_id = m.user_id
+            WHERE f.user_id = m.user_id
                 AND f.conversation_key = m.conversation_key
-                AND f.user_id = $1 COLLATE "POSIX"
         ) AS entries
     ) AS filed
 FROM unnest($2::bytea[])
 WITH ORDINALITY AS i(conversation_key, ord) CROSS JOIN members AS m
-WHERE
-    m.user_id = CASE WHEN i.ord >= 0 THEN $1 END
-    AND m.conversation_key = i.conversation_key
-    AND m.user_id = $1 COLLATE "POSIX";
+WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
 
 -- deletions.forgetting.unfile
 DELETE FROM folder_conversations
@@ -806,10 +782,7 @@ sized AS (
         c.detail, c.client_id, c.changed_at,
         octet_length(c.conversations) + octet_length(c.results) AS size
     FROM found CROSS JOIN changes AS c
-    WHERE
-        c.user_id = CASE WHEN found.revision >= 0 THEN $1 END
-        AND c.revision = found.revision
-        AND c.user_id = $1 COLLATE "POSIX"
+    WHERE c.user_id = CASE WHEN found.revision >= 0 THEN $1 END AND c.revision = found.revision
 ),
 summed AS (SELECT s.*, SUM(s.size) OVER (ORDER BY s.revision DESC) AS sum FROM sized AS s)
 SELECT
@@ -840,10 +813,7 @@ SELECT
     ) AS standing
 FROM unnest($2::bytea[], $3::bigint[], $4::bigint[])
 WITH ORDINALITY AS i(conversation_key, deletion, recorded, ord) CROSS JOIN members AS m
-WHERE
-    m.user_id = CASE WHEN i.ord >= 0 THEN $1 END
-    AND m.conversation_key = i.conversation_key
-    AND m.user_id = $1 COLLATE "POSIX";
+WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
 
 -- deletions.restore.alone
 WITH
@@ -1020,10 +990,7 @@ FROM (
     )
     ORDER BY user_id, conversation_key
 ) AS i
-WHERE
-    m.user_id = i.user_id
-    AND m.conversation_key = i.conversation_key
-    AND m.user_id = ANY($2::text[] COLLATE "POSIX");
+WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 
 -- deletions.restore.record
 INSERT INTO
@@ -1080,7 +1047,7 @@ WITH ORDINALITY AS q(
     WITH ORDINALITY AS i(
         revision, user_id, conversation_key, deletion, recorded, hidden_before, cleared_before,
         pinned_before, taken_before, away_before, head, muted_before, marks_before, data_before, ord
-    ) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key AND m.user_id = ANY($18::text[] COLLATE "POSIX")
+    ) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key
     GROUP BY i.user_id
 ) AS r ON r.user_id = q.user_id
 RETURNING user_id, revision, results;
@@ -1179,10 +1146,7 @@ FROM (
     WITH ORDINALITY AS i(revision, user_id, conversation_key, head, ord)
     ORDER BY user_id, conversation_key
 ) AS i
-WHERE
-    m.user_id = i.user_id
-    AND m.conversation_key = i.conversation_key
-    AND m.user_id = ANY($2::text[] COLLATE "POSIX");
+WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 
 -- deletions.show.record
 INSERT INTO
@@ -1222,7 +1186,7 @@ WITH ORDINALITY AS q(
             ORDER BY i.ord
         )::text AS results
     FROM unnest($17::bigint[], $18::text[] COLLATE "C", $19::bytea[], $20::bigint[])
-    WITH ORDINALITY AS i(revision, user_id, conversation_key, head, ord) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key AND m.user_id = ANY($18::text[] COLLATE "POSIX")
+    WITH ORDINALITY AS i(revision, user_id, conversation_key, head, ord) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key
     GROUP BY i.user_id
 ) AS r ON r.user_id = q.user_id
 RETURNING user_id, revision, results;
@@ -1469,28 +1433,19 @@ UPDATE members AS m SET
     kept_after = CASE WHEN i.cleared < m.cleared_through THEN i.cleared END
 FROM unnest($2::bytea[], $3::bigint[], $4::bigint[])
 WITH ORDINALITY AS i(conversation_key, ended, cleared, ord)
-WHERE
-    m.user_id = CASE WHEN i.ord >= 0 THEN $1 END
-    AND m.conversation_key = i.conversation_key
-    AND m.user_id = $1 COLLATE "POSIX";
+WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
 
 -- erasure.undo.records
 SELECT c.revision, c.request_digest, c.kind, c.restorable_until, c.conversations, c.results, c.detail
 FROM unnest($2::bigint[])
 WITH ORDINALITY AS i(revision, ord) CROSS JOIN changes AS c
-WHERE
-    c.user_id = CASE WHEN i.ord >= 0 THEN $1 END
-    AND c.revision = i.revision
-    AND c.user_id = $1 COLLATE "POSIX";
+WHERE c.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND c.revision = i.revision;
 
 -- erasure.undo.stacks
 SELECT m.conversation_key, m.taken_by, m.undo_ended, m.cleared_through
 FROM unnest($2::bytea[])
 WITH ORDINALITY AS i(conversation_key, ord) CROSS JOIN members AS m
-WHERE
-    m.user_id = CASE WHEN i.ord >= 0 THEN $1 END
-    AND m.conversation_key = i.conversation_key
-    AND m.user_id = $1 COLLATE "POSIX";
+WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
 
 -- erasure.unlisting.deletions
 SELECT user_id, revision, request_digest, kind, restorable_until, conversations, results, detail
@@ -1516,8 +1471,7 @@ WHERE
         WHEN m.last_seq > m.unlisted_through
         AND NOT (m.last_seq > m.hidden_through AND m.last_seq > m.joined_after AND m.stays_away = 0) THEN TRUE
         ELSE FALSE
-    END
-    AND m.user_id = $1 COLLATE "POSIX";
+    END;
 
 -- erasure.views.members
 SELECT g.user_id
@@ -1547,10 +1501,8 @@ views AS (
         FROM unnest($1::text[] COLLATE "C", $2::bytea[], $3::bigint[])
         WITH ORDINALITY AS i(user_id, conversation_key, head, ord)
             CROSS JOIN members AS m
-        WHERE
-            m.user_id = i.user_id
+        WHERE m.user_id = i.user_id
             AND m.conversation_key = i.conversation_key
-            AND m.user_id = ANY($1::text[] COLLATE "POSIX")
     ) AS bounds
 )
 SELECT conversation_key, lower_end, MAX(upper_end) AS upper_end
@@ -1572,10 +1524,7 @@ INSERT INTO folder_conversations (user_id, folder_id, conversation_key, added_by
 SELECT $1, $2, i.conversation_key, $3, i.ord
 FROM unnest($4::bytea[])
 WITH ORDINALITY AS i(conversation_key, ord) CROSS JOIN members AS m
-WHERE
-    m.user_id = CASE WHEN i.ord >= 0 THEN $1 END
-    AND m.conversation_key = i.conversation_key
-    AND m.user_id = $1 COLLATE "POSIX"
+WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key
 ON CONFLICT (user_id, folder_id, conversation_key) DO NOTHING
 RETURNING conversation_key;
 
@@ -1594,7 +1543,6 @@ FROM
     AND f.folder_id = d.folder_id
     LEFT JOIN members AS m ON m.user_id = CASE WHEN f.ord >= 0 THEN f.user_id END
     AND m.conversation_key = f.conversation_key
-    AND m.user_id = $1 COLLATE "POSIX"
 ORDER BY d.folder_id, f.added_by, f.ord;
 
 -- folders.contents
@@ -1608,7 +1556,6 @@ WHERE
     AND f.folder_id = $2
     AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
     AND m.conversation_key = f.conversation_key
-    AND m.user_id = $1 COLLATE "POSIX"
 ORDER BY f.added_by, f.ord;
 
 -- folders.counts
@@ -1657,7 +1604,6 @@ FROM (
         f.user_id = $1
         AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
         AND m.conversation_key = f.conversation_key
-        AND m.user_id = $1 COLLATE "POSIX"
         AND m.last_seq > m.hidden_through
         AND m.last_seq > m.joined_after
         AND m.stays_away = 0
@@ -1673,7 +1619,6 @@ FROM (
             f.user_id = $1
             AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
             AND m.conversation_key = f.conversation_key
-            AND m.user_id = $1 COLLATE "POSIX"
             AND m.last_seq IS NULL
     ) AS p ON TRUE;
 
@@ -1682,10 +1627,7 @@ UPDATE members AS m SET
     changed_by = $2
 FROM unnest($3::bytea[])
 WITH ORDINALITY AS i(conversation_key, ord)
-WHERE
-    m.user_id = CASE WHEN i.ord >= 0 THEN $1 END
-    AND m.conversation_key = i.conversation_key
-    AND m.user_id = $1 COLLATE "POSIX";
+WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
 
 -- groups.earlier
 SELECT "group_requests"."request_digest", "group_requests"."changed_count"
@@ -1856,7 +1798,7 @@ VALUES ($1, $2, $3, $4, $5);
 SELECT c.conversation_key, c.canonical_id, c.last_seq, c.last_time, c.is_large
 FROM unnest($1::bytea[])
 WITH ORDINALITY AS i(conversation_key, ord) CROSS JOIN conversations AS c
-WHERE c.conversation_key = i.conversation_key AND c.conversation_key = ANY($1::bytea[]);
+WHERE c.conversation_key = i.conversation_key;
 
 -- heads.lock
 UPDATE "conversations" SET
@@ -1881,7 +1823,7 @@ RETURNING "conversation_key", "canonical_id", "last_seq", "last_time", "is_large
 SELECT
     json_agg(CASE WHEN c.canonical_id <> i.canonical_id THEN -1 ELSE COALESCE(c.last_seq, 0) END ORDER BY i.ord)::text AS positions
 FROM unnest($1::bytea[], $2::text[] COLLATE "C")
-WITH ORDINALITY AS i(conversation_key, canonical_id, ord) LEFT JOIN conversations AS c ON c.conversation_key = i.conversation_key AND c.conversation_key = ANY($1::bytea[]);
+WITH ORDINALITY AS i(conversation_key, canonical_id, ord) LEFT JOIN conversations AS c ON c.conversation_key = i.conversation_key;
 
 -- lists.hidden.page
 WITH
@@ -1954,8 +1896,6 @@ SELECT
                     AND f.conversation_key = p.conversation_key
                     AND d.user_id = f.user_id
                     AND d.folder_id = f.folder_id
-                    AND f.user_id = $1 COLLATE "POSIX"
-                    AND d.user_id = $1 COLLATE "POSIX"
             ) AS names
         )
         ELSE '[]'
@@ -1972,8 +1912,7 @@ WITH ORDINALITY AS i(revision, ord) CROSS JOIN changes AS c
 WHERE
     c.user_id = CASE WHEN i.ord >= 0 THEN $1 END
     AND c.revision = i.revision
-    AND c.restorable_until > $2
-    AND c.user_id = $1 COLLATE "POSIX";
+    AND c.restorable_until > $2;
 
 -- lists.members.by_keys
 SELECT
@@ -1991,27 +1930,19 @@ SELECT
                     AND f.conversation_key = m.conversation_key
                     AND d.user_id = f.user_id
                     AND d.folder_id = f.folder_id
-                    AND f.user_id = $1 COLLATE "POSIX"
-                    AND d.user_id = $1 COLLATE "POSIX"
             ) AS names
         )
         ELSE '[]'
     END AS folders
 FROM unnest($2::bytea[])
 WITH ORDINALITY AS i(conversation_key, ord) CROSS JOIN members AS m
-WHERE
-    m.user_id = CASE WHEN i.ord >= 0 THEN $1 END
-    AND m.conversation_key = i.conversation_key
-    AND m.user_id = $1 COLLATE "POSIX";
+WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
 
 -- lists.members.known
 SELECT m.conversation_key
 FROM unnest($2::bytea[])
 WITH ORDINALITY AS i(conversation_key, ord) CROSS JOIN members AS m
-WHERE
-    m.user_id = CASE WHEN i.ord >= 0 THEN $1 END
-    AND m.conversation_key = i.conversation_key
-    AND m.user_id = $1 COLLATE "POSIX";
+WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
 
 -- lists.parts.part.folder
 WITH
@@ -2025,7 +1956,6 @@ filed AS (
         AND f.folder_id = d.folder_id
         AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
         AND m.conversation_key = f.conversation_key
-        AND m.user_id = $1 COLLATE "POSIX"
         AND CASE
             WHEN (m.kind & $2) <> 0
             AND ($3 = 0 OR (m.marks & $3) <> 0)
@@ -2095,8 +2025,6 @@ SELECT
                     AND f.conversation_key = p.conversation_key
                     AND d.user_id = f.user_id
                     AND d.folder_id = f.folder_id
-                    AND f.user_id = $1 COLLATE "POSIX"
-                    AND d.user_id = $1 COLLATE "POSIX"
             ) AS names
         )
         ELSE '[]'
@@ -2183,8 +2111,6 @@ SELECT
                     AND f.conversation_key = p.conversation_key
                     AND d.user_id = f.user_id
                     AND d.folder_id = f.folder_id
-                    AND f.user_id = $1 COLLATE "POSIX"
-                    AND d.user_id = $1 COLLATE "POSIX"
             ) AS names
         )
         ELSE '[]'
@@ -2206,7 +2132,6 @@ filed AS (
         AND f.folder_id = d.folder_id
         AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
         AND m.conversation_key = f.conversation_key
-        AND m.user_id = $1 COLLATE "POSIX"
         AND CASE
             WHEN (m.kind & $2) <> 0
             AND ($3 = 0 OR (m.marks & $3) <> 0)
@@ -2343,7 +2268,6 @@ filed AS (
         AND f.folder_id = d.folder_id
         AND m.user_id = CASE WHEN f.ord >= 0 THEN $1 END
         AND m.conversation_key = f.conversation_key
-        AND m.user_id = $1 COLLATE "POSIX"
         AND CASE
             WHEN (m.kind & $2) <> 0
             AND ($3 = 0 OR (m.marks & $3) <> 0)
@@ -2585,25 +2509,6 @@ arrived AS (
 SELECT number, seq, send_time
 FROM placed;
 
--- messages.append.placing.earlier
-SELECT i.number, m.seq, m.sender_user_id, m.send_time, m.payload_type, m.content, NULL AS fingerprint
-FROM unnest($1::bigint[], $2::bytea[], $3::text[] COLLATE "C", $4::text[] COLLATE "C")
-WITH ORDINALITY AS i(number, conversation_key, sender_user_id, client_message_id, ord) CROSS JOIN messages AS m
-WHERE
-    m.conversation_key = i.conversation_key
-    AND m.sender_user_id = i.sender_user_id
-    AND m.client_message_id = i.client_message_id
-    AND m.conversation_key = ANY($2::bytea[])
-UNION ALL
-SELECT i.number, m.seq, m.sender_user_id, m.send_time, NULL, NULL, m.fingerprint
-FROM unnest($1::bigint[], $2::bytea[], $3::text[] COLLATE "C", $4::text[] COLLATE "C")
-WITH ORDINALITY AS i(number, conversation_key, sender_user_id, client_message_id, ord) CROSS JOIN erased_messages AS m
-WHERE
-    m.conversation_key = i.conversation_key
-    AND m.sender_user_id = i.sender_user_id
-    AND m.client_message_id = i.client_message_id
-    AND m.conversation_key = ANY($2::bytea[]);
-
 -- messages.append.placing.erased_since
 SELECT 1 AS one
 FROM unnest($1::bigint[], $2::bytea[], $3::text[] COLLATE "C", $4::text[] COLLATE "C")
@@ -2614,47 +2519,13 @@ WHERE
     AND m.client_message_id = i.client_message_id
 LIMIT 1;
 
--- messages.append.placing.erased_since_on_cluster
-SELECT 1 AS one
-FROM unnest($1::bigint[], $2::bytea[], $3::text[] COLLATE "C", $4::text[] COLLATE "C")
-WITH ORDINALITY AS i(number, conversation_key, sender_user_id, client_message_id, ord) CROSS JOIN erased_messages AS m
-WHERE
-    m.conversation_key = i.conversation_key
-    AND m.sender_user_id = i.sender_user_id
-    AND m.client_message_id = i.client_message_id
-    AND m.conversation_key = ANY($2::bytea[])
-LIMIT 1;
-
--- messages.append.placing.insert
-INSERT INTO
-    messages (
-        conversation_key, seq, sender_user_id, client_message_id, send_time, payload_type, content,
-        recognised_until
-    )
-SELECT
-    i.conversation_key, i.seq, i.sender_user_id, i.client_message_id, i.send_time, i.payload_type,
-    i.content, CASE WHEN i.client_message_id IS NOT NULL THEN i.send_time + $1 END
-FROM
-    unnest(
-        $2::bigint[], $3::bytea[], $4::text[] COLLATE "C", $5::bigint[], $6::text[] COLLATE "C",
-        $7::text[] COLLATE "C", $8::text[] COLLATE "C", $9::bytea[], $10::bigint[], $11::bigint[]
-    )
-WITH ORDINALITY AS i(
-    number, conversation_key, canonical_id, kind, sender_user_id, client_message_id, payload_type,
-    content, seq, send_time, ord
-)
-RETURNING conversation_key, NULL::text AS members;
-
 -- messages.append.placing.members
 SELECT i.conversation_key, own.user_id
 FROM unnest($1::bytea[], $2::text[] COLLATE "C", $3::bigint[])
 WITH ORDINALITY AS i(conversation_key, sender_user_id, is_large, ord) CROSS JOIN LATERAL (
     SELECT g.user_id
     FROM group_members AS g
-    WHERE
-        g.conversation_key = i.conversation_key
-        AND g.is_member = 1
-        AND g.conversation_key = ANY($1::bytea[]) OFFSET 0
+    WHERE g.conversation_key = i.conversation_key AND g.is_member = 1 OFFSET 0
 ) AS own
 WHERE i.is_large = 0
 UNION
@@ -2666,8 +2537,7 @@ WITH ORDINALITY AS i(conversation_key, sender_user_id, is_large, ord) CROSS JOIN
     WHERE
         g.conversation_key = i.conversation_key
         AND g.user_id = i.sender_user_id
-        AND g.is_member = 1
-        AND g.conversation_key = ANY($1::bytea[]) OFFSET 0
+        AND g.is_member = 1 OFFSET 0
 ) AS own
 WHERE i.is_large = 1;
 
@@ -2772,27 +2642,13 @@ SELECT
     END
 FROM placed AS p;
 
--- messages.append.placing.raise
-INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time)
-SELECT i.conversation_key, i.canonical_id, i.messages, $1
-FROM unnest($2::bytea[], $3::text[] COLLATE "C", $4::bigint[])
-WITH ORDINALITY AS i(conversation_key, canonical_id, messages, ord)
-WHERE TRUE
-ON CONFLICT (conversation_key) DO UPDATE SET
-    last_seq = conversations.last_seq + excluded.last_seq,
-    last_time = CASE
-        WHEN excluded.last_time > conversations.last_time THEN excluded.last_time
-        ELSE conversations.last_time
-    END
-RETURNING conversation_key, canonical_id, last_seq, last_time, is_large;
-
 -- messages.history.newest
 SELECT
     c.conversation_key, c.canonical_id, c.last_seq, c.last_time, c.is_large, m.seq,
     m.sender_user_id, m.send_time, m.payload_type, m.content
 FROM unnest($1::bytea[], $2::bigint[])
 WITH ORDINALITY AS i(conversation_key, seq, ord) CROSS JOIN conversations AS c LEFT JOIN messages AS m ON m.conversation_key = c.conversation_key AND m.seq = i.seq
-WHERE c.conversation_key = i.conversation_key AND c.conversation_key = ANY($1::bytea[]);
+WHERE c.conversation_key = i.conversation_key;
 
 -- messages.history.page
 SELECT m.seq, m.sender_user_id, m.send_time, m.payload_type, m.content
@@ -2880,10 +2736,7 @@ FROM (
     WITH ORDINALITY AS i(revision, user_id, conversation_key, custom_data, ord)
     ORDER BY user_id, conversation_key
 ) AS i
-WHERE
-    m.user_id = i.user_id
-    AND m.conversation_key = i.conversation_key
-    AND m.user_id = ANY($2::text[] COLLATE "POSIX");
+WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 
 -- settings.custom_data.record
 INSERT INTO
@@ -2916,7 +2769,7 @@ WITH ORDINALITY AS q(
             ORDER BY i.ord
         )::text AS results
     FROM unnest($17::bigint[], $18::text[] COLLATE "C", $19::bytea[], $20::bytea[])
-    WITH ORDINALITY AS i(revision, user_id, conversation_key, custom_data, ord) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key AND m.user_id = ANY($18::text[] COLLATE "POSIX")
+    WITH ORDINALITY AS i(revision, user_id, conversation_key, custom_data, ord) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key
     GROUP BY i.user_id
 ) AS r ON r.user_id = q.user_id
 RETURNING user_id, revision, results;
@@ -3042,10 +2895,7 @@ FROM (
     WITH ORDINALITY AS i(revision, user_id, conversation_key, added, removed, ord)
     ORDER BY user_id, conversation_key
 ) AS i
-WHERE
-    m.user_id = i.user_id
-    AND m.conversation_key = i.conversation_key
-    AND m.user_id = ANY($2::text[] COLLATE "POSIX");
+WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 
 -- settings.mark.record
 INSERT INTO
@@ -3078,7 +2928,7 @@ WITH ORDINALITY AS q(
             ORDER BY i.ord
         )::text AS results
     FROM unnest($17::bigint[], $18::text[] COLLATE "C", $19::bytea[], $20::bigint[], $21::bigint[])
-    WITH ORDINALITY AS i(revision, user_id, conversation_key, added, removed, ord) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key AND m.user_id = ANY($18::text[] COLLATE "POSIX")
+    WITH ORDINALITY AS i(revision, user_id, conversation_key, added, removed, ord) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key
     GROUP BY i.user_id
 ) AS r ON r.user_id = q.user_id
 RETURNING user_id, revision, results;
@@ -3201,10 +3051,7 @@ FROM (
     WITH ORDINALITY AS i(revision, user_id, conversation_key, muted, ord)
     ORDER BY user_id, conversation_key
 ) AS i
-WHERE
-    m.user_id = i.user_id
-    AND m.conversation_key = i.conversation_key
-    AND m.user_id = ANY($2::text[] COLLATE "POSIX");
+WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 
 -- settings.mute.record
 INSERT INTO
@@ -3237,7 +3084,7 @@ WITH ORDINALITY AS q(
             ORDER BY i.ord
         )::text AS results
     FROM unnest($17::bigint[], $18::text[] COLLATE "C", $19::bytea[], $20::bigint[])
-    WITH ORDINALITY AS i(revision, user_id, conversation_key, muted, ord) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key AND m.user_id = ANY($18::text[] COLLATE "POSIX")
+    WITH ORDINALITY AS i(revision, user_id, conversation_key, muted, ord) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key
     GROUP BY i.user_id
 ) AS r ON r.user_id = q.user_id
 RETURNING user_id, revision, results;
@@ -3396,10 +3243,7 @@ FROM (
     WITH ORDINALITY AS i(revision, user_id, conversation_key, position, ord)
     ORDER BY user_id, conversation_key
 ) AS i
-WHERE
-    m.user_id = i.user_id
-    AND m.conversation_key = i.conversation_key
-    AND m.user_id = ANY($2::text[] COLLATE "POSIX");
+WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 
 -- settings.pin.record
 INSERT INTO
@@ -3442,7 +3286,7 @@ WITH ORDINALITY AS q(
             ORDER BY i.ord
         )::text AS results
     FROM unnest($17::bigint[], $18::text[] COLLATE "C", $19::bytea[], $20::bigint[])
-    WITH ORDINALITY AS i(revision, user_id, conversation_key, position, ord) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key AND m.user_id = ANY($18::text[] COLLATE "POSIX")
+    WITH ORDINALITY AS i(revision, user_id, conversation_key, position, ord) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key
     GROUP BY i.user_id
 ) AS r ON r.user_id = q.user_id
 RETURNING user_id, revision, results;
@@ -3514,10 +3358,7 @@ FROM (
     WITH ORDINALITY AS i(revision, user_id, conversation_key, position, ord)
     ORDER BY user_id, conversation_key
 ) AS i
-WHERE
-    m.user_id = i.user_id
-    AND m.conversation_key = i.conversation_key
-    AND m.user_id = ANY($2::text[] COLLATE "POSIX");
+WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 
 -- settings.read.record
 INSERT INTO
@@ -3550,7 +3391,7 @@ WITH ORDINALITY AS q(
             ORDER BY i.ord
         )::text AS results
     FROM unnest($17::bigint[], $18::text[] COLLATE "C", $19::bytea[], $20::bigint[])
-    WITH ORDINALITY AS i(revision, user_id, conversation_key, position, ord) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key AND m.user_id = ANY($18::text[] COLLATE "POSIX")
+    WITH ORDINALITY AS i(revision, user_id, conversation_key, position, ord) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key
     GROUP BY i.user_id
 ) AS r ON r.user_id = q.user_id
 RETURNING user_id, revision, results;
@@ -3690,10 +3531,7 @@ FROM (
     WITH ORDINALITY AS i(revision, user_id, conversation_key, position, ord)
     ORDER BY user_id, conversation_key
 ) AS i
-WHERE
-    m.user_id = i.user_id
-    AND m.conversation_key = i.conversation_key
-    AND m.user_id = ANY($2::text[] COLLATE "POSIX");
+WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key;
 
 -- settings.unpin.record
 INSERT INTO
@@ -3736,7 +3574,7 @@ WITH ORDINALITY AS q(
             ORDER BY i.ord
         )::text AS results
     FROM unnest($17::bigint[], $18::text[] COLLATE "C", $19::bytea[], $20::bigint[])
-    WITH ORDINALITY AS i(revision, user_id, conversation_key, position, ord) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key AND m.user_id = ANY($18::text[] COLLATE "POSIX")
+    WITH ORDINALITY AS i(revision, user_id, conversation_key, position, ord) LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key
     GROUP BY i.user_id
 ) AS r ON r.user_id = q.user_id
 RETURNING user_id, revision, results;
@@ -3853,4 +3691,4 @@ SELECT
     i.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
     GREATEST(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision
 FROM unnest($1::text[] COLLATE "C")
-WITH ORDINALITY AS i(user_id, ord) LEFT JOIN users AS u ON u.user_id = i.user_id AND u.user_id = ANY($1::text[] COLLATE "POSIX");
+WITH ORDINALITY AS i(user_id, ord) LEFT JOIN users AS u ON u.user_id = i.user_id;

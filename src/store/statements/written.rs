@@ -40,6 +40,21 @@ fn postgresqls_statements_are_as_written() {
     compare("postgresql.sql", &written);
 }
 
+#[test]
+fn the_statements_of_a_cluster_that_differ_are_as_written() {
+    let of_one_server = statements(Dialect::Postgres);
+    let mut written = String::from(
+        "-- The statements that the service runs on Citus and not, or not in this form, on PostgreSQL.\n",
+    );
+    for statement in statements(Dialect::Citus) {
+        if !of_one_server.contains(&statement) {
+            let (name, sql) = statement;
+            write_statement(&mut written, &name, &sql);
+        }
+    }
+    compare("citus.sql", &written);
+}
+
 /// All statements by their names, which say where they stand in [`Statements`].
 fn statements(dialect: Dialect) -> Vec<(String, String)> {
     let statements = serde_json::to_value(Statements::new(dialect)).unwrap();

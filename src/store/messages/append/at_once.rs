@@ -58,9 +58,8 @@ impl Messages {
         batch: &[Arc<Append>],
         clock: &Clock,
     ) -> Result<StoredAtOnce, StoreError> {
-        let sql = match &self.statements.append.at_once {
-            Some(sql) if !self.database.is_distributed() => sql,
-            _ => return Ok(StoredAtOnce::new()),
+        let Some(sql) = &self.statements.append.at_once else {
+            return Ok(StoredAtOnce::new());
         };
         let messages = incoming(batch, |_, append| append.to.names_members());
         if messages.is_empty() {

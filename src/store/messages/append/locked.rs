@@ -8,7 +8,7 @@ use super::{
     Audience,
     placing::{Places, ToGroup},
     rows::{Incoming, named},
-    statements::{OneStatement, Steps},
+    statements::{LookUps, Steps},
 };
 use crate::{
     domain::Timestamp,
@@ -20,10 +20,10 @@ use crate::{
 
 impl Messages {
     /// Places the messages in their conversations, on a cluster.
-    pub(super) async fn place_on_cluster(
+    pub(super) async fn place_and_look_up(
         &self,
         transaction: &DatabaseTransaction,
-        (one, steps): (&OneStatement, &Steps),
+        (steps, look_ups): (&Steps, &LookUps),
         incoming: &[Incoming],
         now: Timestamp,
     ) -> Result<Places, StoreError> {
@@ -36,11 +36,10 @@ impl Messages {
             .filter(|(message, _)| matches!(message.append.to, Audience::Group { .. }))
             .map(|(message, fresh)| ToGroup::of(message, fresh.in_large_group))
             .collect();
-        self.look_up_members(transaction, one, &to_groups, &mut found)
+        self.look_up_members(transaction, look_ups, &to_groups, &mut found)
             .await?;
         let stored = stored.into_iter().map(|(message, _)| message).collect();
-        self.refuse_erased(transaction, &one.erased_since_on_cluster, stored)
-            .await?;
+        self.refuse_erased(transaction, look_ups, stored).await?;
         Ok(found)
     }
 
@@ -48,7 +47,7 @@ impl Messages {
     pub(super) async fn refuse_erased(
         &self,
         transaction: &DatabaseTransaction,
-        erased_since: &str,
+        look_ups: &LookUps,
         messages: Vec<&Incoming>,
     ) -> Result<(), StoreError> {
         let names = named(messages);
@@ -57,7 +56,7 @@ impl Messages {
         }
         let names = Input::of(&names.iter());
         let values = self.database.dialect.row_values(names.columns());
-        let erased = self.database.statement(erased_since, values);
+        let erased = self.database.statement(&look_ups.erased_since, values);
         match transaction.query_one_raw(erased).await? {
             Some(_) => Err(StoreError::Duplicate(DbErr::RecordNotInserted)),
             None => Ok(()),

@@ -16,7 +16,7 @@ use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult, Value};
 use super::{
     AppendError, Appended, Refused,
     rows::{Incoming, Position, Raise, named, raises},
-    statements::{OneStatement, Placing, Steps},
+    statements::{LookUps, Placing, Steps},
 };
 use crate::{
     domain::{CanonicalId, ConversationKey, Seq, Timestamp},
@@ -152,15 +152,13 @@ impl Messages {
         now: Timestamp,
     ) -> Result<Places, StoreError> {
         let mut found = match &self.statements.append.placing {
-            Placing::OneStatement { one, steps } if self.database.is_distributed() => {
-                self.place_on_cluster(transaction, (one, steps), incoming, now)
+            Placing::OneStatement { place, look_ups } => {
+                self.place_in_one(transaction, (place, look_ups), incoming, now)
                     .await
             }
-            Placing::OneStatement { one, .. } => {
-                self.place_in_one(transaction, one, incoming, now).await
-            }
-            Placing::InSteps(statements) => {
-                self.place_in_steps(transaction, statements, incoming, now)
+            Placing::InSteps(steps) => self.place_in_steps(transaction, steps, incoming, now).await,
+            Placing::InStepsWithLookUps { steps, look_ups } => {
+                self.place_and_look_up(transaction, (steps, look_ups), incoming, now)
                     .await
             }
         }?;
@@ -171,7 +169,7 @@ impl Messages {
     async fn place_in_one(
         &self,
         transaction: &DatabaseTransaction,
-        statements: &OneStatement,
+        (place, look_ups): (&str, &LookUps),
         incoming: &[Incoming],
         now: Timestamp,
     ) -> Result<Places, StoreError> {
@@ -181,7 +179,7 @@ impl Messages {
         ];
         let rows = Input::of(&incoming.iter());
         values.extend(self.database.dialect.row_values(rows.columns()));
-        let place = self.database.statement(&statements.place, values);
+        let place = self.database.statement(place, values);
         let mut found = Places::of(incoming);
         let (mut overtaken, mut to_changed) = (Vec::new(), Vec::new());
         for result in transaction.query_all_raw(place).await? {
@@ -208,10 +206,9 @@ impl Messages {
                 found.note_members(message.key, &row)?;
             }
         }
-        self.look_up_members(transaction, statements, &to_changed, &mut found)
+        self.look_up_members(transaction, look_ups, &to_changed, &mut found)
             .await?;
-        self.refuse_erased(transaction, &statements.erased_since, overtaken)
-            .await?;
+        self.refuse_erased(transaction, look_ups, overtaken).await?;
         Ok(found)
     }
 

@@ -59,23 +59,28 @@ pub(in crate::store) struct Statements {
 /// The conversations' side.
 #[cfg_attr(test, derive(serde::Serialize), serde(untagged))]
 pub(super) enum Placing {
-    /// On a cluster in steps, too.
+    /// PostgreSQL. What has waited for a head is looked up once more.
     OneStatement {
+        place: String,
         #[cfg_attr(test, serde(flatten))]
-        one: OneStatement,
+        look_ups: LookUps,
+    },
+    /// SQLite.
+    InSteps(Steps),
+    /// A cluster, whose insertions look up nothing.
+    InStepsWithLookUps {
         #[cfg_attr(test, serde(flatten))]
         steps: Steps,
+        #[cfg_attr(test, serde(flatten))]
+        look_ups: LookUps,
     },
-    InSteps(Steps),
 }
 
+/// Look-ups once the heads are locked.
 #[cfg_attr(test, derive(serde::Serialize))]
-pub(super) struct OneStatement {
-    pub(super) place: String,
+pub(super) struct LookUps {
     pub(super) erased_since: String,
-    /// The same on a cluster, where the conversations of the messages may be on several machines.
-    pub(super) erased_since_on_cluster: String,
-    /// The members of groups, once more.
+    /// The members of groups.
     pub(super) members: String,
 }
 
@@ -94,11 +99,16 @@ impl Statements {
             at_once: is_one.then(at_once),
             placing: if is_one {
                 Placing::OneStatement {
-                    one: one_statement(),
-                    steps: steps(dialect),
+                    place: place(),
+                    look_ups: look_ups(dialect),
                 }
-            } else {
+            } else if dialect.returns_look_ups() {
                 Placing::InSteps(steps(dialect))
+            } else {
+                Placing::InStepsWithLookUps {
+                    steps: steps(dialect),
+                    look_ups: look_ups(dialect),
+                }
             },
             arrive: arrive(&format!(
                 "i.read_through, i.last_seq, i.last_time FROM {arrivals} WHERE TRUE"
@@ -207,70 +217,66 @@ fn at_once() -> String {
     )
 }
 
-fn one_statement() -> OneStatement {
+fn place() -> String {
     let (incoming, _) = Dialect::Postgres.rows("i", 3, Shape::of::<Incoming>().columns());
+    format!(
+        "WITH {storing} \
+         SELECT TRUE AS is_earlier, number, seq, send_time, sender_user_id, payload_type, content, \
+             fingerprint, NULL AS canonical_id, NULL::smallint AS is_large, FALSE AS has_waited, \
+             FALSE AS members_changed, NULL AS members \
+         FROM earlier \
+         UNION ALL \
+         SELECT FALSE, p.number, p.seq, p.send_time, NULL, NULL, NULL, NULL, p.raised_id, p.is_large, \
+             p.seq_before > COALESCE((SELECT c.last_seq FROM conversations AS c \
+                                      WHERE c.conversation_key = p.conversation_key), 0), \
+             p.kind = {GROUP} AND p.membership_changes <> COALESCE(( \
+                 SELECT c.membership_changes FROM conversations AS c \
+                 WHERE c.conversation_key = p.conversation_key), 0), \
+             CASE WHEN p.kind <> {GROUP} THEN NULL WHEN p.is_large = 1 THEN {sender} \
+                  WHEN p.is_last THEN {all} END \
+         FROM placed AS p",
+        sender = members(
+            "p",
+            "json_build_array(g.user_id)::text",
+            "AND g.user_id = p.sender_user_id"
+        ),
+        all = members("p", "json_agg(g.user_id)::text", ""),
+        storing = storing(&Storing {
+            incoming: &incoming,
+            earlier: &earlier("input AS i", ""),
+            found_by: "number",
+            due: "",
+            as_seen: "",
+        }),
+    )
+}
+
+fn look_ups(dialect: Dialect) -> LookUps {
     let (name, to_group) = (Shape::of::<Name>(), Shape::of::<ToGroup>());
-    let (names, _) = Dialect::Postgres.rows("i", 1, name.columns());
-    let (changed, _) = Dialect::Postgres.rows("i", 1, to_group.columns());
-    OneStatement {
-        place: format!(
-            "WITH {storing} \
-             SELECT TRUE AS is_earlier, number, seq, send_time, sender_user_id, payload_type, content, \
-                 fingerprint, NULL AS canonical_id, NULL::smallint AS is_large, FALSE AS has_waited, \
-                 FALSE AS members_changed, NULL AS members \
-             FROM earlier \
-             UNION ALL \
-             SELECT FALSE, p.number, p.seq, p.send_time, NULL, NULL, NULL, NULL, p.raised_id, p.is_large, \
-                 p.seq_before > COALESCE((SELECT c.last_seq FROM conversations AS c \
-                                          WHERE c.conversation_key = p.conversation_key), 0), \
-                 p.kind = {GROUP} AND p.membership_changes <> COALESCE(( \
-                     SELECT c.membership_changes FROM conversations AS c \
-                     WHERE c.conversation_key = p.conversation_key), 0), \
-                 CASE WHEN p.kind <> {GROUP} THEN NULL WHEN p.is_large = 1 THEN {sender} \
-                      WHEN p.is_last THEN {all} END \
-             FROM placed AS p",
-            sender = members(
-                "p",
-                "json_build_array(g.user_id)::text",
-                "AND g.user_id = p.sender_user_id"
-            ),
-            all = members("p", "json_agg(g.user_id)::text", ""),
-            storing = storing(&Storing {
-                incoming: &incoming,
-                earlier: &earlier("input AS i", ""),
-                found_by: "number",
-                due: "",
-                as_seen: "",
-            }),
+    let (names, _) = dialect.rows("i", 1, name.columns());
+    let (groups, _) = dialect.rows("i", 1, to_group.columns());
+    LookUps {
+        erased_since: format!(
+            "SELECT 1 AS one FROM {names} CROSS JOIN erased_messages AS m WHERE {NAMED}{routed} LIMIT 1",
+            routed =
+                dialect.routed_to_keys("m.conversation_key", name.array("conversation_key", 1)),
         ),
-        erased_since: erased_since(&names, ""),
-        erased_since_on_cluster: erased_since(
-            &names,
-            &Dialect::Postgres
-                .routed_to_keys("m.conversation_key", name.array("conversation_key", 1)),
-        ),
-        // The look-up of a row is no join, so that it is by the whole key although the cluster is given a part of it.
+        // The look-up of a row is no join, so that it is by the whole key although a cluster is given a part of it.
         members: format!(
-            "SELECT i.conversation_key, own.user_id FROM {changed} CROSS JOIN LATERAL ( \
+            "SELECT i.conversation_key, own.user_id FROM {groups} CROSS JOIN LATERAL ( \
                  SELECT g.user_id FROM group_members AS g \
                  WHERE g.conversation_key = i.conversation_key AND g.is_member = 1{routed} OFFSET 0) AS own \
              WHERE i.is_large = 0 \
              UNION \
-             SELECT i.conversation_key, own.user_id FROM {changed} CROSS JOIN LATERAL ( \
+             SELECT i.conversation_key, own.user_id FROM {groups} CROSS JOIN LATERAL ( \
                  SELECT g.user_id FROM group_members AS g \
                  WHERE g.conversation_key = i.conversation_key AND g.user_id = i.sender_user_id \
                  AND g.is_member = 1{routed} OFFSET 0) AS own \
              WHERE i.is_large = 1",
-            routed = Dialect::Postgres
-                .routed_to_keys("g.conversation_key", to_group.array("conversation_key", 1)),
+            routed =
+                dialect.routed_to_keys("g.conversation_key", to_group.array("conversation_key", 1)),
         ),
     }
-}
-
-fn erased_since(names: &str, routed: &str) -> String {
-    format!(
-        "SELECT 1 AS one FROM {names} CROSS JOIN erased_messages AS m WHERE {NAMED}{routed} LIMIT 1"
-    )
 }
 
 /// Members of the group of the row `of`, as JSON.
@@ -311,9 +317,9 @@ fn steps(dialect: Dialect) -> Steps {
     }
 }
 
-/// The members of the group of a message that was stored. A cluster looks up nothing in what an insertion returns.
+/// The members of the group of a message that was stored.
 fn members_of_stored(dialect: Dialect) -> String {
-    if dialect.changes_in_one_statement() {
+    if !dialect.returns_look_ups() {
         return "NULL::text".to_owned();
     }
     let sender = members(

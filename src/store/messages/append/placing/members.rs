@@ -21,7 +21,7 @@ use crate::{
         entity::{group_members, value::Json},
         messages::{
             Messages,
-            append::{AppendError, Audience, rows::Incoming, statements::OneStatement},
+            append::{AppendError, Audience, rows::Incoming, statements::LookUps},
         },
     },
 };
@@ -100,7 +100,7 @@ impl Messages {
     pub(in super::super) async fn look_up_members(
         &self,
         transaction: &DatabaseTransaction,
-        statements: &OneStatement,
+        look_ups: &LookUps,
         to_groups: &[ToGroup],
         found: &mut Places,
     ) -> Result<(), StoreError> {
@@ -109,7 +109,7 @@ impl Messages {
         }
         let rows = Input::of(&to_groups.iter());
         let values = self.database.dialect.row_values(rows.columns());
-        let members = self.database.statement(&statements.members, values);
+        let members = self.database.statement(&look_ups.members, values);
         let rows = transaction.query_all_raw(members).await?;
         for member in read_all::<Member, Vec<_>>(group_members::Entity, &rows)? {
             let members = found.members.entry(member.conversation_key).or_default();
