@@ -2,7 +2,7 @@
 
 use std::{env, time::Duration};
 
-use crate::{stage::Load, support::Outcome};
+use crate::{people::Likeness, stage::Load, support::Outcome};
 
 /// The scenarios that can be asked for by name; `all` is every one of them but `mix`.
 pub const SCENARIOS: [&str; 13] = [
@@ -15,8 +15,9 @@ pub const SCENARIOS: [&str; 13] = [
 pub struct Arguments {
     pub scenarios: Vec<String>,
     pub users: usize,
-    /// Of each user.
+    /// Of each user, or of the median one.
     pub conversations: usize,
+    pub likeness: Likeness,
     /// In each conversation.
     pub messages: usize,
     /// Interleaved runs of what is compared.
@@ -47,6 +48,7 @@ impl Arguments {
             scenarios: Vec::new(),
             users: if quick { 1_000 } else { 10_000 },
             conversations: 200,
+            likeness: Likeness::Alike,
             messages: 1,
             runs: 5,
             duration: Duration::from_millis(if quick { 500 } else { 3_000 }),
@@ -68,6 +70,7 @@ impl Arguments {
                 "--bench" | "--quick" => {}
                 "--users" => arguments.users = value()?.parse()?,
                 "--conversations" => arguments.conversations = value()?.parse()?,
+                "--spread" => arguments.likeness = Likeness::Spread,
                 "--messages" => arguments.messages = value()?.parse()?,
                 "--runs" => arguments.runs = value()?.parse()?,
                 "--seconds" => arguments.duration = Duration::try_from_secs_f64(value()?.parse()?)?,
@@ -95,6 +98,12 @@ impl Arguments {
         }
         if arguments.conversations < 100 || arguments.users <= arguments.conversations {
             return Err("there must be 100 conversations, and more users than those".into());
+        }
+        let is_calls = |name: &String| name == "calls";
+        if arguments.likeness == Likeness::Spread && !arguments.scenarios.iter().all(is_calls) {
+            return Err(
+                "the users can differ in calls alone: the others delete equal parts".into(),
+            );
         }
         if arguments.runs == 0 || arguments.in_flight == 0 || arguments.messages == 0 {
             return Err("runs, calls in flight and messages cannot be 0".into());

@@ -50,6 +50,7 @@
 //! |---|---|---|
 //! | `--users` | 10000 | users of the data set |
 //! | `--conversations` | 200 | of each user |
+//! | `--spread` | | for `calls`: that is the median, the longest list is 1,000 times the shortest, and few users make most calls (Zipf) |
 //! | `--messages` | 1 | in each conversation |
 //! | `--runs` | 5 | interleaved runs of what is compared |
 //! | `--seconds` | 3 | of the service in each run, about; the others make as many calls |

@@ -5,7 +5,7 @@ use conversation_service::{
     proto::{ConversationId, DeleteConversationsRequest, SendMessageRequest, conversation_id},
 };
 use prost::{Message as _, bytes::Bytes};
-use rand::{SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 use ring::digest::{SHA256, digest};
 use uuid::Uuid;
 
@@ -16,25 +16,67 @@ pub const MOST: usize = 100;
 pub const SEND: &str = "/conversation.v1.MessageService/SendMessage";
 pub const DELETE: &str = "/conversation.v1.ConversationService/DeleteConversations";
 
-/// A circle of users, each of whom talks with the nearest on both sides.
+/// The users.
 #[derive(Debug, Clone)]
 pub struct People {
     /// How the users' names begin.
     pub name: String,
     pub users: usize,
-    /// Of each user.
+    /// Of each user, or of the median one.
     pub conversations: usize,
     /// In each conversation.
     pub messages: usize,
+    pub likeness: Likeness,
 }
+
+/// How much the users are like each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Likeness {
+    /// A circle, in which each talks with the nearest on both sides. Calls are of each as often.
+    Alike,
+    /// The lengths of lists are even on a logarithmic scale around the median, and the longest is [`SPREAD`] times the
+    /// shortest. Everybody talks with friends of their own. Calls are of few users: the second one makes half as many
+    /// as the first, the third one a third (Zipf).
+    Spread,
+}
+
+/// The longest list by the shortest, where lists differ.
+const SPREAD: f64 = 1_000.0;
 
 impl People {
     pub fn user(&self, number: usize) -> String {
         format!("{}-{:06}", self.name, number % self.users)
     }
 
+    /// How many conversations a user has.
+    pub fn conversations_of(&self, user: usize) -> usize {
+        match self.likeness {
+            Likeness::Alike => self.conversations,
+            Likeness::Spread => {
+                // The fractions of multiples of the golden ratio lie evenly, in no order.
+                let even = (user as f64 * 0.618_033_988_749_895).fract();
+                let length = self.conversations as f64 * SPREAD.powf(even - 0.5);
+                (length as usize).max(1)
+            }
+        }
+    }
+
+    /// The user of the next call.
+    pub fn draw(&self, random: &mut StdRng) -> usize {
+        match self.likeness {
+            Likeness::Alike => random.random_range(0..self.users),
+            Likeness::Spread => {
+                let rank = (self.users as f64).powf(random.random::<f64>());
+                (rank as usize - 1).min(self.users - 1)
+            }
+        }
+    }
+
     /// The other side of a user's conversation.
     pub fn friend(&self, user: usize, conversation: usize) -> String {
+        if self.likeness == Likeness::Spread {
+            return format!("{}~{conversation:05}", self.user(user));
+        }
         let distance = conversation / 2 + 1;
         self.user(if conversation.is_multiple_of(2) {
             user + distance
@@ -45,9 +87,17 @@ impl People {
 
     /// Everyone's first conversations, then everyone's second ones, and so on.
     pub fn pairs(&self) -> impl Iterator<Item = (String, String)> {
-        let distances = (0..self.conversations).step_by(2);
-        distances.flat_map(move |conversation| {
-            (0..self.users).map(move |user| (self.user(user), self.friend(user, conversation)))
+        // In a circle, every other one is a pair already.
+        let step = match self.likeness {
+            Likeness::Alike => 2,
+            Likeness::Spread => 1,
+        };
+        let most = (0..self.users).map(|user| self.conversations_of(user));
+        let conversations = (0..most.max().unwrap_or(0)).step_by(step);
+        conversations.flat_map(move |conversation| {
+            let users = 0..self.users;
+            let users = users.filter(move |user| conversation < self.conversations_of(*user));
+            users.map(move |user| (self.user(user), self.friend(user, conversation)))
         })
     }
 }

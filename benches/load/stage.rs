@@ -68,6 +68,7 @@ impl<'a> Stage<'a> {
             users: arguments.users,
             conversations: arguments.conversations,
             messages: arguments.messages,
+            likeness: arguments.likeness,
         };
         let baseline = arguments.baseline.as_ref();
         let baseline = baseline.map(|program| Service::start_program(program, &place.url, &[]));

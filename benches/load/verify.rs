@@ -25,7 +25,8 @@ pub async fn people(service: &Service, people: &People) -> Outcome<usize> {
     for number in 0..users {
         let number = number * people.users / users;
         let user_id = people.user(number);
-        let expected = people.conversations.min(PAGE);
+        let length = people.conversations_of(number);
+        let expected = length.min(PAGE);
         let list = conversations
             .list_conversations(ListConversationsRequest {
                 user_id: user_id.clone(),
@@ -52,7 +53,7 @@ pub async fn people(service: &Service, people: &People) -> Outcome<usize> {
             })
             .await?
             .into_inner();
-        if people.conversations <= PAGE {
+        if length <= PAGE {
             ensure(total.unread_count == unread, "the total of unread messages")?;
         }
         let history = messages

@@ -1,7 +1,7 @@
 //! The calls that people make most, each by itself: against the other build, and a page of a list against the
 //! best SQL by hand. All have their turns in each run.
 
-use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+use rand::{SeedableRng as _, rngs::StdRng};
 
 use super::mix::call;
 use crate::{
@@ -113,7 +113,7 @@ async fn read(
     random: &mut StdRng,
 ) -> Outcome<Sample> {
     let people = &stage.supply.people;
-    let users = (0..count).map(|_| people.user(random.random_range(0..people.users)));
+    let users = (0..count).map(|_| people.user(people.draw(random)));
     let users = users.collect();
     let before = Before::look(&stage.database, Vec::new()).await?;
     let times = direct.read_pages(users, callers).await?;

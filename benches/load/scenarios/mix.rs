@@ -208,9 +208,12 @@ impl Mix {
 
 /// A call of a random user, about a random conversation of theirs.
 pub fn call(name: &str, people: &People, random: &mut StdRng) -> Outcome<Call> {
-    let number = random.random_range(0..people.users);
+    let number = people.draw(random);
     let user_id = people.user(number);
-    let friend = people.friend(number, random.random_range(0..people.conversations));
+    let friend = people.friend(
+        number,
+        random.random_range(0..people.conversations_of(number)),
+    );
     let conversation_ids = vec![c2c(&friend)];
     let request_id = uuid::Uuid::from_u128(random.random()).to_string();
     Ok(match name {
