@@ -115,6 +115,9 @@ pub(in crate::store) enum Made {
     Earlier(QueryResult),
 }
 
+/// The outcome of one of several changes.
+pub(in crate::store) type Outcome = Result<Made, ChangeError>;
+
 /// Why a change was not made.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum ChangeError {
@@ -179,7 +182,7 @@ impl Changes {
             let mut made = run(vec![Arc::clone(&change)]).await?;
             made.pop().ok_or_else(missing)?
         };
-        match made {
+        match made? {
             Made::Now(revision, results) => Ok(change.recorded(revision, &results)?),
             Made::Earlier(row) => Ok(log::recorded_for(
                 &Row::of(entity::changes::Entity, &row),
@@ -188,13 +191,13 @@ impl Changes {
         }
     }
 
-    /// Makes changes, each all or nothing. No two are of one user.
+    /// Makes changes, each all or nothing. No two are of one user. If it fails as a whole, none of them is made.
     async fn make(
         &self,
         name: &'static str,
         kind: &OfRows,
         batch: &[Arc<Change>],
-    ) -> Result<Vec<Made>, ChangeError> {
+    ) -> Result<Vec<Outcome>, ChangeError> {
         let sorted = sorted(batch);
         let mut made = self
             .database
@@ -204,18 +207,24 @@ impl Changes {
         let left: Vec<_> = left
             .filter(|change| !made.contains_key(&change.origin.user))
             .collect();
+        let mut failed = None;
         if !left.is_empty() {
             let in_steps = || self.make_in_steps(&kind.form.steps, &left);
-            made.extend(self.database.retrying(name, in_steps).await?);
+            match self.database.retrying(name, in_steps).await {
+                Ok(in_steps) => made.extend(in_steps),
+                Err(error) if made.is_empty() => return Err(error),
+                Err(error) => failed = Some(error),
+            }
         }
-        let in_order = batch.iter().map(|change| {
-            let made = made.remove(&change.origin.user).ok_or_else(missing)?;
+        let outcomes = batch.iter().map(|change| {
+            let made = made.remove(&change.origin.user);
+            let made = made.ok_or_else(|| failed.clone().unwrap_or_else(|| missing().into()))?;
             if matches!(made, Made::Now(..)) {
                 self.database.metrics.changed(change.kind.name());
             }
             Ok(made)
         });
-        in_order.collect()
+        Ok(outcomes.collect())
     }
 
     /// Makes those changes that are one statement, alone or together.

@@ -3,7 +3,7 @@
 use std::{marker::PhantomData, sync::Arc};
 
 use super::{
-    Change, ChangeError, Made,
+    Change, ChangeError, Outcome,
     parameters::{Asked, Raised, Results, changes_shape, owned_shape, raised_shape},
 };
 use crate::store::{
@@ -65,7 +65,7 @@ pub(super) struct OfRows {
     /// The columns of the rows.
     pub(super) shape: Shape,
     /// The changes that wait to be made together.
-    pub(super) queue: Coalescer<Change, Made, ChangeError>,
+    pub(super) queue: Coalescer<Change, Outcome, ChangeError>,
 }
 
 /// The statements of a kind of change.
