@@ -105,7 +105,8 @@ async fn measure(
     per_connection: usize,
     silent: usize,
 ) -> Outcome<()> {
-    let limit = watchers.max(1).to_string();
+    // Beside them come those that do not read, and one that does.
+    let limit = (watchers + silent + 1).to_string();
     let limits = ["--max-watchers", &limit, "--max-watched-users", &limit];
     let service = Service::start(&place.url, &limits)?;
     let load = service.connect().await?;

@@ -1,8 +1,9 @@
 //! Databases on a Citus cluster that runs already, instead of PostgreSQL's.
 //!
 //! `TEST_CITUS_URLS` has the URLs of a superuser, separated by commas, the coordinator's first. All tests of
-//! PostgreSQL then run there, but for those that start a server of their own. Without it, they run on PostgreSQL
-//! alone, and the tests of distribution say that they are skipped.
+//! PostgreSQL then run there, but for those that start a server of their own, and those of what only one server has
+//! (`on_one_server!`). Without it, they run on PostgreSQL alone, and the tests of distribution say that they are
+//! skipped.
 //!
 //! A database takes seconds to make there: it is one on each server, and its tables are distributed. So a database
 //! of a test that only calls the service is emptied and used again. One process at a time uses the cluster.
