@@ -6,6 +6,7 @@
 //! here; `RENEW_STATEMENTS=yes cargo test --lib statements` writes them again. The plans of PostgreSQL depend on its data: `tests/it/statements` checks them with much data.
 
 mod built;
+mod layout;
 mod written;
 
 use super::{

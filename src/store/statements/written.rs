@@ -5,16 +5,12 @@ use std::fmt::Write as _;
 use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection};
 use sea_orm_migration::MigratorTrait as _;
 use serde_json::Value as Json;
-use sqlformat::{FormatOptions, Indent, QueryParams};
 
-use super::{Statements, built};
+use super::{Statements, built, layout::laid_out};
 use crate::{
     reference,
     store::database::{dialect::Dialect, migration::Migrator},
 };
-
-/// The longest line that a statement is broken into, about.
-const WIDTH: usize = 100;
 
 #[tokio::test]
 async fn sqlites_statements_and_plans_are_as_written() {
@@ -87,48 +83,7 @@ fn collect(name: &str, part: &Json, found: &mut Vec<(String, String)>) {
 }
 
 fn write_statement(written: &mut String, name: &str, sql: &str) {
-    let options = FormatOptions {
-        indent: Indent::Spaces(4),
-        max_inline_block: WIDTH,
-        max_inline_arguments: Some(WIDTH),
-        max_inline_top_level: Some(WIDTH),
-        ..FormatOptions::default()
-    };
-    let sql = sqlformat::format(sql, &QueryParams::None, &options);
-    let _ = writeln!(written, "\n-- {name}\n{};", filled(&sql));
-}
-
-/// The same with as many items of a list in a line as fit: the formatter gives each item a line of its own.
-fn filled(sql: &str) -> String {
-    let mut filled: Vec<String> = Vec::new();
-    for line in sql.lines() {
-        match filled.last_mut() {
-            Some(last) if last.trim() == "WITH" && line.trim_start().starts_with("ORDINALITY") => {
-                last.push(' ');
-                last.push_str(line.trim_start());
-            }
-            Some(last) if follows(last, line) => {
-                last.push(' ');
-                last.push_str(line.trim_start());
-            }
-            _ => filled.push(line.to_owned()),
-        }
-    }
-    filled.join("\n")
-}
-
-/// Whether two lines are items of one list that fit into one line.
-fn follows(last: &str, line: &str) -> bool {
-    let indent = |line: &str| line.len() - line.trim_start().len();
-    let count = |line: &str, part: &str| line.matches(part).count();
-    let is_whole = |line: &str| {
-        count(line, "(") == count(line, ")") && count(line, "CASE") == count(line, " END")
-    };
-    last.ends_with(',')
-        && indent(last) == indent(line)
-        && is_whole(last)
-        && is_whole(line)
-        && last.len() + line.trim_start().len() < WIDTH
+    let _ = writeln!(written, "\n-- {name}\n{};", laid_out(sql));
 }
 
 /// The steps by which SQLite carries a statement out, each with its depth. It knows nothing of the data.
