@@ -41,8 +41,7 @@ UPDATE members AS m SET (
     CASE WHEN takes THEN i.revision ELSE m.taken_by END,
     CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
     CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
-    CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
-    CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
+    CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END, m.stays_away,
     CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
     CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
   FROM (
@@ -108,7 +107,7 @@ FROM
             CASE
               WHEN m.appeared_before = 0 AND last <= m.joined_after THEN 4
               WHEN last <= hidden_before OR last <= m.joined_after THEN 2
-              WHEN away_before = 1 AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+              WHEN m.prev_stays_away = 1 AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
               WHEN LEAST(m.left_at, GREATEST(i.hide_through, i.clear_through)) < last THEN 3
               ELSE 1
             END,
@@ -122,8 +121,7 @@ FROM
           FROM (
             SELECT
               LEAST(m.left_at, i.head) AS last, m.taken_by = i.revision AS took,
-              CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
-              CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
+              CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before
           ) AS stood
         )
       END
@@ -155,8 +153,7 @@ UPDATE members AS m SET (
     CASE WHEN takes THEN i.revision ELSE m.taken_by END,
     CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
     CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
-    CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
-    CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
+    CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END, m.stays_away,
     CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
     CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
   FROM (
@@ -237,7 +234,7 @@ FROM
                 ELSE 6
               END
               WHEN last <= hidden_before OR last <= m.joined_after THEN 2
-              WHEN away_before = 1 AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+              WHEN m.prev_stays_away = 1 AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
               WHEN LEAST(m.left_at, GREATEST(i.hide_through, i.clear_through)) < last THEN 3
               ELSE 1
             END,
@@ -252,7 +249,6 @@ FROM
             SELECT
               LEAST(m.left_at, i.head) AS last, m.taken_by = i.revision AS took,
               CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
-              CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before,
               (
                 i.planned_at IS NULL
                 OR (
@@ -296,8 +292,7 @@ UPDATE members AS m SET (
     CASE WHEN takes THEN i.revision ELSE m.taken_by END,
     CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
     CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
-    CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
-    CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
+    CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END, m.stays_away,
     CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
     CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
   FROM (
@@ -385,7 +380,7 @@ FROM
                 ELSE 6
               END
               WHEN last <= hidden_before OR last <= m.joined_after THEN 2
-              WHEN away_before = 1 AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+              WHEN m.prev_stays_away = 1 AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
               WHEN LEAST(m.left_at, GREATEST(i.hide_through, i.clear_through)) < last THEN 3
               ELSE 1
             END,
@@ -400,7 +395,6 @@ FROM
             SELECT
               LEAST(m.left_at, i.head) AS last, m.taken_by = i.revision AS took,
               CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
-              CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before,
               (
                 i.planned_at IS NULL
                 OR (
@@ -587,22 +581,19 @@ FROM
     SELECT i.user_id, json_agg(
       CASE
         WHEN m.user_id IS NULL THEN '[3, 0, 0, 0, 0, 0, 0]'
-        ELSE json_build_array(
-          CASE
-            WHEN i.deletion IS NULL THEN 3
-            WHEN i.deletion > COALESCE(m.taken_by, 0)
-            AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
-            ELSE 2
-          END,
-          m.hidden_through, m.cleared_through,
-          CASE
-            WHEN i.deletion > COALESCE(m.taken_by, 0)
-            AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
-            ELSE 0
-          END,
-          CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END,
-          CASE WHEN m.changed_by = i.revision AND m.pinned_at IS NULL THEN 1 ELSE 0 END,
-          m.stays_away
+        ELSE (
+          SELECT json_build_array(
+            CASE WHEN i.deletion IS NULL THEN 3 WHEN is_back THEN 1 ELSE 2 END, m.hidden_through,
+            m.cleared_through, CASE WHEN is_back THEN 1 ELSE 0 END,
+            CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END,
+            CASE WHEN m.changed_by = i.revision AND m.pinned_at IS NULL THEN 1 ELSE 0 END,
+            m.stays_away
+          )
+          FROM (
+            SELECT
+              i.deletion > COALESCE(m.taken_by, 0)
+              AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) AS is_back
+          ) AS stands
         )
       END
       ORDER BY i.ord
@@ -1386,10 +1377,7 @@ FROM
 WHERE TRUE
 ON CONFLICT (conversation_key) DO UPDATE SET
   last_seq = conversations.last_seq + excluded.last_seq,
-  last_time = CASE
-    WHEN excluded.last_time > conversations.last_time THEN excluded.last_time
-    ELSE conversations.last_time
-  END
+  last_time = GREATEST(conversations.last_time, excluded.last_time)
 RETURNING conversation_key, canonical_id, last_seq, last_time, is_large;
 
 -- messages.history.newest

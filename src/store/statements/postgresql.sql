@@ -51,13 +51,7 @@ WHERE
   );
 
 -- deletions.delete.alone
-WITH input AS (
-  SELECT *
-  FROM
-    unnest($16::bytea[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[])
-    WITH ORDINALITY AS i(conversation_key, head, hide_through, clear_through, stays_away, ord)
-),
-raised AS (
+WITH raised AS (
   INSERT INTO users (user_id, revision)
   SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
   WHERE NOT EXISTS (SELECT 1 FROM changes WHERE user_id = $1 AND request_id = $2)
@@ -66,7 +60,10 @@ raised AS (
 ),
 targets AS MATERIALIZED (
   SELECT i.*, b.user_id, b.revision
-  FROM input AS i CROSS JOIN raised AS b
+  FROM
+    unnest($16::bytea[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[])
+    WITH ORDINALITY AS i(conversation_key, head, hide_through, clear_through, stays_away, ord)
+    CROSS JOIN raised AS b
   ORDER BY i.conversation_key
 ),
 applied AS (
@@ -82,8 +79,7 @@ applied AS (
       CASE WHEN takes THEN i.revision ELSE m.taken_by END,
       CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
       CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
-      CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
-      CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
+      CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END, m.stays_away,
       CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
       CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
     FROM (
@@ -113,7 +109,7 @@ applied AS (
       CASE
         WHEN m.appeared_before = 0 AND last <= m.joined_after THEN 4
         WHEN last <= hidden_before OR last <= m.joined_after THEN 2
-        WHEN away_before = 1 AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+        WHEN m.prev_stays_away = 1 AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
         WHEN LEAST(m.left_at, GREATEST(i.hide_through, i.clear_through)) < last THEN 3
         ELSE 1
       END,
@@ -126,8 +122,7 @@ applied AS (
     FROM (
       SELECT
         LEAST(m.left_at, i.head) AS last, m.taken_by = i.revision AS took,
-        CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
-        CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
+        CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before
     ) AS stood
   ) AS result
 )
@@ -140,7 +135,7 @@ SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revis
     json_agg(COALESCE(a.result, '[4, 0, 0, 0, 0, null, null, null, null, 0, null]') ORDER BY i.ord)::text,
     '[]'
   )
-  FROM input AS i LEFT JOIN applied AS a USING (ord)
+  FROM targets AS i LEFT JOIN applied AS a USING (ord)
 )
 FROM raised AS b
 RETURNING user_id, revision, results;
@@ -158,8 +153,7 @@ UPDATE members AS m SET (
     CASE WHEN takes THEN i.revision ELSE m.taken_by END,
     CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
     CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
-    CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
-    CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
+    CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END, m.stays_away,
     CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
     CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
   FROM (
@@ -222,7 +216,7 @@ FROM
             CASE
               WHEN m.appeared_before = 0 AND last <= m.joined_after THEN 4
               WHEN last <= hidden_before OR last <= m.joined_after THEN 2
-              WHEN away_before = 1 AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+              WHEN m.prev_stays_away = 1 AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
               WHEN LEAST(m.left_at, GREATEST(i.hide_through, i.clear_through)) < last THEN 3
               ELSE 1
             END,
@@ -236,8 +230,7 @@ FROM
           FROM (
             SELECT
               LEAST(m.left_at, i.head) AS last, m.taken_by = i.revision AS took,
-              CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
-              CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
+              CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before
           ) AS stood
         )
       END
@@ -267,12 +260,6 @@ WITH asked AS (
     erasable_from, unlists, undoes, conversations, detail, caller, kept_until, ord
   )
 ),
-input AS (
-  SELECT *
-  FROM
-    unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[], $19::bigint[], $20::bigint[], $21::bigint[])
-    WITH ORDINALITY AS i(user_id, conversation_key, head, hide_through, clear_through, stays_away, ord)
-),
 raised AS (
   INSERT INTO users (user_id, revision)
   SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
@@ -284,7 +271,10 @@ raised AS (
 ),
 targets AS MATERIALIZED (
   SELECT i.*, b.revision
-  FROM input AS i JOIN raised AS b ON b.user_id = i.user_id
+  FROM
+    unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[], $19::bigint[], $20::bigint[], $21::bigint[])
+    WITH ORDINALITY AS i(user_id, conversation_key, head, hide_through, clear_through, stays_away, ord)
+    JOIN raised AS b ON b.user_id = i.user_id
   WHERE (SELECT COUNT(*) FROM raised) > 0
   ORDER BY i.user_id, i.conversation_key
 ),
@@ -301,8 +291,7 @@ applied AS (
       CASE WHEN takes THEN i.revision ELSE m.taken_by END,
       CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
       CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
-      CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
-      CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
+      CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END, m.stays_away,
       CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
       CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
     FROM (
@@ -332,7 +321,7 @@ applied AS (
       CASE
         WHEN m.appeared_before = 0 AND last <= m.joined_after THEN 4
         WHEN last <= hidden_before OR last <= m.joined_after THEN 2
-        WHEN away_before = 1 AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+        WHEN m.prev_stays_away = 1 AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
         WHEN LEAST(m.left_at, GREATEST(i.hide_through, i.clear_through)) < last THEN 3
         ELSE 1
       END,
@@ -345,8 +334,7 @@ applied AS (
     FROM (
       SELECT
         LEAST(m.left_at, i.head) AS last, m.taken_by = i.revision AS took,
-        CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
-        CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
+        CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before
     ) AS stood
   ) AS result
 ),
@@ -354,7 +342,7 @@ made AS (
   SELECT
     i.user_id,
     json_agg(COALESCE(a.result, '[4, 0, 0, 0, 0, null, null, null, null, 0, null]') ORDER BY i.ord)::text AS results
-  FROM input AS i LEFT JOIN applied AS a USING (ord)
+  FROM targets AS i LEFT JOIN applied AS a USING (ord)
   GROUP BY i.user_id
 )
 INSERT INTO changes (
@@ -381,8 +369,7 @@ UPDATE members AS m SET (
     CASE WHEN takes THEN i.revision ELSE m.taken_by END,
     CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
     CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
-    CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
-    CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
+    CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END, m.stays_away,
     CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
     CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
   FROM (
@@ -460,7 +447,7 @@ FROM
                 ELSE 6
               END
               WHEN last <= hidden_before OR last <= m.joined_after THEN 2
-              WHEN away_before = 1 AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+              WHEN m.prev_stays_away = 1 AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
               WHEN LEAST(m.left_at, GREATEST(i.hide_through, i.clear_through)) < last THEN 3
               ELSE 1
             END,
@@ -475,7 +462,6 @@ FROM
             SELECT
               LEAST(m.left_at, i.head) AS last, m.taken_by = i.revision AS took,
               CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
-              CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before,
               (
                 i.planned_at IS NULL
                 OR (
@@ -518,8 +504,7 @@ UPDATE members AS m SET (
     CASE WHEN takes THEN i.revision ELSE m.taken_by END,
     CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
     CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
-    CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
-    CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
+    CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END, m.stays_away,
     CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
     CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
   FROM (
@@ -604,7 +589,7 @@ FROM
                 ELSE 6
               END
               WHEN last <= hidden_before OR last <= m.joined_after THEN 2
-              WHEN away_before = 1 AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+              WHEN m.prev_stays_away = 1 AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
               WHEN LEAST(m.left_at, GREATEST(i.hide_through, i.clear_through)) < last THEN 3
               ELSE 1
             END,
@@ -619,7 +604,6 @@ FROM
             SELECT
               LEAST(m.left_at, i.head) AS last, m.taken_by = i.revision AS took,
               CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
-              CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before,
               (
                 i.planned_at IS NULL
                 OR (
@@ -730,29 +714,27 @@ FROM
 WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
 
 -- deletions.restore.alone
-WITH input AS (
-  SELECT *
-  FROM unnest(
-    $16::bytea[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[], $21::bigint[],
-    $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[], $26::bigint[], $27::bytea[]
-  ) WITH ORDINALITY AS i(
-    conversation_key, deletion, recorded, hidden_before, cleared_before, pinned_before,
-    taken_before, away_before, head, muted_before, marks_before, data_before, ord
-  )
-),
-raised AS (
+WITH raised AS (
   INSERT INTO users (user_id, revision)
   SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
   WHERE
     NOT EXISTS (SELECT 1 FROM changes WHERE user_id = $1 AND request_id = $2)
-    AND (SELECT COUNT(*) FROM members WHERE user_id = $1 AND pinned_at IS NOT NULL) + (SELECT COUNT(*) FROM input) <= $28
+    AND (SELECT COUNT(*) FROM members WHERE user_id = $1 AND pinned_at IS NOT NULL) + cardinality($16) <= $28
   ON CONFLICT (user_id) DO UPDATE SET revision = GREATEST(users.revision + 1, excluded.revision)
   WHERE users.revision = (SELECT revision FROM users WHERE user_id = $1)
   RETURNING user_id, revision
 ),
 targets AS MATERIALIZED (
   SELECT i.*, b.user_id, b.revision
-  FROM input AS i CROSS JOIN raised AS b
+  FROM
+    unnest(
+      $16::bytea[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[], $21::bigint[],
+      $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[], $26::bigint[], $27::bytea[]
+    ) WITH ORDINALITY AS i(
+      conversation_key, deletion, recorded, hidden_before, cleared_before, pinned_before,
+      taken_before, away_before, head, muted_before, marks_before, data_before, ord
+    )
+    CROSS JOIN raised AS b
   ORDER BY i.conversation_key
 ),
 applied AS (
@@ -801,21 +783,18 @@ applied AS (
   )
   FROM targets AS i
   WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
-  RETURNING i.ord, json_build_array(
-    CASE
-      WHEN i.deletion IS NULL THEN 3
-      WHEN i.deletion > COALESCE(m.taken_by, 0)
-      AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
-      ELSE 2
-    END,
-    m.hidden_through, m.cleared_through,
-    CASE
-      WHEN i.deletion > COALESCE(m.taken_by, 0)
-      AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
-      ELSE 0
-    END,
-    CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END,
-    CASE WHEN m.changed_by = i.revision AND m.pinned_at IS NULL THEN 1 ELSE 0 END, m.stays_away
+  RETURNING i.ord, (
+    SELECT json_build_array(
+      CASE WHEN i.deletion IS NULL THEN 3 WHEN is_back THEN 1 ELSE 2 END, m.hidden_through,
+      m.cleared_through, CASE WHEN is_back THEN 1 ELSE 0 END,
+      CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END,
+      CASE WHEN m.changed_by = i.revision AND m.pinned_at IS NULL THEN 1 ELSE 0 END, m.stays_away
+    )
+    FROM (
+      SELECT
+        i.deletion > COALESCE(m.taken_by, 0)
+        AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) AS is_back
+    ) AS stands
   ) AS result
 )
 INSERT INTO changes (
@@ -824,7 +803,7 @@ INSERT INTO changes (
 )
 SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision, (
   SELECT COALESCE(json_agg(COALESCE(a.result, '[3, 0, 0, 0, 0, 0, 0]') ORDER BY i.ord)::text, '[]')
-  FROM input AS i LEFT JOIN applied AS a USING (ord)
+  FROM targets AS i LEFT JOIN applied AS a USING (ord)
 )
 FROM raised AS b
 RETURNING user_id, revision, results;
@@ -910,22 +889,19 @@ FROM
     SELECT i.user_id, json_agg(
       CASE
         WHEN m.user_id IS NULL THEN '[3, 0, 0, 0, 0, 0, 0]'
-        ELSE json_build_array(
-          CASE
-            WHEN i.deletion IS NULL THEN 3
-            WHEN i.deletion > COALESCE(m.taken_by, 0)
-            AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
-            ELSE 2
-          END,
-          m.hidden_through, m.cleared_through,
-          CASE
-            WHEN i.deletion > COALESCE(m.taken_by, 0)
-            AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
-            ELSE 0
-          END,
-          CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END,
-          CASE WHEN m.changed_by = i.revision AND m.pinned_at IS NULL THEN 1 ELSE 0 END,
-          m.stays_away
+        ELSE (
+          SELECT json_build_array(
+            CASE WHEN i.deletion IS NULL THEN 3 WHEN is_back THEN 1 ELSE 2 END, m.hidden_through,
+            m.cleared_through, CASE WHEN is_back THEN 1 ELSE 0 END,
+            CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END,
+            CASE WHEN m.changed_by = i.revision AND m.pinned_at IS NULL THEN 1 ELSE 0 END,
+            m.stays_away
+          )
+          FROM (
+            SELECT
+              i.deletion > COALESCE(m.taken_by, 0)
+              AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) AS is_back
+          ) AS stands
         )
       END
       ORDER BY i.ord
@@ -946,11 +922,7 @@ FROM
 RETURNING user_id, revision, results;
 
 -- deletions.show.alone
-WITH input AS (
-  SELECT *
-  FROM unnest($16::bytea[], $17::bigint[]) WITH ORDINALITY AS i(conversation_key, head, ord)
-),
-raised AS (
+WITH raised AS (
   INSERT INTO users (user_id, revision)
   SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
   WHERE NOT EXISTS (SELECT 1 FROM changes WHERE user_id = $1 AND request_id = $2)
@@ -959,7 +931,9 @@ raised AS (
 ),
 targets AS MATERIALIZED (
   SELECT i.*, b.user_id, b.revision
-  FROM input AS i CROSS JOIN raised AS b
+  FROM
+    unnest($16::bytea[], $17::bigint[]) WITH ORDINALITY AS i(conversation_key, head, ord)
+    CROSS JOIN raised AS b
   ORDER BY i.conversation_key
 ),
 applied AS (
@@ -999,7 +973,7 @@ INSERT INTO changes (
 )
 SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision, (
   SELECT COALESCE(json_agg(COALESCE(a.result, '[3, 0, 0, 0]') ORDER BY i.ord)::text, '[]')
-  FROM input AS i LEFT JOIN applied AS a USING (ord)
+  FROM targets AS i LEFT JOIN applied AS a USING (ord)
 )
 FROM raised AS b
 RETURNING user_id, revision, results;
@@ -1086,12 +1060,6 @@ WITH asked AS (
     erasable_from, unlists, undoes, conversations, detail, caller, kept_until, ord
   )
 ),
-input AS (
-  SELECT *
-  FROM
-    unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[])
-    WITH ORDINALITY AS i(user_id, conversation_key, head, ord)
-),
 raised AS (
   INSERT INTO users (user_id, revision)
   SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
@@ -1103,7 +1071,10 @@ raised AS (
 ),
 targets AS MATERIALIZED (
   SELECT i.*, b.revision
-  FROM input AS i JOIN raised AS b ON b.user_id = i.user_id
+  FROM
+    unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[])
+    WITH ORDINALITY AS i(user_id, conversation_key, head, ord)
+    JOIN raised AS b ON b.user_id = i.user_id
   WHERE (SELECT COUNT(*) FROM raised) > 0
   ORDER BY i.user_id, i.conversation_key
 ),
@@ -1140,7 +1111,7 @@ applied AS (
 ),
 made AS (
   SELECT i.user_id, json_agg(COALESCE(a.result, '[3, 0, 0, 0]') ORDER BY i.ord)::text AS results
-  FROM input AS i LEFT JOIN applied AS a USING (ord)
+  FROM targets AS i LEFT JOIN applied AS a USING (ord)
   GROUP BY i.user_id
 )
 INSERT INTO changes (
@@ -2217,10 +2188,7 @@ FROM
 WHERE TRUE
 ORDER BY i.user_id, i.conversation_key
 ON CONFLICT (user_id, conversation_key) DO UPDATE SET
-  read_through = CASE
-    WHEN excluded.read_through > members.read_through THEN excluded.read_through
-    ELSE members.read_through
-  END,
+  read_through = GREATEST(members.read_through, excluded.read_through),
   stays_away = CASE WHEN excluded.read_through > 0 THEN 0 ELSE members.stays_away END,
   unlisted_through = CASE
     WHEN members.stays_away = 1
@@ -2273,10 +2241,7 @@ raised AS (
   ORDER BY conversation_key
   ON CONFLICT (conversation_key) DO UPDATE SET
     last_seq = conversations.last_seq + excluded.last_seq,
-    last_time = CASE
-      WHEN excluded.last_time > conversations.last_time THEN excluded.last_time
-      ELSE conversations.last_time
-    END
+    last_time = GREATEST(conversations.last_time, excluded.last_time)
   WHERE
     conversations.canonical_id = excluded.canonical_id
     AND conversations.last_seq = (SELECT c.last_seq FROM conversations AS c WHERE c.conversation_key = excluded.conversation_key)
@@ -2309,10 +2274,7 @@ arrived AS (
     LEFT JOIN placed AS own ON own.number = i.own
   ORDER BY i.user_id, i.conversation_key
   ON CONFLICT (user_id, conversation_key) DO UPDATE SET
-    read_through = CASE
-      WHEN excluded.read_through > members.read_through THEN excluded.read_through
-      ELSE members.read_through
-    END,
+    read_through = GREATEST(members.read_through, excluded.read_through),
     stays_away = CASE WHEN excluded.read_through > 0 THEN 0 ELSE members.stays_away END,
     unlisted_through = CASE
       WHEN members.stays_away = 1
@@ -2405,10 +2367,7 @@ raised AS (
   ORDER BY conversation_key
   ON CONFLICT (conversation_key) DO UPDATE SET
     last_seq = conversations.last_seq + excluded.last_seq,
-    last_time = CASE
-      WHEN excluded.last_time > conversations.last_time THEN excluded.last_time
-      ELSE conversations.last_time
-    END
+    last_time = GREATEST(conversations.last_time, excluded.last_time)
   RETURNING conversation_key, canonical_id, last_seq, last_time, is_large, membership_changes
 ),
 placed AS (
@@ -2502,11 +2461,7 @@ WHERE TRUE
 ON CONFLICT (conversation_key, sender_user_id, client_message_id) DO NOTHING;
 
 -- settings.custom_data.alone
-WITH input AS (
-  SELECT *
-  FROM unnest($16::bytea[], $17::bytea[]) WITH ORDINALITY AS i(conversation_key, custom_data, ord)
-),
-raised AS (
+WITH raised AS (
   INSERT INTO users (user_id, revision)
   SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
   WHERE NOT EXISTS (SELECT 1 FROM changes WHERE user_id = $1 AND request_id = $2)
@@ -2515,7 +2470,9 @@ raised AS (
 ),
 targets AS MATERIALIZED (
   SELECT i.*, b.user_id, b.revision
-  FROM input AS i CROSS JOIN raised AS b
+  FROM
+    unnest($16::bytea[], $17::bytea[]) WITH ORDINALITY AS i(conversation_key, custom_data, ord)
+    CROSS JOIN raised AS b
   ORDER BY i.conversation_key
 ),
 applied AS (
@@ -2532,7 +2489,7 @@ INSERT INTO changes (
 )
 SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision, (
   SELECT COALESCE(json_agg(COALESCE(a.result, '[3]') ORDER BY i.ord)::text, '[]')
-  FROM input AS i LEFT JOIN applied AS a USING (ord)
+  FROM targets AS i LEFT JOIN applied AS a USING (ord)
 )
 FROM raised AS b
 RETURNING user_id, revision, results;
@@ -2598,12 +2555,6 @@ WITH asked AS (
     erasable_from, unlists, undoes, conversations, detail, caller, kept_until, ord
   )
 ),
-input AS (
-  SELECT *
-  FROM
-    unnest($16::text[] COLLATE "C", $17::bytea[], $18::bytea[])
-    WITH ORDINALITY AS i(user_id, conversation_key, custom_data, ord)
-),
 raised AS (
   INSERT INTO users (user_id, revision)
   SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
@@ -2615,7 +2566,10 @@ raised AS (
 ),
 targets AS MATERIALIZED (
   SELECT i.*, b.revision
-  FROM input AS i JOIN raised AS b ON b.user_id = i.user_id
+  FROM
+    unnest($16::text[] COLLATE "C", $17::bytea[], $18::bytea[])
+    WITH ORDINALITY AS i(user_id, conversation_key, custom_data, ord)
+    JOIN raised AS b ON b.user_id = i.user_id
   WHERE (SELECT COUNT(*) FROM raised) > 0
   ORDER BY i.user_id, i.conversation_key
 ),
@@ -2629,7 +2583,7 @@ applied AS (
 ),
 made AS (
   SELECT i.user_id, json_agg(COALESCE(a.result, '[3]') ORDER BY i.ord)::text AS results
-  FROM input AS i LEFT JOIN applied AS a USING (ord)
+  FROM targets AS i LEFT JOIN applied AS a USING (ord)
   GROUP BY i.user_id
 )
 INSERT INTO changes (
@@ -2644,13 +2598,7 @@ FROM asked AS q JOIN raised AS b ON b.user_id = q.user_id LEFT JOIN made AS r ON
 RETURNING user_id, revision, results;
 
 -- settings.mark.alone
-WITH input AS (
-  SELECT *
-  FROM
-    unnest($16::bytea[], $17::bigint[], $18::bigint[])
-    WITH ORDINALITY AS i(conversation_key, added, removed, ord)
-),
-raised AS (
+WITH raised AS (
   INSERT INTO users (user_id, revision)
   SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
   WHERE NOT EXISTS (SELECT 1 FROM changes WHERE user_id = $1 AND request_id = $2)
@@ -2659,7 +2607,10 @@ raised AS (
 ),
 targets AS MATERIALIZED (
   SELECT i.*, b.user_id, b.revision
-  FROM input AS i CROSS JOIN raised AS b
+  FROM
+    unnest($16::bytea[], $17::bigint[], $18::bigint[])
+    WITH ORDINALITY AS i(conversation_key, added, removed, ord)
+    CROSS JOIN raised AS b
   ORDER BY i.conversation_key
 ),
 applied AS (
@@ -2679,7 +2630,7 @@ INSERT INTO changes (
 )
 SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision, (
   SELECT COALESCE(json_agg(COALESCE(a.result, '[3, 0]') ORDER BY i.ord)::text, '[]')
-  FROM input AS i LEFT JOIN applied AS a USING (ord)
+  FROM targets AS i LEFT JOIN applied AS a USING (ord)
 )
 FROM raised AS b
 RETURNING user_id, revision, results;
@@ -2748,12 +2699,6 @@ WITH asked AS (
     erasable_from, unlists, undoes, conversations, detail, caller, kept_until, ord
   )
 ),
-input AS (
-  SELECT *
-  FROM
-    unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[], $19::bigint[])
-    WITH ORDINALITY AS i(user_id, conversation_key, added, removed, ord)
-),
 raised AS (
   INSERT INTO users (user_id, revision)
   SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
@@ -2765,7 +2710,10 @@ raised AS (
 ),
 targets AS MATERIALIZED (
   SELECT i.*, b.revision
-  FROM input AS i JOIN raised AS b ON b.user_id = i.user_id
+  FROM
+    unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[], $19::bigint[])
+    WITH ORDINALITY AS i(user_id, conversation_key, added, removed, ord)
+    JOIN raised AS b ON b.user_id = i.user_id
   WHERE (SELECT COUNT(*) FROM raised) > 0
   ORDER BY i.user_id, i.conversation_key
 ),
@@ -2782,7 +2730,7 @@ applied AS (
 ),
 made AS (
   SELECT i.user_id, json_agg(COALESCE(a.result, '[3, 0]') ORDER BY i.ord)::text AS results
-  FROM input AS i LEFT JOIN applied AS a USING (ord)
+  FROM targets AS i LEFT JOIN applied AS a USING (ord)
   GROUP BY i.user_id
 )
 INSERT INTO changes (
@@ -2797,11 +2745,7 @@ FROM asked AS q JOIN raised AS b ON b.user_id = q.user_id LEFT JOIN made AS r ON
 RETURNING user_id, revision, results;
 
 -- settings.mute.alone
-WITH input AS (
-  SELECT *
-  FROM unnest($16::bytea[], $17::bigint[]) WITH ORDINALITY AS i(conversation_key, muted, ord)
-),
-raised AS (
+WITH raised AS (
   INSERT INTO users (user_id, revision)
   SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
   WHERE NOT EXISTS (SELECT 1 FROM changes WHERE user_id = $1 AND request_id = $2)
@@ -2810,7 +2754,9 @@ raised AS (
 ),
 targets AS MATERIALIZED (
   SELECT i.*, b.user_id, b.revision
-  FROM input AS i CROSS JOIN raised AS b
+  FROM
+    unnest($16::bytea[], $17::bigint[]) WITH ORDINALITY AS i(conversation_key, muted, ord)
+    CROSS JOIN raised AS b
   ORDER BY i.conversation_key
 ),
 applied AS (
@@ -2827,7 +2773,7 @@ INSERT INTO changes (
 )
 SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision, (
   SELECT COALESCE(json_agg(COALESCE(a.result, '[3]') ORDER BY i.ord)::text, '[]')
-  FROM input AS i LEFT JOIN applied AS a USING (ord)
+  FROM targets AS i LEFT JOIN applied AS a USING (ord)
 )
 FROM raised AS b
 RETURNING user_id, revision, results;
@@ -2893,12 +2839,6 @@ WITH asked AS (
     erasable_from, unlists, undoes, conversations, detail, caller, kept_until, ord
   )
 ),
-input AS (
-  SELECT *
-  FROM
-    unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[])
-    WITH ORDINALITY AS i(user_id, conversation_key, muted, ord)
-),
 raised AS (
   INSERT INTO users (user_id, revision)
   SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
@@ -2910,7 +2850,10 @@ raised AS (
 ),
 targets AS MATERIALIZED (
   SELECT i.*, b.revision
-  FROM input AS i JOIN raised AS b ON b.user_id = i.user_id
+  FROM
+    unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[])
+    WITH ORDINALITY AS i(user_id, conversation_key, muted, ord)
+    JOIN raised AS b ON b.user_id = i.user_id
   WHERE (SELECT COUNT(*) FROM raised) > 0
   ORDER BY i.user_id, i.conversation_key
 ),
@@ -2924,7 +2867,7 @@ applied AS (
 ),
 made AS (
   SELECT i.user_id, json_agg(COALESCE(a.result, '[3]') ORDER BY i.ord)::text AS results
-  FROM input AS i LEFT JOIN applied AS a USING (ord)
+  FROM targets AS i LEFT JOIN applied AS a USING (ord)
   GROUP BY i.user_id
 )
 INSERT INTO changes (
@@ -2939,23 +2882,21 @@ FROM asked AS q JOIN raised AS b ON b.user_id = q.user_id LEFT JOIN made AS r ON
 RETURNING user_id, revision, results;
 
 -- settings.pin.alone
-WITH input AS (
-  SELECT *
-  FROM unnest($16::bytea[], $17::bigint[]) WITH ORDINALITY AS i(conversation_key, position, ord)
-),
-raised AS (
+WITH raised AS (
   INSERT INTO users (user_id, revision)
   SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
   WHERE
     NOT EXISTS (SELECT 1 FROM changes WHERE user_id = $1 AND request_id = $2)
-    AND (SELECT COUNT(*) FROM members WHERE user_id = $1 AND pinned_at IS NOT NULL) + (SELECT COUNT(*) FROM input) <= $18
+    AND (SELECT COUNT(*) FROM members WHERE user_id = $1 AND pinned_at IS NOT NULL) + cardinality($16) <= $18
   ON CONFLICT (user_id) DO UPDATE SET revision = GREATEST(users.revision + 1, excluded.revision)
   WHERE users.revision = (SELECT revision FROM users WHERE user_id = $1)
   RETURNING user_id, revision
 ),
 targets AS MATERIALIZED (
   SELECT i.*, b.user_id, b.revision
-  FROM input AS i CROSS JOIN raised AS b
+  FROM
+    unnest($16::bytea[], $17::bigint[]) WITH ORDINALITY AS i(conversation_key, position, ord)
+    CROSS JOIN raised AS b
   ORDER BY i.conversation_key
 ),
 applied AS (
@@ -2994,7 +2935,7 @@ INSERT INTO changes (
 )
 SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision, (
   SELECT COALESCE(json_agg(COALESCE(a.result, '[3]') ORDER BY i.ord)::text, '[]')
-  FROM input AS i LEFT JOIN applied AS a USING (ord)
+  FROM targets AS i LEFT JOIN applied AS a USING (ord)
 )
 FROM raised AS b
 RETURNING user_id, revision, results;
@@ -3071,11 +3012,7 @@ FROM
 RETURNING user_id, revision, results;
 
 -- settings.read.alone
-WITH input AS (
-  SELECT *
-  FROM unnest($16::bytea[], $17::bigint[]) WITH ORDINALITY AS i(conversation_key, position, ord)
-),
-raised AS (
+WITH raised AS (
   INSERT INTO users (user_id, revision)
   SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
   WHERE NOT EXISTS (SELECT 1 FROM changes WHERE user_id = $1 AND request_id = $2)
@@ -3084,7 +3021,9 @@ raised AS (
 ),
 targets AS MATERIALIZED (
   SELECT i.*, b.user_id, b.revision
-  FROM input AS i CROSS JOIN raised AS b
+  FROM
+    unnest($16::bytea[], $17::bigint[]) WITH ORDINALITY AS i(conversation_key, position, ord)
+    CROSS JOIN raised AS b
   ORDER BY i.conversation_key
 ),
 applied AS (
@@ -3109,7 +3048,7 @@ INSERT INTO changes (
 )
 SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision, (
   SELECT COALESCE(json_agg(COALESCE(a.result, '[3, 0]') ORDER BY i.ord)::text, '[]')
-  FROM input AS i LEFT JOIN applied AS a USING (ord)
+  FROM targets AS i LEFT JOIN applied AS a USING (ord)
 )
 FROM raised AS b
 RETURNING user_id, revision, results;
@@ -3181,12 +3120,6 @@ WITH asked AS (
     erasable_from, unlists, undoes, conversations, detail, caller, kept_until, ord
   )
 ),
-input AS (
-  SELECT *
-  FROM
-    unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[])
-    WITH ORDINALITY AS i(user_id, conversation_key, position, ord)
-),
 raised AS (
   INSERT INTO users (user_id, revision)
   SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
@@ -3198,7 +3131,10 @@ raised AS (
 ),
 targets AS MATERIALIZED (
   SELECT i.*, b.revision
-  FROM input AS i JOIN raised AS b ON b.user_id = i.user_id
+  FROM
+    unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[])
+    WITH ORDINALITY AS i(user_id, conversation_key, position, ord)
+    JOIN raised AS b ON b.user_id = i.user_id
   WHERE (SELECT COUNT(*) FROM raised) > 0
   ORDER BY i.user_id, i.conversation_key
 ),
@@ -3220,7 +3156,7 @@ applied AS (
 ),
 made AS (
   SELECT i.user_id, json_agg(COALESCE(a.result, '[3, 0]') ORDER BY i.ord)::text AS results
-  FROM input AS i LEFT JOIN applied AS a USING (ord)
+  FROM targets AS i LEFT JOIN applied AS a USING (ord)
   GROUP BY i.user_id
 )
 INSERT INTO changes (
@@ -3235,11 +3171,7 @@ FROM asked AS q JOIN raised AS b ON b.user_id = q.user_id LEFT JOIN made AS r ON
 RETURNING user_id, revision, results;
 
 -- settings.unpin.alone
-WITH input AS (
-  SELECT *
-  FROM unnest($16::bytea[], $17::bigint[]) WITH ORDINALITY AS i(conversation_key, position, ord)
-),
-raised AS (
+WITH raised AS (
   INSERT INTO users (user_id, revision)
   SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
   WHERE NOT EXISTS (SELECT 1 FROM changes WHERE user_id = $1 AND request_id = $2)
@@ -3248,7 +3180,9 @@ raised AS (
 ),
 targets AS MATERIALIZED (
   SELECT i.*, b.user_id, b.revision
-  FROM input AS i CROSS JOIN raised AS b
+  FROM
+    unnest($16::bytea[], $17::bigint[]) WITH ORDINALITY AS i(conversation_key, position, ord)
+    CROSS JOIN raised AS b
   ORDER BY i.conversation_key
 ),
 applied AS (
@@ -3275,7 +3209,7 @@ INSERT INTO changes (
 )
 SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision, (
   SELECT COALESCE(json_agg(COALESCE(a.result, '[3]') ORDER BY i.ord)::text, '[]')
-  FROM input AS i LEFT JOIN applied AS a USING (ord)
+  FROM targets AS i LEFT JOIN applied AS a USING (ord)
 )
 FROM raised AS b
 RETURNING user_id, revision, results;
@@ -3351,12 +3285,6 @@ WITH asked AS (
     erasable_from, unlists, undoes, conversations, detail, caller, kept_until, ord
   )
 ),
-input AS (
-  SELECT *
-  FROM
-    unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[])
-    WITH ORDINALITY AS i(user_id, conversation_key, position, ord)
-),
 raised AS (
   INSERT INTO users (user_id, revision)
   SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
@@ -3368,7 +3296,10 @@ raised AS (
 ),
 targets AS MATERIALIZED (
   SELECT i.*, b.revision
-  FROM input AS i JOIN raised AS b ON b.user_id = i.user_id
+  FROM
+    unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[])
+    WITH ORDINALITY AS i(user_id, conversation_key, position, ord)
+    JOIN raised AS b ON b.user_id = i.user_id
   WHERE (SELECT COUNT(*) FROM raised) > 0
   ORDER BY i.user_id, i.conversation_key
 ),
@@ -3392,7 +3323,7 @@ applied AS (
 ),
 made AS (
   SELECT i.user_id, json_agg(COALESCE(a.result, '[3]') ORDER BY i.ord)::text AS results
-  FROM input AS i LEFT JOIN applied AS a USING (ord)
+  FROM targets AS i LEFT JOIN applied AS a USING (ord)
   GROUP BY i.user_id
 )
 INSERT INTO changes (

@@ -88,8 +88,7 @@ UPDATE members AS m SET (
     CASE WHEN takes THEN i.revision ELSE m.taken_by END,
     CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
     CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
-    CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
-    CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
+    CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END, m.stays_away,
     CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
     CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
   FROM (
@@ -161,7 +160,7 @@ FROM (
             CASE
               WHEN m.appeared_before = 0 AND last <= m.joined_after THEN 4
               WHEN last <= hidden_before OR last <= m.joined_after THEN 2
-              WHEN away_before = 1 AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+              WHEN m.prev_stays_away = 1 AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
               WHEN (
                 CASE
                   WHEN m.left_at < MAX(i.hide_through, i.clear_through) THEN m.left_at
@@ -181,8 +180,7 @@ FROM (
             SELECT
               (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
               m.taken_by = i.revision AS took,
-              CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
-              CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before
+              CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before
           ) AS stood
         )
       END
@@ -225,8 +223,7 @@ UPDATE members AS m SET (
     CASE WHEN takes THEN i.revision ELSE m.taken_by END,
     CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
     CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
-    CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
-    CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
+    CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END, m.stays_away,
     CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
     CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
   FROM (
@@ -313,7 +310,7 @@ FROM (
                 ELSE 6
               END
               WHEN last <= hidden_before OR last <= m.joined_after THEN 2
-              WHEN away_before = 1 AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+              WHEN m.prev_stays_away = 1 AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
               WHEN (
                 CASE
                   WHEN m.left_at < MAX(i.hide_through, i.clear_through) THEN m.left_at
@@ -334,7 +331,6 @@ FROM (
               (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
               m.taken_by = i.revision AS took,
               CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
-              CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before,
               (
                 i.planned_at IS NULL
                 OR (
@@ -388,8 +384,7 @@ UPDATE members AS m SET (
     CASE WHEN takes THEN i.revision ELSE m.taken_by END,
     CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END,
     CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END,
-    CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END,
-    CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END,
+    CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END, m.stays_away,
     CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END,
     CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END
   FROM (
@@ -483,7 +478,7 @@ FROM (
                 ELSE 6
               END
               WHEN last <= hidden_before OR last <= m.joined_after THEN 2
-              WHEN away_before = 1 AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
+              WHEN m.prev_stays_away = 1 AND (m.stays_away = 1 OR last <= m.hidden_through) THEN 2
               WHEN (
                 CASE
                   WHEN m.left_at < MAX(i.hide_through, i.clear_through) THEN m.left_at
@@ -504,7 +499,6 @@ FROM (
               (CASE WHEN m.left_at < i.head THEN m.left_at ELSE i.head END) AS last,
               m.taken_by = i.revision AS took,
               CASE WHEN m.taken_by = i.revision THEN m.prev_hidden_through ELSE m.hidden_through END AS hidden_before,
-              CASE WHEN m.taken_by = i.revision THEN m.prev_stays_away ELSE m.stays_away END AS away_before,
               (
                 i.planned_at IS NULL
                 OR (
@@ -769,22 +763,19 @@ FROM (
     json(
       CASE
         WHEN m.user_id IS NULL THEN '[3, 0, 0, 0, 0, 0, 0]'
-        ELSE json_array(
-          CASE
-            WHEN i.deletion IS NULL THEN 3
-            WHEN i.deletion > COALESCE(m.taken_by, 0)
-            AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
-            ELSE 2
-          END,
-          m.hidden_through, m.cleared_through,
-          CASE
-            WHEN i.deletion > COALESCE(m.taken_by, 0)
-            AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) THEN 1
-            ELSE 0
-          END,
-          CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END,
-          CASE WHEN m.changed_by = i.revision AND m.pinned_at IS NULL THEN 1 ELSE 0 END,
-          m.stays_away
+        ELSE (
+          SELECT json_array(
+            CASE WHEN i.deletion IS NULL THEN 3 WHEN is_back THEN 1 ELSE 2 END, m.hidden_through,
+            m.cleared_through, CASE WHEN is_back THEN 1 ELSE 0 END,
+            CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 1 END,
+            CASE WHEN m.changed_by = i.revision AND m.pinned_at IS NULL THEN 1 ELSE 0 END,
+            m.stays_away
+          )
+          FROM (
+            SELECT
+              i.deletion > COALESCE(m.taken_by, 0)
+              AND i.deletion > COALESCE(m.undo_ended, CASE WHEN i.recorded = 1 THEN 0 ELSE i.deletion END) AS is_back
+          ) AS stands
         )
       END
     )
@@ -807,6 +798,10 @@ RETURNING user_id, revision, results;
 --   SCAN r VIRTUAL TABLE INDEX 1:
 --   SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?) LEFT-JOIN
 --   USE TEMP B-TREE FOR GROUP BY
+--   CORRELATED SCALAR SUBQUERY 3
+--     CO-ROUTINE stands
+--       SCAN CONSTANT ROW
+--     SCAN stands
 --   USE TEMP B-TREE FOR json_group_array(ORDER BY)
 -- SCAN r VIRTUAL TABLE INDEX 1:
 -- BLOOM FILTER ON r (user_id=?)
@@ -2388,10 +2383,7 @@ FROM (
 WHERE TRUE
 ORDER BY i.user_id, i.conversation_key
 ON CONFLICT (user_id, conversation_key) DO UPDATE SET
-  read_through = CASE
-    WHEN excluded.read_through > members.read_through THEN excluded.read_through
-    ELSE members.read_through
-  END,
+  read_through = MAX(members.read_through, excluded.read_through),
   stays_away = CASE WHEN excluded.read_through > 0 THEN 0 ELSE members.stays_away END,
   unlisted_through = CASE
     WHEN members.stays_away = 1
@@ -2489,10 +2481,7 @@ FROM (
 WHERE TRUE
 ON CONFLICT (conversation_key) DO UPDATE SET
   last_seq = conversations.last_seq + excluded.last_seq,
-  last_time = CASE
-    WHEN excluded.last_time > conversations.last_time THEN excluded.last_time
-    ELSE conversations.last_time
-  END
+  last_time = MAX(conversations.last_time, excluded.last_time)
 RETURNING conversation_key, canonical_id, last_seq, last_time, is_large;
 -- SCAN r VIRTUAL TABLE INDEX 1:
 

@@ -72,10 +72,10 @@ pub(super) fn taken_fields(outcome: &str, absent: i64) -> Vec<ResultField> {
     fields
 }
 
-/// The fields that undoing records: `is_back` says whether the deletion is undone.
-pub(super) fn restored_fields(outcome: &str, absent: i64, is_back: &str) -> Vec<ResultField> {
-    let changed = format!("CASE WHEN {is_back} THEN 1 ELSE 0 END");
-    let mut fields = Vec::from(after_fields(outcome, absent, &changed));
+/// The fields that undoing records. `is_back` names whether the deletion is undone.
+pub(super) fn restored_fields(outcome: &str, absent: i64) -> Vec<ResultField> {
+    let changed = "CASE WHEN is_back THEN 1 ELSE 0 END";
+    let mut fields = Vec::from(after_fields(outcome, absent, changed));
     // Whether its pin was left out. A row that undoing was to pin has its revision, also if there was no room.
     let left_out = "CASE WHEN m.changed_by = {revision} AND m.pinned_at IS NULL THEN 1 ELSE 0 END";
     fields.push(field(left_out, Some(0)));

@@ -138,31 +138,27 @@ fn taking(dialect: Dialect, settings: Settings, as_planned: Option<&str>) -> Cha
                    CASE WHEN clears THEN COALESCE(m.kept_after, m.cleared_through) ELSE m.kept_after END, \
                    CASE WHEN takes THEN m.hidden_through ELSE m.prev_hidden_through END, \
                    CASE WHEN takes THEN m.cleared_through ELSE m.prev_cleared_through END, \
-                   CASE WHEN takes THEN m.stays_away ELSE m.prev_stays_away END, \
+                   m.stays_away, \
                    CASE WHEN hides THEN m.pinned_at WHEN takes THEN NULL ELSE m.prev_pinned_at END, \
                    CASE WHEN takes THEN m.taken_by ELSE m.prev_taken_by END \
             FROM (SELECT *, ({takes}hides OR clears OR away <> m.stays_away) AS takes FROM {ruled}) AS rule)"
     );
 
-    // The update has put the row as it was into the columns prev_…, unless it took nothing.
+    // The update has put the row as it was into the columns prev_…; into all but one only if it took something.
     let furthest = dialect.greatest(&["i.hide_through", "i.clear_through"]);
     let outcome = format!(
         "CASE WHEN m.appeared_before = 0 AND last <= m.joined_after THEN {NOT_FOUND} \
               {left_alone}\
               WHEN last <= hidden_before OR last <= m.joined_after THEN {ALREADY_DELETED} \
-              WHEN away_before = 1 AND (m.stays_away = 1 OR last <= m.hidden_through) THEN {ALREADY_DELETED} \
+              WHEN m.prev_stays_away = 1 AND (m.stays_away = 1 OR last <= m.hidden_through) THEN {ALREADY_DELETED} \
               WHEN {reach} < last THEN {NEWER_MESSAGES_KEPT} \
               ELSE {DELETED} END",
         reach = within_membership(dialect, &furthest),
     );
-    let before = |column: &str| {
-        format!("CASE WHEN m.taken_by = {{revision}} THEN m.prev_{column} ELSE m.{column} END")
-    };
     let stood = format!(
-        "(SELECT {last} AS last, m.taken_by = {{revision}} AS took, {hidden} AS hidden_before, \
-                 {away} AS away_before{as_planned}) AS stood",
-        hidden = before("hidden_through"),
-        away = before("stays_away"),
+        "(SELECT {last} AS last, m.taken_by = {{revision}} AS took, \
+                 CASE WHEN m.taken_by = {{revision}} THEN m.prev_hidden_through ELSE m.hidden_through END \
+                 AS hidden_before{as_planned}) AS stood"
     );
     ChangeRule {
         set,
@@ -206,15 +202,14 @@ pub(super) fn restore(dialect: Dialect) -> ChangeKind<UndoneRow> {
                        ) AS taken) AS rule)"
     );
     let outcome = format!(
-        "CASE WHEN i.deletion IS NULL THEN {NOTHING_TAKEN} \
-              WHEN {IS_BACK} THEN {RESTORED} ELSE {SUPERSEDED} END"
+        "CASE WHEN i.deletion IS NULL THEN {NOTHING_TAKEN} WHEN is_back THEN {RESTORED} ELSE {SUPERSEDED} END"
     );
     ChangeKind::new(
         dialect,
         &ChangeRule {
             set,
-            results: restored_fields(&outcome, NOTHING_TAKEN, IS_BACK),
-            named: None,
+            results: restored_fields(&outcome, NOTHING_TAKEN),
+            named: Some(format!("(SELECT {IS_BACK} AS is_back) AS stands")),
             surplus: Some(Surplus::LeftOut),
         },
     )

@@ -18,20 +18,27 @@ use crate::{
 
 /// The effect of messages on the row of a user whom they reach. Only a sender has read something by them: one's
 /// own message lists what stayed away. What goes on staying away does not come back to the index of lists.
-const ARRIVED: &str = "ON CONFLICT (user_id, conversation_key) DO UPDATE SET \
-    read_through = CASE WHEN excluded.read_through > members.read_through \
-                   THEN excluded.read_through ELSE members.read_through END, \
-    stays_away = CASE WHEN excluded.read_through > 0 THEN 0 ELSE members.stays_away END, \
-    unlisted_through = CASE WHEN members.stays_away = 1 AND excluded.read_through = 0 \
-                       THEN COALESCE(excluded.last_seq, members.unlisted_through) \
-                       ELSE members.unlisted_through END, \
-    last_seq = excluded.last_seq, last_time = excluded.last_time";
+fn arrived(dialect: Dialect) -> String {
+    let read = dialect.greatest(&["members.read_through", "excluded.read_through"]);
+    format!(
+        "ON CONFLICT (user_id, conversation_key) DO UPDATE SET \
+         read_through = {read}, \
+         stays_away = CASE WHEN excluded.read_through > 0 THEN 0 ELSE members.stays_away END, \
+         unlisted_through = CASE WHEN members.stays_away = 1 AND excluded.read_through = 0 \
+                            THEN COALESCE(excluded.last_seq, members.unlisted_through) \
+                            ELSE members.unlisted_through END, \
+         last_seq = excluded.last_seq, last_time = excluded.last_time"
+    )
+}
 
 /// The effect of new messages on their conversation's head.
-const RAISED: &str = "ON CONFLICT (conversation_key) DO UPDATE SET \
-    last_seq = conversations.last_seq + excluded.last_seq, \
-    last_time = CASE WHEN excluded.last_time > conversations.last_time \
-                THEN excluded.last_time ELSE conversations.last_time END";
+fn raised(dialect: Dialect) -> String {
+    let time = dialect.greatest(&["conversations.last_time", "excluded.last_time"]);
+    format!(
+        "ON CONFLICT (conversation_key) DO UPDATE SET \
+         last_seq = conversations.last_seq + excluded.last_seq, last_time = {time}"
+    )
+}
 
 /// Whether the head that was locked is as the statement saw it, and of the conversation that is meant. A head that is
 /// new to the statement is not.
@@ -110,19 +117,21 @@ impl Statements {
                     look_ups: look_ups(dialect),
                 }
             },
-            arrive: arrive(&format!(
-                "i.read_through, i.last_seq, i.last_time FROM {arrivals} WHERE TRUE"
-            )),
+            arrive: arrive(
+                dialect,
+                &format!("i.read_through, i.last_seq, i.last_time FROM {arrivals} WHERE TRUE"),
+            ),
         }
     }
 }
 
 /// Writes the rows of the users `i`, with these values. An insertion, also of rows that there are: that locks them in
 /// order, which an update does not promise.
-fn arrive(values: &str) -> String {
+fn arrive(dialect: Dialect, values: &str) -> String {
     format!(
         "INSERT INTO members (user_id, conversation_key, kind, read_through, last_seq, last_time) \
-         SELECT i.user_id, i.conversation_key, i.kind, {values} ORDER BY i.user_id, i.conversation_key {ARRIVED}"
+         SELECT i.user_id, i.conversation_key, i.kind, {values} ORDER BY i.user_id, i.conversation_key {}",
+        arrived(dialect),
     )
 }
 
@@ -174,7 +183,7 @@ fn storing(
          raised AS ( \
              INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time) \
              SELECT conversation_key, canonical_id, messages, $1 FROM counted {due} \
-             ORDER BY conversation_key {RAISED} {as_seen} RETURNING {head}, membership_changes), \
+             ORDER BY conversation_key {raised} {as_seen} RETURNING {head}, membership_changes), \
          placed AS ( \
              SELECT f.*, r.last_seq - c.messages AS seq_before, r.last_seq - c.messages + f.place AS seq, \
                  f.place = c.messages AS is_last, r.last_time AS send_time, r.canonical_id AS raised_id, \
@@ -187,6 +196,7 @@ fn storing(
              SELECT conversation_key, seq, sender_user_id, client_message_id, send_time, payload_type, content, \
                  CASE WHEN client_message_id IS NOT NULL THEN send_time + $2 END \
              FROM placed)",
+        raised = raised(Dialect::Postgres),
         head = columns("", heads::COLUMNS),
     )
 }
@@ -209,11 +219,14 @@ fn at_once() -> String {
             due: &format!("WHERE {} <= $3", time::NOW),
             as_seen: AS_SEEN,
         }),
-        arrive = arrive(&format!(
-            "COALESCE(own.seq, 0), newest.seq, newest.send_time \
-             FROM {arrivals} JOIN placed AS newest ON newest.number = i.newest \
-             LEFT JOIN placed AS own ON own.number = i.own"
-        )),
+        arrive = arrive(
+            Dialect::Postgres,
+            &format!(
+                "COALESCE(own.seq, 0), newest.seq, newest.send_time \
+                 FROM {arrivals} JOIN placed AS newest ON newest.number = i.newest \
+                 LEFT JOIN placed AS own ON own.number = i.own"
+            ),
+        ),
     )
 }
 
@@ -301,7 +314,8 @@ fn steps(dialect: Dialect) -> Steps {
         raise: format!(
             "INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time) \
              SELECT i.conversation_key, i.canonical_id, i.messages, $1 FROM {raises} WHERE TRUE \
-             {RAISED} RETURNING {head}",
+             {raised} RETURNING {head}",
+            raised = raised(dialect),
             head = columns("", heads::COLUMNS),
         ),
         insert: format!(
