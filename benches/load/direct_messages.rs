@@ -1,9 +1,9 @@
 //! The floor of the database for messages: the best SQL by hand for one that goes to two users and can be
 //! retried. It does not look for an earlier try: the unique index refuses one.
 //!
-//! On PostgreSQL that is one statement, with as many connections as the service has. On SQLite it is one
-//! transaction on one connection and one thread, as SQLite has one writer at a time; by `rusqlite`, for the
-//! reason that [`super::direct_sqlite`] gives.
+//! On PostgreSQL that is one statement, with as many connections as the service has; or, to compare with, a
+//! transaction of two. On SQLite it is one transaction on one connection and one thread, as SQLite has one writer
+//! at a time; by `rusqlite`, for the reason that [`super::direct_sqlite`] gives.
 
 use std::{sync::Arc, time::Instant};
 
@@ -53,6 +53,29 @@ arrived AS (
 )
 SELECT last_seq FROM head"#;
 
+/// The conversation's side of the same.
+const POSTGRES_HEAD: &str = "\
+WITH head AS (
+    INSERT INTO conversations AS c (conversation_key, canonical_id, last_seq, last_time)
+    VALUES ($1, $2, 1, $3)
+    ON CONFLICT (conversation_key) DO UPDATE SET
+        last_seq = c.last_seq + 1, last_time = excluded.last_time
+    RETURNING last_seq
+)
+INSERT INTO messages (conversation_key, seq, sender_user_id, client_message_id, send_time, content)
+SELECT $1, last_seq, $4, $5, $3, $6 FROM head
+RETURNING seq";
+
+/// The users' side.
+const POSTGRES_MEMBERS: &str = r#"
+INSERT INTO members AS m (user_id, conversation_key, kind, read_through, last_seq, last_time)
+SELECT u.user_id, $1, 1, CASE WHEN u.user_id = $2 THEN $4 ELSE 0 END, $4, $5
+FROM unnest(ARRAY[$2, $3]::text[] COLLATE "C") AS u(user_id)
+ORDER BY u.user_id
+ON CONFLICT (user_id, conversation_key) DO UPDATE SET
+    read_through = GREATEST(m.read_through, excluded.read_through),
+    last_seq = excluded.last_seq, last_time = excluded.last_time"#;
+
 const SQLITE_HEAD: &str = "INSERT INTO conversations AS c (conversation_key, canonical_id, last_seq, last_time) \
      VALUES (?1, ?2, 1, ?3) \
      ON CONFLICT (conversation_key) DO UPDATE SET \
@@ -68,16 +91,35 @@ const SQLITE_MEMBERS: &str = "INSERT INTO members AS m (user_id, conversation_ke
          read_through = MAX(m.read_through, excluded.read_through), \
          last_seq = excluded.last_seq, last_time = excluded.last_time";
 
+/// How direct SQL stores a message.
+#[derive(Debug, Clone, Copy)]
+pub enum Storing {
+    Fastest,
+    /// In a transaction of two statements. The same on SQLite.
+    InTransaction,
+}
+
 impl Direct {
     /// Stores the messages, from so many callers.
-    pub async fn store(&self, messages: Vec<Stored>, callers: usize) -> Outcome<Times> {
+    pub async fn store(
+        &self,
+        messages: Vec<Stored>,
+        callers: usize,
+        by: Storing,
+    ) -> Outcome<Times> {
         match self {
             Self::Postgres(pool) => {
                 let (pool, count) = (pool.clone(), messages.len());
                 let messages = Arc::new(messages);
                 let call: Caller = Arc::new(move |_, number| {
                     let (pool, messages) = (pool.clone(), Arc::clone(&messages));
-                    Box::pin(async move { in_postgres(&pool, &messages[number]).await })
+                    Box::pin(async move {
+                        let message = &messages[number];
+                        match by {
+                            Storing::Fastest => in_one_statement(&pool, message).await,
+                            Storing::InTransaction => in_transaction(&pool, message).await,
+                        }
+                    })
                 });
                 drive::closed(callers, count, &call).await
             }
@@ -93,7 +135,7 @@ fn now() -> i64 {
     machine::clock().now().as_micros()
 }
 
-async fn in_postgres(pool: &PgPool, message: &Stored) -> Outcome<()> {
+async fn in_one_statement(pool: &PgPool, message: &Stored) -> Outcome<()> {
     let stored = sqlx::query(POSTGRES)
         .bind(&message.key)
         .bind(&message.canonical_id)
@@ -103,6 +145,29 @@ async fn in_postgres(pool: &PgPool, message: &Stored) -> Outcome<()> {
         .bind(&message.client_message_id)
         .bind(CONTENT);
     stored.fetch_one(pool).await?;
+    Ok(())
+}
+
+async fn in_transaction(pool: &PgPool, message: &Stored) -> Outcome<()> {
+    let time = now();
+    let mut transaction = pool.begin().await?;
+    let seq: i64 = sqlx::query_scalar(POSTGRES_HEAD)
+        .bind(&message.key)
+        .bind(&message.canonical_id)
+        .bind(time)
+        .bind(&message.sender)
+        .bind(&message.client_message_id)
+        .bind(CONTENT)
+        .fetch_one(&mut *transaction)
+        .await?;
+    let members = sqlx::query(POSTGRES_MEMBERS)
+        .bind(&message.key)
+        .bind(&message.sender)
+        .bind(&message.recipient)
+        .bind(seq)
+        .bind(time);
+    members.execute(&mut *transaction).await?;
+    transaction.commit().await?;
     Ok(())
 }
 

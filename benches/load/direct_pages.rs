@@ -14,7 +14,7 @@ use std::{
 };
 
 use rusqlite::params;
-use sqlx::{PgPool, Row as _};
+use sqlx::{PgPool, Row as _, postgres::PgRow};
 
 use crate::{
     direct::Direct,
@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Both databases take it.
-const ROWS: &str = "\
+pub const ROWS: &str = "\
     SELECT conversation_key, last_seq, last_time, hidden_through, cleared_through, read_through, pinned_at, muted, \
         marks, custom_data \
     FROM members WHERE user_id = $1 AND (last_seq IS NULL OR last_seq > unlisted_through) \
@@ -41,10 +41,10 @@ const POSTGRES_HEADS: &str = "\
     FROM unnest($1::bytea[]) AS i(conversation_key) CROSS JOIN conversations AS c \
     WHERE c.conversation_key = i.conversation_key";
 
-const SQLITE_MESSAGE: &str = "\
+pub const SQLITE_MESSAGE: &str = "\
     SELECT sender_user_id, send_time, payload_type, content FROM messages WHERE conversation_key = ?1 AND seq = ?2";
 
-const SQLITE_HEAD: &str = "SELECT canonical_id FROM conversations WHERE conversation_key = ?1";
+pub const SQLITE_HEAD: &str = "SELECT canonical_id FROM conversations WHERE conversation_key = ?1";
 
 impl Direct {
     /// Reads the first page of each of these users, for so many callers.
@@ -81,6 +81,12 @@ impl Direct {
 }
 
 async fn in_postgres(pool: &PgPool, user: &str) -> Outcome<()> {
+    rows_in_postgres(pool, user).await?;
+    Ok(())
+}
+
+/// The rows of a page, its messages and its heads.
+pub async fn rows_in_postgres(pool: &PgPool, user: &str) -> Outcome<[Vec<PgRow>; 3]> {
     let rows = sqlx::query(ROWS).bind(user).fetch_all(pool).await?;
     let (mut keys, mut seqs) = (Vec::new(), Vec::new());
     for row in &rows {
@@ -88,12 +94,10 @@ async fn in_postgres(pool: &PgPool, user: &str) -> Outcome<()> {
         seqs.push(row.try_get::<i64, _>(1)?);
     }
     let messages = sqlx::query(POSTGRES_MESSAGES).bind(&keys).bind(&seqs);
-    messages.fetch_all(pool).await?;
-    sqlx::query(POSTGRES_HEADS)
-        .bind(&keys)
-        .fetch_all(pool)
-        .await?;
-    Ok(())
+    let messages = messages.fetch_all(pool).await?;
+    let heads = sqlx::query(POSTGRES_HEADS).bind(&keys);
+    let heads = heads.fetch_all(pool).await?;
+    Ok([rows, messages, heads])
 }
 
 /// Reads pages until there are no more users.

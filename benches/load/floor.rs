@@ -1,7 +1,8 @@
-//! The floors that are servers, in processes of their own as the service is: they decode a
-//! `DeleteConversationsRequest` and answer in the shape in which the service would. One does nothing else,
-//! which is the floor of the transport. The other one runs direct SQL before it answers: the least that a
-//! service can be, which checks nothing. Only one that runs requests together can exceed it.
+//! The floors that are servers, in processes of their own as the service is: they decode a request and answer in
+//! the shape in which the service would. One does nothing else with a `DeleteConversationsRequest`, which is the
+//! floor of the transport. The others run direct SQL before they answer, for such a request or for a
+//! `ListConversationsRequest`: the least that a service can be, which checks nothing. Only one that runs requests
+//! together can exceed it.
 
 use std::{
     convert::Infallible,
@@ -12,6 +13,7 @@ use std::{
 
 use conversation_service::proto::{
     DeleteConversationsRequest, DeleteConversationsResponse, DeletionOutcome, DeletionResult,
+    ListConversationsRequest, ListConversationsResponse,
 };
 use tokio::net::TcpListener;
 use tonic::{
@@ -24,6 +26,7 @@ use tonic::{
 use tonic_prost::ProstCodec;
 
 use crate::{
+    bare_pages::Pages,
     captured::Captured,
     direct_postgres::DirectPostgres,
     people::Call,
@@ -33,6 +36,8 @@ use crate::{
 /// The argument that makes this program such a server. The arguments that follow it say how to run direct
 /// SQL.
 const ARGUMENT: &str = "floor-server";
+/// Follows it if the server is to answer with pages.
+const PAGES: &str = "pages";
 
 /// Starts the server that does nothing.
 pub fn start_noop() -> Outcome<Service> {
@@ -45,30 +50,42 @@ pub fn start_bare(url: &str, captured: &Captured) -> Outcome<Service> {
     Service::spawn(command.arg(ARGUMENT).arg(url).args(&captured.0))
 }
 
+/// Starts the server that reads pages by direct SQL.
+pub fn start_pages(url: &str) -> Outcome<Service> {
+    Service::spawn(Command::new(env::current_exe()?).args([ARGUMENT, PAGES, url]))
+}
+
 /// Is such a server until it is killed, if the command line says so.
 pub async fn serve_if_asked() -> Outcome<()> {
     let mut words = env::args().skip_while(|word| word != ARGUMENT);
     if words.next().is_none() {
         return Ok(());
     }
-    let direct = match words.next() {
+    let first = words.next();
+    let floor = match first.as_deref() {
+        Some(PAGES) => Floor::Pages(Pages::connect(&words.next().ok_or("no database")?).await?),
         Some(url) => {
             let statements = words.map(|sql| &*String::leak(sql));
-            Some(DirectPostgres::connect(&url, &Captured(statements.collect())).await?)
+            let captured = Captured(statements.collect());
+            Floor::Deletes(DirectPostgres::connect(url, &captured).await?)
         }
-        None => None,
+        None => Floor::Nothing,
     };
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("floor listening on {}", listener.local_addr()?);
     Server::builder()
-        .add_service(Floor(direct))
+        .add_service(floor)
         .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)))
         .await?;
     Ok(())
 }
 
 #[derive(Clone)]
-struct Floor(Option<DirectPostgres>);
+enum Floor {
+    Nothing,
+    Deletes(DirectPostgres),
+    Pages(Pages),
+}
 
 impl NamedService for Floor {
     const NAME: &'static str = "conversation.v1.ConversationService";
@@ -86,14 +103,44 @@ impl Called<http::Request<Body>> for Floor {
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let floor = self.clone();
         Box::pin(async {
-            let codec =
-                ProstCodec::<DeleteConversationsResponse, DeleteConversationsRequest>::default();
-            Ok(Grpc::new(codec).unary(floor, request).await)
+            Ok(match floor {
+                Floor::Nothing => deletion(Deleting(None), request).await,
+                Floor::Deletes(direct) => deletion(Deleting(Some(direct)), request).await,
+                Floor::Pages(pages) => {
+                    let codec =
+                        ProstCodec::<ListConversationsResponse, ListConversationsRequest>::default(
+                        );
+                    Grpc::new(codec).unary(Listing(pages), request).await
+                }
+            })
         })
     }
 }
 
-impl UnaryService<DeleteConversationsRequest> for Floor {
+async fn deletion(deleting: Deleting, request: http::Request<Body>) -> http::Response<Body> {
+    let codec = ProstCodec::<DeleteConversationsResponse, DeleteConversationsRequest>::default();
+    Grpc::new(codec).unary(deleting, request).await
+}
+
+struct Listing(Pages);
+
+impl UnaryService<ListConversationsRequest> for Listing {
+    type Response = ListConversationsResponse;
+    type Future = BoxFuture<Response<ListConversationsResponse>, Status>;
+
+    fn call(&mut self, request: Request<ListConversationsRequest>) -> Self::Future {
+        let pages = self.0.clone();
+        Box::pin(async move {
+            let page = pages.answer(request.into_inner().user_id).await;
+            let page = page.map_err(|error| Status::internal(error.to_string()))?;
+            Ok(Response::new(page))
+        })
+    }
+}
+
+struct Deleting(Option<DirectPostgres>);
+
+impl UnaryService<DeleteConversationsRequest> for Deleting {
     type Response = DeleteConversationsResponse;
     type Future = BoxFuture<Response<DeleteConversationsResponse>, Status>;
 

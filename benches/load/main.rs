@@ -85,6 +85,7 @@
 )]
 
 mod arguments;
+mod bare_pages;
 mod captured;
 mod database;
 mod direct;

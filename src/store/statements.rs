@@ -1,9 +1,10 @@
 //! The texts of all statements, by module of the store: each handle makes its own. [`built`] has those that sea-orm
 //! builds.
 //!
-//! `statements/sqlite.sql` and `statements/postgresql.sql` have the final texts, formatted, and the plans of SQLite;
-//! `statements/citus.sql` has those that are different on a cluster. A test compares them with the texts that are made
-//! here; `RENEW_STATEMENTS=yes cargo test --lib statements` writes them again. The plans of PostgreSQL depend on its data: `tests/it/statements` checks them with much data.
+//! `statements/sqlite.sql` and `statements/postgresql.sql` have the final texts, laid out to be read ([`layout`]), and
+//! the plans of SQLite; `statements/citus.sql` has those that are different on a cluster. A test compares them with the
+//! texts that are made here; `RENEW_STATEMENTS=yes cargo test --lib statements` writes them again. The plans of
+//! PostgreSQL depend on its data: `tests/it/statements` checks them with much data.
 
 mod built;
 mod layout;

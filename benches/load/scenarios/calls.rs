@@ -1,11 +1,12 @@
 //! The calls that people make most, each by itself: against the other build, and a page of a list against the
-//! best SQL by hand. All have their turns in each run.
+//! best SQL by hand and against a server that does nothing but run it. All have their turns in each run.
 
 use rand::{SeedableRng as _, rngs::StdRng};
 
 use super::mix::call;
 use crate::{
     direct::Direct,
+    floor,
     people::{Call, People},
     report::{self, Target},
     sample::{Before, Sample, figures},
@@ -24,7 +25,7 @@ struct Measured {
     name: &'static str,
     /// The calls of one measurement.
     count: usize,
-    /// By subject.
+    /// By subject, of those that can be called so.
     samples: Vec<Vec<Sample>>,
     /// The floor, if it has one.
     direct: Vec<Sample>,
@@ -37,6 +38,9 @@ pub async fn calls(stage: &mut Stage<'_>) -> Outcome<()> {
     if let Some(other) = &stage.baseline {
         subjects.push(Subject::services("baseline", vec![other.clone()]));
     }
+    let callable = subjects.len();
+    let bare_server = floor::start_pages(&stage.database.place.url)?;
+    subjects.push(Subject::services("bare server", vec![bare_server]));
     let direct = Direct::connect(&stage.database).await?;
     let mut random = StdRng::seed_from_u64(3);
     let mut all = Vec::new();
@@ -52,7 +56,14 @@ pub async fn calls(stage: &mut Stage<'_>) -> Outcome<()> {
         all.push(Measured {
             name,
             count,
-            samples: vec![Vec::new(); subjects.len()],
+            samples: vec![
+                Vec::new();
+                if name == PAGE {
+                    subjects.len()
+                } else {
+                    callable
+                }
+            ],
             direct: Vec::new(),
         });
     }
@@ -81,6 +92,7 @@ impl Measured {
     ) -> Outcome<()> {
         let callers = stage.arguments.in_flight;
         let count = self.count / 2;
+        let subjects = &subjects[..self.samples.len()];
         let mut run = vec![Sample::default(); subjects.len()];
         let to_and_fro = (0..subjects.len()).chain((0..subjects.len()).rev());
         for index in to_and_fro {
@@ -122,6 +134,7 @@ async fn read(
 
 fn show(stage: &mut Stage<'_>, subjects: &[Subject], measured: &Measured) {
     let callers = stage.arguments.in_flight;
+    let subjects = &subjects[..measured.samples.len()];
     let what = format!(
         "{}: {}, {callers} in flight",
         stage.database.place.name, measured.name
@@ -145,6 +158,11 @@ fn show(stage: &mut Stage<'_>, subjects: &[Subject], measured: &Measured) {
         stage
             .report
             .ratio(&name, Target::AtLeast(least), &own, &direct);
+        if let Some(bare) = measured.samples.last() {
+            let name = format!("{what}: calls/s, bare server / direct SQL");
+            let bare = figures(bare, Sample::rate);
+            stage.report.ratio(&name, Target::None, &bare, &direct);
+        }
     }
 }
 

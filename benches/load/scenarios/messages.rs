@@ -1,12 +1,12 @@
-//! Messages: one-to-one against the best SQL by hand, and to one busy group, small and large, against the
-//! other build. All who are compared send to the same people, in turns.
+//! Messages: one-to-one against the best SQL by hand and against a transaction of two statements, and to one busy
+//! group, small and large, against the other build. All who are compared send to the same people, in turns.
 
 use std::{sync::Arc, time::Duration};
 
 use super::groups::{found, member};
 use crate::{
     direct::Direct,
-    direct_messages::Stored,
+    direct_messages::{Stored, Storing},
     drive,
     people::{Call, People, group, sending, stored, user_id},
     report::{self, Target},
@@ -30,7 +30,7 @@ struct Sender {
 
 enum Kind {
     Service(Service),
-    Direct(Direct),
+    Direct(Direct, Storing),
 }
 
 /// Where messages go.
@@ -67,10 +67,15 @@ pub async fn messages(stage: &mut Stage<'_>) -> Outcome<()> {
         let what = format!("one group of {size}, {CROWD} in flight");
         compare(stage, &senders, &audience, CROWD, &what).await?;
     }
-    senders.push(Sender {
-        name: "direct SQL",
-        kind: Kind::Direct(Direct::connect(&stage.database).await?),
-    });
+    let direct = Direct::connect(&stage.database).await?;
+    let mut by_hand = vec![("direct SQL", Storing::Fastest)];
+    if stage.database.is_postgres() {
+        by_hand.push(("BEGIN, two statements, COMMIT", Storing::InTransaction));
+    }
+    senders.extend(by_hand.into_iter().map(|(name, storing)| Sender {
+        name,
+        kind: Kind::Direct(direct.clone(), storing),
+    }));
     for callers in [1, 16, 64] {
         let audience = Audience::Friends(stage.supply.people.clone());
         let what = format!("one-to-one, {callers} in flight");
@@ -148,9 +153,9 @@ impl Sender {
                 let times = drive::closed(callers, count, &call).await?;
                 before.sample(database, times).await
             }
-            Kind::Direct(direct) => {
+            Kind::Direct(direct, storing) => {
                 let before = Before::look(database, Vec::new()).await?;
-                let times = direct.store(messages.stored, callers).await?;
+                let times = direct.store(messages.stored, callers, *storing).await?;
                 before.sample(database, times).await
             }
         }
