@@ -1,19 +1,20 @@
 //! The floors that are servers, in processes of their own as the service is: they decode a request and answer in
 //! the shape in which the service would. One does nothing else with a `DeleteConversationsRequest`, which is the
-//! floor of the transport. The others run direct SQL before they answer, for such a request or for a
-//! `ListConversationsRequest`: the least that a service can be, which checks nothing. Only one that runs requests
-//! together can exceed it.
+//! floor of the transport. The others run direct SQL before they answer to such a request, to a
+//! `ListConversationsRequest` or to a `SendMessageRequest`: the least that a service can be, which checks nothing.
+//! Only one that runs requests together can exceed it.
 
 use std::{
     convert::Infallible,
     env,
+    pin::Pin,
     process::Command,
     task::{Context, Poll},
 };
 
 use conversation_service::proto::{
     DeleteConversationsRequest, DeleteConversationsResponse, DeletionOutcome, DeletionResult,
-    ListConversationsRequest, ListConversationsResponse,
+    ListConversationsRequest, Message, SendMessageRequest, SendMessageResponse,
 };
 use tokio::net::TcpListener;
 use tonic::{
@@ -28,16 +29,19 @@ use tonic_prost::ProstCodec;
 use crate::{
     bare_pages::Pages,
     captured::Captured,
-    direct_postgres::DirectPostgres,
-    people::Call,
+    direct::Direct,
+    direct_messages::Storing,
+    direct_postgres::{self, DirectPostgres},
+    people::{Call, stored_by},
     support::{Outcome, Service},
 };
 
 /// The argument that makes this program such a server. The arguments that follow it say how to run direct
 /// SQL.
 const ARGUMENT: &str = "floor-server";
-/// Follows it if the server is to answer with pages.
+/// Follow it if the server is to answer with pages, or to store messages.
 const PAGES: &str = "pages";
+const MESSAGES: &str = "messages";
 
 /// Starts the server that does nothing.
 pub fn start_noop() -> Outcome<Service> {
@@ -55,6 +59,11 @@ pub fn start_pages(url: &str) -> Outcome<Service> {
     Service::spawn(Command::new(env::current_exe()?).args([ARGUMENT, PAGES, url]))
 }
 
+/// Starts the server that stores messages by direct SQL, on PostgreSQL.
+pub fn start_messages(url: &str) -> Outcome<Service> {
+    Service::spawn(Command::new(env::current_exe()?).args([ARGUMENT, MESSAGES, url]))
+}
+
 /// Is such a server until it is killed, if the command line says so.
 pub async fn serve_if_asked() -> Outcome<()> {
     let mut words = env::args().skip_while(|word| word != ARGUMENT);
@@ -62,8 +71,13 @@ pub async fn serve_if_asked() -> Outcome<()> {
         return Ok(());
     }
     let first = words.next();
+    let mut url = || words.next().ok_or("no database");
     let floor = match first.as_deref() {
-        Some(PAGES) => Floor::Pages(Pages::connect(&words.next().ok_or("no database")?).await?),
+        Some(PAGES) => Floor::Pages(Pages::connect(&url()?).await?),
+        Some(MESSAGES) => {
+            let pool = direct_postgres::pool(&url()?).await?;
+            Floor::Messages(Direct::Postgres(pool))
+        }
         Some(url) => {
             let statements = words.map(|sql| &*String::leak(sql));
             let captured = Captured(statements.collect());
@@ -74,6 +88,7 @@ pub async fn serve_if_asked() -> Outcome<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("floor listening on {}", listener.local_addr()?);
     Server::builder()
+        .add_service(OfMessages(floor.clone()))
         .add_service(floor)
         .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)))
         .await?;
@@ -85,10 +100,19 @@ enum Floor {
     Nothing,
     Deletes(DirectPostgres),
     Pages(Pages),
+    Messages(Direct),
 }
+
+/// The same under the name of the other service.
+#[derive(Clone)]
+struct OfMessages(Floor);
 
 impl NamedService for Floor {
     const NAME: &'static str = "conversation.v1.ConversationService";
+}
+
+impl NamedService for OfMessages {
+    const NAME: &'static str = "conversation.v1.MessageService";
 }
 
 impl Called<http::Request<Body>> for Floor {
@@ -102,68 +126,94 @@ impl Called<http::Request<Body>> for Floor {
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let floor = self.clone();
-        Box::pin(async {
-            Ok(match floor {
-                Floor::Nothing => deletion(Deleting(None), request).await,
-                Floor::Deletes(direct) => deletion(Deleting(Some(direct)), request).await,
-                Floor::Pages(pages) => {
-                    let codec =
-                        ProstCodec::<ListConversationsResponse, ListConversationsRequest>::default(
-                        );
-                    Grpc::new(codec).unary(Listing(pages), request).await
-                }
-            })
-        })
+        Box::pin(async { Ok(floor.answer(request).await) })
     }
 }
 
-async fn deletion(deleting: Deleting, request: http::Request<Body>) -> http::Response<Body> {
-    let codec = ProstCodec::<DeleteConversationsResponse, DeleteConversationsRequest>::default();
-    Grpc::new(codec).unary(deleting, request).await
-}
+impl Called<http::Request<Body>> for OfMessages {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<Self::Response, Infallible>;
 
-struct Listing(Pages);
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.0.poll_ready(context)
+    }
 
-impl UnaryService<ListConversationsRequest> for Listing {
-    type Response = ListConversationsResponse;
-    type Future = BoxFuture<Response<ListConversationsResponse>, Status>;
-
-    fn call(&mut self, request: Request<ListConversationsRequest>) -> Self::Future {
-        let pages = self.0.clone();
-        Box::pin(async move {
-            let page = pages.answer(request.into_inner().user_id).await;
-            let page = page.map_err(|error| Status::internal(error.to_string()))?;
-            Ok(Response::new(page))
-        })
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        self.0.call(request)
     }
 }
 
-struct Deleting(Option<DirectPostgres>);
-
-impl UnaryService<DeleteConversationsRequest> for Deleting {
-    type Response = DeleteConversationsResponse;
-    type Future = BoxFuture<Response<DeleteConversationsResponse>, Status>;
-
-    fn call(&mut self, request: Request<DeleteConversationsRequest>) -> Self::Future {
-        let direct = self.0.clone();
-        Box::pin(async {
-            let request = request.into_inner();
-            if let Some(direct) = direct {
-                delete(direct, &request)
-                    .await
-                    .map_err(|error| Status::internal(error.to_string()))?;
+impl Floor {
+    async fn answer(self, request: http::Request<Body>) -> http::Response<Body> {
+        match self {
+            Self::Nothing => {
+                unary(request, |deletion| {
+                    Box::pin(async { Ok(deleted(deletion)) })
+                })
+                .await
             }
-            Ok(Response::new(answer(request)))
+            Self::Deletes(direct) => {
+                let delete = |deletion| -> Answered<_> {
+                    Box::pin(async move {
+                        direct.delete(&Call::of_deletion(&deletion)?).await?;
+                        Ok(deleted(deletion))
+                    })
+                };
+                unary(request, delete).await
+            }
+            Self::Pages(pages) => {
+                let list = |list: ListConversationsRequest| -> Answered<_> {
+                    Box::pin(async move { pages.answer(list.user_id).await })
+                };
+                unary(request, list).await
+            }
+            Self::Messages(direct) => {
+                let send = |sending| -> Answered<_> {
+                    Box::pin(async move {
+                        let message = stored_by(&sending)?;
+                        direct.store(vec![message], 1, Storing::Fastest).await?;
+                        Ok(sent(sending))
+                    })
+                };
+                unary(request, send).await
+            }
+        }
+    }
+}
+
+type Answered<Answer> = Pin<Box<dyn Future<Output = Outcome<Answer>> + Send>>;
+
+/// Answers to one request.
+struct Answering<Asked, Answer>(Option<Box<dyn FnOnce(Asked) -> Answered<Answer> + Send>>);
+
+impl<Asked, Answer: 'static> UnaryService<Asked> for Answering<Asked, Answer> {
+    type Response = Answer;
+    type Future = BoxFuture<Response<Answer>, Status>;
+
+    fn call(&mut self, request: Request<Asked>) -> Self::Future {
+        let answer = self.0.take().map(|answer| answer(request.into_inner()));
+        Box::pin(async {
+            let answer = answer.ok_or_else(|| Status::internal("asked twice"))?.await;
+            let answer = answer.map_err(|error| Status::internal(error.to_string()));
+            answer.map(Response::new)
         })
     }
 }
 
-async fn delete(direct: DirectPostgres, request: &DeleteConversationsRequest) -> Outcome<()> {
-    let call = Call::of_deletion(request)?;
-    direct.delete(&call).await
+async fn unary<Asked, Answer>(
+    request: http::Request<Body>,
+    answer: impl FnOnce(Asked) -> Answered<Answer> + Send + 'static,
+) -> http::Response<Body>
+where
+    Asked: prost::Message + Default + 'static,
+    Answer: prost::Message + Default + 'static,
+{
+    let mut grpc = Grpc::new(ProstCodec::<Answer, Asked>::default());
+    grpc.unary(Answering(Some(Box::new(answer))), request).await
 }
 
-fn answer(request: DeleteConversationsRequest) -> DeleteConversationsResponse {
+fn deleted(request: DeleteConversationsRequest) -> DeleteConversationsResponse {
     let results = request.conversation_ids.into_iter();
     DeleteConversationsResponse {
         results: results
@@ -180,5 +230,20 @@ fn answer(request: DeleteConversationsRequest) -> DeleteConversationsResponse {
             nanos: 1_000,
         }),
         revision: 1,
+    }
+}
+
+fn sent(sending: SendMessageRequest) -> SendMessageResponse {
+    SendMessageResponse {
+        message: Some(Message {
+            conversation_id: sending.conversation_id,
+            seq: 1,
+            sender_user_id: sending.sender_user_id,
+            send_time: Some(prost_types::Timestamp {
+                seconds: 1_800_000_000,
+                nanos: 1_000,
+            }),
+            body: sending.body,
+        }),
     }
 }

@@ -9,7 +9,10 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 use ring::digest::{SHA256, digest};
 use uuid::Uuid;
 
-use crate::support::{Outcome, c2c, message};
+use crate::{
+    direct_messages::Stored,
+    support::{Outcome, c2c, message},
+};
 
 /// The most conversations of one request.
 pub const MOST: usize = 100;
@@ -279,4 +282,32 @@ pub fn sending(sender: &str, to: ConversationId, name: &str) -> Call {
         ..message(sender, "")
     };
     Call::of(SEND, &request)
+}
+
+/// What a message from one user to another is stored as.
+pub fn stored_by(request: &SendMessageRequest) -> Outcome<Stored> {
+    let to = request
+        .conversation_id
+        .as_ref()
+        .and_then(|id| id.id.as_ref());
+    let Some(conversation_id::Id::C2cUserId(recipient)) = to else {
+        return Err("no message to a user".into());
+    };
+    stored_between(
+        &request.sender_user_id,
+        recipient,
+        &request.client_message_id,
+    )
+}
+
+/// A message from one user to another, as it is stored.
+pub fn stored_between(sender: &str, recipient: &str, name: &str) -> Outcome<Stored> {
+    let (canonical_id, key) = stored(&user_id(sender)?, &user_id(recipient)?)?;
+    Ok(Stored {
+        sender: sender.to_owned(),
+        recipient: recipient.to_owned(),
+        canonical_id,
+        key: key.as_bytes().to_vec(),
+        client_message_id: name.to_owned(),
+    })
 }

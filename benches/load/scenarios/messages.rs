@@ -7,8 +7,8 @@ use super::groups::{found, member};
 use crate::{
     direct::Direct,
     direct_messages::{Stored, Storing},
-    drive,
-    people::{Call, People, group, sending, stored, user_id},
+    drive, floor,
+    people::{Call, People, group, sending, stored_between},
     report::{self, Target},
     sample::{Before, Sample, figures},
     stage::Stage,
@@ -70,6 +70,8 @@ pub async fn messages(stage: &mut Stage<'_>) -> Outcome<()> {
     let direct = Direct::connect(&stage.database).await?;
     let mut by_hand = vec![("direct SQL", Storing::Fastest)];
     if stage.database.is_postgres() {
+        let bare_server = floor::start_messages(&stage.database.place.url)?;
+        senders.push(Sender::service("bare server", bare_server));
         by_hand.push(("BEGIN, two statements, COMMIT", Storing::InTransaction));
     }
     senders.extend(by_hand.into_iter().map(|(name, storing)| Sender {
@@ -175,14 +177,8 @@ impl Audience {
                     let (sender, recipient) = (people.user(user), people.friend(user, friend));
                     let id = c2c(&recipient);
                     messages.calls.push(sending(&sender, id, &name));
-                    let (canonical_id, key) = stored(&user_id(&sender)?, &user_id(&recipient)?)?;
-                    messages.stored.push(Stored {
-                        sender,
-                        recipient,
-                        canonical_id,
-                        key: key.as_bytes().to_vec(),
-                        client_message_id: name,
-                    });
+                    let message = stored_between(&sender, &recipient, &name)?;
+                    messages.stored.push(message);
                 }
                 Self::Group { name: id, members } => {
                     let sender = member(number % members);
