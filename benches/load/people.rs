@@ -284,7 +284,7 @@ pub fn sending(sender: &str, to: ConversationId, name: &str) -> Call {
     Call::of(SEND, &request)
 }
 
-/// What a message from one user to another is stored as.
+/// The message of a request from one user to another, as it is stored.
 pub fn stored_by(request: &SendMessageRequest) -> Outcome<Stored> {
     let to = request
         .conversation_id

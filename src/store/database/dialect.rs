@@ -315,18 +315,14 @@ impl Dialect {
 
     /// An expression of the JSON text `[[a, b, …], …]` of the rows that `from` yields, in the order of
     /// the column `ord`.
-    pub(in crate::store) fn json_rows(self, fields: &[&str], from: &str) -> String {
-        let fields = fields.join(", ");
-        match self {
+    pub(in crate::store) fn json_rows(self, fields: &[&str], ord: &str, from: &str) -> String {
+        let row = self.json_tuple(fields);
+        let rows = match self {
             Self::Postgres | Self::Citus => {
-                format!(
-                    "(SELECT COALESCE(json_agg(json_build_array({fields}) ORDER BY ord)::text, '[]') \
-                      FROM {from})"
-                )
+                format!("COALESCE(json_agg({row} ORDER BY {ord})::text, '[]')")
             }
-            Self::Sqlite => format!(
-                "(SELECT json_group_array(json_array({fields})) FROM (SELECT * FROM {from} ORDER BY ord))"
-            ),
-        }
+            Self::Sqlite => format!("json_group_array({row} ORDER BY {ord})"),
+        };
+        format!("(SELECT {rows} FROM {from})")
     }
 }

@@ -114,11 +114,12 @@ struct Stored {
 /// parameter `user`. Whether the user has folders at all is looked up once, and not for each row.
 pub(in crate::store) fn columns(dialect: Dialect, rows: &str, user: &str) -> String {
     let folders = dialect.json_rows(
-        &["name"],
+        &["d.name"],
+        "d.folder_id",
         &format!(
-            "(SELECT d.folder_id AS ord, d.name FROM folder_conversations AS f CROSS JOIN folders AS d \
-              WHERE f.user_id = {rows}.user_id AND f.conversation_key = {rows}.conversation_key \
-              AND d.user_id = f.user_id AND d.folder_id = f.folder_id{}{}) AS names",
+            "folder_conversations AS f CROSS JOIN folders AS d \
+             WHERE f.user_id = {rows}.user_id AND f.conversation_key = {rows}.conversation_key \
+             AND d.user_id = f.user_id AND d.folder_id = f.folder_id{}{}",
             dialect.routed("f.user_id", user),
             dialect.routed("d.user_id", user),
         ),

@@ -50,12 +50,16 @@ pub(in crate::store) struct Scoped {
     pub(super) folder: String,
 }
 
+/// The index of a user's rows by their pins, and the one by their activity.
+const BY_PIN: &str = "members_pinned";
+const BY_ACTIVITY: &str = "members_listed";
+
 /// The user's rows that the filter leaves. Of a row without a copy of the head it cannot be told here
 /// whether it is listed, unread and active since.
 enum Rows {
     /// Found by an index, anew for each use.
     ByIndex { chosen: String },
-    /// The same, and each use names its index.
+    /// The same, and each index is named.
     ByNamedIndex { chosen: String, dialect: Dialect },
     /// Found once: a folder has few.
     OfFolder { chosen: String },
@@ -91,15 +95,19 @@ impl Rows {
         Self::OfFolder { chosen }
     }
 
-    /// The beginning of a statement that reads them.
-    fn with(&self) -> String {
+    /// The beginning of a statement that reads them by these indices.
+    fn with(&self, indices: &[&str]) -> String {
+        let found = |name: &str, by_index: &str, chosen: &str| {
+            format!(
+                "{name} AS NOT MATERIALIZED (SELECT m.* FROM members AS m{by_index} WHERE {chosen}), "
+            )
+        };
         match self {
-            Self::ByIndex { chosen } => {
-                format!(
-                    "chosen AS NOT MATERIALIZED (SELECT m.* FROM members AS m WHERE {chosen}), "
-                )
+            Self::ByIndex { chosen } => found("chosen", "", chosen),
+            Self::ByNamedIndex { chosen, dialect } => {
+                let found = |index| found(&by(index), &dialect.by_index(index), chosen);
+                indices.iter().copied().map(found).collect()
             }
-            Self::ByNamedIndex { .. } => String::new(),
             Self::OfFolder { chosen } => format!("filed AS ({chosen}), "),
         }
     }
@@ -108,13 +116,15 @@ impl Rows {
     fn by(&self, index: &str) -> String {
         match self {
             Self::ByIndex { .. } => "chosen AS entry".to_owned(),
-            Self::ByNamedIndex { chosen, dialect } => {
-                let by_index = dialect.by_index(index);
-                format!("(SELECT m.* FROM members AS m{by_index} WHERE {chosen}) AS entry")
-            }
+            Self::ByNamedIndex { .. } => format!("{} AS entry", by(index)),
             Self::OfFolder { .. } => "filed AS entry".to_owned(),
         }
     }
+}
+
+/// The name of the rows that are found by this index.
+fn by(index: &str) -> String {
+    format!("by_{index}")
 }
 
 /// The rows that the filter leaves, of `members AS m`.
@@ -203,10 +213,10 @@ fn part(dialect: Dialect, shape: &Shape, rows: &Rows) -> String {
          LEFT JOIN users AS u ON u.user_id = me.user_id \
          LEFT JOIN (SELECT * FROM pinned UNION ALL SELECT * FROM without_copy \
                     UNION ALL SELECT * FROM rest) AS p ON TRUE",
-        with = rows.with(),
+        with = rows.with(&[BY_PIN, BY_ACTIVITY]),
         limit = dialect.limit(&length),
-        by_pin = rows.by("members_pinned"),
-        by_activity = rows.by("members_listed"),
+        by_pin = rows.by(BY_PIN),
+        by_activity = rows.by(BY_ACTIVITY),
         present = users::present(dialect),
         columns = members::columns(dialect, "p", &user),
     )
@@ -237,10 +247,10 @@ fn unread(dialect: Dialect, _: &Shape, rows: &Rows) -> String {
              SELECT entry.* FROM {by_activity} WHERE entry.last_time IS NULL \
          ) \
          SELECT counted.messages, counted.muted_messages, counted.conversations, {columns} FROM counted LEFT JOIN without_copy AS p ON TRUE",
-        with = rows.with(),
+        with = rows.with(&[BY_ACTIVITY]),
         messages = sum("0", "messages"),
         muted_messages = sum("1", "muted_messages"),
-        by_activity = rows.by("members_listed"),
+        by_activity = rows.by(BY_ACTIVITY),
         columns = members::columns_without_folders("p"),
     )
 }
@@ -294,8 +304,8 @@ fn selection(dialect: Dialect, shape: &Shape, rows: &Rows) -> String {
          LEFT JOIN users AS u ON u.user_id = me.user_id \
          LEFT JOIN (SELECT * FROM oldest UNION ALL SELECT * FROM without_copy) AS p ON TRUE",
         limit = dialect.limit(&length),
-        with = rows.with(),
-        by_activity = rows.by("members_listed"),
+        with = rows.with(&[BY_ACTIVITY]),
+        by_activity = rows.by(BY_ACTIVITY),
         present = users::present(dialect),
         columns = members::columns_without_folders("p"),
     )

@@ -645,12 +645,9 @@ ON CONFLICT (user_id, folder_id, conversation_key) DO NOTHING;
 
 -- deletions.forgetting.settings
 SELECT m.conversation_key, m.muted, m.marks, m.custom_data, (
-  SELECT COALESCE(json_agg(json_build_array(folder_id, added_by, ord) ORDER BY ord)::text, '[]')
-  FROM (
-    SELECT f.folder_id, f.added_by, f.ord
-    FROM folder_conversations AS f
-    WHERE f.user_id = m.user_id AND f.conversation_key = m.conversation_key
-  ) AS entries
+  SELECT COALESCE(json_agg(json_build_array(f.folder_id, f.added_by, f.ord) ORDER BY f.ord)::text, '[]')
+  FROM folder_conversations AS f
+  WHERE f.user_id = m.user_id AND f.conversation_key = m.conversation_key
 ) AS filed
 FROM unnest($2::bytea[]) WITH ORDINALITY AS i(conversation_key, ord) CROSS JOIN members AS m
 WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
@@ -1686,16 +1683,13 @@ SELECT
   p.custom_data,
   CASE
     WHEN EXISTS (SELECT 1 FROM folders AS own WHERE own.user_id = $1) THEN (
-      SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
-      FROM (
-        SELECT d.folder_id AS ord, d.name
-        FROM folder_conversations AS f CROSS JOIN folders AS d
-        WHERE
-          f.user_id = p.user_id
-          AND f.conversation_key = p.conversation_key
-          AND d.user_id = f.user_id
-          AND d.folder_id = f.folder_id
-      ) AS names
+      SELECT COALESCE(json_agg(json_build_array(d.name) ORDER BY d.folder_id)::text, '[]')
+      FROM folder_conversations AS f CROSS JOIN folders AS d
+      WHERE
+        f.user_id = p.user_id
+        AND f.conversation_key = p.conversation_key
+        AND d.user_id = f.user_id
+        AND d.folder_id = f.folder_id
     )
     ELSE '[]'
   END AS folders
@@ -1718,16 +1712,13 @@ SELECT
   m.cleared_through, m.read_through, m.stays_away, m.pinned_at, m.muted, m.marks, m.custom_data,
   CASE
     WHEN EXISTS (SELECT 1 FROM folders AS own WHERE own.user_id = $1) THEN (
-      SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
-      FROM (
-        SELECT d.folder_id AS ord, d.name
-        FROM folder_conversations AS f CROSS JOIN folders AS d
-        WHERE
-          f.user_id = m.user_id
-          AND f.conversation_key = m.conversation_key
-          AND d.user_id = f.user_id
-          AND d.folder_id = f.folder_id
-      ) AS names
+      SELECT COALESCE(json_agg(json_build_array(d.name) ORDER BY d.folder_id)::text, '[]')
+      FROM folder_conversations AS f CROSS JOIN folders AS d
+      WHERE
+        f.user_id = m.user_id
+        AND f.conversation_key = m.conversation_key
+        AND d.user_id = f.user_id
+        AND d.folder_id = f.folder_id
     )
     ELSE '[]'
   END AS folders
@@ -1809,16 +1800,13 @@ SELECT
   p.cleared_through, p.read_through, p.stays_away, p.pinned_at, p.muted, p.marks, p.custom_data,
   CASE
     WHEN EXISTS (SELECT 1 FROM folders AS own WHERE own.user_id = $1) THEN (
-      SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
-      FROM (
-        SELECT d.folder_id AS ord, d.name
-        FROM folder_conversations AS f CROSS JOIN folders AS d
-        WHERE
-          f.user_id = p.user_id
-          AND f.conversation_key = p.conversation_key
-          AND d.user_id = f.user_id
-          AND d.folder_id = f.folder_id
-      ) AS names
+      SELECT COALESCE(json_agg(json_build_array(d.name) ORDER BY d.folder_id)::text, '[]')
+      FROM folder_conversations AS f CROSS JOIN folders AS d
+      WHERE
+        f.user_id = p.user_id
+        AND f.conversation_key = p.conversation_key
+        AND d.user_id = f.user_id
+        AND d.folder_id = f.folder_id
     )
     ELSE '[]'
   END AS folders
@@ -1893,16 +1881,13 @@ SELECT
   p.cleared_through, p.read_through, p.stays_away, p.pinned_at, p.muted, p.marks, p.custom_data,
   CASE
     WHEN EXISTS (SELECT 1 FROM folders AS own WHERE own.user_id = $1) THEN (
-      SELECT COALESCE(json_agg(json_build_array(name) ORDER BY ord)::text, '[]')
-      FROM (
-        SELECT d.folder_id AS ord, d.name
-        FROM folder_conversations AS f CROSS JOIN folders AS d
-        WHERE
-          f.user_id = p.user_id
-          AND f.conversation_key = p.conversation_key
-          AND d.user_id = f.user_id
-          AND d.folder_id = f.folder_id
-      ) AS names
+      SELECT COALESCE(json_agg(json_build_array(d.name) ORDER BY d.folder_id)::text, '[]')
+      FROM folder_conversations AS f CROSS JOIN folders AS d
+      WHERE
+        f.user_id = p.user_id
+        AND f.conversation_key = p.conversation_key
+        AND d.user_id = f.user_id
+        AND d.folder_id = f.folder_id
     )
     ELSE '[]'
   END AS folders

@@ -558,16 +558,9 @@ ON CONFLICT (user_id, folder_id, conversation_key) DO NOTHING;
 
 -- deletions.forgetting.settings
 SELECT m.conversation_key, m.muted, m.marks, m.custom_data, (
-  SELECT json_group_array(json_array(folder_id, added_by, ord))
-  FROM (
-    SELECT *
-    FROM (
-      SELECT f.folder_id, f.added_by, f.ord
-      FROM folder_conversations AS f
-      WHERE f.user_id = m.user_id AND f.conversation_key = m.conversation_key
-    ) AS entries
-    ORDER BY ord
-  )
+  SELECT json_group_array(json_array(f.folder_id, f.added_by, f.ord) ORDER BY f.ord)
+  FROM folder_conversations AS f
+  WHERE f.user_id = m.user_id AND f.conversation_key = m.conversation_key
 ) AS filed
 FROM
   (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($2) AS r) AS i
@@ -575,11 +568,9 @@ FROM
 WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
 -- SCAN r VIRTUAL TABLE INDEX 1:
 -- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
--- CORRELATED SCALAR SUBQUERY 3
---   CO-ROUTINE (subquery-2)
---     SEARCH f USING PRIMARY KEY (user_id=?)
---     USE TEMP B-TREE FOR ORDER BY
---   SCAN (subquery-2)
+-- CORRELATED SCALAR SUBQUERY 1
+--   USE TEMP B-TREE FOR json_group_array(ORDER BY)
+--   SEARCH f USING PRIMARY KEY (user_id=?)
 
 -- deletions.forgetting.unfile
 DELETE FROM folder_conversations
@@ -1555,20 +1546,13 @@ SELECT
   p.custom_data,
   CASE
     WHEN EXISTS (SELECT 1 FROM folders AS own WHERE own.user_id = $1) THEN (
-      SELECT json_group_array(json_array(name))
-      FROM (
-        SELECT *
-        FROM (
-          SELECT d.folder_id AS ord, d.name
-          FROM folder_conversations AS f CROSS JOIN folders AS d
-          WHERE
-            f.user_id = p.user_id
-            AND f.conversation_key = p.conversation_key
-            AND d.user_id = f.user_id
-            AND d.folder_id = f.folder_id
-        ) AS names
-        ORDER BY ord
-      )
+      SELECT json_group_array(json_array(d.name) ORDER BY d.folder_id)
+      FROM folder_conversations AS f CROSS JOIN folders AS d
+      WHERE
+        f.user_id = p.user_id
+        AND f.conversation_key = p.conversation_key
+        AND d.user_id = f.user_id
+        AND d.folder_id = f.folder_id
     )
     ELSE '[]'
   END AS folders
@@ -1605,12 +1589,10 @@ FROM
 --   SEARCH incarnations USING PRIMARY KEY
 -- SCALAR SUBQUERY 9
 --   SEARCH own USING COVERING INDEX folders_by_name (user_id=?)
--- CORRELATED SCALAR SUBQUERY 12
---   CO-ROUTINE (subquery-11)
---     SEARCH f USING COVERING INDEX folder_conversations_by_conversation (user_id=? AND conversation_key=?)
---     SEARCH d USING PRIMARY KEY (user_id=? AND folder_id=?)
---     USE TEMP B-TREE FOR ORDER BY
---   SCAN (subquery-11)
+-- CORRELATED SCALAR SUBQUERY 10
+--   USE TEMP B-TREE FOR json_group_array(ORDER BY)
+--   SEARCH f USING COVERING INDEX folder_conversations_by_conversation (user_id=? AND conversation_key=?)
+--   SEARCH d USING PRIMARY KEY (user_id=? AND folder_id=?)
 
 -- lists.hidden.restorable
 SELECT c.revision, c.restorable_until
@@ -1630,20 +1612,13 @@ SELECT
   m.cleared_through, m.read_through, m.stays_away, m.pinned_at, m.muted, m.marks, m.custom_data,
   CASE
     WHEN EXISTS (SELECT 1 FROM folders AS own WHERE own.user_id = $1) THEN (
-      SELECT json_group_array(json_array(name))
-      FROM (
-        SELECT *
-        FROM (
-          SELECT d.folder_id AS ord, d.name
-          FROM folder_conversations AS f CROSS JOIN folders AS d
-          WHERE
-            f.user_id = m.user_id
-            AND f.conversation_key = m.conversation_key
-            AND d.user_id = f.user_id
-            AND d.folder_id = f.folder_id
-        ) AS names
-        ORDER BY ord
-      )
+      SELECT json_group_array(json_array(d.name) ORDER BY d.folder_id)
+      FROM folder_conversations AS f CROSS JOIN folders AS d
+      WHERE
+        f.user_id = m.user_id
+        AND f.conversation_key = m.conversation_key
+        AND d.user_id = f.user_id
+        AND d.folder_id = f.folder_id
     )
     ELSE '[]'
   END AS folders
@@ -1655,12 +1630,10 @@ WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.co
 -- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
 -- SCALAR SUBQUERY 1
 --   SEARCH own USING COVERING INDEX folders_by_name (user_id=?)
--- CORRELATED SCALAR SUBQUERY 4
---   CO-ROUTINE (subquery-3)
---     SEARCH f USING COVERING INDEX folder_conversations_by_conversation (user_id=? AND conversation_key=?)
---     SEARCH d USING PRIMARY KEY (user_id=? AND folder_id=?)
---     USE TEMP B-TREE FOR ORDER BY
---   SCAN (subquery-3)
+-- CORRELATED SCALAR SUBQUERY 2
+--   USE TEMP B-TREE FOR json_group_array(ORDER BY)
+--   SEARCH f USING COVERING INDEX folder_conversations_by_conversation (user_id=? AND conversation_key=?)
+--   SEARCH d USING PRIMARY KEY (user_id=? AND folder_id=?)
 
 -- lists.members.known
 SELECT m.conversation_key
@@ -1741,20 +1714,13 @@ SELECT
   p.cleared_through, p.read_through, p.stays_away, p.pinned_at, p.muted, p.marks, p.custom_data,
   CASE
     WHEN EXISTS (SELECT 1 FROM folders AS own WHERE own.user_id = $1) THEN (
-      SELECT json_group_array(json_array(name))
-      FROM (
-        SELECT *
-        FROM (
-          SELECT d.folder_id AS ord, d.name
-          FROM folder_conversations AS f CROSS JOIN folders AS d
-          WHERE
-            f.user_id = p.user_id
-            AND f.conversation_key = p.conversation_key
-            AND d.user_id = f.user_id
-            AND d.folder_id = f.folder_id
-        ) AS names
-        ORDER BY ord
-      )
+      SELECT json_group_array(json_array(d.name) ORDER BY d.folder_id)
+      FROM folder_conversations AS f CROSS JOIN folders AS d
+      WHERE
+        f.user_id = p.user_id
+        AND f.conversation_key = p.conversation_key
+        AND d.user_id = f.user_id
+        AND d.folder_id = f.folder_id
     )
     ELSE '[]'
   END AS folders
@@ -1795,40 +1761,63 @@ FROM
 --   SEARCH incarnations USING PRIMARY KEY
 -- SCALAR SUBQUERY 8
 --   SEARCH own USING COVERING INDEX folders_by_name (user_id=?)
--- CORRELATED SCALAR SUBQUERY 11
---   CO-ROUTINE (subquery-10)
---     SEARCH f USING COVERING INDEX folder_conversations_by_conversation (user_id=? AND conversation_key=?)
---     SEARCH d USING PRIMARY KEY (user_id=? AND folder_id=?)
---     USE TEMP B-TREE FOR ORDER BY
---   SCAN (subquery-10)
+-- CORRELATED SCALAR SUBQUERY 9
+--   USE TEMP B-TREE FOR json_group_array(ORDER BY)
+--   SEARCH f USING COVERING INDEX folder_conversations_by_conversation (user_id=? AND conversation_key=?)
+--   SEARCH d USING PRIMARY KEY (user_id=? AND folder_id=?)
 
 -- lists.parts.part.whole
-WITH pinned AS (
+WITH by_members_pinned AS NOT MATERIALIZED (
+  SELECT m.*
+  FROM members AS m INDEXED BY members_pinned
+  WHERE
+    m.user_id = $1
+    AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
+    AND CASE
+      WHEN (m.kind & $2) <> 0
+      AND ($3 = 0 OR (m.marks & $3) <> 0)
+      AND (m.marks & $4) = 0
+      AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
+      AND (
+        m.last_seq IS NULL
+        OR (
+          m.last_seq > m.hidden_through
+          AND m.last_seq > m.joined_after
+          AND m.stays_away = 0
+          AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+          AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
+        )
+      ) THEN TRUE
+      ELSE FALSE
+    END
+),
+by_members_listed AS NOT MATERIALIZED (
+  SELECT m.*
+  FROM members AS m INDEXED BY members_listed
+  WHERE
+    m.user_id = $1
+    AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
+    AND CASE
+      WHEN (m.kind & $2) <> 0
+      AND ($3 = 0 OR (m.marks & $3) <> 0)
+      AND (m.marks & $4) = 0
+      AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
+      AND (
+        m.last_seq IS NULL
+        OR (
+          m.last_seq > m.hidden_through
+          AND m.last_seq > m.joined_after
+          AND m.stays_away = 0
+          AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+          AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
+        )
+      ) THEN TRUE
+      ELSE FALSE
+    END
+),
+pinned AS (
   SELECT entry.*
-  FROM (
-    SELECT m.*
-    FROM members AS m INDEXED BY members_pinned
-    WHERE
-      m.user_id = $1
-      AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
-      AND CASE
-        WHEN (m.kind & $2) <> 0
-        AND ($3 = 0 OR (m.marks & $3) <> 0)
-        AND (m.marks & $4) = 0
-        AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
-        AND (
-          m.last_seq IS NULL
-          OR (
-            m.last_seq > m.hidden_through
-            AND m.last_seq > m.joined_after
-            AND m.stays_away = 0
-            AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-            AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
-          )
-        ) THEN TRUE
-        ELSE FALSE
-      END
-  ) AS entry
+  FROM by_members_pinned AS entry
   WHERE
     entry.pinned_at IS NOT NULL
     AND entry.last_time IS NOT NULL
@@ -1845,60 +1834,10 @@ WITH pinned AS (
   ORDER BY entry.pinned_at DESC, entry.last_time DESC, entry.conversation_key
   LIMIT $14 + 0
 ),
-without_copy AS (
-  SELECT entry.*
-  FROM (
-    SELECT m.*
-    FROM members AS m INDEXED BY members_listed
-    WHERE
-      m.user_id = $1
-      AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
-      AND CASE
-        WHEN (m.kind & $2) <> 0
-        AND ($3 = 0 OR (m.marks & $3) <> 0)
-        AND (m.marks & $4) = 0
-        AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
-        AND (
-          m.last_seq IS NULL
-          OR (
-            m.last_seq > m.hidden_through
-            AND m.last_seq > m.joined_after
-            AND m.stays_away = 0
-            AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-            AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
-          )
-        ) THEN TRUE
-        ELSE FALSE
-      END
-  ) AS entry
-  WHERE entry.last_time IS NULL
-),
+without_copy AS (SELECT entry.* FROM by_members_listed AS entry WHERE entry.last_time IS NULL),
 rest AS (
   SELECT entry.*
-  FROM (
-    SELECT m.*
-    FROM members AS m INDEXED BY members_listed
-    WHERE
-      m.user_id = $1
-      AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
-      AND CASE
-        WHEN (m.kind & $2) <> 0
-        AND ($3 = 0 OR (m.marks & $3) <> 0)
-        AND (m.marks & $4) = 0
-        AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
-        AND (
-          m.last_seq IS NULL
-          OR (
-            m.last_seq > m.hidden_through
-            AND m.last_seq > m.joined_after
-            AND m.stays_away = 0
-            AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-            AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
-          )
-        ) THEN TRUE
-        ELSE FALSE
-      END
-  ) AS entry
+  FROM by_members_listed AS entry
   WHERE
     entry.last_time <= COALESCE($12, 9223372036854775807)
     AND entry.last_time >= COALESCE($7, -9223372036854775808)
@@ -1917,20 +1856,13 @@ SELECT
   p.cleared_through, p.read_through, p.stays_away, p.pinned_at, p.muted, p.marks, p.custom_data,
   CASE
     WHEN EXISTS (SELECT 1 FROM folders AS own WHERE own.user_id = $1) THEN (
-      SELECT json_group_array(json_array(name))
-      FROM (
-        SELECT *
-        FROM (
-          SELECT d.folder_id AS ord, d.name
-          FROM folder_conversations AS f CROSS JOIN folders AS d
-          WHERE
-            f.user_id = p.user_id
-            AND f.conversation_key = p.conversation_key
-            AND d.user_id = f.user_id
-            AND d.folder_id = f.folder_id
-        ) AS names
-        ORDER BY ord
-      )
+      SELECT json_group_array(json_array(d.name) ORDER BY d.folder_id)
+      FROM folder_conversations AS f CROSS JOIN folders AS d
+      WHERE
+        f.user_id = p.user_id
+        AND f.conversation_key = p.conversation_key
+        AND d.user_id = f.user_id
+        AND d.folder_id = f.folder_id
     )
     ELSE '[]'
   END AS folders
@@ -1951,25 +1883,23 @@ FROM
 --       SEARCH m USING INDEX members_listed (user_id=? AND last_time=?)
 --     UNION ALL
 --       CO-ROUTINE rest
---         SCALAR SUBQUERY 6
+--         SCALAR SUBQUERY 5
 --           SCAN pinned
 --         SEARCH m USING INDEX members_listed (user_id=? AND last_time>? AND last_time<?)
 --       SCAN rest
 -- SCAN me
 -- SEARCH u USING PRIMARY KEY (user_id=?) LEFT-JOIN
 -- SCAN p LEFT-JOIN
+-- SCALAR SUBQUERY 7
+--   SEARCH incarnations USING PRIMARY KEY
 -- SCALAR SUBQUERY 8
 --   SEARCH incarnations USING PRIMARY KEY
 -- SCALAR SUBQUERY 9
---   SEARCH incarnations USING PRIMARY KEY
--- SCALAR SUBQUERY 10
 --   SEARCH own USING COVERING INDEX folders_by_name (user_id=?)
--- CORRELATED SCALAR SUBQUERY 13
---   CO-ROUTINE (subquery-12)
---     SEARCH f USING COVERING INDEX folder_conversations_by_conversation (user_id=? AND conversation_key=?)
---     SEARCH d USING PRIMARY KEY (user_id=? AND folder_id=?)
---     USE TEMP B-TREE FOR ORDER BY
---   SCAN (subquery-12)
+-- CORRELATED SCALAR SUBQUERY 10
+--   USE TEMP B-TREE FOR json_group_array(ORDER BY)
+--   SEARCH f USING COVERING INDEX folder_conversations_by_conversation (user_id=? AND conversation_key=?)
+--   SEARCH d USING PRIMARY KEY (user_id=? AND folder_id=?)
 
 -- lists.parts.selection.folder
 WITH filed AS (
@@ -2079,32 +2009,33 @@ FROM
 --   SCAN matching
 
 -- lists.parts.selection.whole
-WITH matching AS (
+WITH by_members_listed AS NOT MATERIALIZED (
+  SELECT m.*
+  FROM members AS m INDEXED BY members_listed
+  WHERE
+    m.user_id = $1
+    AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
+    AND CASE
+      WHEN (m.kind & $2) <> 0
+      AND ($3 = 0 OR (m.marks & $3) <> 0)
+      AND (m.marks & $4) = 0
+      AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
+      AND (
+        m.last_seq IS NULL
+        OR (
+          m.last_seq > m.hidden_through
+          AND m.last_seq > m.joined_after
+          AND m.stays_away = 0
+          AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+          AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
+        )
+      ) THEN TRUE
+      ELSE FALSE
+    END
+),
+matching AS (
   SELECT entry.*
-  FROM (
-    SELECT m.*
-    FROM members AS m INDEXED BY members_listed
-    WHERE
-      m.user_id = $1
-      AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
-      AND CASE
-        WHEN (m.kind & $2) <> 0
-        AND ($3 = 0 OR (m.marks & $3) <> 0)
-        AND (m.marks & $4) = 0
-        AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
-        AND (
-          m.last_seq IS NULL
-          OR (
-            m.last_seq > m.hidden_through
-            AND m.last_seq > m.joined_after
-            AND m.stays_away = 0
-            AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-            AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
-          )
-        ) THEN TRUE
-        ELSE FALSE
-      END
-  ) AS entry
+  FROM by_members_listed AS entry
   WHERE
     entry.last_time IS NOT NULL
     AND CASE
@@ -2128,30 +2059,7 @@ oldest AS (
 ),
 without_copy AS (
   SELECT entry.*
-  FROM (
-    SELECT m.*
-    FROM members AS m INDEXED BY members_listed
-    WHERE
-      m.user_id = $1
-      AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
-      AND CASE
-        WHEN (m.kind & $2) <> 0
-        AND ($3 = 0 OR (m.marks & $3) <> 0)
-        AND (m.marks & $4) = 0
-        AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
-        AND (
-          m.last_seq IS NULL
-          OR (
-            m.last_seq > m.hidden_through
-            AND m.last_seq > m.joined_after
-            AND m.stays_away = 0
-            AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-            AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
-          )
-        ) THEN TRUE
-        ELSE FALSE
-      END
-  ) AS entry
+  FROM by_members_listed AS entry
   WHERE
     entry.last_time IS NULL
     AND ($8 = 1 OR entry.pinned_at IS NULL)
@@ -2185,17 +2093,17 @@ FROM
 --       SCAN oldest
 --     UNION ALL
 --       SEARCH m USING INDEX members_listed (user_id=? AND last_time=?)
---       LIST SUBQUERY 8
+--       LIST SUBQUERY 7
 --         SCAN r VIRTUAL TABLE INDEX 1:
 --         CREATE BLOOM FILTER
 -- SCAN me
 -- SEARCH u USING PRIMARY KEY (user_id=?) LEFT-JOIN
 -- SCAN p LEFT-JOIN
+-- SCALAR SUBQUERY 9
+--   SEARCH incarnations USING PRIMARY KEY
 -- SCALAR SUBQUERY 10
 --   SEARCH incarnations USING PRIMARY KEY
 -- SCALAR SUBQUERY 11
---   SEARCH incarnations USING PRIMARY KEY
--- SCALAR SUBQUERY 12
 --   SCAN matching
 
 -- lists.parts.unread.folder
@@ -2269,7 +2177,31 @@ FROM counted LEFT JOIN without_copy AS p ON TRUE;
 -- SCAN entry LEFT-JOIN
 
 -- lists.parts.unread.whole
-WITH counted AS (
+WITH by_members_listed AS NOT MATERIALIZED (
+  SELECT m.*
+  FROM members AS m INDEXED BY members_listed
+  WHERE
+    m.user_id = $1
+    AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
+    AND CASE
+      WHEN (m.kind & $2) <> 0
+      AND ($3 = 0 OR (m.marks & $3) <> 0)
+      AND (m.marks & $4) = 0
+      AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
+      AND (
+        m.last_seq IS NULL
+        OR (
+          m.last_seq > m.hidden_through
+          AND m.last_seq > m.joined_after
+          AND m.stays_away = 0
+          AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
+          AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
+        )
+      ) THEN TRUE
+      ELSE FALSE
+    END
+),
+counted AS (
   SELECT
     CAST(
       COALESCE(
@@ -2290,60 +2222,10 @@ WITH counted AS (
       ) AS bigint
     ) AS muted_messages,
     COUNT(CASE WHEN entry.muted = 0 THEN 1 END) AS conversations
-  FROM (
-    SELECT m.*
-    FROM members AS m INDEXED BY members_listed
-    WHERE
-      m.user_id = $1
-      AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
-      AND CASE
-        WHEN (m.kind & $2) <> 0
-        AND ($3 = 0 OR (m.marks & $3) <> 0)
-        AND (m.marks & $4) = 0
-        AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
-        AND (
-          m.last_seq IS NULL
-          OR (
-            m.last_seq > m.hidden_through
-            AND m.last_seq > m.joined_after
-            AND m.stays_away = 0
-            AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-            AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
-          )
-        ) THEN TRUE
-        ELSE FALSE
-      END
-  ) AS entry
+  FROM by_members_listed AS entry
   WHERE entry.last_time IS NOT NULL
 ),
-without_copy AS (
-  SELECT entry.*
-  FROM (
-    SELECT m.*
-    FROM members AS m INDEXED BY members_listed
-    WHERE
-      m.user_id = $1
-      AND (m.last_seq IS NULL OR m.last_seq > m.unlisted_through)
-      AND CASE
-        WHEN (m.kind & $2) <> 0
-        AND ($3 = 0 OR (m.marks & $3) <> 0)
-        AND (m.marks & $4) = 0
-        AND (CASE WHEN m.left_at IS NULL THEN 1 ELSE 2 END & $5) <> 0
-        AND (
-          m.last_seq IS NULL
-          OR (
-            m.last_seq > m.hidden_through
-            AND m.last_seq > m.joined_after
-            AND m.stays_away = 0
-            AND ($6 = 0 OR (m.last_seq > m.read_through AND m.last_seq > m.cleared_through))
-            AND ($7 IS NULL OR (m.last_time >= $7 AND m.last_seq > m.cleared_through))
-          )
-        ) THEN TRUE
-        ELSE FALSE
-      END
-  ) AS entry
-  WHERE entry.last_time IS NULL
-)
+without_copy AS (SELECT entry.* FROM by_members_listed AS entry WHERE entry.last_time IS NULL)
 SELECT
   counted.messages, counted.muted_messages, counted.conversations, p.conversation_key,
   p.joined_after, p.left_at, p.last_seq, p.last_time, p.hidden_through, p.cleared_through,

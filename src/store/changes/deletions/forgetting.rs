@@ -87,10 +87,11 @@ impl Statements {
         let routed = dialect.routed("m.user_id", "$1");
         let (keys, _) = dialect.rows("i", 2, &[("conversation_key", ColumnType::Key)]);
         let filed = dialect.json_rows(
-            &["folder_id", "added_by", "ord"],
+            &["f.folder_id", "f.added_by", "f.ord"],
+            "f.ord",
             &format!(
-                "(SELECT f.folder_id, f.added_by, f.ord FROM folder_conversations AS f \
-                  WHERE f.user_id = m.user_id AND f.conversation_key = m.conversation_key{}) AS entries",
+                "folder_conversations AS f \
+                 WHERE f.user_id = m.user_id AND f.conversation_key = m.conversation_key{}",
                 dialect.routed("f.user_id", "$1")
             ),
         );
