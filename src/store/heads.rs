@@ -336,8 +336,22 @@ pub(in crate::store) fn keyed_head(row: &Row<'_>) -> Result<(ConversationKey, He
         conversation_key,
         head,
     } = row.read()?;
-    if ConversationKey::from(&head.canonical_id) != conversation_key {
-        return Err(row.inconsistent("canonical_id"));
-    }
+    require_key(conversation_key, &head.canonical_id)?;
     Ok((conversation_key, head))
+}
+
+/// Fails unless this is the key of the conversation.
+pub(in crate::store) fn require_key(
+    key: ConversationKey,
+    id: &CanonicalId,
+) -> Result<(), StoreError> {
+    if ConversationKey::from(id) == key {
+        return Ok(());
+    }
+    let row = format!("conversation_key {key}");
+    Err(StoreError::inconsistent(
+        conversations::Entity,
+        "canonical_id",
+        row,
+    ))
 }

@@ -10,6 +10,7 @@ pub(super) mod dialect;
 mod distribution;
 mod durability;
 pub(super) mod error;
+pub(super) mod gathered;
 pub(super) mod input;
 pub(super) mod migrate;
 pub(super) mod migration;

@@ -9,7 +9,10 @@ use sea_orm::{
     ColIdx, DbErr, QueryResult, TryFromU64, TryGetError, TryGetable, Value,
     sea_query::{ArrayType, ColumnType, Nullable, ValueType, ValueTypeErr},
 };
-use serde::de::DeserializeOwned;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error as _},
+};
 
 use crate::domain::{
     CallerName, CanonicalId, ClientId, ClientMessageId, ConversationKey, ConversationKind,
@@ -39,13 +42,18 @@ impl fmt::Debug for Content {
 }
 
 /// The value of a column of JSON.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(in crate::store) struct Json<T>(pub(in crate::store) T);
 
 /// The column of this name does not hold what the service writes there.
 #[derive(Debug, thiserror::Error)]
 #[error("column {0} does not parse")]
 pub(in crate::store) struct Unparsable(pub(in crate::store) String);
+
+impl Unparsable {
+    /// The text about a value whose column is named elsewhere.
+    const VALUE: &str = "a stored value does not parse";
+}
 
 fn unparsable<T>(column: impl ColIdx) -> Result<T, TryGetError> {
     let name = column.as_str().map(str::to_owned);
@@ -97,6 +105,14 @@ macro_rules! column {
         impl Nullable for $domain {
             fn null() -> Value {
                 <$stored>::null()
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $domain {
+            fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+                let from_stored: fn($stored) -> Option<$domain> = $from_stored;
+                let stored = <$stored as Gathered>::read(json)?;
+                from_stored(stored).ok_or_else(|| D::Error::custom(Unparsable::VALUE))
             }
         }
 
@@ -226,6 +242,58 @@ impl<T: DeserializeOwned> TryGetable for Json<T> {
     fn try_get_by<I: ColIdx>(row: &QueryResult, column: I) -> Result<Self, TryGetError> {
         let text = String::try_get_by(row, column)?;
         serde_json::from_str(&text).map_or_else(|_| unparsable(column), |value| Ok(Self(value)))
+    }
+}
+
+/// A stored value in JSON, as `database::gathered` writes it.
+trait Gathered: Sized {
+    fn read<'de, D: Deserializer<'de>>(json: D) -> Result<Self, D::Error>;
+}
+
+impl Gathered for i16 {
+    fn read<'de, D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        Self::deserialize(json)
+    }
+}
+
+impl Gathered for i64 {
+    fn read<'de, D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        Self::deserialize(json)
+    }
+}
+
+impl Gathered for String {
+    fn read<'de, D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        Self::deserialize(json)
+    }
+}
+
+impl Gathered for Vec<u8> {
+    fn read<'de, D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        let digits = String::deserialize(json)?;
+        let (pairs, rest) = digits.as_bytes().as_chunks();
+        let bytes = pairs
+            .iter()
+            .map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?));
+        match (bytes.collect(), rest) {
+            (Some(bytes), []) => Ok(bytes),
+            _ => Err(D::Error::custom(Unparsable::VALUE)),
+        }
+    }
+}
+
+/// The value of a hexadecimal digit, as SQLite writes it.
+const fn digit(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Json<T> {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        T::deserialize(json).map(Self)
     }
 }
 

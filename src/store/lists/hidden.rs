@@ -123,7 +123,7 @@ impl Statements {
                  LEFT JOIN users AS u ON u.user_id = me.user_id \
                  LEFT JOIN (SELECT * FROM without_copy UNION ALL SELECT * FROM hidden) AS p ON TRUE",
                 present = users::present(dialect),
-                columns = members::columns(dialect, "p", &user),
+                columns = members::returned(dialect, "p", &user).columns(),
             ),
             restorable: format!(
                 "SELECT c.revision, c.restorable_until FROM {revisions} CROSS JOIN changes AS c \

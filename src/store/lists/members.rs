@@ -3,21 +3,23 @@
 use std::collections::{HashMap, HashSet};
 
 use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult};
+use serde::Deserialize;
 
 use crate::{
     domain::{
-        ConversationId, ConversationKey, CustomData, FolderName, Marks, Reappearance, Revision,
-        Seq, Timestamp, UserId, View,
+        CanonicalId, ConversationId, ConversationKey, CustomData, FolderName, Marks, Reappearance,
+        Revision, Seq, Timestamp, UserId, View,
     },
     store::{
         database::{
             dialect::{Column, ColumnType, Dialect},
             error::StoreError,
+            gathered::Returned,
             observed::DatabaseTransaction,
             row::Row,
         },
         entity::{
-            self, conversations,
+            conversations,
             members::{self, Column as C},
             value::{Flag, Json},
         },
@@ -58,13 +60,16 @@ pub(in crate::store) struct Statements {
 impl Statements {
     pub(in crate::store) fn new(dialect: Dialect) -> Self {
         let (rows, _) = dialect.rows("i", 2, &[("conversation_key", ColumnType::Key)]);
-        let columns = columns(dialect, "m", "$1");
+        let returned = returned(dialect, "m", "$1");
         let user = dialect.after_rows("$1");
         let routed = dialect.routed("m.user_id", "$1");
         Self {
-            by_keys: format!(
-                "SELECT {columns} FROM {rows} CROSS JOIN members AS m \
-                 WHERE m.user_id = {user} AND m.conversation_key = i.conversation_key{routed}"
+            by_keys: dialect.select_many(
+                &returned,
+                &format!(
+                    "{rows} CROSS JOIN members AS m \
+                     WHERE m.user_id = {user} AND m.conversation_key = i.conversation_key{routed}"
+                ),
             ),
             known: format!(
                 "SELECT m.conversation_key FROM {rows} CROSS JOIN members AS m \
@@ -92,7 +97,7 @@ const WITHOUT_FOLDERS: [C; 13] = [
 ];
 
 /// A row as it stands, with the names of its folders beside it.
-#[derive(FromQueryResult)]
+#[derive(FromQueryResult, Deserialize)]
 struct Stored {
     conversation_key: ConversationKey,
     joined_after: Seq,
@@ -110,9 +115,9 @@ struct Stored {
     folders: Json<Vec<[String; 1]>>,
 }
 
-/// The columns that [`member`] reads, of rows of `members` that are called `rows` and belong to the user of the
-/// parameter `user`. Whether the user has folders at all is looked up once, and not for each row.
-pub(in crate::store) fn columns(dialect: Dialect, rows: &str, user: &str) -> String {
+/// The columns that [`member`] and [`gathered_members`] read, of rows of `members` that are called `rows` and belong to
+/// the user of the parameter `user`. Whether the user has folders at all is looked up once, and not for each row.
+pub(in crate::store) fn returned(dialect: Dialect, rows: &str, user: &str) -> Returned {
     let folders = dialect.json_rows(
         &["d.name"],
         "d.folder_id",
@@ -124,20 +129,16 @@ pub(in crate::store) fn columns(dialect: Dialect, rows: &str, user: &str) -> Str
             dialect.routed("d.user_id", user),
         ),
     );
-    format!(
-        "{}, CASE WHEN EXISTS (SELECT 1 FROM folders AS own WHERE own.user_id = {user}) \
-         THEN {folders} ELSE '[]' END AS folders",
-        without_folders(rows)
-    )
+    let folders = format!(
+        "CASE WHEN EXISTS (SELECT 1 FROM folders AS own WHERE own.user_id = {user}) \
+         THEN {folders} ELSE '[]' END"
+    );
+    Returned::of(rows, WITHOUT_FOLDERS).with_json("folders", folders)
 }
 
 /// The same for a reader that does not look at the folders.
-pub(in crate::store) fn columns_without_folders(rows: &str) -> String {
-    format!("{}, '[]' AS folders", without_folders(rows))
-}
-
-fn without_folders(rows: &str) -> String {
-    entity::columns(&format!("{rows}."), WITHOUT_FOLDERS)
+pub(in crate::store) fn returned_without_folders(rows: &str) -> Returned {
+    Returned::of(rows, WITHOUT_FOLDERS).with_json("folders", "'[]'".to_owned())
 }
 
 impl Member {
@@ -162,9 +163,18 @@ impl Member {
         user: &UserId,
         heads: &HashMap<ConversationKey, Head>,
     ) -> Result<ConversationId, StoreError> {
-        let head = heads.get(&self.key).ok_or_else(|| self.without_head())?;
-        let seen = head.canonical_id.seen_by(user);
-        seen.ok_or_else(|| {
+        let head = heads.get(&self.key);
+        self.id_by(user, head.map(|head| &head.canonical_id))
+    }
+
+    /// The same by the ID that its members share.
+    pub(in crate::store) fn id_by(
+        &self,
+        user: &UserId,
+        shared: Option<&CanonicalId>,
+    ) -> Result<ConversationId, StoreError> {
+        let shared = shared.ok_or_else(|| self.without_head())?;
+        shared.seen_by(user).ok_or_else(|| {
             StoreError::inconsistent(conversations::Entity, "canonical_id", self.key.to_string())
         })
     }
@@ -238,45 +248,70 @@ impl Lists {
         let by_keys = self
             .database
             .statement(&self.statements.members.by_keys, values);
-        members(&connection.query_all_raw(by_keys).await?)
+        let rows = connection.query_all_raw(by_keys).await?;
+        gathered_members(self.database.dialect, &rows)
     }
 }
 
-/// Reads [`columns`] of all rows that have them.
+/// Reads what a statement returns of many rows that have the columns [`returned`].
+pub(in crate::store) fn gathered_members(
+    dialect: Dialect,
+    rows: &[QueryResult],
+) -> Result<Vec<Member>, StoreError> {
+    let stored: Vec<Stored> = dialect.read_many(members::Entity, rows)?;
+    stored.into_iter().map(Member::try_from).collect()
+}
+
+/// Reads [`returned`] of all rows that have them.
 pub(in crate::store) fn members(rows: &[QueryResult]) -> Result<Vec<Member>, StoreError> {
     rows.iter()
         .filter_map(|row| member(row).transpose())
         .collect()
 }
 
-/// Reads [`columns`]; `None` where an outer join has found no row.
+/// Reads [`returned`]; `None` where an outer join has found no row.
 pub(in crate::store) fn member(row: &QueryResult) -> Result<Option<Member>, StoreError> {
     let row = Row::of(members::Entity, row);
     let key: Option<ConversationKey> = row.get("conversation_key")?;
     if key.is_none() {
         return Ok(None);
     }
-    let stored: Stored = row.read()?;
-    let latest = stored.last_seq.zip(stored.last_time);
-    let Json(folders) = stored.folders;
-    Ok(Some(Member {
-        key: stored.conversation_key,
-        view: View {
-            joined_after: stored.joined_after,
-            left_at: stored.left_at,
-            hidden_through: stored.hidden_through,
-            cleared_through: stored.cleared_through,
-            read_through: stored.read_through,
-            reappearance: stored.stays_away,
-        },
-        latest: latest.map(|(seq, time)| Latest { seq, time }),
-        pinned_at: stored.pinned_at,
-        muted: stored.muted.0,
-        marks: stored.marks,
-        custom_data: stored.custom_data.unwrap_or_default(),
-        folders: folders
-            .iter()
-            .map(|[name]| FolderName::new(name).map_err(|_| row.inconsistent("folders")))
-            .collect::<Result<_, _>>()?,
-    }))
+    row.read::<Stored>()?.try_into().map(Some)
+}
+
+impl TryFrom<Stored> for Member {
+    type Error = StoreError;
+
+    fn try_from(stored: Stored) -> Result<Self, StoreError> {
+        let latest = stored.last_seq.zip(stored.last_time);
+        let key = stored.conversation_key;
+        let Json(folders) = stored.folders;
+        let unnamed = || {
+            StoreError::inconsistent(
+                members::Entity,
+                "folders",
+                format!("conversation_key {key}"),
+            )
+        };
+        Ok(Self {
+            key,
+            view: View {
+                joined_after: stored.joined_after,
+                left_at: stored.left_at,
+                hidden_through: stored.hidden_through,
+                cleared_through: stored.cleared_through,
+                read_through: stored.read_through,
+                reappearance: stored.stays_away,
+            },
+            latest: latest.map(|(seq, time)| Latest { seq, time }),
+            pinned_at: stored.pinned_at,
+            muted: stored.muted.0,
+            marks: stored.marks,
+            custom_data: stored.custom_data.unwrap_or_default(),
+            folders: folders
+                .iter()
+                .map(|[name]| FolderName::new(name).map_err(|_| unnamed()))
+                .collect::<Result<_, _>>()?,
+        })
+    }
 }

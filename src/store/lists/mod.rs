@@ -103,7 +103,10 @@ impl Lists {
         let (revisions, members) = self
             .database
             .read("list", statement, |rows| {
-                Ok((revisions_of(rows)?, members::members(rows)?))
+                Ok((
+                    revisions_of(rows)?,
+                    members::gathered_members(self.database.dialect, rows)?,
+                ))
             })
             .await?;
         Ok((revisions, self.left_by(filter, members).await?))

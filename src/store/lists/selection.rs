@@ -76,9 +76,10 @@ impl Lists {
             Some(first) => Row::of(entity::members::Entity, first).get("matched")?,
             None => 0,
         };
-        let (with_copy, without_copy): (Vec<_>, Vec<_>) = members::members(&rows)?
-            .into_iter()
-            .partition(|member| member.latest.is_some());
+        let (with_copy, without_copy): (Vec<_>, Vec<_>) =
+            members::gathered_members(self.database.dialect, &rows)?
+                .into_iter()
+                .partition(|member| member.latest.is_some());
         let keys = without_copy.iter().map(|member| member.key).collect();
         let mut heads = self.heads.of_known_through(connection, keys).await?;
         let mut first: Vec<(Member, Latest)> = Vec::with_capacity(with_copy.len());

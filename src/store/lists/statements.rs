@@ -208,17 +208,17 @@ fn part(dialect: Dialect, shape: &Shape, rows: &Rows) -> String {
              ORDER BY entry.last_time DESC, entry.conversation_key \
              LIMIT {length} - (SELECT COUNT(*) FROM pinned) \
          ) \
-         SELECT {BASE} AS base, {present} AS revision, {columns} \
-         FROM (SELECT {user} AS user_id) AS me \
-         LEFT JOIN users AS u ON u.user_id = me.user_id \
-         LEFT JOIN (SELECT * FROM pinned UNION ALL SELECT * FROM without_copy \
-                    UNION ALL SELECT * FROM rest) AS p ON TRUE",
+         {page}",
         with = rows.with(&[BY_PIN, BY_ACTIVITY]),
         limit = dialect.limit(&length),
         by_pin = rows.by(BY_PIN),
         by_activity = rows.by(BY_ACTIVITY),
-        present = users::present(dialect),
-        columns = members::columns(dialect, "p", &user),
+        page = dialect.select_many_beside(
+            (&revisions(dialect, ""), &me(&user)),
+            &members::returned(dialect, "p", &user),
+            "(SELECT * FROM pinned UNION ALL SELECT * FROM without_copy \
+              UNION ALL SELECT * FROM rest) AS p",
+        ),
     )
 }
 
@@ -251,7 +251,7 @@ fn unread(dialect: Dialect, _: &Shape, rows: &Rows) -> String {
         messages = sum("0", "messages"),
         muted_messages = sum("1", "muted_messages"),
         by_activity = rows.by(BY_ACTIVITY),
-        columns = members::columns_without_folders("p"),
+        columns = members::returned_without_folders("p").columns(),
     )
 }
 
@@ -298,15 +298,28 @@ fn selection(dialect: Dialect, shape: &Shape, rows: &Rows) -> String {
          ), without_copy AS ( \
              SELECT entry.* FROM {by_activity} WHERE entry.last_time IS NULL AND {may_be_chosen} \
          ) \
-         SELECT {BASE} AS base, {present} AS revision, \
-             (SELECT COUNT(*) FROM matching) AS matched, {columns} \
-         FROM (SELECT {user} AS user_id) AS me \
-         LEFT JOIN users AS u ON u.user_id = me.user_id \
-         LEFT JOIN (SELECT * FROM oldest UNION ALL SELECT * FROM without_copy) AS p ON TRUE",
+         {selected}",
         limit = dialect.limit(&length),
         with = rows.with(&[BY_ACTIVITY]),
         by_activity = rows.by(BY_ACTIVITY),
-        present = users::present(dialect),
-        columns = members::columns_without_folders("p"),
+        selected = dialect.select_many_beside(
+            (
+                &revisions(dialect, ", (SELECT COUNT(*) FROM matching) AS matched"),
+                &me(&user)
+            ),
+            &members::returned_without_folders("p"),
+            "(SELECT * FROM oldest UNION ALL SELECT * FROM without_copy) AS p",
+        ),
     )
+}
+
+/// The user's revisions, of [`me`], and more.
+fn revisions(dialect: Dialect, more: &str) -> String {
+    let present = users::present(dialect);
+    format!("{BASE} AS base, {present} AS revision{more}")
+}
+
+/// The row of the user, who may have none yet.
+fn me(user: &str) -> String {
+    format!("(SELECT {user} AS user_id) AS me LEFT JOIN users AS u ON u.user_id = me.user_id")
 }

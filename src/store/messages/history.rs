@@ -3,16 +3,19 @@
 use std::{collections::HashMap, ops::RangeInclusive};
 
 use sea_orm::{FromQueryResult, QueryResult};
+use serde::Deserialize;
 
 use super::Messages;
 use crate::{
     domain::{
-        ConversationId, ConversationKey, Message, MessageBody, PayloadType, Seq, Timestamp, UserId,
+        CanonicalId, ConversationId, ConversationKey, Message, MessageBody, PayloadType, Seq,
+        Timestamp, UserId,
     },
     store::{
         database::{
             dialect::Dialect,
             error::StoreError,
+            gathered::Returned,
             input::{Input, InputColumn, InputRow, Shape},
             row::Row,
         },
@@ -21,7 +24,7 @@ use crate::{
             messages::{self, Column as C},
             value::{Content, Sender},
         },
-        heads::{self, half_committed, keyed_head},
+        heads::{half_committed, require_key},
         lists::entries::Entry,
     },
 };
@@ -67,6 +70,46 @@ struct Stored {
     content: Content,
 }
 
+/// A conversation, how far it goes, and one of its messages, if it is there.
+#[derive(FromQueryResult, Deserialize)]
+struct Found {
+    conversation_key: ConversationKey,
+    canonical_id: CanonicalId,
+    last_seq: Seq,
+    seq: Option<Seq>,
+    sender_user_id: Option<Sender>,
+    send_time: Option<Timestamp>,
+    payload_type: Option<PayloadType>,
+    content: Option<Content>,
+}
+
+impl Found {
+    const OF_CONVERSATIONS: [conversations::Column; 3] = [
+        conversations::Column::ConversationKey,
+        conversations::Column::CanonicalId,
+        conversations::Column::LastSeq,
+    ];
+
+    /// The message.
+    fn message(self) -> Result<Option<StoredMessage>, StoreError> {
+        let Some(seq) = self.seq else { return Ok(None) };
+        let key = self.conversation_key;
+        let inconsistent = |column: &'static str| {
+            let row = format!("conversation_key {key}, seq {}", seq.to_stored());
+            StoreError::inconsistent(messages::Entity, column, row)
+        };
+        let sender = self.sender_user_id;
+        let content = self.content.ok_or_else(|| inconsistent("content"))?;
+        let body = MessageBody::new(self.payload_type, content.0);
+        Ok(Some(StoredMessage {
+            seq,
+            sender: sender.ok_or_else(|| inconsistent("sender_user_id"))?.0,
+            send_time: self.send_time.ok_or_else(|| inconsistent("send_time"))?,
+            body: body.map_err(|_| inconsistent("content"))?,
+        }))
+    }
+}
+
 /// An entry of a user's list as the user sees it.
 #[derive(Debug)]
 pub(crate) struct Shown {
@@ -108,23 +151,26 @@ pub(super) struct Statements {
 
 impl Statements {
     pub(super) fn new(dialect: Dialect) -> Self {
-        let columns = entity::columns("m.", COLUMNS);
         let shape = Shape::of::<Newest>();
         let (positions, _) = dialect.rows("i", 1, shape.columns());
+        let found = Returned::of("c", Found::OF_CONVERSATIONS).with("m", COLUMNS);
         Self {
-            newest: format!(
-                "SELECT {heads}, {columns} FROM {positions} CROSS JOIN conversations AS c \
-                 LEFT JOIN messages AS m \
-                     ON m.conversation_key = c.conversation_key AND m.seq = i.seq \
-                 WHERE c.conversation_key = i.conversation_key{routed}",
-                routed = dialect
-                    .routed_to_keys("c.conversation_key", shape.array("conversation_key", 1)),
-                heads = entity::columns("c.", heads::COLUMNS)
+            newest: dialect.select_many(
+                &found,
+                &format!(
+                    "{positions} CROSS JOIN conversations AS c \
+                     LEFT JOIN messages AS m \
+                         ON m.conversation_key = c.conversation_key AND m.seq = i.seq \
+                     WHERE c.conversation_key = i.conversation_key{routed}",
+                    routed = dialect
+                        .routed_to_keys("c.conversation_key", shape.array("conversation_key", 1)),
+                ),
             ),
             page: format!(
-                "SELECT {columns} FROM messages AS m \
+                "SELECT {} FROM messages AS m \
                  WHERE m.conversation_key = $1 AND m.seq BETWEEN $2 AND $3 \
                  ORDER BY m.seq DESC {}",
+                entity::columns("m.", COLUMNS),
                 dialect.limit("$4")
             ),
         }
@@ -132,8 +178,8 @@ impl Statements {
 }
 
 impl Messages {
-    /// These entries of a user's list as the user sees them. One statement reads the heads, which have the
-    /// conversations' IDs, and the newest messages.
+    /// These entries of a user's list as the user sees them. One statement reads the conversations' IDs, from their
+    /// heads, and the newest messages.
     pub(crate) async fn shown(
         &self,
         user: &UserId,
@@ -148,34 +194,35 @@ impl Messages {
         let statement = self
             .database
             .statement(&self.statements.history.newest, values);
-        let (heads, mut messages) = self
+        let mut found = self
             .database
             .read("newest", statement, |rows| {
-                let (mut heads, mut messages) = (HashMap::new(), HashMap::new());
+                let rows: Vec<Found> = self
+                    .database
+                    .dialect
+                    .read_many(conversations::Entity, rows)?;
+                let mut found = HashMap::with_capacity(rows.len());
                 for row in rows {
-                    let (key, head) = keyed_head(&Row::of(conversations::Entity, row))?;
-                    heads.insert(key, head);
-                    let seq: Option<Seq> = Row::of(messages::Entity, row).get("seq")?;
-                    if seq.is_some() {
-                        messages.insert(key, message(row)?);
-                    }
+                    require_key(row.conversation_key, &row.canonical_id)?;
+                    found.insert(row.conversation_key, row);
                 }
                 let is_behind = |newest: &Newest| {
-                    let head = heads.get(&newest.key);
-                    head.is_none_or(|head| head.last_seq < newest.seq)
+                    let conversation = found.get(&newest.key);
+                    conversation.is_none_or(|found| found.last_seq < newest.seq)
                 };
                 if self.database.is_distributed() && asked.iter().any(is_behind) {
                     return Err(half_committed());
                 }
-                Ok((heads, messages))
+                Ok(found)
             })
             .await?;
         let shown = entries.into_iter().map(|entry| {
-            let conversation_id = entry.member.id_in(user, &heads)?;
-            let last_message = messages.remove(&entry.member.key);
+            let found = found.remove(&entry.member.key);
+            let shared = found.as_ref().map(|found| &found.canonical_id);
+            let conversation_id = entry.member.id_by(user, shared)?;
+            let last_message = found.map(Found::message).transpose()?.flatten();
             Ok(Shown {
-                last_message: last_message
-                    .map(|one: StoredMessage| one.seen_as(conversation_id.clone())),
+                last_message: last_message.map(|one| one.seen_as(conversation_id.clone())),
                 conversation_id,
                 entry,
             })

@@ -1367,8 +1367,8 @@ RETURNING conversation_key, canonical_id, last_seq, last_time, is_large;
 
 -- messages.history.newest
 SELECT
-  c.conversation_key, c.canonical_id, c.last_seq, c.last_time, c.is_large, m.seq, m.sender_user_id,
-  m.send_time, m.payload_type, m.content
+  c.conversation_key, c.canonical_id, c.last_seq, m.seq, m.sender_user_id, m.send_time,
+  m.payload_type, m.content
 FROM
   unnest($1::bytea[], $2::bigint[]) WITH ORDINALITY AS i(conversation_key, seq, ord)
   CROSS JOIN conversations AS c

@@ -1607,21 +1607,29 @@ WHERE
 -- SEARCH c USING PRIMARY KEY (user_id=? AND revision=?)
 
 -- lists.members.by_keys
-SELECT
-  m.conversation_key, m.joined_after, m.left_at, m.last_seq, m.last_time, m.hidden_through,
-  m.cleared_through, m.read_through, m.stays_away, m.pinned_at, m.muted, m.marks, m.custom_data,
-  CASE
-    WHEN EXISTS (SELECT 1 FROM folders AS own WHERE own.user_id = $1) THEN (
-      SELECT json_group_array(json_array(d.name) ORDER BY d.folder_id)
-      FROM folder_conversations AS f CROSS JOIN folders AS d
-      WHERE
-        f.user_id = m.user_id
-        AND f.conversation_key = m.conversation_key
-        AND d.user_id = f.user_id
-        AND d.folder_id = f.folder_id
+SELECT json_group_array(
+  json_object(
+    'conversation_key', CASE WHEN m.conversation_key IS NOT NULL THEN hex(m.conversation_key) END,
+    'joined_after', m.joined_after, 'left_at', m.left_at, 'last_seq', m.last_seq, 'last_time',
+    m.last_time, 'hidden_through', m.hidden_through, 'cleared_through', m.cleared_through,
+    'read_through', m.read_through, 'stays_away', m.stays_away, 'pinned_at', m.pinned_at, 'muted',
+    m.muted, 'marks', m.marks, 'custom_data',
+    CASE WHEN m.custom_data IS NOT NULL THEN hex(m.custom_data) END, 'folders', json(
+      CASE
+        WHEN EXISTS (SELECT 1 FROM folders AS own WHERE own.user_id = $1) THEN (
+          SELECT json_group_array(json_array(d.name) ORDER BY d.folder_id)
+          FROM folder_conversations AS f CROSS JOIN folders AS d
+          WHERE
+            f.user_id = m.user_id
+            AND f.conversation_key = m.conversation_key
+            AND d.user_id = f.user_id
+            AND d.folder_id = f.folder_id
+        )
+        ELSE '[]'
+      END
     )
-    ELSE '[]'
-  END AS folders
+  )
+) AS gathered
 FROM
   (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($2) AS r) AS i
   CROSS JOIN members AS m
@@ -1709,62 +1717,72 @@ rest AS (
 )
 SELECT
   (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
-  MAX(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
-  p.conversation_key, p.joined_after, p.left_at, p.last_seq, p.last_time, p.hidden_through,
-  p.cleared_through, p.read_through, p.stays_away, p.pinned_at, p.muted, p.marks, p.custom_data,
-  CASE
-    WHEN EXISTS (SELECT 1 FROM folders AS own WHERE own.user_id = $1) THEN (
-      SELECT json_group_array(json_array(d.name) ORDER BY d.folder_id)
-      FROM folder_conversations AS f CROSS JOIN folders AS d
-      WHERE
-        f.user_id = p.user_id
-        AND f.conversation_key = p.conversation_key
-        AND d.user_id = f.user_id
-        AND d.folder_id = f.folder_id
+  MAX(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision, (
+    SELECT json_group_array(
+      json_object(
+        'conversation_key',
+        CASE WHEN p.conversation_key IS NOT NULL THEN hex(p.conversation_key) END, 'joined_after',
+        p.joined_after, 'left_at', p.left_at, 'last_seq', p.last_seq, 'last_time', p.last_time,
+        'hidden_through', p.hidden_through, 'cleared_through', p.cleared_through, 'read_through',
+        p.read_through, 'stays_away', p.stays_away, 'pinned_at', p.pinned_at, 'muted', p.muted,
+        'marks', p.marks, 'custom_data',
+        CASE WHEN p.custom_data IS NOT NULL THEN hex(p.custom_data) END, 'folders', json(
+          CASE
+            WHEN EXISTS (SELECT 1 FROM folders AS own WHERE own.user_id = $1) THEN (
+              SELECT json_group_array(json_array(d.name) ORDER BY d.folder_id)
+              FROM folder_conversations AS f CROSS JOIN folders AS d
+              WHERE
+                f.user_id = p.user_id
+                AND f.conversation_key = p.conversation_key
+                AND d.user_id = f.user_id
+                AND d.folder_id = f.folder_id
+            )
+            ELSE '[]'
+          END
+        )
+      )
     )
-    ELSE '[]'
-  END AS folders
-FROM
-  (SELECT $1 AS user_id) AS me
-  LEFT JOIN users AS u ON u.user_id = me.user_id
-  LEFT JOIN (SELECT * FROM pinned UNION ALL SELECT * FROM without_copy UNION ALL SELECT * FROM rest) AS p ON TRUE;
+    FROM (SELECT * FROM pinned UNION ALL SELECT * FROM without_copy UNION ALL SELECT * FROM rest) AS p
+  ) AS gathered
+FROM (SELECT $1 AS user_id) AS me LEFT JOIN users AS u ON u.user_id = me.user_id;
 -- CO-ROUTINE me
 --   SCAN CONSTANT ROW
--- MATERIALIZE p
---   COMPOUND QUERY
---     LEFT-MOST SUBQUERY
---       MATERIALIZE pinned
---         SEARCH d USING COVERING INDEX folders_by_name (user_id=? AND name=?)
---         SEARCH f USING PRIMARY KEY (user_id=? AND folder_id=?)
---         SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
---         USE TEMP B-TREE FOR ORDER BY
---       SCAN pinned
---     UNION ALL
---       SEARCH d USING COVERING INDEX folders_by_name (user_id=? AND name=?)
---       SEARCH f USING PRIMARY KEY (user_id=? AND folder_id=?)
---       SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
---     UNION ALL
---       CO-ROUTINE rest
---         SCALAR SUBQUERY 4
---           SCAN pinned
---         SEARCH d USING COVERING INDEX folders_by_name (user_id=? AND name=?)
---         SEARCH f USING PRIMARY KEY (user_id=? AND folder_id=?)
---         SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
---         USE TEMP B-TREE FOR ORDER BY
---       SCAN rest
 -- SCAN me
 -- SEARCH u USING PRIMARY KEY (user_id=?) LEFT-JOIN
--- SCAN p LEFT-JOIN
 -- SCALAR SUBQUERY 6
 --   SEARCH incarnations USING PRIMARY KEY
 -- SCALAR SUBQUERY 7
 --   SEARCH incarnations USING PRIMARY KEY
--- SCALAR SUBQUERY 8
---   SEARCH own USING COVERING INDEX folders_by_name (user_id=?)
--- CORRELATED SCALAR SUBQUERY 9
---   USE TEMP B-TREE FOR json_group_array(ORDER BY)
---   SEARCH f USING COVERING INDEX folder_conversations_by_conversation (user_id=? AND conversation_key=?)
---   SEARCH d USING PRIMARY KEY (user_id=? AND folder_id=?)
+-- SCALAR SUBQUERY 13
+--   CO-ROUTINE p
+--     COMPOUND QUERY
+--       LEFT-MOST SUBQUERY
+--         MATERIALIZE pinned
+--           SEARCH d USING COVERING INDEX folders_by_name (user_id=? AND name=?)
+--           SEARCH f USING PRIMARY KEY (user_id=? AND folder_id=?)
+--           SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+--           USE TEMP B-TREE FOR ORDER BY
+--         SCAN pinned
+--       UNION ALL
+--         SEARCH d USING COVERING INDEX folders_by_name (user_id=? AND name=?)
+--         SEARCH f USING PRIMARY KEY (user_id=? AND folder_id=?)
+--         SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+--       UNION ALL
+--         CO-ROUTINE rest
+--           SCALAR SUBQUERY 4
+--             SCAN pinned
+--           SEARCH d USING COVERING INDEX folders_by_name (user_id=? AND name=?)
+--           SEARCH f USING PRIMARY KEY (user_id=? AND folder_id=?)
+--           SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+--           USE TEMP B-TREE FOR ORDER BY
+--         SCAN rest
+--   SCAN p
+--   SCALAR SUBQUERY 8
+--     SEARCH own USING COVERING INDEX folders_by_name (user_id=?)
+--   CORRELATED SCALAR SUBQUERY 9
+--     USE TEMP B-TREE FOR json_group_array(ORDER BY)
+--     SEARCH f USING COVERING INDEX folder_conversations_by_conversation (user_id=? AND conversation_key=?)
+--     SEARCH d USING PRIMARY KEY (user_id=? AND folder_id=?)
 
 -- lists.parts.part.whole
 WITH by_members_pinned AS NOT MATERIALIZED (
@@ -1851,55 +1869,65 @@ rest AS (
 )
 SELECT
   (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
-  MAX(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
-  p.conversation_key, p.joined_after, p.left_at, p.last_seq, p.last_time, p.hidden_through,
-  p.cleared_through, p.read_through, p.stays_away, p.pinned_at, p.muted, p.marks, p.custom_data,
-  CASE
-    WHEN EXISTS (SELECT 1 FROM folders AS own WHERE own.user_id = $1) THEN (
-      SELECT json_group_array(json_array(d.name) ORDER BY d.folder_id)
-      FROM folder_conversations AS f CROSS JOIN folders AS d
-      WHERE
-        f.user_id = p.user_id
-        AND f.conversation_key = p.conversation_key
-        AND d.user_id = f.user_id
-        AND d.folder_id = f.folder_id
+  MAX(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision, (
+    SELECT json_group_array(
+      json_object(
+        'conversation_key',
+        CASE WHEN p.conversation_key IS NOT NULL THEN hex(p.conversation_key) END, 'joined_after',
+        p.joined_after, 'left_at', p.left_at, 'last_seq', p.last_seq, 'last_time', p.last_time,
+        'hidden_through', p.hidden_through, 'cleared_through', p.cleared_through, 'read_through',
+        p.read_through, 'stays_away', p.stays_away, 'pinned_at', p.pinned_at, 'muted', p.muted,
+        'marks', p.marks, 'custom_data',
+        CASE WHEN p.custom_data IS NOT NULL THEN hex(p.custom_data) END, 'folders', json(
+          CASE
+            WHEN EXISTS (SELECT 1 FROM folders AS own WHERE own.user_id = $1) THEN (
+              SELECT json_group_array(json_array(d.name) ORDER BY d.folder_id)
+              FROM folder_conversations AS f CROSS JOIN folders AS d
+              WHERE
+                f.user_id = p.user_id
+                AND f.conversation_key = p.conversation_key
+                AND d.user_id = f.user_id
+                AND d.folder_id = f.folder_id
+            )
+            ELSE '[]'
+          END
+        )
+      )
     )
-    ELSE '[]'
-  END AS folders
-FROM
-  (SELECT $1 AS user_id) AS me
-  LEFT JOIN users AS u ON u.user_id = me.user_id
-  LEFT JOIN (SELECT * FROM pinned UNION ALL SELECT * FROM without_copy UNION ALL SELECT * FROM rest) AS p ON TRUE;
+    FROM (SELECT * FROM pinned UNION ALL SELECT * FROM without_copy UNION ALL SELECT * FROM rest) AS p
+  ) AS gathered
+FROM (SELECT $1 AS user_id) AS me LEFT JOIN users AS u ON u.user_id = me.user_id;
 -- CO-ROUTINE me
 --   SCAN CONSTANT ROW
--- MATERIALIZE p
---   COMPOUND QUERY
---     LEFT-MOST SUBQUERY
---       MATERIALIZE pinned
---         SEARCH m USING INDEX members_pinned (user_id=?)
---         USE TEMP B-TREE FOR ORDER BY
---       SCAN pinned
---     UNION ALL
---       SEARCH m USING INDEX members_listed (user_id=? AND last_time=?)
---     UNION ALL
---       CO-ROUTINE rest
---         SCALAR SUBQUERY 5
---           SCAN pinned
---         SEARCH m USING INDEX members_listed (user_id=? AND last_time>? AND last_time<?)
---       SCAN rest
 -- SCAN me
 -- SEARCH u USING PRIMARY KEY (user_id=?) LEFT-JOIN
--- SCAN p LEFT-JOIN
 -- SCALAR SUBQUERY 7
 --   SEARCH incarnations USING PRIMARY KEY
 -- SCALAR SUBQUERY 8
 --   SEARCH incarnations USING PRIMARY KEY
--- SCALAR SUBQUERY 9
---   SEARCH own USING COVERING INDEX folders_by_name (user_id=?)
--- CORRELATED SCALAR SUBQUERY 10
---   USE TEMP B-TREE FOR json_group_array(ORDER BY)
---   SEARCH f USING COVERING INDEX folder_conversations_by_conversation (user_id=? AND conversation_key=?)
---   SEARCH d USING PRIMARY KEY (user_id=? AND folder_id=?)
+-- SCALAR SUBQUERY 14
+--   CO-ROUTINE p
+--     COMPOUND QUERY
+--       LEFT-MOST SUBQUERY
+--         MATERIALIZE pinned
+--           SEARCH m USING INDEX members_pinned (user_id=?)
+--           USE TEMP B-TREE FOR ORDER BY
+--         SCAN pinned
+--       UNION ALL
+--         SEARCH m USING INDEX members_listed (user_id=? AND last_time=?)
+--       UNION ALL
+--         CO-ROUTINE rest
+--           SCALAR SUBQUERY 5
+--             SCAN pinned
+--           SEARCH m USING INDEX members_listed (user_id=? AND last_time>? AND last_time<?)
+--         SCAN rest
+--   SCAN p
+--   SCALAR SUBQUERY 9
+--     SEARCH own USING COVERING INDEX folders_by_name (user_id=?)
+--   CORRELATED SCALAR SUBQUERY 10
+--     USE TEMP B-TREE FOR json_group_array(ORDER BY)
+--     SEARCH f USING COVERING INDEX folder_conversations_by_conversation (user_id=? AND conversation_key=?)
+--     SEARCH d USING PRIMARY KEY (user_id=? AND folder_id=?)
 
 -- lists.parts.selection.folder
 WITH filed AS (
@@ -1968,45 +1996,54 @@ without_copy AS (
 SELECT
   (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
   MAX(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
-  (SELECT COUNT(*) FROM matching) AS matched, p.conversation_key, p.joined_after, p.left_at,
-  p.last_seq, p.last_time, p.hidden_through, p.cleared_through, p.read_through, p.stays_away,
-  p.pinned_at, p.muted, p.marks, p.custom_data, '[]' AS folders
-FROM
-  (SELECT $1 AS user_id) AS me
-  LEFT JOIN users AS u ON u.user_id = me.user_id
-  LEFT JOIN (SELECT * FROM oldest UNION ALL SELECT * FROM without_copy) AS p ON TRUE;
+  (SELECT COUNT(*) FROM matching) AS matched, (
+    SELECT json_group_array(
+      json_object(
+        'conversation_key',
+        CASE WHEN p.conversation_key IS NOT NULL THEN hex(p.conversation_key) END, 'joined_after',
+        p.joined_after, 'left_at', p.left_at, 'last_seq', p.last_seq, 'last_time', p.last_time,
+        'hidden_through', p.hidden_through, 'cleared_through', p.cleared_through, 'read_through',
+        p.read_through, 'stays_away', p.stays_away, 'pinned_at', p.pinned_at, 'muted', p.muted,
+        'marks', p.marks, 'custom_data',
+        CASE WHEN p.custom_data IS NOT NULL THEN hex(p.custom_data) END, 'folders', json('[]')
+      )
+    )
+    FROM (SELECT * FROM oldest UNION ALL SELECT * FROM without_copy) AS p
+  ) AS gathered
+FROM (SELECT $1 AS user_id) AS me LEFT JOIN users AS u ON u.user_id = me.user_id;
 -- CO-ROUTINE me
 --   SCAN CONSTANT ROW
--- MATERIALIZE p
---   COMPOUND QUERY
---     LEFT-MOST SUBQUERY
---       CO-ROUTINE oldest
---         MATERIALIZE matching
---           SEARCH d USING COVERING INDEX folders_by_name (user_id=? AND name=?)
---           SEARCH f USING PRIMARY KEY (user_id=? AND folder_id=?)
---           SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
---           LIST SUBQUERY 3
---             SCAN r VIRTUAL TABLE INDEX 1:
---             CREATE BLOOM FILTER
---           USE TEMP B-TREE FOR ORDER BY
---         SCAN entry
---       SCAN oldest
---     UNION ALL
---       SEARCH d USING COVERING INDEX folders_by_name (user_id=? AND name=?)
---       SEARCH f USING PRIMARY KEY (user_id=? AND folder_id=?)
---       SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
---       LIST SUBQUERY 7
---         SCAN r VIRTUAL TABLE INDEX 1:
---         CREATE BLOOM FILTER
 -- SCAN me
 -- SEARCH u USING PRIMARY KEY (user_id=?) LEFT-JOIN
--- SCAN p LEFT-JOIN
 -- SCALAR SUBQUERY 9
 --   SEARCH incarnations USING PRIMARY KEY
 -- SCALAR SUBQUERY 10
 --   SEARCH incarnations USING PRIMARY KEY
 -- SCALAR SUBQUERY 11
+--   MATERIALIZE matching
+--     SEARCH d USING COVERING INDEX folders_by_name (user_id=? AND name=?)
+--     SEARCH f USING PRIMARY KEY (user_id=? AND folder_id=?)
+--     SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+--     LIST SUBQUERY 3
+--       SCAN r VIRTUAL TABLE INDEX 1:
+--       CREATE BLOOM FILTER
+--     USE TEMP B-TREE FOR ORDER BY
 --   SCAN matching
+-- SCALAR SUBQUERY 14
+--   CO-ROUTINE p
+--     COMPOUND QUERY
+--       LEFT-MOST SUBQUERY
+--         CO-ROUTINE oldest
+--           SCAN entry
+--         SCAN oldest
+--       UNION ALL
+--         SEARCH d USING COVERING INDEX folders_by_name (user_id=? AND name=?)
+--         SEARCH f USING PRIMARY KEY (user_id=? AND folder_id=?)
+--         SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
+--         LIST SUBQUERY 7
+--           SCAN r VIRTUAL TABLE INDEX 1:
+--           CREATE BLOOM FILTER
+--   SCAN p
 
 -- lists.parts.selection.whole
 WITH by_members_listed AS NOT MATERIALIZED (
@@ -2071,40 +2108,49 @@ without_copy AS (
 SELECT
   (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
   MAX(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
-  (SELECT COUNT(*) FROM matching) AS matched, p.conversation_key, p.joined_after, p.left_at,
-  p.last_seq, p.last_time, p.hidden_through, p.cleared_through, p.read_through, p.stays_away,
-  p.pinned_at, p.muted, p.marks, p.custom_data, '[]' AS folders
-FROM
-  (SELECT $1 AS user_id) AS me
-  LEFT JOIN users AS u ON u.user_id = me.user_id
-  LEFT JOIN (SELECT * FROM oldest UNION ALL SELECT * FROM without_copy) AS p ON TRUE;
+  (SELECT COUNT(*) FROM matching) AS matched, (
+    SELECT json_group_array(
+      json_object(
+        'conversation_key',
+        CASE WHEN p.conversation_key IS NOT NULL THEN hex(p.conversation_key) END, 'joined_after',
+        p.joined_after, 'left_at', p.left_at, 'last_seq', p.last_seq, 'last_time', p.last_time,
+        'hidden_through', p.hidden_through, 'cleared_through', p.cleared_through, 'read_through',
+        p.read_through, 'stays_away', p.stays_away, 'pinned_at', p.pinned_at, 'muted', p.muted,
+        'marks', p.marks, 'custom_data',
+        CASE WHEN p.custom_data IS NOT NULL THEN hex(p.custom_data) END, 'folders', json('[]')
+      )
+    )
+    FROM (SELECT * FROM oldest UNION ALL SELECT * FROM without_copy) AS p
+  ) AS gathered
+FROM (SELECT $1 AS user_id) AS me LEFT JOIN users AS u ON u.user_id = me.user_id;
 -- CO-ROUTINE me
 --   SCAN CONSTANT ROW
--- MATERIALIZE p
---   COMPOUND QUERY
---     LEFT-MOST SUBQUERY
---       CO-ROUTINE oldest
---         MATERIALIZE matching
---           SEARCH m USING INDEX members_listed (user_id=? AND last_time>?)
---           LIST SUBQUERY 3
---             SCAN r VIRTUAL TABLE INDEX 1:
---             CREATE BLOOM FILTER
---         SCAN entry
---       SCAN oldest
---     UNION ALL
---       SEARCH m USING INDEX members_listed (user_id=? AND last_time=?)
---       LIST SUBQUERY 7
---         SCAN r VIRTUAL TABLE INDEX 1:
---         CREATE BLOOM FILTER
 -- SCAN me
 -- SEARCH u USING PRIMARY KEY (user_id=?) LEFT-JOIN
--- SCAN p LEFT-JOIN
 -- SCALAR SUBQUERY 9
 --   SEARCH incarnations USING PRIMARY KEY
 -- SCALAR SUBQUERY 10
 --   SEARCH incarnations USING PRIMARY KEY
 -- SCALAR SUBQUERY 11
+--   MATERIALIZE matching
+--     SEARCH m USING INDEX members_listed (user_id=? AND last_time>?)
+--     LIST SUBQUERY 3
+--       SCAN r VIRTUAL TABLE INDEX 1:
+--       CREATE BLOOM FILTER
 --   SCAN matching
+-- SCALAR SUBQUERY 14
+--   CO-ROUTINE p
+--     COMPOUND QUERY
+--       LEFT-MOST SUBQUERY
+--         CO-ROUTINE oldest
+--           SCAN entry
+--         SCAN oldest
+--       UNION ALL
+--         SEARCH m USING INDEX members_listed (user_id=? AND last_time=?)
+--         LIST SUBQUERY 7
+--           SCAN r VIRTUAL TABLE INDEX 1:
+--           CREATE BLOOM FILTER
+--   SCAN p
 
 -- lists.parts.unread.folder
 WITH filed AS (
@@ -2368,9 +2414,14 @@ RETURNING conversation_key, canonical_id, last_seq, last_time, is_large;
 -- SCAN r VIRTUAL TABLE INDEX 1:
 
 -- messages.history.newest
-SELECT
-  c.conversation_key, c.canonical_id, c.last_seq, c.last_time, c.is_large, m.seq, m.sender_user_id,
-  m.send_time, m.payload_type, m.content
+SELECT json_group_array(
+  json_object(
+    'conversation_key', CASE WHEN c.conversation_key IS NOT NULL THEN hex(c.conversation_key) END,
+    'canonical_id', c.canonical_id, 'last_seq', c.last_seq, 'seq', m.seq, 'sender_user_id',
+    m.sender_user_id, 'send_time', m.send_time, 'payload_type', m.payload_type, 'content',
+    CASE WHEN m.content IS NOT NULL THEN hex(m.content) END
+  )
+) AS gathered
 FROM (
   SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS seq
   FROM json_each($1) AS r

@@ -3,7 +3,7 @@
 //! PostgreSQL reports how many rows it has read. There a later page also reads the row after which it begins, and
 //! skips pinned rows among the others, at most as many as the limit of pins.
 
-use sea_orm::{DbBackend, Statement};
+use sea_orm::{DbBackend, QueryResult, Statement};
 use serde_json::Value as Json;
 
 use super::{FAMILIES, Observed, recorder::Recorder};
@@ -55,23 +55,31 @@ async fn page(observed: &Observed, rows: &Rows, size: i32, token: String) -> (Co
     (cost(recorder, rows).await, page.next_page_token)
 }
 
+/// How many entries a statement has returned: as rows, or gathered in one value.
+fn found(rows: &[QueryResult]) -> usize {
+    if let [row] = rows
+        && let Ok(gathered) = row.try_get::<String>("", "gathered")
+    {
+        let gathered: Vec<Json> = serde_json::from_str(&gathered).expect("a JSON array");
+        return gathered.len();
+    }
+    let key = |row: &&QueryResult| row.try_get::<Option<Vec<u8>>>("", "conversation_key");
+    let found = rows.iter().filter(|row| matches!(key(row), Ok(Some(_))));
+    found.count()
+}
+
 /// The rows that the recorded statements have read.
 async fn cost(recorder: &Recorder, rows: &Rows) -> Cost {
     let statements = recorder.take();
     let [list, others @ ..] = statements.as_slice() else {
         panic!("a list is read by some statement");
     };
-    let found = rows.query_statement(list.clone()).await;
-    let key = |row: &sea_orm::QueryResult| row.try_get::<Option<Vec<u8>>>("", "conversation_key");
-    let found = found.iter().filter(|row| matches!(key(row), Ok(Some(_))));
+    let found = found(&rows.query_statement(list.clone()).await);
     let read = match rows.backend() {
         DbBackend::Postgres => Some(read(rows, list.clone(), &["members"]).await),
         _ => None,
     };
-    let cost = Cost {
-        found: found.count(),
-        read,
-    };
+    let cost = Cost { found, read };
     for other in others {
         if rows.backend() == DbBackend::Postgres {
             let read = read_all(rows, other.clone()).await;

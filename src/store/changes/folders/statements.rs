@@ -89,7 +89,7 @@ impl Statements {
                 .rows("i", first, &[("conversation_key", ColumnType::Key)])
                 .0
         };
-        let columns = members::columns_without_folders("m");
+        let columns = members::returned_without_folders("m").columns();
         let user = dialect.after_rows("$1");
         let user_of_folder = dialect.after("f.ord", "$1");
         let owner_of_folder = dialect.after("f.ord", "f.user_id");
