@@ -187,3 +187,20 @@ fn give_up_what_was_abandoned(pool: PoolOptions<Postgres>) -> PoolOptions<Postgr
         })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::{ConnectionTrait as _, Database, DbBackend, Statement};
+
+    #[tokio::test]
+    async fn sqlite_is_compiled_without_mutexes_that_all_connections_share() {
+        let database = Database::connect("sqlite::memory:").await.unwrap();
+        let options = Statement::from_string(DbBackend::Sqlite, "PRAGMA compile_options");
+        let options = database.query_all_raw(options).await.unwrap();
+        let options = options.iter().map(|row| row.try_get_by_index(0).unwrap());
+        let options: Vec<String> = options.collect();
+        let are_as_configured = options.contains(&"DEFAULT_MEMSTATUS=0".to_owned())
+            && !options.contains(&"ENABLE_MEMORY_MANAGEMENT".to_owned());
+        assert!(are_as_configured, "see .cargo/config.toml: {options:?}");
+    }
+}
