@@ -250,39 +250,42 @@ fn at_once(rule: &ChangeRule, shape: &Shape) -> AtOnce {
 /// table the planner may read them as they lie. So nothing that does not hold the user's lock may lock two rows
 /// of one user.
 ///
+/// The results are put together by `input` and not by `targets`, of which the planner expects one row: it would look
+/// through all results for each.
+///
 /// The statement sees the pins as they were when it began, and may wait for the user's lock. So with a surplus it
 /// changes nothing if another change of the user has come between, nor if there may be no room: it counts every
 /// conversation of the change as a new pin.
 fn alone(rule: &ChangeRule, shape: &Shape) -> String {
     let known = known();
     let (user, request) = (known.parameter("user_id"), known.parameter("request_id"));
-    let first_array = known.len() + 1;
-    let (rows, limit) = Dialect::Postgres.rows("i", first_array, shape.columns());
+    let (rows, limit) = Dialect::Postgres.rows("i", known.len() + 1, shape.columns());
     let (has_room, is_unchanged) = match rule.surplus {
         None => (String::new(), String::new()),
         Some(_) => (
             format!(
                 " AND (SELECT COUNT(*) FROM members WHERE user_id = {user} AND pinned_at IS NOT NULL) \
-                  + cardinality(${first_array}) <= ${limit}"
+                  + (SELECT COUNT(*) FROM input) <= ${limit}"
             ),
             format!(" WHERE users.revision = (SELECT revision FROM users WHERE user_id = {user})"),
         ),
     };
     let (result, absent) = result(Dialect::Postgres, rule);
     format!(
-        "WITH raised AS ( \
+        "WITH input AS (SELECT * FROM {rows}), \
+         raised AS ( \
              INSERT INTO users (user_id, revision) SELECT {user}, {first} \
              WHERE NOT EXISTS (SELECT 1 FROM changes WHERE user_id = {user} AND request_id = {request}){has_room} \
              {raise}{is_unchanged} RETURNING user_id, revision), \
          targets AS MATERIALIZED ( \
-             SELECT i.*, b.user_id, b.revision FROM {rows} CROSS JOIN raised AS b \
+             SELECT i.*, b.user_id, b.revision FROM input AS i CROSS JOIN raised AS b \
              ORDER BY i.conversation_key), \
          applied AS ( \
              UPDATE members AS m SET {set} FROM targets AS i \
              WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key \
              RETURNING i.ord, {result} AS result) \
          {insert} SELECT {parameters}, b.revision, (SELECT COALESCE({results}, '[]') \
-             FROM targets AS i LEFT JOIN applied AS a USING (ord)) \
+             FROM input AS i LEFT JOIN applied AS a USING (ord)) \
          FROM raised AS b RETURNING {NEWS}",
         set = of_target(&rule.set),
         first = users::first(),
@@ -302,13 +305,14 @@ fn together(rule: &ChangeRule, shape: &Shape) -> String {
     let (result, absent) = result(Dialect::Postgres, rule);
     format!(
         "WITH asked AS (SELECT * FROM {asked}), \
+         input AS (SELECT * FROM {rows}), \
          raised AS ( \
              INSERT INTO users (user_id, revision) SELECT q.user_id, {first} FROM asked AS q \
              WHERE NOT EXISTS (SELECT 1 FROM changes AS c WHERE {OF_REQUEST}) \
              ORDER BY q.user_id \
              {raise} RETURNING user_id, revision), \
          targets AS MATERIALIZED ( \
-             SELECT i.*, b.revision FROM {rows} JOIN raised AS b ON b.user_id = i.user_id \
+             SELECT i.*, b.revision FROM input AS i JOIN raised AS b ON b.user_id = i.user_id \
              WHERE (SELECT COUNT(*) FROM raised) > 0 ORDER BY i.user_id, i.conversation_key), \
          applied AS ( \
              UPDATE members AS m SET {set} FROM targets AS i \
@@ -316,7 +320,7 @@ fn together(rule: &ChangeRule, shape: &Shape) -> String {
              RETURNING i.ord, {result} AS result), \
          made AS ( \
              SELECT i.user_id, {results} AS results \
-             FROM targets AS i LEFT JOIN applied AS a USING (ord) GROUP BY i.user_id) \
+             FROM input AS i LEFT JOIN applied AS a USING (ord) GROUP BY i.user_id) \
          {insert} SELECT {known}, b.revision, COALESCE(r.results, '[]') \
          FROM asked AS q JOIN raised AS b ON b.user_id = q.user_id \
          LEFT JOIN made AS r ON r.user_id = q.user_id \

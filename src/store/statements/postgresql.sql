@@ -51,7 +51,13 @@ WHERE
   );
 
 -- deletions.delete.alone
-WITH raised AS (
+WITH input AS (
+  SELECT *
+  FROM
+    unnest($16::bytea[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[])
+    WITH ORDINALITY AS i(conversation_key, head, hide_through, clear_through, stays_away, ord)
+),
+raised AS (
   INSERT INTO users (user_id, revision)
   SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
   WHERE NOT EXISTS (SELECT 1 FROM changes WHERE user_id = $1 AND request_id = $2)
@@ -60,10 +66,7 @@ WITH raised AS (
 ),
 targets AS MATERIALIZED (
   SELECT i.*, b.user_id, b.revision
-  FROM
-    unnest($16::bytea[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[])
-    WITH ORDINALITY AS i(conversation_key, head, hide_through, clear_through, stays_away, ord)
-    CROSS JOIN raised AS b
+  FROM input AS i CROSS JOIN raised AS b
   ORDER BY i.conversation_key
 ),
 applied AS (
@@ -135,7 +138,7 @@ SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revis
     json_agg(COALESCE(a.result, '[4, 0, 0, 0, 0, null, null, null, null, 0, null]') ORDER BY i.ord)::text,
     '[]'
   )
-  FROM targets AS i LEFT JOIN applied AS a USING (ord)
+  FROM input AS i LEFT JOIN applied AS a USING (ord)
 )
 FROM raised AS b
 RETURNING user_id, revision, results;
@@ -260,6 +263,12 @@ WITH asked AS (
     erasable_from, unlists, undoes, conversations, detail, caller, kept_until, ord
   )
 ),
+input AS (
+  SELECT *
+  FROM
+    unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[], $19::bigint[], $20::bigint[], $21::bigint[])
+    WITH ORDINALITY AS i(user_id, conversation_key, head, hide_through, clear_through, stays_away, ord)
+),
 raised AS (
   INSERT INTO users (user_id, revision)
   SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
@@ -271,10 +280,7 @@ raised AS (
 ),
 targets AS MATERIALIZED (
   SELECT i.*, b.revision
-  FROM
-    unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[], $19::bigint[], $20::bigint[], $21::bigint[])
-    WITH ORDINALITY AS i(user_id, conversation_key, head, hide_through, clear_through, stays_away, ord)
-    JOIN raised AS b ON b.user_id = i.user_id
+  FROM input AS i JOIN raised AS b ON b.user_id = i.user_id
   WHERE (SELECT COUNT(*) FROM raised) > 0
   ORDER BY i.user_id, i.conversation_key
 ),
@@ -342,7 +348,7 @@ made AS (
   SELECT
     i.user_id,
     json_agg(COALESCE(a.result, '[4, 0, 0, 0, 0, null, null, null, null, 0, null]') ORDER BY i.ord)::text AS results
-  FROM targets AS i LEFT JOIN applied AS a USING (ord)
+  FROM input AS i LEFT JOIN applied AS a USING (ord)
   GROUP BY i.user_id
 )
 INSERT INTO changes (
@@ -711,27 +717,29 @@ FROM
 WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
 
 -- deletions.restore.alone
-WITH raised AS (
+WITH input AS (
+  SELECT *
+  FROM unnest(
+    $16::bytea[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[], $21::bigint[],
+    $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[], $26::bigint[], $27::bytea[]
+  ) WITH ORDINALITY AS i(
+    conversation_key, deletion, recorded, hidden_before, cleared_before, pinned_before,
+    taken_before, away_before, head, muted_before, marks_before, data_before, ord
+  )
+),
+raised AS (
   INSERT INTO users (user_id, revision)
   SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
   WHERE
     NOT EXISTS (SELECT 1 FROM changes WHERE user_id = $1 AND request_id = $2)
-    AND (SELECT COUNT(*) FROM members WHERE user_id = $1 AND pinned_at IS NOT NULL) + cardinality($16) <= $28
+    AND (SELECT COUNT(*) FROM members WHERE user_id = $1 AND pinned_at IS NOT NULL) + (SELECT COUNT(*) FROM input) <= $28
   ON CONFLICT (user_id) DO UPDATE SET revision = GREATEST(users.revision + 1, excluded.revision)
   WHERE users.revision = (SELECT revision FROM users WHERE user_id = $1)
   RETURNING user_id, revision
 ),
 targets AS MATERIALIZED (
   SELECT i.*, b.user_id, b.revision
-  FROM
-    unnest(
-      $16::bytea[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[], $21::bigint[],
-      $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[], $26::bigint[], $27::bytea[]
-    ) WITH ORDINALITY AS i(
-      conversation_key, deletion, recorded, hidden_before, cleared_before, pinned_before,
-      taken_before, away_before, head, muted_before, marks_before, data_before, ord
-    )
-    CROSS JOIN raised AS b
+  FROM input AS i CROSS JOIN raised AS b
   ORDER BY i.conversation_key
 ),
 applied AS (
@@ -800,7 +808,7 @@ INSERT INTO changes (
 )
 SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision, (
   SELECT COALESCE(json_agg(COALESCE(a.result, '[3, 0, 0, 0, 0, 0, 0]') ORDER BY i.ord)::text, '[]')
-  FROM targets AS i LEFT JOIN applied AS a USING (ord)
+  FROM input AS i LEFT JOIN applied AS a USING (ord)
 )
 FROM raised AS b
 RETURNING user_id, revision, results;
@@ -919,7 +927,11 @@ FROM
 RETURNING user_id, revision, results;
 
 -- deletions.show.alone
-WITH raised AS (
+WITH input AS (
+  SELECT *
+  FROM unnest($16::bytea[], $17::bigint[]) WITH ORDINALITY AS i(conversation_key, head, ord)
+),
+raised AS (
   INSERT INTO users (user_id, revision)
   SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
   WHERE NOT EXISTS (SELECT 1 FROM changes WHERE user_id = $1 AND request_id = $2)
@@ -928,9 +940,7 @@ WITH raised AS (
 ),
 targets AS MATERIALIZED (
   SELECT i.*, b.user_id, b.revision
-  FROM
-    unnest($16::bytea[], $17::bigint[]) WITH ORDINALITY AS i(conversation_key, head, ord)
-    CROSS JOIN raised AS b
+  FROM input AS i CROSS JOIN raised AS b
   ORDER BY i.conversation_key
 ),
 applied AS (
@@ -970,7 +980,7 @@ INSERT INTO changes (
 )
 SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision, (
   SELECT COALESCE(json_agg(COALESCE(a.result, '[3, 0, 0, 0]') ORDER BY i.ord)::text, '[]')
-  FROM targets AS i LEFT JOIN applied AS a USING (ord)
+  FROM input AS i LEFT JOIN applied AS a USING (ord)
 )
 FROM raised AS b
 RETURNING user_id, revision, results;
@@ -1057,6 +1067,12 @@ WITH asked AS (
     erasable_from, unlists, undoes, conversations, detail, caller, kept_until, ord
   )
 ),
+input AS (
+  SELECT *
+  FROM
+    unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[])
+    WITH ORDINALITY AS i(user_id, conversation_key, head, ord)
+),
 raised AS (
   INSERT INTO users (user_id, revision)
   SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
@@ -1068,10 +1084,7 @@ raised AS (
 ),
 targets AS MATERIALIZED (
   SELECT i.*, b.revision
-  FROM
-    unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[])
-    WITH ORDINALITY AS i(user_id, conversation_key, head, ord)
-    JOIN raised AS b ON b.user_id = i.user_id
+  FROM input AS i JOIN raised AS b ON b.user_id = i.user_id
   WHERE (SELECT COUNT(*) FROM raised) > 0
   ORDER BY i.user_id, i.conversation_key
 ),
@@ -1108,7 +1121,7 @@ applied AS (
 ),
 made AS (
   SELECT i.user_id, json_agg(COALESCE(a.result, '[3, 0, 0, 0]') ORDER BY i.ord)::text AS results
-  FROM targets AS i LEFT JOIN applied AS a USING (ord)
+  FROM input AS i LEFT JOIN applied AS a USING (ord)
   GROUP BY i.user_id
 )
 INSERT INTO changes (
@@ -2446,7 +2459,11 @@ WHERE TRUE
 ON CONFLICT (conversation_key, sender_user_id, client_message_id) DO NOTHING;
 
 -- settings.custom_data.alone
-WITH raised AS (
+WITH input AS (
+  SELECT *
+  FROM unnest($16::bytea[], $17::bytea[]) WITH ORDINALITY AS i(conversation_key, custom_data, ord)
+),
+raised AS (
   INSERT INTO users (user_id, revision)
   SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
   WHERE NOT EXISTS (SELECT 1 FROM changes WHERE user_id = $1 AND request_id = $2)
@@ -2455,9 +2472,7 @@ WITH raised AS (
 ),
 targets AS MATERIALIZED (
   SELECT i.*, b.user_id, b.revision
-  FROM
-    unnest($16::bytea[], $17::bytea[]) WITH ORDINALITY AS i(conversation_key, custom_data, ord)
-    CROSS JOIN raised AS b
+  FROM input AS i CROSS JOIN raised AS b
   ORDER BY i.conversation_key
 ),
 applied AS (
@@ -2474,7 +2489,7 @@ INSERT INTO changes (
 )
 SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision, (
   SELECT COALESCE(json_agg(COALESCE(a.result, '[3]') ORDER BY i.ord)::text, '[]')
-  FROM targets AS i LEFT JOIN applied AS a USING (ord)
+  FROM input AS i LEFT JOIN applied AS a USING (ord)
 )
 FROM raised AS b
 RETURNING user_id, revision, results;
@@ -2540,6 +2555,12 @@ WITH asked AS (
     erasable_from, unlists, undoes, conversations, detail, caller, kept_until, ord
   )
 ),
+input AS (
+  SELECT *
+  FROM
+    unnest($16::text[] COLLATE "C", $17::bytea[], $18::bytea[])
+    WITH ORDINALITY AS i(user_id, conversation_key, custom_data, ord)
+),
 raised AS (
   INSERT INTO users (user_id, revision)
   SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
@@ -2551,10 +2572,7 @@ raised AS (
 ),
 targets AS MATERIALIZED (
   SELECT i.*, b.revision
-  FROM
-    unnest($16::text[] COLLATE "C", $17::bytea[], $18::bytea[])
-    WITH ORDINALITY AS i(user_id, conversation_key, custom_data, ord)
-    JOIN raised AS b ON b.user_id = i.user_id
+  FROM input AS i JOIN raised AS b ON b.user_id = i.user_id
   WHERE (SELECT COUNT(*) FROM raised) > 0
   ORDER BY i.user_id, i.conversation_key
 ),
@@ -2568,7 +2586,7 @@ applied AS (
 ),
 made AS (
   SELECT i.user_id, json_agg(COALESCE(a.result, '[3]') ORDER BY i.ord)::text AS results
-  FROM targets AS i LEFT JOIN applied AS a USING (ord)
+  FROM input AS i LEFT JOIN applied AS a USING (ord)
   GROUP BY i.user_id
 )
 INSERT INTO changes (
@@ -2583,7 +2601,13 @@ FROM asked AS q JOIN raised AS b ON b.user_id = q.user_id LEFT JOIN made AS r ON
 RETURNING user_id, revision, results;
 
 -- settings.mark.alone
-WITH raised AS (
+WITH input AS (
+  SELECT *
+  FROM
+    unnest($16::bytea[], $17::bigint[], $18::bigint[])
+    WITH ORDINALITY AS i(conversation_key, added, removed, ord)
+),
+raised AS (
   INSERT INTO users (user_id, revision)
   SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
   WHERE NOT EXISTS (SELECT 1 FROM changes WHERE user_id = $1 AND request_id = $2)
@@ -2592,10 +2616,7 @@ WITH raised AS (
 ),
 targets AS MATERIALIZED (
   SELECT i.*, b.user_id, b.revision
-  FROM
-    unnest($16::bytea[], $17::bigint[], $18::bigint[])
-    WITH ORDINALITY AS i(conversation_key, added, removed, ord)
-    CROSS JOIN raised AS b
+  FROM input AS i CROSS JOIN raised AS b
   ORDER BY i.conversation_key
 ),
 applied AS (
@@ -2615,7 +2636,7 @@ INSERT INTO changes (
 )
 SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision, (
   SELECT COALESCE(json_agg(COALESCE(a.result, '[3, 0]') ORDER BY i.ord)::text, '[]')
-  FROM targets AS i LEFT JOIN applied AS a USING (ord)
+  FROM input AS i LEFT JOIN applied AS a USING (ord)
 )
 FROM raised AS b
 RETURNING user_id, revision, results;
@@ -2684,6 +2705,12 @@ WITH asked AS (
     erasable_from, unlists, undoes, conversations, detail, caller, kept_until, ord
   )
 ),
+input AS (
+  SELECT *
+  FROM
+    unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[], $19::bigint[])
+    WITH ORDINALITY AS i(user_id, conversation_key, added, removed, ord)
+),
 raised AS (
   INSERT INTO users (user_id, revision)
   SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
@@ -2695,10 +2722,7 @@ raised AS (
 ),
 targets AS MATERIALIZED (
   SELECT i.*, b.revision
-  FROM
-    unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[], $19::bigint[])
-    WITH ORDINALITY AS i(user_id, conversation_key, added, removed, ord)
-    JOIN raised AS b ON b.user_id = i.user_id
+  FROM input AS i JOIN raised AS b ON b.user_id = i.user_id
   WHERE (SELECT COUNT(*) FROM raised) > 0
   ORDER BY i.user_id, i.conversation_key
 ),
@@ -2715,7 +2739,7 @@ applied AS (
 ),
 made AS (
   SELECT i.user_id, json_agg(COALESCE(a.result, '[3, 0]') ORDER BY i.ord)::text AS results
-  FROM targets AS i LEFT JOIN applied AS a USING (ord)
+  FROM input AS i LEFT JOIN applied AS a USING (ord)
   GROUP BY i.user_id
 )
 INSERT INTO changes (
@@ -2730,7 +2754,11 @@ FROM asked AS q JOIN raised AS b ON b.user_id = q.user_id LEFT JOIN made AS r ON
 RETURNING user_id, revision, results;
 
 -- settings.mute.alone
-WITH raised AS (
+WITH input AS (
+  SELECT *
+  FROM unnest($16::bytea[], $17::bigint[]) WITH ORDINALITY AS i(conversation_key, muted, ord)
+),
+raised AS (
   INSERT INTO users (user_id, revision)
   SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
   WHERE NOT EXISTS (SELECT 1 FROM changes WHERE user_id = $1 AND request_id = $2)
@@ -2739,9 +2767,7 @@ WITH raised AS (
 ),
 targets AS MATERIALIZED (
   SELECT i.*, b.user_id, b.revision
-  FROM
-    unnest($16::bytea[], $17::bigint[]) WITH ORDINALITY AS i(conversation_key, muted, ord)
-    CROSS JOIN raised AS b
+  FROM input AS i CROSS JOIN raised AS b
   ORDER BY i.conversation_key
 ),
 applied AS (
@@ -2758,7 +2784,7 @@ INSERT INTO changes (
 )
 SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision, (
   SELECT COALESCE(json_agg(COALESCE(a.result, '[3]') ORDER BY i.ord)::text, '[]')
-  FROM targets AS i LEFT JOIN applied AS a USING (ord)
+  FROM input AS i LEFT JOIN applied AS a USING (ord)
 )
 FROM raised AS b
 RETURNING user_id, revision, results;
@@ -2824,6 +2850,12 @@ WITH asked AS (
     erasable_from, unlists, undoes, conversations, detail, caller, kept_until, ord
   )
 ),
+input AS (
+  SELECT *
+  FROM
+    unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[])
+    WITH ORDINALITY AS i(user_id, conversation_key, muted, ord)
+),
 raised AS (
   INSERT INTO users (user_id, revision)
   SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
@@ -2835,10 +2867,7 @@ raised AS (
 ),
 targets AS MATERIALIZED (
   SELECT i.*, b.revision
-  FROM
-    unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[])
-    WITH ORDINALITY AS i(user_id, conversation_key, muted, ord)
-    JOIN raised AS b ON b.user_id = i.user_id
+  FROM input AS i JOIN raised AS b ON b.user_id = i.user_id
   WHERE (SELECT COUNT(*) FROM raised) > 0
   ORDER BY i.user_id, i.conversation_key
 ),
@@ -2852,7 +2881,7 @@ applied AS (
 ),
 made AS (
   SELECT i.user_id, json_agg(COALESCE(a.result, '[3]') ORDER BY i.ord)::text AS results
-  FROM targets AS i LEFT JOIN applied AS a USING (ord)
+  FROM input AS i LEFT JOIN applied AS a USING (ord)
   GROUP BY i.user_id
 )
 INSERT INTO changes (
@@ -2867,21 +2896,23 @@ FROM asked AS q JOIN raised AS b ON b.user_id = q.user_id LEFT JOIN made AS r ON
 RETURNING user_id, revision, results;
 
 -- settings.pin.alone
-WITH raised AS (
+WITH input AS (
+  SELECT *
+  FROM unnest($16::bytea[], $17::bigint[]) WITH ORDINALITY AS i(conversation_key, position, ord)
+),
+raised AS (
   INSERT INTO users (user_id, revision)
   SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
   WHERE
     NOT EXISTS (SELECT 1 FROM changes WHERE user_id = $1 AND request_id = $2)
-    AND (SELECT COUNT(*) FROM members WHERE user_id = $1 AND pinned_at IS NOT NULL) + cardinality($16) <= $18
+    AND (SELECT COUNT(*) FROM members WHERE user_id = $1 AND pinned_at IS NOT NULL) + (SELECT COUNT(*) FROM input) <= $18
   ON CONFLICT (user_id) DO UPDATE SET revision = GREATEST(users.revision + 1, excluded.revision)
   WHERE users.revision = (SELECT revision FROM users WHERE user_id = $1)
   RETURNING user_id, revision
 ),
 targets AS MATERIALIZED (
   SELECT i.*, b.user_id, b.revision
-  FROM
-    unnest($16::bytea[], $17::bigint[]) WITH ORDINALITY AS i(conversation_key, position, ord)
-    CROSS JOIN raised AS b
+  FROM input AS i CROSS JOIN raised AS b
   ORDER BY i.conversation_key
 ),
 applied AS (
@@ -2920,7 +2951,7 @@ INSERT INTO changes (
 )
 SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision, (
   SELECT COALESCE(json_agg(COALESCE(a.result, '[3]') ORDER BY i.ord)::text, '[]')
-  FROM targets AS i LEFT JOIN applied AS a USING (ord)
+  FROM input AS i LEFT JOIN applied AS a USING (ord)
 )
 FROM raised AS b
 RETURNING user_id, revision, results;
@@ -2997,7 +3028,11 @@ FROM
 RETURNING user_id, revision, results;
 
 -- settings.read.alone
-WITH raised AS (
+WITH input AS (
+  SELECT *
+  FROM unnest($16::bytea[], $17::bigint[]) WITH ORDINALITY AS i(conversation_key, position, ord)
+),
+raised AS (
   INSERT INTO users (user_id, revision)
   SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
   WHERE NOT EXISTS (SELECT 1 FROM changes WHERE user_id = $1 AND request_id = $2)
@@ -3006,9 +3041,7 @@ WITH raised AS (
 ),
 targets AS MATERIALIZED (
   SELECT i.*, b.user_id, b.revision
-  FROM
-    unnest($16::bytea[], $17::bigint[]) WITH ORDINALITY AS i(conversation_key, position, ord)
-    CROSS JOIN raised AS b
+  FROM input AS i CROSS JOIN raised AS b
   ORDER BY i.conversation_key
 ),
 applied AS (
@@ -3033,7 +3066,7 @@ INSERT INTO changes (
 )
 SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision, (
   SELECT COALESCE(json_agg(COALESCE(a.result, '[3, 0]') ORDER BY i.ord)::text, '[]')
-  FROM targets AS i LEFT JOIN applied AS a USING (ord)
+  FROM input AS i LEFT JOIN applied AS a USING (ord)
 )
 FROM raised AS b
 RETURNING user_id, revision, results;
@@ -3105,6 +3138,12 @@ WITH asked AS (
     erasable_from, unlists, undoes, conversations, detail, caller, kept_until, ord
   )
 ),
+input AS (
+  SELECT *
+  FROM
+    unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[])
+    WITH ORDINALITY AS i(user_id, conversation_key, position, ord)
+),
 raised AS (
   INSERT INTO users (user_id, revision)
   SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
@@ -3116,10 +3155,7 @@ raised AS (
 ),
 targets AS MATERIALIZED (
   SELECT i.*, b.revision
-  FROM
-    unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[])
-    WITH ORDINALITY AS i(user_id, conversation_key, position, ord)
-    JOIN raised AS b ON b.user_id = i.user_id
+  FROM input AS i JOIN raised AS b ON b.user_id = i.user_id
   WHERE (SELECT COUNT(*) FROM raised) > 0
   ORDER BY i.user_id, i.conversation_key
 ),
@@ -3141,7 +3177,7 @@ applied AS (
 ),
 made AS (
   SELECT i.user_id, json_agg(COALESCE(a.result, '[3, 0]') ORDER BY i.ord)::text AS results
-  FROM targets AS i LEFT JOIN applied AS a USING (ord)
+  FROM input AS i LEFT JOIN applied AS a USING (ord)
   GROUP BY i.user_id
 )
 INSERT INTO changes (
@@ -3156,7 +3192,11 @@ FROM asked AS q JOIN raised AS b ON b.user_id = q.user_id LEFT JOIN made AS r ON
 RETURNING user_id, revision, results;
 
 -- settings.unpin.alone
-WITH raised AS (
+WITH input AS (
+  SELECT *
+  FROM unnest($16::bytea[], $17::bigint[]) WITH ORDINALITY AS i(conversation_key, position, ord)
+),
+raised AS (
   INSERT INTO users (user_id, revision)
   SELECT $1, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
   WHERE NOT EXISTS (SELECT 1 FROM changes WHERE user_id = $1 AND request_id = $2)
@@ -3165,9 +3205,7 @@ WITH raised AS (
 ),
 targets AS MATERIALIZED (
   SELECT i.*, b.user_id, b.revision
-  FROM
-    unnest($16::bytea[], $17::bigint[]) WITH ORDINALITY AS i(conversation_key, position, ord)
-    CROSS JOIN raised AS b
+  FROM input AS i CROSS JOIN raised AS b
   ORDER BY i.conversation_key
 ),
 applied AS (
@@ -3194,7 +3232,7 @@ INSERT INTO changes (
 )
 SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, b.revision, (
   SELECT COALESCE(json_agg(COALESCE(a.result, '[3]') ORDER BY i.ord)::text, '[]')
-  FROM targets AS i LEFT JOIN applied AS a USING (ord)
+  FROM input AS i LEFT JOIN applied AS a USING (ord)
 )
 FROM raised AS b
 RETURNING user_id, revision, results;
@@ -3270,6 +3308,12 @@ WITH asked AS (
     erasable_from, unlists, undoes, conversations, detail, caller, kept_until, ord
   )
 ),
+input AS (
+  SELECT *
+  FROM
+    unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[])
+    WITH ORDINALITY AS i(user_id, conversation_key, position, ord)
+),
 raised AS (
   INSERT INTO users (user_id, revision)
   SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
@@ -3281,10 +3325,7 @@ raised AS (
 ),
 targets AS MATERIALIZED (
   SELECT i.*, b.revision
-  FROM
-    unnest($16::text[] COLLATE "C", $17::bytea[], $18::bigint[])
-    WITH ORDINALITY AS i(user_id, conversation_key, position, ord)
-    JOIN raised AS b ON b.user_id = i.user_id
+  FROM input AS i JOIN raised AS b ON b.user_id = i.user_id
   WHERE (SELECT COUNT(*) FROM raised) > 0
   ORDER BY i.user_id, i.conversation_key
 ),
@@ -3308,7 +3349,7 @@ applied AS (
 ),
 made AS (
   SELECT i.user_id, json_agg(COALESCE(a.result, '[3]') ORDER BY i.ord)::text AS results
-  FROM targets AS i LEFT JOIN applied AS a USING (ord)
+  FROM input AS i LEFT JOIN applied AS a USING (ord)
   GROUP BY i.user_id
 )
 INSERT INTO changes (
