@@ -147,7 +147,7 @@ impl Dialect {
                     })
                     .collect();
                 let sql = format!(
-                    "(SELECT r.key AS ord, {} FROM json_each(${first}) AS r) AS {alias}",
+                    "(SELECT r.key AS ord, {} FROM jsonb_each(${first}) AS r) AS {alias}",
                     fields.join(", "),
                 );
                 (sql, first + 1)
@@ -185,7 +185,7 @@ impl Dialect {
         match self {
             Self::Postgres | Self::Citus => format!("{column} = ANY(${first}::text[])"),
             Self::Sqlite => {
-                format!("{column} IN (SELECT r.value ->> 0 FROM json_each(${first}) AS r)")
+                format!("{column} IN (SELECT r.value ->> 0 FROM jsonb_each(${first}) AS r)")
             }
         }
     }

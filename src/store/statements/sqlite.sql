@@ -6,7 +6,7 @@ SELECT
   c.detail
 FROM (
   SELECT r.key AS ord, r.value ->> 0 AS user_id, unhex(r.value ->> 1) AS request_id
-  FROM json_each($1) AS r
+  FROM jsonb_each($1) AS r
 ) AS q CROSS JOIN changes AS c
 WHERE c.user_id = q.user_id AND c.request_id = q.request_id;
 -- SCAN r VIRTUAL TABLE INDEX 1:
@@ -23,7 +23,7 @@ INSERT INTO users (user_id, revision)
 SELECT q.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
 FROM (
   SELECT r.key AS ord, r.value ->> 0 AS user_id, unhex(r.value ->> 1) AS request_id
-  FROM json_each($1) AS r
+  FROM jsonb_each($1) AS r
 ) AS q
 WHERE
   NOT EXISTS (SELECT 1 FROM changes AS c WHERE c.user_id = q.user_id AND c.request_id = q.request_id)
@@ -55,7 +55,7 @@ WHERE
       SELECT m.conversation_key, ROW_NUMBER() OVER (ORDER BY i.ord) AS place
       FROM
         members AS m INDEXED BY members_pinned
-        CROSS JOIN (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($4) AS r) AS i
+        CROSS JOIN (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM jsonb_each($4) AS r) AS i
       WHERE
         m.user_id = $1
         AND m.pinned_at IS NOT NULL
@@ -119,7 +119,7 @@ FROM (
       r.key AS ord, r.value ->> 0 AS revision, r.value ->> 1 AS user_id,
       unhex(r.value ->> 2) AS conversation_key, r.value ->> 3 AS head,
       r.value ->> 4 AS hide_through, r.value ->> 5 AS clear_through, r.value ->> 6 AS stays_away
-    FROM json_each($1) AS r
+    FROM jsonb_each($1) AS r
   ) AS i
   ORDER BY user_id, conversation_key
 ) AS i
@@ -149,7 +149,7 @@ FROM (
     r.value ->> 8 AS erasable_from, r.value ->> 9 AS unlists, r.value ->> 10 AS undoes,
     r.value ->> 11 AS conversations, r.value ->> 12 AS detail, r.value ->> 13 AS caller,
     r.value ->> 14 AS kept_until, r.value ->> 15 AS revision
-  FROM json_each($1) AS r
+  FROM jsonb_each($1) AS r
 ) AS q LEFT JOIN (
   SELECT i.user_id, json_group_array(
     json(
@@ -192,7 +192,7 @@ FROM (
       r.key AS ord, r.value ->> 0 AS revision, r.value ->> 1 AS user_id,
       unhex(r.value ->> 2) AS conversation_key, r.value ->> 3 AS head,
       r.value ->> 4 AS hide_through, r.value ->> 5 AS clear_through, r.value ->> 6 AS stays_away
-    FROM json_each($2) AS r
+    FROM jsonb_each($2) AS r
   ) AS i LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key
   GROUP BY i.user_id
 ) AS r ON r.user_id = q.user_id
@@ -263,7 +263,7 @@ FROM (
       unhex(r.value ->> 2) AS conversation_key, r.value ->> 3 AS head,
       r.value ->> 4 AS hide_through, r.value ->> 5 AS clear_through, r.value ->> 6 AS stays_away,
       r.value ->> 7 AS filed, r.value ->> 8 AS planned_at
-    FROM json_each($1) AS r
+    FROM jsonb_each($1) AS r
   ) AS i
   ORDER BY user_id, conversation_key
 ) AS i
@@ -293,7 +293,7 @@ FROM (
     r.value ->> 8 AS erasable_from, r.value ->> 9 AS unlists, r.value ->> 10 AS undoes,
     r.value ->> 11 AS conversations, r.value ->> 12 AS detail, r.value ->> 13 AS caller,
     r.value ->> 14 AS kept_until, r.value ->> 15 AS revision
-  FROM json_each($1) AS r
+  FROM jsonb_each($1) AS r
 ) AS q LEFT JOIN (
   SELECT i.user_id, json_group_array(
     json(
@@ -350,7 +350,7 @@ FROM (
       unhex(r.value ->> 2) AS conversation_key, r.value ->> 3 AS head,
       r.value ->> 4 AS hide_through, r.value ->> 5 AS clear_through, r.value ->> 6 AS stays_away,
       r.value ->> 7 AS filed, r.value ->> 8 AS planned_at
-    FROM json_each($2) AS r
+    FROM jsonb_each($2) AS r
   ) AS i LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key
   GROUP BY i.user_id
 ) AS r ON r.user_id = q.user_id
@@ -431,7 +431,7 @@ FROM (
       unhex(r.value ->> 2) AS conversation_key, r.value ->> 3 AS head,
       r.value ->> 4 AS hide_through, r.value ->> 5 AS clear_through, r.value ->> 6 AS stays_away,
       r.value ->> 7 AS filed, r.value ->> 8 AS planned_at
-    FROM json_each($1) AS r
+    FROM jsonb_each($1) AS r
   ) AS i
   ORDER BY user_id, conversation_key
 ) AS i
@@ -461,7 +461,7 @@ FROM (
     r.value ->> 8 AS erasable_from, r.value ->> 9 AS unlists, r.value ->> 10 AS undoes,
     r.value ->> 11 AS conversations, r.value ->> 12 AS detail, r.value ->> 13 AS caller,
     r.value ->> 14 AS kept_until, r.value ->> 15 AS revision
-  FROM json_each($1) AS r
+  FROM jsonb_each($1) AS r
 ) AS q LEFT JOIN (
   SELECT i.user_id, json_group_array(
     json(
@@ -518,7 +518,7 @@ FROM (
       unhex(r.value ->> 2) AS conversation_key, r.value ->> 3 AS head,
       r.value ->> 4 AS hide_through, r.value ->> 5 AS clear_through, r.value ->> 6 AS stays_away,
       r.value ->> 7 AS filed, r.value ->> 8 AS planned_at
-    FROM json_each($2) AS r
+    FROM jsonb_each($2) AS r
   ) AS i LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key
   GROUP BY i.user_id
 ) AS r ON r.user_id = q.user_id
@@ -543,7 +543,7 @@ FROM (
   SELECT
     r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS folder_id,
     r.value ->> 2 AS added_by, r.value ->> 3 AS place
-  FROM json_each($3) AS r
+  FROM jsonb_each($3) AS r
 ) AS i
 WHERE (
   SELECT m.taken_by = $2 AND m.taken_by > COALESCE(m.undo_ended, 0)
@@ -563,7 +563,7 @@ SELECT m.conversation_key, m.muted, m.marks, m.custom_data, (
   WHERE f.user_id = m.user_id AND f.conversation_key = m.conversation_key
 ) AS filed
 FROM
-  (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($2) AS r) AS i
+  (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM jsonb_each($2) AS r) AS i
   CROSS JOIN members AS m
 WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
 -- SCAN r VIRTUAL TABLE INDEX 1:
@@ -578,7 +578,7 @@ WHERE
   user_id = $1
   AND conversation_key IN (
     SELECT i.conversation_key
-    FROM (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($2) AS r) AS i
+    FROM (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM jsonb_each($2) AS r) AS i
   );
 -- SEARCH folder_conversations USING PRIMARY KEY (user_id=?)
 -- LIST SUBQUERY 2
@@ -658,7 +658,7 @@ FROM (
   SELECT
     r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS deletion,
     r.value ->> 2 AS recorded
-  FROM json_each($2) AS r
+  FROM jsonb_each($2) AS r
 ) AS i CROSS JOIN members AS m
 WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
 -- SCAN r VIRTUAL TABLE INDEX 1:
@@ -718,7 +718,7 @@ FROM (
       r.value ->> 7 AS pinned_before, r.value ->> 8 AS taken_before, r.value ->> 9 AS away_before,
       r.value ->> 10 AS head, r.value ->> 11 AS muted_before, r.value ->> 12 AS marks_before,
       unhex(r.value ->> 13) AS data_before
-    FROM json_each($1) AS r
+    FROM jsonb_each($1) AS r
   ) AS i
   ORDER BY user_id, conversation_key
 ) AS i
@@ -748,7 +748,7 @@ FROM (
     r.value ->> 8 AS erasable_from, r.value ->> 9 AS unlists, r.value ->> 10 AS undoes,
     r.value ->> 11 AS conversations, r.value ->> 12 AS detail, r.value ->> 13 AS caller,
     r.value ->> 14 AS kept_until, r.value ->> 15 AS revision
-  FROM json_each($1) AS r
+  FROM jsonb_each($1) AS r
 ) AS q LEFT JOIN (
   SELECT i.user_id, json_group_array(
     json(
@@ -780,7 +780,7 @@ FROM (
       r.value ->> 7 AS pinned_before, r.value ->> 8 AS taken_before, r.value ->> 9 AS away_before,
       r.value ->> 10 AS head, r.value ->> 11 AS muted_before, r.value ->> 12 AS marks_before,
       unhex(r.value ->> 13) AS data_before
-    FROM json_each($2) AS r
+    FROM jsonb_each($2) AS r
   ) AS i LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key
   GROUP BY i.user_id
 ) AS r ON r.user_id = q.user_id
@@ -822,7 +822,7 @@ FROM (
     SELECT
       r.key AS ord, r.value ->> 0 AS revision, r.value ->> 1 AS user_id,
       unhex(r.value ->> 2) AS conversation_key, r.value ->> 3 AS head
-    FROM json_each($1) AS r
+    FROM jsonb_each($1) AS r
   ) AS i
   ORDER BY user_id, conversation_key
 ) AS i
@@ -852,7 +852,7 @@ FROM (
     r.value ->> 8 AS erasable_from, r.value ->> 9 AS unlists, r.value ->> 10 AS undoes,
     r.value ->> 11 AS conversations, r.value ->> 12 AS detail, r.value ->> 13 AS caller,
     r.value ->> 14 AS kept_until, r.value ->> 15 AS revision
-  FROM json_each($1) AS r
+  FROM jsonb_each($1) AS r
 ) AS q LEFT JOIN (
   SELECT i.user_id, json_group_array(
     json(
@@ -874,7 +874,7 @@ FROM (
     SELECT
       r.key AS ord, r.value ->> 0 AS revision, r.value ->> 1 AS user_id,
       unhex(r.value ->> 2) AS conversation_key, r.value ->> 3 AS head
-    FROM json_each($2) AS r
+    FROM jsonb_each($2) AS r
   ) AS i LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key
   GROUP BY i.user_id
 ) AS r ON r.user_id = q.user_id
@@ -912,7 +912,7 @@ FROM (
 UPDATE changes SET erasable_from = $1
 FROM (
   SELECT r.key AS ord, r.value ->> 0 AS user_id, r.value ->> 1 AS revision, r.value ->> 2 AS due
-  FROM json_each($2) AS r
+  FROM jsonb_each($2) AS r
 ) AS i
 WHERE
   changes.user_id = i.user_id
@@ -926,7 +926,7 @@ RETURNING changes.user_id, changes.revision;
 UPDATE conversations SET erasable_from = $1
 FROM (
   SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS due
-  FROM json_each($2) AS r
+  FROM jsonb_each($2) AS r
 ) AS i
 WHERE
   conversations.conversation_key = i.conversation_key
@@ -966,7 +966,7 @@ WHERE "messages"."conversation_key" = ? AND "messages"."seq" > ? AND "messages".
 
 -- erasure.finish_changes
 UPDATE changes AS c SET erasable_from = NULL
-FROM (SELECT r.key AS ord, r.value ->> 0 AS user_id, r.value ->> 1 AS revision FROM json_each($2) AS r) AS i
+FROM (SELECT r.key AS ord, r.value ->> 0 AS user_id, r.value ->> 1 AS revision FROM jsonb_each($2) AS r) AS i
 WHERE c.user_id = i.user_id AND c.revision = i.revision AND c.erasable_from = $1;
 -- SEARCH c USING COVERING INDEX changes_by_erasable_from (erasable_from=?)
 -- SCAN r VIRTUAL TABLE INDEX 1:
@@ -980,7 +980,7 @@ WHERE "conversations"."conversation_key" = ? AND "conversations"."erasable_from"
 UPDATE conversations AS c SET erasable_from = i.due
 FROM (
   SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS due
-  FROM json_each($1) AS r
+  FROM jsonb_each($1) AS r
 ) AS i
 WHERE c.conversation_key = i.conversation_key AND (c.erasable_from IS NULL OR c.erasable_from > i.due);
 -- SCAN r VIRTUAL TABLE INDEX 1:
@@ -998,7 +998,7 @@ LIMIT 200;
 DELETE FROM changes
 WHERE (user_id, revision) IN (
   SELECT i.user_id, i.revision
-  FROM (SELECT r.key AS ord, r.value ->> 0 AS user_id, r.value ->> 1 AS revision FROM json_each($1) AS r) AS i
+  FROM (SELECT r.key AS ord, r.value ->> 0 AS user_id, r.value ->> 1 AS revision FROM jsonb_each($1) AS r) AS i
 );
 -- SEARCH changes USING PRIMARY KEY (user_id=? AND revision=?)
 -- LIST SUBQUERY 3
@@ -1022,7 +1022,7 @@ LIMIT 200;
 DELETE FROM changes
 WHERE (user_id, revision) IN (
   SELECT i.user_id, i.revision
-  FROM (SELECT r.key AS ord, r.value ->> 0 AS user_id, r.value ->> 1 AS revision FROM json_each($1) AS r) AS i
+  FROM (SELECT r.key AS ord, r.value ->> 0 AS user_id, r.value ->> 1 AS revision FROM jsonb_each($1) AS r) AS i
 );
 -- SEARCH changes USING PRIMARY KEY (user_id=? AND revision=?)
 -- LIST SUBQUERY 3
@@ -1045,7 +1045,7 @@ WHERE (conversation_key, sender_user_id, client_message_id) IN (
     SELECT
       r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS sender_user_id,
       r.value ->> 2 AS client_message_id
-    FROM json_each($1) AS r
+    FROM jsonb_each($1) AS r
   ) AS i
 );
 -- SEARCH erased_messages USING PRIMARY KEY (conversation_key=? AND sender_user_id=? AND client_message_id=?)
@@ -1067,7 +1067,7 @@ WHERE (conversation_key, request_id) IN (
   SELECT i.conversation_key, i.request_id
   FROM (
     SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key, unhex(r.value ->> 1) AS request_id
-    FROM json_each($1) AS r
+    FROM jsonb_each($1) AS r
   ) AS i
 );
 -- SEARCH group_requests USING PRIMARY KEY (conversation_key=? AND request_id=?)
@@ -1083,7 +1083,7 @@ FROM (
   SELECT
     r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS ended,
     r.value ->> 2 AS cleared
-  FROM json_each($2) AS r
+  FROM jsonb_each($2) AS r
 ) AS i
 WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
 -- SCAN r VIRTUAL TABLE INDEX 1:
@@ -1092,7 +1092,7 @@ WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.co
 -- erasure.undo.records
 SELECT c.revision, c.request_digest, c.kind, c.restorable_until, c.conversations, c.results, c.detail
 FROM
-  (SELECT r.key AS ord, r.value ->> 0 AS revision FROM json_each($2) AS r) AS i
+  (SELECT r.key AS ord, r.value ->> 0 AS revision FROM jsonb_each($2) AS r) AS i
   CROSS JOIN changes AS c
 WHERE c.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND c.revision = i.revision;
 -- SCAN r VIRTUAL TABLE INDEX 1:
@@ -1101,7 +1101,7 @@ WHERE c.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND c.revision = i.revision;
 -- erasure.undo.stacks
 SELECT m.conversation_key, m.taken_by, m.undo_ended, m.cleared_through
 FROM
-  (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($2) AS r) AS i
+  (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM jsonb_each($2) AS r) AS i
   CROSS JOIN members AS m
 WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
 -- SCAN r VIRTUAL TABLE INDEX 1:
@@ -1122,7 +1122,7 @@ WHERE "changes"."user_id" = ? AND "changes"."revision" = ?;
 
 -- erasure.unlisting.unlist
 UPDATE members AS m SET unlisted_through = m.last_seq
-FROM (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($2) AS r) AS i
+FROM (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM jsonb_each($2) AS r) AS i
 WHERE
   m.user_id = CASE WHEN i.ord >= 0 THEN $1 END
   AND m.conversation_key = i.conversation_key
@@ -1162,7 +1162,7 @@ WITH views AS (
       SELECT
         r.key AS ord, r.value ->> 0 AS user_id, unhex(r.value ->> 1) AS conversation_key,
         r.value ->> 2 AS head
-      FROM json_each($1) AS r
+      FROM jsonb_each($1) AS r
     ) AS i CROSS JOIN members AS m
     WHERE m.user_id = i.user_id AND m.conversation_key = i.conversation_key
   ) AS bounds
@@ -1189,7 +1189,7 @@ LIMIT $3 + 0;
 INSERT INTO folder_conversations (user_id, folder_id, conversation_key, added_by, ord)
 SELECT $1, $2, i.conversation_key, $3, i.ord
 FROM
-  (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($4) AS r) AS i
+  (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM jsonb_each($4) AS r) AS i
   CROSS JOIN members AS m
 WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key
 ON CONFLICT (user_id, folder_id, conversation_key) DO NOTHING
@@ -1280,7 +1280,7 @@ WHERE
   AND folder_id = $2
   AND conversation_key IN (
     SELECT i.conversation_key
-    FROM (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($3) AS r) AS i
+    FROM (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM jsonb_each($3) AS r) AS i
   )
 RETURNING conversation_key;
 -- SEARCH folder_conversations USING PRIMARY KEY (user_id=? AND folder_id=? AND conversation_key=?)
@@ -1328,7 +1328,7 @@ FROM (
 
 -- folders.touch
 UPDATE members AS m SET changed_by = $2
-FROM (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($3) AS r) AS i
+FROM (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM jsonb_each($3) AS r) AS i
 WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
 -- SCAN r VIRTUAL TABLE INDEX 1:
 -- SEARCH m USING PRIMARY KEY (user_id=? AND conversation_key=?)
@@ -1342,7 +1342,7 @@ WHERE "group_requests"."conversation_key" = ? AND "group_requests"."request_id" 
 -- groups.forget_copies
 INSERT INTO members (user_id, conversation_key, kind)
 SELECT i.user_id, $1, 2
-FROM (SELECT r.key AS ord, r.value ->> 0 AS user_id FROM json_each($2) AS r) AS i
+FROM (SELECT r.key AS ord, r.value ->> 0 AS user_id FROM jsonb_each($2) AS r) AS i
 WHERE TRUE
 ORDER BY i.user_id
 ON CONFLICT (user_id, conversation_key) DO UPDATE SET last_seq = NULL, last_time = NULL;
@@ -1355,7 +1355,7 @@ INSERT INTO members (
   last_time, undo_ended
 )
 SELECT i.user_id, $1, 2, $2, $2, $2, $3, $4, i.revision
-FROM (SELECT r.key AS ord, r.value ->> 0 AS user_id, r.value ->> 1 AS revision FROM json_each($5) AS r) AS i
+FROM (SELECT r.key AS ord, r.value ->> 0 AS user_id, r.value ->> 1 AS revision FROM jsonb_each($5) AS r) AS i
 WHERE TRUE
 ORDER BY i.user_id
 ON CONFLICT (user_id, conversation_key) DO UPDATE SET
@@ -1371,7 +1371,7 @@ RETURNING user_id, joined_after, hidden_through, cleared_through, pinned_at, app
 -- groups.join.note
 INSERT INTO group_members (conversation_key, user_id, is_member)
 SELECT $1, i.user_id, 1
-FROM (SELECT r.key AS ord, r.value ->> 0 AS user_id FROM json_each($2) AS r) AS i
+FROM (SELECT r.key AS ord, r.value ->> 0 AS user_id FROM jsonb_each($2) AS r) AS i
 WHERE TRUE
 ORDER BY i.user_id
 ON CONFLICT (conversation_key, user_id) DO UPDATE SET is_member = 1
@@ -1383,7 +1383,7 @@ RETURNING user_id;
 -- groups.leave.apply
 INSERT INTO members (user_id, conversation_key, left_at, last_seq, last_time)
 SELECT i.user_id, $1, $2, $2, $3
-FROM (SELECT r.key AS ord, r.value ->> 0 AS user_id, r.value ->> 1 AS revision FROM json_each($4) AS r) AS i
+FROM (SELECT r.key AS ord, r.value ->> 0 AS user_id, r.value ->> 1 AS revision FROM jsonb_each($4) AS r) AS i
 WHERE TRUE
 ORDER BY i.user_id
 ON CONFLICT (user_id, conversation_key) DO UPDATE SET
@@ -1396,7 +1396,7 @@ RETURNING user_id, joined_after, hidden_through, cleared_through, pinned_at, app
 UPDATE group_members SET is_member = 0
 WHERE
   conversation_key = $1
-  AND user_id IN (SELECT r.value ->> 0 FROM json_each($2) AS r)
+  AND user_id IN (SELECT r.value ->> 0 FROM jsonb_each($2) AS r)
   AND is_member = 1
 RETURNING user_id;
 -- SEARCH group_members USING PRIMARY KEY (conversation_key=? AND user_id=?)
@@ -1424,7 +1424,7 @@ LIMIT 108;
 -- groups.raise
 INSERT INTO users (user_id, revision)
 SELECT i.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) + 1
-FROM (SELECT r.key AS ord, r.value ->> 0 AS user_id FROM json_each($1) AS r) AS i
+FROM (SELECT r.key AS ord, r.value ->> 0 AS user_id FROM jsonb_each($1) AS r) AS i
 WHERE TRUE
 ORDER BY i.user_id
 ON CONFLICT (user_id) DO UPDATE SET revision = MAX(users.revision + 1, excluded.revision)
@@ -1439,7 +1439,7 @@ INSERT INTO changes (user_id, revision, kind, changed_at, kept_until, synced, co
 SELECT i.user_id, i.revision, $1, $2, $3, 1, $4, i.results, $5
 FROM (
   SELECT r.key AS ord, r.value ->> 0 AS user_id, r.value ->> 1 AS revision, r.value ->> 2 AS results
-  FROM json_each($6) AS r
+  FROM jsonb_each($6) AS r
 ) AS i;
 -- SCAN r VIRTUAL TABLE INDEX 1:
 
@@ -1451,7 +1451,7 @@ VALUES (?, ?, ?, ?, ?);
 -- heads.heads
 SELECT c.conversation_key, c.canonical_id, c.last_seq, c.last_time, c.is_large
 FROM
-  (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($1) AS r) AS i
+  (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM jsonb_each($1) AS r) AS i
   CROSS JOIN conversations AS c
 WHERE c.conversation_key = i.conversation_key;
 -- SCAN r VIRTUAL TABLE INDEX 1:
@@ -1480,7 +1480,7 @@ RETURNING "conversation_key", "canonical_id", "last_seq", "last_time", "is_large
 SELECT json_group_array(CASE WHEN c.canonical_id <> i.canonical_id THEN -1 ELSE COALESCE(c.last_seq, 0) END ORDER BY i.ord) AS positions
 FROM (
   SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS canonical_id
-  FROM json_each($1) AS r
+  FROM jsonb_each($1) AS r
 ) AS i LEFT JOIN conversations AS c ON c.conversation_key = i.conversation_key;
 -- USE TEMP B-TREE FOR json_group_array(ORDER BY)
 -- SCAN r VIRTUAL TABLE INDEX 1:
@@ -1597,7 +1597,7 @@ FROM
 -- lists.hidden.restorable
 SELECT c.revision, c.restorable_until
 FROM
-  (SELECT r.key AS ord, r.value ->> 0 AS revision FROM json_each($3) AS r) AS i
+  (SELECT r.key AS ord, r.value ->> 0 AS revision FROM jsonb_each($3) AS r) AS i
   CROSS JOIN changes AS c
 WHERE
   c.user_id = CASE WHEN i.ord >= 0 THEN $1 END
@@ -1631,7 +1631,7 @@ SELECT json_group_array(
   )
 ) AS gathered
 FROM
-  (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($2) AS r) AS i
+  (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM jsonb_each($2) AS r) AS i
   CROSS JOIN members AS m
 WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
 -- SCAN r VIRTUAL TABLE INDEX 1:
@@ -1646,7 +1646,7 @@ WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.co
 -- lists.members.known
 SELECT m.conversation_key
 FROM
-  (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($2) AS r) AS i
+  (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM jsonb_each($2) AS r) AS i
   CROSS JOIN members AS m
 WHERE m.user_id = CASE WHEN i.ord >= 0 THEN $1 END AND m.conversation_key = i.conversation_key;
 -- SCAN r VIRTUAL TABLE INDEX 1:
@@ -1969,7 +1969,7 @@ matching AS (
       AND ($8 = 1 OR entry.pinned_at IS NULL)
       AND entry.conversation_key NOT IN (
         SELECT x.conversation_key
-        FROM (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($13) AS r) AS x
+        FROM (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM jsonb_each($13) AS r) AS x
       ) THEN TRUE
       ELSE FALSE
     END
@@ -1990,7 +1990,7 @@ without_copy AS (
     AND ($8 = 1 OR entry.pinned_at IS NULL)
     AND entry.conversation_key NOT IN (
       SELECT x.conversation_key
-      FROM (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($13) AS r) AS x
+      FROM (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM jsonb_each($13) AS r) AS x
     )
 )
 SELECT
@@ -2081,7 +2081,7 @@ matching AS (
       AND ($8 = 1 OR entry.pinned_at IS NULL)
       AND entry.conversation_key NOT IN (
         SELECT x.conversation_key
-        FROM (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($12) AS r) AS x
+        FROM (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM jsonb_each($12) AS r) AS x
       ) THEN TRUE
       ELSE FALSE
     END
@@ -2102,7 +2102,7 @@ without_copy AS (
     AND ($8 = 1 OR entry.pinned_at IS NULL)
     AND entry.conversation_key NOT IN (
       SELECT x.conversation_key
-      FROM (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM json_each($12) AS r) AS x
+      FROM (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM jsonb_each($12) AS r) AS x
     )
 )
 SELECT
@@ -2306,7 +2306,7 @@ FROM (
     r.key AS ord, r.value ->> 0 AS user_id, unhex(r.value ->> 1) AS conversation_key,
     r.value ->> 2 AS kind, r.value ->> 3 AS read_through, r.value ->> 4 AS last_seq,
     r.value ->> 5 AS last_time
-  FROM json_each($1) AS r
+  FROM jsonb_each($1) AS r
 ) AS i
 WHERE TRUE
 ORDER BY i.user_id, i.conversation_key
@@ -2328,7 +2328,7 @@ FROM (
   SELECT
     r.key AS ord, r.value ->> 0 AS number, unhex(r.value ->> 1) AS conversation_key,
     r.value ->> 2 AS sender_user_id, r.value ->> 3 AS client_message_id
-  FROM json_each($1) AS r
+  FROM jsonb_each($1) AS r
 ) AS i CROSS JOIN messages AS m
 WHERE
   m.conversation_key = i.conversation_key
@@ -2340,7 +2340,7 @@ FROM (
   SELECT
     r.key AS ord, r.value ->> 0 AS number, unhex(r.value ->> 1) AS conversation_key,
     r.value ->> 2 AS sender_user_id, r.value ->> 3 AS client_message_id
-  FROM json_each($1) AS r
+  FROM jsonb_each($1) AS r
 ) AS i CROSS JOIN erased_messages AS m
 WHERE
   m.conversation_key = i.conversation_key
@@ -2368,7 +2368,7 @@ FROM (
     r.value ->> 2 AS canonical_id, r.value ->> 3 AS kind, r.value ->> 4 AS sender_user_id,
     r.value ->> 5 AS client_message_id, r.value ->> 6 AS payload_type,
     unhex(r.value ->> 7) AS content, r.value ->> 8 AS seq, r.value ->> 9 AS send_time
-  FROM json_each($2) AS r
+  FROM jsonb_each($2) AS r
 ) AS i
 RETURNING conversation_key, (
   SELECT CASE
@@ -2404,7 +2404,7 @@ FROM (
   SELECT
     r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS canonical_id,
     r.value ->> 2 AS messages
-  FROM json_each($2) AS r
+  FROM jsonb_each($2) AS r
 ) AS i
 WHERE TRUE
 ON CONFLICT (conversation_key) DO UPDATE SET
@@ -2424,7 +2424,7 @@ SELECT json_group_array(
 ) AS gathered
 FROM (
   SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS seq
-  FROM json_each($1) AS r
+  FROM jsonb_each($1) AS r
 ) AS i
   CROSS JOIN conversations AS c
   LEFT JOIN messages AS m ON m.conversation_key = c.conversation_key
@@ -2464,7 +2464,7 @@ FROM (
     r.key AS ord, r.value ->> 0 AS sender_user_id, r.value ->> 1 AS client_message_id,
     r.value ->> 2 AS seq, r.value ->> 3 AS send_time, r.value ->> 4 AS fingerprint,
     r.value ->> 5 AS recognised_until
-  FROM json_each($2) AS r
+  FROM jsonb_each($2) AS r
 ) AS i
 WHERE TRUE
 ON CONFLICT (conversation_key, sender_user_id, client_message_id) DO NOTHING;
@@ -2480,7 +2480,7 @@ FROM (
     SELECT
       r.key AS ord, r.value ->> 0 AS revision, r.value ->> 1 AS user_id,
       unhex(r.value ->> 2) AS conversation_key, unhex(r.value ->> 3) AS custom_data
-    FROM json_each($1) AS r
+    FROM jsonb_each($1) AS r
   ) AS i
   ORDER BY user_id, conversation_key
 ) AS i
@@ -2506,7 +2506,7 @@ FROM (
     r.value ->> 8 AS erasable_from, r.value ->> 9 AS unlists, r.value ->> 10 AS undoes,
     r.value ->> 11 AS conversations, r.value ->> 12 AS detail, r.value ->> 13 AS caller,
     r.value ->> 14 AS kept_until, r.value ->> 15 AS revision
-  FROM json_each($1) AS r
+  FROM jsonb_each($1) AS r
 ) AS q LEFT JOIN (
   SELECT i.user_id, json_group_array(
     json(
@@ -2521,7 +2521,7 @@ FROM (
     SELECT
       r.key AS ord, r.value ->> 0 AS revision, r.value ->> 1 AS user_id,
       unhex(r.value ->> 2) AS conversation_key, unhex(r.value ->> 3) AS custom_data
-    FROM json_each($2) AS r
+    FROM jsonb_each($2) AS r
   ) AS i LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key
   GROUP BY i.user_id
 ) AS r ON r.user_id = q.user_id
@@ -2548,7 +2548,7 @@ FROM (
     SELECT
       r.key AS ord, r.value ->> 0 AS revision, r.value ->> 1 AS user_id,
       unhex(r.value ->> 2) AS conversation_key, r.value ->> 3 AS added, r.value ->> 4 AS removed
-    FROM json_each($1) AS r
+    FROM jsonb_each($1) AS r
   ) AS i
   ORDER BY user_id, conversation_key
 ) AS i
@@ -2574,7 +2574,7 @@ FROM (
     r.value ->> 8 AS erasable_from, r.value ->> 9 AS unlists, r.value ->> 10 AS undoes,
     r.value ->> 11 AS conversations, r.value ->> 12 AS detail, r.value ->> 13 AS caller,
     r.value ->> 14 AS kept_until, r.value ->> 15 AS revision
-  FROM json_each($1) AS r
+  FROM jsonb_each($1) AS r
 ) AS q LEFT JOIN (
   SELECT i.user_id, json_group_array(
     json(
@@ -2589,7 +2589,7 @@ FROM (
     SELECT
       r.key AS ord, r.value ->> 0 AS revision, r.value ->> 1 AS user_id,
       unhex(r.value ->> 2) AS conversation_key, r.value ->> 3 AS added, r.value ->> 4 AS removed
-    FROM json_each($2) AS r
+    FROM jsonb_each($2) AS r
   ) AS i LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key
   GROUP BY i.user_id
 ) AS r ON r.user_id = q.user_id
@@ -2613,7 +2613,7 @@ FROM (
     SELECT
       r.key AS ord, r.value ->> 0 AS revision, r.value ->> 1 AS user_id,
       unhex(r.value ->> 2) AS conversation_key, r.value ->> 3 AS muted
-    FROM json_each($1) AS r
+    FROM jsonb_each($1) AS r
   ) AS i
   ORDER BY user_id, conversation_key
 ) AS i
@@ -2639,7 +2639,7 @@ FROM (
     r.value ->> 8 AS erasable_from, r.value ->> 9 AS unlists, r.value ->> 10 AS undoes,
     r.value ->> 11 AS conversations, r.value ->> 12 AS detail, r.value ->> 13 AS caller,
     r.value ->> 14 AS kept_until, r.value ->> 15 AS revision
-  FROM json_each($1) AS r
+  FROM jsonb_each($1) AS r
 ) AS q LEFT JOIN (
   SELECT i.user_id, json_group_array(
     json(
@@ -2654,7 +2654,7 @@ FROM (
     SELECT
       r.key AS ord, r.value ->> 0 AS revision, r.value ->> 1 AS user_id,
       unhex(r.value ->> 2) AS conversation_key, r.value ->> 3 AS muted
-    FROM json_each($2) AS r
+    FROM jsonb_each($2) AS r
   ) AS i LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key
   GROUP BY i.user_id
 ) AS r ON r.user_id = q.user_id
@@ -2690,7 +2690,7 @@ FROM (
     SELECT
       r.key AS ord, r.value ->> 0 AS revision, r.value ->> 1 AS user_id,
       unhex(r.value ->> 2) AS conversation_key, r.value ->> 3 AS position
-    FROM json_each($1) AS r
+    FROM jsonb_each($1) AS r
   ) AS i
   ORDER BY user_id, conversation_key
 ) AS i
@@ -2716,7 +2716,7 @@ FROM (
     r.value ->> 8 AS erasable_from, r.value ->> 9 AS unlists, r.value ->> 10 AS undoes,
     r.value ->> 11 AS conversations, r.value ->> 12 AS detail, r.value ->> 13 AS caller,
     r.value ->> 14 AS kept_until, r.value ->> 15 AS revision
-  FROM json_each($1) AS r
+  FROM jsonb_each($1) AS r
 ) AS q LEFT JOIN (
   SELECT i.user_id, json_group_array(
     json(
@@ -2741,7 +2741,7 @@ FROM (
     SELECT
       r.key AS ord, r.value ->> 0 AS revision, r.value ->> 1 AS user_id,
       unhex(r.value ->> 2) AS conversation_key, r.value ->> 3 AS position
-    FROM json_each($2) AS r
+    FROM jsonb_each($2) AS r
   ) AS i LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key
   GROUP BY i.user_id
 ) AS r ON r.user_id = q.user_id
@@ -2771,7 +2771,7 @@ FROM (
     SELECT
       r.key AS ord, r.value ->> 0 AS revision, r.value ->> 1 AS user_id,
       unhex(r.value ->> 2) AS conversation_key, r.value ->> 3 AS position
-    FROM json_each($1) AS r
+    FROM jsonb_each($1) AS r
   ) AS i
   ORDER BY user_id, conversation_key
 ) AS i
@@ -2797,7 +2797,7 @@ FROM (
     r.value ->> 8 AS erasable_from, r.value ->> 9 AS unlists, r.value ->> 10 AS undoes,
     r.value ->> 11 AS conversations, r.value ->> 12 AS detail, r.value ->> 13 AS caller,
     r.value ->> 14 AS kept_until, r.value ->> 15 AS revision
-  FROM json_each($1) AS r
+  FROM jsonb_each($1) AS r
 ) AS q LEFT JOIN (
   SELECT i.user_id, json_group_array(
     json(
@@ -2812,7 +2812,7 @@ FROM (
     SELECT
       r.key AS ord, r.value ->> 0 AS revision, r.value ->> 1 AS user_id,
       unhex(r.value ->> 2) AS conversation_key, r.value ->> 3 AS position
-    FROM json_each($2) AS r
+    FROM jsonb_each($2) AS r
   ) AS i LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key
   GROUP BY i.user_id
 ) AS r ON r.user_id = q.user_id
@@ -2836,7 +2836,7 @@ FROM (
     SELECT
       r.key AS ord, r.value ->> 0 AS revision, r.value ->> 1 AS user_id,
       unhex(r.value ->> 2) AS conversation_key, r.value ->> 3 AS position
-    FROM json_each($1) AS r
+    FROM jsonb_each($1) AS r
   ) AS i
   ORDER BY user_id, conversation_key
 ) AS i
@@ -2862,7 +2862,7 @@ FROM (
     r.value ->> 8 AS erasable_from, r.value ->> 9 AS unlists, r.value ->> 10 AS undoes,
     r.value ->> 11 AS conversations, r.value ->> 12 AS detail, r.value ->> 13 AS caller,
     r.value ->> 14 AS kept_until, r.value ->> 15 AS revision
-  FROM json_each($1) AS r
+  FROM jsonb_each($1) AS r
 ) AS q LEFT JOIN (
   SELECT i.user_id, json_group_array(
     json(
@@ -2887,7 +2887,7 @@ FROM (
     SELECT
       r.key AS ord, r.value ->> 0 AS revision, r.value ->> 1 AS user_id,
       unhex(r.value ->> 2) AS conversation_key, r.value ->> 3 AS position
-    FROM json_each($2) AS r
+    FROM jsonb_each($2) AS r
   ) AS i LEFT JOIN members AS m ON m.user_id = i.user_id AND m.conversation_key = i.conversation_key
   GROUP BY i.user_id
 ) AS r ON r.user_id = q.user_id
@@ -2953,7 +2953,7 @@ SELECT
   i.user_id, (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
   MAX(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision
 FROM
-  (SELECT r.key AS ord, r.value ->> 0 AS user_id FROM json_each($1) AS r) AS i
+  (SELECT r.key AS ord, r.value ->> 0 AS user_id FROM jsonb_each($1) AS r) AS i
   LEFT JOIN users AS u ON u.user_id = i.user_id;
 -- SCAN r VIRTUAL TABLE INDEX 1:
 -- SEARCH u USING PRIMARY KEY (user_id=?) LEFT-JOIN
