@@ -68,7 +68,7 @@ pub(in crate::store) struct Model {
     pub(in crate::store) prev_pinned_at: Option<Revision>,
     /// `taken_by` before it.
     pub(in crate::store) prev_taken_by: Option<Revision>,
-    /// `stays_away` before it.
+    /// `stays_away` before it, or before a later one that took nothing.
     pub(in crate::store) prev_stays_away: Option<Reappearance>,
     /// The deletion that was undone last; the first version alone wrote and read it.
     pub(in crate::store) restored_deletion: Option<Revision>,

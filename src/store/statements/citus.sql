@@ -1241,24 +1241,20 @@ WITH filed AS (
 ),
 counted AS (
   SELECT
-    CAST(
-      COALESCE(
-        SUM(
-          CASE WHEN entry.muted = 0 THEN entry.last_seq - GREATEST(entry.read_through, entry.hidden_through, entry.cleared_through, entry.joined_after)
-          END
-        ),
-        0
-      ) AS bigint
-    ) AS messages,
-    CAST(
-      COALESCE(
-        SUM(
-          CASE WHEN entry.muted = 1 THEN entry.last_seq - GREATEST(entry.read_through, entry.hidden_through, entry.cleared_through, entry.joined_after)
-          END
-        ),
-        0
-      ) AS bigint
-    ) AS muted_messages,
+    CAST(COALESCE(
+      SUM(
+        CASE WHEN entry.muted = 0 THEN entry.last_seq - GREATEST(entry.read_through, entry.hidden_through, entry.cleared_through, entry.joined_after)
+        END
+      ),
+      0
+    ) AS bigint) AS messages,
+    CAST(COALESCE(
+      SUM(
+        CASE WHEN entry.muted = 1 THEN entry.last_seq - GREATEST(entry.read_through, entry.hidden_through, entry.cleared_through, entry.joined_after)
+        END
+      ),
+      0
+    ) AS bigint) AS muted_messages,
     COUNT(CASE WHEN entry.muted = 0 THEN 1 END) AS conversations
   FROM filed AS entry
   WHERE entry.last_time IS NOT NULL

@@ -154,9 +154,20 @@ fn lines_of_item(item: &[Block], indent: usize) -> Vec<Line> {
     if line.fits() {
         return vec![line];
     }
-    item.iter()
-        .flat_map(|block| lines_of_block(block, indent))
-        .collect()
+    let mut lines: Vec<Line> = Vec::new();
+    for block in item {
+        let of_block = lines_of_block(block, indent);
+        match (lines.last_mut(), &of_block[..]) {
+            // Two that were opened in one line are closed in one.
+            (Some(Line(depth, last)), [Line(_, closing)])
+                if *depth == indent && last.starts_with(')') && closing.starts_with(')') =>
+            {
+                last.push_str(closing);
+            }
+            _ => lines.extend(of_block),
+        }
+    }
+    lines
 }
 
 fn lines_of_block(block: &Block, indent: usize) -> Vec<Line> {
@@ -164,16 +175,16 @@ fn lines_of_block(block: &Block, indent: usize) -> Vec<Line> {
     if line.fits() {
         return vec![line];
     }
-    if !block.line.ends_with('(') {
-        // A keyword is followed by what it has, if that begins in one line.
-        let mut inner = lines_of(&block.inner, indent);
-        let begins = |line: &&Line| line.0 == indent && !line.1.starts_with(')');
-        if inner.iter().filter(begins).count() == 1 {
-            let first = Line(indent, joined(&block.line, &inner[0].1));
-            if first.fits() || !inner[0].fits() {
-                inner[0] = first;
-                return inner;
-            }
+    // A keyword is followed by what it has, if that begins in one line; so is a parenthesis by another one.
+    let mut inner = lines_of(&block.inner, indent);
+    let begins = |line: &&Line| line.0 == indent && !line.1.starts_with(')');
+    if inner.iter().filter(begins).count() == 1
+        && (!block.line.ends_with('(') || inner[0].1.ends_with('('))
+    {
+        let first = Line(indent, joined(&block.line, &inner[0].1));
+        if first.fits() || !inner[0].fits() {
+            inner[0] = first;
+            return inner;
         }
     }
     let mut lines = vec![Line(indent, block.line.clone())];

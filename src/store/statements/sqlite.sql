@@ -1607,29 +1607,27 @@ WHERE
 -- SEARCH c USING PRIMARY KEY (user_id=? AND revision=?)
 
 -- lists.members.by_keys
-SELECT json_group_array(
-  json_object(
-    'conversation_key', CASE WHEN m.conversation_key IS NOT NULL THEN hex(m.conversation_key) END,
-    'joined_after', m.joined_after, 'left_at', m.left_at, 'last_seq', m.last_seq, 'last_time',
-    m.last_time, 'hidden_through', m.hidden_through, 'cleared_through', m.cleared_through,
-    'read_through', m.read_through, 'stays_away', m.stays_away, 'pinned_at', m.pinned_at, 'muted',
-    m.muted, 'marks', m.marks, 'custom_data',
-    CASE WHEN m.custom_data IS NOT NULL THEN hex(m.custom_data) END, 'folders', json(
-      CASE
-        WHEN EXISTS (SELECT 1 FROM folders AS own WHERE own.user_id = $1) THEN (
-          SELECT json_group_array(json_array(d.name) ORDER BY d.folder_id)
-          FROM folder_conversations AS f CROSS JOIN folders AS d
-          WHERE
-            f.user_id = m.user_id
-            AND f.conversation_key = m.conversation_key
-            AND d.user_id = f.user_id
-            AND d.folder_id = f.folder_id
-        )
-        ELSE '[]'
-      END
-    )
+SELECT json_group_array(json_object(
+  'conversation_key', CASE WHEN m.conversation_key IS NOT NULL THEN hex(m.conversation_key) END,
+  'joined_after', m.joined_after, 'left_at', m.left_at, 'last_seq', m.last_seq, 'last_time',
+  m.last_time, 'hidden_through', m.hidden_through, 'cleared_through', m.cleared_through,
+  'read_through', m.read_through, 'stays_away', m.stays_away, 'pinned_at', m.pinned_at, 'muted',
+  m.muted, 'marks', m.marks, 'custom_data',
+  CASE WHEN m.custom_data IS NOT NULL THEN hex(m.custom_data) END, 'folders', json(
+    CASE
+      WHEN EXISTS (SELECT 1 FROM folders AS own WHERE own.user_id = $1) THEN (
+        SELECT json_group_array(json_array(d.name) ORDER BY d.folder_id)
+        FROM folder_conversations AS f CROSS JOIN folders AS d
+        WHERE
+          f.user_id = m.user_id
+          AND f.conversation_key = m.conversation_key
+          AND d.user_id = f.user_id
+          AND d.folder_id = f.folder_id
+      )
+      ELSE '[]'
+    END
   )
-) AS gathered
+)) AS gathered
 FROM
   (SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key FROM jsonb_each($2) AS r) AS i
   CROSS JOIN members AS m
@@ -1718,30 +1716,27 @@ rest AS (
 SELECT
   (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
   MAX(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision, (
-    SELECT json_group_array(
-      json_object(
-        'conversation_key',
-        CASE WHEN p.conversation_key IS NOT NULL THEN hex(p.conversation_key) END, 'joined_after',
-        p.joined_after, 'left_at', p.left_at, 'last_seq', p.last_seq, 'last_time', p.last_time,
-        'hidden_through', p.hidden_through, 'cleared_through', p.cleared_through, 'read_through',
-        p.read_through, 'stays_away', p.stays_away, 'pinned_at', p.pinned_at, 'muted', p.muted,
-        'marks', p.marks, 'custom_data',
-        CASE WHEN p.custom_data IS NOT NULL THEN hex(p.custom_data) END, 'folders', json(
-          CASE
-            WHEN EXISTS (SELECT 1 FROM folders AS own WHERE own.user_id = $1) THEN (
-              SELECT json_group_array(json_array(d.name) ORDER BY d.folder_id)
-              FROM folder_conversations AS f CROSS JOIN folders AS d
-              WHERE
-                f.user_id = p.user_id
-                AND f.conversation_key = p.conversation_key
-                AND d.user_id = f.user_id
-                AND d.folder_id = f.folder_id
-            )
-            ELSE '[]'
-          END
-        )
+    SELECT json_group_array(json_object(
+      'conversation_key', CASE WHEN p.conversation_key IS NOT NULL THEN hex(p.conversation_key) END,
+      'joined_after', p.joined_after, 'left_at', p.left_at, 'last_seq', p.last_seq, 'last_time',
+      p.last_time, 'hidden_through', p.hidden_through, 'cleared_through', p.cleared_through,
+      'read_through', p.read_through, 'stays_away', p.stays_away, 'pinned_at', p.pinned_at, 'muted',
+      p.muted, 'marks', p.marks, 'custom_data',
+      CASE WHEN p.custom_data IS NOT NULL THEN hex(p.custom_data) END, 'folders', json(
+        CASE
+          WHEN EXISTS (SELECT 1 FROM folders AS own WHERE own.user_id = $1) THEN (
+            SELECT json_group_array(json_array(d.name) ORDER BY d.folder_id)
+            FROM folder_conversations AS f CROSS JOIN folders AS d
+            WHERE
+              f.user_id = p.user_id
+              AND f.conversation_key = p.conversation_key
+              AND d.user_id = f.user_id
+              AND d.folder_id = f.folder_id
+          )
+          ELSE '[]'
+        END
       )
-    )
+    ))
     FROM (SELECT * FROM pinned UNION ALL SELECT * FROM without_copy UNION ALL SELECT * FROM rest) AS p
   ) AS gathered
 FROM (SELECT $1 AS user_id) AS me LEFT JOIN users AS u ON u.user_id = me.user_id;
@@ -1870,30 +1865,27 @@ rest AS (
 SELECT
   (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
   MAX(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision, (
-    SELECT json_group_array(
-      json_object(
-        'conversation_key',
-        CASE WHEN p.conversation_key IS NOT NULL THEN hex(p.conversation_key) END, 'joined_after',
-        p.joined_after, 'left_at', p.left_at, 'last_seq', p.last_seq, 'last_time', p.last_time,
-        'hidden_through', p.hidden_through, 'cleared_through', p.cleared_through, 'read_through',
-        p.read_through, 'stays_away', p.stays_away, 'pinned_at', p.pinned_at, 'muted', p.muted,
-        'marks', p.marks, 'custom_data',
-        CASE WHEN p.custom_data IS NOT NULL THEN hex(p.custom_data) END, 'folders', json(
-          CASE
-            WHEN EXISTS (SELECT 1 FROM folders AS own WHERE own.user_id = $1) THEN (
-              SELECT json_group_array(json_array(d.name) ORDER BY d.folder_id)
-              FROM folder_conversations AS f CROSS JOIN folders AS d
-              WHERE
-                f.user_id = p.user_id
-                AND f.conversation_key = p.conversation_key
-                AND d.user_id = f.user_id
-                AND d.folder_id = f.folder_id
-            )
-            ELSE '[]'
-          END
-        )
+    SELECT json_group_array(json_object(
+      'conversation_key', CASE WHEN p.conversation_key IS NOT NULL THEN hex(p.conversation_key) END,
+      'joined_after', p.joined_after, 'left_at', p.left_at, 'last_seq', p.last_seq, 'last_time',
+      p.last_time, 'hidden_through', p.hidden_through, 'cleared_through', p.cleared_through,
+      'read_through', p.read_through, 'stays_away', p.stays_away, 'pinned_at', p.pinned_at, 'muted',
+      p.muted, 'marks', p.marks, 'custom_data',
+      CASE WHEN p.custom_data IS NOT NULL THEN hex(p.custom_data) END, 'folders', json(
+        CASE
+          WHEN EXISTS (SELECT 1 FROM folders AS own WHERE own.user_id = $1) THEN (
+            SELECT json_group_array(json_array(d.name) ORDER BY d.folder_id)
+            FROM folder_conversations AS f CROSS JOIN folders AS d
+            WHERE
+              f.user_id = p.user_id
+              AND f.conversation_key = p.conversation_key
+              AND d.user_id = f.user_id
+              AND d.folder_id = f.folder_id
+          )
+          ELSE '[]'
+        END
       )
-    )
+    ))
     FROM (SELECT * FROM pinned UNION ALL SELECT * FROM without_copy UNION ALL SELECT * FROM rest) AS p
   ) AS gathered
 FROM (SELECT $1 AS user_id) AS me LEFT JOIN users AS u ON u.user_id = me.user_id;
@@ -1997,17 +1989,14 @@ SELECT
   (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
   MAX(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
   (SELECT COUNT(*) FROM matching) AS matched, (
-    SELECT json_group_array(
-      json_object(
-        'conversation_key',
-        CASE WHEN p.conversation_key IS NOT NULL THEN hex(p.conversation_key) END, 'joined_after',
-        p.joined_after, 'left_at', p.left_at, 'last_seq', p.last_seq, 'last_time', p.last_time,
-        'hidden_through', p.hidden_through, 'cleared_through', p.cleared_through, 'read_through',
-        p.read_through, 'stays_away', p.stays_away, 'pinned_at', p.pinned_at, 'muted', p.muted,
-        'marks', p.marks, 'custom_data',
-        CASE WHEN p.custom_data IS NOT NULL THEN hex(p.custom_data) END, 'folders', json('[]')
-      )
-    )
+    SELECT json_group_array(json_object(
+      'conversation_key', CASE WHEN p.conversation_key IS NOT NULL THEN hex(p.conversation_key) END,
+      'joined_after', p.joined_after, 'left_at', p.left_at, 'last_seq', p.last_seq, 'last_time',
+      p.last_time, 'hidden_through', p.hidden_through, 'cleared_through', p.cleared_through,
+      'read_through', p.read_through, 'stays_away', p.stays_away, 'pinned_at', p.pinned_at, 'muted',
+      p.muted, 'marks', p.marks, 'custom_data',
+      CASE WHEN p.custom_data IS NOT NULL THEN hex(p.custom_data) END, 'folders', json('[]')
+    ))
     FROM (SELECT * FROM oldest UNION ALL SELECT * FROM without_copy) AS p
   ) AS gathered
 FROM (SELECT $1 AS user_id) AS me LEFT JOIN users AS u ON u.user_id = me.user_id;
@@ -2109,17 +2098,14 @@ SELECT
   (SELECT COALESCE(MAX(base), 0) FROM incarnations) AS base,
   MAX(COALESCE(u.revision, 0), (SELECT COALESCE(MAX(base), 0) FROM incarnations)) AS revision,
   (SELECT COUNT(*) FROM matching) AS matched, (
-    SELECT json_group_array(
-      json_object(
-        'conversation_key',
-        CASE WHEN p.conversation_key IS NOT NULL THEN hex(p.conversation_key) END, 'joined_after',
-        p.joined_after, 'left_at', p.left_at, 'last_seq', p.last_seq, 'last_time', p.last_time,
-        'hidden_through', p.hidden_through, 'cleared_through', p.cleared_through, 'read_through',
-        p.read_through, 'stays_away', p.stays_away, 'pinned_at', p.pinned_at, 'muted', p.muted,
-        'marks', p.marks, 'custom_data',
-        CASE WHEN p.custom_data IS NOT NULL THEN hex(p.custom_data) END, 'folders', json('[]')
-      )
-    )
+    SELECT json_group_array(json_object(
+      'conversation_key', CASE WHEN p.conversation_key IS NOT NULL THEN hex(p.conversation_key) END,
+      'joined_after', p.joined_after, 'left_at', p.left_at, 'last_seq', p.last_seq, 'last_time',
+      p.last_time, 'hidden_through', p.hidden_through, 'cleared_through', p.cleared_through,
+      'read_through', p.read_through, 'stays_away', p.stays_away, 'pinned_at', p.pinned_at, 'muted',
+      p.muted, 'marks', p.marks, 'custom_data',
+      CASE WHEN p.custom_data IS NOT NULL THEN hex(p.custom_data) END, 'folders', json('[]')
+    ))
     FROM (SELECT * FROM oldest UNION ALL SELECT * FROM without_copy) AS p
   ) AS gathered
 FROM (SELECT $1 AS user_id) AS me LEFT JOIN users AS u ON u.user_id = me.user_id;
@@ -2183,24 +2169,20 @@ WITH filed AS (
 ),
 counted AS (
   SELECT
-    CAST(
-      COALESCE(
-        SUM(
-          CASE WHEN entry.muted = 0 THEN entry.last_seq - MAX(entry.read_through, entry.hidden_through, entry.cleared_through, entry.joined_after)
-          END
-        ),
-        0
-      ) AS bigint
-    ) AS messages,
-    CAST(
-      COALESCE(
-        SUM(
-          CASE WHEN entry.muted = 1 THEN entry.last_seq - MAX(entry.read_through, entry.hidden_through, entry.cleared_through, entry.joined_after)
-          END
-        ),
-        0
-      ) AS bigint
-    ) AS muted_messages,
+    CAST(COALESCE(
+      SUM(
+        CASE WHEN entry.muted = 0 THEN entry.last_seq - MAX(entry.read_through, entry.hidden_through, entry.cleared_through, entry.joined_after)
+        END
+      ),
+      0
+    ) AS bigint) AS messages,
+    CAST(COALESCE(
+      SUM(
+        CASE WHEN entry.muted = 1 THEN entry.last_seq - MAX(entry.read_through, entry.hidden_through, entry.cleared_through, entry.joined_after)
+        END
+      ),
+      0
+    ) AS bigint) AS muted_messages,
     COUNT(CASE WHEN entry.muted = 0 THEN 1 END) AS conversations
   FROM filed AS entry
   WHERE entry.last_time IS NOT NULL
@@ -2249,24 +2231,20 @@ WITH by_members_listed AS NOT MATERIALIZED (
 ),
 counted AS (
   SELECT
-    CAST(
-      COALESCE(
-        SUM(
-          CASE WHEN entry.muted = 0 THEN entry.last_seq - MAX(entry.read_through, entry.hidden_through, entry.cleared_through, entry.joined_after)
-          END
-        ),
-        0
-      ) AS bigint
-    ) AS messages,
-    CAST(
-      COALESCE(
-        SUM(
-          CASE WHEN entry.muted = 1 THEN entry.last_seq - MAX(entry.read_through, entry.hidden_through, entry.cleared_through, entry.joined_after)
-          END
-        ),
-        0
-      ) AS bigint
-    ) AS muted_messages,
+    CAST(COALESCE(
+      SUM(
+        CASE WHEN entry.muted = 0 THEN entry.last_seq - MAX(entry.read_through, entry.hidden_through, entry.cleared_through, entry.joined_after)
+        END
+      ),
+      0
+    ) AS bigint) AS messages,
+    CAST(COALESCE(
+      SUM(
+        CASE WHEN entry.muted = 1 THEN entry.last_seq - MAX(entry.read_through, entry.hidden_through, entry.cleared_through, entry.joined_after)
+        END
+      ),
+      0
+    ) AS bigint) AS muted_messages,
     COUNT(CASE WHEN entry.muted = 0 THEN 1 END) AS conversations
   FROM by_members_listed AS entry
   WHERE entry.last_time IS NOT NULL
@@ -2414,14 +2392,12 @@ RETURNING conversation_key, canonical_id, last_seq, last_time, is_large;
 -- SCAN r VIRTUAL TABLE INDEX 1:
 
 -- messages.history.newest
-SELECT json_group_array(
-  json_object(
-    'conversation_key', CASE WHEN c.conversation_key IS NOT NULL THEN hex(c.conversation_key) END,
-    'canonical_id', c.canonical_id, 'last_seq', c.last_seq, 'seq', m.seq, 'sender_user_id',
-    m.sender_user_id, 'send_time', m.send_time, 'payload_type', m.payload_type, 'content',
-    CASE WHEN m.content IS NOT NULL THEN hex(m.content) END
-  )
-) AS gathered
+SELECT json_group_array(json_object(
+  'conversation_key', CASE WHEN c.conversation_key IS NOT NULL THEN hex(c.conversation_key) END,
+  'canonical_id', c.canonical_id, 'last_seq', c.last_seq, 'seq', m.seq, 'sender_user_id',
+  m.sender_user_id, 'send_time', m.send_time, 'payload_type', m.payload_type, 'content',
+  CASE WHEN m.content IS NOT NULL THEN hex(m.content) END
+)) AS gathered
 FROM (
   SELECT r.key AS ord, unhex(r.value ->> 0) AS conversation_key, r.value ->> 1 AS seq
   FROM jsonb_each($1) AS r

@@ -12,6 +12,9 @@ use crate::{
     store::database::{dialect::Dialect, migration::Migrator},
 };
 
+/// The lines of a high screen. A statement that does not fit one wants another design.
+const SCREEN: usize = 110;
+
 #[tokio::test]
 async fn sqlites_statements_and_plans_are_as_written() {
     let database = migrated().await;
@@ -83,7 +86,12 @@ fn collect(name: &str, part: &Json, found: &mut Vec<(String, String)>) {
 }
 
 fn write_statement(written: &mut String, name: &str, sql: &str) {
-    let _ = writeln!(written, "\n-- {name}\n{};", laid_out(sql));
+    let sql = laid_out(sql);
+    assert!(
+        sql.lines().count() <= SCREEN,
+        "{name} does not fit a screen"
+    );
+    let _ = writeln!(written, "\n-- {name}\n{sql};");
 }
 
 /// The steps by which SQLite carries a statement out, each with its depth. It knows nothing of the data.

@@ -144,7 +144,7 @@ fn taking(dialect: Dialect, settings: Settings, as_planned: Option<&str>) -> Cha
             FROM (SELECT *, ({takes}hides OR clears OR away <> m.stays_away) AS takes FROM {ruled}) AS rule)"
     );
 
-    // The update has put the row as it was into the columns prev_…; into all but one only if it took something.
+    // The update has put the row as it was into the columns prev_…: `stays_away` always, the others if it took something.
     let furthest = dialect.greatest(&["i.hide_through", "i.clear_through"]);
     let outcome = format!(
         "CASE WHEN m.appeared_before = 0 AND last <= m.joined_after THEN {NOT_FOUND} \
