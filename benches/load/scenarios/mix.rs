@@ -206,14 +206,18 @@ impl Mix {
     }
 }
 
+/// The conversations of a user that are pinned and unpinned: no more than a user may pin.
+const PINNED_AT_TIMES: usize = 50;
+
 /// A call of a random user, about a random conversation of theirs.
 pub fn call(name: &str, people: &People, random: &mut StdRng) -> Outcome<Call> {
     let number = people.draw(random);
     let user_id = people.user(number);
-    let friend = people.friend(
-        number,
-        random.random_range(0..people.conversations_of(number)),
-    );
+    let conversations = match (name, people.conversations_of(number)) {
+        ("pin", conversations) => conversations.min(PINNED_AT_TIMES),
+        (_, conversations) => conversations,
+    };
+    let friend = people.friend(number, random.random_range(0..conversations));
     let conversation_ids = vec![c2c(&friend)];
     let request_id = uuid::Uuid::from_u128(random.random()).to_string();
     Ok(match name {
