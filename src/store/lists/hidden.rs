@@ -12,7 +12,7 @@ use super::{
     LISTED,
     entries::Entry,
     members::{self, member},
-    statements::{EARLIEST, LATEST},
+    statements::{self, EARLIEST, LATEST},
 };
 use crate::{
     domain::{
@@ -28,7 +28,7 @@ use crate::{
         },
         entity::{self, changes, value::stored_kind},
         lists::{IS_UNLISTED, Lists, MAY_BE_LISTED},
-        users::{self, BASE, Revisions, revisions_of},
+        users::{Revisions, revisions_of},
     },
 };
 
@@ -108,7 +108,7 @@ impl Statements {
                  THEN TRUE ELSE FALSE END \
              ORDER BY m.last_time DESC, m.conversation_key {limit}"
         );
-        let (revisions, _) = dialect.rows("i", 3, &[("revision", ColumnType::Integer)]);
+        let (deletions, _) = dialect.rows("i", 3, &[("revision", ColumnType::Integer)]);
         Self {
             page: format!(
                 "WITH without_copy AS ({may_be_listed} AND m.last_time IS NULL), \
@@ -118,15 +118,14 @@ impl Statements {
                      SELECT * FROM (SELECT * FROM just_deleted UNION ALL SELECT * FROM unlisted) AS either \
                      ORDER BY last_time DESC, conversation_key {limit} \
                  ) \
-                 SELECT {BASE} AS base, {present} AS revision, p.taken_by, p.undo_ended, {columns} \
-                 FROM (SELECT {user} AS user_id) AS me \
-                 LEFT JOIN users AS u ON u.user_id = me.user_id \
+                 SELECT {revisions}, p.taken_by, p.undo_ended, {columns} FROM {me} \
                  LEFT JOIN (SELECT * FROM without_copy UNION ALL SELECT * FROM hidden) AS p ON TRUE",
-                present = users::present(dialect),
+                revisions = statements::revisions(dialect),
+                me = statements::me(&user),
                 columns = members::returned(dialect, "p", &user).columns(),
             ),
             restorable: format!(
-                "SELECT c.revision, c.restorable_until FROM {revisions} CROSS JOIN changes AS c \
+                "SELECT c.revision, c.restorable_until FROM {deletions} CROSS JOIN changes AS c \
                  WHERE c.user_id = {user} AND c.revision = i.revision AND c.restorable_until > $2{routed}",
                 user = dialect.after_rows("$1"),
                 routed = dialect.routed("c.user_id", "$1"),

@@ -214,7 +214,7 @@ fn part(dialect: Dialect, shape: &Shape, rows: &Rows) -> String {
         by_pin = rows.by(BY_PIN),
         by_activity = rows.by(BY_ACTIVITY),
         page = dialect.select_many_beside(
-            (&revisions(dialect, ""), &me(&user)),
+            (&revisions(dialect), &me(&user)),
             &members::returned(dialect, "p", &user),
             "(SELECT * FROM pinned UNION ALL SELECT * FROM without_copy \
               UNION ALL SELECT * FROM rest) AS p",
@@ -280,6 +280,10 @@ fn selection(dialect: Dialect, shape: &Shape, rows: &Rows) -> String {
         "({includes_pinned} = 1 OR entry.pinned_at IS NULL) \
          AND entry.conversation_key NOT IN (SELECT x.conversation_key FROM {excluded})"
     );
+    let header = format!(
+        "{}, (SELECT COUNT(*) FROM matching) AS matched",
+        revisions(dialect)
+    );
     format!(
         "WITH {with}matching AS ( \
              SELECT entry.* FROM {by_activity} \
@@ -303,23 +307,19 @@ fn selection(dialect: Dialect, shape: &Shape, rows: &Rows) -> String {
         with = rows.with(&[BY_ACTIVITY]),
         by_activity = rows.by(BY_ACTIVITY),
         selected = dialect.select_many_beside(
-            (
-                &revisions(dialect, ", (SELECT COUNT(*) FROM matching) AS matched"),
-                &me(&user)
-            ),
+            (&header, &me(&user)),
             &members::returned_without_folders("p"),
             "(SELECT * FROM oldest UNION ALL SELECT * FROM without_copy) AS p",
         ),
     )
 }
 
-/// The user's revisions, of [`me`], and more.
-fn revisions(dialect: Dialect, more: &str) -> String {
-    let present = users::present(dialect);
-    format!("{BASE} AS base, {present} AS revision{more}")
+/// The user's revisions, of [`me`].
+pub(super) fn revisions(dialect: Dialect) -> String {
+    format!("{BASE} AS base, {} AS revision", users::present(dialect))
 }
 
 /// The row of the user, who may have none yet.
-fn me(user: &str) -> String {
+pub(super) fn me(user: &str) -> String {
     format!("(SELECT {user} AS user_id) AS me LEFT JOIN users AS u ON u.user_id = me.user_id")
 }
