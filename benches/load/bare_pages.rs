@@ -13,7 +13,7 @@ use conversation_service::proto::{
 };
 use prost_types::Timestamp;
 use rusqlite::{Connection, params};
-use sqlx::{PgPool, Row as _};
+use sqlx::{PgPool, Row as _, postgres::PgRow};
 use tokio::sync::Semaphore;
 
 use crate::{
@@ -90,17 +90,9 @@ impl Pages {
 
 async fn in_postgres(pool: &PgPool, user: &str) -> Outcome<Vec<Entry>> {
     let [rows, messages, heads] = direct_pages::rows_in_postgres(pool, user).await?;
-    let key = |row| sqlx::Row::try_get::<Vec<u8>, _>(row, 0);
-    let messages: HashMap<_, _> = messages
-        .iter()
-        .map(|row| Ok((key(row)?, row)))
-        .collect::<Outcome<_>>()?;
-    let heads: HashMap<_, _> = heads
-        .iter()
-        .map(|row| Ok((key(row)?, row)))
-        .collect::<Outcome<_>>()?;
+    let (messages, heads) = (by_key(&messages)?, by_key(&heads)?);
     let entries = rows.iter().map(|row| {
-        let key = key(row)?;
+        let key: Vec<u8> = row.try_get(0)?;
         let (message, head) = (messages.get(&key), heads.get(&key));
         let (message, head) = message.zip(head).ok_or("a conversation has no message")?;
         Ok(Entry {
@@ -119,6 +111,10 @@ async fn in_postgres(pool: &PgPool, user: &str) -> Outcome<Vec<Entry>> {
         })
     });
     entries.collect()
+}
+
+fn by_key(rows: &[PgRow]) -> Outcome<HashMap<Vec<u8>, &PgRow>> {
+    rows.iter().map(|row| Ok((row.try_get(0)?, row))).collect()
 }
 
 fn in_sqlite(connection: &Connection, user: &str) -> Outcome<Vec<Entry>> {
@@ -163,7 +159,7 @@ fn answer(user: &str, mut entries: Vec<Entry>) -> ListConversationsResponse {
 }
 
 fn conversation(user: &str, entry: Entry) -> Conversation {
-    let mut sides = entry.canonical_id.split(':').skip(1);
+    let mut sides = entry.canonical_id.lines().skip(1);
     let other = sides.find(|side| *side != user).unwrap_or(user);
     let id = ConversationId {
         id: Some(Id::C2cUserId(other.to_owned())),
