@@ -7,7 +7,7 @@ use sqlx::{
     ConnectOptions as _, Connection as _, Postgres, Sqlite,
     pool::PoolOptions,
     postgres::PgSslMode,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+    sqlite::{SqliteConnectOptions, SqliteSynchronous},
 };
 use tokio::time::timeout;
 
@@ -53,20 +53,18 @@ async fn connect_sqlite(
     address: SqliteConnectOptions,
 ) -> Result<Database, StoreError> {
     let file = SqliteFile::prepare(address.get_filename())?;
+    let address = address
+        // It was made. If it goes away, no connection makes another in its place.
+        .create_if_missing(false)
+        // A change that was acknowledged survives a loss of power, not only of the process.
+        .synchronous(SqliteSynchronous::Full)
+        // Deleted bytes are overwritten.
+        .pragma("secure_delete", "ON")
+        .busy_timeout(BUSY_TIMEOUT)
+        .disable_statement_logging();
+    SqliteFile::begin_log(&address).await?;
     let mut options = pool_options("sqlite://", config);
-    options.map_sqlx_sqlite_opts(move |_| {
-        address
-            .clone()
-            // It was made. If it goes away, no connection makes another in its place.
-            .create_if_missing(false)
-            .journal_mode(SqliteJournalMode::Wal)
-            // A change that was acknowledged survives a loss of power, not only of the process.
-            .synchronous(SqliteSynchronous::Full)
-            // Deleted bytes are overwritten.
-            .pragma("secure_delete", "ON")
-            .busy_timeout(BUSY_TIMEOUT)
-            .disable_statement_logging()
-    });
+    options.map_sqlx_sqlite_opts(move |_| address.clone());
     let mut writer = options.clone();
     writer
         .max_connections(1)

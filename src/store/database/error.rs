@@ -149,6 +149,11 @@ pub(in crate::store) fn error_type(error: &DbErr) -> &'static str {
     }
 }
 
+/// Whether others were in the way of what the driver was told.
+pub(in crate::store) fn is_contention(error: &sqlx::Error) -> bool {
+    matches!(sqlx_kind(error), Kind::Contention)
+}
+
 impl From<DbErr> for StoreError {
     fn from(error: DbErr) -> Self {
         match kind(&error) {

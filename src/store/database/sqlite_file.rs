@@ -1,4 +1,5 @@
-//! The file of a SQLite database: made for its owner alone, and watched while it is open.
+//! The file of a SQLite database: made for its owner alone, given its write-ahead log, and watched while
+//! it is open.
 //!
 //! A process that has the file open goes on writing to it after it was deleted or replaced by another, and
 //! it is gone when it is closed. SQLite does not notice. So before each use of the database the file that
@@ -18,10 +19,21 @@ use std::{
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
 };
 
-use super::connections::unavailable;
+use sqlx::{
+    ConnectOptions as _, Connection as _,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode},
+};
+
+use super::{connections::unavailable, error};
 use crate::store::database::error::StoreError;
+
+/// How often it is tried at most to give a file its write-ahead log: for about five seconds.
+const ATTEMPTS: u32 = 200;
+/// The longest pause between two of them.
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
 /// Read and write for the owner, nothing for others. SQLite gives its companions the same.
 const PRIVATE: u32 = 0o600;
@@ -76,6 +88,31 @@ impl SqliteFile {
             opened: Identity::of(&found),
             was_replaced: AtomicBool::new(false),
         })
+    }
+
+    /// Gives the database at `address` its write-ahead log. It keeps it for good, and one that has it is
+    /// left as it is.
+    ///
+    /// SQLite does not wait here for others that use the file: of several servers that start at once on a
+    /// new file, all but one are refused. So this tries again.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`] if the file cannot be used, or others use it all the time.
+    pub(in crate::store) async fn begin_log(
+        address: &SqliteConnectOptions,
+    ) -> Result<(), StoreError> {
+        let with_log = address.clone().journal_mode(SqliteJournalMode::Wal);
+        let mut attempt = 1;
+        let connection = loop {
+            match with_log.connect().await {
+                Ok(connection) => break connection,
+                Err(error) if error::is_contention(&error) && attempt < ATTEMPTS => attempt += 1,
+                Err(error) => return Err(StoreError::beside_the_pool(error)),
+            }
+            tokio::time::sleep(LONGEST_PAUSE.mul_f64(rand::random())).await;
+        };
+        (connection.close().await).map_err(StoreError::beside_the_pool)
     }
 
     /// Fails unless the path names the file that was opened.
@@ -150,6 +187,23 @@ mod tests {
         assert_eq!(mode(&path), 0o640);
         let missing = directory.path().join("missing").join("new.db");
         assert!(SqliteFile::prepare(&missing).is_err());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_new_file_is_given_its_log_by_many_at_once() {
+        let directory = tempfile::tempdir().unwrap();
+        for round in 0..20 {
+            let path = directory.path().join(format!("{round}.db"));
+            let _file = SqliteFile::prepare(&path).unwrap();
+            let address = SqliteConnectOptions::new().filename(&path);
+            let servers = (0..8).map(|_| {
+                let address = address.clone();
+                tokio::spawn(async move { SqliteFile::begin_log(&address).await })
+            });
+            for server in servers.collect::<Vec<_>>() {
+                server.await.unwrap().unwrap();
+            }
+        }
     }
 
     #[test]
