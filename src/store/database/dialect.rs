@@ -265,6 +265,25 @@ impl Dialect {
         }
     }
 
+    /// A left join of the row of `table`, as `alias`, that `condition` finds by its whole key, with columns of
+    /// several tables before it. PostgreSQL may take the columns of one of them alone, and read all rows that have
+    /// a part of the key, if it believes that those are few. A query of its own, which `OFFSET 0` keeps apart, goes
+    /// by all of them. SQLite always does.
+    pub(in crate::store) fn left_look_up(
+        self,
+        table: &str,
+        alias: &str,
+        condition: &str,
+    ) -> String {
+        match self {
+            Self::Sqlite => format!("LEFT JOIN {table} AS {alias} ON {condition}"),
+            Self::Postgres | Self::Citus => format!(
+                "LEFT JOIN LATERAL (SELECT {alias}.* FROM {table} AS {alias} WHERE {condition} OFFSET 0) \
+                 AS {alias} ON TRUE"
+            ),
+        }
+    }
+
     /// The clause that lets a query return no more rows than a parameter says. SQLite makes the plan of a statement
     /// anew whenever a parameter that is a limit by itself gets a value, which takes longer than the query.
     #[expect(clippy::unused_self, reason = "the other database does not mind")]

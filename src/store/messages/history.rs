@@ -153,17 +153,20 @@ impl Statements {
     pub(super) fn new(dialect: Dialect) -> Self {
         let shape = Shape::of::<Newest>();
         let (positions, _) = dialect.rows("i", 1, shape.columns());
+        let routed = |key| dialect.routed_to_keys(key, shape.array("conversation_key", 1));
+        let position = format!(
+            "m.conversation_key = c.conversation_key AND m.seq = i.seq{}",
+            routed("m.conversation_key")
+        );
         let found = Returned::of("c", Found::OF_CONVERSATIONS).with("m", COLUMNS);
         Self {
             newest: dialect.select_many(
                 &found,
                 &format!(
-                    "{positions} CROSS JOIN conversations AS c \
-                     LEFT JOIN messages AS m \
-                         ON m.conversation_key = c.conversation_key AND m.seq = i.seq \
+                    "{positions} CROSS JOIN conversations AS c {message} \
                      WHERE c.conversation_key = i.conversation_key{routed}",
-                    routed = dialect
-                        .routed_to_keys("c.conversation_key", shape.array("conversation_key", 1)),
+                    message = dialect.left_look_up("messages", "m", &position),
+                    routed = routed("c.conversation_key"),
                 ),
             ),
             page: format!(

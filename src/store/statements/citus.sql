@@ -1368,8 +1368,14 @@ SELECT
 FROM
   unnest($1::bytea[], $2::bigint[]) WITH ORDINALITY AS i(conversation_key, seq, ord)
   CROSS JOIN conversations AS c
-  LEFT JOIN messages AS m ON m.conversation_key = c.conversation_key
-  AND m.seq = i.seq
+  LEFT JOIN LATERAL (
+    SELECT m.*
+    FROM messages AS m
+    WHERE
+      m.conversation_key = c.conversation_key
+      AND m.seq = i.seq
+      AND m.conversation_key = ANY($1::bytea[]) OFFSET 0
+  ) AS m ON TRUE
 WHERE c.conversation_key = i.conversation_key AND c.conversation_key = ANY($1::bytea[]);
 
 -- settings.custom_data.apply

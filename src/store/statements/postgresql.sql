@@ -2414,8 +2414,11 @@ SELECT
 FROM
   unnest($1::bytea[], $2::bigint[]) WITH ORDINALITY AS i(conversation_key, seq, ord)
   CROSS JOIN conversations AS c
-  LEFT JOIN messages AS m ON m.conversation_key = c.conversation_key
-  AND m.seq = i.seq
+  LEFT JOIN LATERAL (
+    SELECT m.*
+    FROM messages AS m
+    WHERE m.conversation_key = c.conversation_key AND m.seq = i.seq OFFSET 0
+  ) AS m ON TRUE
 WHERE c.conversation_key = i.conversation_key;
 
 -- messages.history.page
