@@ -34,7 +34,7 @@ use std::{
     time::Duration,
 };
 
-use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr, RuntimeErr, Statement};
+use sea_orm::{ConnectOptions, Database, DbErr, RuntimeErr, Statement};
 use sqlx::{
     Connection as _,
     postgres::{PgConnectOptions, PgConnection},
@@ -48,6 +48,7 @@ use super::{
     connect,
     dialect::Dialect,
     durability,
+    kept::Kept,
     session::{self, Session, Sessions},
     sqlite_file::SqliteFile,
 };
@@ -80,6 +81,8 @@ pub(in crate::store) struct Connections {
     state: watch::Sender<State>,
     /// How sessions of PostgreSQL are set up.
     session: Option<Arc<Session>>,
+    /// How a transaction begins in a session that is lent for it.
+    begin: Option<Arc<str>>,
     /// PostgreSQL itself, where something in front of it lends its sessions.
     direct: Option<DatabaseUrl>,
     /// The connection that asks PostgreSQL, unless it has to be made anew.
@@ -93,9 +96,9 @@ pub(in crate::store) struct Connections {
 }
 
 struct State {
-    pool: DatabaseConnection,
+    pool: Arc<Kept>,
     /// Those that transactions begin on.
-    writers: DatabaseConnection,
+    writers: Arc<Kept>,
     away: bool,
     /// Whether this machine's clock and the database's are too far apart.
     is_skewed: bool,
@@ -119,10 +122,25 @@ impl Connections {
         dialect: Dialect,
         file: Option<SqliteFile>,
     ) -> Result<Self, StoreError> {
-        let pool = Database::connect(options.clone()).await?;
+        Self::open_with(options, writers, dialect, file, None).await
+    }
+
+    async fn open_with(
+        options: ConnectOptions,
+        writers: Option<ConnectOptions>,
+        dialect: Dialect,
+        file: Option<SqliteFile>,
+        session: Option<Arc<Session>>,
+    ) -> Result<Self, StoreError> {
+        let begin = session
+            .as_ref()
+            .filter(|session| session.sessions == Sessions::Lent);
+        let begin = begin.map(|session| session.begin());
+        let kept = |pool| Arc::new(Kept::of(pool, begin.is_none()));
+        let pool = kept(Database::connect(options.clone()).await?);
         let writers = match writers {
-            Some(options) => Database::connect(options).await?,
-            None => pool.clone(),
+            Some(options) => kept(Database::connect(options).await?),
+            None => Arc::clone(&pool),
         };
         Ok(Self {
             options,
@@ -134,7 +152,8 @@ impl Connections {
                 is_skewed: false,
                 observer: None,
             }),
-            session: None,
+            session,
+            begin,
             direct: None,
             probe: Mutex::new(None),
             notable: AtomicBool::new(false),
@@ -171,8 +190,8 @@ impl Connections {
         }
         let session = Arc::new(session);
         connect::with_sessions(&mut options, Arc::clone(&session));
-        let mut connections = Self::open(options, None, Dialect::Postgres, None).await?;
-        connections.session = Some(session);
+        let opened = Self::open_with(options, None, Dialect::Postgres, None, Some(session)).await;
+        let mut connections = opened?;
         connections.direct = direct.cloned();
         connections.durable = AtomicBool::new(durable);
         connections.probe = Mutex::new(Some(probe));
@@ -180,8 +199,8 @@ impl Connections {
     }
 
     /// The pool as it is now.
-    pub(in crate::store) fn pool(&self) -> DatabaseConnection {
-        self.state.borrow().pool.clone()
+    pub(in crate::store) fn pool(&self) -> Arc<Kept> {
+        Arc::clone(&self.state.borrow().pool)
     }
 
     /// Whether the database keeps what it has acknowledged, as far as its settings say.
@@ -191,17 +210,14 @@ impl Connections {
 
     /// How a connection beside the pool is made.
     fn postgres_options(&self) -> Arc<PgConnectOptions> {
-        let state = self.state.borrow();
-        state.pool.get_postgres_connection_pool().connect_options()
+        let pool = self.pool();
+        pool.pool().get_postgres_connection_pool().connect_options()
     }
 
     /// Tells `observer` of each statement from now on.
     pub(in crate::store) fn observe(&self, observer: Observer) {
-        self.state.send_modify(|state| {
-            observe(&mut state.pool, &observer);
-            observe(&mut state.writers, &observer);
-            state.observer = Some(observer);
-        });
+        self.state
+            .send_modify(|state| state.observer = Some(observer));
     }
 
     /// The result of `work`, unless the database is away or goes away meanwhile.
@@ -236,9 +252,12 @@ impl Connections {
     /// Closes the pool. On PostgreSQL some connection may wait for an answer that will never arrive.
     pub(in crate::store) async fn close(&self) -> Result<(), StoreError> {
         let closing = async {
-            let writers = self.state.borrow().writers.clone();
-            writers.close().await?;
-            Ok(self.pool().close().await?)
+            let writers = Arc::clone(&self.state.borrow().writers);
+            for kept in [writers, self.pool()] {
+                kept.keep_no_more();
+                kept.pool().clone().close().await?;
+            }
+            Ok(())
         };
         match self.dialect {
             Dialect::Sqlite => closing.await,
@@ -276,8 +295,15 @@ impl Connections {
                 }
                 Err(_) => {}
             }
+            self.give_back_old();
             tokio::time::sleep(INTERVAL).await;
         }
+    }
+
+    fn give_back_old(&self) {
+        let state = self.state.borrow();
+        state.pool.give_back_old();
+        state.writers.give_back_old();
     }
 
     /// Whether the database is there and can be written to. A connection that fails, or that is not
@@ -289,7 +315,15 @@ impl Connections {
     ) -> Result<Over, StoreError> {
         if self.dialect == Dialect::Sqlite {
             self.check_file()?;
-            self.pool().ping().await?;
+            let mut connection = self.pool().borrow().await?;
+            connection
+                .ping()
+                .await
+                .map_err(StoreError::beside_the_pool)?;
+            connection
+                .end()
+                .await
+                .map_err(StoreError::beside_the_pool)?;
             let asked = clock.ask();
             self.tell(clock, asked, clock.wall());
             return Ok(Over::Known);
@@ -330,13 +364,13 @@ impl Connections {
 
     /// Says that the database is there, and on PostgreSQL leaves all connections of before behind.
     async fn renew(&self) {
-        let mut pool = match self.dialect {
+        let pool = match self.dialect {
             Dialect::Sqlite => {
                 return self.state.send_modify(|state| state.away = false);
             }
             Dialect::Postgres | Dialect::Citus => {
                 match Database::connect(self.options.clone()).await {
-                    Ok(pool) => pool,
+                    Ok(pool) => Arc::new(Kept::of(pool, self.begin.is_none())),
                     // Cannot be: the options were good before, and nothing is connected yet. Asked again
                     // in a moment.
                     Err(error) => return tracing::error!(%error, "no new connections"),
@@ -345,10 +379,7 @@ impl Connections {
         };
         let (mut old, mut was_away) = (None, false);
         self.state.send_modify(|state| {
-            if let Some(observer) = &state.observer {
-                observe(&mut pool, observer);
-            }
-            state.writers = pool.clone();
+            state.writers = Arc::clone(&pool);
             old = Some(std::mem::replace(&mut state.pool, pool));
             was_away = std::mem::replace(&mut state.away, false);
         });
@@ -361,19 +392,15 @@ impl Connections {
 /// Closes the connections of a pool that will not be used again. Those in use close with their last
 /// user; if the database was `away`, when they come back, since all users have been sent away. Nobody
 /// waits for that: some may wait for an answer that will never arrive.
-async fn retire(old: &DatabaseConnection, away: bool) {
-    let pool = old.get_postgres_connection_pool();
+async fn retire(old: &Kept, away: bool) {
+    old.abandon_all();
+    let pool = old.pool().get_postgres_connection_pool();
     while let Some(idle) = pool.try_acquire() {
         drop(idle.detach());
     }
     if away {
         let _ = timeout(RETIREMENT, pool.close()).await;
     }
-}
-
-fn observe(pool: &mut DatabaseConnection, observer: &Observer) {
-    let observer = Arc::clone(observer);
-    pool.set_metric_callback(move |info| observer(info.statement));
 }
 
 fn is_full(error: &StoreError) -> bool {

@@ -3,18 +3,13 @@
 //! A schema that is up to date is only read: a server needs no right to change it. Reading, and what a role
 //! has to be granted, is in [`super::schema`].
 
-use sea_orm::{ConnectionTrait, DbErr};
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait as _,
+};
 use sea_orm_migration::MigratorTrait as _;
 
-use super::{
-    connect,
-    dialect::Dialect,
-    migration::Migrator,
-    observed::Observed,
-    pooled::{Begun, Pool},
-    schema::Schema,
-    transaction::Turn,
-};
+use super::{connect, dialect::Dialect, migration::Migrator, observed::Observed, schema::Schema};
 use crate::{
     config::DatabaseConfig,
     store::database::{Database, error::StoreError},
@@ -83,8 +78,8 @@ impl Database {
     }
 
     async fn run_migrations(&self) -> Result<Migrated, StoreError> {
-        let turn = self.turn().await?;
-        let (transaction, _turn) = self.begin_migrating(turn).await?;
+        let _turn = self.turn().await?;
+        let transaction = self.begin_migrating().await?;
         let lent = self.only_polls();
         if lent {
             transaction.execute_unprepared(FORGET_NAMES).await?;
@@ -100,10 +95,9 @@ impl Database {
         let observed = Observed::new(transaction, self.metrics.system());
         let ran = Schema::read(self, &observed).await?.missing();
         let transaction = observed.into_unobserved();
-        let Begun::Lasting(migrating) = &transaction else {
-            return Err(StoreError::Setup("migrations need a session".to_owned()));
-        };
-        Migrator::up(migrating, None).await.map_err(not_migrated)?;
+        Migrator::up(&transaction, None)
+            .await
+            .map_err(not_migrated)?;
         let distributed = self
             .distribute(&transaction)
             .await
@@ -119,14 +113,19 @@ impl Database {
         })
     }
 
-    /// Migrations run in a session that lasts if there is one. Otherwise the transaction has to do, whose
-    /// session nobody else uses meanwhile.
-    async fn begin_migrating(&self, turn: Turn) -> Result<(Begun, Turn), DbErr> {
-        let pool = match self.dialect {
-            Dialect::Sqlite => return self.connections.writers().begin(self.dialect, turn).await,
-            Dialect::Postgres | Dialect::Citus => Pool::Lasting(self.connections.for_migrations()),
+    /// A transaction of sea-orm, for its migrations, in a session that lasts if there is one. Otherwise the
+    /// transaction has to do, whose session nobody else uses meanwhile.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "migrations take a transaction of sea-orm's own"
+    )]
+    async fn begin_migrating(&self) -> Result<DatabaseTransaction, DbErr> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
         };
-        pool.begin(self.dialect, turn).await
+        let pool = self.connections.for_migrations();
+        pool.begin_with_options(options).await
     }
 }
 

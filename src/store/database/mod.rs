@@ -8,10 +8,12 @@ mod connect;
 mod connections;
 pub(super) mod dialect;
 mod distribution;
+mod driver;
 mod durability;
 pub(super) mod error;
 pub(super) mod gathered;
 pub(super) mod input;
+mod kept;
 pub(super) mod migrate;
 pub(super) mod migration;
 mod notify;
@@ -130,25 +132,12 @@ impl Database {
     /// The state of the pool. The one connection that writes to SQLite is beside it.
     #[must_use]
     pub fn connections(&self) -> metrics::Connections {
-        let pool = self.connections.pool();
-        let (open, idle, max) = match self.dialect {
-            Dialect::Sqlite => {
-                let pool = pool.get_sqlite_connection_pool();
-                let max = pool.options().get_max_connections();
-                (pool.size(), pool.num_idle(), max)
-            }
-            Dialect::Postgres | Dialect::Citus => {
-                let pool = pool.get_postgres_connection_pool();
-                let max = pool.options().get_max_connections();
-                (pool.size(), pool.num_idle(), max)
-            }
-        };
-        // The two are not read in the same instant.
-        let idle = u32::try_from(idle).unwrap_or(u32::MAX).min(open);
+        let number = |count| u32::try_from(count).unwrap_or(u32::MAX);
+        let (open, idle, max) = self.connections.pool().count();
         metrics::Connections {
-            used: open - idle,
-            idle,
-            max,
+            used: number(open - idle),
+            idle: number(idle),
+            max: number(max),
             durable: self.connections.is_durable(),
         }
     }

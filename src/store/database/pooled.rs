@@ -1,138 +1,124 @@
-//! Statements behind a pooler that lends a session for one transaction at a time.
+//! Statements and transactions, on connections that are kept from one to the next ([`super::kept`]).
 //!
-//! Each statement belongs to a transaction, which makes the settings that others leave to the session
-//! ([`super::session`]); one that needs none has one of its own. Statements have no names: the next
-//! session would not know them, or would know another one by the same name. So this works with every
-//! version of a pooler, and costs three round trips more for a statement and one more for a transaction.
+//! Behind a pooler that lends a session for one transaction at a time, each statement belongs to a transaction, which
+//! makes the settings that others leave to the session ([`super::session`]); one that needs none has one of its own.
+//! Statements have no names there: the next session would not know them, or would know another one by the same
+//! name. So this works with every version of a pooler, and costs three round trips more for a statement and one more
+//! for each of a transaction.
 
 use std::sync::Arc;
 
-use sea_orm::{
-    ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, SqliteTransactionMode,
-    Statement, TransactionOptions, TransactionTrait as _, Values,
-};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
 use sea_orm_migration::async_trait::async_trait;
-use sea_query_sqlx::SqlxValues;
-use sqlx::{AssertSqlSafe, PgPool, Postgres, postgres::PgConnection};
 use tokio::sync::Mutex;
 
-use super::{dialect::Dialect, transaction::to_its_end};
+use super::{
+    connections::Observer,
+    kept::{Borrowed, Kept},
+    transaction::to_its_end,
+};
 
-/// The pool, however its sessions are.
-#[derive(Clone, Debug)]
-pub(in crate::store) enum Pool {
-    /// Each connection has a session as long as it is open.
-    Lasting(sea_orm::DatabaseConnection),
-    /// Each connection has a session for one transaction, which begins like this.
-    Lent(PgPool, Arc<str>),
+/// The statement by which a transaction on SQLite takes the write lock at once.
+const IMMEDIATELY: &str = "BEGIN IMMEDIATE";
+
+/// Connections to run statements on.
+#[derive(Clone)]
+pub(in crate::store) struct Pool {
+    pub(in crate::store) kept: Arc<Kept>,
+    /// How a transaction begins in a session that is lent for it; `None` where sessions last.
+    pub(in crate::store) lent: Option<Arc<str>>,
+    pub(in crate::store) observer: Option<Observer>,
 }
 
 /// A transaction in progress. Dropped without [`Begun::commit`] it is rolled back.
-#[derive(Debug)]
-pub(in crate::store) enum Begun {
-    /// In a session that lasts.
-    Lasting(sea_orm::DatabaseTransaction),
-    /// In a session that is lent.
-    Lent(Mutex<sqlx::Transaction<'static, Postgres>>),
+pub(in crate::store) struct Begun {
+    // Boxed: a transaction is handed on.
+    connection: Box<Mutex<Borrowed>>,
+    backend: DbBackend,
+    observer: Option<Observer>,
 }
 
 impl Pool {
-    /// Begins, even if the caller gives up meanwhile: see [`to_its_end`]. On SQLite it takes the write
-    /// lock at once.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "only the store's wrapper calls this"
-    )]
+    /// Begins, even if the caller gives up meanwhile: see [`to_its_end`].
     pub(in crate::store) async fn begin<T: Send + 'static>(
         self,
-        dialect: Dialect,
         with: T,
     ) -> Result<(Begun, T), DbErr> {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: match dialect {
-                Dialect::Sqlite => Some(SqliteTransactionMode::Immediate),
-                Dialect::Postgres | Dialect::Citus => None,
-            },
-            ..TransactionOptions::default()
-        };
+        let backend = self.get_database_backend();
+        let is_sqlite = backend == DbBackend::Sqlite;
         let begin = async move {
-            let begun = match self {
-                Self::Lasting(pool) => Begun::Lasting(pool.begin_with_options(options).await?),
-                Self::Lent(pool, begin) => {
-                    let transaction = pool.begin_with(AssertSqlSafe(begin.to_string())).await;
-                    Begun::Lent(Mutex::new(transaction.map_err(failed)?))
-                }
+            let by = self.lent.as_deref();
+            let begun = begun(&self.kept, by.or(is_sqlite.then_some(IMMEDIATELY))).await?;
+            let begun = Begun {
+                connection: Box::new(Mutex::new(begun)),
+                backend,
+                observer: self.observer,
             };
             Ok((begun, with))
         };
-        match dialect {
-            Dialect::Sqlite => begin.await,
-            Dialect::Postgres | Dialect::Citus => to_its_end(begin).await,
+        if is_sqlite {
+            begin.await
+        } else {
+            to_its_end(begin).await
         }
     }
 
-    /// A transaction for one statement.
-    async fn for_one(&self) -> Result<Begun, DbErr> {
-        let (begun, ()) = self.clone().begin(Dialect::Postgres, ()).await?;
-        Ok(begun)
+    /// A connection for one statement, in a transaction if its session is lent.
+    async fn for_one(&self) -> Result<Borrowed, DbErr> {
+        let Some(begin) = &self.lent else {
+            return self.kept.borrow().await;
+        };
+        let (kept, begin) = (Arc::clone(&self.kept), Arc::clone(begin));
+        to_its_end(async move { begun(&kept, Some(&begin)).await }).await
     }
+}
+
+async fn begun(kept: &Arc<Kept>, by: Option<&str>) -> Result<Borrowed, DbErr> {
+    let mut connection = kept.borrow().await?;
+    connection.begin(by).await.map_err(failed)?;
+    Ok(connection)
 }
 
 impl Begun {
     pub(in crate::store) async fn commit(self) -> Result<(), DbErr> {
-        match self {
-            Self::Lasting(transaction) => transaction.commit().await,
-            Self::Lent(transaction) => transaction.into_inner().commit().await.map_err(failed),
-        }
+        self.connection.into_inner().end().await.map_err(failed)
     }
 }
 
 #[async_trait]
 impl ConnectionTrait for Pool {
     fn get_database_backend(&self) -> DbBackend {
-        match self {
-            Self::Lasting(pool) => pool.get_database_backend(),
-            Self::Lent(..) => DbBackend::Postgres,
-        }
+        self.kept.pool().get_database_backend()
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        if let Self::Lasting(pool) = self {
-            return pool.execute_raw(statement).await;
-        }
-        let transaction = self.for_one().await?;
-        let result = transaction.execute_raw(statement).await?;
-        transaction.commit().await?;
+        let mut connection = self.for_one().await?;
+        let told = Told::of(self.observer.as_ref(), &statement);
+        let result = told.by(connection.execute(statement).await)?;
+        connection.end().await.map_err(failed)?;
         Ok(result)
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        if let Self::Lasting(pool) = self {
-            return pool.execute_unprepared(sql).await;
-        }
-        let transaction = self.for_one().await?;
-        let result = transaction.execute_unprepared(sql).await?;
-        transaction.commit().await?;
+        let mut connection = self.for_one().await?;
+        let result = connection.execute_text(sql).await.map_err(failed)?;
+        connection.end().await.map_err(failed)?;
         Ok(result)
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        if let Self::Lasting(pool) = self {
-            return pool.query_one_raw(statement).await;
-        }
-        let transaction = self.for_one().await?;
-        let row = transaction.query_one_raw(statement).await?;
-        transaction.commit().await?;
+        let mut connection = self.for_one().await?;
+        let told = Told::of(self.observer.as_ref(), &statement);
+        let row = told.by(connection.query_one(statement).await)?;
+        connection.end().await.map_err(failed)?;
         Ok(row)
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        if let Self::Lasting(pool) = self {
-            return pool.query_all_raw(statement).await;
-        }
-        let transaction = self.for_one().await?;
-        let rows = transaction.query_all_raw(statement).await?;
-        transaction.commit().await?;
+        let mut connection = self.for_one().await?;
+        let told = Told::of(self.observer.as_ref(), &statement);
+        let rows = told.by(connection.query_all(statement).await)?;
+        connection.end().await.map_err(failed)?;
         Ok(rows)
     }
 }
@@ -140,70 +126,46 @@ impl ConnectionTrait for Pool {
 #[async_trait]
 impl ConnectionTrait for Begun {
     fn get_database_backend(&self) -> DbBackend {
-        match self {
-            Self::Lasting(transaction) => transaction.get_database_backend(),
-            Self::Lent(_) => DbBackend::Postgres,
-        }
+        self.backend
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        match self {
-            Self::Lasting(transaction) => transaction.execute_raw(statement).await,
-            Self::Lent(transaction) => {
-                let connection: &mut PgConnection = &mut *transaction.lock().await;
-                let done = unnamed(&statement).execute(connection).await;
-                done.map(Into::into).map_err(failed)
-            }
-        }
+        let told = Told::of(self.observer.as_ref(), &statement);
+        told.by(self.connection.lock().await.execute(statement).await)
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        match self {
-            Self::Lasting(transaction) => transaction.execute_unprepared(sql).await,
-            Self::Lent(transaction) => {
-                let connection: &mut PgConnection = &mut *transaction.lock().await;
-                let statements = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
-                let done = statements.execute(connection).await;
-                done.map(Into::into).map_err(failed)
-            }
-        }
+        let done = self.connection.lock().await.execute_text(sql).await;
+        done.map_err(failed)
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        match self {
-            Self::Lasting(transaction) => transaction.query_one_raw(statement).await,
-            Self::Lent(transaction) => {
-                let connection: &mut PgConnection = &mut *transaction.lock().await;
-                let row = unnamed(&statement).fetch_optional(connection).await;
-                row.map(|row| row.map(Into::into)).map_err(failed)
-            }
-        }
+        let told = Told::of(self.observer.as_ref(), &statement);
+        told.by(self.connection.lock().await.query_one(statement).await)
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        match self {
-            Self::Lasting(transaction) => transaction.query_all_raw(statement).await,
-            Self::Lent(transaction) => {
-                let connection: &mut PgConnection = &mut *transaction.lock().await;
-                let rows = unnamed(&statement).fetch_all(connection).await;
-                let rows = rows.map_err(failed)?;
-                Ok(rows.into_iter().map(Into::into).collect())
-            }
-        }
+        let told = Told::of(self.observer.as_ref(), &statement);
+        told.by(self.connection.lock().await.query_all(statement).await)
     }
 }
 
-fn unnamed(statement: &Statement) -> sqlx::query::Query<'_, Postgres, SqlxValues> {
-    let values = statement.values.clone().unwrap_or(Values(Vec::new()));
-    let sql = AssertSqlSafe(statement.sql.as_str());
-    sqlx::query_with(sql, SqlxValues(values)).persistent(false)
+/// A statement whose observer is notified once it is answered.
+struct Told<'a>(Option<(&'a Observer, Statement)>);
+
+impl<'a> Told<'a> {
+    fn of(observer: Option<&'a Observer>, statement: &Statement) -> Self {
+        Self(observer.map(|observer| (observer, statement.clone())))
+    }
+
+    fn by<T>(self, answer: Result<T, sqlx::Error>) -> Result<T, DbErr> {
+        if let Some((observer, statement)) = self.0 {
+            observer(&statement);
+        }
+        answer.map_err(failed)
+    }
 }
 
 fn failed(error: sqlx::Error) -> DbErr {
-    match error {
-        error @ (sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => {
-            DbErr::Conn(RuntimeErr::SqlxError(error.into()))
-        }
-        error => DbErr::Query(RuntimeErr::SqlxError(error.into())),
-    }
+    DbErr::Query(RuntimeErr::SqlxError(error.into()))
 }

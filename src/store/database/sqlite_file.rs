@@ -169,6 +169,8 @@ fn no_file(error: &io::Error) -> StoreError {
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
+    use tokio::task::JoinSet;
+
     use super::*;
 
     fn mode(path: &Path) -> u32 {
@@ -196,12 +198,13 @@ mod tests {
             let path = directory.path().join(format!("{round}.db"));
             let _file = SqliteFile::prepare(&path).unwrap();
             let address = SqliteConnectOptions::new().filename(&path);
-            let servers = (0..8).map(|_| {
+            let mut servers = JoinSet::new();
+            for _ in 0..8 {
                 let address = address.clone();
-                tokio::spawn(async move { SqliteFile::begin_log(&address).await })
-            });
-            for server in servers.collect::<Vec<_>>() {
-                server.await.unwrap().unwrap();
+                servers.spawn(async move { SqliteFile::begin_log(&address).await });
+            }
+            for begun in servers.join_all().await {
+                begun.unwrap();
             }
         }
     }

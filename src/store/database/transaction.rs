@@ -144,7 +144,7 @@ impl Database {
     pub(in crate::store) async fn begin(&self) -> Result<Transaction, StoreError> {
         let asked = Stopwatch::start();
         let turn = self.turn().await?;
-        let to_its_end = self.connections.writers().begin(self.dialect, turn);
+        let to_its_end = self.connections.writers().begin(turn);
         let system = self.metrics.system();
         let (inner, turn) = observed::run(system, "BEGIN", to_its_end).await?;
         self.metrics.waited(asked.elapsed());

@@ -10,6 +10,7 @@ mod operations;
 mod plans;
 mod recorder;
 mod records;
+mod round_trips;
 mod rows_read;
 mod together;
 mod written;

@@ -2,7 +2,10 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -45,6 +48,8 @@ pub(crate) struct Proxy {
     address: SocketAddr,
     upstream: Arc<Mutex<String>>,
     line: watch::Sender<Line>,
+    /// How often a client has sent something.
+    sent: Arc<AtomicUsize>,
     /// Each connection holds a receiver.
     open: Arc<watch::Sender<()>>,
     _accepting: JoinSet<()>,
@@ -59,6 +64,8 @@ impl Proxy {
         let (line, state) = watch::channel(Line::Whole);
         let upstream = Arc::new(Mutex::new(upstream));
         let leads_to = Arc::clone(&upstream);
+        let sent = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&sent);
         let open = Arc::new(watch::Sender::new(()));
         let connected = Arc::clone(&open);
         let mut accepting = JoinSet::new();
@@ -69,8 +76,9 @@ impl Proxy {
                 while connections.try_join_next().is_some() {}
                 let upstream = leads_to.lock().expect("nobody panics with it").clone();
                 let (line, is_open) = (state.clone(), connected.subscribe());
+                let sent = Arc::clone(&counted);
                 connections.spawn(async move {
-                    pass(near, upstream, line).await;
+                    pass(near, upstream, line, &sent).await;
                     drop(is_open);
                 });
             }
@@ -79,6 +87,7 @@ impl Proxy {
             address,
             upstream,
             line,
+            sent,
             open,
             _accepting: accepting,
         }
@@ -87,6 +96,11 @@ impl Proxy {
     /// Where to connect to instead of the server.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How often clients have sent something so far, over all connections.
+    pub(crate) fn sent(&self) -> usize {
+        self.sent.load(Ordering::Relaxed)
     }
 
     /// Changes how the connections fare.
@@ -116,7 +130,12 @@ impl Proxy {
     }
 }
 
-async fn pass(near: TcpStream, upstream: String, mut line: watch::Receiver<Line>) {
+async fn pass(
+    near: TcpStream,
+    upstream: String,
+    mut line: watch::Receiver<Line>,
+    sent: &AtomicUsize,
+) {
     if *line.borrow_and_update() == Line::Cut {
         return;
     }
@@ -128,20 +147,28 @@ async fn pass(near: TcpStream, upstream: String, mut line: watch::Receiver<Line>
     }
     let (near_reads, near_writes) = near.into_split();
     let (far_reads, far_writes) = far.into_split();
-    let to_server = pump(near_reads, far_writes, Way::ToServer, line.clone());
-    let to_client = pump(far_reads, near_writes, Way::ToClient, line.clone());
+    let to_server = pump(near_reads, far_writes, Way::ToServer, line.clone(), sent);
+    let received = AtomicUsize::new(0);
+    let to_client = pump(
+        far_reads,
+        near_writes,
+        Way::ToClient,
+        line.clone(),
+        &received,
+    );
     tokio::select! {
         _ = async { tokio::join!(to_server, to_client) } => {}
         _ = line.wait_for(|line| *line == Line::Cut) => {}
     }
 }
 
-/// Passes bytes one way until the sender has sent all, or the receiver takes no more.
+/// Passes bytes one way until the sender has sent all, or the receiver takes no more, and counts how often.
 async fn pump(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     way: Way,
     mut line: watch::Receiver<Line>,
+    passed: &AtomicUsize,
 ) {
     let mut buffer = vec![0; 64 * 1024];
     loop {
@@ -149,6 +176,7 @@ async fn pump(
             read = from.read(&mut buffer) => read.unwrap_or(0),
             _ = line.wait_for(|line| ends(*line, way)) => 0,
         };
+        passed.fetch_add(1, Ordering::Relaxed);
         // Bytes that were read while the line was whole may have to wait now.
         let held = line.wait_for(|line| !holds(*line, way)).await;
         let now = held.map_or(Line::Cut, |line| *line);

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use sea_orm::DatabaseConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
-use super::{Connections, unavailable};
+use super::{Connections, State, unavailable};
 use crate::{
     config::DatabaseUrl,
     store::database::{
+        dialect::Dialect,
         distribution::Layout,
         error::StoreError,
+        kept::Kept,
         pooled::Pool,
         session::{self, Session, Sessions},
     },
@@ -19,21 +21,21 @@ use crate::{
 impl Connections {
     /// Where statements run that are no transaction.
     pub(in crate::store) fn statements(&self) -> Pool {
-        self.as_its_sessions_are(self.pool())
+        let state = self.state.borrow();
+        self.running_on(&state.pool, &state)
     }
 
     /// Where transactions begin.
     pub(in crate::store) fn writers(&self) -> Pool {
-        self.as_its_sessions_are(self.state.borrow().writers.clone())
+        let state = self.state.borrow();
+        self.running_on(&state.writers, &state)
     }
 
-    fn as_its_sessions_are(&self, pool: DatabaseConnection) -> Pool {
-        match &self.session {
-            Some(session) if session.sessions == Sessions::Lent => {
-                let pool = pool.get_postgres_connection_pool().clone();
-                Pool::Lent(pool, session.begin())
-            }
-            _ => Pool::Lasting(pool),
+    fn running_on(&self, kept: &Arc<Kept>, state: &State) -> Pool {
+        Pool {
+            kept: Arc::clone(kept),
+            lent: self.begin.clone(),
+            observer: state.observer.clone(),
         }
     }
 
@@ -62,8 +64,14 @@ impl Connections {
         Some((options, session))
     }
 
-    /// A pool of one connection, whose session lasts if there is a way to have such a one.
+    /// A pool of one connection, whose session lasts if there is a way to have such a one. SQLite's is the one that
+    /// writes.
     pub(in crate::store) fn for_migrations(&self) -> DatabaseConnection {
+        if self.dialect == Dialect::Sqlite {
+            let writers = Arc::clone(&self.state.borrow().writers);
+            writers.give_back();
+            return writers.pool().clone();
+        }
         let (options, session) = match self.lasting_session() {
             Some((options, session)) => (options, Some(Arc::new(session))),
             None => (PgConnectOptions::clone(&self.postgres_options()), None),
