@@ -2198,51 +2198,40 @@ WITH input AS (
     content, ord
   )
 ),
-earlier AS (
-  SELECT i.conversation_key
-  FROM input AS i CROSS JOIN messages AS m
-  WHERE
-    m.conversation_key = i.conversation_key
-    AND m.sender_user_id = i.sender_user_id
-    AND m.client_message_id = i.client_message_id
-  UNION ALL
-  SELECT i.conversation_key
-  FROM input AS i CROSS JOIN erased_messages AS m
-  WHERE
-    m.conversation_key = i.conversation_key
-    AND m.sender_user_id = i.sender_user_id
-    AND m.client_message_id = i.client_message_id
-),
-fresh AS (
-  SELECT i.*, ROW_NUMBER() OVER (PARTITION BY i.conversation_key ORDER BY i.number) AS place
-  FROM input AS i
-  WHERE NOT EXISTS (SELECT 1 FROM earlier AS e WHERE e.conversation_key = i.conversation_key)
-),
-counted AS (
-  SELECT conversation_key, MIN(canonical_id) AS canonical_id, COUNT(*) AS messages
-  FROM fresh
-  GROUP BY conversation_key
-),
 raised AS (
   INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time)
-  SELECT conversation_key, canonical_id, messages, $1
-  FROM counted
-  WHERE (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint <= $3
-  ORDER BY conversation_key
+  SELECT i.conversation_key, i.canonical_id, 1, $1
+  FROM input AS i
+  WHERE
+    NOT EXISTS (
+      SELECT 1
+      FROM messages AS m
+      WHERE
+        m.conversation_key = i.conversation_key
+        AND m.sender_user_id = i.sender_user_id
+        AND m.client_message_id = i.client_message_id OFFSET 0
+    )
+    AND NOT EXISTS (
+      SELECT 1
+      FROM erased_messages AS m
+      WHERE
+        m.conversation_key = i.conversation_key
+        AND m.sender_user_id = i.sender_user_id
+        AND m.client_message_id = i.client_message_id OFFSET 0
+    )
+    AND (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint <= $3
+  ORDER BY i.conversation_key
   ON CONFLICT (conversation_key) DO UPDATE SET
     last_seq = conversations.last_seq + excluded.last_seq,
     last_time = GREATEST(conversations.last_time, excluded.last_time)
   WHERE
     conversations.canonical_id = excluded.canonical_id
     AND conversations.last_seq = (SELECT c.last_seq FROM conversations AS c WHERE c.conversation_key = excluded.conversation_key)
-  RETURNING conversation_key, canonical_id, last_seq, last_time, is_large, membership_changes
+  RETURNING conversation_key, last_seq, last_time
 ),
 placed AS (
-  SELECT
-    f.*, r.last_seq - c.messages AS seq_before, r.last_seq - c.messages + f.place AS seq,
-    f.place = c.messages AS is_last, r.last_time AS send_time, r.canonical_id AS raised_id,
-    r.is_large, r.membership_changes
-  FROM fresh AS f JOIN counted AS c USING (conversation_key) JOIN raised AS r USING (conversation_key)
+  SELECT i.*, r.last_seq AS seq, r.last_time AS send_time
+  FROM input AS i JOIN raised AS r USING (conversation_key)
 ),
 stored AS (
   INSERT INTO messages (
@@ -2256,12 +2245,13 @@ stored AS (
 ),
 arrived AS (
   INSERT INTO members (user_id, conversation_key, kind, read_through, last_seq, last_time)
-  SELECT i.user_id, i.conversation_key, i.kind, COALESCE(own.seq, 0), newest.seq, newest.send_time
+  SELECT
+    i.user_id, i.conversation_key, i.kind, CASE WHEN i.is_own = 1 THEN p.seq ELSE 0 END, p.seq,
+    p.send_time
   FROM
-    unnest($12::text[] COLLATE "C", $13::bytea[], $14::bigint[], $15::bigint[], $16::bigint[])
-    WITH ORDINALITY AS i(user_id, conversation_key, kind, own, newest, ord)
-    JOIN placed AS newest ON newest.number = i.newest
-    LEFT JOIN placed AS own ON own.number = i.own
+    unnest($12::text[] COLLATE "C", $13::bytea[], $14::bigint[], $15::bigint[])
+    WITH ORDINALITY AS i(user_id, conversation_key, kind, is_own, ord)
+    JOIN placed AS p USING (conversation_key)
   ORDER BY i.user_id, i.conversation_key
   ON CONFLICT (user_id, conversation_key) DO UPDATE SET
     read_through = GREATEST(members.read_through, excluded.read_through),

@@ -7,7 +7,7 @@ use sea_orm::ConnectionTrait;
 use super::{
     Appended, Audience,
     placing::{Fresh, MembersOf},
-    rows::{Incoming, Number},
+    rows::Incoming,
 };
 use crate::{
     domain::{ConversationId, ConversationKey, ConversationKind, Seq, UserId},
@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The newest messages of a batch that reach a user in a conversation. `P` says where they are: their positions, or
-/// their numbers in the batch as long as they have none.
+/// nothing as long as they have none and there is only one.
 pub(super) struct Arrival<P> {
     user: UserId,
     key: ConversationKey,
@@ -59,25 +59,24 @@ impl InputRow for Arrival<Appended> {
     ];
 }
 
-impl InputRow for Arrival<Number> {
+impl InputRow for Arrival<()> {
     const COLUMNS: &'static [InputColumn<Self>] = &[
         Self::USER,
         Self::KEY,
         Self::KIND,
-        InputColumn::optional_integer("own", |arrival| arrival.own),
-        InputColumn::optional_integer("newest", |arrival| arrival.newest),
+        InputColumn::integer("is_own", |arrival| arrival.own.is_some().into()),
     ];
 }
 
 /// The users whom the messages of a batch reach, in the order in which their rows are locked.
 pub(super) struct Arrivals<P>(BTreeMap<(UserId, ConversationKey), Arrival<P>>);
 
-impl Arrivals<Number> {
+impl Arrivals<()> {
     /// Those whom the messages name themselves.
     pub(super) fn named(messages: &[Incoming]) -> Self {
         let mut arrivals = Self(BTreeMap::new());
         for message in messages {
-            arrivals.add(message, message.number);
+            arrivals.add(message, ());
         }
         arrivals
     }

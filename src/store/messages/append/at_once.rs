@@ -1,9 +1,9 @@
 //! Storing messages in one statement and one round trip, on one PostgreSQL.
 //!
 //! The statement writes both sides. It is for messages that name all whom they reach: one-to-one, and from the system
-//! to one user. It stores the messages of a conversation all or none. None, if
+//! to one user; and that are the only ones of their conversations in the batch. It leaves out a message, if
 //!
-//! - one of them was stored before: its name is found;
+//! - it was stored before: its name is found;
 //! - the head was raised while the statement waited for it. A message that was stored and erased meanwhile would
 //!   escape the look-up of names ([`super::placing`]);
 //! - the head is of another conversation;
@@ -18,7 +18,7 @@ use sea_orm::{ConnectionTrait as _, FromQueryResult, Value};
 use super::{
     Append, Appended, Audience,
     arrival::Arrivals,
-    rows::{Incoming, Number, incoming},
+    rows::{Incoming, Number, incoming, raises},
 };
 use crate::{
     domain::Clock,
@@ -61,7 +61,12 @@ impl Messages {
         let Some(sql) = &self.statements.append.at_once else {
             return Ok(StoredAtOnce::new());
         };
-        let messages = incoming(batch, |_, append| append.to.names_members());
+        let mut messages = incoming(batch, |_, append| append.to.names_members());
+        let of_conversations = raises(messages.iter());
+        messages.retain(|message| {
+            let of_conversation = of_conversations.get(&message.key);
+            of_conversation.is_some_and(|raise| raise.messages == 1)
+        });
         if messages.is_empty() {
             return Ok(StoredAtOnce::new());
         }
@@ -102,8 +107,9 @@ impl Messages {
         let stored = rows.iter().map(|row| {
             let row = Row::of(messages::Entity, row);
             let StoredRow { number, appended } = row.read()?;
-            let number = usize::try_from(number).ok();
-            let message = number.and_then(|number| messages.get(number));
+            // Their numbers rise.
+            let index = messages.binary_search_by_key(&number, |message| message.number);
+            let message = index.ok().and_then(|index| messages.get(index));
             let message = message.ok_or_else(|| row.inconsistent("number"))?;
             Ok((message.request, appended))
         });

@@ -4,7 +4,7 @@ use super::{
     Appended,
     arrival::Arrival,
     placing::ToGroup,
-    rows::{Incoming, Name, Number, Position, Raise},
+    rows::{Incoming, Name, Position, Raise},
 };
 use crate::{
     domain::ConversationKind,
@@ -147,84 +147,40 @@ fn earlier(rows: &str, routed: &str) -> String {
     )
 }
 
-/// The differences between the two statements of PostgreSQL that give messages their positions.
-struct Storing<'a> {
-    /// The messages.
-    incoming: &'a str,
-    /// The query for earlier tries of them.
-    earlier: &'a str,
-    /// The column that an earlier try has in common with the messages that are not stored because of it.
-    found_by: &'a str,
-    /// Which heads are raised at all.
-    due: &'a str,
-    /// Which heads that are there are raised once they are locked.
-    as_seen: &'a str,
-}
+/// The part of a statement that stores the messages of `placed`.
+const STORED: &str = "stored AS ( \
+    INSERT INTO messages (conversation_key, seq, sender_user_id, client_message_id, send_time, payload_type, \
+        content, recognised_until) \
+    SELECT conversation_key, seq, sender_user_id, client_message_id, send_time, payload_type, content, \
+        CASE WHEN client_message_id IS NOT NULL THEN send_time + $2 END \
+    FROM placed)";
 
-/// The parts of a statement that store messages. Of each that is stored, `placed` has the position.
-fn storing(
-    Storing {
-        incoming,
-        earlier,
-        found_by: by,
-        due,
-        as_seen,
-    }: &Storing<'_>,
-) -> String {
-    format!(
-        "input AS (SELECT * FROM {incoming}), \
-         earlier AS ({earlier}), \
-         fresh AS ( \
-             SELECT i.*, ROW_NUMBER() OVER (PARTITION BY i.conversation_key ORDER BY i.number) AS place \
-             FROM input AS i WHERE NOT EXISTS (SELECT 1 FROM earlier AS e WHERE e.{by} = i.{by})), \
-         counted AS ( \
-             SELECT conversation_key, MIN(canonical_id) AS canonical_id, COUNT(*) AS messages \
-             FROM fresh GROUP BY conversation_key), \
-         raised AS ( \
-             INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time) \
-             SELECT conversation_key, canonical_id, messages, $1 FROM counted {due} \
-             ORDER BY conversation_key {raised} {as_seen} RETURNING {head}, membership_changes), \
-         placed AS ( \
-             SELECT f.*, r.last_seq - c.messages AS seq_before, r.last_seq - c.messages + f.place AS seq, \
-                 f.place = c.messages AS is_last, r.last_time AS send_time, r.canonical_id AS raised_id, \
-                 r.is_large, r.membership_changes \
-             FROM fresh AS f JOIN counted AS c USING (conversation_key) \
-             JOIN raised AS r USING (conversation_key)), \
-         stored AS ( \
-             INSERT INTO messages (conversation_key, seq, sender_user_id, client_message_id, \
-                 send_time, payload_type, content, recognised_until) \
-             SELECT conversation_key, seq, sender_user_id, client_message_id, send_time, payload_type, content, \
-                 CASE WHEN client_message_id IS NOT NULL THEN send_time + $2 END \
-             FROM placed)",
-        raised = raised(Dialect::Postgres),
-        head = columns("", heads::COLUMNS),
-    )
-}
-
-/// A conversation is stored whole or not at all, so its newest message in the batch is the newest that is stored.
+/// Each message is the only one of its conversation.
 fn at_once() -> String {
     let (incoming, next) = Dialect::Postgres.rows("i", 4, Shape::of::<Incoming>().columns());
-    let (arrivals, _) = Dialect::Postgres.rows("i", next, Shape::of::<Arrival<Number>>().columns());
-    let earlier = format!(
-        "SELECT i.conversation_key FROM input AS i CROSS JOIN messages AS m WHERE {NAMED} \
-         UNION ALL \
-         SELECT i.conversation_key FROM input AS i CROSS JOIN erased_messages AS m WHERE {NAMED}"
-    );
+    let (arrivals, _) = Dialect::Postgres.rows("i", next, Shape::of::<Arrival<()>>().columns());
     format!(
-        "WITH {storing}, arrived AS ({arrive}) SELECT number, seq, send_time FROM placed",
-        storing = storing(&Storing {
-            incoming: &incoming,
-            earlier: &earlier,
-            found_by: "conversation_key",
-            due: &format!("WHERE {} <= $3", time::NOW),
-            as_seen: AS_SEEN,
-        }),
+        "WITH input AS (SELECT * FROM {incoming}), \
+         raised AS ( \
+             INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time) \
+             SELECT i.conversation_key, i.canonical_id, 1, $1 FROM input AS i \
+             WHERE NOT EXISTS (SELECT 1 FROM messages AS m WHERE {NAMED} OFFSET 0) \
+                 AND NOT EXISTS (SELECT 1 FROM erased_messages AS m WHERE {NAMED} OFFSET 0) \
+                 AND {now} <= $3 \
+             ORDER BY i.conversation_key {raised} {AS_SEEN} RETURNING conversation_key, last_seq, last_time), \
+         placed AS ( \
+             SELECT i.*, r.last_seq AS seq, r.last_time AS send_time \
+             FROM input AS i JOIN raised AS r USING (conversation_key)), \
+         {STORED}, \
+         arrived AS ({arrive}) \
+         SELECT number, seq, send_time FROM placed",
+        now = time::NOW,
+        raised = raised(Dialect::Postgres),
         arrive = arrive(
             Dialect::Postgres,
             &format!(
-                "COALESCE(own.seq, 0), newest.seq, newest.send_time \
-                 FROM {arrivals} JOIN placed AS newest ON newest.number = i.newest \
-                 LEFT JOIN placed AS own ON own.number = i.own"
+                "CASE WHEN i.is_own = 1 THEN p.seq ELSE 0 END, p.seq, p.send_time \
+                 FROM {arrivals} JOIN placed AS p USING (conversation_key)"
             ),
         ),
     )
@@ -233,7 +189,25 @@ fn at_once() -> String {
 fn place() -> String {
     let (incoming, _) = Dialect::Postgres.rows("i", 3, Shape::of::<Incoming>().columns());
     format!(
-        "WITH {storing} \
+        "WITH input AS (SELECT * FROM {incoming}), \
+         earlier AS ({earlier}), \
+         fresh AS ( \
+             SELECT i.*, ROW_NUMBER() OVER (PARTITION BY i.conversation_key ORDER BY i.number) AS place \
+             FROM input AS i WHERE NOT EXISTS (SELECT 1 FROM earlier AS e WHERE e.number = i.number)), \
+         counted AS ( \
+             SELECT conversation_key, MIN(canonical_id) AS canonical_id, COUNT(*) AS messages \
+             FROM fresh GROUP BY conversation_key), \
+         raised AS ( \
+             INSERT INTO conversations (conversation_key, canonical_id, last_seq, last_time) \
+             SELECT conversation_key, canonical_id, messages, $1 FROM counted \
+             ORDER BY conversation_key {raised} RETURNING {head}, membership_changes), \
+         placed AS ( \
+             SELECT f.*, r.last_seq - c.messages AS seq_before, r.last_seq - c.messages + f.place AS seq, \
+                 f.place = c.messages AS is_last, r.last_time AS send_time, r.canonical_id AS raised_id, \
+                 r.is_large, r.membership_changes \
+             FROM fresh AS f JOIN counted AS c USING (conversation_key) \
+             JOIN raised AS r USING (conversation_key)), \
+         {STORED} \
          SELECT TRUE AS is_earlier, number, seq, send_time, sender_user_id, payload_type, content, \
              fingerprint, NULL AS canonical_id, NULL::smallint AS is_large, FALSE AS has_waited, \
              FALSE AS members_changed, NULL AS members \
@@ -248,19 +222,15 @@ fn place() -> String {
              CASE WHEN p.kind <> {GROUP} THEN NULL WHEN p.is_large = 1 THEN {sender} \
                   WHEN p.is_last THEN {all} END \
          FROM placed AS p",
+        earlier = earlier("input AS i", ""),
+        raised = raised(Dialect::Postgres),
+        head = columns("", heads::COLUMNS),
         sender = members(
             "p",
             "json_build_array(g.user_id)::text",
             "AND g.user_id = p.sender_user_id"
         ),
         all = members("p", "json_agg(g.user_id)::text", ""),
-        storing = storing(&Storing {
-            incoming: &incoming,
-            earlier: &earlier("input AS i", ""),
-            found_by: "number",
-            due: "",
-            as_seen: "",
-        }),
     )
 }
 
