@@ -49,10 +49,11 @@ use tonic::{Response, Status, transport::Channel};
 const LEFT: usize = 10;
 const FOLDER: &str = "folder";
 
-/// The calls that are measured, in this order.
+/// The calls that are measured, in this order. The two that read the whole list come last: what comes after them finds
+/// the processor's caches cold.
 const CALLS: [&str; 12] = [
-    "list", "unread", "folders", "read", "mute", "mark", "pin", "unpin", "clear", "delete",
-    "restore", "read all",
+    "list", "folders", "read", "mute", "mark", "pin", "unpin", "clear", "delete", "restore",
+    "unread", "read all",
 ];
 
 /// A user of whom so many conversations are listed.
@@ -229,11 +230,6 @@ async fn live(
         ..ListConversationsRequest::default()
     }))
     .await?;
-    laps.time(conversations.get_unread_count(GetUnreadCountRequest {
-        user_id: user_id(),
-        filter: None,
-    }))
-    .await?;
     laps.time(conversations.list_folders(ListFoldersRequest { user_id: user_id() }))
         .await?;
     laps.time(
@@ -287,6 +283,11 @@ async fn live(
     )
     .await?;
     messages.send_message(message(&with, person.name)).await?;
+    laps.time(conversations.get_unread_count(GetUnreadCountRequest {
+        user_id: user_id(),
+        filter: None,
+    }))
+    .await?;
     laps.time(
         conversations.mark_conversations_read(MarkConversationsReadRequest {
             user_id: user_id(),

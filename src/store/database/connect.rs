@@ -70,8 +70,7 @@ async fn connect_sqlite(
         .max_connections(1)
         .connect_lazy(true)
         .map_sqlx_sqlite_pool_opts(close_what_is_out_of_step);
-    let file = Some(file);
-    let connections = Connections::open(options, Some(writer), Dialect::Sqlite, file).await?;
+    let connections = Connections::open_sqlite(options, writer, file).await?;
     Ok(Database::new(
         connections,
         Dialect::Sqlite,

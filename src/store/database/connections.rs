@@ -115,19 +115,19 @@ enum Over {
 }
 
 impl Connections {
-    /// A pool with these options, and one for transactions if they have their own.
-    pub(in crate::store) async fn open(
+    /// A pool of SQLite's with these options, and one of a single connection for transactions.
+    pub(in crate::store) async fn open_sqlite(
         options: ConnectOptions,
-        writers: Option<ConnectOptions>,
-        dialect: Dialect,
-        file: Option<SqliteFile>,
+        writer: ConnectOptions,
+        file: SqliteFile,
     ) -> Result<Self, StoreError> {
-        Self::open_with(options, writers, dialect, file, None).await
+        let file = Some(file);
+        Self::open(options, Some(writer), Dialect::Sqlite, file, None).await
     }
 
-    async fn open_with(
+    async fn open(
         options: ConnectOptions,
-        writers: Option<ConnectOptions>,
+        writer: Option<ConnectOptions>,
         dialect: Dialect,
         file: Option<SqliteFile>,
         session: Option<Arc<Session>>,
@@ -138,7 +138,7 @@ impl Connections {
         let begin = begin.map(|session| session.begin());
         let kept = |pool| Arc::new(Kept::of(pool, begin.is_none()));
         let pool = kept(Database::connect(options.clone()).await?);
-        let writers = match writers {
+        let writers = match writer {
             Some(options) => kept(Database::connect(options).await?),
             None => Arc::clone(&pool),
         };
@@ -190,7 +190,7 @@ impl Connections {
         }
         let session = Arc::new(session);
         connect::with_sessions(&mut options, Arc::clone(&session));
-        let opened = Self::open_with(options, None, Dialect::Postgres, None, Some(session)).await;
+        let opened = Self::open(options, None, Dialect::Postgres, None, Some(session)).await;
         let mut connections = opened?;
         connections.direct = direct.cloned();
         connections.durable = AtomicBool::new(durable);
