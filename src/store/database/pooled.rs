@@ -73,6 +73,7 @@ impl Pool {
     }
 }
 
+/// A connection on which a transaction has begun by this statement, or by the driver's own.
 async fn begun(kept: &Arc<Kept>, by: Option<&str>) -> Result<Borrowed, DbErr> {
     let mut connection = kept.borrow().await?;
     connection.begin(by).await.map_err(failed)?;
@@ -94,7 +95,7 @@ impl ConnectionTrait for Pool {
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         let mut connection = self.for_one().await?;
         let told = Told::of(self.observer.as_ref(), &statement);
-        let result = told.by(connection.execute(statement).await)?;
+        let result = told.answered(connection.execute(statement).await)?;
         connection.end().await.map_err(failed)?;
         Ok(result)
     }
@@ -109,7 +110,7 @@ impl ConnectionTrait for Pool {
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         let mut connection = self.for_one().await?;
         let told = Told::of(self.observer.as_ref(), &statement);
-        let row = told.by(connection.query_one(statement).await)?;
+        let row = told.answered(connection.query_one(statement).await)?;
         connection.end().await.map_err(failed)?;
         Ok(row)
     }
@@ -117,7 +118,7 @@ impl ConnectionTrait for Pool {
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         let mut connection = self.for_one().await?;
         let told = Told::of(self.observer.as_ref(), &statement);
-        let rows = told.by(connection.query_all(statement).await)?;
+        let rows = told.answered(connection.query_all(statement).await)?;
         connection.end().await.map_err(failed)?;
         Ok(rows)
     }
@@ -131,7 +132,7 @@ impl ConnectionTrait for Begun {
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         let told = Told::of(self.observer.as_ref(), &statement);
-        told.by(self.connection.lock().await.execute(statement).await)
+        told.answered(self.connection.lock().await.execute(statement).await)
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
@@ -141,12 +142,12 @@ impl ConnectionTrait for Begun {
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         let told = Told::of(self.observer.as_ref(), &statement);
-        told.by(self.connection.lock().await.query_one(statement).await)
+        told.answered(self.connection.lock().await.query_one(statement).await)
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         let told = Told::of(self.observer.as_ref(), &statement);
-        told.by(self.connection.lock().await.query_all(statement).await)
+        told.answered(self.connection.lock().await.query_all(statement).await)
     }
 }
 
@@ -158,7 +159,7 @@ impl<'a> Told<'a> {
         Self(observer.map(|observer| (observer, statement.clone())))
     }
 
-    fn by<T>(self, answer: Result<T, sqlx::Error>) -> Result<T, DbErr> {
+    fn answered<T>(self, answer: Result<T, sqlx::Error>) -> Result<T, DbErr> {
         if let Some((observer, statement)) = self.0 {
             observer(&statement);
         }
