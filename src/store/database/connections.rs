@@ -81,8 +81,6 @@ pub(in crate::store) struct Connections {
     state: watch::Sender<State>,
     /// How sessions of PostgreSQL are set up.
     session: Option<Arc<Session>>,
-    /// How a transaction begins in a session that is lent for it.
-    begin: Option<Arc<str>>,
     /// PostgreSQL itself, where something in front of it lends its sessions.
     direct: Option<DatabaseUrl>,
     /// The connection that asks PostgreSQL, unless it has to be made anew.
@@ -132,11 +130,11 @@ impl Connections {
         file: Option<SqliteFile>,
         session: Option<Arc<Session>>,
     ) -> Result<Self, StoreError> {
-        let begin = session
+        let lent = session
             .as_ref()
             .filter(|session| session.sessions == Sessions::Lent);
-        let begin = begin.map(|session| session.begin());
-        let kept = |pool| Arc::new(Kept::of(pool, begin.is_none()));
+        let lent = lent.map(|session| session.begin());
+        let kept = |pool| Arc::new(Kept::of(pool, lent.clone()));
         let pool = kept(Database::connect(options.clone()).await?);
         let writers = match writer {
             Some(options) => kept(Database::connect(options).await?),
@@ -153,7 +151,6 @@ impl Connections {
                 observer: None,
             }),
             session,
-            begin,
             direct: None,
             probe: Mutex::new(None),
             notable: AtomicBool::new(false),
@@ -370,7 +367,7 @@ impl Connections {
             }
             Dialect::Postgres | Dialect::Citus => {
                 match Database::connect(self.options.clone()).await {
-                    Ok(pool) => Arc::new(Kept::of(pool, self.begin.is_none())),
+                    Ok(pool) => Arc::new(Kept::of(pool, self.pool().lent().cloned())),
                     // Cannot be: the options were good before, and nothing is connected yet. Asked again
                     // in a moment.
                     Err(error) => return tracing::error!(%error, "no new connections"),

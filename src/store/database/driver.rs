@@ -19,13 +19,23 @@ pub(in crate::store) enum Connection {
     Postgres(PoolConnection<Postgres>, bool),
 }
 
-/// A statement for the driver.
-macro_rules! query {
-    ($database:ty, $statement:expr, $named:expr) => {{
+/// The answer to a statement that is run by the driver's method `$run`, made into sea-orm's by `$made`.
+macro_rules! answer {
+    ($connection:expr, $statement:expr, $run:ident, $made:expr) => {{
         let Statement { sql, values, .. } = $statement;
+        let sql = AssertSqlSafe(sql);
         let values = SqlxValues(values.unwrap_or(Values(Vec::new())));
-        let query: Query<'_, $database, _> = sqlx::query_with(AssertSqlSafe(sql), values);
-        query.persistent($named)
+        match $connection {
+            Self::Sqlite(connection) => {
+                let query: Query<'_, Sqlite, _> = sqlx::query_with(sql, values);
+                query.$run(&mut **connection).await.map($made)
+            }
+            Self::Postgres(connection, named) => {
+                let query: Query<'_, Postgres, _> = sqlx::query_with(sql, values);
+                let query = query.persistent(*named);
+                query.$run(&mut **connection).await.map($made)
+            }
+        }
     }};
 }
 
@@ -34,16 +44,7 @@ impl Connection {
         &mut self,
         statement: Statement,
     ) -> Result<ExecResult, Error> {
-        match self {
-            Self::Sqlite(connection) => {
-                let query = query!(Sqlite, statement, true);
-                Ok(query.execute(&mut **connection).await?.into())
-            }
-            Self::Postgres(connection, named) => {
-                let query = query!(Postgres, statement, *named);
-                Ok(query.execute(&mut **connection).await?.into())
-            }
-        }
+        answer!(self, statement, execute, Into::into)
     }
 
     /// Executes one or several statements without values.
@@ -61,39 +62,19 @@ impl Connection {
         &mut self,
         statement: Statement,
     ) -> Result<Option<QueryResult>, Error> {
-        match self {
-            Self::Sqlite(connection) => {
-                let query = query!(Sqlite, statement, true);
-                let row = query.fetch_optional(&mut **connection).await?;
-                Ok(row.map(Into::into))
-            }
-            Self::Postgres(connection, named) => {
-                let query = query!(Postgres, statement, *named);
-                let row = query.fetch_optional(&mut **connection).await?;
-                Ok(row.map(Into::into))
-            }
-        }
+        answer!(self, statement, fetch_optional, |row| row.map(Into::into))
     }
 
     pub(in crate::store) async fn query_all(
         &mut self,
         statement: Statement,
     ) -> Result<Vec<QueryResult>, Error> {
-        match self {
-            Self::Sqlite(connection) => {
-                let query = query!(Sqlite, statement, true);
-                let rows = query.fetch_all(&mut **connection).await?;
-                Ok(rows.into_iter().map(Into::into).collect())
-            }
-            Self::Postgres(connection, named) => {
-                let query = query!(Postgres, statement, *named);
-                let rows = query.fetch_all(&mut **connection).await?;
-                Ok(rows.into_iter().map(Into::into).collect())
-            }
-        }
+        answer!(self, statement, fetch_all, |rows| {
+            rows.into_iter().map(Into::into).collect()
+        })
     }
 
-    /// Begins a transaction by this statement. On SQLite it takes the write lock at once.
+    /// Begins a transaction, by this statement or by `BEGIN`.
     pub(in crate::store) async fn begin(&mut self, by: Option<&str>) -> Result<(), Error> {
         let by = by.map(|sql| AssertSqlSafe(sql.to_owned()).into_sql_str());
         match self {

@@ -36,8 +36,8 @@ const NOT_ENDED: &str = "it is taken away at the end, which nothing outlives";
 #[derive(Debug)]
 pub(in crate::store) struct Kept {
     pool: DatabaseConnection,
-    /// Whether statements have names, in sessions that last.
-    named: bool,
+    /// How a transaction begins in a session that is lent for it; `None` where sessions last.
+    lent: Option<Arc<str>>,
     /// How long a connection stays out of the pool at most.
     longest: Duration,
     /// One for each connection that the pool may have.
@@ -64,12 +64,13 @@ pub(in crate::store) struct Borrowed {
 }
 
 impl Kept {
-    /// Nothing is kept out of this pool yet. `named`: its sessions last, so that statements have names.
-    pub(in crate::store) fn of(pool: DatabaseConnection, named: bool) -> Self {
+    /// Nothing is kept out of this pool yet. `lent`: how a transaction begins if its sessions are lent for one each.
+    pub(in crate::store) fn of(pool: DatabaseConnection, lent: Option<Arc<str>>) -> Self {
         let (_, _, max) = count(&pool);
+        let max = usize::try_from(max).unwrap_or(Semaphore::MAX_PERMITS);
         Self {
             pool,
-            named,
+            lent,
             longest: KEPT,
             permits: Arc::new(Semaphore::new(max)),
             idle: Mutex::new(Some(Vec::new())),
@@ -81,12 +82,18 @@ impl Kept {
         &self.pool
     }
 
+    /// How a transaction begins in a session that is lent for it; `None` where sessions last.
+    pub(in crate::store) const fn lent(&self) -> Option<&Arc<str>> {
+        self.lent.as_ref()
+    }
+
     /// How many connections are open, how many of them nobody uses, and how many there may be.
-    pub(in crate::store) fn count(&self) -> (usize, usize, usize) {
+    pub(in crate::store) fn count(&self) -> (u32, u32, u32) {
         let kept = self.idle().as_ref().map_or(0, Vec::len);
         let (open, idle, max) = count(&self.pool);
         // They are not counted in the same instant.
-        (open, (idle + kept).min(open), max)
+        let idle = u32::try_from(idle + kept).unwrap_or(u32::MAX).min(open);
+        (open, idle, max)
     }
 
     /// Waits for a connection for as long as requests do.
@@ -120,7 +127,7 @@ impl Kept {
         } else {
             let pool = self.pool.get_postgres_connection_pool();
             let acquired = pool.acquire().await;
-            acquired.map(|connection| Connection::Postgres(connection, self.named))
+            acquired.map(|connection| Connection::Postgres(connection, self.lent.is_none()))
         };
         acquired.map_err(not_acquired)
     }
@@ -204,8 +211,8 @@ impl Drop for Borrowed {
 }
 
 /// How many connections of a pool are open, how many of them are in it, and how many there may be.
-fn count(pool: &DatabaseConnection) -> (usize, usize, usize) {
-    let (open, idle, max) = if pool.get_database_backend() == DbBackend::Sqlite {
+fn count(pool: &DatabaseConnection) -> (u32, usize, u32) {
+    if pool.get_database_backend() == DbBackend::Sqlite {
         let pool = pool.get_sqlite_connection_pool();
         let max = pool.options().get_max_connections();
         (pool.size(), pool.num_idle(), max)
@@ -213,9 +220,7 @@ fn count(pool: &DatabaseConnection) -> (usize, usize, usize) {
         let pool = pool.get_postgres_connection_pool();
         let max = pool.options().get_max_connections();
         (pool.size(), pool.num_idle(), max)
-    };
-    let number = |count| usize::try_from(count).unwrap_or(Semaphore::MAX_PERMITS);
-    (number(open), idle, number(max))
+    }
 }
 
 fn not_acquired(error: sqlx::Error) -> DbErr {
@@ -245,7 +250,7 @@ mod tests {
         let pool = Database::connect(options).await.unwrap();
         let kept = Kept {
             longest,
-            ..Kept::of(pool, true)
+            ..Kept::of(pool, None)
         };
         let kept = Arc::new(kept);
         let mut connection = kept.borrow().await.unwrap();
@@ -269,7 +274,7 @@ mod tests {
         kept.idle().as_ref().map_or(0, Vec::len)
     }
 
-    fn in_use(kept: &Kept) -> usize {
+    fn in_use(kept: &Kept) -> u32 {
         let (open, idle, _) = kept.count();
         open - idle
     }

@@ -132,12 +132,11 @@ impl Database {
     /// The state of the pool. The one connection that writes to SQLite is beside it.
     #[must_use]
     pub fn connections(&self) -> metrics::Connections {
-        let number = |count| u32::try_from(count).unwrap_or(u32::MAX);
         let (open, idle, max) = self.connections.pool().count();
         metrics::Connections {
-            used: number(open - idle),
-            idle: number(idle),
-            max: number(max),
+            used: open - idle,
+            idle,
+            max,
             durable: self.connections.is_durable(),
         }
     }

@@ -24,10 +24,8 @@ const IMMEDIATELY: &str = "BEGIN IMMEDIATE";
 /// Connections to run statements on.
 #[derive(Clone)]
 pub(in crate::store) struct Pool {
-    pub(in crate::store) kept: Arc<Kept>,
-    /// How a transaction begins in a session that is lent for it; `None` where sessions last.
-    pub(in crate::store) lent: Option<Arc<str>>,
-    pub(in crate::store) observer: Option<Observer>,
+    kept: Arc<Kept>,
+    observer: Option<Observer>,
 }
 
 /// A transaction in progress. Dropped without [`Begun::commit`] it is rolled back.
@@ -39,6 +37,13 @@ pub(in crate::store) struct Begun {
 }
 
 impl Pool {
+    pub(in crate::store) fn new(kept: &Arc<Kept>, observer: Option<&Observer>) -> Self {
+        Self {
+            kept: Arc::clone(kept),
+            observer: observer.cloned(),
+        }
+    }
+
     /// Begins, even if the caller gives up meanwhile: see [`to_its_end`].
     pub(in crate::store) async fn begin<T: Send + 'static>(
         self,
@@ -47,8 +52,7 @@ impl Pool {
         let backend = self.get_database_backend();
         let is_sqlite = backend == DbBackend::Sqlite;
         let begin = async move {
-            let by = self.lent.as_deref();
-            let begun = begun(&self.kept, by.or(is_sqlite.then_some(IMMEDIATELY))).await?;
+            let begun = begun(&self.kept, is_sqlite.then_some(IMMEDIATELY)).await?;
             let begun = Begun {
                 connection: Box::new(Mutex::new(begun)),
                 backend,
@@ -65,17 +69,18 @@ impl Pool {
 
     /// A connection for one statement, in a transaction if its session is lent.
     async fn for_one(&self) -> Result<Borrowed, DbErr> {
-        let Some(begin) = &self.lent else {
+        if self.kept.lent().is_none() {
             return self.kept.borrow().await;
-        };
-        let (kept, begin) = (Arc::clone(&self.kept), Arc::clone(begin));
-        to_its_end(async move { begun(&kept, Some(&begin)).await }).await
+        }
+        let kept = Arc::clone(&self.kept);
+        to_its_end(async move { begun(&kept, None).await }).await
     }
 }
 
-/// A connection on which a transaction has begun by this statement, or by the driver's own.
+/// A connection on which a transaction has begun: as lent sessions want it, or by this statement, or by `BEGIN`.
 async fn begun(kept: &Arc<Kept>, by: Option<&str>) -> Result<Borrowed, DbErr> {
     let mut connection = kept.borrow().await?;
+    let by = kept.lent().map(AsRef::as_ref).or(by);
     connection.begin(by).await.map_err(failed)?;
     Ok(connection)
 }

@@ -1,7 +1,7 @@
 //! One transaction per use case, run again when others got in its way.
 //!
-//! This, with [`super::pooled`], is the only place that begins transactions; `clippy.toml` forbids it
-//! elsewhere.
+//! This, with [`super::pooled`], is the only place that begins transactions, but for that of the migrations
+//! ([`super::migrate`]); `clippy.toml` forbids it elsewhere.
 
 use std::{ops::Deref, sync::Arc, time::Duration};
 

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use sea_orm::DatabaseConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
-use super::{Connections, State, unavailable};
+use super::{Connections, unavailable};
 use crate::{
     config::DatabaseUrl,
     store::database::{
         dialect::Dialect,
         distribution::Layout,
         error::StoreError,
-        kept::Kept,
         pooled::Pool,
         session::{self, Session, Sessions},
     },
@@ -22,21 +21,13 @@ impl Connections {
     /// Where statements run that are no transaction.
     pub(in crate::store) fn statements(&self) -> Pool {
         let state = self.state.borrow();
-        self.running_on(&state.pool, &state)
+        Pool::new(&state.pool, state.observer.as_ref())
     }
 
     /// Where transactions begin.
     pub(in crate::store) fn writers(&self) -> Pool {
         let state = self.state.borrow();
-        self.running_on(&state.writers, &state)
-    }
-
-    fn running_on(&self, kept: &Arc<Kept>, state: &State) -> Pool {
-        Pool {
-            kept: Arc::clone(kept),
-            lent: self.begin.clone(),
-            observer: state.observer.clone(),
-        }
+        Pool::new(&state.writers, state.observer.as_ref())
     }
 
     /// Whether each connection keeps its session.
